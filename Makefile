@@ -1,0 +1,43 @@
+# Two commands: `make demo` shows it work, `make test` runs all the tests. Both install what is
+# missing. PG=18 (with PG_CONFIG=…, where it is not Debian's) takes another PostgreSQL.
+
+.PHONY: help demo test build setup install psql stop lint fmt sample clean distclean
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: build ## build, start a private server, load a sample file, show the averages
+	@scripts/demo.sh
+
+test: build ## all tests
+	@scripts/test.sh
+
+build: setup ## build the extension into a private PostgreSQL
+	@scripts/build.sh
+
+setup: ## install what is missing (Debian packages, cargo-pgrx)
+	@scripts/setup.sh
+
+install: setup ## build the extension and install it into the system's PostgreSQL
+	@scripts/install.sh
+
+psql: ## psql in the demo's database
+	@scripts/cluster.sh psql -d trips
+
+stop: ## stop the private server
+	@scripts/cluster.sh stop
+
+lint: setup ## rustfmt, clippy and rustdoc, warnings are errors
+	@scripts/lint.sh
+
+fmt: ## format the sources
+	@cargo fmt --all
+
+sample: ## make samples/trips_sample.csv anew
+	@scripts/sample.sh
+
+clean: stop ## stop the private server, remove it and what was built
+	@scripts/clean.sh
+
+distclean: clean ## and the tools that were installed for this project
+	@rm -rf .tools

@@ -1,0 +1,63 @@
+//! A feed: which columns of a file make a trip. It is data, not code.
+
+use serde::Deserialize;
+
+/// The names under which a feed's files carry the parts of a trip.
+///
+/// Every list holds the accepted spellings of one column, compared without regard to case and to
+/// blanks around them. A feed is read from JSON, so that a new one is a new file:
+///
+/// ```
+/// let feed: trips_core::feed::Feed = serde_json::from_str(
+///     r#"{ "name": "bikes",
+///          "region": ["city"],
+///          "origin": { "lon_lat": { "longitude": ["start_lng"], "latitude": ["start_lat"] } },
+///          "destination": { "lon_lat": { "longitude": ["end_lng"], "latitude": ["end_lat"] } },
+///          "date_time": ["started_at"],
+///          "datasource": ["operator"] }"#,
+/// ).unwrap();
+/// assert_eq!(feed.name, "bikes");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Feed {
+    /// What people call it.
+    pub name: String,
+    /// Names of the column with the region.
+    pub region: Vec<String>,
+    /// Where the trip's start is.
+    pub origin: PointColumns,
+    /// Where the trip's end is.
+    pub destination: PointColumns,
+    /// Names of the column with the local date and time.
+    pub date_time: Vec<String>,
+    /// Names of the column with the name of the sender.
+    pub datasource: Vec<String>,
+}
+
+/// How a feed writes a coordinate.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum PointColumns {
+    /// One column of text, `POINT (longitude latitude)`.
+    Point(Vec<String>),
+    /// Two columns of numbers, in degrees.
+    LonLat {
+        /// Names of the column with the longitude.
+        longitude: Vec<String>,
+        /// Names of the column with the latitude.
+        latitude: Vec<String>,
+    },
+}
+
+impl Feed {
+    /// The product's own feed: `region, origin_coord, destination_coord, date_time, datasource`.
+    ///
+    /// # Panics
+    /// Never in a released build: the JSON is a part of the library and a test reads it.
+    #[must_use]
+    pub fn trips() -> Self {
+        serde_json::from_str(include_str!("../feeds/trips.json"))
+            .expect("feeds/trips.json is valid")
+    }
+}

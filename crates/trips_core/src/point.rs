@@ -1,0 +1,183 @@
+//! `POINT (longitude latitude)`, well-known text of one point in degrees, WGS 84.
+
+use crate::escape::quoted;
+use crate::reject::{SqlState, ValueError};
+
+/// A place on the earth, in degrees, WGS 84.
+///
+/// Longitude is over -180 and up to 180: the meridian that has two names is always 180.
+/// Neither number is a negative zero. So equal places have equal bits.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Point {
+    /// Degrees east.
+    pub longitude: f64,
+    /// Degrees north, -90 to 90.
+    pub latitude: f64,
+}
+
+impl Point {
+    /// The place with these coordinates, made canonical.
+    ///
+    /// # Errors
+    /// 22003 when a number is not finite or out of range.
+    pub fn new(longitude: f64, latitude: f64) -> Result<Self, ValueError> {
+        let in_range = |name: &str, value: f64, limit: f64| {
+            if value.abs() <= limit {
+                return Ok(value + 0.0); // -0 + 0 is 0
+            }
+            let mut reason =
+                format!("{name} {value} is out of range: expected -{limit} to {limit}");
+            if name == "latitude" && value.abs() <= 180.0 && longitude.abs() <= 90.0 {
+                reason.push_str("; the order is (longitude latitude), these look swapped");
+            }
+            Err(ValueError::new(SqlState::NumericValueOutOfRange, reason))
+        };
+        let longitude_in_range = in_range("longitude", longitude, 180.0)?;
+        let latitude = in_range("latitude", latitude, 90.0)?;
+        let longitude = if longitude_in_range == -180.0 {
+            180.0
+        } else {
+            longitude_in_range
+        };
+        Ok(Self {
+            longitude,
+            latitude,
+        })
+    }
+}
+
+/// Reads a point; an empty value, or one of blanks, is none.
+///
+/// The word may be in any case, and blanks may stand wherever well-known text allows them. A prefix
+/// `SRID=4326;` is accepted because it says what is meant anyway.
+///
+/// # Errors
+/// 22P02 when the text is not a point with two numbers, 22003 when a number is out of range.
+///
+/// ```
+/// use trips_core::point::{Point, parse};
+/// assert_eq!(parse(b"point( 14.42 50.09 )"), Ok(Some(Point { longitude: 14.42, latitude: 50.09 })));
+/// assert_eq!(parse(b""), Ok(None));
+/// assert_eq!(parse(b"POINT (14.42)").unwrap_err().state.code(), "22P02");
+/// ```
+pub fn parse(value: &[u8]) -> Result<Option<Point>, ValueError> {
+    let text = value.trim_ascii();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    match numbers(text) {
+        Some((longitude, latitude)) => Point::new(longitude, latitude).map(Some),
+        None => Err(ValueError::new(
+            SqlState::InvalidTextRepresentation,
+            format!(
+                "{} is not a point: expected POINT (longitude latitude)",
+                quoted(value)
+            ),
+        )),
+    }
+}
+
+/// The two numbers between the parentheses.
+fn numbers(text: &[u8]) -> Option<(f64, f64)> {
+    let text = strip_word(text, b"SRID=4326;").unwrap_or(text).trim_ascii();
+    let text = strip_word(text, b"POINT")?.trim_ascii_start();
+    let inner = text.strip_prefix(b"(")?.strip_suffix(b")")?.trim_ascii();
+    let blank = inner.iter().position(u8::is_ascii_whitespace)?;
+    let (longitude, latitude) = inner.split_at(blank);
+    Some((number(longitude)?, number(latitude.trim_ascii_start())?))
+}
+
+fn strip_word<'a>(text: &'a [u8], word: &[u8]) -> Option<&'a [u8]> {
+    let (head, rest) = text.split_at_checked(word.len())?;
+    head.eq_ignore_ascii_case(word).then_some(rest)
+}
+
+/// A decimal number; the words for infinity and not-a-number, which Rust would take, are none.
+fn number(text: &[u8]) -> Option<f64> {
+    if !text
+        .iter()
+        .all(|b| matches!(b, b'0'..=b'9' | b'.' | b'-' | b'+' | b'e' | b'E'))
+    {
+        return None;
+    }
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn point(longitude: f64, latitude: f64) -> Result<Option<Point>, ValueError> {
+        Ok(Some(Point {
+            longitude,
+            latitude,
+        }))
+    }
+
+    #[test]
+    fn spellings() {
+        for text in [
+            "POINT (1.5 -2)",
+            "POINT(1.5 -2)",
+            "point ( 1.5\t-2 ) ",
+            " Point  (+1.5 -2.0)",
+            "POINT (15e-1 -.2E1)",
+            "SRID=4326;POINT (1.5 -2.)",
+            "srid=4326; point(1.5 -2)",
+        ] {
+            assert_eq!(parse(text.as_bytes()), point(1.5, -2.0), "{text}");
+        }
+    }
+
+    #[test]
+    fn not_points() {
+        for text in [
+            "POINT",
+            "POINT ()",
+            "POINT (1)",
+            "POINT (1 2 3)",
+            "POINT Z (1 2 3)",
+            "POINT EMPTY",
+            "POINT (1,5 2,5)",
+            "POINT (1, 2)",
+            "POINT (nan 1)",
+            "POINT (inf 1)",
+            "POINT (0x1A 1)",
+            "POINT (1_0 1)",
+            "POINT (1 2",
+            "POINT 1 2",
+            "(1 2)",
+            "1 2",
+            "MULTIPOINT (1 2)",
+            "POINT (1 2) x",
+            "SRID=3857;POINT (1 2)",
+            "POINT (１ ２)",
+            "POINT (- 1)",
+            "POINT (e 1)",
+        ] {
+            let error = parse(text.as_bytes()).expect_err(text);
+            assert_eq!(error.state.code(), "22P02", "{text}");
+        }
+    }
+
+    #[test]
+    fn ranges_and_canonical_values() {
+        assert_eq!(parse(b"POINT (180 90)"), point(180.0, 90.0));
+        assert_eq!(parse(b"POINT (-180 -90)"), point(180.0, -90.0));
+        for text in [
+            "POINT (181 0)",
+            "POINT (0 90.0001)",
+            "POINT (1e400 0)",
+            "POINT (-180.1 1)",
+        ] {
+            assert_eq!(
+                parse(text.as_bytes()).expect_err(text).state.code(),
+                "22003"
+            );
+        }
+        let zero = parse(b"POINT (-0 -0.0)").unwrap().unwrap();
+        assert!(zero.longitude.is_sign_positive() && zero.latitude.is_sign_positive());
+        let swapped = parse(b"POINT (50.1 114.4)").unwrap_err();
+        assert!(swapped.reason.contains("swapped"), "{}", swapped.reason);
+    }
+}

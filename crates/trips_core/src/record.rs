@@ -1,0 +1,474 @@
+//! Bytes into records, strictly by RFC 4180, in bounded memory.
+//!
+//! A record ends at `\n`, `\r\n` or `\r` outside quotes. A value in quotes may hold commas, line
+//! ends and doubled quotes. What RFC 4180 does not allow (a quote inside a bare value, text after
+//! a closing quote, a quote that never closes) is a fault of that record, and of no other: a faulty
+//! record is cut at the end of its first physical line and reading goes on at the next.
+
+use std::borrow::Cow;
+use std::io::{self, Read};
+
+use memchr::{memchr, memchr_iter, memchr2, memchr3};
+
+/// How many bytes are asked of the source at a time, at least.
+const CHUNK: usize = 256 * 1024;
+
+/// What RFC 4180 forbids, found in one record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// A quote inside a value that did not begin with one.
+    QuoteInBareValue,
+    /// Something other than a comma or a line end after a closing quote.
+    TextAfterQuote,
+    /// No closing quote before the end of the file or the largest record.
+    UnclosedQuote,
+    /// A line longer than the largest record; its raw bytes are cut there.
+    TooLong,
+}
+
+/// Where a value stands in its record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Span {
+    start: usize,
+    end: usize,
+    /// Holds doubled quotes that stand for one.
+    escaped: bool,
+}
+
+/// One record of the file, borrowed from the reader's buffer.
+#[derive(Debug)]
+pub struct Record<'a> {
+    /// Number of its first physical line in the file, from 1.
+    pub line: u64,
+    /// Its bytes as they stand in the file, without the line end.
+    pub raw: &'a [u8],
+    /// What is wrong with it; its values mean nothing then.
+    pub fault: Option<Fault>,
+    spans: &'a [Span],
+}
+
+impl<'a> Record<'a> {
+    /// How many values it has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// Whether it has no values, as only a faulty record has.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// The value of column `i`, from 0: without its quotes, doubled quotes undone.
+    ///
+    /// # Panics
+    /// When `i` is not under [`Record::len`].
+    #[must_use]
+    pub fn value(&self, i: usize) -> Cow<'a, [u8]> {
+        let span = self.spans[i];
+        let bytes = &self.raw[span.start..span.end];
+        if span.escaped {
+            Cow::Owned(undouble(bytes))
+        } else {
+            Cow::Borrowed(bytes)
+        }
+    }
+
+    /// All values, in the order of the file.
+    pub fn values(&self) -> impl Iterator<Item = Cow<'a, [u8]>> + '_ {
+        (0..self.len()).map(|i| self.value(i))
+    }
+}
+
+fn is_blank(line: &[u8]) -> bool {
+    line.iter().all(|b| matches!(b, b' ' | b'\t'))
+}
+
+/// `""` becomes `"`.
+fn undouble(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some(at) = memchr(b'"', rest) {
+        out.extend_from_slice(&rest[..=at]);
+        rest = rest.get(at + 2..).unwrap_or_default();
+    }
+    out.extend_from_slice(rest);
+    out
+}
+
+/// What stands at the beginning of some bytes.
+#[derive(Debug, PartialEq, Eq)]
+enum Scan {
+    /// A record of `len` bytes over `lines` lines; the next begins at `next`.
+    Record { len: usize, next: usize, lines: u64 },
+    /// A faulty record, cut at the end of its first physical line.
+    Fault {
+        len: usize,
+        next: usize,
+        fault: Fault,
+    },
+    /// More bytes are needed to tell.
+    Incomplete,
+}
+
+/// The end of the line that begins at `from`, and where the next one begins.
+fn line_end(bytes: &[u8], from: usize, at_eof: bool) -> Option<(usize, usize)> {
+    match memchr2(b'\n', b'\r', &bytes[from..]) {
+        Some(at) if bytes[from + at] == b'\n' => Some((from + at, from + at + 1)),
+        Some(at) => match bytes.get(from + at + 1) {
+            Some(b'\n') => Some((from + at, from + at + 2)),
+            None if !at_eof => None,
+            _ => Some((from + at, from + at + 1)),
+        },
+        None => at_eof.then_some((bytes.len(), bytes.len())),
+    }
+}
+
+/// Finds the first record of `bytes` and where its values stand.
+fn scan(bytes: &[u8], at_eof: bool, spans: &mut Vec<Span>) -> Scan {
+    spans.clear();
+    let Some((end, next)) = line_end(bytes, 0, at_eof) else {
+        return Scan::Incomplete;
+    };
+    let line = &bytes[..end];
+    if memchr(b'"', line).is_some() {
+        return scan_quoted(bytes, at_eof, (end, next), spans);
+    }
+    let mut start = 0;
+    for comma in memchr_iter(b',', line) {
+        spans.push(Span {
+            start,
+            end: comma,
+            escaped: false,
+        });
+        start = comma + 1;
+    }
+    spans.push(Span {
+        start,
+        end,
+        escaped: false,
+    });
+    Scan::Record {
+        len: end,
+        next,
+        lines: 1,
+    }
+}
+
+/// As [`scan`], for a record with a quote in its first line.
+fn scan_quoted(
+    bytes: &[u8],
+    at_eof: bool,
+    first_line: (usize, usize),
+    spans: &mut Vec<Span>,
+) -> Scan {
+    let fault = |fault| Scan::Fault {
+        len: first_line.0,
+        next: first_line.1,
+        fault,
+    };
+    let mut start = 0;
+    loop {
+        let end = if bytes.get(start) == Some(&b'"') {
+            let Some((close, escaped)) = closing_quote(bytes, start + 1, at_eof) else {
+                return if at_eof {
+                    fault(Fault::UnclosedQuote)
+                } else {
+                    Scan::Incomplete
+                };
+            };
+            spans.push(Span {
+                start: start + 1,
+                end: close,
+                escaped,
+            });
+            close + 1
+        } else {
+            let rest = &bytes[start..];
+            // A quote comes before the value's end only where it must not stand.
+            let mut end = bytes.len();
+            if let Some(at) = memchr3(b',', b'\n', b'\r', rest) {
+                end = start + at;
+            } else if !at_eof {
+                return Scan::Incomplete;
+            }
+            if memchr(b'"', &bytes[start..end]).is_some() {
+                return fault(Fault::QuoteInBareValue);
+            }
+            spans.push(Span {
+                start,
+                end,
+                escaped: false,
+            });
+            end
+        };
+        match bytes.get(end) {
+            Some(b',') => start = end + 1,
+            Some(b'\n' | b'\r') => {
+                let Some((len, next)) = line_end(bytes, end, at_eof) else {
+                    return Scan::Incomplete;
+                };
+                return Scan::Record {
+                    len,
+                    next,
+                    lines: line_ends(&bytes[..len]) + 1,
+                };
+            }
+            Some(_) => return fault(Fault::TextAfterQuote),
+            None if at_eof => {
+                return Scan::Record {
+                    len: end,
+                    next: end,
+                    lines: line_ends(bytes) + 1,
+                };
+            }
+            None => return Scan::Incomplete,
+        }
+    }
+}
+
+/// Where the quote is that closes a value which begins at `from`, and whether there were doubled ones.
+fn closing_quote(bytes: &[u8], from: usize, at_eof: bool) -> Option<(usize, bool)> {
+    let mut at = from;
+    let mut escaped = false;
+    loop {
+        let quote = at + memchr(b'"', &bytes[at..])?;
+        match bytes.get(quote + 1) {
+            Some(b'"') => {
+                escaped = true;
+                at = quote + 2;
+            }
+            None if !at_eof => return None,
+            _ => return Some((quote, escaped)),
+        }
+    }
+}
+
+/// How many lines end inside these bytes.
+fn line_ends(bytes: &[u8]) -> u64 {
+    let mut count = 0;
+    let mut at = 0;
+    while let Some((end, next)) = line_end(bytes, at, true) {
+        if end == bytes.len() {
+            break;
+        }
+        count += 1;
+        at = next;
+    }
+    count
+}
+
+/// Reads records from a source of bytes.
+///
+/// It holds one record and one chunk of the source at most, whatever the size of the file.
+#[derive(Debug)]
+pub struct RecordReader<R> {
+    source: R,
+    buffer: Vec<u8>,
+    /// The bytes that are read and not yet used: `buffer[start..end]`.
+    start: usize,
+    end: usize,
+    eof: bool,
+    /// Number of the line at `start`.
+    line: u64,
+    /// Bytes of the source before `start`.
+    position: u64,
+    max_record: usize,
+    spans: Vec<Span>,
+}
+
+impl<R: Read> RecordReader<R> {
+    /// A reader whose records may have `max_record` bytes, quotes and line ends inside included.
+    pub fn new(source: R, max_record: usize) -> Self {
+        Self {
+            source,
+            buffer: Vec::new(),
+            start: 0,
+            end: 0,
+            eof: false,
+            line: 1,
+            position: 0,
+            max_record,
+            spans: Vec::new(),
+        }
+    }
+
+    /// How many bytes of the source have become records.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The first bytes of the file, at most `count`: to see a byte order mark.
+    ///
+    /// # Errors
+    /// What the source says when it cannot be read.
+    pub fn peek(&mut self, count: usize) -> io::Result<&[u8]> {
+        while self.end - self.start < count && !self.eof {
+            self.fill()?;
+        }
+        Ok(&self.buffer[self.start..self.end.min(self.start + count)])
+    }
+
+    /// Passes over `count` bytes that were seen by [`RecordReader::peek`].
+    pub fn skip(&mut self, count: usize) {
+        self.start += count;
+        self.position += count as u64;
+    }
+
+    /// The next record that is not blank, or none at the end of the file.
+    ///
+    /// # Errors
+    /// What the source says when it cannot be read.
+    pub fn next_record(&mut self) -> io::Result<Option<Record<'_>>> {
+        let Some(Step {
+            line,
+            raw,
+            consumed,
+            fault,
+        }) = self.advance()?
+        else {
+            return Ok(None);
+        };
+        let begin = self.start - consumed;
+        let raw = &self.buffer[begin..begin + raw];
+        Ok(Some(Record {
+            line,
+            raw,
+            fault,
+            spans: &self.spans,
+        }))
+    }
+
+    /// Steps over one record, and the blank lines before it.
+    fn advance(&mut self) -> io::Result<Option<Step>> {
+        loop {
+            if self.start == self.end && self.eof {
+                return Ok(None);
+            }
+            // A record and its line end: the answer must not depend on how much of the file
+            // happens to be in the buffer.
+            let window = self.max_record + 2;
+            let window_end = self.end.min(self.start + window);
+            let bytes = &self.buffer[self.start..window_end];
+            let at_eof = self.eof && window_end == self.end;
+            match scan(bytes, at_eof, &mut self.spans) {
+                Scan::Record { len, next, .. } if is_blank(&bytes[..len]) => {
+                    self.step(0, next, 1, None);
+                }
+                Scan::Record { len, next, lines } => {
+                    let fault = (len > self.max_record).then_some(Fault::TooLong);
+                    return Ok(Some(self.step(
+                        len.min(self.max_record),
+                        next,
+                        lines,
+                        fault,
+                    )));
+                }
+                Scan::Fault { len, next, fault } => {
+                    let fault = if len > self.max_record {
+                        Fault::TooLong
+                    } else {
+                        fault
+                    };
+                    return Ok(Some(self.step(
+                        len.min(self.max_record),
+                        next,
+                        1,
+                        Some(fault),
+                    )));
+                }
+                Scan::Incomplete if bytes.len() == window => {
+                    return match line_end(bytes, 0, false) {
+                        Some((len, next)) if len <= self.max_record => {
+                            Ok(Some(self.step(len, next, 1, Some(Fault::UnclosedQuote))))
+                        }
+                        _ => self.cut_long_line().map(Some),
+                    };
+                }
+                Scan::Incomplete => self.fill()?,
+            }
+        }
+    }
+
+    fn step(&mut self, raw: usize, consumed: usize, lines: u64, fault: Option<Fault>) -> Step {
+        let line = self.line;
+        self.start += consumed;
+        self.position += consumed as u64;
+        self.line += lines;
+        if fault.is_some() {
+            self.spans.clear();
+        }
+        Step {
+            line,
+            raw,
+            consumed,
+            fault,
+        }
+    }
+
+    /// Keeps the first `max_record` bytes of the line at `start` and passes over the rest of it.
+    fn cut_long_line(&mut self) -> io::Result<Step> {
+        let kept = self.max_record;
+        self.buffer.copy_within(self.start..self.start + kept, 0);
+        // What is kept lies at the front; the line's rest is read behind it and dropped.
+        let mut from = self.start + kept;
+        loop {
+            if let Some((_, next)) = line_end(&self.buffer[..self.end], from, self.eof) {
+                self.position += (next - from) as u64;
+                self.buffer.copy_within(next..self.end, kept);
+                self.end = kept + (self.end - next);
+                self.start = 0;
+                return Ok(self.step(kept, kept, 1, Some(Fault::TooLong)));
+            }
+            // A lone `\r` at the very end is kept: its `\n` may be the next byte.
+            let tail = usize::from(self.buffer[self.end - 1] == b'\r' && self.end > from);
+            self.position += (self.end - tail - from) as u64;
+            self.buffer.copy_within(self.end - tail..self.end, kept);
+            self.end = kept + tail;
+            from = kept;
+            self.fill_behind()?;
+        }
+    }
+
+    /// Moves what is unused to the front and reads more behind it.
+    fn fill(&mut self) -> io::Result<()> {
+        self.buffer.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+        self.fill_behind()
+    }
+
+    fn fill_behind(&mut self) -> io::Result<()> {
+        if self.buffer.len() < self.end + CHUNK {
+            let wanted = (self.end + CHUNK).max(self.buffer.len() * 2);
+            self.buffer
+                .resize(wanted.min(self.end + self.max_record + CHUNK), 0);
+        }
+        let count = loop {
+            match self.source.read(&mut self.buffer[self.end..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => break other?,
+            }
+        };
+        self.end += count;
+        self.eof = count == 0;
+        Ok(())
+    }
+}
+
+/// One step of the reader.
+#[derive(Debug, Clone, Copy)]
+struct Step {
+    /// Number of the record's first line.
+    line: u64,
+    /// How many bytes are the record's.
+    raw: usize,
+    /// How many bytes were used up, its line end included.
+    consumed: usize,
+    fault: Option<Fault>,
+}
+
+#[cfg(test)]
+#[path = "record_tests.rs"]
+mod tests;

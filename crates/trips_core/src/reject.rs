@@ -1,0 +1,130 @@
+//! Why a line cannot become a trip.
+
+use std::fmt;
+
+/// A column of a trip, under the name that staging uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Column {
+    /// `region`
+    Region,
+    /// `origin_coord`
+    Origin,
+    /// `destination_coord`
+    Destination,
+    /// `date_time`
+    DateTime,
+    /// `datasource`
+    Datasource,
+}
+
+impl Column {
+    /// The column's name in `trips.stg_trip_data`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Region => "region",
+            Self::Origin => "origin_coord",
+            Self::Destination => "destination_coord",
+            Self::DateTime => "date_time",
+            Self::Datasource => "datasource",
+        }
+    }
+}
+
+impl fmt::Display for Column {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The kind of a fault, as one of PostgreSQL's SQLSTATE codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SqlState {
+    /// 22001: a text is longer than a trip's may be.
+    StringDataRightTruncation,
+    /// 22003: a number is outside the range of its kind.
+    NumericValueOutOfRange,
+    /// 22007: a text is not a date and time.
+    InvalidDatetimeFormat,
+    /// 22008: a date or time that no calendar has.
+    DatetimeFieldOverflow,
+    /// 22021: bytes that are not text.
+    CharacterNotInRepertoire,
+    /// 22P02: a text is not a point.
+    InvalidTextRepresentation,
+    /// 22P04: a line that is not a record of this file.
+    BadCopyFileFormat,
+    /// 23502: a required value is empty.
+    NotNullViolation,
+    /// 54000: a record is longer than the setting allows.
+    ProgramLimitExceeded,
+}
+
+impl SqlState {
+    /// The five characters.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::StringDataRightTruncation => "22001",
+            Self::NumericValueOutOfRange => "22003",
+            Self::InvalidDatetimeFormat => "22007",
+            Self::DatetimeFieldOverflow => "22008",
+            Self::CharacterNotInRepertoire => "22021",
+            Self::InvalidTextRepresentation => "22P02",
+            Self::BadCopyFileFormat => "22P04",
+            Self::NotNullViolation => "23502",
+            Self::ProgramLimitExceeded => "54000",
+        }
+    }
+}
+
+/// The fault of one value, before it is known whose value it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValueError {
+    /// What kind of fault.
+    pub state: SqlState,
+    /// What was found and what was expected, for a person.
+    pub reason: String,
+}
+
+impl ValueError {
+    /// A fault of this kind, told in these words.
+    pub fn new(state: SqlState, reason: impl Into<String>) -> Self {
+        Self {
+            state,
+            reason: reason.into(),
+        }
+    }
+
+    /// The fault of this column's value.
+    #[must_use]
+    pub fn of(self, column: Column) -> Rejection {
+        Rejection {
+            column: Some(column),
+            state: self.state,
+            reason: self.reason,
+        }
+    }
+}
+
+/// Why one record is not a trip.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// The column at fault; none when it is the record as a whole.
+    pub column: Option<Column>,
+    /// What kind of fault.
+    pub state: SqlState,
+    /// What was found and what was expected, for a person.
+    pub reason: String,
+}
+
+impl Rejection {
+    /// A fault of the record as a whole.
+    pub fn of_record(state: SqlState, reason: impl Into<String>) -> Self {
+        Self {
+            column: None,
+            state,
+            reason: reason.into(),
+        }
+    }
+}

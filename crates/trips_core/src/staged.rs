@@ -1,0 +1,102 @@
+//! Rows for staging: texts as they came, and the reason why they are no trip.
+
+use crate::escape::storable;
+use crate::key::{encode_missing, encode_text, encode_value};
+use crate::record::Record;
+use crate::reject::{Column, Rejection};
+use crate::trip::TripText;
+
+/// Rows of PostgreSQL's binary COPY: load_id, line_no, region, origin_coord, destination_coord,
+/// date_time, datasource, raw_line, raw_bytes, column_name, error_code, error.
+#[derive(Debug, Default)]
+pub struct StagedRows {
+    bytes: Vec<u8>,
+    /// Where each row ends.
+    ends: Vec<usize>,
+}
+
+impl StagedRows {
+    /// Adds a record that is no trip: its raw text, its values if it has any, and the reason.
+    pub fn push_rejected(
+        &mut self,
+        load_id: i64,
+        record: &Record<'_>,
+        texts: Option<&TripText<'_>>,
+        rejection: &Rejection,
+    ) {
+        self.begin(load_id, record.line, texts);
+        let (raw_line, replaced) = storable(record.raw);
+        encode_text(Some(&raw_line), &mut self.bytes);
+        if replaced {
+            encode_value(record.raw, &mut self.bytes);
+        } else {
+            encode_missing(&mut self.bytes);
+        }
+        encode_text(rejection.column.map(Column::name), &mut self.bytes);
+        encode_text(Some(rejection.state.code()), &mut self.bytes);
+        encode_text(Some(&rejection.reason), &mut self.bytes);
+        self.ends.push(self.bytes.len());
+    }
+
+    /// Adds a record that waits to be merged.
+    pub fn push_waiting(&mut self, load_id: i64, record: &Record<'_>, texts: &TripText<'_>) {
+        self.begin(load_id, record.line, Some(texts));
+        for _ in 0..5 {
+            encode_missing(&mut self.bytes);
+        }
+        self.ends.push(self.bytes.len());
+    }
+
+    fn begin(&mut self, load_id: i64, line: u64, texts: Option<&TripText<'_>>) {
+        self.bytes.extend_from_slice(&12_i16.to_be_bytes());
+        encode_value(&load_id.to_be_bytes(), &mut self.bytes);
+        encode_value(&line.to_be_bytes(), &mut self.bytes);
+        let Some(texts) = texts else {
+            (0..5).for_each(|_| encode_missing(&mut self.bytes));
+            return;
+        };
+        for text in [
+            &texts.region,
+            &texts.origin_coord,
+            &texts.destination_coord,
+            &texts.date_time,
+            &texts.datasource,
+        ] {
+            // An empty value is NULL, as COPY has it in CSV.
+            let text = (!text.is_empty()).then(|| storable(text).0);
+            encode_text(text.as_deref(), &mut self.bytes);
+        }
+    }
+
+    /// How many rows it holds.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether it holds none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// How many bytes of memory the rows take.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes.len() + self.ends.len() * size_of::<usize>()
+    }
+
+    /// The bytes of row `i`, from 0, if there is one.
+    #[must_use]
+    pub fn row(&self, i: usize) -> Option<&[u8]> {
+        let end = *self.ends.get(i)?;
+        let start = if i == 0 { 0 } else { self.ends[i - 1] };
+        Some(&self.bytes[start..end])
+    }
+
+    /// Forgets the rows and keeps the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+}

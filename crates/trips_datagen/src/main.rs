@@ -1,0 +1,43 @@
+//! `trips_datagen FILE [rows=N] [seed=N] [regions=N] [days=N] [first_day=YYYY-MM-DD]`
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::process::ExitCode;
+
+use trips_datagen::Shape;
+
+const USAGE: &str =
+    "usage: trips_datagen FILE [rows=N] [seed=N] [regions=1..12] [days=N] [first_day=YYYY-MM-DD]";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let path = arguments.next().ok_or(USAGE)?;
+    let mut shape = Shape::default();
+    for argument in arguments {
+        let (name, value) = argument.split_once('=').ok_or(USAGE)?;
+        match name {
+            "rows" => shape.rows = value.parse()?,
+            "seed" => shape.seed = value.parse()?,
+            "days" => shape.days = value.parse()?,
+            "first_day" => shape.first_day = value.parse()?,
+            "regions" => shape.regions = value.parse()?,
+            _ => return Err(USAGE.into()),
+        }
+    }
+    if !(1..=12).contains(&shape.regions) || shape.days == 0 {
+        return Err(USAGE.into());
+    }
+    let mut file = BufWriter::with_capacity(1 << 20, File::create(path)?);
+    trips_datagen::write(&shape, &mut file)?;
+    Ok(file.flush()?)
+}

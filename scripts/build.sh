@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Builds the extension and puts it into a PostgreSQL of the project's own: the installed one's
+# programs (copied: a server finds its files from where its program lies), its files (linked), and
+# ours. So nothing is written to the system's directories, and two checkouts do not meet.
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+package=$root/target/package/pg$pg
+# In the environment, these would override what cargo-pgrx needs the linker to keep.
+unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS
+
+step "building the extension for PostgreSQL $pg"
+(cd "$root" && RUST_BACKTRACE=0 cargo pgrx package --pg-config "$pg_config" --out-dir "$package") \
+  > "$root/target/package.log" 2>&1 || { cat "$root/target/package.log"; fail "the build failed"; }
+
+make_run_dir
+bin=$(in_tree bindir) share=$(in_tree sharedir) lib=$(in_tree pkglibdir)
+mkdir -p "$bin" "$share/extension" "$lib"
+cp -au "$("$pg_config" --bindir)/." "$bin/"
+link_all() { find "$1" -mindepth 1 -maxdepth 1 ! -name extension -exec ln -sfn -t "$2" {} +; }
+link_all "$("$pg_config" --sharedir)" "$share"
+link_all "$("$pg_config" --sharedir)/extension" "$share/extension"
+link_all "$("$pg_config" --pkglibdir)" "$lib"
+
+# Moved into place, so that a running server keeps the library that it has open.
+replace() {
+  rm -f "$2/$(basename "$1")" && cp "$1" "$2/.new" && mv "$2/.new" "$2/$(basename "$1")"
+}
+for file in "$package$("$pg_config" --sharedir)/extension/"*; do replace "$file" "$share/extension"; done
+for file in "$package$("$pg_config" --pkglibdir)/"*.so; do replace "$file" "$lib"; done

@@ -1,0 +1,44 @@
+# Sourced by the other scripts: where things are, and how to run what.
+# shellcheck shell=bash disable=SC2034
+
+set -euo pipefail
+umask 022
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+# Which PostgreSQL: PG=18 PG_CONFIG=/path/to/pg_config make test
+pg=${PG:-15}
+pg_config=${PG_CONFIG:-/usr/lib/postgresql/$pg/bin/pg_config}
+
+# What is installed for this project alone.
+tools=$root/.tools
+export PATH=$tools/bin:$PATH
+export PGRX_HOME=$tools/pgrx
+
+# Servers, their data and their sockets: outside the checkout, because PostgreSQL's user must be able
+# to get there and a socket's path must be short.
+run=${TRIPS_RUN_DIR:-/tmp/trips_pipeline-$(id -u)-$(printf '%s' "$root" | cksum | cut -d ' ' -f 1)}
+tree=$run/pg$pg
+
+step() { printf '\033[1m== %s\033[0m\n' "$*"; }
+fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+# PostgreSQL refuses to run as root: root runs it as the user that Debian's package makes.
+server_user=$(id -un)
+as_server() { "$@"; }
+if [ "$(id -u)" = 0 ]; then
+  server_user=postgres
+  as_server() { (cd / && runuser -u "$server_user" -- "$@"); }
+fi
+
+# The run directory is ours, or nobody's.
+make_run_dir() {
+  mkdir -p "$run"
+  if [ -L "$run" ] || [ "$(stat -c %u "$run")" != "$(id -u)" ]; then
+    fail "$run belongs to somebody else; set TRIPS_RUN_DIR to a directory of your own"
+  fi
+  chmod 755 "$run"
+}
+
+# Path of a directory of PostgreSQL's inside our tree of it.
+in_tree() { printf '%s%s' "$tree" "$("$pg_config" "--$1")"; }

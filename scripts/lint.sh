@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# What must be clean before a commit.
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+cd "$root"
+step "rustfmt"
+cargo fmt --all --check
+step "clippy"
+cargo clippy --workspace --all-targets --no-default-features --features "pg$pg" --locked -- -D warnings
+step "rustdoc"
+RUSTDOCFLAGS='-D warnings' cargo doc --quiet --no-deps --locked \
+  --package trips_core --package trips_datagen --package trips_tests

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Installs what is missing to build and run the extension: PostgreSQL, clang, cargo-pgrx.
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+command -v cargo > /dev/null || fail "cargo is not there: install Rust first (https://rustup.rs)"
+
+missing=()
+want() { missing+=("$1"); }
+if [ -z "${PG_CONFIG:-}" ]; then
+  [ -x "/usr/lib/postgresql/$pg/bin/postgres" ] || want "postgresql-$pg"
+  [ -f "/usr/include/postgresql/$pg/server/postgres.h" ] || want "postgresql-server-dev-$pg"
+fi
+command -v cc > /dev/null || want build-essential
+command -v clang > /dev/null || want clang
+compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' > /dev/null || want libclang-dev
+
+if [ ${#missing[@]} -gt 0 ]; then
+  command -v apt-get > /dev/null ||
+    fail "missing: ${missing[*]} (names of Debian's packages); install them and try again"
+  as_root=()
+  if [ "$(id -u)" != 0 ]; then
+    command -v sudo > /dev/null || fail "missing: ${missing[*]}; install them as root and try again"
+    as_root=(sudo)
+  fi
+  step "installing Debian packages: ${missing[*]}"
+  "${as_root[@]}" apt-get update -qq
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}" > /dev/null
+fi
+
+# The one place where the version stands is Cargo.toml.
+version=$(sed -n 's/^pgrx = "=\(.*\)"$/\1/p' "$root/Cargo.toml")
+if [ "$(cargo pgrx --version 2> /dev/null)" != "cargo-pgrx $version" ]; then
+  step "installing cargo-pgrx $version into .tools (takes some minutes, once)"
+  cargo install cargo-pgrx --version "$version" --locked --quiet --root "$tools"
+fi
+
+mkdir -p "$PGRX_HOME"
+printf '[configs]\npg%s = "%s"\n' "$pg" "$pg_config" > "$PGRX_HOME/config.toml"

@@ -1,0 +1,66 @@
+-- The weekly summary and the view of what runs now.
+
+CREATE MATERIALIZED VIEW trips.summarized_trip_data AS
+SELECT w.region,
+       w.week_of_month,
+       pg_catalog.sum(w.trips) AS weekly_avg
+  FROM (SELECT d.region,
+               pg_catalog.to_char(d.day::timestamp, 'YYYY-MM-"0"W') AS week_of_month,
+               d.trips
+          FROM trips.daily_trip_counts AS d) AS w
+ GROUP BY w.region, w.week_of_month
+HAVING pg_catalog.sum(w.trips) OPERATOR(pg_catalog.>) 0
+  WITH DATA;
+-- Unique, so that it can be refreshed while it is read.
+CREATE UNIQUE INDEX summarized_trip_data_key
+  ON trips.summarized_trip_data (region, week_of_month);
+COMMENT ON MATERIALIZED VIEW trips.summarized_trip_data IS
+  'Trips by region and week of month, up to date in the commit of every load';
+COMMENT ON COLUMN trips.summarized_trip_data.region IS 'Region';
+COMMENT ON COLUMN trips.summarized_trip_data.week_of_month IS
+  'YYYY-MM-0W: days 1 to 7 of a month are week 1, 8 to 14 week 2, up to week 5';
+COMMENT ON COLUMN trips.summarized_trip_data.weekly_avg IS
+  'Number of trips of the region in that week (the historical ceil(avg(count)), a whole number)';
+
+-- pg_dump refreshes it after the restore.
+SELECT pg_catalog.pg_extension_config_dump('trips.summarized_trip_data', '');
+
+-- A load reports through the progress slots of its backend (src/pg/progress.rs): slots 11 to 17,
+-- behind those of COPY; slot 11 marks a backend as ours.
+CREATE VIEW trips.load_progress AS
+SELECT p.param12 AS load_id,
+       p.pid,
+       CASE p.param13
+         WHEN 1 THEN 'hashing'
+         WHEN 2 THEN 'waiting'
+         WHEN 3 THEN 'reading'
+         WHEN 4 THEN 'comparing'
+         WHEN 5 THEN 'inserting'
+         WHEN 6 THEN 'summarizing'
+       END AS phase,
+       p.param14 AS bytes_done,
+       p.param15 AS bytes_total,
+       p.param16 AS rows_read,
+       pg_catalog.round(
+         p.param16 OPERATOR(pg_catalog./) GREATEST(
+           EXTRACT(epoch FROM pg_catalog.clock_timestamp()
+             OPERATOR(pg_catalog.-) pg_catalog.to_timestamp(
+               p.param17 OPERATOR(pg_catalog./) 1000000.0::double precision)),
+           0.001::numeric)) AS rows_per_second,
+       pg_catalog.to_timestamp(p.param17 OPERATOR(pg_catalog./) 1000000.0::double precision)
+         AS started_at
+  FROM pg_catalog.pg_stat_get_progress_info('COPY') AS p
+  JOIN pg_catalog.pg_database AS d ON d.oid OPERATOR(pg_catalog.=) p.datid
+ WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
+   AND p.param11 OPERATOR(pg_catalog.=) 1953655152; -- "trip"
+COMMENT ON VIEW trips.load_progress IS
+  'What loads right now in this database; other users'' loads are seen by members of pg_read_all_stats';
+COMMENT ON COLUMN trips.load_progress.load_id IS 'Number of the load, as trips.loads will have it';
+COMMENT ON COLUMN trips.load_progress.pid IS 'Process that loads';
+COMMENT ON COLUMN trips.load_progress.phase IS
+  'hashing, waiting (for another load), reading, comparing (with the history), inserting, summarizing';
+COMMENT ON COLUMN trips.load_progress.bytes_done IS 'Bytes of the file that are done in this phase';
+COMMENT ON COLUMN trips.load_progress.bytes_total IS 'Size of the file, bytes; 0 when there is none';
+COMMENT ON COLUMN trips.load_progress.rows_read IS 'Rows read so far';
+COMMENT ON COLUMN trips.load_progress.rows_per_second IS 'Rows read so far by seconds since the start';
+COMMENT ON COLUMN trips.load_progress.started_at IS 'When the load began';

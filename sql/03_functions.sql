@@ -1,0 +1,88 @@
+-- The functions. Those in C are in src/api.rs; they act as the owner of the tables, so every name
+-- they resolve must be one of pg_catalog's.
+
+CREATE FUNCTION trips.ingest(
+  path text, on_error text DEFAULT 'stage', max_errors bigint DEFAULT NULL, force boolean DEFAULT false
+) RETURNS trips.loads
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'ingest_wrapper';
+COMMENT ON FUNCTION trips.ingest(text, text, bigint, boolean) IS
+  'Brings a CSV file on the server into the history, exactly once, in one transaction; returns its ledger row. on_error: stage keeps bad lines in trips.stg_trip_data, abort refuses the file at the first. max_errors: more bad lines than that refuse the file; NULL takes the setting trips.max_errors. force: load bytes that are known. Needs pg_read_server_files.';
+
+CREATE FUNCTION trips.stage(path text) RETURNS trips.loads
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'stage_wrapper';
+COMMENT ON FUNCTION trips.stage(text) IS
+  'Brings a CSV file on the server into trips.stg_trip_data only, to look at first; trips.merge_staged() promotes it. Returns its ledger row. Needs pg_read_server_files.';
+
+CREATE FUNCTION trips.merge_staged(load_id bigint DEFAULT NULL) RETURNS trips.loads
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'merge_staged_wrapper';
+COMMENT ON FUNCTION trips.merge_staged(bigint) IS
+  'Promotes staged rows to the history; rows that still fail stay, with the reason. With a load_id: the rows of that load. Without: all rows, those of outside writers as a load of their own. Returns the ledger row of the newest load that it touched.';
+
+CREATE FUNCTION trips.trip_key(
+  region text, origin_coord point, destination_coord point, date_time timestamp, datasource text
+) RETURNS uuid
+LANGUAGE c IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'trip_key_wrapper';
+COMMENT ON FUNCTION trips.trip_key(text, point, point, timestamp, text) IS
+  'The content key of a trip, as trips.hist_trip_data has it: the first 16 bytes of BLAKE3 over the five values; no setting changes it';
+
+CREATE FUNCTION trips.weekly_avg()
+RETURNS TABLE (region text, week_of_month text, weekly_avg numeric)
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT s.region, s.week_of_month, s.weekly_avg
+    FROM trips.summarized_trip_data AS s
+   ORDER BY s.region, s.week_of_month;
+END;
+COMMENT ON FUNCTION trips.weekly_avg() IS
+  'The weekly summary: number of trips by region and week of month (YYYY-MM-0W), in this order';
+
+CREATE FUNCTION trips.datasource_regions(datasource text) RETURNS SETOF text
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT DISTINCT d.region
+    FROM trips.daily_trip_counts AS d
+   WHERE d.datasource = datasource_regions.datasource
+     AND d.trips > 0
+   ORDER BY d.region;
+END;
+COMMENT ON FUNCTION trips.datasource_regions(text) IS
+  'The regions in which a datasource has appeared, in order: SELECT trips.datasource_regions(''cheap_mobile'')';
+
+CREATE FUNCTION trips.latest_datasource(top_regions int DEFAULT 2)
+RETURNS TABLE (datasource text, region text, date_time timestamp)
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+  WITH top AS (
+    SELECT d.region, pg_catalog.sum(d.trips) AS trips
+      FROM trips.daily_trip_counts AS d
+     GROUP BY d.region
+    HAVING pg_catalog.sum(d.trips) > 0
+     ORDER BY 2 DESC, d.region
+     LIMIT top_regions
+  ), last AS (
+    -- The last day on which one of them had a known datasource: only that day of the history is read.
+    SELECT pg_catalog.max(d.day) AS day
+      FROM trips.daily_trip_counts AS d
+      JOIN top ON top.region = d.region
+     WHERE d.datasource IS NOT NULL
+       AND d.trips > 0
+  )
+  SELECT h.datasource, h.region, h.date_time
+    FROM last
+    JOIN trips.hist_trip_data AS h
+      ON h.date_time >= last.day::timestamp
+     AND h.date_time < (last.day + 1)::timestamp
+    JOIN top ON top.region = h.region
+   WHERE h.datasource IS NOT NULL
+   ORDER BY h.date_time DESC, top.trips DESC, h.region, h.datasource
+   LIMIT 1;
+END;
+COMMENT ON FUNCTION trips.latest_datasource(int) IS
+  'Of the regions with the most trips (two, unless told otherwise), the datasource that appeared last, with its region and local time; trips without a datasource do not count';

@@ -1,0 +1,6 @@
+-- Nothing that reads files or writes is anybody's but the owner's until it is granted. (Nobody but
+-- the owner has USAGE on the schema, either.)
+
+REVOKE ALL ON FUNCTION trips.ingest(text, text, bigint, boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION trips.stage(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION trips.merge_staged(bigint) FROM PUBLIC;

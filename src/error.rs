@@ -1,0 +1,248 @@
+//! What can go wrong with a load, told to people: SQLSTATE, file, line, column, value, what to do.
+
+use std::io;
+
+use pgrx::PgSqlErrorCode;
+use pgrx::pg_sys::panic::ErrorReport;
+use thiserror::Error;
+use trips_core::escape::quoted;
+use trips_core::header::HeaderError;
+use trips_core::reject::{Rejection, SqlState};
+
+/// A bad line as the refusal of a file tells of it.
+#[derive(Debug, Clone)]
+pub struct BadLine {
+    /// Number of its first physical line, from 1.
+    pub line: u64,
+    /// What is wrong with it.
+    pub rejection: Rejection,
+}
+
+impl std::fmt::Display for BadLine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "line {}", self.line)?;
+        if let Some(column) = self.rejection.column {
+            write!(f, ", column {column}")?;
+        }
+        write!(f, ": {}", self.rejection.reason)
+    }
+}
+
+/// Why a load ends without its rows.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    #[error("{0} must not be NULL")]
+    NullArgument(&'static str),
+    #[error("on_error is {}: expected stage or abort", quoted(.0.as_bytes()))]
+    OnError(String),
+    #[error("max_errors is {0}: expected 0 or more, or NULL for the setting trips.max_errors")]
+    MaxErrors(i64),
+    #[error("the database is not encoded in UTF8")]
+    DatabaseEncoding,
+    #[error("permission denied to load a file")]
+    MayNotRead,
+    #[error("path {} is not absolute", quoted(.0.as_bytes()))]
+    RelativePath(String),
+    #[error("could not open file {}: {error}", quoted(.path.as_bytes()))]
+    Open { path: String, error: io::Error },
+    #[error("could not read file {}: {error}", quoted(.path.as_bytes()))]
+    Read { path: String, error: io::Error },
+    #[error("{} is {kind}: expected a regular file", quoted(.path.as_bytes()))]
+    NotAFile { path: String, kind: &'static str },
+    #[error("file {} changed while it was read", quoted(.0.as_bytes()))]
+    Changed(String),
+    #[error("file {} is empty: expected a header", quoted(.0.as_bytes()))]
+    Empty(String),
+    #[error("file {} is encoded in UTF-16: expected UTF-8", quoted(.0.as_bytes()))]
+    Utf16(String),
+    #[error("the header of file {} does not fit: {error}", quoted(.path.as_bytes()))]
+    Header { path: String, error: HeaderError },
+    #[error("the header of file {} is not a CSV record", quoted(.0.as_bytes()))]
+    HeaderFault(String),
+    #[error("file {} is refused: {bad}", quoted(.path.as_bytes()))]
+    BadLine { path: String, bad: BadLine },
+    #[error("file {} is refused: over {limit} bad lines", quoted(.path.as_bytes()))]
+    TooManyBadLines {
+        path: String,
+        limit: u64,
+        first: Vec<BadLine>,
+    },
+    #[error("file {} is refused: {count} quoted values are never closed", quoted(.path.as_bytes()))]
+    UnclosedQuotes { path: String, count: u32, last: u64 },
+    #[error("load {0} is unknown")]
+    UnknownLoad(i64),
+    #[error("trips.{table} took {taken} of {offered} rows")]
+    RowsVanished {
+        table: &'static str,
+        offered: u64,
+        taken: u64,
+    },
+    #[error("a query of the extension failed: {0}")]
+    Query(#[from] pgrx::spi::SpiError),
+}
+
+impl LoadError {
+    /// The kind of the error.
+    pub fn code(&self) -> PgSqlErrorCode {
+        use PgSqlErrorCode as Code;
+        match self {
+            Self::NullArgument(_) => Code::ERRCODE_NULL_VALUE_NOT_ALLOWED,
+            Self::OnError(_) | Self::MaxErrors(_) => Code::ERRCODE_INVALID_PARAMETER_VALUE,
+            Self::DatabaseEncoding => Code::ERRCODE_FEATURE_NOT_SUPPORTED,
+            Self::MayNotRead => Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+            Self::RelativePath(_) => Code::ERRCODE_INVALID_NAME,
+            Self::Open { error, .. } | Self::Read { error, .. } => match error.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+                    Code::ERRCODE_UNDEFINED_FILE
+                }
+                io::ErrorKind::PermissionDenied => Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+                _ => Code::ERRCODE_IO_ERROR,
+            },
+            Self::NotAFile { .. } => Code::ERRCODE_WRONG_OBJECT_TYPE,
+            Self::Changed(_) => Code::ERRCODE_OBJECT_IN_USE,
+            Self::Header {
+                error: HeaderError::Missing { .. },
+                ..
+            } => Code::ERRCODE_UNDEFINED_COLUMN,
+            Self::Header {
+                error: HeaderError::Duplicate { .. },
+                ..
+            } => Code::ERRCODE_DUPLICATE_COLUMN,
+            Self::BadLine { bad, .. } => code_of(bad.rejection.state),
+            Self::Empty(_)
+            | Self::Utf16(_)
+            | Self::HeaderFault(_)
+            | Self::TooManyBadLines { .. }
+            | Self::UnclosedQuotes { .. } => Code::ERRCODE_BAD_COPY_FILE_FORMAT,
+            Self::UnknownLoad(_) => Code::ERRCODE_UNDEFINED_OBJECT,
+            Self::RowsVanished { .. } => Code::ERRCODE_TRIGGERED_ACTION_EXCEPTION,
+            Self::Query(_) => Code::ERRCODE_INTERNAL_ERROR,
+        }
+    }
+
+    /// More about what was found, where the message has not said it all.
+    pub fn detail(&self) -> Option<String> {
+        match self {
+            Self::MayNotRead => {
+                Some("Only members of pg_read_server_files may load files of the server.".into())
+            }
+            Self::Header {
+                error: HeaderError::Missing { found, .. },
+                ..
+            } => Some(format!("The header is {found}.")),
+            Self::TooManyBadLines { first, .. } => {
+                let lines: Vec<String> = first.iter().map(ToString::to_string).collect();
+                Some(format!("The first are: {}", lines.join("\n")))
+            }
+            Self::UnclosedQuotes { last, .. } => {
+                Some(format!("The last one begins in the record at line {last}."))
+            }
+            _ => None,
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::OnError(_) => {
+                "stage keeps bad lines in trips.stg_trip_data and loads the rest; abort refuses the file at the first."
+            }
+            Self::DatabaseEncoding => "Create the database with ENCODING 'UTF8'.",
+            Self::MayNotRead => "GRANT pg_read_server_files TO the role.",
+            Self::RelativePath(_) => {
+                "Give the whole path, from /, as the server sees it. The server's current directory is its data directory."
+            }
+            Self::Open { error, .. } if error.kind() == io::ErrorKind::PermissionDenied => {
+                "The operating system user that runs PostgreSQL must be allowed to read the file and to enter its directories."
+            }
+            Self::Open { .. } => {
+                "The file must be on the machine of the server, under this path; for a client's file, copy it there first."
+            }
+            Self::NotAFile { .. } => "Name one file. Directories, pipes and devices are not read.",
+            Self::Changed(_) => "Load it again when its writer has finished.",
+            Self::Empty(_) => "Perhaps its writer has not finished, or failed.",
+            Self::Utf16(_) => "Convert it: iconv -f UTF-16 -t UTF-8.",
+            Self::Header {
+                error:
+                    HeaderError::Missing {
+                        delimiter: Some(';'),
+                        ..
+                    },
+                ..
+            } => "The values seem to be separated by semicolons: convert the file to commas.",
+            Self::Header {
+                error:
+                    HeaderError::Missing {
+                        delimiter: Some('\t'),
+                        ..
+                    },
+                ..
+            } => "The values seem to be separated by tabs: convert the file to commas.",
+            Self::Header {
+                error:
+                    HeaderError::Missing {
+                        delimiter: Some(_), ..
+                    },
+                ..
+            } => "The values seem to be separated by bars (|): convert the file to commas.",
+            Self::Header { .. } | Self::HeaderFault(_) => {
+                "The first line must name the columns region, origin_coord, destination_coord, date_time (or datetime) and datasource, each once, in any order, separated by commas."
+            }
+            Self::BadLine { .. } => {
+                "Correct the line, or load with on_error => 'stage' to keep it in trips.stg_trip_data and load the rest."
+            }
+            Self::TooManyBadLines { .. } => {
+                "Correct the file, or allow more with max_errors. Nothing of it was loaded."
+            }
+            Self::UnclosedQuotes { .. } => {
+                "Close the quotes, or double those that are meant as text. Nothing of the file was loaded."
+            }
+            Self::UnknownLoad(_) => "SELECT load_id, source FROM trips.loads shows the loads.",
+            Self::RowsVanished { .. } => "A trigger on the table suppresses rows; drop it.",
+            _ => return None,
+        })
+    }
+
+    /// Whether the ledger should remember it: what concerns a delivery, not the way it was asked for.
+    pub fn is_of_delivery(&self) -> bool {
+        !matches!(
+            self,
+            Self::NullArgument(_)
+                | Self::OnError(_)
+                | Self::MaxErrors(_)
+                | Self::DatabaseEncoding
+                | Self::MayNotRead
+                | Self::RelativePath(_)
+                | Self::UnknownLoad(_)
+        )
+    }
+}
+
+impl From<LoadError> for ErrorReport {
+    fn from(error: LoadError) -> Self {
+        let mut report = Self::new(error.code(), error.to_string(), "trips_pipeline");
+        if let Some(detail) = error.detail() {
+            report = report.set_detail(detail);
+        }
+        if let Some(hint) = error.hint() {
+            report = report.set_hint(hint);
+        }
+        report
+    }
+}
+
+/// PostgreSQL's name of a code that `trips_core` knows.
+fn code_of(state: SqlState) -> PgSqlErrorCode {
+    use PgSqlErrorCode as Code;
+    match state {
+        SqlState::StringDataRightTruncation => Code::ERRCODE_STRING_DATA_RIGHT_TRUNCATION,
+        SqlState::NumericValueOutOfRange => Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+        SqlState::InvalidDatetimeFormat => Code::ERRCODE_INVALID_DATETIME_FORMAT,
+        SqlState::DatetimeFieldOverflow => Code::ERRCODE_DATETIME_FIELD_OVERFLOW,
+        SqlState::CharacterNotInRepertoire => Code::ERRCODE_CHARACTER_NOT_IN_REPERTOIRE,
+        SqlState::InvalidTextRepresentation => Code::ERRCODE_INVALID_TEXT_REPRESENTATION,
+        SqlState::BadCopyFileFormat => Code::ERRCODE_BAD_COPY_FILE_FORMAT,
+        SqlState::NotNullViolation => Code::ERRCODE_NOT_NULL_VIOLATION,
+        SqlState::ProgramLimitExceeded => Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+    }
+}

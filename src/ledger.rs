@@ -1,0 +1,200 @@
+//! The ledger `trips.loads`: one row per delivery.
+
+use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
+use pgrx::heap_tuple::PgHeapTuple;
+use pgrx::{AllocatedByRust, Spi};
+
+use crate::error::LoadError;
+use crate::pg::latest;
+use crate::pg::row::LoadRow;
+
+/// Where every row that was read went.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Totals {
+    /// Into the history.
+    pub inserted: u64,
+    /// Nowhere: the history has that trip, or the load brought it before.
+    pub duplicate: u64,
+    /// Into staging.
+    pub staged: u64,
+}
+
+impl Totals {
+    /// All of them.
+    pub fn read(self) -> u64 {
+        self.inserted + self.duplicate + self.staged
+    }
+}
+
+/// A load that has begun.
+#[derive(Debug, Clone)]
+pub struct Ticket {
+    /// Its number, taken whether it succeeds or not.
+    pub load_id: i64,
+    /// When it began.
+    pub started_at: TimestampWithTimeZone,
+    /// The role that asked for it.
+    pub requested_by: String,
+}
+
+/// Bytes that were delivered.
+#[derive(Debug, Clone, Default)]
+pub struct Delivery {
+    /// Path of the file, or what else it is.
+    pub source: String,
+    /// BLAKE3 of its bytes, when it was read to its end.
+    pub digest: Option<[u8; 32]>,
+    /// How many bytes.
+    pub bytes: u64,
+}
+
+/// A load that had the same bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct SameBytes {
+    /// Its number.
+    pub load_id: i64,
+    /// How many of its rows wait in staging.
+    pub staged: i64,
+}
+
+/// Takes the next number.
+pub fn begin(requested_by: String) -> Result<Ticket, LoadError> {
+    let (load_id, started_at) = Spi::connect_mut(|client| {
+        let row = client
+            .update(
+                "SELECT nextval('trips.loads_load_id_seq'::regclass), clock_timestamp()",
+                Some(1),
+                &[],
+            )?
+            .first();
+        row.get_two::<i64, TimestampWithTimeZone>()
+    })?;
+    let missing = || pgrx::spi::SpiError::InvalidPosition;
+    Ok(Ticket {
+        load_id: load_id.ok_or_else(missing)?,
+        started_at: started_at.ok_or_else(missing)?,
+        requested_by,
+    })
+}
+
+/// The first load that brought these bytes, among all that are committed now.
+pub fn same_bytes(digest: &[u8; 32]) -> Option<SameBytes> {
+    latest::two_bigints(
+        c"SELECT load_id, rows_staged FROM trips.loads
+           WHERE digest = $1 AND state = 'loaded' AND same_as IS NULL",
+        digest,
+    )
+    .map(|(load_id, staged)| SameBytes { load_id, staged })
+}
+
+/// Enters a load that is done, or skipped because of `same_as` when it has no totals.
+pub fn enter(
+    ticket: &Ticket,
+    delivery: &Delivery,
+    totals: Option<Totals>,
+    same_as: Option<i64>,
+) -> Result<LoadRow, LoadError> {
+    let state = if totals.is_some() {
+        "loaded"
+    } else {
+        "skipped"
+    };
+    let totals = totals.unwrap_or_default();
+    let args: [DatumWithOid<'_>; 12] = [
+        ticket.load_id.into(),
+        delivery.source.as_str().into(),
+        delivery.digest.map(Vec::from).into(),
+        bigint(delivery.bytes).into(),
+        state.into(),
+        bigint(totals.read()).into(),
+        bigint(totals.inserted).into(),
+        bigint(totals.duplicate).into(),
+        bigint(totals.staged).into(),
+        same_as.into(),
+        ticket.requested_by.as_str().into(),
+        ticket.started_at.into(),
+    ];
+    returned_row(
+        "INSERT INTO trips.loads AS l (load_id, source, digest, bytes_read, state, rows_read,
+                rows_inserted, rows_duplicate, rows_staged, same_as, requested_by, requested_at,
+                started_at, finished_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, clock_timestamp())
+         RETURNING l",
+        &args,
+    )
+}
+
+/// Books what a merge made of a load's staged rows; `totals.staged` of them stay there.
+///
+/// The ledger keeps what it said of rows that somebody has deleted from staging by hand, and learns
+/// of rows that somebody has added.
+pub fn book_merge(ticket: &Ticket, load_id: i64, totals: Totals) -> Result<LoadRow, LoadError> {
+    let args: [DatumWithOid<'_>; 6] = [
+        load_id.into(),
+        bigint(totals.inserted).into(),
+        bigint(totals.duplicate).into(),
+        bigint(totals.staged).into(),
+        ticket.requested_by.as_str().into(),
+        ticket.started_at.into(),
+    ];
+    returned_row(
+        "INSERT INTO trips.loads AS l (load_id, source, state, rows_read, rows_inserted,
+                rows_duplicate, rows_staged, requested_by, requested_at, started_at, finished_at)
+         VALUES ($1, 'trips.stg_trip_data', 'loaded', $2 + $3 + $4, $2, $3, $4, $5, $6, $6,
+                clock_timestamp())
+             ON CONFLICT (load_id) DO UPDATE
+            SET rows_inserted = l.rows_inserted + $2,
+                rows_duplicate = l.rows_duplicate + $3,
+                rows_staged = greatest(l.rows_staged - $2 - $3, $4),
+                rows_read = l.rows_inserted + $2 + l.rows_duplicate + $3
+                            + greatest(l.rows_staged - $2 - $3, $4)
+         RETURNING l",
+        &args,
+    )
+}
+
+/// Whether there is such a load.
+pub fn exists(load_id: i64) -> Result<bool, LoadError> {
+    let found = Spi::get_one_with_args::<bool>(
+        "SELECT EXISTS (SELECT FROM trips.loads WHERE load_id = $1)",
+        &[load_id.into()],
+    )?;
+    Ok(found == Some(true))
+}
+
+/// Enters a load that failed; called in a transaction of its own, the load's is lost.
+pub fn enter_failed(failure: &crate::pg::worker::Failure) -> Result<(), LoadError> {
+    let args: [DatumWithOid<'_>; 8] = [
+        failure.load_id.into(),
+        failure.source.as_str().into(),
+        failure.digest.map(Vec::from).into(),
+        bigint(failure.bytes).into(),
+        failure.code.as_str().into(),
+        failure.error.as_str().into(),
+        failure.requested_by.as_str().into(),
+        failure.started_at.into(),
+    ];
+    Spi::run_with_args(
+        "INSERT INTO trips.loads (load_id, source, digest, bytes_read, state, error_code, error,
+                requested_by, requested_at, started_at, finished_at)
+         SELECT $1, $2, $3, $4, 'failed', $5, $6, $7, t.started_at, t.started_at, clock_timestamp()
+           FROM (SELECT timestamptz '2000-01-01 00:00:00+00' + $8 * interval '1 microsecond')
+                AS t (started_at)",
+        &args,
+    )?;
+    Ok(())
+}
+
+fn returned_row(query: &str, args: &[DatumWithOid<'_>]) -> Result<LoadRow, LoadError> {
+    let row = Spi::connect_mut(|client| {
+        client
+            .update(query, Some(1), args)?
+            .first()
+            .get_one::<PgHeapTuple<'static, AllocatedByRust>>()
+    })?;
+    Ok(row.ok_or(pgrx::spi::SpiError::InvalidPosition)?.into())
+}
+
+fn bigint(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,45 @@
+//! `trips_pipeline`: files of trips into PostgreSQL, exactly once, with nothing lost.
+//!
+//! The rooms, in the order the data passes them:
+//!
+//! * [`api`]: the functions that SQL sees; they check, call a room below, and turn errors into
+//!   reports;
+//! * [`source`]: the file, opened and hashed;
+//! * `trips_core` (a crate of its own, no PostgreSQL in it): bytes to validated, keyed, sorted trips;
+//! * [`load`]: the three ways of a load: ingest, stage, merge;
+//! * [`history`], [`staging`], [`summary`], [`ledger`]: one table each, nobody else writes to it;
+//! * [`settings`], [`error`]: what all of them share;
+//! * [`pg`]: PostgreSQL's C functions behind safe ones. `unsafe` lives there and nowhere else.
+
+pgrx::pg_module_magic!(name, version);
+
+mod api;
+mod error;
+mod history;
+mod ledger;
+mod load;
+mod pg;
+mod settings;
+mod source;
+mod staging;
+mod summary;
+
+pgrx::extension_sql_file!("../sql/01_tables.sql", name = "tables", bootstrap);
+pgrx::extension_sql_file!("../sql/02_views.sql", name = "views", requires = ["tables"]);
+pgrx::extension_sql_file!(
+    "../sql/03_functions.sql",
+    name = "functions",
+    requires = ["views"]
+);
+pgrx::extension_sql_file!(
+    "../sql/04_privileges.sql",
+    name = "privileges",
+    requires = ["functions"],
+    finalize
+);
+
+/// Called by PostgreSQL when the library is loaded.
+#[pgrx::pg_guard]
+extern "C-unwind" fn _PG_init() {
+    settings::register();
+}

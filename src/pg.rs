@@ -1,0 +1,15 @@
+//! PostgreSQL's C functions behind safe ones: the only room with `unsafe` and `pg_sys`.
+//!
+//! Every function here calls PostgreSQL and must run in the backend's own thread. An ERROR of
+//! PostgreSQL unwinds through them as a panic, with destructors run; what belongs to the transaction
+//! (locks, pins, snapshots) is released by its abort.
+
+pub mod compat;
+pub mod copy;
+pub mod index_scan;
+pub mod latest;
+pub mod progress;
+pub mod relation;
+pub mod row;
+pub mod session;
+pub mod worker;

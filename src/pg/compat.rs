@@ -1,0 +1,54 @@
+//! What differs between the versions of PostgreSQL, in one place.
+
+use pgrx::pg_sys;
+
+/// Begins an index scan without keys.
+///
+/// # Safety
+/// Both relations are open, the index is the heap's, and the snapshot is registered.
+pub unsafe fn index_beginscan(
+    heap: pg_sys::Relation,
+    index: pg_sys::Relation,
+    snapshot: pg_sys::Snapshot,
+    keys: i32,
+) -> pg_sys::IndexScanDesc {
+    #[cfg(any(
+        feature = "pg13",
+        feature = "pg14",
+        feature = "pg15",
+        feature = "pg16",
+        feature = "pg17"
+    ))]
+    // SAFETY: what PostgreSQL asks for is what our caller promises.
+    unsafe {
+        pg_sys::index_beginscan(heap, index, snapshot, keys, 0)
+    }
+    #[cfg(feature = "pg18")]
+    // SAFETY: as above; no instrumentation is wanted, NULL says so.
+    unsafe {
+        pg_sys::index_beginscan(heap, index, snapshot, std::ptr::null_mut(), keys, 0)
+    }
+}
+
+/// The index of the relation's primary key.
+///
+/// # Safety
+/// The relation is open.
+pub unsafe fn primary_key_index(relation: pg_sys::Relation) -> pg_sys::Oid {
+    #[cfg(any(
+        feature = "pg13",
+        feature = "pg14",
+        feature = "pg15",
+        feature = "pg16",
+        feature = "pg17"
+    ))]
+    // SAFETY: our caller promises an open relation.
+    unsafe {
+        pg_sys::RelationGetPrimaryKeyIndex(relation)
+    }
+    #[cfg(feature = "pg18")]
+    // SAFETY: as above; the key of our tables is not deferrable.
+    unsafe {
+        pg_sys::RelationGetPrimaryKeyIndex(relation, false)
+    }
+}

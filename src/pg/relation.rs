@@ -1,0 +1,51 @@
+//! Tables of the schema `trips`, by name.
+
+use std::ffi::CStr;
+
+use pgrx::pg_sys;
+
+/// An open table. Its lock stays until the transaction ends; closing only gives back the reference.
+pub struct Table(pg_sys::Relation);
+
+impl Table {
+    /// Opens `trips.<name>` for inserting (ROW EXCLUSIVE).
+    pub fn open_for_insert(name: &CStr) -> Self {
+        Self::open(name, pg_sys::RowExclusiveLock)
+    }
+
+    /// Opens `trips.<name>` and lets nobody else write to it until the transaction ends
+    /// (SHARE ROW EXCLUSIVE); it stays readable.
+    pub fn open_alone(name: &CStr) -> Self {
+        Self::open(name, pg_sys::ShareRowExclusiveLock)
+    }
+
+    fn open(name: &CStr, lock: u32) -> Self {
+        // SAFETY: both names are C strings that live through the calls; a schema or table that is
+        // missing is an ERROR (missing_ok = false, and table_open refuses an invalid oid).
+        unsafe {
+            let schema = pg_sys::get_namespace_oid(c"trips".as_ptr(), false);
+            let oid = pg_sys::get_relname_relid(name.as_ptr(), schema);
+            Self(pg_sys::table_open(oid, lock as pg_sys::LOCKMODE))
+        }
+    }
+
+    pub(super) fn as_ptr(&self) -> pg_sys::Relation {
+        self.0
+    }
+
+    /// The role that owns the table.
+    pub fn owner(&self) -> pg_sys::Oid {
+        // SAFETY: the relation is open, so its cache entry and rd_rel are valid.
+        unsafe { (*(*self.0).rd_rel).relowner }
+    }
+}
+
+impl Drop for Table {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            // SAFETY: we opened it once and close it once. While an ERROR unwinds, the abort of the
+            // transaction closes it instead.
+            unsafe { pg_sys::table_close(self.0, pg_sys::NoLock as pg_sys::LOCKMODE) }
+        }
+    }
+}

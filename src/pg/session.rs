@@ -1,0 +1,128 @@
+//! The session that calls us: who it is, what it may, how it talks.
+
+use std::ffi::CStr;
+
+use pgrx::pg_sys;
+
+use super::relation::Table;
+
+/// No other module may define settings with this prefix, and unknown ones are refused.
+pub fn reserve_setting_prefix(prefix: &CStr) {
+    // SAFETY: the prefix is a C string; PostgreSQL copies it.
+    unsafe { pg_sys::MarkGUCPrefixReserved(prefix.as_ptr()) }
+}
+
+/// Refuses, as PostgreSQL's own commands do, to write in a read-only transaction, on a standby or in
+/// parallel mode.
+pub fn require_writable(command: &CStr) {
+    // SAFETY: the name is a C string that is only read.
+    unsafe {
+        pg_sys::PreventCommandIfReadOnly(command.as_ptr());
+        pg_sys::PreventCommandIfParallelMode(command.as_ptr());
+        pg_sys::PreventCommandDuringRecovery(command.as_ptr());
+    }
+}
+
+/// Whether the database stores text as UTF-8.
+pub fn database_is_utf8() -> bool {
+    // SAFETY: reads a variable of the backend.
+    unsafe { pg_sys::GetDatabaseEncoding() == pg_sys::pg_enc::PG_UTF8 as i32 }
+}
+
+/// The role whose rights count now.
+pub fn current_user() -> pg_sys::Oid {
+    // SAFETY: reads a variable of the backend.
+    unsafe { pg_sys::GetUserId() }
+}
+
+/// The name of a role.
+pub fn role_name(role: pg_sys::Oid) -> String {
+    // SAFETY: with noerr = false the result is a C string in the current memory context.
+    unsafe {
+        CStr::from_ptr(pg_sys::GetUserNameFromId(role, false))
+            .to_string_lossy()
+            .into_owned()
+    }
+}
+
+/// Whether the role is a member of pg_read_server_files, or a superuser.
+pub fn may_read_server_files(role: pg_sys::Oid) -> bool {
+    let reader = pg_sys::Oid::from(pg_sys::ROLE_PG_READ_SERVER_FILES);
+    // SAFETY: two oids; an unknown one is a member of nothing.
+    unsafe { pg_sys::has_privs_of_role(role, reader) }
+}
+
+/// The rights of the tables' owner, until this goes: callers write through us, never by themselves.
+///
+/// The functions that use it run under `SET search_path = pg_catalog, pg_temp`, so that no name means
+/// something of the caller's.
+pub struct AsOwner {
+    user: pg_sys::Oid,
+    context: i32,
+}
+
+impl AsOwner {
+    /// Takes on the rights of the owner of this table.
+    pub fn of(table: &Table) -> Self {
+        let mut before = Self {
+            user: pg_sys::InvalidOid,
+            context: 0,
+        };
+        // SAFETY: both pointers are to fields of ours. The owner is an existing role.
+        unsafe {
+            pg_sys::GetUserIdAndSecContext(&raw mut before.user, &raw mut before.context);
+            let local = pg_sys::SECURITY_LOCAL_USERID_CHANGE.cast_signed();
+            pg_sys::SetUserIdAndSecContext(table.owner(), before.context | local);
+        }
+        before
+    }
+}
+
+impl Drop for AsOwner {
+    fn drop(&mut self) {
+        // SAFETY: gives back what GetUserIdAndSecContext said. PostgreSQL does the same at the abort
+        // of a (sub)transaction; doing it earlier, while an ERROR unwinds, takes rights away only.
+        unsafe { pg_sys::SetUserIdAndSecContext(self.user, self.context) }
+    }
+}
+
+/// The client's encoding is UTF-8 until this goes.
+pub struct Utf8Client {
+    level: Option<i32>,
+}
+
+impl Utf8Client {
+    /// Sets it, if it is another.
+    pub fn set() -> Self {
+        // SAFETY: the name and the value are C strings. The nest level undoes the change at its end,
+        // or PostgreSQL does at the abort of the transaction.
+        unsafe {
+            if pg_sys::pg_get_client_encoding() == pg_sys::pg_enc::PG_UTF8 as i32 {
+                return Self { level: None };
+            }
+            let level = pg_sys::NewGUCNestLevel();
+            pg_sys::set_config_option(
+                c"client_encoding".as_ptr(),
+                c"UTF8".as_ptr(),
+                pg_sys::GucContext::PGC_USERSET,
+                pg_sys::GucSource::PGC_S_SESSION,
+                pg_sys::GucAction::GUC_ACTION_SAVE,
+                true,
+                0,
+                false,
+            );
+            Self { level: Some(level) }
+        }
+    }
+}
+
+impl Drop for Utf8Client {
+    fn drop(&mut self) {
+        if let Some(level) = self.level.take()
+            && !std::thread::panicking()
+        {
+            // SAFETY: the level is the one that `set` opened, and nothing opened later is open still.
+            unsafe { pg_sys::AtEOXact_GUC(true, level) }
+        }
+    }
+}

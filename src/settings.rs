@@ -1,0 +1,63 @@
+//! The settings `trips.*`. Others read them through the functions here only.
+
+use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
+
+/// Rows are collected, sorted and written in runs of this much memory. 256 MB hold about 1.7 million
+/// trips of 130 bytes.
+static MEMORY_KB: GucSetting<i32> = GucSetting::<i32>::new(256 * 1024);
+
+/// A record is one trip: a megabyte is a thousand times what one needs, and bounds what a quote that
+/// never closes can swallow.
+static MAX_RECORD_BYTES: GucSetting<i32> = GucSetting::<i32>::new(1024 * 1024);
+
+static MAX_ERRORS: GucSetting<i32> = GucSetting::<i32>::new(-1);
+
+/// Makes the settings known to PostgreSQL.
+pub fn register() {
+    GucRegistry::define_int_guc(
+        c"trips.memory",
+        c"Memory for the rows of one sorted run of a load.",
+        c"A larger file is loaded run by run. The backend needs a few megabytes beside it.",
+        &MEMORY_KB,
+        1024,
+        2 * 1024 * 1024 - 1,
+        GucContext::Userset,
+        GucFlags::UNIT_KB,
+    );
+    GucRegistry::define_int_guc(
+        c"trips.max_record_bytes",
+        c"The longest record of a file; a longer one is staged, cut.",
+        c"It also bounds how far the end of a quoted value is looked for.",
+        &MAX_RECORD_BYTES,
+        1024,
+        256 * 1024 * 1024,
+        GucContext::Userset,
+        GucFlags::UNIT_BYTE,
+    );
+    GucRegistry::define_int_guc(
+        c"trips.max_errors",
+        c"How many bad lines a file may have before it is refused; -1 is any number.",
+        c"The argument max_errors of trips.ingest() goes before it.",
+        &MAX_ERRORS,
+        -1,
+        i32::MAX,
+        GucContext::Userset,
+        GucFlags::default(),
+    );
+    crate::pg::session::reserve_setting_prefix(c"trips");
+}
+
+/// Bytes of memory for one run.
+pub fn memory() -> usize {
+    usize::try_from(MEMORY_KB.get()).unwrap_or(1024) * 1024
+}
+
+/// Bytes of the longest record.
+pub fn max_record_bytes() -> usize {
+    usize::try_from(MAX_RECORD_BYTES.get()).unwrap_or(1024)
+}
+
+/// Bad lines that a file may have; none when any number is allowed.
+pub fn max_errors() -> Option<u64> {
+    u64::try_from(MAX_ERRORS.get()).ok()
+}

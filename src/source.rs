@@ -1,0 +1,138 @@
+//! The file: opened once, looked at through its descriptor, hashed, then read from its beginning.
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{Read, Seek};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use pgrx::check_for_interrupts;
+
+use crate::error::LoadError;
+
+/// Bytes that are hashed between two looks at whether the user has cancelled.
+const HASHED_AT_ONCE: usize = 1024 * 1024;
+
+/// An open file of trips.
+#[derive(Debug)]
+pub struct Source {
+    path: String,
+    file: File,
+    opened: Metadata,
+}
+
+impl Source {
+    /// Opens a regular file by its absolute path.
+    pub fn open(path: &str) -> Result<Self, LoadError> {
+        if !Path::new(path).is_absolute() {
+            return Err(LoadError::RelativePath(path.to_owned()));
+        }
+        let open_error = |error| LoadError::Open {
+            path: path.to_owned(),
+            error,
+        };
+        // O_NONBLOCK: the opening of a pipe that nobody writes to must not wait for a writer.
+        let file = OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+            .open(path)
+            .map_err(open_error)?;
+        let opened = file.metadata().map_err(open_error)?;
+        if !opened.is_file() {
+            return Err(LoadError::NotAFile {
+                path: path.to_owned(),
+                kind: kind(&opened),
+            });
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            opened,
+        })
+    }
+
+    /// Size of the file when it was opened, bytes.
+    pub fn size(&self) -> u64 {
+        self.opened.len()
+    }
+
+    /// The path under which it was opened.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// BLAKE3 of all bytes; the file is at its beginning again afterwards.
+    pub fn digest(&mut self, mut done: impl FnMut(u64)) -> Result<[u8; 32], LoadError> {
+        let mut hasher = blake3::Hasher::new();
+        let mut buffer = vec![0; HASHED_AT_ONCE];
+        let mut total = 0;
+        loop {
+            check_for_interrupts!();
+            let count = self
+                .read(&mut buffer)
+                .map_err(|error| self.read_error(error))?;
+            if count == 0 {
+                break;
+            }
+            hasher.update(&buffer[..count]);
+            total += count as u64;
+            done(total);
+        }
+        self.file.rewind().map_err(|error| self.read_error(error))?;
+        Ok(*hasher.finalize().as_bytes())
+    }
+
+    /// Makes sure that the bytes that were hashed are the bytes that were loaded.
+    pub fn require_unchanged(&self) -> Result<(), LoadError> {
+        let now = self
+            .file
+            .metadata()
+            .map_err(|error| self.read_error(error))?;
+        let identity = |m: &Metadata| {
+            (
+                m.len(),
+                m.mtime(),
+                m.mtime_nsec(),
+                m.ctime(),
+                m.ctime_nsec(),
+            )
+        };
+        if identity(&now) == identity(&self.opened) {
+            Ok(())
+        } else {
+            Err(LoadError::Changed(self.path.clone()))
+        }
+    }
+
+    /// An error while reading this file.
+    pub fn read_error(&self, error: std::io::Error) -> LoadError {
+        LoadError::Read {
+            path: self.path.clone(),
+            error,
+        }
+    }
+}
+
+impl Read for &Source {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        (&self.file).read(buffer)
+    }
+}
+
+impl Read for Source {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.file.read(buffer)
+    }
+}
+
+fn kind(metadata: &Metadata) -> &'static str {
+    let kind = metadata.file_type();
+    if kind.is_dir() {
+        "a directory"
+    } else if kind.is_fifo() {
+        "a named pipe"
+    } else if kind.is_socket() {
+        "a socket"
+    } else {
+        "a device"
+    }
+}

@@ -1,0 +1,220 @@
+//! Staging `trips.stg_trip_data`: rows that wait, and why.
+
+use std::ffi::CStr;
+
+use pgrx::Spi;
+use pgrx::datum::DatumWithOid;
+use trips_core::reject::{Column, Rejection};
+use trips_core::staged::StagedRows;
+use trips_core::trip::TripText;
+
+use crate::error::LoadError;
+use crate::pg::copy::{Rows, copy_rows};
+use crate::pg::relation::Table;
+
+const COLUMNS: [&CStr; 12] = [
+    c"load_id",
+    c"line_no",
+    c"region",
+    c"origin_coord",
+    c"destination_coord",
+    c"date_time",
+    c"datasource",
+    c"raw_line",
+    c"raw_bytes",
+    c"column_name",
+    c"error_code",
+    c"error",
+];
+
+/// Rows that are fetched and settled at a time.
+const BATCH: i64 = 10_000;
+
+/// Appends rows to staging.
+pub fn append(rows: &StagedRows) -> Result<(), LoadError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let table = Table::open_for_insert(c"stg_trip_data");
+    let mut source = Staged { rows, next: 0 };
+    let (offered, taken) = (rows.len() as u64, copy_rows(&table, &COLUMNS, &mut source));
+    if taken != offered {
+        return Err(LoadError::RowsVanished {
+            table: "stg_trip_data",
+            offered,
+            taken,
+        });
+    }
+    Ok(())
+}
+
+struct Staged<'a> {
+    rows: &'a StagedRows,
+    next: usize,
+}
+
+impl Rows for Staged<'_> {
+    fn next_row(&mut self) -> Option<&[u8]> {
+        let row = self.rows.row(self.next)?;
+        self.next += 1;
+        Some(row)
+    }
+}
+
+/// Staging, held for a merge: nobody else writes to it until the transaction ends.
+pub struct Staging {
+    _table: Table,
+}
+
+/// A staged row.
+pub struct StagedRow {
+    ctid: String,
+    values: [Option<String>; 5],
+    /// It is a line that was no record, and nobody has filled in its values.
+    is_raw: bool,
+}
+
+impl StagedRow {
+    /// The texts that should make a trip; none when there is but the raw line, rejected before.
+    pub fn texts(&self) -> Option<TripText<'_>> {
+        if self.is_raw {
+            return None;
+        }
+        let text = |i: usize| {
+            self.values[i]
+                .as_deref()
+                .unwrap_or_default()
+                .as_bytes()
+                .into()
+        };
+        Some(TripText {
+            region: text(0),
+            origin_coord: text(1),
+            destination_coord: text(2),
+            date_time: text(3),
+            datasource: text(4),
+        })
+    }
+}
+
+impl Staging {
+    /// Waits for other writers to commit and takes staging until this transaction ends.
+    pub fn hold() -> Self {
+        Self {
+            _table: Table::open_alone(c"stg_trip_data"),
+        }
+    }
+
+    /// The loads that have staged rows, in order; none for the rows of outside writers, at the end.
+    pub fn loads(&self, only: Option<i64>) -> Result<Vec<Option<i64>>, LoadError> {
+        Spi::connect(|client| {
+            let found = client.select(
+                "SELECT DISTINCT load_id FROM trips.stg_trip_data
+                  WHERE $1 IS NULL OR load_id = $1 ORDER BY load_id NULLS LAST",
+                None,
+                &[only.into()],
+            )?;
+            found.map(|row| Ok(row.get::<i64>(1)?)).collect()
+        })
+    }
+
+    /// Goes through the rows of a load (none: of outside writers), a batch at a time.
+    pub fn rows(&self, load: Option<i64>) -> Result<StagedBatches, LoadError> {
+        let query = format!(
+            "SELECT ctid::text, region, origin_coord, destination_coord, date_time, datasource,
+                    raw_line IS NOT NULL AND error_code IS NOT NULL
+               FROM trips.stg_trip_data WHERE {}",
+            if load.is_some() {
+                "load_id = $1"
+            } else {
+                "load_id IS NULL AND $1 IS NULL"
+            },
+        );
+        let cursor = Spi::connect_mut(|client| {
+            let cursor = client.try_open_cursor(query.as_str(), &[load.into()])?;
+            Ok::<_, LoadError>(cursor.detach_into_name())
+        })?;
+        Ok(StagedBatches { cursor })
+    }
+
+    /// Takes rows away that are trips now.
+    pub fn delete(&self, rows: &[&StagedRow]) -> Result<(), LoadError> {
+        let ctids: Vec<&str> = rows.iter().map(|row| row.ctid.as_str()).collect();
+        Spi::run_with_args(
+            "DELETE FROM trips.stg_trip_data WHERE ctid = ANY ($1::text[]::tid[])",
+            &[ctids.into()],
+        )?;
+        Ok(())
+    }
+
+    /// Notes why rows of this load are still no trips.
+    pub fn reject(&self, load: i64, rows: &[(&StagedRow, Rejection)]) -> Result<(), LoadError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let ctids: Vec<&str> = rows.iter().map(|(row, _)| row.ctid.as_str()).collect();
+        let columns: Vec<Option<&str>> = rows
+            .iter()
+            .map(|(_, rejection)| rejection.column.map(Column::name))
+            .collect();
+        let codes: Vec<&str> = rows
+            .iter()
+            .map(|(_, rejection)| rejection.state.code())
+            .collect();
+        let reasons: Vec<&str> = rows
+            .iter()
+            .map(|(_, rejection)| rejection.reason.as_str())
+            .collect();
+        let args: [DatumWithOid<'_>; 5] = [
+            load.into(),
+            ctids.into(),
+            columns.into(),
+            codes.into(),
+            reasons.into(),
+        ];
+        Spi::run_with_args(
+            "UPDATE trips.stg_trip_data AS s
+                SET load_id = $1, column_name = r.column_name, error_code = r.code, error = r.reason
+               FROM unnest($2::text[]::tid[], $3::text[], $4::text[], $5::text[])
+                    AS r (ctid, column_name, code, reason)
+              WHERE s.ctid = r.ctid",
+            &args,
+        )?;
+        Ok(())
+    }
+}
+
+/// The staged rows of a load, as they were when the merge began.
+pub struct StagedBatches {
+    cursor: String,
+}
+
+impl StagedBatches {
+    /// The next rows; none are left when it is empty. Each batch is its own connection to SPI, so
+    /// that the memory of the one before is free.
+    pub fn next_batch(&mut self) -> Result<Vec<StagedRow>, LoadError> {
+        Spi::connect(|client| {
+            let mut cursor = client.find_cursor(&self.cursor)?;
+            let rows = cursor
+                .fetch(BATCH)?
+                .map(|row| read_row(&row))
+                .collect::<Result<Vec<_>, _>>()?;
+            if !rows.is_empty() {
+                cursor.detach_into_name();
+            }
+            Ok(rows)
+        })
+    }
+}
+
+fn read_row(row: &pgrx::spi::SpiHeapTupleData<'_>) -> Result<StagedRow, LoadError> {
+    let mut values: [Option<String>; 5] = Default::default();
+    for (i, value) in values.iter_mut().enumerate() {
+        *value = row.get(i + 2)?;
+    }
+    Ok(StagedRow {
+        ctid: row.get(1)?.unwrap_or_default(),
+        is_raw: row.get(7)?.unwrap_or(false) && values.iter().all(Option::is_none),
+        values,
+    })
+}

@@ -1,0 +1,55 @@
+//! What is derived from the history: the daily roll-up and the weekly summary.
+
+use pgrx::Spi;
+use pgrx::datum::DatumWithOid;
+use trips_core::counts::DailyCounts;
+
+use crate::error::LoadError;
+
+/// Adds the trips that a load has inserted to the roll-up and refreshes the summary.
+///
+/// The cost is that of the region-days which the load touched, and of the roll-up for the refresh;
+/// the history is not read.
+pub fn add(counts: DailyCounts) -> Result<(), LoadError> {
+    if counts.is_empty() {
+        return Ok(());
+    }
+    let (mut days, mut regions, mut datasources, mut trips) = (vec![], vec![], vec![], vec![]);
+    for (group, count) in counts.into_sorted() {
+        days.push(group.day);
+        regions.push(group.region);
+        datasources.push(group.datasource);
+        trips.push(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+    let args: [DatumWithOid<'_>; 4] = [
+        days.into(),
+        regions.into(),
+        datasources.into(),
+        trips.into(),
+    ];
+    Spi::run_with_args(
+        "INSERT INTO trips.daily_trip_counts AS d (day, region, datasource, trips)
+         SELECT date '2000-01-01' + c.day, c.region, c.datasource, c.trips
+           FROM unnest($1::int[], $2::text[], $3::text[], $4::bigint[])
+                AS c (day, region, datasource, trips)
+             ON CONFLICT ON CONSTRAINT daily_trip_counts_key
+             DO UPDATE SET trips = d.trips + EXCLUDED.trips",
+        &args,
+    )?;
+    refresh()
+}
+
+/// Brings the materialized view up to date without keeping its readers out.
+fn refresh() -> Result<(), LoadError> {
+    // Only a view that has been filled can be refreshed beside its readers; REFRESH … WITH NO DATA
+    // empties it.
+    let is_filled = Spi::get_one::<bool>(
+        "SELECT relispopulated FROM pg_class WHERE oid = 'trips.summarized_trip_data'::regclass",
+    )?;
+    Spi::run(if is_filled == Some(true) {
+        "REFRESH MATERIALIZED VIEW CONCURRENTLY trips.summarized_trip_data"
+    } else {
+        "REFRESH MATERIALIZED VIEW trips.summarized_trip_data"
+    })?;
+    Ok(())
+}
