@@ -1,1 +1,74 @@
-//! Harness.
+//! Private clusters for tests: each test starts its own, and nothing of it stays.
+//!
+//! `make test` (scripts/test.sh) says where the server with the extension is.
+
+mod cluster;
+mod files;
+
+pub use cluster::Cluster;
+pub use files::{FIVE_COLUMNS, lines_of, real_trips, rows_as_csv, trip_line};
+
+/// A ledger row as tests look at it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Load {
+    /// Number of the load.
+    pub load_id: i64,
+    /// `loaded`, `skipped`, …
+    pub state: String,
+    /// Rows read, inserted, duplicate, staged.
+    pub rows: [i64; 4],
+    /// The load with the same bytes.
+    pub same_as: Option<i64>,
+}
+
+impl Load {
+    /// Reads `SELECT * FROM trips.loads`-like rows, and checks that the books balance.
+    ///
+    /// # Panics
+    /// When they do not.
+    #[must_use]
+    pub fn from_row(row: &postgres::Row) -> Self {
+        let rows = [
+            "rows_read",
+            "rows_inserted",
+            "rows_duplicate",
+            "rows_staged",
+        ]
+        .map(|name| row.get(name));
+        let [read, inserted, duplicate, staged] = rows;
+        assert_eq!(
+            read,
+            inserted + duplicate + staged,
+            "the books of a load do not balance"
+        );
+        Self {
+            load_id: row.get("load_id"),
+            state: row.get("state"),
+            rows,
+            same_as: row.get("same_as"),
+        }
+    }
+
+    /// State and counts, for a comparison in one line.
+    #[must_use]
+    pub fn summary(&self) -> (&str, [i64; 4]) {
+        (&self.state, self.rows)
+    }
+}
+
+/// SQLSTATE, message and hint of an error of the server.
+///
+/// # Panics
+/// When the error is not the server's.
+#[must_use]
+pub fn server_error(error: &postgres::Error) -> (String, String, String) {
+    let error = error
+        .as_db_error()
+        .unwrap_or_else(|| panic!("not an error of the server: {error}"));
+    let text = |part: Option<&str>| part.unwrap_or_default().to_owned();
+    (
+        error.code().code().to_owned(),
+        error.message().to_owned(),
+        text(error.hint()),
+    )
+}

@@ -1,0 +1,307 @@
+//! What holds for any input.
+
+use std::io::{self, Read};
+
+use proptest::prelude::*;
+use trips_core::feed::{Feed, PointColumns};
+use trips_core::header::{HeaderError, Layout};
+use trips_core::key;
+use trips_core::point::{self, Point};
+use trips_core::record::RecordReader;
+use trips_core::run::Run;
+use trips_core::timestamp::{self, Timestamp};
+use trips_core::trip::{self, Trip, TripText};
+
+/// A source that gives its bytes in pieces of these sizes, over and over.
+struct Pieces<'a> {
+    bytes: &'a [u8],
+    sizes: std::iter::Cycle<std::vec::IntoIter<usize>>,
+}
+
+impl Read for Pieces<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let wanted = self.sizes.next().unwrap_or(1);
+        let count = wanted.min(out.len()).min(self.bytes.len());
+        out[..count].copy_from_slice(&self.bytes[..count]);
+        self.bytes = &self.bytes[count..];
+        Ok(count)
+    }
+}
+
+type Rows = Vec<(u64, Vec<u8>, Option<Vec<Vec<u8>>>)>;
+
+fn read_rows(source: impl Read, max_record: usize) -> Rows {
+    let mut reader = RecordReader::new(source, max_record);
+    let mut rows = Rows::new();
+    while let Some(record) = reader.next_record().unwrap() {
+        let values = record.values().map(|value| value.into_owned()).collect();
+        rows.push((
+            record.line,
+            record.raw.to_vec(),
+            record.fault.is_none().then_some(values),
+        ));
+    }
+    rows
+}
+
+/// Bytes that are rich in what matters to CSV.
+fn csv_like() -> impl Strategy<Value = Vec<u8>> {
+    let byte = prop_oneof![
+        3 => Just(b'"'), 3 => Just(b','), 2 => Just(b'\n'), 1 => Just(b'\r'), 4 => Just(b'a'),
+        1 => Just(b' '), 1 => any::<u8>(),
+    ];
+    proptest::collection::vec(byte, 0..300)
+}
+
+/// Records that RFC 4180 allows, with every kind of line end.
+fn clean_csv() -> impl Strategy<Value = String> {
+    let quoted = "([a, \n\r]|\"\"){0,6}".prop_map(|inner| format!("\"{inner}\""));
+    let value = prop_oneof!["[a-c .]{0,5}", quoted];
+    let record = proptest::collection::vec(value, 1..5).prop_map(|values| values.join(","));
+    let line_end = prop_oneof!["\n", "\r\n", "\r"];
+    proptest::collection::vec((record, line_end), 0..12)
+        .prop_map(|lines| lines.into_iter().map(|(line, end)| line + &end).collect())
+}
+
+proptest! {
+    #[test]
+    fn what_the_csv_crate_writes_is_read_back(
+        table in proptest::collection::vec(
+            proptest::collection::vec("[ -~\n\r\",é]{0,12}", 3), 0..20),
+    ) {
+        let mut writer = csv::WriterBuilder::new().quote_style(csv::QuoteStyle::Necessary).from_writer(vec![]);
+        for row in &table {
+            writer.write_record(row).unwrap();
+        }
+        let bytes = writer.into_inner().unwrap();
+        let read: Vec<Vec<Vec<u8>>> =
+            read_rows(&bytes[..], 10_000).into_iter().map(|row| row.2.expect("valid CSV")).collect();
+        let written: Vec<Vec<Vec<u8>>> =
+            table.iter().map(|row| row.iter().map(|value| value.clone().into_bytes()).collect()).collect();
+        prop_assert_eq!(read, written);
+    }
+
+    #[test]
+    fn clean_records_are_those_of_the_csv_crate(input in clean_csv()) {
+        let is_blank = |row: &[Vec<u8>]| row.len() == 1 && row[0].trim_ascii().is_empty();
+        let ours: Vec<Vec<Vec<u8>>> = read_rows(input.as_bytes(), 10_000)
+            .into_iter()
+            .map(|row| row.2.expect("clean by the RFC"))
+            .filter(|row| !is_blank(row))
+            .collect();
+        let theirs: Vec<Vec<Vec<u8>>> = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .from_reader(input.as_bytes())
+            .byte_records()
+            .map(|row| row.unwrap().iter().map(<[u8]>::to_vec).collect::<Vec<_>>())
+            .filter(|row| !is_blank(row))
+            .collect();
+        prop_assert_eq!(ours, theirs);
+    }
+
+    #[test]
+    fn where_the_buffer_ends_does_not_matter(
+        input in csv_like(),
+        sizes in proptest::collection::vec(1_usize..40, 1..10),
+        max_record in 1_usize..80,
+    ) {
+        let pieces = Pieces { bytes: &input, sizes: sizes.into_iter().cycle() };
+        prop_assert_eq!(read_rows(&input[..], max_record), read_rows(pieces, max_record));
+    }
+
+    #[test]
+    fn no_byte_is_lost(input in csv_like(), max_record in 1_usize..80) {
+        let mut reader = RecordReader::new(&input[..], max_record);
+        let mut last_line = 0;
+        while let Some(record) = reader.next_record().unwrap() {
+            prop_assert!(record.line > last_line);
+            last_line = record.line;
+        }
+        prop_assert_eq!(reader.position(), input.len() as u64);
+    }
+
+    #[test]
+    fn points_are_read_as_written(longitude in -180.0..=180.0_f64, latitude in -90.0..=90.0_f64) {
+        let text = format!("POINT ({longitude} {latitude})");
+        let canonical = if longitude == -180.0 { 180.0 } else { longitude + 0.0 };
+        let expected = Point { longitude: canonical, latitude: latitude + 0.0 };
+        prop_assert_eq!(point::parse(text.as_bytes()), Ok(Some(expected)));
+    }
+
+    #[test]
+    fn any_bytes_are_a_trip_or_a_reason(values in proptest::collection::vec(
+        prop_oneof![proptest::collection::vec(any::<u8>(), 0..40), "POINT ?\\([-0-9. e]{0,20}\\)".prop_map(String::into_bytes),
+                    "[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}".prop_map(String::into_bytes)], 5)) {
+        let text = TripText {
+            region: (&values[0][..]).into(),
+            origin_coord: (&values[1][..]).into(),
+            destination_coord: (&values[2][..]).into(),
+            date_time: (&values[3][..]).into(),
+            datasource: (&values[4][..]).into(),
+        };
+        match text.validate() {
+            Ok(trip) => {
+                prop_assert!(!trip.region.is_empty());
+                for point in [trip.origin, trip.destination].into_iter().flatten() {
+                    prop_assert!(point.longitude > -180.0 && point.longitude <= 180.0);
+                    prop_assert!(point.latitude >= -90.0 && point.latitude <= 90.0);
+                }
+            }
+            Err(rejection) => {
+                prop_assert!(rejection.reason.chars().all(|c| !c.is_control()));
+                prop_assert!(rejection.reason.chars().count() < 250);
+            }
+        }
+    }
+
+    #[test]
+    fn timestamps_are_read_as_written(micros in -63_082_281_600_000_000_i64..252_455_616_000_000_000) {
+        let epoch = chrono::NaiveDate::from_ymd_opt(2000, 1, 1).unwrap().and_hms_opt(0, 0, 0).unwrap();
+        let time = epoch + chrono::Duration::microseconds(micros);
+        let text = format!("{time:?}");
+        prop_assert_eq!(timestamp::parse(text.as_bytes()), Ok(Some(Timestamp(micros))));
+    }
+
+    #[test]
+    fn a_run_is_a_sorted_set(trips in proptest::collection::vec((0_i64..5, "[ab]{1,2}"), 0..60)) {
+        let mut run = Run::default();
+        for (time, region) in &trips {
+            run.push(&plain(region, *time), 1);
+        }
+        let dropped = run.sort();
+        let mut distinct = trips.clone();
+        distinct.sort();
+        distinct.dedup();
+        prop_assert_eq!(run.len(), distinct.len());
+        prop_assert_eq!(dropped, trips.len() - distinct.len());
+        prop_assert!(run.entries().is_sorted_by(|a, b| a.cmp_key(b.date_time, &b.key).is_lt()));
+    }
+}
+
+fn plain(region: &str, time: i64) -> Trip<'_> {
+    Trip {
+        region,
+        origin: None,
+        destination: None,
+        date_time: Timestamp(time),
+        datasource: None,
+    }
+}
+
+/// The test vectors of docs/sql.md.
+#[test]
+fn keys_are_as_documented() {
+    let hex = |key: key::TripKey| key.iter().map(|b| format!("{b:02x}")).collect::<String>();
+    let full = Trip {
+        region: "Prague",
+        origin: Some(Point {
+            longitude: 14.4973794438195,
+            latitude: 50.00136875782316,
+        }),
+        destination: Some(Point {
+            longitude: 14.43109483523328,
+            latitude: 50.04052930943246,
+        }),
+        date_time: timestamp::parse(b"2018-05-28 09:03:40").unwrap().unwrap(),
+        datasource: Some("funny_car"),
+    };
+    let mut encoded = Vec::new();
+    key::encode(&full, &mut encoded);
+    assert_eq!(
+        encoded.len(),
+        (4 + 6) + (4 + 16) + (4 + 16) + (4 + 8) + (4 + 9)
+    );
+    assert_eq!(hex(key::of_trip(&full)), KEY_OF_FULL);
+    assert_eq!(hex(key::of_trip(&plain("Prague", 0))), KEY_OF_PLAIN);
+}
+
+const KEY_OF_FULL: &str = "d64020905ca2910cd896f3443b8fc400";
+const KEY_OF_PLAIN: &str = "772ac7d0e57f25618df0ee67da2945b3";
+
+#[test]
+fn values_do_not_run_into_each_other() {
+    let with = |region, datasource| Trip {
+        datasource,
+        ..plain(region, 0)
+    };
+    let keys = [
+        with("ab", Some("c")),
+        with("a", Some("bc")),
+        with("abc", None),
+    ]
+    .map(|t| key::of_trip(&t));
+    assert!(keys[0] != keys[1] && keys[1] != keys[2] && keys[0] != keys[2]);
+}
+
+fn layout_of(feed: &Feed, header: &str) -> Result<Layout, HeaderError> {
+    let mut reader = RecordReader::new(header.as_bytes(), 1000);
+    Layout::resolve(feed, &reader.next_record().unwrap().unwrap())
+}
+
+#[test]
+fn columns_are_found_by_name() {
+    for header in [
+        "region,origin_coord,destination_coord,datetime,datasource",
+        "DATASOURCE, Date_Time ,region,\"destination_coord\",\torigin_coord",
+    ] {
+        let layout = layout_of(&Feed::trips(), header).unwrap();
+        assert_eq!((layout.columns, layout.unused.len()), (5, 0));
+    }
+    let layout = layout_of(
+        &Feed::trips(),
+        "x,region,,origin_coord,destination_coord,datetime,datasource",
+    )
+    .unwrap();
+    assert_eq!(layout.unused, ["\"x\"", "\"\""]);
+}
+
+#[test]
+fn headers_that_do_not_fit() {
+    let error = |header| layout_of(&Feed::trips(), header).unwrap_err();
+    let missing = error("region,origin_coord,datasource");
+    assert_eq!(
+        missing.to_string(),
+        "column destination_coord, date_time or datetime is missing"
+    );
+    let duplicate = error("region,origin_coord,destination_coord,datetime,datasource,date_time");
+    assert_eq!(
+        duplicate.to_string(),
+        "column date_time is there twice, as columns 4 and 6 of the file"
+    );
+    let semicolons = error("region;origin_coord;destination_coord;datetime;datasource");
+    assert!(matches!(
+        semicolons,
+        HeaderError::Missing {
+            delimiter: Some(';'),
+            ..
+        }
+    ));
+}
+
+/// A feed with two columns for a point is another JSON, not other code.
+#[test]
+fn another_feed_is_data() {
+    let feed: Feed = serde_json::from_str(
+        r#"{ "name": "bikes", "region": ["city"], "date_time": ["started_at"], "datasource": ["operator"],
+             "origin": { "lon_lat": { "longitude": ["start_lng"], "latitude": ["start_lat"] } },
+             "destination": { "lon_lat": { "longitude": ["end_lng"], "latitude": ["end_lat"] } } }"#,
+    )
+    .unwrap();
+    assert!(matches!(feed.origin, PointColumns::LonLat { .. }));
+    let file = "started_at,start_lat,start_lng,end_lat,end_lng,city,operator\n\
+                2024-01-01 00:00:01.5, 41.88 ,-87.63,,,Chicago,Divvy\n";
+    let mut reader = RecordReader::new(file.as_bytes(), 1000);
+    let layout = Layout::resolve(&feed, &reader.next_record().unwrap().unwrap()).unwrap();
+    let record = reader.next_record().unwrap().unwrap();
+    let texts = trip::texts(&layout, &record).unwrap();
+    let trip = texts.validate().unwrap();
+    assert_eq!(
+        trip.origin,
+        Some(Point {
+            longitude: -87.63,
+            latitude: 41.88
+        })
+    );
+    assert_eq!((trip.destination, trip.datasource), (None, Some("Divvy")));
+}

@@ -1,0 +1,409 @@
+//! The main job: a file in, once, with everything accounted for.
+
+use postgres::Client;
+use trips_tests::{
+    Cluster, FIVE_COLUMNS, Load, lines_of, real_trips, rows_as_csv, server_error, trip_line,
+};
+
+fn count(client: &mut Client, table: &str) -> i64 {
+    client
+        .query_one(&format!("SELECT count(*) FROM trips.{table}"), &[])
+        .unwrap()
+        .get(0)
+}
+
+/// All trips of the history as text, without the load, in a fixed order.
+fn history(client: &mut Client) -> Vec<String> {
+    let query = "SELECT (h.region, h.origin_coord, h.destination_coord, h.date_time, h.datasource, h.trip_key)::text
+                   FROM trips.hist_trip_data AS h ORDER BY h.date_time, h.trip_key";
+    client
+        .query(query, &[])
+        .unwrap()
+        .iter()
+        .map(|row| row.get(0))
+        .collect()
+}
+
+#[test]
+fn the_real_file_once() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let file = real_trips();
+    let path = cluster.file("trips.csv", &file);
+
+    let first = cluster.ingest(&mut client, &path);
+    assert_eq!(first.summary(), ("loaded", [100, 100, 0, 0]));
+
+    let again = cluster.ingest(&mut client, &path);
+    assert_eq!(
+        (again.summary(), again.same_as),
+        (("skipped", [0; 4]), Some(first.load_id))
+    );
+
+    let copy = cluster.file("other-name.csv", &file);
+    let copied = cluster.ingest(&mut client, &copy);
+    assert_eq!(
+        (copied.summary(), copied.same_as),
+        (("skipped", [0; 4]), Some(first.load_id))
+    );
+
+    assert_eq!(count(&mut client, "hist_trip_data"), 100);
+    assert_eq!(count(&mut client, "loads"), 3);
+}
+
+#[test]
+fn sixty_known_trips_and_forty_new_ones() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let all = rows_as_csv(140, 7);
+    let first = cluster.file("first.csv", lines_of(&all, 0..100));
+    let second = cluster.file("second.csv", lines_of(&all, 40..140));
+    assert_eq!(
+        cluster.ingest(&mut client, &first).summary(),
+        ("loaded", [100, 100, 0, 0])
+    );
+    assert_eq!(
+        cluster.ingest(&mut client, &second).summary(),
+        ("loaded", [100, 40, 60, 0])
+    );
+    assert_eq!(count(&mut client, "hist_trip_data"), 140);
+}
+
+#[test]
+fn the_sample_file_is_accounted_for() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let path = cluster.file(
+        "sample.csv",
+        include_bytes!("../../samples/trips_sample.csv"),
+    );
+    let load = cluster.ingest(&mut client, &path);
+    assert_eq!(load.summary(), ("loaded", [3014, 3000, 6, 8]));
+    let bad = client
+        .query(
+            "SELECT line_no, column_name, error_code FROM trips.stg_trip_data ORDER BY line_no",
+            &[],
+        )
+        .unwrap();
+    let bad: Vec<(i64, Option<String>, String)> = bad
+        .iter()
+        .map(|row| (row.get(0), row.get(1), row.get(2)))
+        .collect();
+    let expected = [
+        (101, Some("date_time"), "22007"),
+        (504, Some("origin_coord"), "22003"),
+        (907, Some("region"), "23502"),
+        (1209, Some("date_time"), "22008"),
+        (1512, None, "22P04"),
+        (1815, Some("origin_coord"), "22P02"),
+        (2117, None, "22P04"),
+        (2420, Some("date_time"), "22007"),
+    ];
+    let expected: Vec<_> = expected
+        .map(|(line, column, code)| (line, column.map(str::to_owned), code.to_owned()))
+        .into();
+    assert_eq!(bad, expected);
+}
+
+#[test]
+fn the_ledger_row_tells_all() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let file = real_trips();
+    let path = cluster.file("trips.csv", &file);
+    let returned = client
+        .query_one("SELECT l::text FROM trips.ingest($1) AS l", &[&path])
+        .unwrap();
+    let stored = client
+        .query_one(
+            "SELECT l::text, source, bytes_read, octet_length(digest), requested_by,
+                    requested_at <= started_at AND started_at <= finished_at AND finished_at <= clock_timestamp(),
+                    error IS NULL AND error_code IS NULL
+               FROM trips.loads AS l",
+            &[],
+        )
+        .unwrap();
+    assert_eq!(returned.get::<_, String>(0), stored.get::<_, String>(0));
+    assert_eq!(stored.get::<_, String>(1), path);
+    assert_eq!(stored.get::<_, i64>(2), i64::try_from(file.len()).unwrap());
+    assert_eq!(stored.get::<_, i32>(3), 32);
+    assert_eq!(stored.get::<_, String>(4), "postgres");
+    assert!(stored.get::<_, bool>(5) && stored.get::<_, bool>(6));
+}
+
+#[test]
+fn doubles_inside_a_file_count_as_duplicates() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    // The same trip in other words: blanks, case, number of digits, a negative zero's sign.
+    let file = format!(
+        "{FIVE_COLUMNS}A,POINT (1 0),,2018-05-01 00:00:00,x\n A ,point( 1.0  -0 ),,2018-05-01T00:00:00.0,x\n\
+         A,POINT (1 0),,2018-05-01 00:00:00,y\n"
+    );
+    let path = cluster.file("doubles.csv", file);
+    assert_eq!(
+        cluster.ingest(&mut client, &path).summary(),
+        ("loaded", [3, 2, 1, 0])
+    );
+}
+
+/// A file of many runs gives what one run gives, wherever the duplicates are.
+#[test]
+fn the_size_of_a_run_does_not_matter() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let mut file = rows_as_csv(30_000, 3);
+    let again = lines_of(&file, 10_000..20_000);
+    file.extend_from_slice(again.split_once('\n').unwrap().1.as_bytes());
+    file.extend_from_slice(b"bad line\n");
+    let path = cluster.file("trips.csv", &file);
+
+    let one_run = cluster.ingest(&mut client, &path);
+    assert_eq!(one_run.summary(), ("loaded", [40_001, 30_000, 10_000, 1]));
+    let expected = history(&mut client);
+
+    client
+        .batch_execute("DROP EXTENSION trips_pipeline; CREATE EXTENSION trips_pipeline")
+        .unwrap();
+    client.batch_execute("SET trips.memory = '1MB'").unwrap();
+    let many_runs = cluster.ingest(&mut client, &path);
+    assert_eq!(many_runs.summary(), one_run.summary());
+    assert_eq!(history(&mut client), expected);
+    let counted: bool = client
+        .query_one(
+            "SELECT sum(trips) = 30000 FROM trips.daily_trip_counts",
+            &[],
+        )
+        .unwrap()
+        .get(0);
+    assert!(counted);
+}
+
+/// New trips between, before and after known ones, one second apart: every step and every leap of
+/// the comparison with the index.
+#[test]
+fn known_and_new_trips_interleave() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let file = |seconds: &mut dyn Iterator<Item = u32>| {
+        FIVE_COLUMNS.to_owned() + &seconds.map(|s| trip_line("A", s)).collect::<String>()
+    };
+    // Dense, then a long stretch that the second file does not touch, then sparse.
+    let known = file(&mut (1000..9000).chain((9000..80_000).step_by(7)));
+    let mixed = file(
+        &mut (0..2000)
+            .chain([8500, 50_004, 79_998])
+            .chain(79_999..80_100),
+    );
+    let path = cluster.file("known.csv", known);
+    assert_eq!(cluster.ingest(&mut client, &path).rows[1], 8000 + 10_143);
+    let path = cluster.file("mixed.csv", mixed);
+    let in_known =
+        |s: u32| (1000..9000).contains(&s) || (s >= 9000 && s < 80_000 && (s - 9000) % 7 == 0);
+    let all: Vec<u32> = (0..2000)
+        .chain([8500, 50_004, 79_998])
+        .chain(79_999..80_100)
+        .collect();
+    let duplicates = i64::try_from(all.iter().filter(|s| in_known(**s)).count()).unwrap();
+    let read = i64::try_from(all.len()).unwrap();
+    assert!(duplicates > 1000);
+    assert_eq!(
+        cluster.ingest(&mut client, &path).summary(),
+        ("loaded", [read, read - duplicates, duplicates, 0])
+    );
+}
+
+/// Many trips at one moment: the comparison cannot leap by time.
+#[test]
+fn many_trips_at_the_same_moment() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let file = |range: std::ops::Range<u32>| {
+        FIVE_COLUMNS.to_owned()
+            + &range
+                .map(|i| trip_line(format!("region {i}"), 0))
+                .collect::<String>()
+    };
+    let path = cluster.file("a.csv", file(0..5000));
+    assert_eq!(cluster.ingest(&mut client, &path).rows, [5000, 5000, 0, 0]);
+    let path = cluster.file("b.csv", file(2500..7500));
+    assert_eq!(
+        cluster.ingest(&mut client, &path).rows,
+        [5000, 2500, 2500, 0]
+    );
+}
+
+/// Rows that are gone are not known any more, whether vacuum has been there or not.
+#[test]
+fn deleted_trips_can_come_again() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let path = cluster.file("trips.csv", rows_as_csv(500, 1));
+    cluster.ingest(&mut client, &path);
+    client
+        .batch_execute("DELETE FROM trips.hist_trip_data WHERE region = 'Prague'")
+        .unwrap();
+    let force = |client: &mut Client| {
+        Load::from_row(
+            &client
+                .query_one("SELECT * FROM trips.ingest($1, force => true)", &[&path])
+                .unwrap(),
+        )
+    };
+    let again = force(&mut client);
+    assert!(
+        again.rows[1] > 0 && again.rows[1] + again.rows[2] == 500,
+        "{again:?}"
+    );
+    client.batch_execute("VACUUM trips.hist_trip_data").unwrap();
+    assert_eq!(force(&mut client).rows, [500, 0, 500, 0]);
+    assert_eq!(count(&mut client, "hist_trip_data"), 500);
+}
+
+#[test]
+fn force_loads_known_bytes() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let path = cluster.file("trips.csv", real_trips());
+    let first = cluster.ingest(&mut client, &path);
+    let row = client
+        .query_one("SELECT * FROM trips.ingest($1, force => true)", &[&path])
+        .unwrap();
+    let forced = Load::from_row(&row);
+    assert_eq!(
+        (forced.summary(), forced.same_as),
+        (("loaded", [100, 0, 100, 0]), Some(first.load_id))
+    );
+}
+
+#[test]
+fn a_file_with_only_a_header_is_loaded_with_zeros() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let path = cluster.file("header.csv", format!("{FIVE_COLUMNS}\n\n"));
+    assert_eq!(
+        cluster.ingest(&mut client, &path).summary(),
+        ("loaded", [0; 4])
+    );
+    assert_eq!(
+        cluster.ingest(&mut client, &path).summary(),
+        ("skipped", [0; 4])
+    );
+}
+
+/// One file is one transaction: what the caller rolls back was never there.
+#[test]
+fn a_rolled_back_load_leaves_nothing() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let path = cluster.file(
+        "trips.csv",
+        format!("{FIVE_COLUMNS}{}bad\n", trip_line("A", 1)),
+    );
+    let mut transaction = client.transaction().unwrap();
+    let row = transaction
+        .query_one("SELECT * FROM trips.ingest($1)", &[&path])
+        .unwrap();
+    assert_eq!(Load::from_row(&row).rows, [2, 1, 0, 1]);
+    transaction.rollback().unwrap();
+    for table in [
+        "hist_trip_data",
+        "stg_trip_data",
+        "loads",
+        "daily_trip_counts",
+        "summarized_trip_data",
+    ] {
+        assert_eq!(count(&mut client, table), 0, "{table}");
+    }
+    assert_eq!(cluster.ingest(&mut client, &path).rows, [2, 1, 0, 1]);
+}
+
+#[test]
+fn abort_refuses_the_file_at_the_first_bad_line() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let file = format!(
+        "{FIVE_COLUMNS}{}A,,,05/06/2018,x\n{}",
+        trip_line("A", 1),
+        trip_line("B", 2)
+    );
+    let path = cluster.file("bad.csv", file);
+    let error = client
+        .query_one("SELECT * FROM trips.ingest($1, 'abort')", &[&path])
+        .unwrap_err();
+    let (code, message, hint) = server_error(&error);
+    assert_eq!(code, "22007");
+    assert_eq!(
+        message,
+        format!(
+            "file \"{path}\" is refused: line 3, column date_time: \"05/06/2018\" is not a date and time: expected YYYY-MM-DD HH:MM:SS"
+        )
+    );
+    assert!(hint.contains("stage"), "{hint}");
+    assert_eq!(
+        (
+            count(&mut client, "hist_trip_data"),
+            count(&mut client, "stg_trip_data")
+        ),
+        (0, 0)
+    );
+    let failed = client.query_one("SELECT * FROM trips.loads", &[]).unwrap();
+    assert_eq!(Load::from_row(&failed).summary(), ("failed", [0; 4]));
+    assert_eq!(failed.get::<_, String>("error_code"), "22007");
+    assert!(
+        failed
+            .get::<_, String>("error")
+            .contains("line 3, column date_time")
+    );
+    // A file that was refused is not known: corrected or not, it can be loaded.
+    assert_eq!(
+        cluster.ingest(&mut client, &path).summary(),
+        ("loaded", [3, 2, 0, 1])
+    );
+}
+
+#[test]
+fn more_bad_lines_than_allowed_refuse_the_file() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let bad = "A,,,never,x\n".repeat(3);
+    let path = cluster.file(
+        "bad.csv",
+        format!("{FIVE_COLUMNS}{}{bad}", trip_line("A", 1)),
+    );
+
+    let error = client
+        .query_one("SELECT trips.ingest($1, max_errors => 2)", &[&path])
+        .unwrap_err();
+    let (code, message, _) = server_error(&error);
+    assert_eq!(code, "22P04");
+    assert!(
+        message.ends_with("is refused: over 2 bad lines"),
+        "{message}"
+    );
+    let failed = client
+        .query_one("SELECT * FROM trips.loads WHERE state = 'failed'", &[])
+        .unwrap();
+    let text: String = failed.get("error");
+    for line in ["line 3", "line 4", "line 5"] {
+        assert!(text.contains(line), "{text}");
+    }
+    assert_eq!(
+        (
+            count(&mut client, "hist_trip_data"),
+            count(&mut client, "stg_trip_data")
+        ),
+        (0, 0)
+    );
+
+    client.batch_execute("SET trips.max_errors = 0").unwrap();
+    let error = client
+        .query_one("SELECT trips.ingest($1)", &[&path])
+        .unwrap_err();
+    assert_eq!(server_error(&error).0, "22P04");
+    // The argument goes before the setting.
+    let row = client
+        .query_one("SELECT * FROM trips.ingest($1, max_errors => 3)", &[&path])
+        .unwrap();
+    assert_eq!(Load::from_row(&row).summary(), ("loaded", [4, 1, 0, 3]));
+}

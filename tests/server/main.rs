@@ -1,0 +1,15 @@
+//! What the extension promises, seen by a client of a real server.
+
+mod catalog;
+mod concurrency;
+mod differential;
+mod dump;
+mod failures;
+mod ingest;
+mod keys;
+mod privileges;
+mod progress;
+mod reader;
+mod sessions;
+mod staging;
+mod summary;
