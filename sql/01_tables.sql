@@ -109,7 +109,7 @@ CREATE TABLE trips.loads (
   CONSTRAINT loads_counts_check CHECK (
     bytes_read >= 0 AND rows_inserted >= 0 AND rows_duplicate >= 0 AND rows_staged >= 0),
   CONSTRAINT loads_digest_check CHECK (pg_catalog.octet_length(digest) = 32),
-  CONSTRAINT loads_same_as_check CHECK (same_as < load_id AND (state <> 'skipped' OR same_as IS NOT NULL)),
+  CONSTRAINT loads_same_as_check CHECK (same_as <> load_id AND (state <> 'skipped' OR same_as IS NOT NULL)),
   CONSTRAINT loads_error_check CHECK (state <> 'failed' OR (error_code IS NOT NULL AND error IS NOT NULL))
 );
 -- The last guard of "the same bytes once". A forced load of known bytes has same_as.

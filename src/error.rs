@@ -5,7 +5,7 @@ use std::io;
 use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::panic::ErrorReport;
 use thiserror::Error;
-use trips_core::escape::quoted;
+use trips_core::escape::{quoted, quoted_path};
 use trips_core::header::HeaderError;
 use trips_core::reject::{Rejection, SqlState};
 
@@ -41,33 +41,33 @@ pub enum LoadError {
     DatabaseEncoding,
     #[error("permission denied to load a file")]
     MayNotRead,
-    #[error("path {} is not absolute", quoted(.0.as_bytes()))]
+    #[error("path {} is not absolute", quoted_path(.0))]
     RelativePath(String),
-    #[error("could not open file {}: {error}", quoted(.path.as_bytes()))]
+    #[error("could not open file {}: {}", quoted_path(.path), reason(.error))]
     Open { path: String, error: io::Error },
-    #[error("could not read file {}: {error}", quoted(.path.as_bytes()))]
+    #[error("could not read file {}: {}", quoted_path(.path), reason(.error))]
     Read { path: String, error: io::Error },
-    #[error("{} is {kind}: expected a regular file", quoted(.path.as_bytes()))]
+    #[error("{} is {kind}: expected a regular file", quoted_path(.path))]
     NotAFile { path: String, kind: &'static str },
-    #[error("file {} changed while it was read", quoted(.0.as_bytes()))]
+    #[error("file {} changed while it was read", quoted_path(.0))]
     Changed(String),
-    #[error("file {} is empty: expected a header", quoted(.0.as_bytes()))]
+    #[error("file {} is empty: expected a header", quoted_path(.0))]
     Empty(String),
-    #[error("file {} is encoded in UTF-16: expected UTF-8", quoted(.0.as_bytes()))]
+    #[error("file {} is encoded in UTF-16: expected UTF-8", quoted_path(.0))]
     Utf16(String),
-    #[error("the header of file {} does not fit: {error}", quoted(.path.as_bytes()))]
+    #[error("the header of file {} does not fit: {error}", quoted_path(.path))]
     Header { path: String, error: HeaderError },
-    #[error("the header of file {} is not a CSV record", quoted(.0.as_bytes()))]
+    #[error("the header of file {} is not a CSV record", quoted_path(.0))]
     HeaderFault(String),
-    #[error("file {} is refused: {bad}", quoted(.path.as_bytes()))]
+    #[error("file {} is refused: {bad}", quoted_path(.path))]
     BadLine { path: String, bad: BadLine },
-    #[error("file {} is refused: over {limit} bad lines", quoted(.path.as_bytes()))]
+    #[error("file {} is refused: over {limit} bad lines", quoted_path(.path))]
     TooManyBadLines {
         path: String,
         limit: u64,
         first: Vec<BadLine>,
     },
-    #[error("file {} is refused: {count} quoted values are never closed", quoted(.path.as_bytes()))]
+    #[error("file {} is refused: {count} quoted values are never closed", quoted_path(.path))]
     UnclosedQuotes { path: String, count: u32, last: u64 },
     #[error("load {0} is unknown")]
     UnknownLoad(i64),
@@ -229,6 +229,15 @@ impl From<LoadError> for ErrorReport {
         }
         report
     }
+}
+
+/// The system's words for an error, without the number that Rust adds to them.
+fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error")
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// PostgreSQL's name of a code that `trips_core` knows.

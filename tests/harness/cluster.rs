@@ -40,7 +40,8 @@ fn server_ids() -> Option<(u32, u32)> {
     }
     let id = |flag: &str| {
         let output = Command::new("id")
-            .arg(flag).arg(env("TRIPS_TEST_USER"))
+            .arg(flag)
+            .arg(env("TRIPS_TEST_USER"))
             .output();
         let text = String::from_utf8(output.expect("id runs").stdout).expect("a number");
         text.trim().parse().expect("a number")

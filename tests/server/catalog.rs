@@ -1,1 +1,154 @@
-//! catalog
+//! What CREATE EXTENSION makes: all of it declared here, commented, and gone with DROP EXTENSION.
+
+use trips_tests::Cluster;
+
+/// Every member of the extension. A new one is added here on purpose, or by mistake nowhere.
+const MEMBERS: [&str; 15] = [
+    "function trips.datasource_regions(text)",
+    "function trips.ingest(text,text,bigint,boolean)",
+    "function trips.latest_datasource(integer)",
+    "function trips.merge_staged(bigint)",
+    "function trips.stage(text)",
+    "function trips.trip_key(text,point,point,timestamp without time zone,text)",
+    "function trips.weekly_avg()",
+    "materialized view trips.summarized_trip_data",
+    "schema trips",
+    "sequence trips.loads_load_id_seq",
+    "table trips.daily_trip_counts",
+    "table trips.hist_trip_data",
+    "table trips.loads",
+    "table trips.stg_trip_data",
+    "view trips.load_progress",
+];
+
+#[test]
+fn members_are_declared_and_commented() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let rows = client
+        .query(
+            "SELECT pg_describe_object(classid, objid, 0), obj_description(objid, classid::regclass::name)
+               FROM pg_depend
+              WHERE refobjid = (SELECT oid FROM pg_extension WHERE extname = 'trips_pipeline')
+                AND deptype = 'e' AND classid <> 'pg_type'::regclass
+              ORDER BY 1",
+            &[],
+        )
+        .unwrap();
+    let members: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    let declared = MEMBERS;
+    assert_eq!(members, declared);
+    for row in &rows {
+        let (name, comment): (String, Option<String>) = (row.get(0), row.get(1));
+        // The sequence belongs to a column, which has its comment.
+        assert!(
+            comment.is_some() || name.starts_with("sequence"),
+            "{name} has no comment"
+        );
+    }
+    let columns = client
+        .query(
+            "SELECT attrelid::regclass || '.' || attname FROM pg_attribute JOIN pg_class AS c ON c.oid = attrelid
+              WHERE relnamespace = 'trips'::regnamespace AND relkind IN ('r', 'v', 'm') AND attnum > 0
+                AND col_description(attrelid, attnum) IS NULL",
+            &[],
+        )
+        .unwrap();
+    let columns: Vec<String> = columns.iter().map(|row| row.get(0)).collect();
+    assert_eq!(columns, Vec::<String>::new(), "columns without a comment");
+}
+
+#[test]
+fn the_extension_is_as_its_control_file_says() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let row = client
+        .query_one(
+            "SELECT version, superuser, trusted, relocatable, comment <> '' FROM pg_available_extension_versions
+              WHERE name = 'trips_pipeline' AND installed",
+            &[],
+        )
+        .unwrap();
+    assert_eq!(row.get::<_, &str>(0), env!("CARGO_PKG_VERSION"));
+    let flags: [bool; 4] = [1, 2, 3, 4].map(|i| row.get(i));
+    assert_eq!(flags, [true, false, false, true]);
+}
+
+#[test]
+fn drop_extension_leaves_nothing_and_it_can_come_again() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    client
+        .batch_execute("DROP EXTENSION trips_pipeline")
+        .unwrap();
+    let left: i64 = client
+        .query_one(
+            "SELECT count(*) FROM pg_namespace WHERE nspname = 'trips'",
+            &[],
+        )
+        .unwrap()
+        .get(0);
+    assert_eq!(left, 0);
+    client
+        .batch_execute("CREATE EXTENSION trips_pipeline")
+        .unwrap();
+}
+
+/// A schema that somebody has made before is not adopted.
+#[test]
+fn a_squatted_schema_is_refused() {
+    let cluster = Cluster::start_bare("");
+    let mut client = cluster.client();
+    client.batch_execute("CREATE SCHEMA trips").unwrap();
+    let error = client
+        .batch_execute("CREATE EXTENSION trips_pipeline")
+        .unwrap_err();
+    assert_eq!(trips_tests::server_error(&error).0, "42P06");
+}
+
+/// The constraint that the ledger stands on.
+#[test]
+fn the_ledger_must_balance() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let error = client
+        .batch_execute(
+            "INSERT INTO trips.loads (source, state, rows_read, rows_inserted, requested_by, requested_at)
+             VALUES ('x', 'loaded', 3, 2, 'me', now())",
+        )
+        .unwrap_err();
+    let error = error.as_db_error().unwrap();
+    assert_eq!(
+        (error.code().code(), error.constraint()),
+        ("23514", Some("loads_balance_check"))
+    );
+}
+
+#[test]
+fn settings_have_units_and_bounds() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    client.batch_execute("LOAD 'trips_pipeline'").unwrap();
+    let rows = client
+        .query("SELECT name, unit, context, short_desc <> '' FROM pg_settings WHERE name LIKE 'trips.%' ORDER BY 1", &[])
+        .unwrap();
+    let settings: Vec<(&str, Option<&str>, &str, bool)> = rows
+        .iter()
+        .map(|row| (row.get(0), row.get(1), row.get(2), row.get(3)))
+        .collect();
+    assert_eq!(
+        settings,
+        [
+            ("trips.max_errors", None, "user", true),
+            ("trips.max_record_bytes", Some("B"), "user", true),
+            ("trips.memory", Some("kB"), "user", true),
+        ]
+    );
+    for (setting, code) in [
+        ("trips.memory = '1kB'", "22023"),
+        ("trips.mistyped = 1", "42602"),
+    ] {
+        let error = client.batch_execute(&format!("SET {setting}")).unwrap_err();
+        assert_eq!(trips_tests::server_error(&error).0, code, "{setting}");
+    }
+}

@@ -1,1 +1,130 @@
-//! concurrency
+//! Loads at the same time: one history, no error, no deadlock, balanced books.
+
+use std::thread;
+
+use postgres::IsolationLevel;
+use trips_tests::{Cluster, Load, lines_of, rows_as_csv};
+
+fn ingest_in_threads(cluster: &Cluster, paths: &[String]) -> Vec<Load> {
+    thread::scope(|scope| {
+        let loads: Vec<_> = paths
+            .iter()
+            .map(|path| scope.spawn(|| cluster.ingest(&mut cluster.client(), path)))
+            .collect();
+        loads
+            .into_iter()
+            .map(|load| load.join().expect("no session fails"))
+            .collect()
+    })
+}
+
+#[test]
+fn eight_sessions_with_the_same_file() {
+    let cluster = Cluster::start();
+    let path = cluster.file("trips.csv", rows_as_csv(5000, 1));
+    let loads = ingest_in_threads(&cluster, &vec![path; 8]);
+    let (loaded, skipped): (Vec<&Load>, Vec<&Load>) =
+        loads.iter().partition(|load| load.state == "loaded");
+    assert_eq!(loaded.len(), 1);
+    assert_eq!(loaded[0].rows, [5000, 5000, 0, 0]);
+    assert!(
+        skipped
+            .iter()
+            .all(|load| load.state == "skipped" && load.same_as == Some(loaded[0].load_id))
+    );
+}
+
+#[test]
+fn eight_sessions_with_overlapping_files() {
+    let cluster = Cluster::start();
+    let all = rows_as_csv(9000, 2);
+    let paths: Vec<String> = (0..8)
+        .map(|i| {
+            cluster.file(
+                &format!("{i}.csv"),
+                lines_of(&all, i * 1000..i * 1000 + 2000),
+            )
+        })
+        .collect();
+    let loads = ingest_in_threads(&cluster, &paths);
+    assert!(loads.iter().all(|load| load.state == "loaded"));
+    assert_eq!(loads.iter().map(|load| load.rows[1]).sum::<i64>(), 9000);
+    let mut client = cluster.client();
+    let row = client
+        .query_one("SELECT count(*), (SELECT sum(trips)::bigint FROM trips.daily_trip_counts) FROM trips.hist_trip_data", &[])
+        .unwrap();
+    assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (9000, 9000));
+}
+
+/// A snapshot from before the other load's commit must not hide its trips.
+#[test]
+fn an_old_snapshot_sees_what_was_loaded_since() {
+    let cluster = Cluster::start();
+    let all = rows_as_csv(300, 3);
+    let first = cluster.file("first.csv", lines_of(&all, 0..200));
+    let second = cluster.file("second.csv", lines_of(&all, 100..300));
+    for level in [IsolationLevel::RepeatableRead, IsolationLevel::Serializable] {
+        let mut old = cluster.client();
+        let mut transaction = old
+            .build_transaction()
+            .isolation_level(level)
+            .start()
+            .unwrap();
+        transaction
+            .query_one("SELECT count(*) FROM trips.hist_trip_data", &[])
+            .unwrap();
+        cluster.ingest(&mut cluster.client(), &first);
+
+        let row = transaction
+            .query_one("SELECT * FROM trips.ingest($1)", &[&first])
+            .unwrap();
+        assert_eq!(
+            Load::from_row(&row).summary(),
+            ("skipped", [0; 4]),
+            "{level:?}"
+        );
+        let row = transaction
+            .query_one("SELECT * FROM trips.ingest($1, force => true)", &[&first])
+            .unwrap();
+        assert_eq!(Load::from_row(&row).rows, [200, 0, 200, 0], "{level:?}");
+        transaction.rollback().unwrap();
+        let mut client = cluster.client();
+        client
+            .batch_execute("DROP EXTENSION trips_pipeline; CREATE EXTENSION trips_pipeline")
+            .unwrap();
+    }
+    let mut client = cluster.client();
+    cluster.ingest(&mut client, &first);
+    assert_eq!(
+        cluster.ingest(&mut client, &second).rows,
+        [200, 100, 100, 0]
+    );
+}
+
+/// Two files in one transaction while another session loads one of them: they wait, none fails.
+#[test]
+fn loads_of_several_files_in_one_transaction() {
+    let cluster = Cluster::start();
+    let a = cluster.file("a.csv", rows_as_csv(2000, 1));
+    let b = cluster.file("b.csv", rows_as_csv(2000, 2));
+    thread::scope(|scope| {
+        for order in [[&a, &b], [&b, &a]] {
+            let cluster = &cluster;
+            scope.spawn(move || {
+                let mut client = cluster.client();
+                let mut transaction = client.transaction().unwrap();
+                for path in order {
+                    transaction
+                        .query_one("SELECT trips.ingest($1)", &[path])
+                        .expect("no deadlock");
+                }
+                transaction.commit().unwrap();
+            });
+        }
+    });
+    let mut client = cluster.client();
+    let row = client
+        .query_one("SELECT count(*) FILTER (WHERE state = 'loaded'), count(*) FILTER (WHERE state = 'skipped') FROM trips.loads", &[])
+        .unwrap();
+    assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (2, 2));
+}

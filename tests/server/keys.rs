@@ -1,1 +1,61 @@
-//! keys
+//! The content key: one everywhere.
+
+use postgres::types::Type;
+use trips_tests::{Cluster, real_trips};
+use uuid::Uuid;
+
+#[test]
+fn the_function_gives_the_key_that_a_load_gives() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let path = cluster.file("trips.csv", real_trips());
+    cluster.ingest(&mut client, &path);
+    let path = cluster.file(
+        "sample.csv",
+        include_bytes!("../../samples/trips_sample.csv"),
+    );
+    cluster.ingest(&mut client, &path);
+    client
+        .batch_execute(
+            "SET TimeZone = 'Asia/Kolkata'; SET DateStyle = 'SQL, DMY'; SET extra_float_digits = 0",
+        )
+        .unwrap();
+    let different: i64 = client
+        .query_one(
+            "SELECT count(*) FROM trips.hist_trip_data
+              WHERE trip_key <> trips.trip_key(region, origin_coord, destination_coord, date_time, datasource)",
+            &[],
+        )
+        .unwrap()
+        .get(0);
+    assert_eq!(different, 0);
+}
+
+/// The test vectors of docs/sql.md; they were also computed by another implementation of BLAKE3.
+#[test]
+fn documented_keys() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    for (trip, key) in [
+        (
+            "'Prague', '(14.4973794438195,50.00136875782316)', '(14.43109483523328,50.04052930943246)',
+             '2018-05-28 09:03:40', 'funny_car'",
+            "d6402090-5ca2-910c-d896-f3443b8fc400",
+        ),
+        ("'Prague', NULL, NULL, '2000-01-01 00:00:00', NULL", "772ac7d0-e57f-2561-8df0-ee67da2945b3"),
+    ] {
+        let query = format!("SELECT trips.trip_key({trip})");
+        let statement = client.prepare_typed(&query, &[] as &[Type]).unwrap();
+        let found: Uuid = client.query_one(&statement, &[]).unwrap().get(0);
+        assert_eq!(found.to_string(), key);
+    }
+    for call in [
+        "trips.trip_key(NULL, NULL, NULL, '2000-01-01', NULL)",
+        "trips.trip_key('A', NULL, NULL, NULL, NULL)",
+    ] {
+        let error = client
+            .query_one(&format!("SELECT {call}"), &[])
+            .unwrap_err();
+        assert_eq!(trips_tests::server_error(&error).0, "22004");
+    }
+}

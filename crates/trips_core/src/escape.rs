@@ -2,8 +2,10 @@
 
 use std::fmt::Write;
 
-/// The most characters of input that a message repeats.
+/// The most characters of a value that a message repeats.
 const SHOWN: usize = 60;
+/// The most characters of a path; most file systems allow no longer name.
+const SHOWN_OF_PATH: usize = 1024;
 
 /// The value in double quotes for a message: control characters and bytes that are not UTF-8 are
 /// escaped, and what is over 60 characters is cut (`…`).
@@ -13,15 +15,25 @@ const SHOWN: usize = 60;
 /// ```
 #[must_use]
 pub fn quoted(value: &[u8]) -> String {
+    quoted_up_to(SHOWN, value)
+}
+
+/// The path in double quotes for a message, escaped like [`quoted`], cut where no file name reaches.
+#[must_use]
+pub fn quoted_path(path: &str) -> String {
+    quoted_up_to(SHOWN_OF_PATH, path.as_bytes())
+}
+
+fn quoted_up_to(limit: usize, value: &[u8]) -> String {
     // Four bytes a character at most, and a few more to see that there is more.
-    let head = &value[..value.len().min(SHOWN * 4 + 4)];
-    let mut shown = String::with_capacity(SHOWN + 2);
+    let head = &value[..value.len().min(limit * 4 + 4)];
+    let mut shown = String::with_capacity(head.len() + 2);
     let mut count = 0;
     shown.push('"');
     'chunks: for chunk in head.utf8_chunks() {
         let valid = chunk.valid().chars().map(Ok);
         for item in valid.chain(chunk.invalid().iter().map(Err)) {
-            if count == SHOWN {
+            if count == limit {
                 shown.push('…');
                 break 'chunks;
             }
