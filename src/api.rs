@@ -2,10 +2,7 @@
 //!
 //! Each checks what was asked and who asks, calls a room below, and turns errors into reports.
 
-#![allow(
-    clippy::result_large_err,
-    reason = "pgrx takes an ErrorReport by value, once per call"
-)]
+#![allow(clippy::result_large_err, reason = "pgrx takes an ErrorReport by value, once per call")]
 
 use pgrx::datum::Timestamp as PgTimestamp;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -46,13 +43,7 @@ fn ingest(
     };
     let force = force.ok_or(LoadError::NullArgument("force"))?;
     let path = path.ok_or(LoadError::NullArgument("path"))?;
-    Ok(load_file(&Request {
-        path,
-        target: Target::History,
-        abort_on_error,
-        max_errors,
-        force,
-    })?)
+    Ok(load_file(&Request { path, target: Target::History, abort_on_error, max_errors, force })?)
 }
 
 /// `trips.stage(path) -> trips.loads`
@@ -62,13 +53,7 @@ fn stage(path: Option<&str>) -> Result<LoadRow, ErrorReport> {
     let path = path.ok_or(LoadError::NullArgument("path"))?;
     let target = Target::Staging;
     let (abort_on_error, max_errors, force) = (false, None, false);
-    Ok(load_file(&Request {
-        path,
-        target,
-        abort_on_error,
-        max_errors,
-        force,
-    })?)
+    Ok(load_file(&Request { path, target, abort_on_error, max_errors, force })?)
 }
 
 /// `trips.merge_staged(load_id) -> trips.loads`
@@ -89,32 +74,20 @@ fn trip_key(
     date_time: Option<PgTimestamp>,
     datasource: Option<&str>,
 ) -> Result<Uuid, ErrorReport> {
-    let point = |point: Option<pg_sys::Point>| {
-        point.map(|p| Point {
-            longitude: p.x,
-            latitude: p.y,
-        })
-    };
+    let point =
+        |point: Option<pg_sys::Point>| point.map(|p| Point { longitude: p.x, latitude: p.y });
     let key = key::of_trip(&Trip {
         region: region.ok_or(LoadError::NullArgument("region"))?,
         origin: point(origin),
         destination: point(destination),
-        date_time: Timestamp(
-            date_time
-                .ok_or(LoadError::NullArgument("date_time"))?
-                .into(),
-        ),
+        date_time: Timestamp(date_time.ok_or(LoadError::NullArgument("date_time"))?.into()),
         datasource,
     });
     Ok(Uuid::from_bytes(key))
 }
 
 fn require_utf8() -> Result<(), LoadError> {
-    if session::database_is_utf8() {
-        Ok(())
-    } else {
-        Err(LoadError::DatabaseEncoding)
-    }
+    if session::database_is_utf8() { Ok(()) } else { Err(LoadError::DatabaseEncoding) }
 }
 
 /// Loads a file for the current user, and has the ledger remember it if it fails.
@@ -124,10 +97,7 @@ fn load_file(request: &Request<'_>) -> Result<LoadRow, LoadError> {
         return Err(LoadError::MayNotRead);
     }
     let begun = load::begin()?;
-    let mut delivery = Delivery {
-        source: request.path.to_owned(),
-        ..Delivery::default()
-    };
+    let mut delivery = Delivery { source: request.path.to_owned(), ..Delivery::default() };
     let result = deliver::deliver(request, &begun.ticket, &mut delivery);
     if let Err(error) = &result
         && error.is_of_delivery()
@@ -167,7 +137,5 @@ fn remember(error: &LoadError, ticket: &Ticket, delivery: &Delivery) {
 /// The five characters of a code: PostgreSQL packs six bits of each into a number.
 fn sqlstate(code: PgSqlErrorCode) -> String {
     let packed = code as u32;
-    (0..5)
-        .filter_map(|i| char::from_u32(((packed >> (6 * i)) & 0x3f) + u32::from('0')))
-        .collect()
+    (0..5).filter_map(|i| char::from_u32(((packed >> (6 * i)) & 0x3f) + u32::from('0'))).collect()
 }

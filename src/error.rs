@@ -62,21 +62,13 @@ pub enum LoadError {
     #[error("file {} is refused: {bad}", quoted_path(.path))]
     BadLine { path: String, bad: BadLine },
     #[error("file {} is refused: over {limit} bad lines", quoted_path(.path))]
-    TooManyBadLines {
-        path: String,
-        limit: u64,
-        first: Vec<BadLine>,
-    },
+    TooManyBadLines { path: String, limit: u64, first: Vec<BadLine> },
     #[error("file {} is refused: {count} quoted values are never closed", quoted_path(.path))]
     UnclosedQuotes { path: String, count: u32, last: u64 },
     #[error("load {0} is unknown")]
     UnknownLoad(i64),
     #[error("trips.{table} took {taken} of {offered} rows")]
-    RowsVanished {
-        table: &'static str,
-        offered: u64,
-        taken: u64,
-    },
+    RowsVanished { table: &'static str, offered: u64, taken: u64 },
     #[error("a query of the extension failed: {0}")]
     Query(#[from] pgrx::spi::SpiError),
 }
@@ -100,14 +92,12 @@ impl LoadError {
             },
             Self::NotAFile { .. } => Code::ERRCODE_WRONG_OBJECT_TYPE,
             Self::Changed(_) => Code::ERRCODE_OBJECT_IN_USE,
-            Self::Header {
-                error: HeaderError::Missing { .. },
-                ..
-            } => Code::ERRCODE_UNDEFINED_COLUMN,
-            Self::Header {
-                error: HeaderError::Duplicate { .. },
-                ..
-            } => Code::ERRCODE_DUPLICATE_COLUMN,
+            Self::Header { error: HeaderError::Missing { .. }, .. } => {
+                Code::ERRCODE_UNDEFINED_COLUMN
+            }
+            Self::Header { error: HeaderError::Duplicate { .. }, .. } => {
+                Code::ERRCODE_DUPLICATE_COLUMN
+            }
             Self::BadLine { bad, .. } => code_of(bad.rejection.state),
             Self::Empty(_)
             | Self::Utf16(_)
@@ -126,10 +116,9 @@ impl LoadError {
             Self::MayNotRead => {
                 Some("Only members of pg_read_server_files may load files of the server.".into())
             }
-            Self::Header {
-                error: HeaderError::Missing { found, .. },
-                ..
-            } => Some(format!("The header is {found}.")),
+            Self::Header { error: HeaderError::Missing { found, .. }, .. } => {
+                Some(format!("The header is {found}."))
+            }
             Self::TooManyBadLines { first, .. } => {
                 let lines: Vec<String> = first.iter().map(ToString::to_string).collect();
                 Some(format!("The first are: {}", lines.join("\n")))
@@ -162,29 +151,15 @@ impl LoadError {
             Self::Changed(_) => "Load it again when its writer has finished.",
             Self::Empty(_) => "Perhaps its writer has not finished, or failed.",
             Self::Utf16(_) => "Convert it: iconv -f UTF-16 -t UTF-8.",
-            Self::Header {
-                error:
-                    HeaderError::Missing {
-                        delimiter: Some(';'),
-                        ..
-                    },
-                ..
-            } => "The values seem to be separated by semicolons: convert the file to commas.",
-            Self::Header {
-                error:
-                    HeaderError::Missing {
-                        delimiter: Some('\t'),
-                        ..
-                    },
-                ..
-            } => "The values seem to be separated by tabs: convert the file to commas.",
-            Self::Header {
-                error:
-                    HeaderError::Missing {
-                        delimiter: Some(_), ..
-                    },
-                ..
-            } => "The values seem to be separated by bars (|): convert the file to commas.",
+            Self::Header { error: HeaderError::Missing { delimiter: Some(';'), .. }, .. } => {
+                "The values seem to be separated by semicolons: convert the file to commas."
+            }
+            Self::Header { error: HeaderError::Missing { delimiter: Some('\t'), .. }, .. } => {
+                "The values seem to be separated by tabs: convert the file to commas."
+            }
+            Self::Header { error: HeaderError::Missing { delimiter: Some(_), .. }, .. } => {
+                "The values seem to be separated by bars (|): convert the file to commas."
+            }
             Self::Header { .. } | Self::HeaderFault(_) => {
                 "The first line must name the columns region, origin_coord, destination_coord, date_time (or datetime) and datasource, each once, in any order, separated by commas."
             }
@@ -234,10 +209,7 @@ impl From<LoadError> for ErrorReport {
 /// The system's words for an error, without the number that Rust adds to them.
 fn reason(error: &io::Error) -> String {
     let text = error.to_string();
-    text.split(" (os error")
-        .next()
-        .unwrap_or_default()
-        .to_owned()
+    text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
 /// PostgreSQL's name of a code that `trips_core` knows.

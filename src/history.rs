@@ -37,9 +37,7 @@ pub struct History {
 impl History {
     /// Waits for other loads to commit and takes the history until this transaction ends.
     pub fn hold() -> Self {
-        Self {
-            table: Table::open_alone(c"hist_trip_data"),
-        }
+        Self { table: Table::open_alone(c"hist_trip_data") }
     }
 
     /// Drops from a sorted run the trips that the history has. Returns how many.
@@ -75,21 +73,10 @@ impl History {
             let (region, datasource) = run.names(entry);
             counts.add(entry.date_time.day(), region, datasource);
         }
-        let mut rows = RunRows {
-            run,
-            next: 0,
-            progress,
-        };
-        let (offered, taken) = (
-            run.len() as u64,
-            copy_rows(&self.table, &COLUMNS, &mut rows),
-        );
+        let mut rows = RunRows { run, next: 0, progress };
+        let (offered, taken) = (run.len() as u64, copy_rows(&self.table, &COLUMNS, &mut rows));
         if taken != offered {
-            return Err(LoadError::RowsVanished {
-                table: "hist_trip_data",
-                offered,
-                taken,
-            });
+            return Err(LoadError::RowsVanished { table: "hist_trip_data", offered, taken });
         }
         Ok(taken)
     }

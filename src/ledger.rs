@@ -94,11 +94,7 @@ pub fn enter(
     totals: Option<Totals>,
     same_as: Option<i64>,
 ) -> Result<LoadRow, LoadError> {
-    let state = if totals.is_some() {
-        "loaded"
-    } else {
-        "skipped"
-    };
+    let state = if totals.is_some() { "loaded" } else { "skipped" };
     let totals = totals.unwrap_or_default();
     let args: [DatumWithOid<'_>; 12] = [
         ticket.load_id.into(),

@@ -26,11 +26,7 @@ mod summary;
 
 pgrx::extension_sql_file!("../sql/01_tables.sql", name = "tables", bootstrap);
 pgrx::extension_sql_file!("../sql/02_views.sql", name = "views", requires = ["tables"]);
-pgrx::extension_sql_file!(
-    "../sql/03_functions.sql",
-    name = "functions",
-    requires = ["views"]
-);
+pgrx::extension_sql_file!("../sql/03_functions.sql", name = "functions", requires = ["views"]);
 pgrx::extension_sql_file!(
     "../sql/04_privileges.sql",
     name = "privileges",

@@ -24,9 +24,5 @@ pub fn begin() -> Result<Begun, LoadError> {
     let ledger = Table::open_for_insert(c"loads");
     let owner = AsOwner::of(&ledger);
     let ticket = ledger::begin(requested_by)?;
-    Ok(Begun {
-        ticket,
-        _owner: owner,
-        _ledger: ledger,
-    })
+    Ok(Begun { ticket, _owner: owner, _ledger: ledger })
 }

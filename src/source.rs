@@ -26,10 +26,7 @@ impl Source {
         if !Path::new(path).is_absolute() {
             return Err(LoadError::RelativePath(path.to_owned()));
         }
-        let open_error = |error| LoadError::Open {
-            path: path.to_owned(),
-            error,
-        };
+        let open_error = |error| LoadError::Open { path: path.to_owned(), error };
         // O_NONBLOCK: the opening of a pipe that nobody writes to must not wait for a writer.
         let file = OpenOptions::new()
             .read(true)
@@ -38,16 +35,9 @@ impl Source {
             .map_err(open_error)?;
         let opened = file.metadata().map_err(open_error)?;
         if !opened.is_file() {
-            return Err(LoadError::NotAFile {
-                path: path.to_owned(),
-                kind: kind(&opened),
-            });
+            return Err(LoadError::NotAFile { path: path.to_owned(), kind: kind(&opened) });
         }
-        Ok(Self {
-            path: path.to_owned(),
-            file,
-            opened,
-        })
+        Ok(Self { path: path.to_owned(), file, opened })
     }
 
     /// Size of the file when it was opened, bytes.
@@ -67,9 +57,7 @@ impl Source {
         let mut total = 0;
         loop {
             check_for_interrupts!();
-            let count = self
-                .read(&mut buffer)
-                .map_err(|error| self.read_error(error))?;
+            let count = self.read(&mut buffer).map_err(|error| self.read_error(error))?;
             if count == 0 {
                 break;
             }
@@ -83,19 +71,9 @@ impl Source {
 
     /// Makes sure that the bytes that were hashed are the bytes that were loaded.
     pub fn require_unchanged(&self) -> Result<(), LoadError> {
-        let now = self
-            .file
-            .metadata()
-            .map_err(|error| self.read_error(error))?;
-        let identity = |m: &Metadata| {
-            (
-                m.len(),
-                m.mtime(),
-                m.mtime_nsec(),
-                m.ctime(),
-                m.ctime_nsec(),
-            )
-        };
+        let now = self.file.metadata().map_err(|error| self.read_error(error))?;
+        let identity =
+            |m: &Metadata| (m.len(), m.mtime(), m.mtime_nsec(), m.ctime(), m.ctime_nsec());
         if identity(&now) == identity(&self.opened) {
             Ok(())
         } else {
@@ -105,10 +83,7 @@ impl Source {
 
     /// An error while reading this file.
     pub fn read_error(&self, error: std::io::Error) -> LoadError {
-        LoadError::Read {
-            path: self.path.clone(),
-            error,
-        }
+        LoadError::Read { path: self.path.clone(), error }
     }
 }
 

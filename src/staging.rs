@@ -39,11 +39,7 @@ pub fn append(rows: &StagedRows) -> Result<(), LoadError> {
     let mut source = Staged { rows, next: 0 };
     let (offered, taken) = (rows.len() as u64, copy_rows(&table, &COLUMNS, &mut source));
     if taken != offered {
-        return Err(LoadError::RowsVanished {
-            table: "stg_trip_data",
-            offered,
-            taken,
-        });
+        return Err(LoadError::RowsVanished { table: "stg_trip_data", offered, taken });
     }
     Ok(())
 }
@@ -80,13 +76,7 @@ impl StagedRow {
         if self.is_raw {
             return None;
         }
-        let text = |i: usize| {
-            self.values[i]
-                .as_deref()
-                .unwrap_or_default()
-                .as_bytes()
-                .into()
-        };
+        let text = |i: usize| self.values[i].as_deref().unwrap_or_default().as_bytes().into();
         Some(TripText {
             region: text(0),
             origin_coord: text(1),
@@ -100,9 +90,7 @@ impl StagedRow {
 impl Staging {
     /// Waits for other writers to commit and takes staging until this transaction ends.
     pub fn hold() -> Self {
-        Self {
-            _table: Table::open_alone(c"stg_trip_data"),
-        }
+        Self { _table: Table::open_alone(c"stg_trip_data") }
     }
 
     /// The loads that have staged rows, in order; none for the rows of outside writers, at the end.
@@ -124,11 +112,7 @@ impl Staging {
             "SELECT ctid::text, region, origin_coord, destination_coord, date_time, datasource,
                     raw_line IS NOT NULL AND error_code IS NOT NULL
                FROM trips.stg_trip_data WHERE {}",
-            if load.is_some() {
-                "load_id = $1"
-            } else {
-                "load_id IS NULL AND $1 IS NULL"
-            },
+            if load.is_some() { "load_id = $1" } else { "load_id IS NULL AND $1 IS NULL" },
         );
         let cursor = Spi::connect_mut(|client| {
             let cursor = client.try_open_cursor(query.as_str(), &[load.into()])?;
@@ -153,25 +137,13 @@ impl Staging {
             return Ok(());
         }
         let ctids: Vec<&str> = rows.iter().map(|(row, _)| row.ctid.as_str()).collect();
-        let columns: Vec<Option<&str>> = rows
-            .iter()
-            .map(|(_, rejection)| rejection.column.map(Column::name))
-            .collect();
-        let codes: Vec<&str> = rows
-            .iter()
-            .map(|(_, rejection)| rejection.state.code())
-            .collect();
-        let reasons: Vec<&str> = rows
-            .iter()
-            .map(|(_, rejection)| rejection.reason.as_str())
-            .collect();
-        let args: [DatumWithOid<'_>; 5] = [
-            load.into(),
-            ctids.into(),
-            columns.into(),
-            codes.into(),
-            reasons.into(),
-        ];
+        let columns: Vec<Option<&str>> =
+            rows.iter().map(|(_, rejection)| rejection.column.map(Column::name)).collect();
+        let codes: Vec<&str> = rows.iter().map(|(_, rejection)| rejection.state.code()).collect();
+        let reasons: Vec<&str> =
+            rows.iter().map(|(_, rejection)| rejection.reason.as_str()).collect();
+        let args: [DatumWithOid<'_>; 5] =
+            [load.into(), ctids.into(), columns.into(), codes.into(), reasons.into()];
         Spi::run_with_args(
             "UPDATE trips.stg_trip_data AS s
                 SET load_id = $1, column_name = r.column_name, error_code = r.code, error = r.reason
@@ -195,10 +167,8 @@ impl StagedBatches {
     pub fn next_batch(&mut self) -> Result<Vec<StagedRow>, LoadError> {
         Spi::connect(|client| {
             let mut cursor = client.find_cursor(&self.cursor)?;
-            let rows = cursor
-                .fetch(BATCH)?
-                .map(|row| read_row(&row))
-                .collect::<Result<Vec<_>, _>>()?;
+            let rows =
+                cursor.fetch(BATCH)?.map(|row| read_row(&row)).collect::<Result<Vec<_>, _>>()?;
             if !rows.is_empty() {
                 cursor.detach_into_name();
             }

@@ -21,12 +21,8 @@ pub fn add(counts: DailyCounts) -> Result<(), LoadError> {
         datasources.push(group.datasource);
         trips.push(i64::try_from(count).unwrap_or(i64::MAX));
     }
-    let args: [DatumWithOid<'_>; 4] = [
-        days.into(),
-        regions.into(),
-        datasources.into(),
-        trips.into(),
-    ];
+    let args: [DatumWithOid<'_>; 4] =
+        [days.into(), regions.into(), datasources.into(), trips.into()];
     Spi::run_with_args(
         "INSERT INTO trips.daily_trip_counts AS d (day, region, datasource, trips)
          SELECT date '2000-01-01' + c.day, c.region, c.datasource, c.trips

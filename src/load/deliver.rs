@@ -77,12 +77,7 @@ pub fn deliver(
     read(request, &source, &mut loader, &mut progress)?;
     source.require_unchanged()?;
     let totals = loader.finish(&mut progress)?;
-    ledger::enter(
-        ticket,
-        delivery,
-        Some(totals),
-        known.map(|known| known.load_id),
-    )
+    ledger::enter(ticket, delivery, Some(totals), known.map(|known| known.load_id))
 }
 
 /// The bytes are known: only the ledger hears of it.
@@ -112,10 +107,7 @@ fn read(
     let mut judge = Judge::new(request);
     loop {
         let position = reader.position();
-        let Some(record) = reader
-            .next_record()
-            .map_err(|error| source.read_error(error))?
-        else {
+        let Some(record) = reader.next_record().map_err(|error| source.read_error(error))? else {
             return Ok(());
         };
         take(request.target, &layout, &record, loader, &mut judge)?;
@@ -147,10 +139,8 @@ fn read_header(
     if header.fault.is_some() {
         return Err(LoadError::HeaderFault(path.to_owned()));
     }
-    let layout = Layout::resolve(&Feed::trips(), &header).map_err(|error| LoadError::Header {
-        path: path.to_owned(),
-        error,
-    })?;
+    let layout = Layout::resolve(&Feed::trips(), &header)
+        .map_err(|error| LoadError::Header { path: path.to_owned(), error })?;
     if !layout.unused.is_empty() {
         ereport!(
             PgLogLevel::NOTICE,
@@ -183,9 +173,7 @@ fn take(
         (Ok(_), Ok(texts), Target::Staging) => loader.stage().push_waiting(load_id, record, texts),
         (Err(rejection), ..) => {
             judge.bad_line(record, &rejection)?;
-            loader
-                .stage()
-                .push_rejected(load_id, record, texts.as_ref().ok(), &rejection);
+            loader.stage().push_rejected(load_id, record, texts.as_ref().ok(), &rejection);
         }
         (Ok(_), Err(_), Target::Staging) => unreachable!("a trip is made of texts"),
     }
@@ -202,12 +190,7 @@ struct Judge<'a> {
 
 impl<'a> Judge<'a> {
     fn new(request: &'a Request<'a>) -> Self {
-        Self {
-            request,
-            bad_lines: 0,
-            first: Vec::new(),
-            unclosed_quotes: 0,
-        }
+        Self { request, bad_lines: 0, first: Vec::new(), unclosed_quotes: 0 }
     }
 
     fn bad_line(
@@ -216,10 +199,7 @@ impl<'a> Judge<'a> {
         rejection: &trips_core::reject::Rejection,
     ) -> Result<(), LoadError> {
         let path = || self.request.path.to_owned();
-        let bad = BadLine {
-            line: record.line,
-            rejection: rejection.clone(),
-        };
+        let bad = BadLine { line: record.line, rejection: rejection.clone() };
         if self.request.abort_on_error {
             return Err(LoadError::BadLine { path: path(), bad });
         }
@@ -231,21 +211,13 @@ impl<'a> Judge<'a> {
             self.unclosed_quotes += 1;
             if self.unclosed_quotes == UNCLOSED_QUOTES {
                 let (count, last) = (UNCLOSED_QUOTES, record.line);
-                return Err(LoadError::UnclosedQuotes {
-                    path: path(),
-                    count,
-                    last,
-                });
+                return Err(LoadError::UnclosedQuotes { path: path(), count, last });
             }
         }
         match self.request.max_errors {
             Some(limit) if self.bad_lines > limit => {
                 let first = std::mem::take(&mut self.first);
-                Err(LoadError::TooManyBadLines {
-                    path: path(),
-                    limit,
-                    first,
-                })
+                Err(LoadError::TooManyBadLines { path: path(), limit, first })
             }
             _ => Ok(()),
         }

@@ -23,12 +23,7 @@ pub trait Rows {
 pub fn copy_rows(table: &Table, columns: &[&CStr], rows: &mut dyn Rows) -> u64 {
     // Text is UTF-8 here; COPY would take it to be in the client's encoding.
     let _utf8 = session::Utf8Client::set();
-    let mut stream = Stream {
-        rows,
-        rest: Vec::new(),
-        at: 0,
-        ended: false,
-    };
+    let mut stream = Stream { rows, rest: Vec::new(), at: 0, ended: false };
     stream.rest.extend_from_slice(SIGNATURE);
     stream.rest.extend_from_slice(&[0; 8]); // flags, length of the header's extension
     let _current = CurrentStream::set(&mut stream);
@@ -134,9 +129,7 @@ struct CurrentStream {
 
 impl CurrentStream {
     fn set(stream: &mut Stream<'_>) -> Self {
-        Self {
-            before: CURRENT.replace(std::ptr::from_mut(stream).cast()),
-        }
+        Self { before: CURRENT.replace(std::ptr::from_mut(stream).cast()) }
     }
 }
 
@@ -157,11 +150,7 @@ unsafe extern "C-unwind" fn read_stream(
     // SAFETY: COPY passes a buffer of `maximum` bytes. CURRENT is the stream of the innermost
     // copy_rows, which is on the stack below us, and nothing else uses it now.
     unsafe {
-        let stream = CURRENT
-            .get()
-            .cast::<Stream<'_>>()
-            .as_mut()
-            .expect("a copy is running");
+        let stream = CURRENT.get().cast::<Stream<'_>>().as_mut().expect("a copy is running");
         let filled = stream.read(std::slice::from_raw_parts_mut(out.cast(), size));
         c_int::try_from(filled).expect("no more than COPY's buffer")
     }

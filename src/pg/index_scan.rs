@@ -46,14 +46,7 @@ impl<'a> KeyScan<'a> {
             (*scan).xs_want_itup = true;
             let slot = pg_sys::table_slot_create(heap, std::ptr::null_mut());
             let visibility_map = pg_sys::InvalidBuffer as pg_sys::Buffer;
-            Self {
-                table,
-                index,
-                scan,
-                snapshot,
-                slot,
-                visibility_map,
-            }
+            Self { table, index, scan, snapshot, slot, visibility_map }
         }
     }
 
@@ -117,10 +110,7 @@ impl<'a> KeyScan<'a> {
         unsafe {
             let tuple = (*self.scan).xs_itup;
             let size = usize::from((*tuple).t_info & SIZE_MASK);
-            assert!(
-                size >= ENTRY,
-                "an entry of the history's primary key has {size} bytes"
-            );
+            assert!(size >= ENTRY, "an entry of the history's primary key has {size} bytes");
             std::ptr::copy_nonoverlapping(tuple.cast::<u8>(), bytes.as_mut_ptr(), ENTRY);
         }
         let mut date_time = [0; 8];

@@ -28,10 +28,7 @@ pub fn two_bigints(query: &CStr, argument: &[u8]) -> Option<(i64, i64)> {
             true,
             1,
         );
-        assert!(
-            status >= 0,
-            "a query of the ledger failed with code {status}"
-        );
+        assert!(status >= 0, "a query of the ledger failed with code {status}");
         let mut answer = None;
         if pg_sys::SPI_processed > 0 {
             let table = pg_sys::SPI_tuptable;

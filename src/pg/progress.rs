@@ -39,9 +39,7 @@ impl Progress {
     /// A load begins.
     pub fn begin(load_id: i64, bytes_total: u64) -> Self {
         let total = i64::try_from(bytes_total).unwrap_or(i64::MAX);
-        let mut progress = Self {
-            slots: [MARK, load_id, 0, 0, total, 0, now()],
-        };
+        let mut progress = Self { slots: [MARK, load_id, 0, 0, total, 0, now()] };
         progress.phase(Phase::Hashing);
         progress
     }

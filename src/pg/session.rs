@@ -38,11 +38,7 @@ pub fn current_user() -> pg_sys::Oid {
 /// The name of a role.
 pub fn role_name(role: pg_sys::Oid) -> String {
     // SAFETY: with noerr = false the result is a C string in the current memory context.
-    unsafe {
-        CStr::from_ptr(pg_sys::GetUserNameFromId(role, false))
-            .to_string_lossy()
-            .into_owned()
-    }
+    unsafe { CStr::from_ptr(pg_sys::GetUserNameFromId(role, false)).to_string_lossy().into_owned() }
 }
 
 /// Whether the role is a member of pg_read_server_files, or a superuser.
@@ -64,10 +60,7 @@ pub struct AsOwner {
 impl AsOwner {
     /// Takes on the rights of the owner of this table.
     pub fn of(table: &Table) -> Self {
-        let mut before = Self {
-            user: pg_sys::InvalidOid,
-            context: 0,
-        };
+        let mut before = Self { user: pg_sys::InvalidOid, context: 0 };
         // SAFETY: both pointers are to fields of ours. The owner is an existing role.
         unsafe {
             pg_sys::GetUserIdAndSecContext(&raw mut before.user, &raw mut before.context);

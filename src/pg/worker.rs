@@ -51,9 +51,7 @@ pub fn record_failure(failure: &Failure, owner: pg_sys::Oid) -> bool {
         let worker = BackgroundWorkerBuilder::new("trips_pipeline ledger")
             .set_library("trips_pipeline")
             .set_function("trips_record_failure")
-            .set_argument(Some(pg_sys::Datum::from(pg_sys::dsm_segment_handle(
-                segment,
-            ))))
+            .set_argument(Some(pg_sys::Datum::from(pg_sys::dsm_segment_handle(segment))))
             .set_extra(&format!("{} {}", database.to_u32(), owner.to_u32()))
             .set_notify_pid(pg_sys::MyProcPid)
             .enable_spi_access()
@@ -72,9 +70,7 @@ pub fn record_failure(failure: &Failure, owner: pg_sys::Oid) -> bool {
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn trips_record_failure(argument: pg_sys::Datum) {
-    let mut ids = BackgroundWorker::get_extra()
-        .split(' ')
-        .filter_map(|id| id.parse::<u32>().ok());
+    let mut ids = BackgroundWorker::get_extra().split(' ').filter_map(|id| id.parse::<u32>().ok());
     let (Some(database), Some(owner)) = (ids.next(), ids.next()) else {
         return;
     };
@@ -97,11 +93,7 @@ fn enter(failure: &Failure) -> Result<(), crate::error::LoadError> {
                 set_config('lock_timeout', '2s', true)",
     )?;
     let is_there = Spi::get_one::<bool>("SELECT to_regclass('trips.loads') IS NOT NULL")?;
-    if is_there == Some(true) {
-        ledger::enter_failed(failure)
-    } else {
-        Ok(())
-    }
+    if is_there == Some(true) { ledger::enter_failed(failure) } else { Ok(()) }
 }
 
 fn read_message(argument: pg_sys::Datum) -> Option<Failure> {

@@ -39,10 +39,7 @@ fn server_ids() -> Option<(u32, u32)> {
         return None;
     }
     let id = |flag: &str| {
-        let output = Command::new("id")
-            .arg(flag)
-            .arg(env("TRIPS_TEST_USER"))
-            .output();
+        let output = Command::new("id").arg(flag).arg(env("TRIPS_TEST_USER")).output();
         let text = String::from_utf8(output.expect("id runs").stdout).expect("a number");
         text.trim().parse().expect("a number")
     };
@@ -52,10 +49,7 @@ fn server_ids() -> Option<(u32, u32)> {
 /// A command that runs as the server's user and ends with the thread that started it.
 fn server_command(program: &Path, ids: Option<(u32, u32)>) -> Command {
     let mut command = Command::new(program);
-    command
-        .current_dir("/")
-        .env("LC_ALL", "C")
-        .env_remove("RUST_BACKTRACE");
+    command.current_dir("/").env("LC_ALL", "C").env_remove("RUST_BACKTRACE");
     if let Some((user, group)) = ids {
         command.uid(user).gid(group);
     }
@@ -78,10 +72,7 @@ impl Cluster {
     #[must_use]
     pub fn start() -> Self {
         let cluster = Self::start_bare("");
-        cluster
-            .client()
-            .batch_execute("CREATE EXTENSION trips_pipeline")
-            .expect("the extension");
+        cluster.client().batch_execute("CREATE EXTENSION trips_pipeline").expect("the extension");
         cluster
     }
 
@@ -99,20 +90,13 @@ impl Cluster {
             PathBuf::from(env("TRIPS_TEST_RUN")).join(format!("{}-{number}", std::process::id()));
         make_directory(&directory, ids);
         let data = directory.join("data");
-        run(server_command(Path::new("cp"), ids)
-            .arg("-a")
-            .arg(&template)
-            .arg(&data));
+        run(server_command(Path::new("cp"), ids).arg("-a").arg(&template).arg(&data));
         let mut file = fs::OpenOptions::new()
             .append(true)
             .open(data.join("postgresql.conf"))
             .expect("a cluster");
-        writeln!(
-            file,
-            "unix_socket_directories = '{}'\n{configuration}",
-            directory.display()
-        )
-        .expect("written");
+        writeln!(file, "unix_socket_directories = '{}'\n{configuration}", directory.display())
+            .expect("written");
         let server = server_command(&bin.join("postgres"), ids)
             .arg("-D")
             .arg(&data)
@@ -121,16 +105,9 @@ impl Cluster {
             .stderr(fs::File::create(directory.join("log")).expect("a log"))
             .spawn()
             .expect("postgres starts");
-        let mut cluster = Self {
-            directory,
-            bin,
-            server,
-        };
+        let mut cluster = Self { directory, bin, server };
         cluster.wait_until_ready();
-        cluster
-            .client_of("postgres")
-            .batch_execute("CREATE DATABASE trips")
-            .expect("a database");
+        cluster.client_of("postgres").batch_execute("CREATE DATABASE trips").expect("a database");
         cluster
     }
 
@@ -138,11 +115,7 @@ impl Cluster {
         let begin = Instant::now();
         while self.config("postgres").connect(NoTls).is_err() {
             let ended = self.server.try_wait().expect("a child");
-            assert!(
-                ended.is_none() && begin.elapsed() < START,
-                "no server: {}",
-                self.log()
-            );
+            assert!(ended.is_none() && begin.elapsed() < START, "no server: {}", self.log());
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -157,10 +130,7 @@ impl Cluster {
     #[must_use]
     pub fn config(&self, database: &str) -> postgres::Config {
         let mut config = Client::configure();
-        config
-            .host_path(&self.directory)
-            .user("postgres")
-            .dbname(database);
+        config.host_path(&self.directory).user("postgres").dbname(database);
         config
     }
 
@@ -185,10 +155,7 @@ impl Cluster {
     /// When the server refuses it.
     #[must_use]
     pub fn client_as(&self, role: &str) -> Client {
-        self.config("trips")
-            .user(role)
-            .connect(NoTls)
-            .expect("a connection")
+        self.config("trips").user(role).connect(NoTls).expect("a connection")
     }
 
     /// Writes a file that the server can read, and returns its path.
@@ -208,11 +175,7 @@ impl Cluster {
     /// Never: all paths of tests are UTF-8.
     #[must_use]
     pub fn path(&self, name: &str) -> String {
-        self.directory
-            .join(name)
-            .to_str()
-            .expect("UTF-8")
-            .to_owned()
+        self.directory.join(name).to_str().expect("UTF-8").to_owned()
     }
 
     /// Loads a file and returns its ledger row.
@@ -231,12 +194,7 @@ impl Cluster {
     pub fn tool(&self, program: &str, arguments: &[&str]) -> Output {
         let mut command = Command::new(self.bin.join(program));
         command
-            .args([
-                "-h",
-                self.directory.to_str().expect("UTF-8"),
-                "-U",
-                "postgres",
-            ])
+            .args(["-h", self.directory.to_str().expect("UTF-8"), "-U", "postgres"])
             .args(arguments);
         let output = command.output().expect("the program runs");
         let errors = String::from_utf8_lossy(&output.stderr);
@@ -265,11 +223,7 @@ fn make_directory(directory: &Path, ids: Option<(u32, u32)>) {
 
 fn run(command: &mut Command) {
     let output = command.output().expect("the command runs");
-    assert!(
-        output.status.success(),
-        "{command:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// The data directory that every cluster begins as a copy of; the first test makes it.
@@ -298,10 +252,8 @@ fn template(bin: &Path, ids: Option<(u32, u32)>) -> PathBuf {
         .arg(&data));
     let settings = "listen_addresses = ''\nfsync = off\nshared_buffers = 64MB\nmax_wal_size = 4GB\n\
                     autovacuum_naptime = 1s\nlog_min_messages = warning\n";
-    let mut file = fs::OpenOptions::new()
-        .append(true)
-        .open(data.join("postgresql.conf"))
-        .expect("a cluster");
+    let mut file =
+        fs::OpenOptions::new().append(true).open(data.join("postgresql.conf")).expect("a cluster");
     file.write_all(settings.as_bytes()).expect("written");
     fs::write(data.join("done"), "").expect("written");
     data

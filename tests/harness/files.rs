@@ -18,12 +18,7 @@ pub fn real_trips() -> Vec<u8> {
     let real = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/trips.csv");
     std::fs::read(real).unwrap_or_else(|_| {
         let mut bytes = Vec::new();
-        let shape = Shape {
-            rows: 100,
-            seed: 100,
-            regions: 3,
-            ..Shape::default()
-        };
+        let shape = Shape { rows: 100, seed: 100, regions: 3, ..Shape::default() };
         trips_datagen::write(&shape, &mut bytes).expect("memory");
         bytes
     })
@@ -36,15 +31,7 @@ pub fn real_trips() -> Vec<u8> {
 #[must_use]
 pub fn rows_as_csv(rows: u64, seed: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
-    trips_datagen::write(
-        &Shape {
-            rows,
-            seed,
-            ..Shape::default()
-        },
-        &mut bytes,
-    )
-    .expect("memory");
+    trips_datagen::write(&Shape { rows, seed, ..Shape::default() }, &mut bytes).expect("memory");
     bytes
 }
 

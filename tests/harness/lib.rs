@@ -28,19 +28,10 @@ impl Load {
     /// When they do not.
     #[must_use]
     pub fn from_row(row: &postgres::Row) -> Self {
-        let rows = [
-            "rows_read",
-            "rows_inserted",
-            "rows_duplicate",
-            "rows_staged",
-        ]
-        .map(|name| row.get(name));
+        let rows = ["rows_read", "rows_inserted", "rows_duplicate", "rows_staged"]
+            .map(|name| row.get(name));
         let [read, inserted, duplicate, staged] = rows;
-        assert_eq!(
-            read,
-            inserted + duplicate + staged,
-            "the books of a load do not balance"
-        );
+        assert_eq!(read, inserted + duplicate + staged, "the books of a load do not balance");
         Self {
             load_id: row.get("load_id"),
             state: row.get("state"),
@@ -62,13 +53,8 @@ impl Load {
 /// When the error is not the server's.
 #[must_use]
 pub fn server_error(error: &postgres::Error) -> (String, String, String) {
-    let error = error
-        .as_db_error()
-        .unwrap_or_else(|| panic!("not an error of the server: {error}"));
+    let error =
+        error.as_db_error().unwrap_or_else(|| panic!("not an error of the server: {error}"));
     let text = |part: Option<&str>| part.unwrap_or_default().to_owned();
-    (
-        error.code().code().to_owned(),
-        error.message().to_owned(),
-        text(error.hint()),
-    )
+    (error.code().code().to_owned(), error.message().to_owned(), text(error.hint()))
 }

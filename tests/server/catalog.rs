@@ -41,10 +41,7 @@ fn members_are_declared_and_commented() {
     for row in &rows {
         let (name, comment): (String, Option<String>) = (row.get(0), row.get(1));
         // The sequence belongs to a column, which has its comment.
-        assert!(
-            comment.is_some() || name.starts_with("sequence"),
-            "{name} has no comment"
-        );
+        assert!(comment.is_some() || name.starts_with("sequence"), "{name} has no comment");
     }
     let columns = client
         .query(
@@ -78,20 +75,13 @@ fn the_extension_is_as_its_control_file_says() {
 fn drop_extension_leaves_nothing_and_it_can_come_again() {
     let cluster = Cluster::start();
     let mut client = cluster.client();
-    client
-        .batch_execute("DROP EXTENSION trips_pipeline")
-        .unwrap();
+    client.batch_execute("DROP EXTENSION trips_pipeline").unwrap();
     let left: i64 = client
-        .query_one(
-            "SELECT count(*) FROM pg_namespace WHERE nspname = 'trips'",
-            &[],
-        )
+        .query_one("SELECT count(*) FROM pg_namespace WHERE nspname = 'trips'", &[])
         .unwrap()
         .get(0);
     assert_eq!(left, 0);
-    client
-        .batch_execute("CREATE EXTENSION trips_pipeline")
-        .unwrap();
+    client.batch_execute("CREATE EXTENSION trips_pipeline").unwrap();
 }
 
 /// A schema that somebody has made before is not adopted.
@@ -100,9 +90,7 @@ fn a_squatted_schema_is_refused() {
     let cluster = Cluster::start_bare("");
     let mut client = cluster.client();
     client.batch_execute("CREATE SCHEMA trips").unwrap();
-    let error = client
-        .batch_execute("CREATE EXTENSION trips_pipeline")
-        .unwrap_err();
+    let error = client.batch_execute("CREATE EXTENSION trips_pipeline").unwrap_err();
     assert_eq!(trips_tests::server_error(&error).0, "42P06");
 }
 
@@ -118,10 +106,7 @@ fn the_ledger_must_balance() {
         )
         .unwrap_err();
     let error = error.as_db_error().unwrap();
-    assert_eq!(
-        (error.code().code(), error.constraint()),
-        ("23514", Some("loads_balance_check"))
-    );
+    assert_eq!((error.code().code(), error.constraint()), ("23514", Some("loads_balance_check")));
 }
 
 #[test]
@@ -132,10 +117,8 @@ fn settings_have_units_and_bounds() {
     let rows = client
         .query("SELECT name, unit, context, short_desc <> '' FROM pg_settings WHERE name LIKE 'trips.%' ORDER BY 1", &[])
         .unwrap();
-    let settings: Vec<(&str, Option<&str>, &str, bool)> = rows
-        .iter()
-        .map(|row| (row.get(0), row.get(1), row.get(2), row.get(3)))
-        .collect();
+    let settings: Vec<(&str, Option<&str>, &str, bool)> =
+        rows.iter().map(|row| (row.get(0), row.get(1), row.get(2), row.get(3))).collect();
     assert_eq!(
         settings,
         [
@@ -144,10 +127,7 @@ fn settings_have_units_and_bounds() {
             ("trips.memory", Some("kB"), "user", true),
         ]
     );
-    for (setting, code) in [
-        ("trips.memory = '1kB'", "22023"),
-        ("trips.mistyped = 1", "42602"),
-    ] {
+    for (setting, code) in [("trips.memory = '1kB'", "22023"), ("trips.mistyped = 1", "42602")] {
         let error = client.batch_execute(&format!("SET {setting}")).unwrap_err();
         assert_eq!(trips_tests::server_error(&error).0, code, "{setting}");
     }

@@ -11,10 +11,7 @@ fn ingest_in_threads(cluster: &Cluster, paths: &[String]) -> Vec<Load> {
             .iter()
             .map(|path| scope.spawn(|| cluster.ingest(&mut cluster.client(), path)))
             .collect();
-        loads
-            .into_iter()
-            .map(|load| load.join().expect("no session fails"))
-            .collect()
+        loads.into_iter().map(|load| load.join().expect("no session fails")).collect()
     })
 }
 
@@ -39,12 +36,7 @@ fn eight_sessions_with_overlapping_files() {
     let cluster = Cluster::start();
     let all = rows_as_csv(9000, 2);
     let paths: Vec<String> = (0..8)
-        .map(|i| {
-            cluster.file(
-                &format!("{i}.csv"),
-                lines_of(&all, i * 1000..i * 1000 + 2000),
-            )
-        })
+        .map(|i| cluster.file(&format!("{i}.csv"), lines_of(&all, i * 1000..i * 1000 + 2000)))
         .collect();
     let loads = ingest_in_threads(&cluster, &paths);
     assert!(loads.iter().all(|load| load.state == "loaded"));
@@ -65,24 +57,12 @@ fn an_old_snapshot_sees_what_was_loaded_since() {
     let second = cluster.file("second.csv", lines_of(&all, 100..300));
     for level in [IsolationLevel::RepeatableRead, IsolationLevel::Serializable] {
         let mut old = cluster.client();
-        let mut transaction = old
-            .build_transaction()
-            .isolation_level(level)
-            .start()
-            .unwrap();
-        transaction
-            .query_one("SELECT count(*) FROM trips.hist_trip_data", &[])
-            .unwrap();
+        let mut transaction = old.build_transaction().isolation_level(level).start().unwrap();
+        transaction.query_one("SELECT count(*) FROM trips.hist_trip_data", &[]).unwrap();
         cluster.ingest(&mut cluster.client(), &first);
 
-        let row = transaction
-            .query_one("SELECT * FROM trips.ingest($1)", &[&first])
-            .unwrap();
-        assert_eq!(
-            Load::from_row(&row).summary(),
-            ("skipped", [0; 4]),
-            "{level:?}"
-        );
+        let row = transaction.query_one("SELECT * FROM trips.ingest($1)", &[&first]).unwrap();
+        assert_eq!(Load::from_row(&row).summary(), ("skipped", [0; 4]), "{level:?}");
         let row = transaction
             .query_one("SELECT * FROM trips.ingest($1, force => true)", &[&first])
             .unwrap();
@@ -95,10 +75,7 @@ fn an_old_snapshot_sees_what_was_loaded_since() {
     }
     let mut client = cluster.client();
     cluster.ingest(&mut client, &first);
-    assert_eq!(
-        cluster.ingest(&mut client, &second).rows,
-        [200, 100, 100, 0]
-    );
+    assert_eq!(cluster.ingest(&mut client, &second).rows, [200, 100, 100, 0]);
 }
 
 /// Two files in one transaction while another session loads one of them: they wait, none fails.
@@ -114,9 +91,7 @@ fn loads_of_several_files_in_one_transaction() {
                 let mut client = cluster.client();
                 let mut transaction = client.transaction().unwrap();
                 for path in order {
-                    transaction
-                        .query_one("SELECT trips.ingest($1)", &[path])
-                        .expect("no deadlock");
+                    transaction.query_one("SELECT trips.ingest($1)", &[path]).expect("no deadlock");
                 }
                 transaction.commit().unwrap();
             });

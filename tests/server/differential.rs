@@ -17,10 +17,7 @@ fn values_equal_those_of_copy() {
         file.push_str(line);
     }
     let path = cluster.file("clean.csv", file);
-    assert_eq!(
-        cluster.ingest(&mut client, &path).rows,
-        [20_005, 20_005, 0, 0]
-    );
+    assert_eq!(cluster.ingest(&mut client, &path).rows, [20_005, 20_005, 0, 0]);
     client
         .batch_execute(&format!(
             "CREATE TABLE bare (region text, origin text, destination text, date_time text, datasource text);
@@ -35,10 +32,7 @@ fn values_equal_those_of_copy() {
     let theirs = "SELECT region, as_point(origin)::text, as_point(destination)::text, date_time::timestamp, datasource FROM bare";
     for (left, right) in [(ours, theirs), (theirs, ours)] {
         let differing: i64 = client
-            .query_one(
-                &format!("SELECT count(*) FROM ({left} EXCEPT ALL {right}) AS d"),
-                &[],
-            )
+            .query_one(&format!("SELECT count(*) FROM ({left} EXCEPT ALL {right}) AS d"), &[])
             .unwrap()
             .get(0);
         assert_eq!(differing, 0, "rows that only {left} has");

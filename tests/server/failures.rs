@@ -9,9 +9,7 @@ use trips_tests::{Cluster, FIVE_COLUMNS, server_error, trip_line};
 
 /// Loads the path, expects the error, and returns its message.
 fn refused(client: &mut Client, path: &str, code: &str, words: &str) {
-    let error = client
-        .query_one("SELECT * FROM trips.ingest($1)", &[&path])
-        .expect_err(path);
+    let error = client.query_one("SELECT * FROM trips.ingest($1)", &[&path]).expect_err(path);
     let (found, message, hint) = server_error(&error);
     assert_eq!(found, code, "{message}");
     assert!(message.contains(words), "{message}");
@@ -26,9 +24,7 @@ fn ledger(client: &mut Client) -> Vec<(String, String, String)> {
             &[],
         )
         .unwrap();
-    rows.iter()
-        .map(|row| (row.get(0), row.get(1), row.get(2)))
-        .collect()
+    rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect()
 }
 
 #[test]
@@ -37,12 +33,7 @@ fn what_is_not_a_readable_file() {
     let mut client = cluster.client();
     let missing = cluster.path("missing.csv");
     refused(&mut client, &missing, "58P01", "could not open file");
-    refused(
-        &mut client,
-        &cluster.path("no/such/directory.csv"),
-        "58P01",
-        "could not open file",
-    );
+    refused(&mut client, &cluster.path("no/such/directory.csv"), "58P01", "could not open file");
 
     let directory = cluster.path("directory.csv");
     fs::create_dir(&directory).unwrap();
@@ -57,16 +48,13 @@ fn what_is_not_a_readable_file() {
     refused(&mut client, "/dev/zero", "42809", "is a device");
 
     let secret = cluster.file("secret.csv", FIVE_COLUMNS);
-    fs::set_permissions(&secret, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o000)).unwrap();
     refused(&mut client, &secret, "42501", "could not open file");
 
     // All of them concern a delivery: the ledger remembers, with the code that the client saw.
     let failed = ledger(&mut client);
     let codes: Vec<&str> = failed.iter().map(|(_, _, code)| code.as_str()).collect();
-    assert_eq!(
-        codes,
-        ["58P01", "58P01", "42809", "42809", "42809", "42501"]
-    );
+    assert_eq!(codes, ["58P01", "58P01", "42809", "42809", "42809", "42501"]);
     assert!(failed.iter().all(|(_, state, _)| state == "failed"));
     assert_eq!(failed[0].0, missing);
 }
@@ -86,81 +74,50 @@ fn paths_and_arguments_that_make_no_sense() {
         ("trips.ingest('/x', force => NULL)", "22004"),
         ("trips.ingest('')", "42602"),
     ] {
-        let error = client
-            .query_one(&format!("SELECT {call}"), &[])
-            .expect_err(call);
+        let error = client.query_one(&format!("SELECT {call}"), &[]).expect_err(call);
         assert_eq!(server_error(&error).0, code, "{call}");
     }
     assert_eq!(ledger(&mut client), [], "nothing was delivered");
 }
 
+/// A file's name and bytes, the SQLSTATE, and words of the message.
+type BadHeader = (&'static str, &'static [u8], &'static str, &'static str);
+
+#[rustfmt::skip]
+const BAD_HEADERS: [BadHeader; 10] = [
+    ("empty", b"", "22P04", "is empty"),
+    ("byte order mark", b"\xef\xbb\xbf", "22P04", "is empty"),
+    ("blank", b"\n \n\r\n", "22P04", "is empty"),
+    ("utf-16", b"\xff\xfer\0e\0g\0", "22P04", "UTF-16"),
+    ("missing", b"region,origin_coord,destination_coord,date_time\n", "42703", "column datasource is missing"),
+    ("missing three", b"region,date_time\n", "42703", "column origin_coord, destination_coord, datasource is missing"),
+    ("twice", b"region,origin_coord,destination_coord,date_time,datasource,REGION\n", "42701", "columns 1 and 6"),
+    ("both names", b"region,origin_coord,destination_coord,date_time,datasource,datetime\n", "42701", "date_time is there twice"),
+    ("none", b"A,POINT (1 2),POINT (3 4),2018-05-01 00:00:00,x\n", "42703", "is missing"),
+    ("quote", b"region,\"origin_coord\n", "22P04", "not a CSV record"),
+];
+
 #[test]
 fn files_without_a_good_header() {
     let cluster = Cluster::start();
     let mut client = cluster.client();
-    let cases: [(&str, &[u8], &str, &str); 10] = [
-        ("empty", b"", "22P04", "is empty"),
-        ("byte order mark", b"\xef\xbb\xbf", "22P04", "is empty"),
-        ("blank", b"\n \n\r\n", "22P04", "is empty"),
-        ("utf-16", b"\xff\xfer\0e\0g\0", "22P04", "UTF-16"),
-        (
-            "missing",
-            b"region,origin_coord,destination_coord,date_time\n",
-            "42703",
-            "column datasource is missing",
-        ),
-        (
-            "missing three",
-            b"region,date_time\n",
-            "42703",
-            "column origin_coord, destination_coord, datasource is missing",
-        ),
-        (
-            "twice",
-            b"region,origin_coord,destination_coord,date_time,datasource,REGION\n",
-            "42701",
-            "columns 1 and 6",
-        ),
-        (
-            "both names",
-            b"region,origin_coord,destination_coord,date_time,datasource,datetime\n",
-            "42701",
-            "date_time is there twice",
-        ),
-        (
-            "none",
-            b"A,POINT (1 2),POINT (3 4),2018-05-01 00:00:00,x\n",
-            "42703",
-            "is missing",
-        ),
-        (
-            "quote",
-            b"region,\"origin_coord\n",
-            "22P04",
-            "not a CSV record",
-        ),
-    ];
-    for (name, bytes, code, words) in cases {
+    for (name, bytes, code, words) in BAD_HEADERS {
         let path = cluster.file(name, bytes);
         refused(&mut client, &path, code, words);
     }
-    for (name, separator, guess) in [
-        ("a", ';', "semicolons"),
-        ("b", '\t', "tabs"),
-        ("c", '|', "bars"),
-    ] {
+    for (name, separator, guess) in
+        [("a", ';', "semicolons"), ("b", '\t', "tabs"), ("c", '|', "bars")]
+    {
         let path = cluster.file(name, FIVE_COLUMNS.replace(',', &separator.to_string()));
-        let error = client
-            .query_one("SELECT * FROM trips.ingest($1)", &[&path])
-            .unwrap_err();
+        let error = client.query_one("SELECT * FROM trips.ingest($1)", &[&path]).unwrap_err();
         let (code, _, hint) = server_error(&error);
         assert!(code == "42703" && hint.contains(guess), "{hint}");
     }
-    let done: i64 = client
-        .query_one("SELECT (SELECT count(*) FROM trips.hist_trip_data) + (SELECT count(*) FROM trips.stg_trip_data)", &[])
-        .unwrap()
-        .get(0);
-    assert_eq!(done, 0);
+    for table in ["hist_trip_data", "stg_trip_data"] {
+        let done: i64 =
+            client.query_one(&format!("SELECT count(*) FROM trips.{table}"), &[]).unwrap().get(0);
+        assert_eq!(done, 0);
+    }
 }
 
 /// Names and values of the input cannot forge log lines or terminal codes, and are cut.
@@ -169,26 +126,15 @@ fn input_in_messages_is_escaped() {
     let cluster = Cluster::start();
     let mut client = cluster.client();
     let error = client
-        .query_one(
-            "SELECT trips.ingest(E'/tmp/\\x1b[31mred\\nLOG:  forged')",
-            &[],
-        )
+        .query_one("SELECT trips.ingest(E'/tmp/\\x1b[31mred\\nLOG:  forged')", &[])
         .unwrap_err();
     let (_, message, _) = server_error(&error);
-    assert!(
-        message.contains(r"/tmp/\u{1b}[31mred\nLOG:  forged"),
-        "{message}"
-    );
+    assert!(message.contains(r"/tmp/\u{1b}[31mred\nLOG:  forged"), "{message}");
     let file = format!("{FIVE_COLUMNS}A,,,\x1b[1m{},x\n", "9".repeat(5000));
     let path = cluster.file("long.csv", file);
-    let error = client
-        .query_one("SELECT trips.ingest($1, 'abort')", &[&path])
-        .unwrap_err();
+    let error = client.query_one("SELECT trips.ingest($1, 'abort')", &[&path]).unwrap_err();
     let (_, message, _) = server_error(&error);
-    assert!(
-        message.contains(r"\u{1b}[1m999") && message.len() < 400,
-        "{message}"
-    );
+    assert!(message.contains(r"\u{1b}[1m999") && message.len() < 400, "{message}");
     assert!(!cluster.log().contains('\x1b'));
 }
 
@@ -197,9 +143,7 @@ fn input_in_messages_is_escaped() {
 fn a_failure_without_a_worker_slot() {
     let cluster = Cluster::start_bare("max_worker_processes = 0");
     let mut client = cluster.client();
-    client
-        .batch_execute("CREATE EXTENSION trips_pipeline")
-        .unwrap();
+    client.batch_execute("CREATE EXTENSION trips_pipeline").unwrap();
     refused(&mut client, "/nowhere.csv", "58P01", "could not open file");
     assert_eq!(ledger(&mut client), []);
     let path = cluster.file("good.csv", format!("{FIVE_COLUMNS}{}", trip_line("A", 1)));
@@ -212,12 +156,8 @@ fn a_failure_in_the_transaction_that_creates_the_extension() {
     let cluster = Cluster::start_bare("");
     let mut client = cluster.client();
     let mut transaction = client.transaction().unwrap();
-    transaction
-        .batch_execute("CREATE EXTENSION trips_pipeline")
-        .unwrap();
-    let error = transaction
-        .query_one("SELECT trips.ingest('/nowhere.csv')", &[])
-        .unwrap_err();
+    transaction.batch_execute("CREATE EXTENSION trips_pipeline").unwrap();
+    let error = transaction.query_one("SELECT trips.ingest('/nowhere.csv')", &[]).unwrap_err();
     assert_eq!(server_error(&error).0, "58P01");
     transaction.rollback().unwrap();
 }
@@ -234,9 +174,7 @@ fn rows_that_a_trigger_suppresses_are_noticed() {
         )
         .unwrap();
     let path = cluster.file("good.csv", format!("{FIVE_COLUMNS}{}", trip_line("A", 1)));
-    let error = client
-        .query_one("SELECT trips.ingest($1)", &[&path])
-        .unwrap_err();
+    let error = client.query_one("SELECT trips.ingest($1)", &[&path]).unwrap_err();
     let (code, message, _) = server_error(&error);
     assert_eq!(
         (code.as_str(), message.as_str()),

@@ -6,22 +6,14 @@ use trips_tests::{
 };
 
 fn count(client: &mut Client, table: &str) -> i64 {
-    client
-        .query_one(&format!("SELECT count(*) FROM trips.{table}"), &[])
-        .unwrap()
-        .get(0)
+    client.query_one(&format!("SELECT count(*) FROM trips.{table}"), &[]).unwrap().get(0)
 }
 
 /// All trips of the history as text, without the load, in a fixed order.
 fn history(client: &mut Client) -> Vec<String> {
     let query = "SELECT (h.region, h.origin_coord, h.destination_coord, h.date_time, h.datasource, h.trip_key)::text
                    FROM trips.hist_trip_data AS h ORDER BY h.date_time, h.trip_key";
-    client
-        .query(query, &[])
-        .unwrap()
-        .iter()
-        .map(|row| row.get(0))
-        .collect()
+    client.query(query, &[]).unwrap().iter().map(|row| row.get(0)).collect()
 }
 
 #[test]
@@ -35,17 +27,11 @@ fn the_real_file_once() {
     assert_eq!(first.summary(), ("loaded", [100, 100, 0, 0]));
 
     let again = cluster.ingest(&mut client, &path);
-    assert_eq!(
-        (again.summary(), again.same_as),
-        (("skipped", [0; 4]), Some(first.load_id))
-    );
+    assert_eq!((again.summary(), again.same_as), (("skipped", [0; 4]), Some(first.load_id)));
 
     let copy = cluster.file("other-name.csv", &file);
     let copied = cluster.ingest(&mut client, &copy);
-    assert_eq!(
-        (copied.summary(), copied.same_as),
-        (("skipped", [0; 4]), Some(first.load_id))
-    );
+    assert_eq!((copied.summary(), copied.same_as), (("skipped", [0; 4]), Some(first.load_id)));
 
     assert_eq!(count(&mut client, "hist_trip_data"), 100);
     assert_eq!(count(&mut client, "loads"), 3);
@@ -58,14 +44,8 @@ fn sixty_known_trips_and_forty_new_ones() {
     let all = rows_as_csv(140, 7);
     let first = cluster.file("first.csv", lines_of(&all, 0..100));
     let second = cluster.file("second.csv", lines_of(&all, 40..140));
-    assert_eq!(
-        cluster.ingest(&mut client, &first).summary(),
-        ("loaded", [100, 100, 0, 0])
-    );
-    assert_eq!(
-        cluster.ingest(&mut client, &second).summary(),
-        ("loaded", [100, 40, 60, 0])
-    );
+    assert_eq!(cluster.ingest(&mut client, &first).summary(), ("loaded", [100, 100, 0, 0]));
+    assert_eq!(cluster.ingest(&mut client, &second).summary(), ("loaded", [100, 40, 60, 0]));
     assert_eq!(count(&mut client, "hist_trip_data"), 140);
 }
 
@@ -73,10 +53,7 @@ fn sixty_known_trips_and_forty_new_ones() {
 fn the_sample_file_is_accounted_for() {
     let cluster = Cluster::start();
     let mut client = cluster.client();
-    let path = cluster.file(
-        "sample.csv",
-        include_bytes!("../../samples/trips_sample.csv"),
-    );
+    let path = cluster.file("sample.csv", include_bytes!("../../samples/trips_sample.csv"));
     let load = cluster.ingest(&mut client, &path);
     assert_eq!(load.summary(), ("loaded", [3014, 3000, 6, 8]));
     let bad = client
@@ -85,10 +62,8 @@ fn the_sample_file_is_accounted_for() {
             &[],
         )
         .unwrap();
-    let bad: Vec<(i64, Option<String>, String)> = bad
-        .iter()
-        .map(|row| (row.get(0), row.get(1), row.get(2)))
-        .collect();
+    let bad: Vec<(i64, Option<String>, String)> =
+        bad.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
     let expected = [
         (101, Some("date_time"), "22007"),
         (504, Some("origin_coord"), "22003"),
@@ -111,9 +86,7 @@ fn the_ledger_row_tells_all() {
     let mut client = cluster.client();
     let file = real_trips();
     let path = cluster.file("trips.csv", &file);
-    let returned = client
-        .query_one("SELECT l::text FROM trips.ingest($1) AS l", &[&path])
-        .unwrap();
+    let returned = client.query_one("SELECT l::text FROM trips.ingest($1) AS l", &[&path]).unwrap();
     let stored = client
         .query_one(
             "SELECT l::text, source, bytes_read, octet_length(digest), requested_by,
@@ -141,10 +114,7 @@ fn doubles_inside_a_file_count_as_duplicates() {
          A,POINT (1 0),,2018-05-01 00:00:00,y\n"
     );
     let path = cluster.file("doubles.csv", file);
-    assert_eq!(
-        cluster.ingest(&mut client, &path).summary(),
-        ("loaded", [3, 2, 1, 0])
-    );
+    assert_eq!(cluster.ingest(&mut client, &path).summary(), ("loaded", [3, 2, 1, 0]));
 }
 
 /// A file of many runs gives what one run gives, wherever the duplicates are.
@@ -162,18 +132,13 @@ fn the_size_of_a_run_does_not_matter() {
     assert_eq!(one_run.summary(), ("loaded", [40_001, 30_000, 10_000, 1]));
     let expected = history(&mut client);
 
-    client
-        .batch_execute("DROP EXTENSION trips_pipeline; CREATE EXTENSION trips_pipeline")
-        .unwrap();
+    client.batch_execute("DROP EXTENSION trips_pipeline; CREATE EXTENSION trips_pipeline").unwrap();
     client.batch_execute("SET trips.memory = '1MB'").unwrap();
     let many_runs = cluster.ingest(&mut client, &path);
     assert_eq!(many_runs.summary(), one_run.summary());
     assert_eq!(history(&mut client), expected);
     let counted: bool = client
-        .query_one(
-            "SELECT sum(trips) = 30000 FROM trips.daily_trip_counts",
-            &[],
-        )
+        .query_one("SELECT sum(trips) = 30000 FROM trips.daily_trip_counts", &[])
         .unwrap()
         .get(0);
     assert!(counted);
@@ -190,20 +155,14 @@ fn known_and_new_trips_interleave() {
     };
     // Dense, then a long stretch that the second file does not touch, then sparse.
     let known = file(&mut (1000..9000).chain((9000..80_000).step_by(7)));
-    let mixed = file(
-        &mut (0..2000)
-            .chain([8500, 50_004, 79_998])
-            .chain(79_999..80_100),
-    );
+    let mixed = file(&mut (0..2000).chain([8500, 50_004, 79_998]).chain(79_999..80_100));
     let path = cluster.file("known.csv", known);
     assert_eq!(cluster.ingest(&mut client, &path).rows[1], 8000 + 10_143);
     let path = cluster.file("mixed.csv", mixed);
-    let in_known =
-        |s: u32| (1000..9000).contains(&s) || (s >= 9000 && s < 80_000 && (s - 9000) % 7 == 0);
-    let all: Vec<u32> = (0..2000)
-        .chain([8500, 50_004, 79_998])
-        .chain(79_999..80_100)
-        .collect();
+    let in_known = |s: u32| {
+        (1000..9000).contains(&s) || ((9000..80_000).contains(&s) && (s - 9000).is_multiple_of(7))
+    };
+    let all: Vec<u32> = (0..2000).chain([8500, 50_004, 79_998]).chain(79_999..80_100).collect();
     let duplicates = i64::try_from(all.iter().filter(|s| in_known(**s)).count()).unwrap();
     let read = i64::try_from(all.len()).unwrap();
     assert!(duplicates > 1000);
@@ -220,17 +179,12 @@ fn many_trips_at_the_same_moment() {
     let mut client = cluster.client();
     let file = |range: std::ops::Range<u32>| {
         FIVE_COLUMNS.to_owned()
-            + &range
-                .map(|i| trip_line(format!("region {i}"), 0))
-                .collect::<String>()
+            + &range.map(|i| trip_line(format!("region {i}"), 0)).collect::<String>()
     };
     let path = cluster.file("a.csv", file(0..5000));
     assert_eq!(cluster.ingest(&mut client, &path).rows, [5000, 5000, 0, 0]);
     let path = cluster.file("b.csv", file(2500..7500));
-    assert_eq!(
-        cluster.ingest(&mut client, &path).rows,
-        [5000, 2500, 2500, 0]
-    );
+    assert_eq!(cluster.ingest(&mut client, &path).rows, [5000, 2500, 2500, 0]);
 }
 
 /// Rows that are gone are not known any more, whether vacuum has been there or not.
@@ -240,21 +194,14 @@ fn deleted_trips_can_come_again() {
     let mut client = cluster.client();
     let path = cluster.file("trips.csv", rows_as_csv(500, 1));
     cluster.ingest(&mut client, &path);
-    client
-        .batch_execute("DELETE FROM trips.hist_trip_data WHERE region = 'Prague'")
-        .unwrap();
+    client.batch_execute("DELETE FROM trips.hist_trip_data WHERE region = 'Prague'").unwrap();
     let force = |client: &mut Client| {
         Load::from_row(
-            &client
-                .query_one("SELECT * FROM trips.ingest($1, force => true)", &[&path])
-                .unwrap(),
+            &client.query_one("SELECT * FROM trips.ingest($1, force => true)", &[&path]).unwrap(),
         )
     };
     let again = force(&mut client);
-    assert!(
-        again.rows[1] > 0 && again.rows[1] + again.rows[2] == 500,
-        "{again:?}"
-    );
+    assert!(again.rows[1] > 0 && again.rows[1] + again.rows[2] == 500, "{again:?}");
     client.batch_execute("VACUUM trips.hist_trip_data").unwrap();
     assert_eq!(force(&mut client).rows, [500, 0, 500, 0]);
     assert_eq!(count(&mut client, "hist_trip_data"), 500);
@@ -266,9 +213,7 @@ fn force_loads_known_bytes() {
     let mut client = cluster.client();
     let path = cluster.file("trips.csv", real_trips());
     let first = cluster.ingest(&mut client, &path);
-    let row = client
-        .query_one("SELECT * FROM trips.ingest($1, force => true)", &[&path])
-        .unwrap();
+    let row = client.query_one("SELECT * FROM trips.ingest($1, force => true)", &[&path]).unwrap();
     let forced = Load::from_row(&row);
     assert_eq!(
         (forced.summary(), forced.same_as),
@@ -281,14 +226,8 @@ fn a_file_with_only_a_header_is_loaded_with_zeros() {
     let cluster = Cluster::start();
     let mut client = cluster.client();
     let path = cluster.file("header.csv", format!("{FIVE_COLUMNS}\n\n"));
-    assert_eq!(
-        cluster.ingest(&mut client, &path).summary(),
-        ("loaded", [0; 4])
-    );
-    assert_eq!(
-        cluster.ingest(&mut client, &path).summary(),
-        ("skipped", [0; 4])
-    );
+    assert_eq!(cluster.ingest(&mut client, &path).summary(), ("loaded", [0; 4]));
+    assert_eq!(cluster.ingest(&mut client, &path).summary(), ("skipped", [0; 4]));
 }
 
 /// One file is one transaction: what the caller rolls back was never there.
@@ -296,23 +235,14 @@ fn a_file_with_only_a_header_is_loaded_with_zeros() {
 fn a_rolled_back_load_leaves_nothing() {
     let cluster = Cluster::start();
     let mut client = cluster.client();
-    let path = cluster.file(
-        "trips.csv",
-        format!("{FIVE_COLUMNS}{}bad\n", trip_line("A", 1)),
-    );
+    let path = cluster.file("trips.csv", format!("{FIVE_COLUMNS}{}bad\n", trip_line("A", 1)));
     let mut transaction = client.transaction().unwrap();
-    let row = transaction
-        .query_one("SELECT * FROM trips.ingest($1)", &[&path])
-        .unwrap();
+    let row = transaction.query_one("SELECT * FROM trips.ingest($1)", &[&path]).unwrap();
     assert_eq!(Load::from_row(&row).rows, [2, 1, 0, 1]);
     transaction.rollback().unwrap();
-    for table in [
-        "hist_trip_data",
-        "stg_trip_data",
-        "loads",
-        "daily_trip_counts",
-        "summarized_trip_data",
-    ] {
+    for table in
+        ["hist_trip_data", "stg_trip_data", "loads", "daily_trip_counts", "summarized_trip_data"]
+    {
         assert_eq!(count(&mut client, table), 0, "{table}");
     }
     assert_eq!(cluster.ingest(&mut client, &path).rows, [2, 1, 0, 1]);
@@ -322,15 +252,10 @@ fn a_rolled_back_load_leaves_nothing() {
 fn abort_refuses_the_file_at_the_first_bad_line() {
     let cluster = Cluster::start();
     let mut client = cluster.client();
-    let file = format!(
-        "{FIVE_COLUMNS}{}A,,,05/06/2018,x\n{}",
-        trip_line("A", 1),
-        trip_line("B", 2)
-    );
+    let file =
+        format!("{FIVE_COLUMNS}{}A,,,05/06/2018,x\n{}", trip_line("A", 1), trip_line("B", 2));
     let path = cluster.file("bad.csv", file);
-    let error = client
-        .query_one("SELECT * FROM trips.ingest($1, 'abort')", &[&path])
-        .unwrap_err();
+    let error = client.query_one("SELECT * FROM trips.ingest($1, 'abort')", &[&path]).unwrap_err();
     let (code, message, hint) = server_error(&error);
     assert_eq!(code, "22007");
     assert_eq!(
@@ -340,26 +265,13 @@ fn abort_refuses_the_file_at_the_first_bad_line() {
         )
     );
     assert!(hint.contains("stage"), "{hint}");
-    assert_eq!(
-        (
-            count(&mut client, "hist_trip_data"),
-            count(&mut client, "stg_trip_data")
-        ),
-        (0, 0)
-    );
+    assert_eq!((count(&mut client, "hist_trip_data"), count(&mut client, "stg_trip_data")), (0, 0));
     let failed = client.query_one("SELECT * FROM trips.loads", &[]).unwrap();
     assert_eq!(Load::from_row(&failed).summary(), ("failed", [0; 4]));
     assert_eq!(failed.get::<_, String>("error_code"), "22007");
-    assert!(
-        failed
-            .get::<_, String>("error")
-            .contains("line 3, column date_time")
-    );
+    assert!(failed.get::<_, String>("error").contains("line 3, column date_time"));
     // A file that was refused is not known: corrected or not, it can be loaded.
-    assert_eq!(
-        cluster.ingest(&mut client, &path).summary(),
-        ("loaded", [3, 2, 0, 1])
-    );
+    assert_eq!(cluster.ingest(&mut client, &path).summary(), ("loaded", [3, 2, 0, 1]));
 }
 
 #[test]
@@ -367,43 +279,24 @@ fn more_bad_lines_than_allowed_refuse_the_file() {
     let cluster = Cluster::start();
     let mut client = cluster.client();
     let bad = "A,,,never,x\n".repeat(3);
-    let path = cluster.file(
-        "bad.csv",
-        format!("{FIVE_COLUMNS}{}{bad}", trip_line("A", 1)),
-    );
+    let path = cluster.file("bad.csv", format!("{FIVE_COLUMNS}{}{bad}", trip_line("A", 1)));
 
-    let error = client
-        .query_one("SELECT trips.ingest($1, max_errors => 2)", &[&path])
-        .unwrap_err();
+    let error = client.query_one("SELECT trips.ingest($1, max_errors => 2)", &[&path]).unwrap_err();
     let (code, message, _) = server_error(&error);
     assert_eq!(code, "22P04");
-    assert!(
-        message.ends_with("is refused: over 2 bad lines"),
-        "{message}"
-    );
-    let failed = client
-        .query_one("SELECT * FROM trips.loads WHERE state = 'failed'", &[])
-        .unwrap();
+    assert!(message.ends_with("is refused: over 2 bad lines"), "{message}");
+    let failed = client.query_one("SELECT * FROM trips.loads WHERE state = 'failed'", &[]).unwrap();
     let text: String = failed.get("error");
     for line in ["line 3", "line 4", "line 5"] {
         assert!(text.contains(line), "{text}");
     }
-    assert_eq!(
-        (
-            count(&mut client, "hist_trip_data"),
-            count(&mut client, "stg_trip_data")
-        ),
-        (0, 0)
-    );
+    assert_eq!((count(&mut client, "hist_trip_data"), count(&mut client, "stg_trip_data")), (0, 0));
 
     client.batch_execute("SET trips.max_errors = 0").unwrap();
-    let error = client
-        .query_one("SELECT trips.ingest($1)", &[&path])
-        .unwrap_err();
+    let error = client.query_one("SELECT trips.ingest($1)", &[&path]).unwrap_err();
     assert_eq!(server_error(&error).0, "22P04");
     // The argument goes before the setting.
-    let row = client
-        .query_one("SELECT * FROM trips.ingest($1, max_errors => 3)", &[&path])
-        .unwrap();
+    let row =
+        client.query_one("SELECT * FROM trips.ingest($1, max_errors => 3)", &[&path]).unwrap();
     assert_eq!(Load::from_row(&row).summary(), ("loaded", [4, 1, 0, 3]));
 }

@@ -10,10 +10,7 @@ fn the_function_gives_the_key_that_a_load_gives() {
     let mut client = cluster.client();
     let path = cluster.file("trips.csv", real_trips());
     cluster.ingest(&mut client, &path);
-    let path = cluster.file(
-        "sample.csv",
-        include_bytes!("../../samples/trips_sample.csv"),
-    );
+    let path = cluster.file("sample.csv", include_bytes!("../../samples/trips_sample.csv"));
     cluster.ingest(&mut client, &path);
     client
         .batch_execute(
@@ -53,9 +50,7 @@ fn documented_keys() {
         "trips.trip_key(NULL, NULL, NULL, '2000-01-01', NULL)",
         "trips.trip_key('A', NULL, NULL, NULL, NULL)",
     ] {
-        let error = client
-            .query_one(&format!("SELECT {call}"), &[])
-            .unwrap_err();
+        let error = client.query_one(&format!("SELECT {call}"), &[]).unwrap_err();
         assert_eq!(trips_tests::server_error(&error).0, "22004");
     }
 }

@@ -4,9 +4,7 @@ use postgres::Client;
 use trips_tests::{Cluster, FIVE_COLUMNS, Load, real_trips, server_error, trip_line};
 
 fn code(client: &mut Client, query: &str) -> String {
-    client
-        .query(query, &[])
-        .map_or_else(|error| server_error(&error).0, |_| "ok".to_owned())
+    client.query(query, &[]).map_or_else(|error| server_error(&error).0, |_| "ok".to_owned())
 }
 
 #[test]
@@ -25,9 +23,7 @@ fn nothing_is_granted_to_public() {
         assert_eq!(code(&mut somebody, &query), "42501", "{query}");
     }
     // Not with the schema open, either.
-    admin
-        .batch_execute("GRANT USAGE ON SCHEMA trips TO somebody")
-        .unwrap();
+    admin.batch_execute("GRANT USAGE ON SCHEMA trips TO somebody").unwrap();
     for query in [
         format!("SELECT trips.ingest('{path}')"),
         format!("SELECT trips.stage('{path}')"),
@@ -64,36 +60,21 @@ fn a_file_needs_pg_read_server_files() {
         .unwrap();
     let mut loader = cluster.client_as("loader");
     for call in ["ingest", "stage"] {
-        let error = loader
-            .query_one(&format!("SELECT trips.{call}($1)"), &[&path])
-            .unwrap_err();
+        let error = loader.query_one(&format!("SELECT trips.{call}($1)"), &[&path]).unwrap_err();
         let (code, message, hint) = server_error(&error);
         assert_eq!(code, "42501", "{message}");
-        assert!(
-            message.contains("permission denied to load a file"),
-            "{message}"
-        );
+        assert!(message.contains("permission denied to load a file"), "{message}");
         assert!(hint.contains("pg_read_server_files"), "{hint}");
     }
-    let attempts: i64 = admin
-        .query_one("SELECT count(*) FROM trips.loads", &[])
-        .unwrap()
-        .get(0);
+    let attempts: i64 = admin.query_one("SELECT count(*) FROM trips.loads", &[]).unwrap().get(0);
     assert_eq!(attempts, 0);
 
     // With it, no right on any table is needed: the functions write, not their callers.
-    admin
-        .batch_execute("GRANT pg_read_server_files TO loader")
-        .unwrap();
-    let row = loader
-        .query_one("SELECT * FROM trips.ingest($1)", &[&path])
-        .unwrap();
+    admin.batch_execute("GRANT pg_read_server_files TO loader").unwrap();
+    let row = loader.query_one("SELECT * FROM trips.ingest($1)", &[&path]).unwrap();
     assert_eq!(Load::from_row(&row).rows, [100, 100, 0, 0]);
     assert_eq!(row.get::<_, String>("requested_by"), "loader");
-    assert_eq!(
-        code(&mut loader, "SELECT * FROM trips.hist_trip_data"),
-        "42501"
-    );
+    assert_eq!(code(&mut loader, "SELECT * FROM trips.hist_trip_data"), "42501");
     let who = loader.query_one("SELECT current_user::text", &[]).unwrap();
     assert_eq!(who.get::<_, String>(0), "loader");
     // And after an error, in the same transaction, the rights are the caller's again.
@@ -137,23 +118,13 @@ fn the_callers_search_path_has_no_say() {
         )
         .unwrap();
     // The trap works for who walks into it.
-    let error = loader
-        .query_one("SELECT 1::bigint = 1::bigint", &[])
-        .unwrap_err();
+    let error = loader.query_one("SELECT 1::bigint = 1::bigint", &[]).unwrap_err();
     assert!(server_error(&error).1.contains("trapped"));
     let path = cluster.file("1.csv", format!("{FIVE_COLUMNS}{}bad\n", trip_line("A", 1)));
-    loader
-        .query_one("SELECT trips.ingest($1)", &[&path])
-        .unwrap();
+    loader.query_one("SELECT trips.ingest($1)", &[&path]).unwrap();
     let path = cluster.file("2.csv", format!("{FIVE_COLUMNS}{}", trip_line("A", 2)));
-    loader
-        .query_one("SELECT trips.stage($1)", &[&path])
-        .unwrap();
-    loader
-        .query_one("SELECT trips.merge_staged()", &[])
-        .unwrap();
-    loader
-        .query_one("SELECT trips.ingest('/nowhere.csv')", &[])
-        .unwrap_err();
+    loader.query_one("SELECT trips.stage($1)", &[&path]).unwrap();
+    loader.query_one("SELECT trips.merge_staged()", &[]).unwrap();
+    loader.query_one("SELECT trips.ingest('/nowhere.csv')", &[]).unwrap_err();
     assert!(!cluster.log().contains("trapped as postgres"));
 }

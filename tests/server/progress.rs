@@ -14,8 +14,7 @@ fn a_waiting_and_a_running_load_are_seen() {
     let mut watcher = cluster.client();
     let mut holder = cluster.client();
     let mut held = holder.transaction().unwrap();
-    held.batch_execute("LOCK TABLE trips.hist_trip_data IN SHARE ROW EXCLUSIVE MODE")
-        .unwrap();
+    held.batch_execute("LOCK TABLE trips.hist_trip_data IN SHARE ROW EXCLUSIVE MODE").unwrap();
     thread::scope(|scope| {
         let loading = scope.spawn(|| cluster.ingest(&mut cluster.client(), &path));
         let mut look = || {
@@ -42,19 +41,17 @@ fn a_waiting_and_a_running_load_are_seen() {
             if phases.last() != Some(&phase) {
                 phases.push(phase.clone());
             }
-            if phase == "waiting" {
-                held.take()
-                    .map(|transaction| transaction.rollback().unwrap());
+            if phase == "waiting"
+                && let Some(transaction) = held.take()
+            {
+                transaction.rollback().unwrap();
             }
             thread::sleep(Duration::from_millis(2));
         }
         let load = loading.join().unwrap();
         assert_eq!(load.rows[1], 400_000);
         for phase in ["waiting", "reading", "inserting"] {
-            assert!(
-                phases.iter().any(|seen| seen == phase),
-                "{phase} is not in {phases:?}"
-            );
+            assert!(phases.iter().any(|seen| seen == phase), "{phase} is not in {phases:?}");
         }
         assert!(rows_seen > 0);
         assert!(look().is_none(), "nothing runs any more");

@@ -43,18 +43,13 @@ fn newlines_inside_quotes() {
     let path = cluster.file("quotes.csv", file);
     assert_eq!(cluster.ingest(&mut client, &path).rows, [3, 2, 0, 1]);
     let region: String = client
-        .query_one(
-            "SELECT min(region) FROM trips.hist_trip_data WHERE region <> 'B'",
-            &[],
-        )
+        .query_one("SELECT min(region) FROM trips.hist_trip_data WHERE region <> 'B'", &[])
         .unwrap()
         .get(0);
     assert_eq!(region, "New\nYork, \"NY\"");
     // The bad line is the fourth of the file: the record before it has two lines.
-    let line: i64 = client
-        .query_one("SELECT line_no FROM trips.stg_trip_data", &[])
-        .unwrap()
-        .get(0);
+    let line: i64 =
+        client.query_one("SELECT line_no FROM trips.stg_trip_data", &[]).unwrap().get(0);
     assert_eq!(line, 4);
 }
 
@@ -78,126 +73,65 @@ fn empty_values() {
         .get(0);
     assert!(all_null);
     let staged = client
-        .query(
-            "SELECT column_name, error_code FROM trips.stg_trip_data ORDER BY line_no",
-            &[],
-        )
+        .query("SELECT column_name, error_code FROM trips.stg_trip_data ORDER BY line_no", &[])
         .unwrap();
     let staged: Vec<(String, String)> = staged.iter().map(|row| (row.get(0), row.get(1))).collect();
     let expected = ["region", "date_time", "region"].map(|c| (c.to_owned(), "23502".to_owned()));
     assert_eq!(staged, expected);
 }
 
+/// A line, the SQLSTATE with which it is staged, and the column at fault.
+type BadLine = (Vec<u8>, &'static str, Option<&'static str>);
+
+#[rustfmt::skip]
+const BAD_DATES: [(&str, &str); 7] = [
+    ("now", "22007"), ("infinity", "22007"), ("05/06/2018", "22007"), ("2018-05-01 00:00:00Z", "22007"),
+    ("2018-05-01 00:00:00+02", "22007"), ("2018-02-30 00:00:00", "22008"), ("2016-12-31 23:59:60", "22008"),
+];
+const BAD_ORIGINS: [(&str, &str); 4] = [
+    ("POINT (181 2)", "22003"),
+    ("POINT (1 94)", "22003"),
+    ("POINT (NaN 2)", "22P02"),
+    ("1 2", "22P02"),
+];
+
+/// Lines whose fault is the line's, or a byte's.
+#[rustfmt::skip]
+const BAD_RECORDS: [(&[u8], &str, Option<&str>); 9] = [
+    (b"A,POINT (1 2),POINT (3 4),2018-05-01 00:00:00", "22P04", None),
+    (b"A,POINT (1 2),POINT (3 4),2018-05-01 00:00:00,x,", "22P04", None),
+    (b"\\.", "22P04", None),
+    (b"region,origin_coord,destination_coord,date_time,datasource", "22P04", None),
+    (b"A\"B,POINT (1 2),POINT (3 4),2018-05-01 00:00:00,x", "22P04", None),
+    (b"\"A\"B,POINT (1 2),POINT (3 4),2018-05-01 00:00:00,x", "22P04", None),
+    (b"A\xff,POINT (1 2),POINT (3 4),2018-05-01 00:00:00,x", "22021", Some("region")),
+    (b"A,POINT (1 2),POINT (3 4),2018-05-01 00:00:00,x\0y", "22021", Some("datasource")),
+    // Last, because its quote is looked for in what follows.
+    (b"\"A,POINT (1 2),POINT (3 4),2018-05-01 00:00:00,x", "22P04", None),
+];
+
+fn bad_lines() -> Vec<BadLine> {
+    let mut lines: Vec<BadLine> = Vec::new();
+    for (date, code) in BAD_DATES {
+        lines.push((format!("A,POINT (1 2),POINT (3 4),{date},x").into(), code, Some("date_time")));
+    }
+    for (point, code) in BAD_ORIGINS {
+        let at =
+            |origin, destination| format!("A,{origin},{destination},2018-05-01 00:00:00,x").into();
+        lines.push((at(point, ""), code, Some("origin_coord")));
+        lines.push((at("", point), code, Some("destination_coord")));
+    }
+    let long = |length| format!("{},,,2018-05-01 00:00:00,x", "x".repeat(length)).into();
+    lines.push((long(1001), "22001", Some("region")));
+    lines.push((long(2_000_000), "54000", None));
+    lines.extend(BAD_RECORDS.map(|(line, code, column)| (line.to_vec(), code, column)));
+    lines
+}
+
 /// Each bad line, alone among good ones: its code, its column, and its text; the good ones go in.
 #[test]
 fn bad_lines_are_staged_with_reason_and_text() {
-    let long = "x".repeat(1001);
-    let huge = "y".repeat(2_000_000);
-    let cases: Vec<(Vec<u8>, &str, Option<&str>)> = vec![
-        (
-            b"A,POINT (1 2),POINT (3 4),now,x".to_vec(),
-            "22007",
-            Some("date_time"),
-        ),
-        (
-            b"A,POINT (1 2),POINT (3 4),infinity,x".to_vec(),
-            "22007",
-            Some("date_time"),
-        ),
-        (
-            b"A,POINT (1 2),POINT (3 4),05/06/2018,x".to_vec(),
-            "22007",
-            Some("date_time"),
-        ),
-        (
-            b"A,POINT (1 2),POINT (3 4),2018-05-01 00:00:00Z,x".to_vec(),
-            "22007",
-            Some("date_time"),
-        ),
-        (
-            b"A,POINT (1 2),POINT (3 4),2018-05-01 00:00:00+02,x".to_vec(),
-            "22007",
-            Some("date_time"),
-        ),
-        (
-            b"A,POINT (1 2),POINT (3 4),2018-02-30 00:00:00,x".to_vec(),
-            "22008",
-            Some("date_time"),
-        ),
-        (
-            b"A,POINT (1 2),POINT (3 4),2016-12-31 23:59:60,x".to_vec(),
-            "22008",
-            Some("date_time"),
-        ),
-        (
-            b"A,POINT (181 2),POINT (3 4),2018-05-01 00:00:00,x".to_vec(),
-            "22003",
-            Some("origin_coord"),
-        ),
-        (
-            b"A,POINT (1 2),POINT (3 94),2018-05-01 00:00:00,x".to_vec(),
-            "22003",
-            Some("destination_coord"),
-        ),
-        (
-            b"A,POINT (NaN 2),POINT (3 4),2018-05-01 00:00:00,x".to_vec(),
-            "22P02",
-            Some("origin_coord"),
-        ),
-        (
-            b"A,1 2,POINT (3 4),2018-05-01 00:00:00,x".to_vec(),
-            "22P02",
-            Some("origin_coord"),
-        ),
-        (
-            b"A,POINT (1 2),POINT (3 4),2018-05-01 00:00:00".to_vec(),
-            "22P04",
-            None,
-        ),
-        (
-            b"A,POINT (1 2),POINT (3 4),2018-05-01 00:00:00,x,".to_vec(),
-            "22P04",
-            None,
-        ),
-        (b"\\.".to_vec(), "22P04", None),
-        (FIVE_COLUMNS.trim_end().as_bytes().to_vec(), "22P04", None),
-        (
-            b"A\"B,POINT (1 2),POINT (3 4),2018-05-01 00:00:00,x".to_vec(),
-            "22P04",
-            None,
-        ),
-        (
-            b"\"A\"B,POINT (1 2),POINT (3 4),2018-05-01 00:00:00,x".to_vec(),
-            "22P04",
-            None,
-        ),
-        (
-            format!("{long},,,2018-05-01 00:00:00,x").into_bytes(),
-            "22001",
-            Some("region"),
-        ),
-        (
-            b"A\xff,POINT (1 2),POINT (3 4),2018-05-01 00:00:00,x".to_vec(),
-            "22021",
-            Some("region"),
-        ),
-        (
-            b"A,POINT (1 2),POINT (3 4),2018-05-01 00:00:00,x\0y".to_vec(),
-            "22021",
-            Some("datasource"),
-        ),
-        (
-            format!("{huge},,,2018-05-01 00:00:00,x").into_bytes(),
-            "54000",
-            None,
-        ),
-        // Last, because it hides what follows until it is given up.
-        (
-            b"\"A,POINT (1 2),POINT (3 4),2018-05-01 00:00:00,x".to_vec(),
-            "22P04",
-            None,
-        ),
-    ];
+    let cases = bad_lines();
     let cluster = Cluster::start();
     let mut client = cluster.client();
     let mut file = FIVE_COLUMNS.as_bytes().to_vec();
@@ -209,31 +143,17 @@ fn bad_lines_are_staged_with_reason_and_text() {
     file.extend_from_slice(trip_line("good", 1000).as_bytes());
     let path = cluster.file("bad.csv", file);
     let bad = i64::try_from(cases.len()).unwrap();
-    assert_eq!(
-        cluster.ingest(&mut client, &path).rows,
-        [2 * bad + 1, bad + 1, 0, bad]
-    );
+    assert_eq!(cluster.ingest(&mut client, &path).rows, [2 * bad + 1, bad + 1, 0, bad]);
 
+    let columns = "line_no, error_code, column_name, raw_line, raw_bytes, error, load_id";
     let staged = client
-        .query(
-            "SELECT line_no, error_code, column_name, raw_line, raw_bytes, error, load_id
-               FROM trips.stg_trip_data ORDER BY line_no",
-            &[],
-        )
+        .query(&format!("SELECT {columns} FROM trips.stg_trip_data ORDER BY line_no"), &[])
         .unwrap();
     for (i, (row, (line, code, column))) in staged.iter().zip(&cases).enumerate() {
         let shown = String::from_utf8_lossy(&line[..line.len().min(60)]).into_owned();
-        assert_eq!(
-            row.get::<_, i64>(0),
-            i64::try_from(2 * i + 3).unwrap(),
-            "{shown}"
-        );
+        assert_eq!(row.get::<_, i64>(0), i64::try_from(2 * i + 3).unwrap(), "{shown}");
         assert_eq!(row.get::<_, String>(1), *code, "{shown}");
-        assert_eq!(
-            row.get::<_, Option<String>>(2).as_deref(),
-            *column,
-            "{shown}"
-        );
+        assert_eq!(row.get::<_, Option<String>>(2).as_deref(), *column, "{shown}");
         let kept = &line[..line.len().min(1024 * 1024)];
         match row.get::<_, Option<Vec<u8>>>(4) {
             Some(bytes) => assert_eq!(bytes, kept, "{shown}"),
@@ -251,23 +171,14 @@ fn three_unclosed_quotes_refuse_the_file() {
     let mut client = cluster.client();
     let open = format!("\"open{}", trip_line("A", 1));
     let good: String = (0..100).map(|i| trip_line("A", i)).collect();
-    client
-        .batch_execute("SET trips.max_record_bytes = '1kB'")
-        .unwrap();
+    client.batch_execute("SET trips.max_record_bytes = '1kB'").unwrap();
     let two = cluster.file("two.csv", format!("{FIVE_COLUMNS}{good}{open}{good}{open}"));
     let rows = cluster.ingest(&mut client, &two).rows;
     assert_eq!((rows[0], rows[3]), (202, 2));
-    let three = cluster.file(
-        "three.csv",
-        format!("{FIVE_COLUMNS}{open}{good}{open}{good}{open}{good}"),
-    );
-    let error = client
-        .query_one("SELECT trips.ingest($1)", &[&three])
-        .unwrap_err();
+    let three =
+        cluster.file("three.csv", format!("{FIVE_COLUMNS}{open}{good}{open}{good}{open}{good}"));
+    let error = client.query_one("SELECT trips.ingest($1)", &[&three]).unwrap_err();
     let (code, message, _) = trips_tests::server_error(&error);
     assert_eq!(code, "22P04");
-    assert!(
-        message.contains("3 quoted values are never closed"),
-        "{message}"
-    );
+    assert!(message.contains("3 quoted values are never closed"), "{message}");
 }

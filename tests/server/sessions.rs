@@ -10,36 +10,24 @@ fn a_cancelled_load_leaves_nothing_and_can_be_repeated() {
     let mut client = cluster.client();
     let path = cluster.file("trips.csv", rows_as_csv(300_000, 1));
     for timeout in [5, 50, 150, 300] {
-        client
-            .batch_execute(&format!("SET statement_timeout = {timeout}"))
-            .unwrap();
+        client.batch_execute(&format!("SET statement_timeout = {timeout}")).unwrap();
         let begin = Instant::now();
-        let error = client
-            .query_one("SELECT trips.ingest($1)", &[&path])
-            .unwrap_err();
+        let error = client.query_one("SELECT trips.ingest($1)", &[&path]).unwrap_err();
         assert_eq!(server_error(&error).0, "57014");
         assert!(begin.elapsed() < Duration::from_millis(timeout + 1000));
     }
     client.batch_execute("SET statement_timeout = 0").unwrap();
-    let left: i64 = client
-        .query_one("SELECT count(*) FROM trips.hist_trip_data", &[])
-        .unwrap()
-        .get(0);
+    let left: i64 =
+        client.query_one("SELECT count(*) FROM trips.hist_trip_data", &[]).unwrap().get(0);
     assert_eq!(left, 0);
-    assert_eq!(
-        cluster.ingest(&mut client, &path).rows,
-        [300_000, 300_000, 0, 0]
-    );
+    assert_eq!(cluster.ingest(&mut client, &path).rows, [300_000, 300_000, 0, 0]);
 }
 
 #[test]
 fn an_error_in_a_block_with_a_handler() {
     let cluster = Cluster::start();
     let mut client = cluster.client();
-    let bad = cluster.file(
-        "bad.csv",
-        format!("{FIVE_COLUMNS}A,,,2018-05-01 00:00:00,x\nbad\n"),
-    );
+    let bad = cluster.file("bad.csv", format!("{FIVE_COLUMNS}A,,,2018-05-01 00:00:00,x\nbad\n"));
     client
         .batch_execute(&format!(
             "DO $$ BEGIN PERFORM trips.ingest('{bad}', 'abort'); EXCEPTION WHEN bad_copy_file_format THEN
@@ -67,23 +55,17 @@ fn read_only_transactions_are_refused() {
     let cluster = Cluster::start();
     let mut client = cluster.client();
     let path = cluster.file("trips.csv", rows_as_csv(10, 1));
-    client
-        .batch_execute("SET default_transaction_read_only = on")
-        .unwrap();
+    client.batch_execute("SET default_transaction_read_only = on").unwrap();
     for call in [
         format!("trips.ingest('{path}')"),
         format!("trips.stage('{path}')"),
         "trips.merge_staged()".into(),
     ] {
-        let error = client
-            .query_one(&format!("SELECT {call}"), &[])
-            .unwrap_err();
+        let error = client.query_one(&format!("SELECT {call}"), &[]).unwrap_err();
         let (code, message, _) = server_error(&error);
         assert_eq!(code, "25006", "{message}");
     }
-    client
-        .query("SELECT * FROM trips.weekly_avg()", &[])
-        .unwrap();
+    client.query("SELECT * FROM trips.weekly_avg()", &[]).unwrap();
 }
 
 /// A client that talks another encoding loads the same text.
@@ -105,27 +87,18 @@ fn the_clients_encoding_does_not_matter() {
             &[],
         )
         .unwrap();
-    assert_eq!(
-        (row.get::<_, &str>(0), row.get::<_, &str>(1)),
-        ("Plzeň-東京", "Plzeň,bad")
-    );
+    assert_eq!((row.get::<_, &str>(0), row.get::<_, &str>(1)), ("Plzeň-東京", "Plzeň,bad"));
 }
 
 #[test]
 fn a_database_in_another_encoding_is_refused() {
     let cluster = Cluster::start_bare("");
     let mut client = cluster.client();
-    client
-        .batch_execute("CREATE DATABASE latin ENCODING LATIN1 TEMPLATE template0")
-        .unwrap();
+    client.batch_execute("CREATE DATABASE latin ENCODING LATIN1 TEMPLATE template0").unwrap();
     let mut latin = cluster.client_of("latin");
-    latin
-        .batch_execute("CREATE EXTENSION trips_pipeline")
-        .unwrap();
+    latin.batch_execute("CREATE EXTENSION trips_pipeline").unwrap();
     let path = cluster.file("trips.csv", rows_as_csv(10, 1));
-    let error = latin
-        .query_one("SELECT trips.ingest($1)", &[&path])
-        .unwrap_err();
+    let error = latin.query_one("SELECT trips.ingest($1)", &[&path]).unwrap_err();
     let (code, _, hint) = server_error(&error);
     assert!(code == "0A000" && hint.contains("UTF8"), "{code} {hint}");
 }

@@ -4,19 +4,11 @@ use postgres::Client;
 use trips_tests::{Cluster, FIVE_COLUMNS, Load, real_trips, rows_as_csv, server_error, trip_line};
 
 fn stage(client: &mut Client, path: &str) -> Load {
-    Load::from_row(
-        &client
-            .query_one("SELECT * FROM trips.stage($1)", &[&path])
-            .unwrap(),
-    )
+    Load::from_row(&client.query_one("SELECT * FROM trips.stage($1)", &[&path]).unwrap())
 }
 
 fn merge(client: &mut Client, load_id: Option<i64>) -> Load {
-    Load::from_row(
-        &client
-            .query_one("SELECT * FROM trips.merge_staged($1)", &[&load_id])
-            .unwrap(),
-    )
+    Load::from_row(&client.query_one("SELECT * FROM trips.merge_staged($1)", &[&load_id]).unwrap())
 }
 
 /// History, roll-up and summary as one text each.
@@ -43,10 +35,7 @@ fn both_ways_give_the_same_history() {
         let ingested = cluster.ingest(&mut client, &path);
         let expected = (
             state(&mut client),
-            client
-                .query_one(staged_lines, &[])
-                .unwrap()
-                .get::<_, Option<String>>(0),
+            client.query_one(staged_lines, &[]).unwrap().get::<_, Option<String>>(0),
         );
 
         client
@@ -59,10 +48,7 @@ fn both_ways_give_the_same_history() {
         let merged = merge(&mut client, Some(staged.load_id));
         assert_eq!(merged.summary(), ingested.summary());
         assert_eq!(merged.load_id, staged.load_id);
-        let lines = client
-            .query_one(staged_lines, &[])
-            .unwrap()
-            .get::<_, Option<String>>(0);
+        let lines = client.query_one(staged_lines, &[]).unwrap().get::<_, Option<String>>(0);
         assert_eq!((state(&mut client), lines), expected);
     }
 }
@@ -77,10 +63,8 @@ fn many_staged_rows() {
     let staged = stage(&mut client, &path);
     assert_eq!(staged.rows, [25_000, 0, 0, 25_000]);
     assert_eq!(merge(&mut client, None).rows, [25_000, 25_000, 0, 0]);
-    let left: i64 = client
-        .query_one("SELECT count(*) FROM trips.stg_trip_data", &[])
-        .unwrap()
-        .get(0);
+    let left: i64 =
+        client.query_one("SELECT count(*) FROM trips.stg_trip_data", &[]).unwrap().get(0);
     assert_eq!(left, 0);
 }
 
@@ -88,10 +72,8 @@ fn many_staged_rows() {
 fn a_mended_line_is_promoted_and_booked_to_its_load() {
     let cluster = Cluster::start();
     let mut client = cluster.client();
-    let file = format!(
-        "{FIVE_COLUMNS}{}B,,,05/06/2018,x\nragged,line\nC,,,now,y\n",
-        trip_line("A", 1)
-    );
+    let file =
+        format!("{FIVE_COLUMNS}{}B,,,05/06/2018,x\nragged,line\nC,,,now,y\n", trip_line("A", 1));
     let path = cluster.file("bad.csv", file);
     let load = cluster.ingest(&mut client, &path);
     assert_eq!(load.rows, [4, 1, 0, 3]);
@@ -99,10 +81,7 @@ fn a_mended_line_is_promoted_and_booked_to_its_load() {
     // Nothing is mended: nothing changes, and the reasons stay.
     let reasons = |client: &mut Client| -> Vec<(i64, String)> {
         let rows = client
-            .query(
-                "SELECT line_no, error FROM trips.stg_trip_data ORDER BY line_no",
-                &[],
-            )
+            .query("SELECT line_no, error FROM trips.stg_trip_data ORDER BY line_no", &[])
             .unwrap();
         rows.iter().map(|row| (row.get(0), row.get(1))).collect()
     };
@@ -123,19 +102,10 @@ fn a_mended_line_is_promoted_and_booked_to_its_load() {
     // Line 4 has become the trip of line 2.
     assert_eq!(merge(&mut client, None).rows, [4, 2, 1, 1]);
     let left = client
-        .query_one(
-            "SELECT line_no, error_code, load_id FROM trips.stg_trip_data",
-            &[],
-        )
+        .query_one("SELECT line_no, error_code, load_id FROM trips.stg_trip_data", &[])
         .unwrap();
-    assert_eq!(
-        (left.get(0), left.get(1), left.get(2)),
-        (5_i64, "22008", load.load_id)
-    );
-    let loads: i64 = client
-        .query_one("SELECT count(*) FROM trips.loads", &[])
-        .unwrap()
-        .get(0);
+    assert_eq!((left.get(0), left.get(1), left.get(2)), (5_i64, "22008", load.load_id));
+    let loads: i64 = client.query_one("SELECT count(*) FROM trips.loads", &[]).unwrap().get(0);
     assert_eq!(loads, 1);
 }
 
@@ -157,19 +127,10 @@ fn rows_of_outside_writers_become_a_load() {
     let load = merge(&mut client, None);
     assert_eq!(load.summary(), ("loaded", [201, 100, 100, 1]));
     let left = client
-        .query_one(
-            "SELECT load_id, column_name, error_code FROM trips.stg_trip_data",
-            &[],
-        )
+        .query_one("SELECT load_id, column_name, error_code FROM trips.stg_trip_data", &[])
         .unwrap();
-    assert_eq!(
-        (left.get(0), left.get(1), left.get(2)),
-        (load.load_id, "date_time", "22007")
-    );
-    let source: String = client
-        .query_one("SELECT source FROM trips.loads", &[])
-        .unwrap()
-        .get(0);
+    assert_eq!((left.get(0), left.get(1), left.get(2)), (load.load_id, "date_time", "22007"));
+    let source: String = client.query_one("SELECT source FROM trips.loads", &[]).unwrap().get(0);
     assert_eq!(source, "trips.stg_trip_data");
 
     // The same trips as a file now: known, all of them.
@@ -180,13 +141,9 @@ fn rows_of_outside_writers_become_a_load() {
 fn nothing_staged_and_unknown_loads() {
     let cluster = Cluster::start();
     let mut client = cluster.client();
-    let row = client
-        .query_one("SELECT * FROM trips.merge_staged()", &[])
-        .unwrap();
+    let row = client.query_one("SELECT * FROM trips.merge_staged()", &[]).unwrap();
     assert_eq!(row.get::<_, Option<i64>>("load_id"), None);
-    let error = client
-        .query_one("SELECT trips.merge_staged(42)", &[])
-        .unwrap_err();
+    let error = client.query_one("SELECT trips.merge_staged(42)", &[]).unwrap_err();
     assert_eq!(server_error(&error).0, "42704");
 
     let path = cluster.file("trips.csv", real_trips());
@@ -202,9 +159,6 @@ fn a_staged_file_is_not_ingested_beside() {
     let path = cluster.file("trips.csv", real_trips());
     let staged = stage(&mut client, &path);
     let again = cluster.ingest(&mut client, &path);
-    assert_eq!(
-        (again.summary(), again.same_as),
-        (("skipped", [0; 4]), Some(staged.load_id))
-    );
+    assert_eq!((again.summary(), again.same_as), (("skipped", [0; 4]), Some(staged.load_id)));
     assert_eq!(merge(&mut client, None).rows, [100, 100, 0, 0]);
 }

@@ -42,9 +42,7 @@ fn averages_equal_the_historical_sql() {
     let cluster = Cluster::start();
     let mut client = cluster.client();
     client.batch_execute(HISTORICAL).unwrap();
-    for (i, file) in [real_trips(), rows_as_csv(3000, 11), rows_as_csv(3000, 12)]
-        .iter()
-        .enumerate()
+    for (i, file) in [real_trips(), rows_as_csv(3000, 11), rows_as_csv(3000, 12)].iter().enumerate()
     {
         let path = cluster.file(&format!("{i}.csv"), file);
         run_historical(&mut client, &path);
@@ -60,10 +58,7 @@ fn averages_equal_the_historical_sql() {
             &format!("SELECT {columns} FROM trips.summarized_trip_data ORDER BY 1, 2"),
         );
         assert_eq!(view, historical);
-        let function = texts(
-            &mut client,
-            &format!("SELECT {columns} FROM trips.weekly_avg()"),
-        );
+        let function = texts(&mut client, &format!("SELECT {columns} FROM trips.weekly_avg()"));
         assert_eq!(function, historical);
     }
 }
@@ -75,13 +70,10 @@ fn the_roll_up_is_a_count_of_the_history() {
     let mut client = cluster.client();
     let edges = "A,,,2020-02-29 23:59:59.999999,\nA,,,2020-03-01 00:00:00,x\nA,,,1999-12-31 23:59:59,\n\
                  A,,,0001-01-01 00:00:00,x\nA,,,9999-12-31 23:59:59,x\n";
-    for (i, file) in [
-        rows_as_csv(2000, 1),
-        format!("{FIVE_COLUMNS}{edges}").into_bytes(),
-        rows_as_csv(2500, 1),
-    ]
-    .iter()
-    .enumerate()
+    for (i, file) in
+        [rows_as_csv(2000, 1), format!("{FIVE_COLUMNS}{edges}").into_bytes(), rows_as_csv(2500, 1)]
+            .iter()
+            .enumerate()
     {
         let path = cluster.file(&format!("{i}.csv"), file);
         cluster.ingest(&mut client, &path);
@@ -95,10 +87,7 @@ fn the_roll_up_is_a_count_of_the_history() {
               GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
         );
         assert_eq!(rolled_up, counted);
-        let view = texts(
-            &mut client,
-            "SELECT * FROM trips.summarized_trip_data ORDER BY 1, 2",
-        );
+        let view = texts(&mut client, "SELECT * FROM trips.summarized_trip_data ORDER BY 1, 2");
         let weeks = texts(
             &mut client,
             "SELECT region, to_char(date_time, 'YYYY-MM-') || '0' || to_char(date_time, 'W') AS week, count(*)
@@ -118,10 +107,7 @@ fn the_view_is_readable_while_it_is_refreshed() {
     cluster.ingest(&mut loader, &first);
     let average = |client: &mut postgres::Transaction<'_>| -> String {
         client
-            .query_one(
-                "SELECT weekly_avg::text FROM trips.summarized_trip_data",
-                &[],
-            )
+            .query_one("SELECT weekly_avg::text FROM trips.summarized_trip_data", &[])
             .unwrap()
             .get(0)
     };
@@ -129,12 +115,8 @@ fn the_view_is_readable_while_it_is_refreshed() {
     assert_eq!(average(&mut reading), "1");
     loader.batch_execute("SET lock_timeout = '5s'").unwrap();
     let mut loading = loader.transaction().unwrap();
-    loading
-        .query_one("SELECT trips.ingest($1)", &[&second])
-        .unwrap();
-    reading
-        .batch_execute("SET LOCAL lock_timeout = '5s'")
-        .unwrap();
+    loading.query_one("SELECT trips.ingest($1)", &[&second]).unwrap();
+    reading.batch_execute("SET LOCAL lock_timeout = '5s'").unwrap();
     assert_eq!(average(&mut reading), "1");
     loading.commit().unwrap();
     assert_eq!(average(&mut reading), "2");
@@ -162,18 +144,9 @@ fn datasources() {
     let cluster = Cluster::start();
     let mut client = cluster.client();
     let one = |client: &mut Client, query: &str| -> Option<String> {
-        client
-            .query_opt(query, &[])
-            .unwrap()
-            .and_then(|row| row.get(0))
+        client.query_opt(query, &[]).unwrap().and_then(|row| row.get(0))
     };
-    assert_eq!(
-        one(
-            &mut client,
-            "SELECT datasource FROM trips.latest_datasource()"
-        ),
-        None
-    );
+    assert_eq!(one(&mut client, "SELECT datasource FROM trips.latest_datasource()"), None);
     // Two regions with three trips, one with the last trip of all but only two.
     let file = format!(
         "{FIVE_COLUMNS}A,,,2018-05-01 00:00:00,old\nA,,,2018-05-02 00:00:00,cheap_mobile\nA,,,2018-05-09 10:00:00,\n\
@@ -191,21 +164,12 @@ fn datasources() {
         ["(too_late,C,\"2018-05-30 00:00:00\")"]
     );
     assert_eq!(
-        texts(
-            &mut client,
-            "SELECT * FROM trips.datasource_regions('cheap_mobile')"
-        ),
+        texts(&mut client, "SELECT * FROM trips.datasource_regions('cheap_mobile')"),
         ["(A)", "(B)", "(C)"]
     );
+    assert_eq!(texts(&mut client, "SELECT * FROM trips.datasource_regions('old')"), ["(A)", "(B)"]);
     assert_eq!(
-        texts(&mut client, "SELECT * FROM trips.datasource_regions('old')"),
-        ["(A)", "(B)"]
-    );
-    assert_eq!(
-        texts(
-            &mut client,
-            "SELECT * FROM trips.datasource_regions('none')"
-        ),
+        texts(&mut client, "SELECT * FROM trips.datasource_regions('none')"),
         Vec::<String>::new()
     );
 }
@@ -218,20 +182,14 @@ fn questions_equal_plain_sql() {
     let path = cluster.file("trips.csv", real_trips());
     cluster.ingest(&mut client, &path);
     assert_eq!(
-        texts(
-            &mut client,
-            "SELECT * FROM trips.datasource_regions('cheap_mobile')"
-        ),
+        texts(&mut client, "SELECT * FROM trips.datasource_regions('cheap_mobile')"),
         texts(
             &mut client,
             "SELECT region FROM trips.hist_trip_data WHERE datasource = 'cheap_mobile' GROUP BY region ORDER BY region"
         )
     );
     assert_eq!(
-        texts(
-            &mut client,
-            "SELECT datasource FROM trips.latest_datasource()"
-        ),
+        texts(&mut client, "SELECT datasource FROM trips.latest_datasource()"),
         texts(
             &mut client,
             "SELECT datasource FROM trips.hist_trip_data

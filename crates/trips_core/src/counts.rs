@@ -43,16 +43,9 @@ impl DailyCounts {
     #[must_use]
     pub fn into_sorted(self) -> Vec<(Group, u64)> {
         let flat = self.days.into_iter().flat_map(|(day, groups)| {
-            groups.into_iter().map(move |(region, datasource, n)| {
-                (
-                    Group {
-                        day,
-                        region,
-                        datasource,
-                    },
-                    n,
-                )
-            })
+            groups
+                .into_iter()
+                .map(move |(region, datasource, n)| (Group { day, region, datasource }, n))
         });
         let mut groups: Vec<_> = flat.collect();
         groups.sort_unstable();
@@ -83,12 +76,7 @@ mod tests {
             .collect();
         assert_eq!(
             seen,
-            [
-                (1, "b", Some("x"), 1),
-                (2, "a", None, 1),
-                (2, "b", None, 2),
-                (2, "b", Some(""), 1)
-            ]
+            [(1, "b", Some("x"), 1), (2, "a", None, 1), (2, "b", None, 2), (2, "b", Some(""), 1)]
         );
     }
 }

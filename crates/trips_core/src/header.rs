@@ -63,11 +63,7 @@ impl Layout {
     /// When a column of the feed is missing or there twice.
     pub fn resolve(feed: &Feed, header: &Record<'_>) -> Result<Self, HeaderError> {
         let names: Vec<String> = header.values().map(|value| normal(&value)).collect();
-        let mut finder = Finder {
-            names: &names,
-            used: vec![false; names.len()],
-            missing: vec![],
-        };
+        let mut finder = Finder { names: &names, used: vec![false; names.len()], missing: vec![] };
         let region = finder.find(&feed.region)?;
         let origin = finder.find_point(&feed.origin)?;
         let destination = finder.find_point(&feed.destination)?;
@@ -76,25 +72,12 @@ impl Layout {
         let Finder { used, missing, .. } = finder;
         if !missing.is_empty() {
             let (found, delimiter) = (quoted(header.raw), guess_delimiter(header.raw));
-            return Err(HeaderError::Missing {
-                missing,
-                found,
-                delimiter,
-            });
+            return Err(HeaderError::Missing { missing, found, delimiter });
         }
         let is_unused = |(name, used): (&String, bool)| (!used).then(|| quoted(name.as_bytes()));
         let unused = names.iter().zip(used).filter_map(is_unused).collect();
         let columns = names.len();
-        Ok(Self {
-            columns,
-            unused,
-            region,
-            origin,
-            destination,
-            date_time,
-            datasource,
-            names,
-        })
+        Ok(Self { columns, unused, region, origin, destination, date_time, datasource, names })
     }
 
     /// The texts that make a trip, from a record with the right number of values.
@@ -105,10 +88,9 @@ impl Layout {
     pub fn texts<'a>(&self, record: &Record<'a>) -> TripText<'a> {
         let point = |at| match at {
             PointAt::Point(i) => record.value(i),
-            PointAt::LonLat {
-                longitude,
-                latitude,
-            } => well_known_text(&record.value(longitude), &record.value(latitude)),
+            PointAt::LonLat { longitude, latitude } => {
+                well_known_text(&record.value(longitude), &record.value(latitude))
+            }
         };
         TripText {
             region: record.value(self.region),
@@ -124,10 +106,7 @@ impl Layout {
     pub fn is_repeated_header(&self, record: &Record<'_>) -> bool {
         record.len() == self.columns
             && normal(&record.value(self.date_time)) == self.names[self.date_time]
-            && record
-                .values()
-                .zip(&self.names)
-                .all(|(value, name)| normal(&value) == *name)
+            && record.values().zip(&self.names).all(|(value, name)| normal(&value) == *name)
     }
 }
 
@@ -136,16 +115,7 @@ fn well_known_text(longitude: &[u8], latitude: &[u8]) -> Cow<'static, [u8]> {
     if longitude.trim_ascii().is_empty() && latitude.trim_ascii().is_empty() {
         return Cow::Borrowed(b"");
     }
-    Cow::Owned(
-        [
-            b"POINT (",
-            longitude.trim_ascii(),
-            b" ",
-            latitude.trim_ascii(),
-            b")",
-        ]
-        .concat(),
-    )
+    Cow::Owned([b"POINT (", longitude.trim_ascii(), b" ", latitude.trim_ascii(), b")"].concat())
 }
 
 /// A column's name as names are compared.
@@ -158,9 +128,7 @@ fn guess_delimiter(header: &[u8]) -> Option<char> {
     if header.contains(&b',') {
         return None;
     }
-    [';', '\t', '|']
-        .into_iter()
-        .find(|&c| header.contains(&(c as u8)))
+    [';', '\t', '|'].into_iter().find(|&c| header.contains(&(c as u8)))
 }
 
 struct Finder<'a> {
@@ -194,13 +162,9 @@ impl Finder<'_> {
     fn find_point(&mut self, columns: &PointColumns) -> Result<PointAt, HeaderError> {
         Ok(match columns {
             PointColumns::Point(names) => PointAt::Point(self.find(names)?),
-            PointColumns::LonLat {
-                longitude,
-                latitude,
-            } => PointAt::LonLat {
-                longitude: self.find(longitude)?,
-                latitude: self.find(latitude)?,
-            },
+            PointColumns::LonLat { longitude, latitude } => {
+                PointAt::LonLat { longitude: self.find(longitude)?, latitude: self.find(latitude)? }
+            }
         })
     }
 }

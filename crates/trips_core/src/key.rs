@@ -63,11 +63,7 @@ pub(crate) fn encode_text(text: Option<&str>, out: &mut Vec<u8>) {
 }
 
 fn encode_point(point: Option<Point>, out: &mut Vec<u8>) {
-    let Some(Point {
-        longitude,
-        latitude,
-    }) = point
-    else {
+    let Some(Point { longitude, latitude }) = point else {
         return encode_missing(out);
     };
     let mut bytes = [0; 16];

@@ -34,15 +34,8 @@ impl Point {
         };
         let longitude_in_range = in_range("longitude", longitude, 180.0)?;
         let latitude = in_range("latitude", latitude, 90.0)?;
-        let longitude = if longitude_in_range == -180.0 {
-            180.0
-        } else {
-            longitude_in_range
-        };
-        Ok(Self {
-            longitude,
-            latitude,
-        })
+        let longitude = if longitude_in_range == -180.0 { 180.0 } else { longitude_in_range };
+        Ok(Self { longitude, latitude })
     }
 }
 
@@ -69,10 +62,7 @@ pub fn parse(value: &[u8]) -> Result<Option<Point>, ValueError> {
         Some((longitude, latitude)) => Point::new(longitude, latitude).map(Some),
         None => Err(ValueError::new(
             SqlState::InvalidTextRepresentation,
-            format!(
-                "{} is not a point: expected POINT (longitude latitude)",
-                quoted(value)
-            ),
+            format!("{} is not a point: expected POINT (longitude latitude)", quoted(value)),
         )),
     }
 }
@@ -94,10 +84,7 @@ fn strip_word<'a>(text: &'a [u8], word: &[u8]) -> Option<&'a [u8]> {
 
 /// A decimal number; the words for infinity and not-a-number, which Rust would take, are none.
 fn number(text: &[u8]) -> Option<f64> {
-    if !text
-        .iter()
-        .all(|b| matches!(b, b'0'..=b'9' | b'.' | b'-' | b'+' | b'e' | b'E'))
-    {
+    if !text.iter().all(|b| matches!(b, b'0'..=b'9' | b'.' | b'-' | b'+' | b'e' | b'E')) {
         return None;
     }
     std::str::from_utf8(text).ok()?.parse().ok()
@@ -108,10 +95,7 @@ mod tests {
     use super::*;
 
     fn point(longitude: f64, latitude: f64) -> Result<Option<Point>, ValueError> {
-        Ok(Some(Point {
-            longitude,
-            latitude,
-        }))
+        Ok(Some(Point { longitude, latitude }))
     }
 
     #[test]
@@ -164,16 +148,8 @@ mod tests {
     fn ranges_and_canonical_values() {
         assert_eq!(parse(b"POINT (180 90)"), point(180.0, 90.0));
         assert_eq!(parse(b"POINT (-180 -90)"), point(180.0, -90.0));
-        for text in [
-            "POINT (181 0)",
-            "POINT (0 90.0001)",
-            "POINT (1e400 0)",
-            "POINT (-180.1 1)",
-        ] {
-            assert_eq!(
-                parse(text.as_bytes()).expect_err(text).state.code(),
-                "22003"
-            );
+        for text in ["POINT (181 0)", "POINT (0 90.0001)", "POINT (1e400 0)", "POINT (-180.1 1)"] {
+            assert_eq!(parse(text.as_bytes()).expect_err(text).state.code(), "22003");
         }
         let zero = parse(b"POINT (-0 -0.0)").unwrap().unwrap();
         assert!(zero.longitude.is_sign_positive() && zero.latitude.is_sign_positive());

@@ -68,11 +68,7 @@ impl<'a> Record<'a> {
     pub fn value(&self, i: usize) -> Cow<'a, [u8]> {
         let span = self.spans[i];
         let bytes = &self.raw[span.start..span.end];
-        if span.escaped {
-            Cow::Owned(undouble(bytes))
-        } else {
-            Cow::Borrowed(bytes)
-        }
+        if span.escaped { Cow::Owned(undouble(bytes)) } else { Cow::Borrowed(bytes) }
     }
 
     /// All values, in the order of the file.
@@ -103,11 +99,7 @@ enum Scan {
     /// A record of `len` bytes over `lines` lines; the next begins at `next`.
     Record { len: usize, next: usize, lines: u64 },
     /// A faulty record, cut at the end of its first physical line.
-    Fault {
-        len: usize,
-        next: usize,
-        fault: Fault,
-    },
+    Fault { len: usize, next: usize, fault: Fault },
     /// More bytes are needed to tell.
     Incomplete,
 }
@@ -137,23 +129,11 @@ fn scan(bytes: &[u8], at_eof: bool, spans: &mut Vec<Span>) -> Scan {
     }
     let mut start = 0;
     for comma in memchr_iter(b',', line) {
-        spans.push(Span {
-            start,
-            end: comma,
-            escaped: false,
-        });
+        spans.push(Span { start, end: comma, escaped: false });
         start = comma + 1;
     }
-    spans.push(Span {
-        start,
-        end,
-        escaped: false,
-    });
-    Scan::Record {
-        len: end,
-        next,
-        lines: 1,
-    }
+    spans.push(Span { start, end, escaped: false });
+    Scan::Record { len: end, next, lines: 1 }
 }
 
 /// As [`scan`], for a record with a quote in its first line.
@@ -163,44 +143,26 @@ fn scan_quoted(
     first_line: (usize, usize),
     spans: &mut Vec<Span>,
 ) -> Scan {
-    let fault = |fault| Scan::Fault {
-        len: first_line.0,
-        next: first_line.1,
-        fault,
-    };
+    let fault = |fault| Scan::Fault { len: first_line.0, next: first_line.1, fault };
     let mut start = 0;
     loop {
         let end = if bytes.get(start) == Some(&b'"') {
             let Some((close, escaped)) = closing_quote(bytes, start + 1, at_eof) else {
-                return if at_eof {
-                    fault(Fault::UnclosedQuote)
-                } else {
-                    Scan::Incomplete
-                };
+                return if at_eof { fault(Fault::UnclosedQuote) } else { Scan::Incomplete };
             };
-            spans.push(Span {
-                start: start + 1,
-                end: close,
-                escaped,
-            });
+            spans.push(Span { start: start + 1, end: close, escaped });
             close + 1
         } else {
-            let rest = &bytes[start..];
             // A quote comes before the value's end only where it must not stand.
-            let mut end = bytes.len();
-            if let Some(at) = memchr3(b',', b'\n', b'\r', rest) {
-                end = start + at;
-            } else if !at_eof {
-                return Scan::Incomplete;
-            }
+            let end = match memchr3(b',', b'\n', b'\r', &bytes[start..]) {
+                Some(at) => start + at,
+                None if at_eof => bytes.len(),
+                None => return Scan::Incomplete,
+            };
             if memchr(b'"', &bytes[start..end]).is_some() {
                 return fault(Fault::QuoteInBareValue);
             }
-            spans.push(Span {
-                start,
-                end,
-                escaped: false,
-            });
+            spans.push(Span { start, end, escaped: false });
             end
         };
         match bytes.get(end) {
@@ -209,19 +171,11 @@ fn scan_quoted(
                 let Some((len, next)) = line_end(bytes, end, at_eof) else {
                     return Scan::Incomplete;
                 };
-                return Scan::Record {
-                    len,
-                    next,
-                    lines: line_ends(&bytes[..len]) + 1,
-                };
+                return Scan::Record { len, next, lines: line_ends(&bytes[..len]) + 1 };
             }
             Some(_) => return fault(Fault::TextAfterQuote),
             None if at_eof => {
-                return Scan::Record {
-                    len: end,
-                    next: end,
-                    lines: line_ends(bytes) + 1,
-                };
+                return Scan::Record { len: end, next: end, lines: line_ends(bytes) + 1 };
             }
             None => return Scan::Incomplete,
         }
@@ -321,23 +275,12 @@ impl<R: Read> RecordReader<R> {
     /// # Errors
     /// What the source says when it cannot be read.
     pub fn next_record(&mut self) -> io::Result<Option<Record<'_>>> {
-        let Some(Step {
-            line,
-            raw,
-            consumed,
-            fault,
-        }) = self.advance()?
-        else {
+        let Some(Step { line, raw, consumed, fault }) = self.advance()? else {
             return Ok(None);
         };
         let begin = self.start - consumed;
         let raw = &self.buffer[begin..begin + raw];
-        Ok(Some(Record {
-            line,
-            raw,
-            fault,
-            spans: &self.spans,
-        }))
+        Ok(Some(Record { line, raw, fault, spans: &self.spans }))
     }
 
     /// Steps over one record, and the blank lines before it.
@@ -358,25 +301,11 @@ impl<R: Read> RecordReader<R> {
                 }
                 Scan::Record { len, next, lines } => {
                     let fault = (len > self.max_record).then_some(Fault::TooLong);
-                    return Ok(Some(self.step(
-                        len.min(self.max_record),
-                        next,
-                        lines,
-                        fault,
-                    )));
+                    return Ok(Some(self.step(len.min(self.max_record), next, lines, fault)));
                 }
                 Scan::Fault { len, next, fault } => {
-                    let fault = if len > self.max_record {
-                        Fault::TooLong
-                    } else {
-                        fault
-                    };
-                    return Ok(Some(self.step(
-                        len.min(self.max_record),
-                        next,
-                        1,
-                        Some(fault),
-                    )));
+                    let fault = if len > self.max_record { Fault::TooLong } else { fault };
+                    return Ok(Some(self.step(len.min(self.max_record), next, 1, Some(fault))));
                 }
                 Scan::Incomplete if bytes.len() == window => {
                     return match line_end(bytes, 0, false) {
@@ -399,12 +328,7 @@ impl<R: Read> RecordReader<R> {
         if fault.is_some() {
             self.spans.clear();
         }
-        Step {
-            line,
-            raw,
-            consumed,
-            fault,
-        }
+        Step { line, raw, consumed, fault }
     }
 
     /// Keeps the first `max_record` bytes of the line at `start` and passes over the rest of it.
@@ -442,8 +366,7 @@ impl<R: Read> RecordReader<R> {
     fn fill_behind(&mut self) -> io::Result<()> {
         if self.buffer.len() < self.end + CHUNK {
             let wanted = (self.end + CHUNK).max(self.buffer.len() * 2);
-            self.buffer
-                .resize(wanted.min(self.end + self.max_record + CHUNK), 0);
+            self.buffer.resize(wanted.min(self.end + self.max_record + CHUNK), 0);
         }
         let count = loop {
             match self.source.read(&mut self.buffer[self.end..]) {

@@ -32,11 +32,7 @@ fn read_all(source: impl Read, max_record: usize) -> Vec<Seen> {
 /// Reads the bytes at once and byte by byte; both must give the same, and all bytes must be used.
 fn records(input: &str, max_record: usize) -> Vec<Seen> {
     let at_once = read_all(input.as_bytes(), max_record);
-    assert_eq!(
-        at_once,
-        read_all(Trickle(input.as_bytes()), max_record),
-        "{input:?}"
-    );
+    assert_eq!(at_once, read_all(Trickle(input.as_bytes()), max_record), "{input:?}");
     let mut reader = RecordReader::new(input.as_bytes(), max_record);
     while reader.next_record().unwrap().is_some() {}
     assert_eq!(reader.position(), input.len() as u64, "{input:?}");
@@ -101,37 +97,24 @@ framing! {
 
 #[test]
 fn raw_is_the_line_as_it_stands() {
-    let raw: Vec<_> = records("\"a\"\"\n\",b\r\nx\"y\n", 1000)
-        .into_iter()
-        .map(|(_, raw, _)| raw)
-        .collect();
+    let raw: Vec<_> =
+        records("\"a\"\"\n\",b\r\nx\"y\n", 1000).into_iter().map(|(_, raw, _)| raw).collect();
     assert_eq!(raw, ["\"a\"\"\n\",b", "x\"y"]);
 }
 
 #[test]
 fn a_record_may_be_as_long_as_the_limit() {
-    for (length, fault) in [
-        (15, None),
-        (16, None),
-        (17, Some(Fault::TooLong)),
-        (99, Some(Fault::TooLong)),
-    ] {
+    for (length, fault) in
+        [(15, None), (16, None), (17, Some(Fault::TooLong)), (99, Some(Fault::TooLong))]
+    {
         for end in ["\n", "\r\n", "\r", ""] {
             let input = format!("{}{end}next", "x".repeat(length));
-            let input = if end.is_empty() {
-                "x".repeat(length)
-            } else {
-                input
-            };
+            let input = if end.is_empty() { "x".repeat(length) } else { input };
             let seen = records(&input, 16);
             assert_eq!(seen[0].2.as_ref().err().copied(), fault, "{length} {end:?}");
             assert_eq!(seen[0].1.len(), length.min(16), "{length} {end:?}");
             if !end.is_empty() {
-                assert_eq!(
-                    (seen[1].0, seen[1].1.as_str()),
-                    (2, "next"),
-                    "{length} {end:?}"
-                );
+                assert_eq!((seen[1].0, seen[1].1.as_str()), (2, "next"), "{length} {end:?}");
             }
         }
     }
@@ -144,11 +127,7 @@ fn an_unclosed_quote_swallows_no_more_than_the_limit() {
     assert_eq!(seen.len(), 21);
     assert_eq!(seen[0].2, Err(Fault::UnclosedQuote));
     assert_eq!(seen[0].1, "\"open,1");
-    assert!(
-        seen[1..]
-            .iter()
-            .all(|(_, raw, values)| raw == "0123456,89" && values.is_ok())
-    );
+    assert!(seen[1..].iter().all(|(_, raw, values)| raw == "0123456,89" && values.is_ok()));
 }
 
 #[test]
@@ -159,15 +138,8 @@ fn a_long_line_is_passed_over_without_being_held() {
     while let Some(record) = reader.next_record().unwrap() {
         lines.push((record.line, record.raw.len(), record.fault));
     }
-    assert_eq!(
-        lines,
-        [(1, 3, None), (2, 100, Some(Fault::TooLong)), (3, 3, None)]
-    );
-    assert!(
-        reader.buffer.len() < 2 * CHUNK + 200,
-        "{} bytes are held",
-        reader.buffer.len()
-    );
+    assert_eq!(lines, [(1, 3, None), (2, 100, Some(Fault::TooLong)), (3, 3, None)]);
+    assert!(reader.buffer.len() < 2 * CHUNK + 200, "{} bytes are held", reader.buffer.len());
 }
 
 #[test]

@@ -90,20 +90,13 @@ pub struct ValueError {
 impl ValueError {
     /// A fault of this kind, told in these words.
     pub fn new(state: SqlState, reason: impl Into<String>) -> Self {
-        Self {
-            state,
-            reason: reason.into(),
-        }
+        Self { state, reason: reason.into() }
     }
 
     /// The fault of this column's value.
     #[must_use]
     pub fn of(self, column: Column) -> Rejection {
-        Rejection {
-            column: Some(column),
-            state: self.state,
-            reason: self.reason,
-        }
+        Rejection { column: Some(column), state: self.state, reason: self.reason }
     }
 }
 
@@ -121,10 +114,6 @@ pub struct Rejection {
 impl Rejection {
     /// A fault of the record as a whole.
     pub fn of_record(state: SqlState, reason: impl Into<String>) -> Self {
-        Self {
-            column: None,
-            state,
-            reason: reason.into(),
-        }
+        Self { column: None, state, reason: reason.into() }
     }
 }

@@ -26,9 +26,7 @@ impl Entry {
     /// The order of the unique index `(date_time, trip_key)`.
     #[must_use]
     pub fn cmp_key(&self, date_time: Timestamp, key: &TripKey) -> Ordering {
-        self.date_time
-            .cmp(&date_time)
-            .then_with(|| self.key.cmp(key))
+        self.date_time.cmp(&date_time).then_with(|| self.key.cmp(key))
     }
 }
 
@@ -91,11 +89,9 @@ impl Run {
         let before = self.entries.len();
         // The offset grows with the order of the file: the first of equals stays the first.
         self.entries.sort_unstable_by(|a, b| {
-            a.cmp_key(b.date_time, &b.key)
-                .then_with(|| a.offset.cmp(&b.offset))
+            a.cmp_key(b.date_time, &b.key).then_with(|| a.offset.cmp(&b.offset))
         });
-        self.entries
-            .dedup_by(|later, first| later.cmp_key(first.date_time, &first.key).is_eq());
+        self.entries.dedup_by(|later, first| later.cmp_key(first.date_time, &first.key).is_eq());
         before - self.entries.len()
     }
 
@@ -167,10 +163,7 @@ mod tests {
         .into_iter()
         .enumerate()
         {
-            run.push(
-                &text(region, time, source).validate().unwrap(),
-                i64::try_from(load).unwrap(),
-            );
+            run.push(&text(region, time, source).validate().unwrap(), i64::try_from(load).unwrap());
         }
         assert_eq!(run.sort(), 1);
         let names: Vec<_> = run.entries().iter().map(|e| run.names(e)).collect();

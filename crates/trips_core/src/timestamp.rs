@@ -46,10 +46,7 @@ pub fn parse(value: &[u8]) -> Result<Option<Timestamp>, ValueError> {
     let Some(parts) = Parts::read(text) else {
         return Err(ValueError::new(
             SqlState::InvalidDatetimeFormat,
-            format!(
-                "{} is not a date and time: expected YYYY-MM-DD HH:MM:SS",
-                quoted(value)
-            ),
+            format!("{} is not a date and time: expected YYYY-MM-DD HH:MM:SS", quoted(value)),
         ));
     };
     parts.timestamp().map(Some).ok_or_else(|| {
@@ -105,9 +102,7 @@ impl Parts {
 
 /// A number of decimal digits and nothing else.
 fn digits(text: &[u8]) -> Option<u32> {
-    text.iter().try_fold(0, |sum, b| {
-        b.is_ascii_digit().then(|| sum * 10 + u32::from(b - b'0'))
-    })
+    text.iter().try_fold(0, |sum, b| b.is_ascii_digit().then(|| sum * 10 + u32::from(b - b'0')))
 }
 
 /// `.5` is 500000 microseconds; nothing is none of them.
@@ -138,11 +133,7 @@ mod tests {
             ("9999-12-31 23:59:59", 252_455_615_999_000_000),
             (" 2000-01-01t00:00:01,123456789 ", 1_123_456),
         ] {
-            assert_eq!(
-                parse(text.as_bytes()),
-                Ok(Some(Timestamp(micros))),
-                "{text}"
-            );
+            assert_eq!(parse(text.as_bytes()), Ok(Some(Timestamp(micros))), "{text}");
         }
     }
 
@@ -171,11 +162,7 @@ mod tests {
             "12018-05-28 09:03:40",
             "２018-05-28 09:03:40",
         ] {
-            assert_eq!(
-                parse(text.as_bytes()).expect_err(text).state.code(),
-                "22007",
-                "{text}"
-            );
+            assert_eq!(parse(text.as_bytes()).expect_err(text).state.code(), "22007", "{text}");
         }
     }
 
@@ -194,11 +181,7 @@ mod tests {
             "2016-12-31 23:59:60",
             "0000-01-01 00:00:00",
         ] {
-            assert_eq!(
-                parse(text.as_bytes()).expect_err(text).state.code(),
-                "22008",
-                "{text}"
-            );
+            assert_eq!(parse(text.as_bytes()).expect_err(text).state.code(), "22008", "{text}");
         }
     }
 

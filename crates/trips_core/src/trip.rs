@@ -76,11 +76,7 @@ fn text(value: &[u8]) -> Result<Option<&str>, ValueError> {
     if trimmed.len() > MAX_TEXT {
         return Err(ValueError::new(
             SqlState::StringDataRightTruncation,
-            format!(
-                "{} has {} bytes, over the {MAX_TEXT} allowed",
-                quoted(value),
-                trimmed.len()
-            ),
+            format!("{} has {} bytes, over the {MAX_TEXT} allowed", quoted(value), trimmed.len()),
         ));
     }
     let not_text = |what| {
@@ -90,9 +86,7 @@ fn text(value: &[u8]) -> Result<Option<&str>, ValueError> {
     if trimmed.contains(&0) {
         return Err(not_text("a NUL byte"));
     }
-    std::str::from_utf8(trimmed)
-        .map(Some)
-        .map_err(|_| not_text("bytes that are not UTF-8"))
+    std::str::from_utf8(trimmed).map(Some).map_err(|_| not_text("bytes that are not UTF-8"))
 }
 
 /// What a record of a file turned out to be: the texts to validate, or why there are none.
@@ -115,19 +109,14 @@ pub fn texts<'a>(layout: &Layout, record: &Record<'a>) -> Result<TripText<'a>, R
         Some(Fault::TooLong) => {
             return Err(Rejection::of_record(
                 SqlState::ProgramLimitExceeded,
-                format!(
-                    "the record is over {} bytes, its rest is not kept",
-                    record.raw.len()
-                ),
+                format!("the record is over {} bytes, its rest is not kept", record.raw.len()),
             ));
         }
         None => {}
     }
     if record.len() != layout.columns {
         let (found, expected) = (record.len(), layout.columns);
-        return bad_format(format!(
-            "the record has {found} values: expected {expected}"
-        ));
+        return bad_format(format!("the record has {found} values: expected {expected}"));
     }
     if layout.is_repeated_header(record) {
         return bad_format("the record repeats the header".into());

@@ -35,11 +35,7 @@ fn read_rows(source: impl Read, max_record: usize) -> Rows {
     let mut rows = Rows::new();
     while let Some(record) = reader.next_record().unwrap() {
         let values = record.values().map(|value| value.into_owned()).collect();
-        rows.push((
-            record.line,
-            record.raw.to_vec(),
-            record.fault.is_none().then_some(values),
-        ));
+        rows.push((record.line, record.raw.to_vec(), record.fault.is_none().then_some(values)));
     }
     rows
 }
@@ -180,13 +176,7 @@ proptest! {
 }
 
 fn plain(region: &str, time: i64) -> Trip<'_> {
-    Trip {
-        region,
-        origin: None,
-        destination: None,
-        date_time: Timestamp(time),
-        datasource: None,
-    }
+    Trip { region, origin: None, destination: None, date_time: Timestamp(time), datasource: None }
 }
 
 /// The test vectors of docs/sql.md.
@@ -195,23 +185,14 @@ fn keys_are_as_documented() {
     let hex = |key: key::TripKey| key.iter().map(|b| format!("{b:02x}")).collect::<String>();
     let full = Trip {
         region: "Prague",
-        origin: Some(Point {
-            longitude: 14.4973794438195,
-            latitude: 50.00136875782316,
-        }),
-        destination: Some(Point {
-            longitude: 14.43109483523328,
-            latitude: 50.04052930943246,
-        }),
+        origin: Some(Point { longitude: 14.4973794438195, latitude: 50.00136875782316 }),
+        destination: Some(Point { longitude: 14.43109483523328, latitude: 50.04052930943246 }),
         date_time: timestamp::parse(b"2018-05-28 09:03:40").unwrap().unwrap(),
         datasource: Some("funny_car"),
     };
     let mut encoded = Vec::new();
     key::encode(&full, &mut encoded);
-    assert_eq!(
-        encoded.len(),
-        (4 + 6) + (4 + 16) + (4 + 16) + (4 + 8) + (4 + 9)
-    );
+    assert_eq!(encoded.len(), (4 + 6) + (4 + 16) + (4 + 16) + (4 + 8) + (4 + 9));
     assert_eq!(hex(key::of_trip(&full)), KEY_OF_FULL);
     assert_eq!(hex(key::of_trip(&plain("Prague", 0))), KEY_OF_PLAIN);
 }
@@ -221,16 +202,9 @@ const KEY_OF_PLAIN: &str = "772ac7d0e57f25618df0ee67da2945b3";
 
 #[test]
 fn values_do_not_run_into_each_other() {
-    let with = |region, datasource| Trip {
-        datasource,
-        ..plain(region, 0)
-    };
-    let keys = [
-        with("ab", Some("c")),
-        with("a", Some("bc")),
-        with("abc", None),
-    ]
-    .map(|t| key::of_trip(&t));
+    let with = |region, datasource| Trip { datasource, ..plain(region, 0) };
+    let keys =
+        [with("ab", Some("c")), with("a", Some("bc")), with("abc", None)].map(|t| key::of_trip(&t));
     assert!(keys[0] != keys[1] && keys[1] != keys[2] && keys[0] != keys[2]);
 }
 
@@ -248,11 +222,9 @@ fn columns_are_found_by_name() {
         let layout = layout_of(&Feed::trips(), header).unwrap();
         assert_eq!((layout.columns, layout.unused.len()), (5, 0));
     }
-    let layout = layout_of(
-        &Feed::trips(),
-        "x,region,,origin_coord,destination_coord,datetime,datasource",
-    )
-    .unwrap();
+    let layout =
+        layout_of(&Feed::trips(), "x,region,,origin_coord,destination_coord,datetime,datasource")
+            .unwrap();
     assert_eq!(layout.unused, ["\"x\"", "\"\""]);
 }
 
@@ -260,23 +232,14 @@ fn columns_are_found_by_name() {
 fn headers_that_do_not_fit() {
     let error = |header| layout_of(&Feed::trips(), header).unwrap_err();
     let missing = error("region,origin_coord,datasource");
-    assert_eq!(
-        missing.to_string(),
-        "column destination_coord, date_time or datetime is missing"
-    );
+    assert_eq!(missing.to_string(), "column destination_coord, date_time or datetime is missing");
     let duplicate = error("region,origin_coord,destination_coord,datetime,datasource,date_time");
     assert_eq!(
         duplicate.to_string(),
         "column date_time is there twice, as columns 4 and 6 of the file"
     );
     let semicolons = error("region;origin_coord;destination_coord;datetime;datasource");
-    assert!(matches!(
-        semicolons,
-        HeaderError::Missing {
-            delimiter: Some(';'),
-            ..
-        }
-    ));
+    assert!(matches!(semicolons, HeaderError::Missing { delimiter: Some(';'), .. }));
 }
 
 /// A feed with two columns for a point is another JSON, not other code.
@@ -296,12 +259,6 @@ fn another_feed_is_data() {
     let record = reader.next_record().unwrap().unwrap();
     let texts = trip::texts(&layout, &record).unwrap();
     let trip = texts.validate().unwrap();
-    assert_eq!(
-        trip.origin,
-        Some(Point {
-            longitude: -87.63,
-            latitude: 41.88
-        })
-    );
+    assert_eq!(trip.origin, Some(Point { longitude: -87.63, latitude: 41.88 }));
     assert_eq!((trip.destination, trip.datasource), (None, Some("Divvy")));
 }

@@ -20,13 +20,8 @@ const CITIES: [(&str, f64, f64); 12] = [
     ("Tartu", 26.72, 58.38),
 ];
 
-const DATASOURCES: [&str; 5] = [
-    "funny_car",
-    "baba_car",
-    "cheap_mobile",
-    "bad_diesel_vehicles",
-    "pt_search_app",
-];
+const DATASOURCES: [&str; 5] =
+    ["funny_car", "baba_car", "cheap_mobile", "bad_diesel_vehicles", "pt_search_app"];
 
 /// What a file should be like.
 #[derive(Debug, Clone, Copy)]
@@ -46,13 +41,7 @@ pub struct Shape {
 impl Default for Shape {
     fn default() -> Self {
         let first_day = NaiveDate::from_ymd_opt(2018, 5, 1).expect("a date of the calendar");
-        Self {
-            rows: 2_000_000,
-            seed: 1,
-            regions: CITIES.len(),
-            first_day,
-            days: 28,
-        }
+        Self { rows: 2_000_000, seed: 1, regions: CITIES.len(), first_day, days: 28 }
     }
 }
 
@@ -94,10 +83,7 @@ impl Random {
 pub fn write(shape: &Shape, out: &mut impl Write) -> io::Result<()> {
     out.write_all(b"region,origin_coord,destination_coord,datetime,datasource\n")?;
     let mut random = Random(shape.seed);
-    let midnight = shape
-        .first_day
-        .and_hms_opt(0, 0, 0)
-        .expect("midnight exists");
+    let midnight = shape.first_day.and_hms_opt(0, 0, 0).expect("midnight exists");
     for _ in 0..shape.rows {
         let (region, longitude, latitude) = *random.pick(&CITIES[..shape.regions]);
         let mut degrees = |middle: f64| middle + random.around_zero() * 0.15;
