@@ -21,6 +21,17 @@ link_all "$("$pg_config" --sharedir)" "$share"
 link_all "$("$pg_config" --sharedir)/extension" "$share/extension"
 link_all "$("$pg_config" --pkglibdir)" "$lib"
 
+# Libraries that the programs look for beside themselves (a PostgreSQL that is not the system's).
+ldd "$("$pg_config" --bindir)/postgres" "$("$pg_config" --bindir)/initdb" "$("$pg_config" --bindir)/psql" \
+  2> /dev/null | sed -n 's/.* => \(\/.*\) (0x.*/\1/p' | sort -u |
+  while read -r library; do
+    library=$(realpath -s "$library")
+    case $library in
+      /lib/* | /lib64/* | /usr/*) ;;
+      *) mkdir -p "$tree$(dirname "$library")" && ln -sfn "$(realpath "$library")" "$tree$library" ;;
+    esac
+  done
+
 # Moved into place, so that a running server keeps the library that it has open.
 replace() {
   rm -f "$2/$(basename "$1")" && cp "$1" "$2/.new" && mv "$2/.new" "$2/$(basename "$1")"
