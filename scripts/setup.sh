@@ -4,6 +4,11 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 command -v cargo > /dev/null || fail "cargo is not there: install Rust first (https://rustup.rs)"
 
+# The one place where the version stands is Cargo.toml.
+version=$(sed -n 's/^pgrx = "=\(.*\)"$/\1/p' "$root/Cargo.toml")
+need_pgrx=no
+[ "$(cargo pgrx --version 2> /dev/null)" = "cargo-pgrx $version" ] || need_pgrx=yes
+
 missing=()
 want() { missing+=("$1"); }
 if [ -z "${PG_CONFIG:-}" ]; then
@@ -13,6 +18,10 @@ fi
 command -v cc > /dev/null || want build-essential
 command -v clang > /dev/null || want clang
 compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' > /dev/null || want libclang-dev
+if [ $need_pgrx = yes ]; then # it links OpenSSL
+  command -v pkg-config > /dev/null || want pkg-config
+  [ -f /usr/include/openssl/ssl.h ] || want libssl-dev
+fi
 
 if [ ${#missing[@]} -gt 0 ]; then
   command -v apt-get > /dev/null ||
@@ -27,9 +36,7 @@ if [ ${#missing[@]} -gt 0 ]; then
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}" > /dev/null
 fi
 
-# The one place where the version stands is Cargo.toml.
-version=$(sed -n 's/^pgrx = "=\(.*\)"$/\1/p' "$root/Cargo.toml")
-if [ "$(cargo pgrx --version 2> /dev/null)" != "cargo-pgrx $version" ]; then
+if [ $need_pgrx = yes ]; then
   step "installing cargo-pgrx $version into .tools (takes some minutes, once)"
   cargo install cargo-pgrx --version "$version" --locked --quiet --root "$tools"
 fi
