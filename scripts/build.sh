@@ -5,6 +5,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 package=$root/target/package/pg$pg
+mkdir -p "$root/target"
 # In the environment, these would override what cargo-pgrx needs the linker to keep.
 unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS
 
