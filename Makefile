@@ -36,7 +36,7 @@ fmt: ## format the sources
 sample: ## make samples/trips_sample.csv anew
 	@scripts/sample.sh
 
-clean: stop ## stop the private server, remove it and what was built
+clean: ## stop the private servers, remove them and what was built
 	@scripts/clean.sh
 
 distclean: clean ## and the tools that were installed for this project

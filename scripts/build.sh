@@ -16,7 +16,7 @@ step "building the extension for PostgreSQL $pg"
 make_run_dir
 bin=$(in_tree bindir) share=$(in_tree sharedir) lib=$(in_tree pkglibdir)
 mkdir -p "$bin" "$share/extension" "$lib"
-cp -au "$("$pg_config" --bindir)/." "$bin/"
+cp -a --remove-destination "$("$pg_config" --bindir)/." "$bin/"
 link_all() { find "$1" -mindepth 1 -maxdepth 1 ! -name extension -exec ln -sfn -t "$2" {} +; }
 link_all "$("$pg_config" --sharedir)" "$share"
 link_all "$("$pg_config" --sharedir)/extension" "$share/extension"

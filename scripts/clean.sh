@@ -2,5 +2,8 @@
 # Removes the private server, its data, and what was built.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
+for home in "$run"/demo*; do
+  [ -d "$home" ] && PG=${home##*/demo} "$root/scripts/cluster.sh" stop
+done
 if [ -d "$run" ] && [ ! -L "$run" ] && [ "$(stat -c %u "$run")" = "$(id -u)" ]; then rm -rf "$run"; fi
 rm -rf "$root/target"

@@ -2,9 +2,11 @@
 # The project's own cluster: cluster.sh start | stop | psql [arguments]
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-bin=$(in_tree bindir)
-home=$run/demo
+home=$run/demo$pg
 data=$home/data
+
+# Where the tree has them, also when pg_config is not there any more.
+bin=$(dirname "$(find "$tree" -name pg_ctl -path '*/bin/*' 2> /dev/null | head -n 1)")
 
 is_running() { [ -d "$data" ] && as_server "$bin/pg_ctl" status -D "$data" > /dev/null 2>&1; }
 

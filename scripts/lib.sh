@@ -17,7 +17,7 @@ export PGRX_HOME=$tools/pgrx
 
 # Servers, their data and their sockets: outside the checkout, because PostgreSQL's user must be able
 # to get there and a socket's path must be short.
-run=${TRIPS_RUN_DIR:-/tmp/trips_pipeline-$(id -u)-$(printf '%s' "$root" | cksum | cut -d ' ' -f 1)}
+run=${TRIPS_RUN_DIR:-/tmp}/trips_pipeline-$(id -u)-$(printf '%s' "$root" | cksum | cut -d ' ' -f 1)
 tree=$run/pg$pg
 
 step() { printf '\033[1m== %s\033[0m\n' "$*"; }
@@ -25,11 +25,15 @@ fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
 # PostgreSQL refuses to run as root: root runs it as the user that Debian's package makes.
 server_user=$(id -un)
-as_server() { "$@"; }
+as_server() { clean_env "$@"; }
 if [ "$(id -u)" = 0 ]; then
   server_user=postgres
-  as_server() { (cd / && runuser -u "$server_user" -- "$@"); }
+  as_server() { (cd / && clean_env runuser -u "$server_user" -- "$@"); }
 fi
+# What a caller has set for its own servers and programs is not meant for ours.
+clean_env() {
+  env -u RUST_BACKTRACE -u PGHOST -u PGPORT -u PGUSER -u PGDATABASE -u PGOPTIONS -u PGDATA "$@"
+}
 
 # The run directory is ours, or nobody's.
 make_run_dir() {

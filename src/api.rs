@@ -16,7 +16,6 @@ use crate::error::LoadError;
 use crate::ledger::{Delivery, Ticket};
 use crate::load::deliver::{self, Request, Target};
 use crate::load::{self, merge};
-use crate::pg::relation::Table;
 use crate::pg::row::LoadRow;
 use crate::pg::session;
 use crate::pg::worker::{self, Failure};
@@ -123,13 +122,12 @@ fn remember(error: &LoadError, ticket: &Ticket, delivery: &Delivery) {
         requested_by: ticket.requested_by.clone(),
         started_at: ticket.started_at.into(),
     };
-    let owner = Table::open_for_insert(c"loads").owner();
-    if !worker::record_failure(&failure, owner) {
+    if !worker::record_failure(&failure) {
         ereport!(
             PgLogLevel::WARNING,
             PgSqlErrorCode::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
-            "the ledger does not remember this failure: no background worker was free",
-            "Raise max_worker_processes."
+            "the ledger does not remember this failure: no background worker could write it",
+            "The server's log says why, unless no worker was free: then raise max_worker_processes."
         );
     }
 }

@@ -65,6 +65,10 @@ pub enum LoadError {
     TooManyBadLines { path: String, limit: u64, first: Vec<BadLine> },
     #[error("file {} is refused: {count} quoted values are never closed", quoted_path(.path))]
     UnclosedQuotes { path: String, count: u32, last: u64 },
+    #[error("out of memory while reading rows")]
+    OutOfMemory,
+    #[error("could not serialize access: another load has committed since this transaction began")]
+    Serialization,
     #[error("load {0} is unknown")]
     UnknownLoad(i64),
     #[error("trips.{table} took {taken} of {offered} rows")]
@@ -104,6 +108,8 @@ impl LoadError {
             | Self::HeaderFault(_)
             | Self::TooManyBadLines { .. }
             | Self::UnclosedQuotes { .. } => Code::ERRCODE_BAD_COPY_FILE_FORMAT,
+            Self::OutOfMemory => Code::ERRCODE_OUT_OF_MEMORY,
+            Self::Serialization => Code::ERRCODE_T_R_SERIALIZATION_FAILURE,
             Self::UnknownLoad(_) => Code::ERRCODE_UNDEFINED_OBJECT,
             Self::RowsVanished { .. } => Code::ERRCODE_TRIGGERED_ACTION_EXCEPTION,
             Self::Query(_) => Code::ERRCODE_INTERNAL_ERROR,
@@ -172,6 +178,8 @@ impl LoadError {
             Self::UnclosedQuotes { .. } => {
                 "Close the quotes, or double those that are meant as text. Nothing of the file was loaded."
             }
+            Self::OutOfMemory => "A lower trips.memory makes smaller runs.",
+            Self::Serialization => "Repeat the transaction, or load in READ COMMITTED.",
             Self::UnknownLoad(_) => "SELECT load_id, source FROM trips.loads shows the loads.",
             Self::RowsVanished { .. } => "A trigger on the table suppresses rows; drop it.",
             _ => return None,
@@ -190,6 +198,12 @@ impl LoadError {
                 | Self::RelativePath(_)
                 | Self::UnknownLoad(_)
         )
+    }
+}
+
+impl From<std::collections::TryReserveError> for LoadError {
+    fn from(_: std::collections::TryReserveError) -> Self {
+        Self::OutOfMemory
     }
 }
 

@@ -26,7 +26,7 @@ const COLUMNS: [&CStr; 7] = [
 /// key: a step costs a fraction of a descent into the index.
 const STEPS_BEFORE_LEAP: u32 = 200;
 
-/// The history, held for one load: others read it, nobody else writes.
+/// The history, held for one load: no other load writes to it.
 ///
 /// One load at a time is what makes "not there yet" mean "not there": two loads of the same trips
 /// follow each other, and the second sees the rows of the first.
@@ -37,7 +37,9 @@ pub struct History {
 impl History {
     /// Waits for other loads to commit and takes the history until this transaction ends.
     pub fn hold() -> Self {
-        Self { table: Table::open_alone(c"hist_trip_data") }
+        let table = Table::open_for_insert(c"hist_trip_data");
+        table.lock_against_other_loads();
+        Self { table }
     }
 
     /// Drops from a sorted run the trips that the history has. Returns how many.
@@ -46,8 +48,8 @@ impl History {
             return 0;
         }
         let mut keys = KeyScan::open(&self.table);
-        let first = run.entries()[0].date_time;
-        keys.seek(first);
+        let first = run.entries()[0];
+        keys.seek(first.date_time, &first.key);
         let mut current = keys.advance();
         let mut seen = 0_u32;
         run.retain(|entry| {
@@ -69,7 +71,10 @@ impl History {
         if run.is_empty() {
             return Ok(0);
         }
-        for entry in run.entries() {
+        for (i, entry) in run.entries().iter().enumerate() {
+            if i.is_multiple_of(1024) {
+                check_for_interrupts!();
+            }
             let (region, datasource) = run.names(entry);
             counts.add(entry.date_time.day(), region, datasource);
         }
@@ -96,9 +101,7 @@ fn catch_up(keys: &mut KeyScan<'_>, current: &mut Option<Key>, entry: &Entry) ->
         steps += 1;
         if steps % STEPS_BEFORE_LEAP == 0 {
             check_for_interrupts!();
-            if date_time < entry.date_time {
-                keys.seek(entry.date_time);
-            }
+            keys.seek(entry.date_time, &entry.key);
         }
         *current = keys.advance();
     }

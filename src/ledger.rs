@@ -1,5 +1,7 @@
 //! The ledger `trips.loads`: one row per delivery.
 
+use std::ffi::CStr;
+
 use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
 use pgrx::heap_tuple::PgHeapTuple;
 use pgrx::{AllocatedByRust, Spi};
@@ -7,6 +9,8 @@ use pgrx::{AllocatedByRust, Spi};
 use crate::error::LoadError;
 use crate::pg::latest;
 use crate::pg::row::LoadRow;
+
+type Tuple = PgHeapTuple<'static, AllocatedByRust>;
 
 /// Where every row that was read went.
 #[derive(Debug, Clone, Copy, Default)]
@@ -124,38 +128,48 @@ pub fn enter(
 ///
 /// The ledger keeps what it said of rows that somebody has deleted from staging by hand, and learns
 /// of rows that somebody has added.
-pub fn book_merge(ticket: &Ticket, load_id: i64, totals: Totals) -> Result<LoadRow, LoadError> {
-    let args: [DatumWithOid<'_>; 6] = [
+pub fn book_merge(load_id: i64, totals: Totals) -> Result<LoadRow, LoadError> {
+    let args: [DatumWithOid<'_>; 4] = [
         load_id.into(),
         bigint(totals.inserted).into(),
         bigint(totals.duplicate).into(),
         bigint(totals.staged).into(),
-        ticket.requested_by.as_str().into(),
-        ticket.started_at.into(),
     ];
     returned_row(
-        "INSERT INTO trips.loads AS l (load_id, source, state, rows_read, rows_inserted,
-                rows_duplicate, rows_staged, requested_by, requested_at, started_at, finished_at)
-         VALUES ($1, 'trips.stg_trip_data', 'loaded', $2 + $3 + $4, $2, $3, $4, $5, $6, $6,
-                clock_timestamp())
-             ON CONFLICT (load_id) DO UPDATE
+        "UPDATE trips.loads AS l
             SET rows_inserted = l.rows_inserted + $2,
                 rows_duplicate = l.rows_duplicate + $3,
                 rows_staged = greatest(l.rows_staged - $2 - $3, $4),
                 rows_read = l.rows_inserted + $2 + l.rows_duplicate + $3
                             + greatest(l.rows_staged - $2 - $3, $4)
+          WHERE l.load_id = $1
          RETURNING l",
         &args,
     )
 }
 
-/// Whether there is such a load.
-pub fn exists(load_id: i64) -> Result<bool, LoadError> {
-    let found = Spi::get_one_with_args::<bool>(
-        "SELECT EXISTS (SELECT FROM trips.loads WHERE load_id = $1)",
-        &[load_id.into()],
-    )?;
-    Ok(found == Some(true))
+/// The row of a load that is done; none when there is no such load.
+pub fn loaded(load_id: i64) -> Result<Option<LoadRow>, LoadError> {
+    let row = Spi::connect_mut(|client| {
+        let query = "SELECT l FROM trips.loads AS l WHERE l.load_id = $1 AND l.state = 'loaded'";
+        let found = client.update(query, Some(1), &[load_id.into()])?;
+        if found.is_empty() { Ok(None) } else { found.first().get_one::<Tuple>() }
+    })?;
+    Ok(row.map(LoadRow::from))
+}
+
+/// Whether the transaction's own snapshot is from before another load's commit.
+///
+/// What is derived from all loads (roll-up, summary) could not be written right under it.
+pub fn has_moved_on() -> Result<bool, LoadError> {
+    const STATE: &CStr =
+        c"SELECT count(*), coalesce(sum(rows_inserted), 0)::bigint FROM trips.loads WHERE $1 IS NOT NULL";
+    let now = latest::two_bigints(STATE, b"");
+    let then = Spi::connect(|client| {
+        let query = STATE.to_str().unwrap_or_default();
+        client.select(query, Some(1), &[Vec::<u8>::new().into()])?.first().get_two::<i64, i64>()
+    })?;
+    Ok(now != then.0.zip(then.1))
 }
 
 /// Enters a load that failed; called in a transaction of its own, the load's is lost.
@@ -182,12 +196,8 @@ pub fn enter_failed(failure: &crate::pg::worker::Failure) -> Result<(), LoadErro
 }
 
 fn returned_row(query: &str, args: &[DatumWithOid<'_>]) -> Result<LoadRow, LoadError> {
-    let row = Spi::connect_mut(|client| {
-        client
-            .update(query, Some(1), args)?
-            .first()
-            .get_one::<PgHeapTuple<'static, AllocatedByRust>>()
-    })?;
+    let row =
+        Spi::connect_mut(|client| client.update(query, Some(1), args)?.first().get_one::<Tuple>())?;
     Ok(row.ok_or(pgrx::spi::SpiError::InvalidPosition)?.into())
 }
 

@@ -21,7 +21,7 @@ pub fn register() {
         &MEMORY_KB,
         1024,
         2 * 1024 * 1024 - 1,
-        GucContext::Userset,
+        GucContext::Suset,
         GucFlags::UNIT_KB,
     );
     GucRegistry::define_int_guc(
@@ -30,8 +30,8 @@ pub fn register() {
         c"It also bounds how far the end of a quoted value is looked for.",
         &MAX_RECORD_BYTES,
         1024,
-        256 * 1024 * 1024,
-        GucContext::Userset,
+        16 * 1024 * 1024,
+        GucContext::Suset,
         GucFlags::UNIT_BYTE,
     );
     GucRegistry::define_int_guc(

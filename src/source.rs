@@ -89,6 +89,8 @@ impl Source {
 
 impl Read for &Source {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        // Blank lines and a line without an end are read here without becoming records.
+        check_for_interrupts!();
         (&self.file).read(buffer)
     }
 }

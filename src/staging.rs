@@ -27,8 +27,11 @@ const COLUMNS: [&CStr; 12] = [
     c"error",
 ];
 
-/// Rows that are fetched and settled at a time.
-const BATCH: i64 = 10_000;
+/// Staged rows are fetched and settled some at a time: a few first, and then as many as have about
+/// these bytes.
+const FIRST_BATCH: usize = 16;
+const BATCH_BYTES: usize = 4 * 1024 * 1024;
+const LARGEST_BATCH: usize = 10_000;
 
 /// Appends rows to staging.
 pub fn append(rows: &StagedRows) -> Result<(), LoadError> {
@@ -57,11 +60,6 @@ impl Rows for Staged<'_> {
     }
 }
 
-/// Staging, held for a merge: nobody else writes to it until the transaction ends.
-pub struct Staging {
-    _table: Table,
-}
-
 /// A staged row.
 pub struct StagedRow {
     ctid: String,
@@ -71,6 +69,10 @@ pub struct StagedRow {
 }
 
 impl StagedRow {
+    fn bytes(&self) -> usize {
+        self.values.iter().flatten().map(String::len).sum()
+    }
+
     /// The texts that should make a trip; none when there is but the raw line, rejected before.
     pub fn texts(&self) -> Option<TripText<'_>> {
         if self.is_raw {
@@ -87,93 +89,111 @@ impl StagedRow {
     }
 }
 
-impl Staging {
-    /// Waits for other writers to commit and takes staging until this transaction ends.
-    pub fn hold() -> Self {
-        Self { _table: Table::open_alone(c"stg_trip_data") }
-    }
+/// The loads that have staged rows, in order; none, at the end, stands for the rows of outside
+/// writers, which have no load or one that is not in the ledger.
+pub fn loads(only: Option<i64>) -> Result<Vec<Option<i64>>, LoadError> {
+    Spi::connect(|client| {
+        let found = client.select(
+            "SELECT DISTINCT l.load_id
+               FROM trips.stg_trip_data AS s
+               LEFT JOIN trips.loads AS l ON l.load_id = s.load_id AND l.state = 'loaded'
+              WHERE $1 IS NULL OR l.load_id = $1 ORDER BY 1 NULLS LAST",
+            None,
+            &[only.into()],
+        )?;
+        found.map(|row| Ok(row.get::<i64>(1)?)).collect()
+    })
+}
 
-    /// The loads that have staged rows, in order; none for the rows of outside writers, at the end.
-    pub fn loads(&self, only: Option<i64>) -> Result<Vec<Option<i64>>, LoadError> {
-        Spi::connect(|client| {
-            let found = client.select(
-                "SELECT DISTINCT load_id FROM trips.stg_trip_data
-                  WHERE $1 IS NULL OR load_id = $1 ORDER BY load_id NULLS LAST",
-                None,
-                &[only.into()],
-            )?;
-            found.map(|row| Ok(row.get::<i64>(1)?)).collect()
-        })
-    }
+/// Goes through the rows of a load (none: of outside writers), some at a time.
+///
+/// Rows that another session is changing are passed over: they wait for the next merge, and nobody
+/// waits for them while holding the history.
+pub fn rows(load: Option<i64>) -> Result<StagedBatches, LoadError> {
+    let query = format!(
+        "SELECT s.ctid::text, s.region, s.origin_coord, s.destination_coord, s.date_time, s.datasource,
+                s.raw_line IS NOT NULL AND s.error_code IS NOT NULL
+           FROM trips.stg_trip_data AS s WHERE {} FOR UPDATE OF s SKIP LOCKED",
+        if load.is_some() {
+            "s.load_id = $1"
+        } else {
+            "$1 IS NULL AND NOT EXISTS (SELECT FROM trips.loads AS l
+              WHERE l.load_id = s.load_id AND l.state = 'loaded')"
+        },
+    );
+    let cursor = Spi::connect_mut(|client| {
+        let cursor = client.try_open_cursor_mut(query.as_str(), &[load.into()])?;
+        Ok::<_, LoadError>(cursor.detach_into_name())
+    })?;
+    Ok(StagedBatches { cursor, size: FIRST_BATCH })
+}
 
-    /// Goes through the rows of a load (none: of outside writers), a batch at a time.
-    pub fn rows(&self, load: Option<i64>) -> Result<StagedBatches, LoadError> {
-        let query = format!(
-            "SELECT ctid::text, region, origin_coord, destination_coord, date_time, datasource,
-                    raw_line IS NOT NULL AND error_code IS NOT NULL
-               FROM trips.stg_trip_data WHERE {}",
-            if load.is_some() { "load_id = $1" } else { "load_id IS NULL AND $1 IS NULL" },
-        );
-        let cursor = Spi::connect_mut(|client| {
-            let cursor = client.try_open_cursor(query.as_str(), &[load.into()])?;
-            Ok::<_, LoadError>(cursor.detach_into_name())
-        })?;
-        Ok(StagedBatches { cursor })
-    }
-
-    /// Takes rows away that are trips now.
-    pub fn delete(&self, rows: &[&StagedRow]) -> Result<(), LoadError> {
+/// Takes rows away that are trips now.
+pub fn delete(rows: &[&StagedRow]) -> Result<(), LoadError> {
+    // Arguments are made inside the connection, whose memory goes with it.
+    Spi::connect_mut(|client| {
         let ctids: Vec<&str> = rows.iter().map(|row| row.ctid.as_str()).collect();
-        Spi::run_with_args(
+        client.update(
             "DELETE FROM trips.stg_trip_data WHERE ctid = ANY ($1::text[]::tid[])",
+            None,
             &[ctids.into()],
         )?;
         Ok(())
-    }
+    })
+}
 
-    /// Notes why rows of this load are still no trips.
-    pub fn reject(&self, load: i64, rows: &[(&StagedRow, Rejection)]) -> Result<(), LoadError> {
-        if rows.is_empty() {
-            return Ok(());
-        }
+/// Notes why rows of this load are still no trips, where that is news.
+pub fn reject(load: i64, rows: &[(&StagedRow, Rejection)]) -> Result<(), LoadError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    Spi::connect_mut(|client| {
         let ctids: Vec<&str> = rows.iter().map(|(row, _)| row.ctid.as_str()).collect();
         let columns: Vec<Option<&str>> =
-            rows.iter().map(|(_, rejection)| rejection.column.map(Column::name)).collect();
-        let codes: Vec<&str> = rows.iter().map(|(_, rejection)| rejection.state.code()).collect();
-        let reasons: Vec<&str> =
-            rows.iter().map(|(_, rejection)| rejection.reason.as_str()).collect();
+            rows.iter().map(|(_, r)| r.column.map(Column::name)).collect();
+        let codes: Vec<&str> = rows.iter().map(|(_, r)| r.state.code()).collect();
+        let reasons: Vec<&str> = rows.iter().map(|(_, r)| r.reason.as_str()).collect();
         let args: [DatumWithOid<'_>; 5] =
             [load.into(), ctids.into(), columns.into(), codes.into(), reasons.into()];
-        Spi::run_with_args(
+        client.update(
             "UPDATE trips.stg_trip_data AS s
                 SET load_id = $1, column_name = r.column_name, error_code = r.code, error = r.reason
                FROM unnest($2::text[]::tid[], $3::text[], $4::text[], $5::text[])
                     AS r (ctid, column_name, code, reason)
-              WHERE s.ctid = r.ctid",
+              WHERE s.ctid = r.ctid
+                AND (s.load_id, s.column_name, s.error_code, s.error)
+                    IS DISTINCT FROM ($1, r.column_name, r.code, r.reason)",
+            None,
             &args,
         )?;
         Ok(())
-    }
+    })
 }
 
 /// The staged rows of a load, as they were when the merge began.
 pub struct StagedBatches {
     cursor: String,
+    size: usize,
 }
 
 impl StagedBatches {
     /// The next rows; none are left when it is empty. Each batch is its own connection to SPI, so
     /// that the memory of the one before is free.
     pub fn next_batch(&mut self) -> Result<Vec<StagedRow>, LoadError> {
-        Spi::connect(|client| {
+        let rows = Spi::connect(|client| {
             let mut cursor = client.find_cursor(&self.cursor)?;
+            let count = i64::try_from(self.size).unwrap_or(i64::MAX);
             let rows =
-                cursor.fetch(BATCH)?.map(|row| read_row(&row)).collect::<Result<Vec<_>, _>>()?;
+                cursor.fetch(count)?.map(|row| read_row(&row)).collect::<Result<Vec<_>, _>>()?;
             if !rows.is_empty() {
                 cursor.detach_into_name();
             }
-            Ok(rows)
-        })
+            Ok::<_, LoadError>(rows)
+        })?;
+        let bytes: usize = rows.iter().map(StagedRow::bytes).sum();
+        let average = bytes / rows.len().max(1) + 1;
+        self.size = (BATCH_BYTES / average).clamp(1, LARGEST_BATCH);
+        Ok(rows)
     }
 }
 

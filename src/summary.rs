@@ -6,16 +6,13 @@ use trips_core::counts::DailyCounts;
 
 use crate::error::LoadError;
 
-/// Adds the trips that a load has inserted to the roll-up and refreshes the summary.
-///
-/// The cost is that of the region-days which the load touched, and of the roll-up for the refresh;
-/// the history is not read.
-pub fn add(counts: DailyCounts) -> Result<(), LoadError> {
+/// Moves the counts of inserted trips to the roll-up: the cost is that of the region-days they touch.
+pub fn add(counts: &mut DailyCounts) -> Result<(), LoadError> {
     if counts.is_empty() {
         return Ok(());
     }
     let (mut days, mut regions, mut datasources, mut trips) = (vec![], vec![], vec![], vec![]);
-    for (group, count) in counts.into_sorted() {
+    for (group, count) in counts.take_sorted() {
         days.push(group.day);
         regions.push(group.region);
         datasources.push(group.datasource);
@@ -32,11 +29,12 @@ pub fn add(counts: DailyCounts) -> Result<(), LoadError> {
              DO UPDATE SET trips = d.trips + EXCLUDED.trips",
         &args,
     )?;
-    refresh()
+    Ok(())
 }
 
-/// Brings the materialized view up to date without keeping its readers out.
-fn refresh() -> Result<(), LoadError> {
+/// Brings the materialized view up to date without keeping its readers out: the cost is that of the
+/// roll-up, the history is not read.
+pub fn refresh() -> Result<(), LoadError> {
     // Only a view that has been filled can be refreshed beside its readers; REFRESH … WITH NO DATA
     // empties it.
     let is_filled = Spi::get_one::<bool>(

@@ -6,7 +6,7 @@ use trips_core::header::Layout;
 use trips_core::record::{Fault, Record, RecordReader};
 use trips_core::trip;
 
-use super::loader::Loader;
+use super::loader::{Loader, summarize};
 use crate::error::{BadLine, LoadError};
 use crate::history::History;
 use crate::ledger::{self, Delivery, SameBytes, Ticket};
@@ -77,6 +77,7 @@ pub fn deliver(
     read(request, &source, &mut loader, &mut progress)?;
     source.require_unchanged()?;
     let totals = loader.finish(&mut progress)?;
+    summarize(totals.inserted, &mut progress)?;
     ledger::enter(ticket, delivery, Some(totals), known.map(|known| known.load_id))
 }
 
@@ -169,11 +170,14 @@ fn take(
     };
     let load_id = loader.load_id();
     match (checked, &texts, target) {
-        (Ok(trip), _, Target::History) => loader.push(&trip),
-        (Ok(_), Ok(texts), Target::Staging) => loader.stage().push_waiting(load_id, record, texts),
+        (Ok(trip), _, Target::History) => loader.push(&trip)?,
+        (Ok(_), Ok(texts), Target::Staging) => {
+            loader.stage(record.raw.len())?.push_waiting(load_id, record, texts);
+        }
         (Err(rejection), ..) => {
             judge.bad_line(record, &rejection)?;
-            loader.stage().push_rejected(load_id, record, texts.as_ref().ok(), &rejection);
+            let staged = loader.stage(record.raw.len())?;
+            staged.push_rejected(load_id, record, texts.as_ref().ok(), &rejection);
         }
         (Ok(_), Err(_), Target::Staging) => unreachable!("a trip is made of texts"),
     }

@@ -7,8 +7,9 @@ use trips_core::trip::Trip;
 
 use crate::error::LoadError;
 use crate::history::History;
-use crate::ledger::Totals;
+use crate::ledger::{self, Totals};
 use crate::pg::progress::{Phase, Progress};
+use crate::pg::session;
 use crate::{settings, staging, summary};
 
 /// Collects the trips of one load into sorted runs and writes each run when memory is used up.
@@ -50,16 +51,17 @@ impl<'a> Loader<'a> {
     }
 
     /// Takes a trip.
-    pub fn push(&mut self, trip: &Trip<'_>) {
+    pub fn push(&mut self, trip: &Trip<'_>) -> Result<(), LoadError> {
         self.rows_read += 1;
-        self.run.push(trip, self.load_id);
+        Ok(self.run.push(trip, self.load_id)?)
     }
 
-    /// Where rows for staging go; each that is added counts as read.
-    pub fn stage(&mut self) -> &mut StagedRows {
+    /// Where a record of so many bytes goes that is staged; it counts as read.
+    pub fn stage(&mut self, record: usize) -> Result<&mut StagedRows, LoadError> {
         self.rows_read += 1;
         self.totals.staged += 1;
-        &mut self.staged
+        self.staged.reserve(record)?;
+        Ok(&mut self.staged)
     }
 
     /// A row that is in staging already stays there.
@@ -78,11 +80,9 @@ impl<'a> Loader<'a> {
         Ok(())
     }
 
-    /// Writes the rest and brings the summary up to date.
+    /// Writes the rest. The summary is left to the caller, who may have more loads to write.
     pub fn finish(mut self, progress: &mut Progress) -> Result<Totals, LoadError> {
         self.flush(progress)?;
-        progress.phase(Phase::Summarizing);
-        summary::add(self.counts)?;
         Ok(self.totals)
     }
 
@@ -94,8 +94,23 @@ impl<'a> Loader<'a> {
         progress.phase(Phase::Inserting);
         self.totals.inserted += self.history.append(&self.run, &mut self.counts, progress)?;
         self.run.clear();
+        summary::add(&mut self.counts)?;
         staging::append(&self.staged)?;
         self.staged.clear();
         Ok(())
     }
+}
+
+/// Brings the summary up to date after loads that have inserted so many rows.
+///
+/// Under a snapshot from before another load's commit the view would lack that load's trips.
+pub fn summarize(inserted: u64, progress: &mut Progress) -> Result<(), LoadError> {
+    if inserted == 0 {
+        return Ok(());
+    }
+    if session::has_one_snapshot() && ledger::has_moved_on()? {
+        return Err(LoadError::Serialization);
+    }
+    progress.phase(Phase::Summarizing);
+    summary::refresh()
 }

@@ -26,6 +26,10 @@ pub struct KeyScan<'a> {
     snapshot: pg_sys::Snapshot,
     slot: *mut pg_sys::TupleTableSlot,
     visibility_map: pg_sys::Buffer,
+    /// The two columns of the key that is sought; the scan points to them.
+    members: Box<[pg_sys::ScanKeyData; 2]>,
+    /// The uuid of that key.
+    target: Box<TripKey>,
 }
 
 impl<'a> KeyScan<'a> {
@@ -46,24 +50,41 @@ impl<'a> KeyScan<'a> {
             (*scan).xs_want_itup = true;
             let slot = pg_sys::table_slot_create(heap, std::ptr::null_mut());
             let visibility_map = pg_sys::InvalidBuffer as pg_sys::Buffer;
-            Self { table, index, scan, snapshot, slot, visibility_map }
+            let (members, target) = (Box::default(), Box::default());
+            Self { table, index, scan, snapshot, slot, visibility_map, members, target }
         }
     }
 
-    /// Goes to the first key of this time or later.
-    pub fn seek(&mut self, date_time: Timestamp) {
-        let mut key = pg_sys::ScanKeyData::default();
-        // SAFETY: the key names the index's first column, a timestamp, and PostgreSQL's own function
-        // for timestamp >= timestamp; index_rescan copies it.
+    /// Goes to this key, or to the first one after it: `(date_time, trip_key) >= (…, …)`.
+    pub fn seek(&mut self, date_time: Timestamp, key: &TripKey) {
+        *self.target = *key;
+        let members = [
+            (pg_sys::SK_ROW_MEMBER, pg_sys::F_TIMESTAMP_CMP, pg_sys::Datum::from(date_time.0)),
+            (
+                pg_sys::SK_ROW_MEMBER | pg_sys::SK_ROW_END,
+                pg_sys::F_UUID_CMP,
+                pg_sys::Datum::from(self.target.as_ptr()),
+            ),
+        ];
+        // SAFETY: a row comparison is a header whose argument is the array of its members, one for
+        // each column of the index in its order, with the comparison function of the column's type.
+        // index_rescan copies the header; the members and the uuid that they point to are ours and
+        // live as long as the scan.
         unsafe {
-            pg_sys::ScanKeyInit(
-                &raw mut key,
-                1,
-                GREATER_OR_EQUAL,
-                pg_sys::Oid::from(pg_sys::F_TIMESTAMP_GE),
-                pg_sys::Datum::from(date_time.0),
-            );
-            pg_sys::index_rescan(self.scan, &raw mut key, 1, std::ptr::null_mut(), 0);
+            for (column, (member, (flags, function, value))) in
+                (1..).zip(self.members.iter_mut().zip(members))
+            {
+                pg_sys::ScanKeyInit(member, column, GREATER_OR_EQUAL, function.into(), value);
+                member.sk_flags = flags.cast_signed();
+            }
+            let mut header = pg_sys::ScanKeyData {
+                sk_flags: pg_sys::SK_ROW_HEADER.cast_signed(),
+                sk_attno: 1,
+                sk_strategy: GREATER_OR_EQUAL,
+                sk_argument: pg_sys::Datum::from(self.members.as_mut_ptr()),
+                ..Default::default()
+            };
+            pg_sys::index_rescan(self.scan, &raw mut header, 1, std::ptr::null_mut(), 0);
         }
     }
 

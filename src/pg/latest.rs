@@ -4,7 +4,7 @@ use std::ffi::CStr;
 
 use pgrx::{FromDatum, IntoDatum, pg_sys};
 
-/// Runs a query with one bytea argument and returns the two numbers of its first row.
+/// Runs a query with one bytea argument, and returns the two bigints of its first row.
 ///
 /// A load asks the ledger this way after it has waited for another load: in REPEATABLE READ, the
 /// transaction's own snapshot would still show the time before.

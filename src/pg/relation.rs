@@ -13,12 +13,6 @@ impl Table {
         Self::open(name, pg_sys::RowExclusiveLock)
     }
 
-    /// Opens `trips.<name>` and lets nobody else write to it until the transaction ends
-    /// (SHARE ROW EXCLUSIVE); it stays readable.
-    pub fn open_alone(name: &CStr) -> Self {
-        Self::open(name, pg_sys::ShareRowExclusiveLock)
-    }
-
     fn open(name: &CStr, lock: u32) -> Self {
         // SAFETY: both names are C strings that live through the calls; a schema or table that is
         // missing is an ERROR (missing_ok = false, and table_open refuses an invalid oid).
@@ -26,6 +20,22 @@ impl Table {
             let schema = pg_sys::get_namespace_oid(c"trips".as_ptr(), false);
             let oid = pg_sys::get_relname_relid(name.as_ptr(), schema);
             Self(pg_sys::table_open(oid, lock as pg_sys::LOCKMODE))
+        }
+    }
+
+    /// Waits until no other load holds this table, and holds it until the transaction ends.
+    ///
+    /// It is a lock of its own, on the table as an object (as DDL takes them on objects that are not
+    /// tables), so that only loads meet: VACUUM, readers and writers by hand do not conflict with it.
+    pub fn lock_against_other_loads(&self) {
+        // SAFETY: three oids and a lock mode; the relation is open.
+        unsafe {
+            pg_sys::LockDatabaseObject(
+                pg_sys::RelationRelationId,
+                (*self.0).rd_id,
+                0,
+                pg_sys::ExclusiveLock as pg_sys::LOCKMODE,
+            );
         }
     }
 

@@ -23,6 +23,12 @@ pub fn require_writable(command: &CStr) {
     }
 }
 
+/// Whether all of the transaction sees the data as they were at its beginning.
+pub fn has_one_snapshot() -> bool {
+    // SAFETY: reads a variable of the backend.
+    unsafe { pg_sys::XactIsoLevel >= pg_sys::XACT_REPEATABLE_READ.cast_signed() }
+}
+
 /// Whether the database stores text as UTF-8.
 pub fn database_is_utf8() -> bool {
     // SAFETY: reads a variable of the backend.

@@ -88,6 +88,8 @@ impl Cluster {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let directory =
             PathBuf::from(env("TRIPS_TEST_RUN")).join(format!("{}-{number}", std::process::id()));
+        // A run that was killed may have left it, under a process id that is ours now.
+        let _ = fs::remove_dir_all(&directory);
         make_directory(&directory, ids);
         let data = directory.join("data");
         run(server_command(Path::new("cp"), ids).arg("-a").arg(&template).arg(&data));

@@ -84,6 +84,15 @@ fn drop_extension_leaves_nothing_and_it_can_come_again() {
     client.batch_execute("CREATE EXTENSION trips_pipeline").unwrap();
 }
 
+/// The extension is not a part of public: resetting that schema costs no history.
+#[test]
+fn dropping_public_leaves_the_extension() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    client.batch_execute("DROP SCHEMA public CASCADE").unwrap();
+    client.query("SELECT * FROM trips.hist_trip_data", &[]).unwrap();
+}
+
 /// A schema that somebody has made before is not adopted.
 #[test]
 fn a_squatted_schema_is_refused() {
@@ -123,8 +132,8 @@ fn settings_have_units_and_bounds() {
         settings,
         [
             ("trips.max_errors", None, "user", true),
-            ("trips.max_record_bytes", Some("B"), "user", true),
-            ("trips.memory", Some("kB"), "user", true),
+            ("trips.max_record_bytes", Some("B"), "superuser", true),
+            ("trips.memory", Some("kB"), "superuser", true),
         ]
     );
     for (setting, code) in [("trips.memory = '1kB'", "22023"), ("trips.mistyped = 1", "42602")] {

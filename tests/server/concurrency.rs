@@ -103,3 +103,38 @@ fn loads_of_several_files_in_one_transaction() {
         .unwrap();
     assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (2, 2));
 }
+
+/// Under an old snapshot the summary could not be right: the client is asked to repeat.
+#[test]
+fn an_old_snapshot_with_new_trips_is_a_serialization_failure() {
+    let cluster = Cluster::start();
+    let all = rows_as_csv(200, 4);
+    let first = cluster.file("first.csv", lines_of(&all, 0..100));
+    let second = cluster.file("second.csv", lines_of(&all, 100..200));
+    let mut old = cluster.client();
+    let level = IsolationLevel::RepeatableRead;
+    let mut transaction = old.build_transaction().isolation_level(level).start().unwrap();
+    transaction.query_one("SELECT count(*) FROM trips.hist_trip_data", &[]).unwrap();
+    cluster.ingest(&mut cluster.client(), &first);
+    let error = transaction.query_one("SELECT trips.ingest($1)", &[&second]).unwrap_err();
+    assert_eq!(trips_tests::server_error(&error).0, "40001");
+    transaction.rollback().unwrap();
+    let mut again = old.build_transaction().isolation_level(level).start().unwrap();
+    let row = again.query_one("SELECT * FROM trips.ingest($1)", &[&second]).unwrap();
+    assert_eq!(Load::from_row(&row).rows, [100, 100, 0, 0]);
+    again.commit().unwrap();
+}
+
+/// VACUUM and loads do not wait for each other.
+#[test]
+fn vacuum_beside_a_load() {
+    let cluster = Cluster::start();
+    let path = cluster.file("trips.csv", rows_as_csv(1000, 1));
+    let mut loader = cluster.client();
+    let mut loading = loader.transaction().unwrap();
+    loading.query_one("SELECT trips.ingest($1)", &[&path]).unwrap();
+    let mut client = cluster.client();
+    client.batch_execute("SET lock_timeout = '5s'").unwrap();
+    client.batch_execute("VACUUM (FREEZE, ANALYZE) trips.hist_trip_data").unwrap();
+    loading.commit().unwrap();
+}

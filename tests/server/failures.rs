@@ -181,3 +181,37 @@ fn rows_that_a_trigger_suppresses_are_noticed() {
         ("09000", "trips.hist_trip_data took 0 of 1 rows")
     );
 }
+
+/// The ledger cannot be written because the failing transaction has locked it: told, not waited for.
+#[test]
+fn a_failure_that_the_worker_cannot_write() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let mut transaction = client.transaction().unwrap();
+    transaction.batch_execute("LOCK TABLE trips.loads").unwrap();
+    let begin = std::time::Instant::now();
+    let error = transaction.query_one("SELECT trips.ingest('/nowhere.csv')", &[]).unwrap_err();
+    assert_eq!(server_error(&error).0, "58P01");
+    assert!(begin.elapsed() < std::time::Duration::from_secs(10));
+    transaction.rollback().unwrap();
+    assert_eq!(ledger(&mut client), []);
+    assert!(
+        cluster.log().contains("the ledger does not remember this failure"),
+        "{}",
+        cluster.log()
+    );
+}
+
+/// The owner of the tables need not be allowed to log in.
+#[test]
+fn a_failure_is_entered_for_an_owner_without_login() {
+    let cluster = Cluster::start_bare("");
+    let mut client = cluster.client();
+    client
+        .batch_execute(
+            "CREATE ROLE owner SUPERUSER NOLOGIN; SET ROLE owner; CREATE EXTENSION trips_pipeline; RESET ROLE",
+        )
+        .unwrap();
+    refused(&mut client, "/nowhere.csv", "58P01", "could not open file");
+    assert_eq!(ledger(&mut client).len(), 1);
+}

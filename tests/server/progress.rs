@@ -14,7 +14,8 @@ fn a_waiting_and_a_running_load_are_seen() {
     let mut watcher = cluster.client();
     let mut holder = cluster.client();
     let mut held = holder.transaction().unwrap();
-    held.batch_execute("LOCK TABLE trips.hist_trip_data IN SHARE ROW EXCLUSIVE MODE").unwrap();
+    let small = cluster.file("small.csv", rows_as_csv(10, 2));
+    held.query_one("SELECT trips.ingest($1)", &[&small]).unwrap();
     thread::scope(|scope| {
         let loading = scope.spawn(|| cluster.ingest(&mut cluster.client(), &path));
         let mut look = || {
@@ -34,7 +35,7 @@ fn a_waiting_and_a_running_load_are_seen() {
         while !loading.is_finished() {
             let Some(row) = look() else { continue };
             let phase: String = row.get(0);
-            assert_eq!((row.get::<_, i64>(1), row.get::<_, i64>(3)), (1, size));
+            assert_eq!((row.get::<_, i64>(1), row.get::<_, i64>(3)), (2, size));
             assert!(row.get::<_, i64>(2) <= size);
             assert!(row.get::<_, bool>(5) && row.get::<_, bool>(6) && row.get::<_, bool>(7));
             rows_seen = rows_seen.max(row.get::<_, i64>(4));

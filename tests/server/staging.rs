@@ -162,3 +162,78 @@ fn a_staged_file_is_not_ingested_beside() {
     assert_eq!((again.summary(), again.same_as), (("skipped", [0; 4]), Some(staged.load_id)));
     assert_eq!(merge(&mut client, None).rows, [100, 100, 0, 0]);
 }
+
+/// What text cannot hold is not promoted as something else.
+#[test]
+fn lines_with_bad_bytes_stay_until_they_are_mended() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let mut file = FIVE_COLUMNS.as_bytes().to_vec();
+    file.extend_from_slice(b"Plze\xf2,,,2018-05-01 00:00:00,x\nA\0B,,,2018-05-01 00:00:00,x\n");
+    let path = cluster.file("latin.csv", file);
+    for call in ["ingest", "stage"] {
+        let query = format!("SELECT * FROM trips.{call}($1)");
+        let load = Load::from_row(&client.query_one(&query, &[&path]).unwrap());
+        assert_eq!(load.rows, [2, 0, 0, 2]);
+        assert_eq!(merge(&mut client, None).rows, [2, 0, 0, 2]);
+        client
+            .batch_execute("DROP EXTENSION trips_pipeline; CREATE EXTENSION trips_pipeline")
+            .unwrap();
+    }
+}
+
+/// Two sessions that write rows and merge in one transaction wait for each other, and no deadlock.
+#[test]
+fn writers_that_merge_at_the_same_time() {
+    let cluster = Cluster::start();
+    let write = |client: &mut postgres::Transaction<'_>, region: &str| {
+        let row = format!("('{region}', '2018-05-01 00:00:00')");
+        let columns = "region, date_time";
+        client
+            .batch_execute(&format!("INSERT INTO trips.stg_trip_data ({columns}) VALUES {row}"))
+            .unwrap();
+    };
+    let (mut first, mut second) = (cluster.client(), cluster.client());
+    let mut one = first.transaction().unwrap();
+    let mut two = second.transaction().unwrap();
+    write(&mut one, "A");
+    write(&mut two, "B");
+    std::thread::scope(|scope| {
+        let merging = scope.spawn(move || {
+            let row =
+                two.query_one("SELECT * FROM trips.merge_staged()", &[]).expect("no deadlock");
+            two.commit().unwrap();
+            Load::from_row(&row).rows
+        });
+        let row = one.query_one("SELECT * FROM trips.merge_staged()", &[]).expect("no deadlock");
+        one.commit().unwrap();
+        assert_eq!(Load::from_row(&row).rows[1], 1);
+        assert_eq!(merging.join().unwrap()[1], 1);
+    });
+    let mut client = cluster.client();
+    let trips: i64 =
+        client.query_one("SELECT count(*) FROM trips.hist_trip_data", &[]).unwrap().get(0);
+    assert_eq!(trips, 2);
+}
+
+/// A load number that the ledger does not know is an outside writer's own affair.
+#[test]
+fn load_numbers_of_outside_writers_are_not_believed() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    client.query_one("SELECT trips.ingest('/nowhere.csv')", &[]).unwrap_err();
+    client
+        .batch_execute(
+            "INSERT INTO trips.stg_trip_data (load_id, region, date_time)
+             VALUES (1, 'of a failed load', '2018-05-01 00:00:00'), (4, 'of a future load', '2018-05-01 00:00:00')",
+        )
+        .unwrap();
+    let load = merge(&mut client, None);
+    assert_eq!((load.load_id, load.rows), (2, [2, 2, 0, 0]));
+    for i in 0..3 {
+        let path = cluster.file("trips.csv", rows_as_csv(10, i));
+        assert_eq!(cluster.ingest(&mut client, &path).rows, [10, 10, 0, 0]);
+    }
+    let failed = client.query_one("SELECT * FROM trips.loads WHERE load_id = 1", &[]).unwrap();
+    assert_eq!(Load::from_row(&failed).summary(), ("failed", [0; 4]));
+}

@@ -199,3 +199,18 @@ fn questions_equal_plain_sql() {
         )
     );
 }
+
+/// As many groups as rows: the roll-up stays linear, and a load can be cancelled.
+#[test]
+fn many_regions_on_one_day() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let lines: String = (0..60_000).map(|i| trip_line(format!("region {i}"), i)).collect();
+    let path = cluster.file("regions.csv", format!("{FIVE_COLUMNS}{lines}"));
+    let begin = std::time::Instant::now();
+    assert_eq!(cluster.ingest(&mut client, &path).rows[1], 60_000);
+    assert!(begin.elapsed() < std::time::Duration::from_secs(20), "{:?}", begin.elapsed());
+    let groups: i64 =
+        client.query_one("SELECT count(*) FROM trips.daily_trip_counts", &[]).unwrap().get(0);
+    assert_eq!(groups, 60_000);
+}

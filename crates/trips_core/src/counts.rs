@@ -13,23 +13,34 @@ pub struct Group {
     pub datasource: Option<String>,
 }
 
+/// A datasource, or its absence, and how many trips.
+type Datasources = HashMap<Option<String>, u64>;
+
 /// Counts of trips by [`Group`].
 #[derive(Debug, Default)]
 pub struct DailyCounts {
-    // A day has few groups: a short list is found and searched faster than a text is hashed.
-    days: HashMap<i32, Vec<(String, Option<String>, u64)>>,
+    days: HashMap<i32, HashMap<String, Datasources>>,
+    /// The key to look up with, so that a group that is there costs no allocation.
+    datasource: Option<String>,
 }
 
 impl DailyCounts {
     /// Counts one trip.
     pub fn add(&mut self, day: i32, region: &str, datasource: Option<&str>) {
-        let groups = self.days.entry(day).or_default();
-        let same = |group: &&mut (String, Option<String>, u64)| {
-            group.0 == region && group.1.as_deref() == datasource
-        };
-        match groups.iter_mut().find(same) {
-            Some(group) => group.2 += 1,
-            None => groups.push((region.to_owned(), datasource.map(str::to_owned), 1)),
+        match (&mut self.datasource, datasource) {
+            (Some(key), Some(datasource)) => datasource.clone_into(key),
+            (key, datasource) => *key = datasource.map(str::to_owned),
+        }
+        let regions = self.days.entry(day).or_default();
+        if !regions.contains_key(region) {
+            regions.insert(region.to_owned(), Datasources::new());
+        }
+        let Some(datasources) = regions.get_mut(region) else { return };
+        match datasources.get_mut(&self.datasource) {
+            Some(count) => *count += 1,
+            None => {
+                datasources.insert(self.datasource.clone(), 1);
+            }
         }
     }
 
@@ -39,15 +50,16 @@ impl DailyCounts {
         self.days.is_empty()
     }
 
-    /// The groups in order, each with its count.
-    #[must_use]
-    pub fn into_sorted(self) -> Vec<(Group, u64)> {
-        let flat = self.days.into_iter().flat_map(|(day, groups)| {
-            groups
-                .into_iter()
-                .map(move |(region, datasource, n)| (Group { day, region, datasource }, n))
-        });
-        let mut groups: Vec<_> = flat.collect();
+    /// Takes the groups out, in order, each with its count.
+    pub fn take_sorted(&mut self) -> Vec<(Group, u64)> {
+        let mut groups = Vec::new();
+        for (day, regions) in self.days.drain() {
+            for (region, datasources) in regions {
+                for (datasource, count) in datasources {
+                    groups.push((Group { day, region: region.clone(), datasource }, count));
+                }
+            }
+        }
         groups.sort_unstable();
         groups
     }
@@ -69,7 +81,7 @@ mod tests {
         ] {
             counts.add(day, region, source);
         }
-        let sorted = counts.into_sorted();
+        let sorted = counts.take_sorted();
         let seen: Vec<_> = sorted
             .iter()
             .map(|(g, n)| (g.day, g.region.as_str(), g.datasource.as_deref(), *n))
@@ -78,5 +90,6 @@ mod tests {
             seen,
             [(1, "b", Some("x"), 1), (2, "a", None, 1), (2, "b", None, 2), (2, "b", Some(""), 1)]
         );
+        assert!(counts.is_empty());
     }
 }

@@ -366,7 +366,10 @@ impl<R: Read> RecordReader<R> {
     fn fill_behind(&mut self) -> io::Result<()> {
         if self.buffer.len() < self.end + CHUNK {
             let wanted = (self.end + CHUNK).max(self.buffer.len() * 2);
-            self.buffer.resize(wanted.min(self.end + self.max_record + CHUNK), 0);
+            let size = wanted.min(self.end + self.max_record + CHUNK);
+            let more = size.saturating_sub(self.buffer.len());
+            self.buffer.try_reserve(more).map_err(|_| io::ErrorKind::OutOfMemory)?;
+            self.buffer.resize(size.max(self.buffer.len()), 0);
         }
         let count = loop {
             match self.source.read(&mut self.buffer[self.end..]) {

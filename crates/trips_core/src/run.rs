@@ -1,6 +1,7 @@
 //! A sorted run: as many trips as memory allows, in the order of the history's unique index.
 
 use std::cmp::Ordering;
+use std::collections::TryReserveError;
 
 use crate::key::{self, TripKey};
 use crate::timestamp::Timestamp;
@@ -10,6 +11,9 @@ use crate::trip::Trip;
 const VALUES: usize = 2;
 /// What follows the values in a row: trip_key and load_id, each behind its length.
 const TAIL: usize = 4 + 16 + 4 + 8;
+
+/// The longest row, without the bytes of its two texts.
+const ROW_WITHOUT_TEXTS: usize = VALUES + 5 * 4 + 2 * 16 + 8 + TAIL;
 
 /// A trip's place in the order of the history, and its row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,9 +46,14 @@ impl Run {
     /// Adds a trip that came with this load. A run holds 4 GiB of rows at most; the caller's
     /// budget of memory is far under that.
     ///
+    /// # Errors
+    /// When there is no memory.
+    ///
     /// # Panics
     /// When the run is over 4 GiB.
-    pub fn push(&mut self, trip: &Trip<'_>, load_id: i64) {
+    pub fn push(&mut self, trip: &Trip<'_>, load_id: i64) -> Result<(), TryReserveError> {
+        self.rows.try_reserve(ROW_WITHOUT_TEXTS + trip.text_bytes())?;
+        self.entries.try_reserve(1)?;
         let offset = self.rows.len();
         self.rows.extend_from_slice(&7_i16.to_be_bytes());
         key::encode(trip, &mut self.rows);
@@ -57,6 +66,7 @@ impl Run {
             offset: u32::try_from(offset).expect("a run is under 4 GiB"),
             length: u32::try_from(self.rows.len() - offset).expect("a row is under 4 GiB"),
         });
+        Ok(())
     }
 
     /// How many trips it holds.
@@ -163,7 +173,8 @@ mod tests {
         .into_iter()
         .enumerate()
         {
-            run.push(&text(region, time, source).validate().unwrap(), i64::try_from(load).unwrap());
+            let trip = text(region, time, source);
+            run.push(&trip.validate().unwrap(), i64::try_from(load).unwrap()).unwrap();
         }
         assert_eq!(run.sort(), 1);
         let names: Vec<_> = run.entries().iter().map(|e| run.names(e)).collect();

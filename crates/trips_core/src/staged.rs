@@ -1,5 +1,8 @@
 //! Rows for staging: texts as they came, and the reason why they are no trip.
 
+use std::borrow::Cow;
+use std::collections::TryReserveError;
+
 use crate::escape::storable;
 use crate::key::{encode_missing, encode_text, encode_value};
 use crate::record::Record;
@@ -16,6 +19,17 @@ pub struct StagedRows {
 }
 
 impl StagedRows {
+    /// Makes room for one more row of a record of this many bytes, so that adding it cannot fail.
+    ///
+    /// # Errors
+    /// When there is no memory.
+    pub fn reserve(&mut self, record: usize) -> Result<(), TryReserveError> {
+        // A byte that text cannot hold takes four characters, in the raw line; the values, when
+        // they are there, repeat the record once; the reason is short.
+        self.bytes.try_reserve(record * 6 + 4096)?;
+        self.ends.try_reserve(1)
+    }
+
     /// Adds a record that is no trip: its raw text, its values if it has any, and the reason.
     pub fn push_rejected(
         &mut self,
@@ -51,20 +65,24 @@ impl StagedRows {
         self.bytes.extend_from_slice(&12_i16.to_be_bytes());
         encode_value(&load_id.to_be_bytes(), &mut self.bytes);
         encode_value(&line.to_be_bytes(), &mut self.bytes);
-        let Some(texts) = texts else {
-            (0..5).for_each(|_| encode_missing(&mut self.bytes));
-            return;
-        };
-        for text in [
-            &texts.region,
-            &texts.origin_coord,
-            &texts.destination_coord,
-            &texts.date_time,
-            &texts.datasource,
-        ] {
+        // Values that text cannot hold exactly are not shown as values: a merge would believe them.
+        let values = texts.and_then(|texts| {
+            let all = [
+                &texts.region,
+                &texts.origin_coord,
+                &texts.destination_coord,
+                &texts.date_time,
+                &texts.datasource,
+            ];
+            let exact = |text: &Cow<'_, [u8]>| Some(storable(text)).filter(|s| !s.1).map(|s| s.0);
+            all.into_iter().map(exact).collect::<Option<Vec<String>>>()
+        });
+        match values {
             // An empty value is NULL, as COPY has it in CSV.
-            let text = (!text.is_empty()).then(|| storable(text).0);
-            encode_text(text.as_deref(), &mut self.bytes);
+            Some(values) => values.iter().for_each(|value| {
+                encode_text(Some(value.as_str()).filter(|v| !v.is_empty()), &mut self.bytes);
+            }),
+            None => (0..5).for_each(|_| encode_missing(&mut self.bytes)),
         }
     }
 

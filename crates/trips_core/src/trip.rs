@@ -42,6 +42,14 @@ pub struct Trip<'a> {
     pub datasource: Option<&'a str>,
 }
 
+impl Trip<'_> {
+    /// How many bytes its two texts have.
+    #[must_use]
+    pub fn text_bytes(&self) -> usize {
+        self.region.len() + self.datasource.map_or(0, str::len)
+    }
+}
+
 impl TripText<'_> {
     /// Makes the trip that these texts describe.
     ///

@@ -163,7 +163,7 @@ proptest! {
     fn a_run_is_a_sorted_set(trips in proptest::collection::vec((0_i64..5, "[ab]{1,2}"), 0..60)) {
         let mut run = Run::default();
         for (time, region) in &trips {
-            run.push(&plain(region, *time), 1);
+            run.push(&plain(region, *time), 1).unwrap();
         }
         let dropped = run.sort();
         let mut distinct = trips.clone();
