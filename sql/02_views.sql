@@ -34,9 +34,8 @@ SELECT p.param12 AS load_id,
          WHEN 1 THEN 'hashing'
          WHEN 2 THEN 'waiting'
          WHEN 3 THEN 'reading'
-         WHEN 4 THEN 'comparing'
-         WHEN 5 THEN 'inserting'
-         WHEN 6 THEN 'summarizing'
+         WHEN 4 THEN 'inserting'
+         WHEN 5 THEN 'summarizing'
        END AS phase,
        p.param14 AS bytes_done,
        p.param15 AS bytes_total,
@@ -58,7 +57,7 @@ COMMENT ON VIEW trips.load_progress IS
 COMMENT ON COLUMN trips.load_progress.load_id IS 'Number of the load, as trips.loads will have it';
 COMMENT ON COLUMN trips.load_progress.pid IS 'Process that loads';
 COMMENT ON COLUMN trips.load_progress.phase IS
-  'hashing, waiting (for another load), reading, comparing (with the history), inserting, summarizing';
+  'hashing, waiting (for another load), reading, inserting (what the history does not have), summarizing';
 COMMENT ON COLUMN trips.load_progress.bytes_done IS 'Bytes of the file that are done in this phase';
 COMMENT ON COLUMN trips.load_progress.bytes_total IS 'Size of the file, bytes; 0 when there is none';
 COMMENT ON COLUMN trips.load_progress.rows_read IS 'Rows read so far';

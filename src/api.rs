@@ -8,13 +8,14 @@ use pgrx::datum::Timestamp as PgTimestamp;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{PgLogLevel, PgSqlErrorCode, Uuid, ereport, pg_extern, pg_sys};
 use trips_core::key;
+use trips_core::parse::Target;
 use trips_core::point::Point;
 use trips_core::timestamp::Timestamp;
 use trips_core::trip::Trip;
 
 use crate::error::LoadError;
 use crate::ledger::{Delivery, Ticket};
-use crate::load::deliver::{self, Request, Target};
+use crate::load::deliver::{self, Request};
 use crate::load::{self, merge};
 use crate::pg::row::LoadRow;
 use crate::pg::session;

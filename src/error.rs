@@ -7,26 +7,8 @@ use pgrx::pg_sys::panic::ErrorReport;
 use thiserror::Error;
 use trips_core::escape::{quoted, quoted_path};
 use trips_core::header::HeaderError;
-use trips_core::reject::{Rejection, SqlState};
-
-/// A bad line as the refusal of a file tells of it.
-#[derive(Debug, Clone)]
-pub struct BadLine {
-    /// Number of its first physical line, from 1.
-    pub line: u64,
-    /// What is wrong with it.
-    pub rejection: Rejection,
-}
-
-impl std::fmt::Display for BadLine {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "line {}", self.line)?;
-        if let Some(column) = self.rejection.column {
-            write!(f, ", column {column}")?;
-        }
-        write!(f, ": {}", self.rejection.reason)
-    }
-}
+use trips_core::pool::PoolError;
+use trips_core::reject::{BadLine, SqlState};
 
 /// Why a load ends without its rows.
 #[derive(Debug, Error)]
@@ -64,9 +46,11 @@ pub enum LoadError {
     #[error("file {} is refused: over {limit} bad lines", quoted_path(.path))]
     TooManyBadLines { path: String, limit: u64, first: Vec<BadLine> },
     #[error("file {} is refused: {count} quoted values are never closed", quoted_path(.path))]
-    UnclosedQuotes { path: String, count: u32, last: u64 },
+    UnclosedQuotes { path: String, count: usize, last: u64 },
     #[error("out of memory while reading rows")]
     OutOfMemory,
+    #[error("could not read file {}: {error}", quoted_path(.path))]
+    Threads { path: String, error: PoolError },
     #[error("could not serialize access: another load has committed since this transaction began")]
     Serialization,
     #[error("load {0} is unknown")]
@@ -78,6 +62,16 @@ pub enum LoadError {
 }
 
 impl LoadError {
+    /// What stopped the threads that parse this file.
+    pub fn of_threads(path: &str, error: PoolError) -> Self {
+        let path = path.to_owned();
+        match error {
+            PoolError::Read(error) => Self::Read { path, error },
+            PoolError::Memory(_) => Self::OutOfMemory,
+            PoolError::Thread(_) => Self::Threads { path, error },
+        }
+    }
+
     /// The kind of the error.
     pub fn code(&self) -> PgSqlErrorCode {
         use PgSqlErrorCode as Code;
@@ -112,7 +106,7 @@ impl LoadError {
             Self::Serialization => Code::ERRCODE_T_R_SERIALIZATION_FAILURE,
             Self::UnknownLoad(_) => Code::ERRCODE_UNDEFINED_OBJECT,
             Self::RowsVanished { .. } => Code::ERRCODE_TRIGGERED_ACTION_EXCEPTION,
-            Self::Query(_) => Code::ERRCODE_INTERNAL_ERROR,
+            Self::Query(_) | Self::Threads { .. } => Code::ERRCODE_INTERNAL_ERROR,
         }
     }
 

@@ -1,16 +1,20 @@
 //! The history `trips.hist_trip_data`: what it has, and what goes in.
 
+use std::cmp::Ordering;
 use std::ffi::CStr;
+use std::ops::Range;
 
-use pgrx::check_for_interrupts;
+use pgrx::{Spi, check_for_interrupts};
+use trips_core::batch::{Batch, Entry};
 use trips_core::counts::DailyCounts;
-use trips_core::run::{Entry, Run};
+use trips_core::key::TripKey;
+use trips_core::timestamp::Timestamp;
 
 use crate::error::LoadError;
 use crate::pg::copy::{Rows, copy_rows};
 use crate::pg::index_scan::KeyScan;
 use crate::pg::progress::Progress;
-use crate::pg::relation::Table;
+use crate::pg::relation::{Table, WithoutIndexes};
 
 const COLUMNS: [&CStr; 7] = [
     c"region",
@@ -22,9 +26,13 @@ const COLUMNS: [&CStr; 7] = [
     c"load_id",
 ];
 
-/// After so many keys of the history that the run does not have, the scan leaps to the run's next
-/// key: a step costs a fraction of a descent into the index.
+/// After so many keys of the history that the batch does not have, the scan leaps to the batch's
+/// next key: a step costs a fraction of a descent into the index.
 const STEPS_BEFORE_LEAP: u32 = 200;
+
+/// From so many trips on, building the indexes of an empty history anew is cheaper than inserting
+/// into them row by row.
+const WORTH_A_BUILD: usize = 50_000;
 
 /// The history, held for one load: no other load writes to it.
 ///
@@ -34,6 +42,18 @@ pub struct History {
     table: Table,
 }
 
+/// What became of the trips of a run.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Appended {
+    /// They are new in the history.
+    pub inserted: u64,
+    /// The history, or the run, had them.
+    pub duplicates: u64,
+}
+
+/// Gives the batches of a run in order, then none.
+pub type NextBatch<'a> = dyn FnMut() -> Result<Option<Batch>, LoadError> + 'a;
+
 impl History {
     /// Waits for other loads to commit and takes the history until this transaction ends.
     pub fn hold() -> Self {
@@ -42,85 +62,157 @@ impl History {
         Self { table }
     }
 
-    /// Drops from a sorted run the trips that the history has. Returns how many.
-    pub fn drop_known(&self, run: &mut Run) -> usize {
-        if run.is_empty() {
-            return 0;
-        }
-        let mut keys = KeyScan::open(&self.table);
-        let first = run.entries()[0];
-        keys.seek(first.date_time, &first.key);
-        let mut current = keys.advance();
-        let mut seen = 0_u32;
-        run.retain(|entry| {
-            seen = seen.wrapping_add(1);
-            if seen.is_multiple_of(1024) {
-                check_for_interrupts!();
-            }
-            !catch_up(&mut keys, &mut current, entry)
-        })
-    }
-
-    /// Appends the trips of a run, in its order, and counts them by region, datasource and day.
+    /// Appends the trips of a run that are not there yet, and counts them by day and group.
+    ///
+    /// `whole` is the number of trips when this run is all that comes: into an empty history, a large
+    /// one goes without its indexes, which are then built at once.
     pub fn append(
         &self,
-        run: &Run,
+        next_batch: &mut NextBatch<'_>,
+        whole: Option<usize>,
         counts: &mut DailyCounts,
         progress: &Progress,
-    ) -> Result<u64, LoadError> {
-        if run.is_empty() {
-            return Ok(0);
+    ) -> Result<Appended, LoadError> {
+        let in_bulk = whole.is_some_and(|trips| trips >= WORTH_A_BUILD)
+            && self.table.is_bare()
+            && self.table.try_lock_indexes();
+        let known = (!in_bulk).then(|| Known::open(&self.table));
+        let mut rows = NewRows {
+            next_batch,
+            known,
+            counts,
+            progress,
+            batch: Batch::default(),
+            new: Vec::new(),
+            given: 0,
+            started: false,
+            appended: Appended::default(),
+            error: None,
+        };
+        let taken = {
+            let _without_indexes = in_bulk.then(|| WithoutIndexes::of(&self.table));
+            copy_rows(&self.table, &COLUMNS, &mut rows)
+        };
+        let NewRows { appended, error, .. } = rows;
+        if let Some(error) = error {
+            return Err(error);
         }
-        for (i, entry) in run.entries().iter().enumerate() {
-            if i.is_multiple_of(1024) {
-                check_for_interrupts!();
-            }
-            let (region, datasource) = run.names(entry);
-            counts.add(entry.date_time.day(), region, datasource);
-        }
-        let mut rows = RunRows { run, next: 0, progress };
-        let (offered, taken) = (run.len() as u64, copy_rows(&self.table, &COLUMNS, &mut rows));
+        let offered = appended.inserted;
         if taken != offered {
             return Err(LoadError::RowsVanished { table: "hist_trip_data", offered, taken });
         }
-        Ok(taken)
+        if in_bulk {
+            Spi::run("REINDEX TABLE trips.hist_trip_data")?;
+        }
+        Ok(appended)
     }
 }
 
-type Key = (trips_core::timestamp::Timestamp, trips_core::key::TripKey);
-
-/// Moves the scan to the first key that is not before the entry's, and says whether it is the entry's.
-fn catch_up(keys: &mut KeyScan<'_>, current: &mut Option<Key>, entry: &Entry) -> bool {
-    let mut steps = 0;
-    while let Some((date_time, key)) = *current {
-        match entry.cmp_key(date_time, &key) {
-            std::cmp::Ordering::Less => return false,
-            std::cmp::Ordering::Equal => return true,
-            std::cmp::Ordering::Greater => {}
-        }
-        steps += 1;
-        if steps % STEPS_BEFORE_LEAP == 0 {
-            check_for_interrupts!();
-            keys.seek(entry.date_time, &entry.key);
-        }
-        *current = keys.advance();
-    }
-    false
+/// The keys of the history, walked along with the keys of a run.
+struct Known<'a> {
+    keys: KeyScan<'a>,
+    /// Where the walk stands; none before its beginning and behind its end.
+    current: Option<(Timestamp, TripKey)>,
+    is_begun: bool,
 }
 
-struct RunRows<'a> {
-    run: &'a Run,
-    next: usize,
+impl<'a> Known<'a> {
+    fn open(table: &'a Table) -> Self {
+        Self { keys: KeyScan::open(table), current: None, is_begun: false }
+    }
+
+    /// Whether nothing is left to compare with.
+    fn is_over(&self) -> bool {
+        self.is_begun && self.current.is_none()
+    }
+
+    /// Moves to the first key that is not before the entry's, and says whether it is the entry's.
+    fn has(&mut self, entry: &Entry) -> bool {
+        if !self.is_begun {
+            self.is_begun = true;
+            self.keys.seek(entry.date_time, &entry.key);
+            self.current = self.keys.advance();
+        }
+        let mut steps = 0;
+        while let Some((date_time, key)) = self.current {
+            match entry.cmp_key(date_time, &key) {
+                Ordering::Less => return false,
+                Ordering::Equal => return true,
+                Ordering::Greater => {}
+            }
+            steps += 1;
+            if steps % STEPS_BEFORE_LEAP == 0 {
+                check_for_interrupts!();
+                self.keys.seek(entry.date_time, &entry.key);
+            }
+            self.current = self.keys.advance();
+        }
+        false
+    }
+}
+
+/// The rows of batches without those that the history has.
+struct NewRows<'a, 'b> {
+    next_batch: &'a mut NextBatch<'b>,
+    /// None when the history is empty and its index is not to be looked at.
+    known: Option<Known<'a>>,
+    counts: &'a mut DailyCounts,
     progress: &'a Progress,
+    batch: Batch,
+    /// The stretches of new rows in the batch, in bytes.
+    new: Vec<Range<usize>>,
+    /// How many of these have been given.
+    given: usize,
+    started: bool,
+    appended: Appended,
+    /// What ended the batches too early; COPY is told that they are over.
+    error: Option<LoadError>,
 }
 
-impl Rows for RunRows<'_> {
-    fn next_row(&mut self) -> Option<&[u8]> {
-        if self.next == 0 {
+impl NewRows<'_, '_> {
+    /// Finds out which rows of the batch are new.
+    fn compare(&mut self) {
+        self.new.clear();
+        self.given = 0;
+        self.appended.duplicates += self.batch.duplicates as u64;
+        let mut start = 0;
+        for entry in &self.batch.entries {
+            let row = start..entry.end as usize;
+            start = row.end;
+            let known = self.known.as_mut().filter(|known| !known.is_over());
+            if known.is_some_and(|known| known.has(entry)) {
+                self.appended.duplicates += 1;
+                continue;
+            }
+            self.appended.inserted += 1;
+            self.counts.add(entry.date_time.day(), entry.group);
+            match self.new.last_mut() {
+                Some(last) if last.end == row.start => last.end = row.end,
+                _ => self.new.push(row),
+            }
+        }
+    }
+}
+
+impl Rows for NewRows<'_, '_> {
+    fn next_rows(&mut self) -> Option<&[u8]> {
+        if !self.started {
+            self.started = true;
             self.progress.publish();
         }
-        let entry = self.run.entries().get(self.next)?;
-        self.next += 1;
-        Some(self.run.row(entry))
+        while self.given == self.new.len() {
+            check_for_interrupts!();
+            match (self.next_batch)() {
+                Ok(Some(batch)) => self.batch = batch,
+                Ok(None) => return None,
+                Err(error) => {
+                    self.error = Some(error);
+                    return None;
+                }
+            }
+            self.compare();
+        }
+        self.given += 1;
+        Some(&self.batch.rows[self.new[self.given - 1].clone()])
     }
 }

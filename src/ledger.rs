@@ -86,9 +86,19 @@ pub fn same_bytes(digest: &[u8; 32]) -> Option<SameBytes> {
     latest::two_bigints(
         c"SELECT load_id, rows_staged FROM trips.loads
            WHERE digest = $1 AND state = 'loaded' AND same_as IS NULL",
-        digest,
+        digest.as_slice(),
     )
     .map(|(load_id, staged)| SameBytes { load_id, staged })
+}
+
+/// Whether a load has brought a file of this size: no other can have had the same bytes.
+pub fn has_size(bytes: u64) -> bool {
+    let found = latest::two_bigints(
+        c"SELECT load_id, rows_staged FROM trips.loads
+           WHERE bytes_read = $1 AND state = 'loaded' AND same_as IS NULL LIMIT 1",
+        bigint(bytes),
+    );
+    found.is_some()
 }
 
 /// Enters a load that is done, or skipped because of `same_as` when it has no totals.
@@ -164,7 +174,7 @@ pub fn loaded(load_id: i64) -> Result<Option<LoadRow>, LoadError> {
 pub fn has_moved_on() -> Result<bool, LoadError> {
     const STATE: &CStr =
         c"SELECT count(*), coalesce(sum(rows_inserted), 0)::bigint FROM trips.loads WHERE $1 IS NOT NULL";
-    let now = latest::two_bigints(STATE, b"");
+    let now = latest::two_bigints(STATE, Vec::<u8>::new());
     let then = Spi::connect(|client| {
         let query = STATE.to_str().unwrap_or_default();
         client.select(query, Some(1), &[Vec::<u8>::new().into()])?.first().get_two::<i64, i64>()

@@ -12,4 +12,5 @@ pub mod progress;
 pub mod relation;
 pub mod row;
 pub mod session;
+pub mod signals;
 pub mod worker;

@@ -45,11 +45,6 @@ impl Source {
         self.opened.len()
     }
 
-    /// The path under which it was opened.
-    pub fn path(&self) -> &str {
-        &self.path
-    }
-
     /// BLAKE3 of all bytes; the file is at its beginning again afterwards.
     pub fn digest(&mut self, mut done: impl FnMut(u64)) -> Result<[u8; 32], LoadError> {
         let mut hasher = blake3::Hasher::new();
@@ -67,6 +62,12 @@ impl Source {
         }
         self.file.rewind().map_err(|error| self.read_error(error))?;
         Ok(*hasher.finalize().as_bytes())
+    }
+
+    /// The bytes from the beginning, through the same descriptor.
+    pub fn bytes(&self, hashed: bool) -> Result<Bytes, LoadError> {
+        let file = self.file.try_clone().map_err(|error| self.read_error(error))?;
+        Ok(Bytes { file, hasher: hashed.then(blake3::Hasher::new) })
     }
 
     /// Makes sure that the bytes that were hashed are the bytes that were loaded.
@@ -87,11 +88,27 @@ impl Source {
     }
 }
 
-impl Read for &Source {
+/// The bytes of a file for the threads that parse them, hashed on the way if that is wanted.
+#[derive(Debug)]
+pub struct Bytes {
+    file: File,
+    hasher: Option<blake3::Hasher>,
+}
+
+impl Bytes {
+    /// BLAKE3 of what was read, if it was wanted.
+    pub fn digest(&self) -> Option<[u8; 32]> {
+        self.hasher.as_ref().map(|hasher| *hasher.finalize().as_bytes())
+    }
+}
+
+impl Read for Bytes {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        // Blank lines and a line without an end are read here without becoming records.
-        check_for_interrupts!();
-        (&self.file).read(buffer)
+        let count = self.file.read(buffer)?;
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(&buffer[..count]);
+        }
+        Ok(count)
     }
 }
 

@@ -39,7 +39,7 @@ pub fn append(rows: &StagedRows) -> Result<(), LoadError> {
         return Ok(());
     }
     let table = Table::open_for_insert(c"stg_trip_data");
-    let mut source = Staged { rows, next: 0 };
+    let mut source = Staged { rows: Some(rows.rows()) };
     let (offered, taken) = (rows.len() as u64, copy_rows(&table, &COLUMNS, &mut source));
     if taken != offered {
         return Err(LoadError::RowsVanished { table: "stg_trip_data", offered, taken });
@@ -48,15 +48,12 @@ pub fn append(rows: &StagedRows) -> Result<(), LoadError> {
 }
 
 struct Staged<'a> {
-    rows: &'a StagedRows,
-    next: usize,
+    rows: Option<&'a [u8]>,
 }
 
 impl Rows for Staged<'_> {
-    fn next_row(&mut self) -> Option<&[u8]> {
-        let row = self.rows.row(self.next)?;
-        self.next += 1;
-        Some(row)
+    fn next_rows(&mut self) -> Option<&[u8]> {
+        self.rows.take()
     }
 }
 

@@ -6,16 +6,21 @@ use trips_core::counts::DailyCounts;
 
 use crate::error::LoadError;
 
+/// The region and the datasource of every group.
+pub type GroupNames = [(String, Option<String>)];
+
 /// Moves the counts of inserted trips to the roll-up: the cost is that of the region-days they touch.
-pub fn add(counts: &mut DailyCounts) -> Result<(), LoadError> {
+pub fn add(counts: &mut DailyCounts, names: &GroupNames) -> Result<(), LoadError> {
+    let counts = counts.take_sorted();
     if counts.is_empty() {
         return Ok(());
     }
     let (mut days, mut regions, mut datasources, mut trips) = (vec![], vec![], vec![], vec![]);
-    for (group, count) in counts.take_sorted() {
-        days.push(group.day);
-        regions.push(group.region);
-        datasources.push(group.datasource);
+    for (day, group, count) in counts {
+        let (region, datasource) = &names[group as usize];
+        days.push(day);
+        regions.push(region.as_str());
+        datasources.push(datasource.as_deref());
         trips.push(i64::try_from(count).unwrap_or(i64::MAX));
     }
     let args: [DatumWithOid<'_>; 4] =

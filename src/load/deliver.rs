@@ -3,33 +3,23 @@
 use pgrx::{PgLogLevel, PgSqlErrorCode, check_for_interrupts, ereport};
 use trips_core::feed::Feed;
 use trips_core::header::Layout;
-use trips_core::record::{Fault, Record, RecordReader};
-use trips_core::trip;
+use trips_core::parse::{BAD_LINES_TOLD, Parsed, Parser, Target};
+use trips_core::pool::{Pool, PoolError};
+use trips_core::record::RecordReader;
+use trips_core::reject::BadLine;
 
 use super::loader::{Loader, summarize};
-use crate::error::{BadLine, LoadError};
+use crate::error::LoadError;
 use crate::history::History;
 use crate::ledger::{self, Delivery, SameBytes, Ticket};
 use crate::pg::progress::{Phase, Progress};
 use crate::pg::row::LoadRow;
+use crate::pg::signals;
 use crate::settings;
-use crate::source::Source;
+use crate::source::{Bytes, Source};
 
-/// Rows between two looks at whether the user has cancelled.
-const ROWS_AT_ONCE: u64 = 1024;
 /// Quotes that are never closed, before the file is taken for something else than CSV.
-const UNCLOSED_QUOTES: u32 = 3;
-/// Bad lines that the refusal of a file tells.
-const BAD_LINES_TOLD: usize = 10;
-
-/// What happens to the rows of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Target {
-    /// Trips into the history, bad lines into staging.
-    History,
-    /// Everything into staging.
-    Staging,
-}
+const UNCLOSED_QUOTES: usize = 3;
 
 /// What was asked for.
 #[derive(Debug, Clone, Copy)]
@@ -55,30 +45,40 @@ pub fn deliver(
     let mut source = Source::open(request.path)?;
     delivery.bytes = source.size();
     let mut progress = Progress::begin(ticket.load_id, source.size());
-    let digest = source.digest(|done| progress.bytes(done))?;
-    delivery.digest = Some(digest);
     // A look without a lock first: known bytes need not wait for a running load.
-    if let Some(known) = ledger::same_bytes(&digest)
-        && !request.force
-    {
+    let known = find_same_bytes(&mut source, delivery, &mut progress)?;
+    if let Some(known) = known.filter(|_| !request.force) {
         return skip(ticket, delivery, known);
     }
     progress.phase(Phase::Waiting);
     let history = History::hold();
-    let known = ledger::same_bytes(&digest);
-    if let Some(known) = known
-        && !request.force
-    {
+    let known = find_same_bytes(&mut source, delivery, &mut progress)?;
+    if let Some(known) = known.filter(|_| !request.force) {
         return skip(ticket, delivery, known);
     }
     progress.bytes(0);
-    progress.phase(Phase::Reading);
-    let mut loader = Loader::new(&history, ticket.load_id);
-    read(request, &source, &mut loader, &mut progress)?;
+    let mut loader = Loader::new(&history);
+    let bytes = source.bytes(delivery.digest.is_none())?;
+    let bytes = read(request, &source, bytes, ticket.load_id, &mut loader, &mut progress)?;
     source.require_unchanged()?;
-    let totals = loader.finish(&mut progress)?;
-    summarize(totals.inserted, &mut progress)?;
-    ledger::enter(ticket, delivery, Some(totals), known.map(|known| known.load_id))
+    delivery.digest = delivery.digest.or(bytes.digest());
+    summarize(loader.totals.inserted, &mut progress)?;
+    let same_as = known.map(|known| known.load_id);
+    ledger::enter(ticket, delivery, Some(loader.totals), same_as)
+}
+
+/// The load that has brought these bytes. The file is hashed here only if a load has brought one of
+/// its size: otherwise its bytes must be new, and are hashed while they are parsed.
+fn find_same_bytes(
+    source: &mut Source,
+    delivery: &mut Delivery,
+    progress: &mut Progress,
+) -> Result<Option<SameBytes>, LoadError> {
+    if delivery.digest.is_none() && ledger::has_size(delivery.bytes) {
+        progress.phase(Phase::Hashing);
+        delivery.digest = Some(source.digest(|done| progress.bytes(done))?);
+    }
+    Ok(delivery.digest.as_ref().and_then(ledger::same_bytes))
 }
 
 /// The bytes are known: only the ledger hears of it.
@@ -96,28 +96,81 @@ fn skip(ticket: &Ticket, delivery: &Delivery, known: SameBytes) -> Result<LoadRo
     ledger::enter(ticket, delivery, None, Some(known.load_id))
 }
 
-/// Reads the file from its header to its end into the loader.
+/// Reads the file from its header to its end into the loader, run by run, and gives its bytes back.
 fn read(
     request: &Request<'_>,
     source: &Source,
+    bytes: Bytes,
+    load_id: i64,
     loader: &mut Loader<'_>,
     progress: &mut Progress,
-) -> Result<(), LoadError> {
-    let mut reader = RecordReader::new(source, settings::max_record_bytes());
+) -> Result<Bytes, LoadError> {
+    progress.phase(Phase::Reading);
+    let max_record = settings::max_record_bytes();
+    let mut reader = RecordReader::new(bytes, max_record);
     let layout = read_header(request.path, source, &mut reader)?;
+    let parser = Parser { layout, target: request.target, load_id, max_record };
+    let name = |error: PoolError| LoadError::of_threads(request.path, error);
+    let mut pool = {
+        let _blocked = signals::Blocked::all();
+        Pool::start(reader, parser, settings::parse_threads()).map_err(name)?
+    };
     let mut judge = Judge::new(request);
+    let (mut rows, mut covered, mut is_first) = (0, 0, true);
     loop {
-        let position = reader.position();
-        let Some(record) = reader.next_record().map_err(|error| source.read_error(error))? else {
-            return Ok(());
-        };
-        take(request.target, &layout, &record, loader, &mut judge)?;
-        loader.flush_if_full(progress)?;
-        if loader.rows_read().is_multiple_of(ROWS_AT_ONCE) {
-            check_for_interrupts!();
-            progress.bytes(position);
-            progress.rows(loader.rows_read());
+        let run = pool.read_run(settings::memory(), poll_interrupts, |parsed| {
+            judge.hear(parsed)?;
+            rows += parsed.rows;
+            covered += parsed.covers;
+            progress.rows(rows);
+            progress.bytes(covered);
+            loader.stage(&std::mem::take(&mut parsed.staged))?;
+            progress.publish();
+            Ok::<(), Stopped>(())
+        });
+        let run = run.map_err(|stopped| stopped.of(request.path))?;
+        let whole = (is_first && run.is_last).then(|| run.trips());
+        let is_last = run.is_last;
+        if run.trips() > 0 {
+            let mut batches = pool.batches(run.blocks);
+            let mut next_batch = || batches.next_batch(poll_interrupts).map_err(name);
+            loader.append(&mut next_batch, whole, progress)?;
+            drop(batches);
+            loader.count(&pool.group_names())?;
+            progress.phase(Phase::Reading);
         }
+        if is_last {
+            let reader = pool.finish().ok_or_else(|| name(PoolError::Thread("it stays".into())))?;
+            return Ok(reader.into_source());
+        }
+        is_first = false;
+    }
+}
+
+/// What stopped the reading of a run: a thread, or the load itself.
+enum Stopped {
+    Thread(PoolError),
+    Load(LoadError),
+}
+
+impl Stopped {
+    fn of(self, path: &str) -> LoadError {
+        match self {
+            Self::Thread(error) => LoadError::of_threads(path, error),
+            Self::Load(error) => error,
+        }
+    }
+}
+
+impl From<PoolError> for Stopped {
+    fn from(error: PoolError) -> Self {
+        Self::Thread(error)
+    }
+}
+
+impl From<LoadError> for Stopped {
+    fn from(error: LoadError) -> Self {
+        Self::Load(error)
     }
 }
 
@@ -125,7 +178,7 @@ fn read(
 fn read_header(
     path: &str,
     source: &Source,
-    reader: &mut RecordReader<&Source>,
+    reader: &mut RecordReader<Bytes>,
 ) -> Result<Layout, LoadError> {
     let read_error = |error| source.read_error(error);
     let first_bytes = reader.peek(3).map_err(read_error)?;
@@ -155,69 +208,34 @@ fn read_header(
     Ok(layout)
 }
 
-/// Sends one record to where it belongs.
-fn take(
-    target: Target,
-    layout: &Layout,
-    record: &Record<'_>,
-    loader: &mut Loader<'_>,
-    judge: &mut Judge<'_>,
-) -> Result<(), LoadError> {
-    let texts = trip::texts(layout, record);
-    let checked = match &texts {
-        Ok(texts) => texts.validate(),
-        Err(rejection) => Err(rejection.clone()),
-    };
-    let load_id = loader.load_id();
-    match (checked, &texts, target) {
-        (Ok(trip), _, Target::History) => loader.push(&trip)?,
-        (Ok(_), Ok(texts), Target::Staging) => {
-            loader.stage(record.raw.len())?.push_waiting(load_id, record, texts);
-        }
-        (Err(rejection), ..) => {
-            judge.bad_line(record, &rejection)?;
-            let staged = loader.stage(record.raw.len())?;
-            staged.push_rejected(load_id, record, texts.as_ref().ok(), &rejection);
-        }
-        (Ok(_), Err(_), Target::Staging) => unreachable!("a trip is made of texts"),
-    }
-    Ok(())
-}
-
 /// Decides when bad lines are too many.
 struct Judge<'a> {
     request: &'a Request<'a>,
     bad_lines: u64,
     first: Vec<BadLine>,
-    unclosed_quotes: u32,
+    unclosed: usize,
 }
 
 impl<'a> Judge<'a> {
     fn new(request: &'a Request<'a>) -> Self {
-        Self { request, bad_lines: 0, first: Vec::new(), unclosed_quotes: 0 }
+        Self { request, bad_lines: 0, first: Vec::new(), unclosed: 0 }
     }
 
-    fn bad_line(
-        &mut self,
-        record: &Record<'_>,
-        rejection: &trips_core::reject::Rejection,
-    ) -> Result<(), LoadError> {
+    /// Hears of the next chunk, in the order of the file.
+    fn hear(&mut self, parsed: &Parsed) -> Result<(), LoadError> {
         let path = || self.request.path.to_owned();
-        let bad = BadLine { line: record.line, rejection: rejection.clone() };
-        if self.request.abort_on_error {
-            return Err(LoadError::BadLine { path: path(), bad });
+        if let Some(bad) = parsed.first_bad.first()
+            && self.request.abort_on_error
+        {
+            return Err(LoadError::BadLine { path: path(), bad: bad.clone() });
         }
-        self.bad_lines += 1;
-        if self.first.len() < BAD_LINES_TOLD {
-            self.first.push(bad);
+        if let Some(&last) = parsed.unclosed.get(UNCLOSED_QUOTES - 1 - self.unclosed) {
+            return Err(LoadError::UnclosedQuotes { path: path(), count: UNCLOSED_QUOTES, last });
         }
-        if record.fault == Some(Fault::UnclosedQuote) {
-            self.unclosed_quotes += 1;
-            if self.unclosed_quotes == UNCLOSED_QUOTES {
-                let (count, last) = (UNCLOSED_QUOTES, record.line);
-                return Err(LoadError::UnclosedQuotes { path: path(), count, last });
-            }
-        }
+        self.unclosed += parsed.unclosed.len();
+        self.bad_lines += parsed.bad_lines;
+        let told = BAD_LINES_TOLD - self.first.len();
+        self.first.extend(parsed.first_bad.iter().take(told).cloned());
         match self.request.max_errors {
             Some(limit) if self.bad_lines > limit => {
                 let first = std::mem::take(&mut self.first);
@@ -226,4 +244,9 @@ impl<'a> Judge<'a> {
             _ => Ok(()),
         }
     }
+}
+
+/// Ends the load when the user has cancelled it.
+fn poll_interrupts() {
+    check_for_interrupts!();
 }

@@ -1,103 +1,109 @@
-//! The sink of a load: trips and rejected rows in, history and staging out, in bounded memory.
+//! What all loads end with: runs of trips into the history, counts into the roll-up, the summary.
 
+use trips_core::batch::{self, GroupCache, Groups};
+use trips_core::block::Block;
 use trips_core::counts::DailyCounts;
-use trips_core::run::Run;
-use trips_core::staged::StagedRows;
 use trips_core::trip::Trip;
 
 use crate::error::LoadError;
-use crate::history::History;
+use crate::history::{History, NextBatch};
 use crate::ledger::{self, Totals};
 use crate::pg::progress::{Phase, Progress};
 use crate::pg::session;
-use crate::{settings, staging, summary};
+use crate::summary::{self, GroupNames};
+use crate::{settings, staging};
 
-/// Collects the trips of one load into sorted runs and writes each run when memory is used up.
+/// Writes the runs of one load and keeps its books.
 pub struct Loader<'a> {
     history: &'a History,
-    load_id: i64,
-    /// Bytes that a run and the staged rows may take together.
-    memory: usize,
-    run: Run,
-    staged: StagedRows,
     counts: DailyCounts,
-    totals: Totals,
-    rows_read: u64,
+    /// Where the rows went so far.
+    pub totals: Totals,
 }
 
 impl<'a> Loader<'a> {
-    /// A sink for this load.
-    pub fn new(history: &'a History, load_id: i64) -> Self {
-        Self {
-            history,
-            load_id,
-            memory: settings::memory(),
-            run: Run::default(),
-            staged: StagedRows::default(),
-            counts: DailyCounts::default(),
-            totals: Totals::default(),
-            rows_read: 0,
-        }
+    /// The books of a load are empty.
+    pub fn new(history: &'a History) -> Self {
+        Self { history, counts: DailyCounts::default(), totals: Totals::default() }
     }
 
-    /// The load's number.
-    pub fn load_id(&self) -> i64 {
-        self.load_id
+    /// Appends the batches of a run; `whole` as [`History::append`] has it.
+    pub fn append(
+        &mut self,
+        next_batch: &mut NextBatch<'_>,
+        whole: Option<usize>,
+        progress: &mut Progress,
+    ) -> Result<(), LoadError> {
+        progress.phase(Phase::Inserting);
+        let appended = self.history.append(next_batch, whole, &mut self.counts, progress)?;
+        self.totals.inserted += appended.inserted;
+        self.totals.duplicate += appended.duplicates;
+        Ok(())
     }
 
-    /// Rows given so far.
-    pub fn rows_read(&self) -> u64 {
-        self.rows_read
+    /// Moves what was counted to the roll-up.
+    pub fn count(&mut self, names: &GroupNames) -> Result<(), LoadError> {
+        summary::add(&mut self.counts, names)
+    }
+
+    /// Appends rows to staging.
+    pub fn stage(&mut self, rows: &trips_core::staged::StagedRows) -> Result<(), LoadError> {
+        self.totals.staged += rows.len() as u64;
+        staging::append(rows)
+    }
+}
+
+/// Trips that come one by one, collected into runs without the help of threads.
+pub struct Collector {
+    load_id: i64,
+    groups: Groups,
+    blocks: Vec<Block>,
+    bytes: usize,
+}
+
+/// Trips in a block, before the next one is begun.
+const TRIPS_IN_BLOCK: usize = 32 * 1024;
+/// Trips of a batch, about.
+const TRIPS_IN_BATCH: usize = 8 * 1024;
+
+impl Collector {
+    /// Collects nothing yet, for this load.
+    pub fn new(load_id: i64) -> Self {
+        Self { load_id, groups: Groups::default(), blocks: Vec::new(), bytes: 0 }
     }
 
     /// Takes a trip.
     pub fn push(&mut self, trip: &Trip<'_>) -> Result<(), LoadError> {
-        self.rows_read += 1;
-        Ok(self.run.push(trip, self.load_id)?)
-    }
-
-    /// Where a record of so many bytes goes that is staged; it counts as read.
-    pub fn stage(&mut self, record: usize) -> Result<&mut StagedRows, LoadError> {
-        self.rows_read += 1;
-        self.totals.staged += 1;
-        self.staged.reserve(record)?;
-        Ok(&mut self.staged)
-    }
-
-    /// A row that is in staging already stays there.
-    pub fn keep_staged(&mut self) {
-        self.rows_read += 1;
-        self.totals.staged += 1;
-    }
-
-    /// Writes what is collected if it takes all the memory there is.
-    pub fn flush_if_full(&mut self, progress: &mut Progress) -> Result<(), LoadError> {
-        if self.run.bytes() + self.staged.bytes() < self.memory {
-            return Ok(());
+        if self.blocks.last().is_none_or(|block| block.len() >= TRIPS_IN_BLOCK) {
+            self.bytes += self.blocks.last().map_or(0, Block::bytes);
+            self.blocks.push(Block::default());
         }
-        self.flush(progress)?;
-        progress.phase(Phase::Reading);
-        Ok(())
+        let last = self.blocks.len() - 1;
+        Ok(self.blocks[last].push(trip)?)
     }
 
-    /// Writes the rest. The summary is left to the caller, who may have more loads to write.
-    pub fn finish(mut self, progress: &mut Progress) -> Result<Totals, LoadError> {
-        self.flush(progress)?;
-        Ok(self.totals)
+    /// Whether a run's memory is used up.
+    pub fn is_full(&self) -> bool {
+        self.bytes >= settings::memory()
     }
 
-    fn flush(&mut self, progress: &mut Progress) -> Result<(), LoadError> {
-        progress.rows(self.rows_read);
-        progress.phase(Phase::Comparing);
-        let doubles = self.run.sort() + self.history.drop_known(&mut self.run);
-        self.totals.duplicate += doubles as u64;
-        progress.phase(Phase::Inserting);
-        self.totals.inserted += self.history.append(&self.run, &mut self.counts, progress)?;
-        self.run.clear();
-        summary::add(&mut self.counts)?;
-        staging::append(&self.staged)?;
-        self.staged.clear();
-        Ok(())
+    /// Writes what is collected.
+    pub fn write(
+        &mut self,
+        loader: &mut Loader<'_>,
+        progress: &mut Progress,
+    ) -> Result<(), LoadError> {
+        let mut blocks = std::mem::take(&mut self.blocks);
+        self.bytes = 0;
+        blocks.iter_mut().for_each(Block::sort);
+        let mut stretches = batch::stretches(&blocks, TRIPS_IN_BATCH).into_iter();
+        let mut groups = GroupCache::new(&self.groups);
+        let mut next_batch = || {
+            let Some(stretch) = stretches.next() else { return Ok(None) };
+            Ok(Some(batch::build(&blocks, stretch, self.load_id, &mut groups)?))
+        };
+        loader.append(&mut next_batch, None, progress)?;
+        loader.count(&self.groups.names())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use pgrx::check_for_interrupts;
 
-use super::loader::{Loader, summarize};
+use super::loader::{Collector, Loader, summarize};
 use crate::error::LoadError;
 use crate::history::History;
 use crate::ledger::{self, Delivery, Ticket, Totals};
@@ -50,39 +50,42 @@ fn merge_load(
     load_id: i64,
     progress: &mut Progress,
 ) -> Result<Totals, LoadError> {
-    let mut loader = Loader::new(history, load_id);
+    let mut loader = Loader::new(history);
+    let mut collector = Collector::new(load_id);
     let mut batches = staging::rows(load)?;
+    let mut rows_read = 0;
     loop {
         check_for_interrupts!();
         let rows = batches.next_batch()?;
         if rows.is_empty() {
-            return loader.finish(progress);
+            collector.write(&mut loader, progress)?;
+            return Ok(loader.totals);
         }
-        take(&rows, &mut loader)?;
-        progress.rows(loader.rows_read());
-        loader.flush_if_full(progress)?;
+        rows_read += rows.len() as u64;
+        loader.totals.staged += take(&rows, load_id, &mut collector)?;
+        progress.rows(rows_read);
+        if collector.is_full() {
+            collector.write(&mut loader, progress)?;
+            progress.phase(Phase::Reading);
+        }
     }
 }
 
-/// Settles a batch: trips leave staging for the run, the others learn why they stay.
-fn take(rows: &[StagedRow], loader: &mut Loader<'_>) -> Result<(), LoadError> {
+/// Settles some rows: trips leave staging for the collector, the others learn why they stay. Returns
+/// how many stay.
+fn take(rows: &[StagedRow], load_id: i64, collector: &mut Collector) -> Result<u64, LoadError> {
     let (mut promoted, mut rejected) = (Vec::new(), Vec::new());
     for row in rows {
-        let Some(texts) = row.texts() else {
-            loader.keep_staged();
-            continue;
-        };
+        let Some(texts) = row.texts() else { continue };
         match texts.validate() {
             Ok(trip) => {
-                loader.push(&trip)?;
+                collector.push(&trip)?;
                 promoted.push(row);
             }
-            Err(rejection) => {
-                loader.keep_staged();
-                rejected.push((row, rejection));
-            }
+            Err(rejection) => rejected.push((row, rejection)),
         }
     }
     staging::delete(&promoted)?;
-    staging::reject(loader.load_id(), &rejected)
+    staging::reject(load_id, &rejected)?;
+    Ok((rows.len() - promoted.len()) as u64)
 }

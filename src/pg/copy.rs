@@ -15,15 +15,17 @@ const TRAILER: [u8; 2] = (-1_i16).to_be_bytes();
 
 /// Where the rows come from: each as binary COPY writes it, the number of its columns first.
 pub trait Rows {
-    /// The next row, or none after the last.
-    fn next_row(&mut self) -> Option<&[u8]>;
+    /// The next rows, one behind the other, or none after the last.
+    fn next_rows(&mut self) -> Option<&[u8]>;
 }
 
 /// Appends all rows to the table and returns how many PostgreSQL took.
 pub fn copy_rows(table: &Table, columns: &[&CStr], rows: &mut dyn Rows) -> u64 {
     // Text is UTF-8 here; COPY would take it to be in the client's encoding.
     let _utf8 = session::Utf8Client::set();
-    let mut stream = Stream { rows, rest: Vec::new(), at: 0, ended: false };
+    // SAFETY: reads a variable of the backend.
+    let memory = unsafe { pg_sys::CurrentMemoryContext };
+    let mut stream = Stream { rows, memory, rest: Vec::new(), at: 0, ended: false };
     stream.rest.extend_from_slice(SIGNATURE);
     stream.rest.extend_from_slice(&[0; 8]); // flags, length of the header's extension
     let _current = CurrentStream::set(&mut stream);
@@ -69,6 +71,8 @@ pub fn copy_rows(table: &Table, columns: &[&CStr], rows: &mut dyn Rows) -> u64 {
 /// Rows as the stream of bytes that COPY asks for.
 struct Stream<'a> {
     rows: &'a mut dyn Rows,
+    /// Where `rows` may allocate what it keeps: COPY calls back in the memory of a single row.
+    memory: pg_sys::MemoryContext,
     /// Bytes that are due next: what did not fit into COPY's buffer the last time.
     rest: Vec<u8>,
     at: usize,
@@ -88,9 +92,9 @@ impl Stream<'_> {
             if self.at < self.rest.len() || self.ended {
                 return filled;
             }
-            // Rows go straight into COPY's buffer until one does not fit.
+            // Rows go straight into COPY's buffer until some do not fit.
             loop {
-                let Some(row) = self.rows.next_row() else {
+                let Some(row) = self.rows.next_rows() else {
                     self.ended = true;
                     self.set_rest(&TRAILER);
                     break;
@@ -147,11 +151,14 @@ unsafe extern "C-unwind" fn read_stream(
     maximum: c_int,
 ) -> c_int {
     let size = usize::try_from(maximum).expect("COPY's buffer has a size");
-    // SAFETY: COPY passes a buffer of `maximum` bytes. CURRENT is the stream of the innermost
+    // SAFETY: COPY passes a buffer of `maximum` bytes. The context is the one in which
+    // copy_rows was called, which is still there; an ERROR resets it by itself. CURRENT is the stream of the innermost
     // copy_rows, which is on the stack below us, and nothing else uses it now.
     unsafe {
         let stream = CURRENT.get().cast::<Stream<'_>>().as_mut().expect("a copy is running");
+        let before = pg_sys::MemoryContextSwitchTo(stream.memory);
         let filled = stream.read(std::slice::from_raw_parts_mut(out.cast(), size));
+        pg_sys::MemoryContextSwitchTo(before);
         c_int::try_from(filled).expect("no more than COPY's buffer")
     }
 }

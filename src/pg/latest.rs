@@ -4,12 +4,12 @@ use std::ffi::CStr;
 
 use pgrx::{FromDatum, IntoDatum, pg_sys};
 
-/// Runs a query with one bytea argument, and returns the two bigints of its first row.
+/// Runs a query with one argument, and returns the two bigints of its first row.
 ///
 /// A load asks the ledger this way after it has waited for another load: in REPEATABLE READ, the
 /// transaction's own snapshot would still show the time before.
-pub fn two_bigints(query: &CStr, argument: &[u8]) -> Option<(i64, i64)> {
-    let mut types = [pg_sys::BYTEAOID];
+pub fn two_bigints<T: IntoDatum>(query: &CStr, argument: T) -> Option<(i64, i64)> {
+    let mut types = [T::type_oid()];
     let mut values = [argument.into_datum()?];
     // SAFETY: SPI is connected and finished here, in one piece; an ERROR in between leaves the
     // finish to the transaction's abort. The active snapshot is popped as it was pushed. The arrays

@@ -20,12 +20,10 @@ pub enum Phase {
     Waiting = 2,
     /// Lines become trips.
     Reading = 3,
-    /// Trips are looked up in the history.
-    Comparing = 4,
-    /// New trips go in.
-    Inserting = 5,
-    /// The roll-up and the summary are brought up to date.
-    Summarizing = 6,
+    /// Trips are compared with the history, and new ones go in.
+    Inserting = 4,
+    /// The summary is brought up to date.
+    Summarizing = 5,
 }
 
 /// The numbers of one load.

@@ -39,6 +39,28 @@ impl Table {
         }
     }
 
+    /// Whether the table has no pages at all.
+    pub fn is_bare(&self) -> bool {
+        // SAFETY: the relation is open.
+        unsafe {
+            let main = pg_sys::ForkNumber::MAIN_FORKNUM;
+            pg_sys::RelationGetNumberOfBlocksInFork(self.0, main) == 0
+        }
+    }
+
+    /// Takes the exclusive lock on every index that building it anew needs, if none has to be waited
+    /// for, and keeps it until the transaction ends.
+    pub fn try_lock_indexes(&self) -> bool {
+        let lock = pg_sys::AccessExclusiveLock as pg_sys::LOCKMODE;
+        // SAFETY: the relation is open; the list is a copy that is ours.
+        unsafe {
+            let indexes = pg_sys::RelationGetIndexList(self.0);
+            let count = if indexes.is_null() { 0 } else { (*indexes).length };
+            (0..count)
+                .all(|i| pg_sys::ConditionalLockRelationOid(pg_sys::list_nth_oid(indexes, i), lock))
+        }
+    }
+
     pub(super) fn as_ptr(&self) -> pg_sys::Relation {
         self.0
     }
@@ -57,5 +79,27 @@ impl Drop for Table {
             // transaction closes it instead.
             unsafe { pg_sys::table_close(self.0, pg_sys::NoLock as pg_sys::LOCKMODE) }
         }
+    }
+}
+
+/// A table's indexes are left alone by COPY until this goes; then they must be built anew.
+///
+/// It changes only what this backend believes of the table, so it holds for nobody else.
+pub struct WithoutIndexes<'a>(&'a Table);
+
+impl<'a> WithoutIndexes<'a> {
+    /// Makes COPY believe that the table has no indexes.
+    pub fn of(table: &'a Table) -> Self {
+        // SAFETY: the relation is open, so its cache entry stays; rd_rel is the backend's own copy.
+        unsafe { (*(*table.as_ptr()).rd_rel).relhasindex = false }
+        Self(table)
+    }
+}
+
+impl Drop for WithoutIndexes<'_> {
+    fn drop(&mut self) {
+        // SAFETY: as above: the reference to the open relation is held by `self`, also while an ERROR
+        // unwinds.
+        unsafe { (*(*self.0.as_ptr()).rd_rel).relhasindex = true }
     }
 }

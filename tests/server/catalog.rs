@@ -134,6 +134,7 @@ fn settings_have_units_and_bounds() {
             ("trips.max_errors", None, "user", true),
             ("trips.max_record_bytes", Some("B"), "superuser", true),
             ("trips.memory", Some("kB"), "superuser", true),
+            ("trips.parse_threads", None, "superuser", true),
         ]
     );
     for (setting, code) in [("trips.memory = '1kB'", "22023"), ("trips.mistyped = 1", "42602")] {

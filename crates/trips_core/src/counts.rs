@@ -1,67 +1,51 @@
-//! Trips counted by region, datasource and day, for the roll-up.
+//! Trips counted by day and group, for the roll-up.
 
 use std::collections::HashMap;
 
-/// What is counted together.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Group {
-    /// Days since 2000-01-01.
-    pub day: i32,
-    /// The region.
-    pub region: String,
-    /// The datasource, if it is known.
-    pub datasource: Option<String>,
-}
-
-/// A datasource, or its absence, and how many trips.
-type Datasources = HashMap<Option<String>, u64>;
-
-/// Counts of trips by [`Group`].
+/// Counts of trips by day (days since 2000-01-01) and group (see [`crate::batch::Groups`]).
+///
+/// Trips come in the order of time: the counts of one day are in a list, those of the days before in
+/// a map.
 #[derive(Debug, Default)]
 pub struct DailyCounts {
-    days: HashMap<i32, HashMap<String, Datasources>>,
-    /// The key to look up with, so that a group that is there costs no allocation.
-    datasource: Option<String>,
+    day: i32,
+    of_day: Vec<u64>,
+    /// The groups that have a count in `of_day`.
+    touched: Vec<u32>,
+    before: HashMap<(i32, u32), u64>,
 }
 
 impl DailyCounts {
     /// Counts one trip.
-    pub fn add(&mut self, day: i32, region: &str, datasource: Option<&str>) {
-        match (&mut self.datasource, datasource) {
-            (Some(key), Some(datasource)) => datasource.clone_into(key),
-            (key, datasource) => *key = datasource.map(str::to_owned),
+    pub fn add(&mut self, day: i32, group: u32) {
+        if day != self.day {
+            self.end_day();
+            self.day = day;
         }
-        let regions = self.days.entry(day).or_default();
-        if !regions.contains_key(region) {
-            regions.insert(region.to_owned(), Datasources::new());
+        let at = group as usize;
+        if at >= self.of_day.len() {
+            self.of_day.resize(at + 1, 0);
         }
-        let Some(datasources) = regions.get_mut(region) else { return };
-        match datasources.get_mut(&self.datasource) {
-            Some(count) => *count += 1,
-            None => {
-                datasources.insert(self.datasource.clone(), 1);
-            }
+        if self.of_day[at] == 0 {
+            self.touched.push(group);
+        }
+        self.of_day[at] += 1;
+    }
+
+    fn end_day(&mut self) {
+        for group in self.touched.drain(..) {
+            let count = std::mem::take(&mut self.of_day[group as usize]);
+            *self.before.entry((self.day, group)).or_default() += count;
         }
     }
 
-    /// Whether nothing was counted.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.days.is_empty()
-    }
-
-    /// Takes the groups out, in order, each with its count.
-    pub fn take_sorted(&mut self) -> Vec<(Group, u64)> {
-        let mut groups = Vec::new();
-        for (day, regions) in self.days.drain() {
-            for (region, datasources) in regions {
-                for (datasource, count) in datasources {
-                    groups.push((Group { day, region: region.clone(), datasource }, count));
-                }
-            }
-        }
-        groups.sort_unstable();
-        groups
+    /// Takes the counts out, ordered by day and group.
+    pub fn take_sorted(&mut self) -> Vec<(i32, u32, u64)> {
+        self.end_day();
+        let mut counts: Vec<_> =
+            self.before.drain().map(|((day, group), count)| (day, group, count)).collect();
+        counts.sort_unstable();
+        counts
     }
 }
 
@@ -70,26 +54,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn groups_are_counted_and_sorted() {
+    fn days_and_groups_are_counted() {
         let mut counts = DailyCounts::default();
-        for (day, region, source) in [
-            (2, "b", None),
-            (1, "b", Some("x")),
-            (2, "b", None),
-            (2, "b", Some("")),
-            (2, "a", None),
-        ] {
-            counts.add(day, region, source);
+        for (day, group) in [(0, 1), (0, 1), (2, 0), (0, 3), (0, 1), (2, 0)] {
+            counts.add(day, group);
         }
-        let sorted = counts.take_sorted();
-        let seen: Vec<_> = sorted
-            .iter()
-            .map(|(g, n)| (g.day, g.region.as_str(), g.datasource.as_deref(), *n))
-            .collect();
-        assert_eq!(
-            seen,
-            [(1, "b", Some("x"), 1), (2, "a", None, 1), (2, "b", None, 2), (2, "b", Some(""), 1)]
-        );
-        assert!(counts.is_empty());
+        assert_eq!(counts.take_sorted(), [(0, 1, 3), (0, 3, 1), (2, 0, 2)]);
+        assert!(counts.take_sorted().is_empty());
     }
 }

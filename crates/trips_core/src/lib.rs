@@ -3,24 +3,31 @@
 //! The data goes one way through the modules:
 //!
 //! ```text
-//! bytes -> record  -> header + feed  -> trip              -> run
-//!          framed     which column is    typed, validated,    sorted by (date_time, key),
-//!          by RFC     which value        keyed, or rejected   rows as binary COPY bytes
-//!          4180                          with a reason
+//! bytes -> chunk -> record  -> header + feed  -> trip        -> block      -> batch
+//!          whole    framed     which column is    typed,         trips of a    a stretch of time:
+//!          records  by RFC     which value        validated, or  chunk, by     keyed, sorted, each
+//!                   4180                          rejected       time          once, as COPY's rows
 //! ```
+//!
+//! The steps from chunk to block and from blocks to batch run in the threads of a [`pool`].
 //!
 //! Everything here works on byte slices and owns what it returns or borrows it from its input, so
 //! that it can run in any thread, be fuzzed, and be used without a server.
 
+pub mod batch;
+pub mod block;
+pub mod chunk;
 pub mod counts;
 pub mod escape;
 pub mod feed;
+mod framing;
 pub mod header;
 pub mod key;
+pub mod parse;
 pub mod point;
+pub mod pool;
 pub mod record;
 pub mod reject;
-pub mod run;
 pub mod staged;
 pub mod timestamp;
 pub mod trip;

@@ -8,32 +8,11 @@
 use std::borrow::Cow;
 use std::io::{self, Read};
 
-use memchr::{memchr, memchr_iter, memchr2, memchr3};
+pub use crate::framing::Fault;
+use crate::framing::{Scan, Span, is_blank, line_end, scan, undouble};
 
 /// How many bytes are asked of the source at a time, at least.
 const CHUNK: usize = 256 * 1024;
-
-/// What RFC 4180 forbids, found in one record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// A quote inside a value that did not begin with one.
-    QuoteInBareValue,
-    /// Something other than a comma or a line end after a closing quote.
-    TextAfterQuote,
-    /// No closing quote before the end of the file or the largest record.
-    UnclosedQuote,
-    /// A line longer than the largest record; its raw bytes are cut there.
-    TooLong,
-}
-
-/// Where a value stands in its record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Span {
-    start: usize,
-    end: usize,
-    /// Holds doubled quotes that stand for one.
-    escaped: bool,
-}
 
 /// One record of the file, borrowed from the reader's buffer.
 #[derive(Debug)]
@@ -48,6 +27,21 @@ pub struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
+    /// A record whose bytes and fault are known already.
+    pub(crate) fn of_raw(
+        line: u64,
+        raw: &'a [u8],
+        fault: Option<Fault>,
+        spans: &'a mut Vec<Span>,
+    ) -> Self {
+        if fault.is_none() {
+            scan(raw, true, spans);
+        } else {
+            spans.clear();
+        }
+        Record { line, raw, fault, spans }
+    }
+
     /// How many values it has.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -77,142 +71,6 @@ impl<'a> Record<'a> {
     }
 }
 
-fn is_blank(line: &[u8]) -> bool {
-    line.iter().all(|b| matches!(b, b' ' | b'\t'))
-}
-
-/// `""` becomes `"`.
-fn undouble(bytes: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut rest = bytes;
-    while let Some(at) = memchr(b'"', rest) {
-        out.extend_from_slice(&rest[..=at]);
-        rest = rest.get(at + 2..).unwrap_or_default();
-    }
-    out.extend_from_slice(rest);
-    out
-}
-
-/// What stands at the beginning of some bytes.
-#[derive(Debug, PartialEq, Eq)]
-enum Scan {
-    /// A record of `len` bytes over `lines` lines; the next begins at `next`.
-    Record { len: usize, next: usize, lines: u64 },
-    /// A faulty record, cut at the end of its first physical line.
-    Fault { len: usize, next: usize, fault: Fault },
-    /// More bytes are needed to tell.
-    Incomplete,
-}
-
-/// The end of the line that begins at `from`, and where the next one begins.
-fn line_end(bytes: &[u8], from: usize, at_eof: bool) -> Option<(usize, usize)> {
-    match memchr2(b'\n', b'\r', &bytes[from..]) {
-        Some(at) if bytes[from + at] == b'\n' => Some((from + at, from + at + 1)),
-        Some(at) => match bytes.get(from + at + 1) {
-            Some(b'\n') => Some((from + at, from + at + 2)),
-            None if !at_eof => None,
-            _ => Some((from + at, from + at + 1)),
-        },
-        None => at_eof.then_some((bytes.len(), bytes.len())),
-    }
-}
-
-/// Finds the first record of `bytes` and where its values stand.
-fn scan(bytes: &[u8], at_eof: bool, spans: &mut Vec<Span>) -> Scan {
-    spans.clear();
-    let Some((end, next)) = line_end(bytes, 0, at_eof) else {
-        return Scan::Incomplete;
-    };
-    let line = &bytes[..end];
-    if memchr(b'"', line).is_some() {
-        return scan_quoted(bytes, at_eof, (end, next), spans);
-    }
-    let mut start = 0;
-    for comma in memchr_iter(b',', line) {
-        spans.push(Span { start, end: comma, escaped: false });
-        start = comma + 1;
-    }
-    spans.push(Span { start, end, escaped: false });
-    Scan::Record { len: end, next, lines: 1 }
-}
-
-/// As [`scan`], for a record with a quote in its first line.
-fn scan_quoted(
-    bytes: &[u8],
-    at_eof: bool,
-    first_line: (usize, usize),
-    spans: &mut Vec<Span>,
-) -> Scan {
-    let fault = |fault| Scan::Fault { len: first_line.0, next: first_line.1, fault };
-    let mut start = 0;
-    loop {
-        let end = if bytes.get(start) == Some(&b'"') {
-            let Some((close, escaped)) = closing_quote(bytes, start + 1, at_eof) else {
-                return if at_eof { fault(Fault::UnclosedQuote) } else { Scan::Incomplete };
-            };
-            spans.push(Span { start: start + 1, end: close, escaped });
-            close + 1
-        } else {
-            // A quote comes before the value's end only where it must not stand.
-            let end = match memchr3(b',', b'\n', b'\r', &bytes[start..]) {
-                Some(at) => start + at,
-                None if at_eof => bytes.len(),
-                None => return Scan::Incomplete,
-            };
-            if memchr(b'"', &bytes[start..end]).is_some() {
-                return fault(Fault::QuoteInBareValue);
-            }
-            spans.push(Span { start, end, escaped: false });
-            end
-        };
-        match bytes.get(end) {
-            Some(b',') => start = end + 1,
-            Some(b'\n' | b'\r') => {
-                let Some((len, next)) = line_end(bytes, end, at_eof) else {
-                    return Scan::Incomplete;
-                };
-                return Scan::Record { len, next, lines: line_ends(&bytes[..len]) + 1 };
-            }
-            Some(_) => return fault(Fault::TextAfterQuote),
-            None if at_eof => {
-                return Scan::Record { len: end, next: end, lines: line_ends(bytes) + 1 };
-            }
-            None => return Scan::Incomplete,
-        }
-    }
-}
-
-/// Where the quote is that closes a value which begins at `from`, and whether there were doubled ones.
-fn closing_quote(bytes: &[u8], from: usize, at_eof: bool) -> Option<(usize, bool)> {
-    let mut at = from;
-    let mut escaped = false;
-    loop {
-        let quote = at + memchr(b'"', &bytes[at..])?;
-        match bytes.get(quote + 1) {
-            Some(b'"') => {
-                escaped = true;
-                at = quote + 2;
-            }
-            None if !at_eof => return None,
-            _ => return Some((quote, escaped)),
-        }
-    }
-}
-
-/// How many lines end inside these bytes.
-fn line_ends(bytes: &[u8]) -> u64 {
-    let mut count = 0;
-    let mut at = 0;
-    while let Some((end, next)) = line_end(bytes, at, true) {
-        if end == bytes.len() {
-            break;
-        }
-        count += 1;
-        at = next;
-    }
-    count
-}
-
 /// Reads records from a source of bytes.
 ///
 /// It holds one record and one chunk of the source at most, whatever the size of the file.
@@ -232,6 +90,14 @@ pub struct RecordReader<R> {
     spans: Vec<Span>,
 }
 
+impl RecordReader<io::Empty> {
+    /// A reader of bytes in memory that begin with this line.
+    pub(crate) fn of_bytes(bytes: Vec<u8>, line: u64, max_record: usize) -> Self {
+        let end = bytes.len();
+        Self { buffer: bytes, end, eof: true, line, ..Self::new(io::empty(), max_record) }
+    }
+}
+
 impl<R: Read> RecordReader<R> {
     /// A reader whose records may have `max_record` bytes, quotes and line ends inside included.
     pub fn new(source: R, max_record: usize) -> Self {
@@ -246,6 +112,16 @@ impl<R: Read> RecordReader<R> {
             max_record,
             spans: Vec::new(),
         }
+    }
+
+    /// Number of the line that comes next.
+    pub(crate) fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// Gives the source back.
+    pub fn into_source(self) -> R {
+        self.source
     }
 
     /// How many bytes of the source have become records.
@@ -268,6 +144,12 @@ impl<R: Read> RecordReader<R> {
     pub fn skip(&mut self, count: usize) {
         self.start += count;
         self.position += count as u64;
+    }
+
+    /// Passes over bytes that end so many lines.
+    pub(crate) fn skip_lines(&mut self, count: usize, lines: u64) {
+        self.skip(count);
+        self.line += lines;
     }
 
     /// The next record that is not blank, or none at the end of the file.
@@ -357,16 +239,18 @@ impl<R: Read> RecordReader<R> {
 
     /// Moves what is unused to the front and reads more behind it.
     fn fill(&mut self) -> io::Result<()> {
-        self.buffer.copy_within(self.start..self.end, 0);
-        self.end -= self.start;
-        self.start = 0;
+        if self.start > 0 {
+            self.buffer.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
         self.fill_behind()
     }
 
     fn fill_behind(&mut self) -> io::Result<()> {
         if self.buffer.len() < self.end + CHUNK {
             let wanted = (self.end + CHUNK).max(self.buffer.len() * 2);
-            let size = wanted.min(self.end + self.max_record + CHUNK);
+            let size = wanted.min(self.end + self.max_record.max(CHUNK) + CHUNK);
             let more = size.saturating_sub(self.buffer.len());
             self.buffer.try_reserve(more).map_err(|_| io::ErrorKind::OutOfMemory)?;
             self.buffer.resize(size.max(self.buffer.len()), 0);

@@ -117,3 +117,22 @@ impl Rejection {
         Self { column: None, state, reason: reason.into() }
     }
 }
+
+/// A rejected record, as a person is told of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadLine {
+    /// Number of its first physical line, from 1.
+    pub line: u64,
+    /// What is wrong with it.
+    pub rejection: Rejection,
+}
+
+impl fmt::Display for BadLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}", self.line)?;
+        if let Some(column) = self.rejection.column {
+            write!(f, ", column {column}")?;
+        }
+        write!(f, ": {}", self.rejection.reason)
+    }
+}

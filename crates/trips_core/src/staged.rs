@@ -14,8 +14,7 @@ use crate::trip::TripText;
 #[derive(Debug, Default)]
 pub struct StagedRows {
     bytes: Vec<u8>,
-    /// Where each row ends.
-    ends: Vec<usize>,
+    count: usize,
 }
 
 impl StagedRows {
@@ -26,8 +25,7 @@ impl StagedRows {
     pub fn reserve(&mut self, record: usize) -> Result<(), TryReserveError> {
         // A byte that text cannot hold takes four characters, in the raw line; the values, when
         // they are there, repeat the record once; the reason is short.
-        self.bytes.try_reserve(record * 6 + 4096)?;
-        self.ends.try_reserve(1)
+        self.bytes.try_reserve(record * 6 + 4096)
     }
 
     /// Adds a record that is no trip: its raw text, its values if it has any, and the reason.
@@ -49,7 +47,7 @@ impl StagedRows {
         encode_text(rejection.column.map(Column::name), &mut self.bytes);
         encode_text(Some(rejection.state.code()), &mut self.bytes);
         encode_text(Some(&rejection.reason), &mut self.bytes);
-        self.ends.push(self.bytes.len());
+        self.count += 1;
     }
 
     /// Adds a record that waits to be merged.
@@ -58,7 +56,7 @@ impl StagedRows {
         for _ in 0..5 {
             encode_missing(&mut self.bytes);
         }
-        self.ends.push(self.bytes.len());
+        self.count += 1;
     }
 
     fn begin(&mut self, load_id: i64, line: u64, texts: Option<&TripText<'_>>) {
@@ -89,32 +87,24 @@ impl StagedRows {
     /// How many rows it holds.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.count
     }
 
     /// Whether it holds none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+        self.count == 0
     }
 
     /// How many bytes of memory the rows take.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.bytes.len() + self.ends.len() * size_of::<usize>()
+        self.bytes.len()
     }
 
-    /// The bytes of row `i`, from 0, if there is one.
+    /// The rows, one behind the other.
     #[must_use]
-    pub fn row(&self, i: usize) -> Option<&[u8]> {
-        let end = *self.ends.get(i)?;
-        let start = if i == 0 { 0 } else { self.ends[i - 1] };
-        Some(&self.bytes[start..end])
-    }
-
-    /// Forgets the rows and keeps the memory.
-    pub fn clear(&mut self) {
-        self.bytes.clear();
-        self.ends.clear();
+    pub fn rows(&self) -> &[u8] {
+        &self.bytes
     }
 }

@@ -8,7 +8,6 @@ use trips_core::header::{HeaderError, Layout};
 use trips_core::key;
 use trips_core::point::{self, Point};
 use trips_core::record::RecordReader;
-use trips_core::run::Run;
 use trips_core::timestamp::{self, Timestamp};
 use trips_core::trip::{self, Trip, TripText};
 
@@ -157,21 +156,6 @@ proptest! {
         let time = epoch + chrono::Duration::microseconds(micros);
         let text = format!("{time:?}");
         prop_assert_eq!(timestamp::parse(text.as_bytes()), Ok(Some(Timestamp(micros))));
-    }
-
-    #[test]
-    fn a_run_is_a_sorted_set(trips in proptest::collection::vec((0_i64..5, "[ab]{1,2}"), 0..60)) {
-        let mut run = Run::default();
-        for (time, region) in &trips {
-            run.push(&plain(region, *time), 1).unwrap();
-        }
-        let dropped = run.sort();
-        let mut distinct = trips.clone();
-        distinct.sort();
-        distinct.dedup();
-        prop_assert_eq!(run.len(), distinct.len());
-        prop_assert_eq!(dropped, trips.len() - distinct.len());
-        prop_assert!(run.entries().is_sorted_by(|a, b| a.cmp_key(b.date_time, &b.key).is_lt()));
     }
 }
 

@@ -1,0 +1,114 @@
+//! Pieces of a file that can be read apart, cut where records end.
+
+use std::io::{self, Read};
+
+use memchr::{memchr, memchr_iter, memrchr};
+
+use crate::framing::{Fault, line_ends};
+use crate::record::{Record, RecordReader};
+
+/// Whole records, as they stand in the file.
+#[derive(Debug, Default)]
+pub struct Chunk {
+    /// The number of the chunk, from 0.
+    pub number: u64,
+    /// How many bytes of the file it covers.
+    pub covers: u64,
+    bytes: Vec<u8>,
+    /// Number of its first line in the file.
+    first_line: u64,
+    /// Where its records are, if that cannot be told from its bytes alone.
+    framed: Option<Vec<Framed>>,
+}
+
+/// A record that was found by reading the file in order.
+#[derive(Debug)]
+struct Framed {
+    line: u64,
+    end: usize,
+    fault: Option<Fault>,
+}
+
+impl<R: Read> RecordReader<R> {
+    /// The next whole records of the file, about `size` bytes of them, or none at its end.
+    ///
+    /// Without a quote in these bytes, every newline ends a record, and the chunk is cut at the last
+    /// one. With a quote, the records are found one after the other, because only what stands before
+    /// a newline tells whether it is inside a value.
+    ///
+    /// # Errors
+    /// What the source says when it cannot be read.
+    pub fn next_chunk(&mut self, size: usize, number: u64) -> io::Result<Option<Chunk>> {
+        let bytes = self.peek(size)?;
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        let at_end = bytes.len() < size;
+        let cut = if at_end { Some(bytes.len()) } else { memrchr(b'\n', bytes).map(|at| at + 1) };
+        if let Some(cut) = cut.filter(|_| memchr(b'"', bytes).is_none()) {
+            let mut copy = Vec::new();
+            copy.try_reserve_exact(cut).map_err(|_| io::ErrorKind::OutOfMemory)?;
+            copy.extend_from_slice(&bytes[..cut]);
+            let first_line = self.line();
+            let lines = lines_of(&copy);
+            self.skip_lines(cut, lines);
+            let covers = cut as u64;
+            return Ok(Some(Chunk { number, covers, bytes: copy, first_line, framed: None }));
+        }
+        self.frame_chunk(size, number).map(Some)
+    }
+
+    fn frame_chunk(&mut self, size: usize, number: u64) -> io::Result<Chunk> {
+        let mut chunk = Chunk { number, ..Chunk::default() };
+        let mut framed = Vec::new();
+        let begin = self.position();
+        while self.position() - begin < size as u64 {
+            let Some(record) = self.next_record()? else { break };
+            chunk.bytes.try_reserve(record.raw.len()).map_err(|_| io::ErrorKind::OutOfMemory)?;
+            chunk.bytes.extend_from_slice(record.raw);
+            let (line, end, fault) = (record.line, chunk.bytes.len(), record.fault);
+            framed.push(Framed { line, end, fault });
+        }
+        chunk.covers = self.position() - begin;
+        chunk.framed = Some(framed);
+        Ok(chunk)
+    }
+}
+
+impl Chunk {
+    /// Calls `f` for every record, until it fails.
+    ///
+    /// # Errors
+    /// What `f` says.
+    ///
+    /// # Panics
+    /// Never: reading from memory does not fail.
+    pub fn for_each<E>(
+        self,
+        max_record: usize,
+        mut f: impl FnMut(&Record<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let Some(framed) = self.framed else {
+            let mut reader = RecordReader::of_bytes(self.bytes, self.first_line, max_record);
+            while let Some(record) = reader.next_record().expect("memory can be read") {
+                f(&record)?;
+            }
+            return Ok(());
+        };
+        let mut spans = Vec::new();
+        let mut start = 0;
+        for Framed { line, end, fault } in framed {
+            f(&Record::of_raw(line, &self.bytes[start..end], fault, &mut spans))?;
+            start = end;
+        }
+        Ok(())
+    }
+}
+
+/// How many line ends there are.
+fn lines_of(bytes: &[u8]) -> u64 {
+    if memchr(b'\r', bytes).is_none() {
+        return memchr_iter(b'\n', bytes).count() as u64;
+    }
+    line_ends(bytes)
+}

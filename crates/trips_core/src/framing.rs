@@ -1,0 +1,162 @@
+//! Where a record and its values begin and end, by RFC 4180; the reader of records feeds it bytes.
+
+use memchr::{memchr, memchr_iter, memchr2, memchr3};
+
+/// What RFC 4180 forbids, found in one record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// A quote inside a value that did not begin with one.
+    QuoteInBareValue,
+    /// Something other than a comma or a line end after a closing quote.
+    TextAfterQuote,
+    /// No closing quote before the end of the file or the largest record.
+    UnclosedQuote,
+    /// A line longer than the largest record; its raw bytes are cut there.
+    TooLong,
+}
+
+/// Where a value stands in its record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    /// Holds doubled quotes that stand for one.
+    pub(crate) escaped: bool,
+}
+
+/// Whether a line has nothing but blanks.
+pub(crate) fn is_blank(line: &[u8]) -> bool {
+    line.iter().all(|b| matches!(b, b' ' | b'\t'))
+}
+
+/// `""` becomes `"`.
+pub(crate) fn undouble(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some(at) = memchr(b'"', rest) {
+        out.extend_from_slice(&rest[..=at]);
+        rest = rest.get(at + 2..).unwrap_or_default();
+    }
+    out.extend_from_slice(rest);
+    out
+}
+
+/// What stands at the beginning of some bytes.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Scan {
+    /// A record of `len` bytes over `lines` lines; the next begins at `next`.
+    Record { len: usize, next: usize, lines: u64 },
+    /// A faulty record, cut at the end of its first physical line.
+    Fault { len: usize, next: usize, fault: Fault },
+    /// More bytes are needed to tell.
+    Incomplete,
+}
+
+/// The end of the line that begins at `from`, and where the next one begins.
+pub(crate) fn line_end(bytes: &[u8], from: usize, at_eof: bool) -> Option<(usize, usize)> {
+    match memchr2(b'\n', b'\r', &bytes[from..]) {
+        Some(at) if bytes[from + at] == b'\n' => Some((from + at, from + at + 1)),
+        Some(at) => match bytes.get(from + at + 1) {
+            Some(b'\n') => Some((from + at, from + at + 2)),
+            None if !at_eof => None,
+            _ => Some((from + at, from + at + 1)),
+        },
+        None => at_eof.then_some((bytes.len(), bytes.len())),
+    }
+}
+
+/// Finds the first record of `bytes` and where its values stand.
+pub(crate) fn scan(bytes: &[u8], at_eof: bool, spans: &mut Vec<Span>) -> Scan {
+    spans.clear();
+    let Some((end, next)) = line_end(bytes, 0, at_eof) else {
+        return Scan::Incomplete;
+    };
+    let line = &bytes[..end];
+    if memchr(b'"', line).is_some() {
+        return scan_quoted(bytes, at_eof, (end, next), spans);
+    }
+    let mut start = 0;
+    for comma in memchr_iter(b',', line) {
+        spans.push(Span { start, end: comma, escaped: false });
+        start = comma + 1;
+    }
+    spans.push(Span { start, end, escaped: false });
+    Scan::Record { len: end, next, lines: 1 }
+}
+
+/// As [`scan`], for a record with a quote in its first line.
+fn scan_quoted(
+    bytes: &[u8],
+    at_eof: bool,
+    first_line: (usize, usize),
+    spans: &mut Vec<Span>,
+) -> Scan {
+    let fault = |fault| Scan::Fault { len: first_line.0, next: first_line.1, fault };
+    let mut start = 0;
+    loop {
+        let end = if bytes.get(start) == Some(&b'"') {
+            let Some((close, escaped)) = closing_quote(bytes, start + 1, at_eof) else {
+                return if at_eof { fault(Fault::UnclosedQuote) } else { Scan::Incomplete };
+            };
+            spans.push(Span { start: start + 1, end: close, escaped });
+            close + 1
+        } else {
+            // A quote comes before the value's end only where it must not stand.
+            let end = match memchr3(b',', b'\n', b'\r', &bytes[start..]) {
+                Some(at) => start + at,
+                None if at_eof => bytes.len(),
+                None => return Scan::Incomplete,
+            };
+            if memchr(b'"', &bytes[start..end]).is_some() {
+                return fault(Fault::QuoteInBareValue);
+            }
+            spans.push(Span { start, end, escaped: false });
+            end
+        };
+        match bytes.get(end) {
+            Some(b',') => start = end + 1,
+            Some(b'\n' | b'\r') => {
+                let Some((len, next)) = line_end(bytes, end, at_eof) else {
+                    return Scan::Incomplete;
+                };
+                return Scan::Record { len, next, lines: line_ends(&bytes[..len]) + 1 };
+            }
+            Some(_) => return fault(Fault::TextAfterQuote),
+            None if at_eof => {
+                return Scan::Record { len: end, next: end, lines: line_ends(bytes) + 1 };
+            }
+            None => return Scan::Incomplete,
+        }
+    }
+}
+
+/// Where the quote is that closes a value which begins at `from`, and whether there were doubled ones.
+fn closing_quote(bytes: &[u8], from: usize, at_eof: bool) -> Option<(usize, bool)> {
+    let mut at = from;
+    let mut escaped = false;
+    loop {
+        let quote = at + memchr(b'"', &bytes[at..])?;
+        match bytes.get(quote + 1) {
+            Some(b'"') => {
+                escaped = true;
+                at = quote + 2;
+            }
+            None if !at_eof => return None,
+            _ => return Some((quote, escaped)),
+        }
+    }
+}
+
+/// How many lines end inside these bytes.
+pub(crate) fn line_ends(bytes: &[u8]) -> u64 {
+    let mut count = 0;
+    let mut at = 0;
+    while let Some((end, next)) = line_end(bytes, at, true) {
+        if end == bytes.len() {
+            break;
+        }
+        count += 1;
+        at = next;
+    }
+    count
+}

@@ -1,0 +1,100 @@
+//! A chunk of a file becomes a block of trips and rows for staging.
+
+use std::collections::TryReserveError;
+
+use crate::block::Block;
+use crate::chunk::Chunk;
+use crate::header::Layout;
+use crate::record::{Fault, Record};
+use crate::reject::BadLine;
+use crate::staged::StagedRows;
+use crate::trip;
+
+/// Bad lines that a refusal tells.
+pub const BAD_LINES_TOLD: usize = 10;
+
+/// What happens to the rows of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// Trips into the history, bad lines into staging.
+    History,
+    /// Everything into staging.
+    Staging,
+}
+
+/// How a file is parsed.
+#[derive(Debug, Clone)]
+pub struct Parser {
+    /// Its columns.
+    pub layout: Layout,
+    /// What happens to its rows.
+    pub target: Target,
+    /// The load that brings it.
+    pub load_id: i64,
+    /// The longest record, bytes.
+    pub max_record: usize,
+}
+
+/// What a chunk turned out to be.
+#[derive(Debug, Default)]
+pub struct Parsed {
+    /// The number of the chunk.
+    pub number: u64,
+    /// How many bytes of the file it covers.
+    pub covers: u64,
+    /// How many records it has.
+    pub rows: u64,
+    /// The trips for the history, sorted by time.
+    pub block: Block,
+    /// The rows for staging.
+    pub staged: StagedRows,
+    /// How many records are no trips.
+    pub bad_lines: u64,
+    /// The first of them.
+    pub first_bad: Vec<BadLine>,
+    /// Lines where a quote is never closed.
+    pub unclosed: Vec<u64>,
+}
+
+impl Parser {
+    /// Parses a chunk.
+    ///
+    /// # Errors
+    /// When there is no memory.
+    pub fn parse(&self, chunk: Chunk) -> Result<Parsed, TryReserveError> {
+        let mut parsed = Parsed { number: chunk.number, covers: chunk.covers, ..Parsed::default() };
+        chunk.for_each(self.max_record, |record| self.take(record, &mut parsed))?;
+        parsed.block.sort();
+        Ok(parsed)
+    }
+
+    fn take(&self, record: &Record<'_>, parsed: &mut Parsed) -> Result<(), TryReserveError> {
+        parsed.rows += 1;
+        let texts = trip::texts(&self.layout, record);
+        let checked = match &texts {
+            Ok(texts) => texts.validate(),
+            Err(rejection) => Err(rejection.clone()),
+        };
+        match (checked, &texts) {
+            (Ok(trip), _) if self.target == Target::History => parsed.block.push(&trip)?,
+            (Ok(_), Ok(texts)) => {
+                parsed.staged.reserve(record.raw.len())?;
+                parsed.staged.push_waiting(self.load_id, record, texts);
+            }
+            (Ok(_), Err(_)) => unreachable!("a trip is made of texts"),
+            (Err(rejection), _) => {
+                let texts = texts.as_ref().ok();
+                parsed.staged.reserve(record.raw.len())?;
+                parsed.staged.push_rejected(self.load_id, record, texts, &rejection);
+                parsed.bad_lines += 1;
+                if record.fault == Some(Fault::UnclosedQuote) {
+                    parsed.unclosed.push(record.line);
+                }
+                if parsed.first_bad.len() < BAD_LINES_TOLD {
+                    parsed.first_bad.push(BadLine { line: record.line, rejection });
+                }
+            }
+        }
+        Ok(())
+    }
+}
