@@ -95,7 +95,7 @@ impl Collector {
     ) -> Result<(), LoadError> {
         let mut blocks = std::mem::take(&mut self.blocks);
         self.bytes = 0;
-        blocks.iter_mut().for_each(Block::sort);
+        blocks.iter_mut().try_for_each(Block::sort)?;
         let mut stretches = batch::stretches(&blocks, TRIPS_IN_BATCH).into_iter();
         let mut groups = GroupCache::new(&self.groups);
         let mut next_batch = || {

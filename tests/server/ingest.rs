@@ -117,31 +117,80 @@ fn doubles_inside_a_file_count_as_duplicates() {
     assert_eq!(cluster.ingest(&mut client, &path).summary(), ("loaded", [3, 2, 1, 0]));
 }
 
-/// A file of many runs gives what one run gives, wherever the duplicates are.
-#[test]
-fn the_size_of_a_run_does_not_matter() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
-    let mut file = rows_as_csv(30_000, 3);
+/// A file with every kind of trouble: quoted values with newlines, duplicates near and far, bad lines,
+/// a quote that is never closed; over several chunks and several runs.
+fn troubled_file() -> Vec<u8> {
+    let mut file = rows_as_csv(60_000, 3);
     let again = lines_of(&file, 10_000..20_000);
     file.extend_from_slice(again.split_once('\n').unwrap().1.as_bytes());
-    file.extend_from_slice(b"bad line\n");
-    let path = cluster.file("trips.csv", &file);
+    for i in 0..2000 {
+        let line = trip_line(format_args!("\"Two\nlines, {i}\""), i * 40);
+        file.extend_from_slice(line.as_bytes());
+        if i % 100 == 50 {
+            file.extend_from_slice(b"bad line\n");
+        }
+    }
+    file.extend_from_slice(b"\"open,,,2018-05-01 00:00:00,x\n");
+    let more = lines_of(&rows_as_csv(20_000, 4), 0..20_000);
+    file.extend_from_slice(more.split_once('\n').unwrap().1.as_bytes());
+    file
+}
 
-    let one_run = cluster.ingest(&mut client, &path);
-    assert_eq!(one_run.summary(), ("loaded", [40_001, 30_000, 10_000, 1]));
-    let expected = history(&mut client);
+/// The result does not depend on the number of threads, nor on the size of a run, nor on whether the
+/// index is built at once or row by row.
+#[test]
+fn threads_and_runs_do_not_matter() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let path = cluster.file("trips.csv", troubled_file());
+    let staged =
+        "SELECT string_agg((line_no, error_code, error, raw_line)::text, ';' ORDER BY line_no)
+                    FROM trips.stg_trip_data";
+    let counted =
+        "SELECT string_agg(d::text, ';' ORDER BY d::text) FROM trips.daily_trip_counts AS d";
+    let mut expected = None;
+    for (threads, memory) in
+        [(1, "256MB"), (2, "256MB"), (8, "256MB"), (1, "1MB"), (2, "3MB"), (8, "1MB")]
+    {
+        client
+            .batch_execute(&format!(
+                "DROP EXTENSION trips_pipeline; CREATE EXTENSION trips_pipeline; LOAD 'trips_pipeline';
+                 SET trips.parse_threads = {threads}; SET trips.memory = '{memory}'"
+            ))
+            .unwrap();
+        let load = cluster.ingest(&mut client, &path);
+        assert_eq!(load.summary(), ("loaded", [92_021, 82_000, 10_000, 21]), "{threads} {memory}");
+        let one = |query: &str, client: &mut Client| -> String {
+            client.query_one(query, &[]).unwrap().get(0)
+        };
+        let found = (history(&mut client), one(staged, &mut client), one(counted, &mut client));
+        let first = expected.get_or_insert_with(|| found.clone());
+        assert!(*first == found, "{threads} threads, {memory}");
+        client.batch_execute("SET enable_seqscan = off").unwrap();
+        let by_index =
+            "SELECT count(*)::text FROM trips.hist_trip_data WHERE date_time >= '2000-01-01'";
+        assert_eq!(one(by_index, &mut client), "82000");
+    }
+}
 
-    client.batch_execute("DROP EXTENSION trips_pipeline; CREATE EXTENSION trips_pipeline").unwrap();
-    client.batch_execute("SET trips.memory = '1MB'").unwrap();
-    let many_runs = cluster.ingest(&mut client, &path);
-    assert_eq!(many_runs.summary(), one_run.summary());
-    assert_eq!(history(&mut client), expected);
-    let counted: bool = client
-        .query_one("SELECT sum(trips) = 30000 FROM trips.daily_trip_counts", &[])
-        .unwrap()
-        .get(0);
-    assert!(counted);
+/// No thread is left behind, whether a load ends well, badly, or is cancelled.
+#[test]
+fn no_thread_outlives_a_load() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let path = cluster.file("trips.csv", rows_as_csv(200_000, 1));
+    let pid: i32 = client.query_one("SELECT pg_backend_pid()", &[]).unwrap().get(0);
+    let threads = || std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().count();
+    assert_eq!(threads(), 1);
+    for timeout in [20, 100, 0] {
+        client.batch_execute(&format!("SET statement_timeout = {timeout}")).unwrap();
+        let result = client.query_one("SELECT trips.ingest($1, 'abort')", &[&path]);
+        assert_eq!(result.is_ok(), timeout == 0);
+        assert_eq!(threads(), 1);
+    }
+    let bad = cluster.file("bad.csv", [rows_as_csv(50_000, 2), b"bad\n".to_vec()].concat());
+    client.query_one("SELECT trips.ingest($1, 'abort')", &[&bad]).unwrap_err();
+    assert_eq!(threads(), 1);
 }
 
 /// New trips between, before and after known ones, one second apart: every step and every leap of

@@ -45,9 +45,24 @@ impl Block {
         Ok(())
     }
 
-    /// Puts the trips in the order of their times. Nothing else may be added afterwards.
-    pub fn sort(&mut self) {
+    /// Puts the trips in the order of their times, while they are in the processor's cache: who takes
+    /// a stretch of time later reads them one behind the other.
+    ///
+    /// # Errors
+    /// When there is no memory.
+    pub fn sort(&mut self) -> Result<(), TryReserveError> {
         self.places.sort_unstable();
+        let mut sorted = Vec::new();
+        sorted.try_reserve_exact(self.values.len())?;
+        let mut offset = 0;
+        for place in &mut self.places {
+            sorted
+                .extend_from_slice(&self.values[place.offset as usize..][..place.length as usize]);
+            place.offset = offset;
+            offset += place.length;
+        }
+        self.values = sorted;
+        Ok(())
     }
 
     /// How many trips it holds.

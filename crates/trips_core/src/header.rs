@@ -104,9 +104,12 @@ impl Layout {
     /// Whether the record says what the header said.
     #[must_use]
     pub fn is_repeated_header(&self, record: &Record<'_>) -> bool {
+        let repeats =
+            |value: &[u8], name: &str| value.trim_ascii().eq_ignore_ascii_case(name.as_bytes());
+        // Asked of every record: one look at the time settles it for all that are no header.
         record.len() == self.columns
-            && normal(&record.value(self.date_time)) == self.names[self.date_time]
-            && record.values().zip(&self.names).all(|(value, name)| normal(&value) == *name)
+            && repeats(&record.value(self.date_time), &self.names[self.date_time])
+            && record.values().zip(&self.names).all(|(value, name)| repeats(&value, name))
     }
 }
 

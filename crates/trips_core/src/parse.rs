@@ -64,7 +64,7 @@ impl Parser {
     pub fn parse(&self, chunk: Chunk) -> Result<Parsed, TryReserveError> {
         let mut parsed = Parsed { number: chunk.number, covers: chunk.covers, ..Parsed::default() };
         chunk.for_each(self.max_record, |record| self.take(record, &mut parsed))?;
-        parsed.block.sort();
+        parsed.block.sort()?;
         Ok(parsed)
     }
 

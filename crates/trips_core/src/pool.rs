@@ -16,8 +16,8 @@ use crate::block::Block;
 use crate::parse::{Parsed, Parser};
 use crate::record::RecordReader;
 
-/// Bytes of the file that a thread takes at a time.
-pub const CHUNK: usize = 4 * 1024 * 1024;
+/// Bytes of the file that a thread takes at a time: with what becomes of them, they fit its cache.
+pub const CHUNK: usize = 1024 * 1024;
 /// Trips of a batch, about: their rows fit a core's cache.
 const BATCH: usize = 8 * 1024;
 /// How long the owner waits before it looks whether it is wanted elsewhere.

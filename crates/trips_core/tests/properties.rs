@@ -3,6 +3,8 @@
 use std::io::{self, Read};
 
 use proptest::prelude::*;
+use trips_core::batch::{self, GroupCache, Groups};
+use trips_core::block::Block;
 use trips_core::feed::{Feed, PointColumns};
 use trips_core::header::{HeaderError, Layout};
 use trips_core::key;
@@ -106,6 +108,60 @@ proptest! {
     }
 
     #[test]
+    fn where_chunks_are_cut_does_not_matter(
+        input in prop_oneof![csv_like(), clean_csv().prop_map(String::into_bytes)],
+        size in 1_usize..120,
+        max_record in 1_usize..80,
+    ) {
+        let mut reader = RecordReader::new(&input[..], max_record);
+        let mut rows = Rows::new();
+        let (mut number, mut covered) = (0, 0);
+        while let Some(chunk) = reader.next_chunk(size, number).unwrap() {
+            number += 1;
+            covered += chunk.covers;
+            chunk.for_each(max_record, |record| {
+                let values = record.values().map(|value| value.into_owned()).collect();
+                rows.push((record.line, record.raw.to_vec(), record.fault.is_none().then_some(values)));
+                Ok::<(), ()>(())
+            }).unwrap();
+        }
+        prop_assert_eq!(rows, read_rows(&input[..], max_record));
+        prop_assert_eq!(covered, input.len() as u64);
+    }
+
+    #[test]
+    fn batches_are_the_sorted_set_of_all_trips(
+        trips in proptest::collection::vec((0_i64..300, "[ab]{1,2}"), 0..400),
+        blocks in 1_usize..6,
+        wanted in 1_usize..200,
+    ) {
+        let mut parts: Vec<Block> = (0..blocks).map(|_| Block::default()).collect();
+        for (i, (time, region)) in trips.iter().enumerate() {
+            parts[i % blocks].push(&plain(region, *time)).unwrap();
+        }
+        parts.iter_mut().for_each(|block| block.sort().unwrap());
+        let groups = Groups::default();
+        let mut cache = GroupCache::new(&groups);
+        let (mut found, mut duplicates) = (Vec::new(), 0);
+        for stretch in batch::stretches(&parts, wanted) {
+            let batch = batch::build(&parts, stretch, 1, &mut cache).unwrap();
+            duplicates += batch.duplicates;
+            prop_assert_eq!(batch.entries.last().map_or(0, |e| e.end as usize), batch.rows.len());
+            found.extend(batch.entries);
+        }
+        let names = groups.names();
+        prop_assert!(found.is_sorted_by(|a, b| a.cmp_key(b.date_time, &b.key).is_lt()));
+        let mut seen: Vec<(i64, String)> =
+            found.iter().map(|e| (e.date_time.0, names[e.group as usize].0.clone())).collect();
+        let mut distinct = trips.clone();
+        distinct.sort();
+        distinct.dedup();
+        seen.sort();
+        prop_assert_eq!(duplicates, trips.len() - distinct.len());
+        prop_assert_eq!(seen, distinct);
+    }
+
+    #[test]
     fn no_byte_is_lost(input in csv_like(), max_record in 1_usize..80) {
         let mut reader = RecordReader::new(&input[..], max_record);
         let mut last_line = 0;
@@ -122,6 +178,17 @@ proptest! {
         let canonical = if longitude == -180.0 { 180.0 } else { longitude + 0.0 };
         let expected = Point { longitude: canonical, latitude: latitude + 0.0 };
         prop_assert_eq!(point::parse(text.as_bytes()), Ok(Some(expected)));
+    }
+
+    #[test]
+    fn coordinates_are_the_nearest_doubles(digits in "-?[0-9]{1,2}\\.[0-9]{0,17}") {
+        let expected: f64 = digits.parse().unwrap();
+        let read = point::parse(format!("POINT (1 {digits})").as_bytes());
+        if let Ok(Some(Point { latitude, .. })) = read {
+            prop_assert_eq!(latitude.to_bits(), (expected + 0.0).to_bits());
+        } else {
+            prop_assert!(expected.abs() > 90.0);
+        }
     }
 
     #[test]
