@@ -1,10 +1,10 @@
 # Two commands: `make demo` shows it work, `make test` runs all the tests. Both install what is
 # missing. PG=18 (with PG_CONFIG=…, where it is not Debian's) takes another PostgreSQL.
 
-.PHONY: help demo test build setup install psql stop lint fmt sample clean distclean
+.PHONY: help demo test build setup bench bench-100m install psql stop lint fmt sample clean distclean
 
 help: ## this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo: build ## build, start a private server, load a sample file, show the averages
 	@scripts/demo.sh
@@ -17,6 +17,12 @@ build: setup ## build the extension into a private PostgreSQL
 
 setup: ## install what is missing (Debian packages, cargo-pgrx)
 	@scripts/setup.sh
+
+bench: build ## compare with bare COPY and the historical pipeline (minutes; BENCH_ROWS, BENCH_ROUNDS)
+	@scripts/bench.sh compare
+
+bench-100m: build ## 100 million trips into one history (needs 40 GB of disk; BENCH_FILES, BENCH_ROWS)
+	@scripts/bench.sh hundred_million
 
 install: setup ## build the extension and install it into the system's PostgreSQL
 	@scripts/install.sh

@@ -46,3 +46,10 @@ make_run_dir() {
 
 # Path of a directory of PostgreSQL's inside our tree of it.
 in_tree() { printf '%s%s' "$tree" "$("$pg_config" "--$1")"; }
+
+# Tells tests and benchmarks where the server is, and where to put their clusters.
+test_environment() {
+  mkdir -p "$run/tests" && chmod 755 "$run/tests"
+  TRIPS_TEST_BIN=$(in_tree bindir)
+  export TRIPS_TEST_BIN TRIPS_TEST_RUN=$run/tests TRIPS_TEST_USER=$server_user TRIPS_TEST_PG=$pg
+}

@@ -9,4 +9,4 @@ step "clippy"
 cargo clippy --workspace --all-targets --no-default-features --features "pg$pg" --locked -- -D warnings
 step "rustdoc"
 RUSTDOCFLAGS='-D warnings' cargo doc --quiet --no-deps --locked \
-  --package trips_core --package trips_datagen --package trips_tests
+  --package trips_core --package trips_datagen --package trips_bench --package trips_tests

@@ -4,6 +4,7 @@
 
 mod cluster;
 mod files;
+pub mod historical;
 
 pub use cluster::Cluster;
 pub use files::{FIVE_COLUMNS, lines_of, real_trips, rows_as_csv, trip_line};

@@ -1,51 +1,22 @@
 //! The weekly summary and the questions, beside the historical SQL and a plain recount.
 
 use postgres::Client;
-use trips_tests::{Cluster, FIVE_COLUMNS, real_trips, rows_as_csv, trip_line};
+use trips_tests::{Cluster, FIVE_COLUMNS, historical, real_trips, rows_as_csv, trip_line};
 
 fn texts(client: &mut Client, query: &str) -> Vec<String> {
     let rows = client.query(&format!("SELECT t::text FROM ({query}) AS t"), &[]);
     rows.unwrap().iter().map(|row| row.get(0)).collect()
 }
 
-/// The pipeline that this product replaces, in its own words: text everywhere, a concatenated key.
-const HISTORICAL: &str = "
-    CREATE TABLE stg_trip_data (region varchar(150), origin_coord varchar(500),
-        destination_coord varchar(500), date_time varchar(50), datasource varchar(150), trip_key varchar);
-    CREATE TABLE hist_trip_data (LIKE stg_trip_data);
-    CREATE UNIQUE INDEX ON hist_trip_data (trip_key);
-    CREATE MATERIALIZED VIEW summarized_trip_data AS
-        SELECT week.region, week.week_of_month, ceil(avg(week.count)) AS weekly_avg
-          FROM (SELECT region,
-                       concat(to_char(date_time::date, 'YYYY-MM'), '-0',
-                              to_char(date_time::date, 'W')::integer) AS week_of_month,
-                       count(*)
-                  FROM hist_trip_data GROUP BY 1, 2) AS week
-         GROUP BY 1, 2";
-
-fn run_historical(client: &mut Client, path: &str) {
-    client
-        .batch_execute(&format!(
-            "COPY stg_trip_data (region, origin_coord, destination_coord, date_time, datasource)
-               FROM '{path}' (FORMAT csv, HEADER);
-             UPDATE stg_trip_data
-                SET trip_key = concat(region, origin_coord, destination_coord, date_time, datasource);
-             INSERT INTO hist_trip_data SELECT * FROM stg_trip_data ON CONFLICT (trip_key) DO NOTHING;
-             TRUNCATE stg_trip_data;
-             REFRESH MATERIALIZED VIEW summarized_trip_data"
-        ))
-        .unwrap();
-}
-
 #[test]
 fn averages_equal_the_historical_sql() {
     let cluster = Cluster::start();
     let mut client = cluster.client();
-    client.batch_execute(HISTORICAL).unwrap();
+    client.batch_execute(historical::CREATE).unwrap();
     for (i, file) in [real_trips(), rows_as_csv(3000, 11), rows_as_csv(3000, 12)].iter().enumerate()
     {
         let path = cluster.file(&format!("{i}.csv"), file);
-        run_historical(&mut client, &path);
+        historical::load(&mut client, &path).unwrap();
         cluster.ingest(&mut client, &path);
         let columns = "region, week_of_month, weekly_avg, pg_typeof(weekly_avg)";
         let historical = texts(

@@ -1,0 +1,53 @@
+//! `trips_bench compare [rows=N] [rounds=N]`, `trips_bench hundred_million [files=N] [rows=N]`
+//!
+//! Both start a private, durable cluster, print what they measure, and leave it in `target/bench/`.
+
+mod compare;
+mod hundred_million;
+mod measure;
+mod reader;
+mod report;
+
+use std::process::ExitCode;
+
+use trips_tests::Cluster;
+
+/// What every step may end with.
+pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+/// The settings of the private cluster; what is not here is PostgreSQL's default.
+pub const SETTINGS: &str = "shared_buffers = 2GB\nmax_wal_size = 16GB\nfsync = on\n\
+    autovacuum_naptime = 1min\nlog_min_messages = warning\n";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let command = arguments.next().unwrap_or_default();
+    let option = |name: &str, default: u64| -> Result<u64> {
+        let variable = format!("BENCH_{}", name.to_uppercase());
+        Ok(std::env::var(variable).map_or(Ok(default), |value| value.parse())?)
+    };
+    match command.as_str() {
+        "compare" => compare::run(option("rows", 2_000_000)?, option("rounds", 5)?),
+        "hundred_million" => {
+            hundred_million::run(option("files", 10)?, option("rows", 10_000_000)?)
+        }
+        _ => Err("usage: trips_bench compare | hundred_million".into()),
+    }
+}
+
+/// A durable cluster with the extension.
+pub fn start_cluster() -> Result<Cluster> {
+    let cluster = Cluster::start_bare(SETTINGS);
+    cluster.client().batch_execute("CREATE EXTENSION trips_pipeline")?;
+    Ok(cluster)
+}

@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# bench.sh compare | hundred_million; BENCH_ROWS, BENCH_ROUNDS, BENCH_FILES change the sizes.
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+make_run_dir
+test_environment
+cd "$root"
+step "measuring with PostgreSQL $pg; the machine should do nothing else"
+cargo run --quiet --release --package trips_bench -- "$@"
