@@ -12,9 +12,11 @@ use trips_core::timestamp::Timestamp;
 
 use crate::error::LoadError;
 use crate::pg::copy::{Rows, copy_rows};
+use crate::pg::heap_append::HeapAppend;
 use crate::pg::index_scan::KeyScan;
 use crate::pg::progress::Progress;
-use crate::pg::relation::{Table, WithoutIndexes};
+use crate::pg::relation::Table;
+use crate::settings;
 
 const COLUMNS: [&CStr; 7] = [
     c"region",
@@ -73,7 +75,8 @@ impl History {
         counts: &mut DailyCounts,
         progress: &Progress,
     ) -> Result<Appended, LoadError> {
-        let in_bulk = whole.is_some_and(|trips| trips >= WORTH_A_BUILD)
+        let in_bulk = HeapAppend::fits(&self.table)
+            && whole.is_some_and(|trips| trips >= WORTH_A_BUILD)
             && self.table.is_bare()
             && self.table.try_lock_indexes();
         let known = (!in_bulk).then(|| Known::open(&self.table));
@@ -89,8 +92,12 @@ impl History {
             appended: Appended::default(),
             error: None,
         };
-        let taken = {
-            let _without_indexes = in_bulk.then(|| WithoutIndexes::of(&self.table));
+        let taken = if in_bulk {
+            let mut append = HeapAppend::begin(&self.table);
+            let taken = rows.append_to(&mut append);
+            append.finish();
+            taken
+        } else {
             copy_rows(&self.table, &COLUMNS, &mut rows)
         };
         let NewRows { appended, error, .. } = rows;
@@ -102,9 +109,20 @@ impl History {
             return Err(LoadError::RowsVanished { table: "hist_trip_data", offered, taken });
         }
         if in_bulk {
-            Spi::run("REINDEX TABLE trips.hist_trip_data")?;
+            self.build_index()?;
         }
         Ok(appended)
+    }
+
+    /// Builds the index of a history that was filled without it, in the memory that the run had.
+    fn build_index(&self) -> Result<(), LoadError> {
+        let memory = (settings::memory() / 1024).max(64 * 1024);
+        let query = "SELECT set_config('maintenance_work_mem', $1, true)";
+        let before = Spi::get_one::<String>("SELECT current_setting('maintenance_work_mem')")?;
+        Spi::run_with_args(query, &[format!("{memory}kB").into()])?;
+        Spi::run("REINDEX TABLE trips.hist_trip_data")?;
+        Spi::run_with_args(query, &[before.into()])?;
+        Ok(())
     }
 }
 
@@ -194,8 +212,18 @@ impl NewRows<'_, '_> {
     }
 }
 
-impl Rows for NewRows<'_, '_> {
-    fn next_rows(&mut self) -> Option<&[u8]> {
+impl NewRows<'_, '_> {
+    /// Appends all rows and returns how many.
+    fn append_to(&mut self, append: &mut HeapAppend<'_>) -> u64 {
+        let mut taken = 0;
+        while let Some(range) = self.next_range() {
+            taken += append.append(&mut self.batch.rows[range]);
+        }
+        taken
+    }
+
+    /// Where the next rows stand in the batch.
+    fn next_range(&mut self) -> Option<Range<usize>> {
         if !self.started {
             self.started = true;
             self.progress.publish();
@@ -213,6 +241,13 @@ impl Rows for NewRows<'_, '_> {
             self.compare();
         }
         self.given += 1;
-        Some(&self.batch.rows[self.new[self.given - 1].clone()])
+        Some(self.new[self.given - 1].clone())
+    }
+}
+
+impl Rows for NewRows<'_, '_> {
+    fn next_rows(&mut self) -> Option<&[u8]> {
+        let range = self.next_range()?;
+        Some(&self.batch.rows[range])
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod compat;
 pub mod copy;
+pub mod heap_append;
 pub mod index_scan;
 pub mod latest;
 pub mod progress;

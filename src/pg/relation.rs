@@ -81,25 +81,3 @@ impl Drop for Table {
         }
     }
 }
-
-/// A table's indexes are left alone by COPY until this goes; then they must be built anew.
-///
-/// It changes only what this backend believes of the table, so it holds for nobody else.
-pub struct WithoutIndexes<'a>(&'a Table);
-
-impl<'a> WithoutIndexes<'a> {
-    /// Makes COPY believe that the table has no indexes.
-    pub fn of(table: &'a Table) -> Self {
-        // SAFETY: the relation is open, so its cache entry stays; rd_rel is the backend's own copy.
-        unsafe { (*(*table.as_ptr()).rd_rel).relhasindex = false }
-        Self(table)
-    }
-}
-
-impl Drop for WithoutIndexes<'_> {
-    fn drop(&mut self) {
-        // SAFETY: as above: the reference to the open relation is held by `self`, also while an ERROR
-        // unwinds.
-        unsafe { (*(*self.0.as_ptr()).rd_rel).relhasindex = true }
-    }
-}

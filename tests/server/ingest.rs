@@ -173,6 +173,44 @@ fn threads_and_runs_do_not_matter() {
     }
 }
 
+/// Whatever somebody has added to the history, rows go in as if COPY had brought them.
+#[test]
+fn a_history_with_additions_is_loaded_by_copy() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let path = cluster.file("trips.csv", rows_as_csv(60_000, 3));
+    for (addition, check) in [
+        ("CREATE INDEX added ON trips.hist_trip_data (region)", "true"),
+        ("ALTER TABLE trips.hist_trip_data ADD note text DEFAULT 'new'", "bool_and(note = 'new')"),
+        ("ALTER TABLE trips.hist_trip_data ADD CHECK (region <> '')", "true"),
+        (
+            "CREATE TABLE public.seen (n bigint);
+             CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS
+               'BEGIN INSERT INTO public.seen SELECT count(*) FROM added; RETURN NULL; END';
+             CREATE TRIGGER see AFTER INSERT ON trips.hist_trip_data REFERENCING NEW TABLE AS added
+               FOR EACH STATEMENT EXECUTE FUNCTION see()",
+            "(SELECT sum(n) = 60000 FROM seen)",
+        ),
+    ] {
+        client
+            .batch_execute("DROP EXTENSION trips_pipeline; CREATE EXTENSION trips_pipeline")
+            .unwrap();
+        client.batch_execute(addition).unwrap();
+        assert_eq!(cluster.ingest(&mut client, &path).rows[1], 60_000, "{addition}");
+        client.batch_execute("SET enable_seqscan = off").unwrap();
+        let row = client
+            .query_one(
+                &format!(
+                    "SELECT count(*), {check} FROM trips.hist_trip_data
+                      WHERE date_time >= '2000-01-01' AND region >= ''"
+                ),
+                &[],
+            )
+            .unwrap();
+        assert_eq!((row.get::<_, i64>(0), row.get::<_, bool>(1)), (60_000, true), "{addition}");
+    }
+}
+
 /// No thread is left behind, whether a load ends well, badly, or is cancelled.
 #[test]
 fn no_thread_outlives_a_load() {
