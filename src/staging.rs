@@ -10,6 +10,7 @@ use trips_core::trip::TripText;
 
 use crate::error::LoadError;
 use crate::pg::copy::{Rows, copy_rows};
+use crate::pg::progress::Progress;
 use crate::pg::relation::Table;
 
 const COLUMNS: [&CStr; 12] = [
@@ -34,12 +35,9 @@ const BATCH_BYTES: usize = 4 * 1024 * 1024;
 const LARGEST_BATCH: usize = 10_000;
 
 /// Appends rows to staging.
-pub fn append(rows: &StagedRows) -> Result<(), LoadError> {
-    if rows.is_empty() {
-        return Ok(());
-    }
+pub fn append(rows: &StagedRows, progress: &Progress) -> Result<(), LoadError> {
     let table = Table::open_for_insert(c"stg_trip_data");
-    let mut source = Staged { rows: Some(rows.rows()) };
+    let mut source = Staged { rows: Some(rows.rows()), progress };
     let (offered, taken) = (rows.len() as u64, copy_rows(&table, &COLUMNS, &mut source));
     if taken != offered {
         return Err(LoadError::RowsVanished { table: "stg_trip_data", offered, taken });
@@ -49,10 +47,13 @@ pub fn append(rows: &StagedRows) -> Result<(), LoadError> {
 
 struct Staged<'a> {
     rows: Option<&'a [u8]>,
+    progress: &'a Progress,
 }
 
 impl Rows for Staged<'_> {
     fn next_rows(&mut self) -> Option<&[u8]> {
+        // COPY has begun and cleared what the load had told of itself.
+        self.progress.publish();
         self.rows.take()
     }
 }
@@ -162,6 +163,24 @@ pub fn reject(load: i64, rows: &[(&StagedRow, Rejection)]) -> Result<(), LoadErr
                     IS DISTINCT FROM ($1, r.column_name, r.code, r.reason)",
             None,
             &args,
+        )?;
+        Ok(())
+    })
+}
+
+/// Makes raw lines this load's, with the reasons that they have: the load that they name may not be in
+/// the ledger, and the next merge must not take them for new ones again.
+pub fn adopt(load: i64, rows: &[&StagedRow]) -> Result<(), LoadError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    Spi::connect_mut(|client| {
+        let ctids: Vec<&str> = rows.iter().map(|row| row.ctid.as_str()).collect();
+        client.update(
+            "UPDATE trips.stg_trip_data SET load_id = $1
+              WHERE ctid = ANY ($2::text[]::tid[]) AND load_id IS DISTINCT FROM $1",
+            None,
+            &[load.into(), ctids.into()],
         )?;
         Ok(())
     })

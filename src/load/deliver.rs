@@ -124,8 +124,7 @@ fn read(
             covered += parsed.covers;
             progress.rows(rows);
             progress.bytes(covered);
-            loader.stage(&std::mem::take(&mut parsed.staged))?;
-            progress.publish();
+            loader.stage(&std::mem::take(&mut parsed.staged), progress)?;
             Ok::<(), Stopped>(())
         });
         let run = run.map_err(|stopped| stopped.of(request.path))?;

@@ -3,6 +3,7 @@
 use trips_core::batch::{self, GroupCache, Groups};
 use trips_core::block::Block;
 use trips_core::counts::DailyCounts;
+use trips_core::staged::StagedRows;
 use trips_core::trip::Trip;
 
 use crate::error::LoadError;
@@ -46,10 +47,15 @@ impl<'a> Loader<'a> {
         summary::add(&mut self.counts, names)
     }
 
-    /// Appends rows to staging.
-    pub fn stage(&mut self, rows: &trips_core::staged::StagedRows) -> Result<(), LoadError> {
+    /// Appends rows to staging, while the file is read.
+    pub fn stage(&mut self, rows: &StagedRows, progress: &mut Progress) -> Result<(), LoadError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
         self.totals.staged += rows.len() as u64;
-        staging::append(rows)
+        staging::append(rows, progress)?;
+        progress.phase(Phase::Reading);
+        Ok(())
     }
 }
 

@@ -74,9 +74,12 @@ fn merge_load(
 /// Settles some rows: trips leave staging for the collector, the others learn why they stay. Returns
 /// how many stay.
 fn take(rows: &[StagedRow], load_id: i64, collector: &mut Collector) -> Result<u64, LoadError> {
-    let (mut promoted, mut rejected) = (Vec::new(), Vec::new());
+    let (mut promoted, mut rejected, mut raw) = (Vec::new(), Vec::new(), Vec::new());
     for row in rows {
-        let Some(texts) = row.texts() else { continue };
+        let Some(texts) = row.texts() else {
+            raw.push(row);
+            continue;
+        };
         match texts.validate() {
             Ok(trip) => {
                 collector.push(&trip)?;
@@ -87,5 +90,6 @@ fn take(rows: &[StagedRow], load_id: i64, collector: &mut Collector) -> Result<u
     }
     staging::delete(&promoted)?;
     staging::reject(load_id, &rejected)?;
+    staging::adopt(load_id, &raw)?;
     Ok((rows.len() - promoted.len()) as u64)
 }

@@ -12,13 +12,7 @@ pub unsafe fn index_beginscan(
     snapshot: pg_sys::Snapshot,
     keys: i32,
 ) -> pg_sys::IndexScanDesc {
-    #[cfg(any(
-        feature = "pg13",
-        feature = "pg14",
-        feature = "pg15",
-        feature = "pg16",
-        feature = "pg17"
-    ))]
+    #[cfg(not(feature = "pg18"))]
     // SAFETY: what PostgreSQL asks for is what our caller promises.
     unsafe {
         pg_sys::index_beginscan(heap, index, snapshot, keys, 0)
@@ -35,13 +29,7 @@ pub unsafe fn index_beginscan(
 /// # Safety
 /// The relation is open.
 pub unsafe fn primary_key_index(relation: pg_sys::Relation) -> pg_sys::Oid {
-    #[cfg(any(
-        feature = "pg13",
-        feature = "pg14",
-        feature = "pg15",
-        feature = "pg16",
-        feature = "pg17"
-    ))]
+    #[cfg(not(feature = "pg18"))]
     // SAFETY: our caller promises an open relation.
     unsafe {
         pg_sys::RelationGetPrimaryKeyIndex(relation)

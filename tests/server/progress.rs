@@ -58,3 +58,26 @@ fn a_waiting_and_a_running_load_are_seen() {
         assert!(look().is_none(), "nothing runs any more");
     });
 }
+
+/// A load that stages does not vanish with its first staged rows.
+#[test]
+fn a_staging_load_is_seen_to_its_end() {
+    let cluster = Cluster::start();
+    let bytes = rows_as_csv(150_000, 1);
+    let size = i64::try_from(bytes.len()).unwrap();
+    let path = cluster.file("trips.csv", bytes);
+    let mut watcher = cluster.client();
+    thread::scope(|scope| {
+        let loading = scope.spawn(|| {
+            cluster.client().query_one("SELECT trips.stage($1)", &[&path]).unwrap();
+        });
+        let mut furthest = 0;
+        while !loading.is_finished() {
+            let row = watcher.query_opt("SELECT bytes_done FROM trips.load_progress", &[]).unwrap();
+            furthest = furthest.max(row.map_or(0, |row| row.get::<_, i64>(0)));
+            thread::sleep(Duration::from_millis(1));
+        }
+        loading.join().unwrap();
+        assert!(furthest > size / 2, "{furthest} of {size} bytes were seen");
+    });
+}

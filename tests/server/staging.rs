@@ -237,3 +237,20 @@ fn load_numbers_of_outside_writers_are_not_believed() {
     let failed = client.query_one("SELECT * FROM trips.loads WHERE load_id = 1", &[]).unwrap();
     assert_eq!(Load::from_row(&failed).summary(), ("failed", [0; 4]));
 }
+
+/// Lines of a load that is gone from the ledger become a load once, not with every merge.
+#[test]
+fn lines_without_a_load_are_adopted_once() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let path = cluster.file("bad.csv", format!("{FIVE_COLUMNS}ragged,line\n"));
+    let first = cluster.ingest(&mut client, &path);
+    client.batch_execute("DELETE FROM trips.loads").unwrap();
+    let adopted = merge(&mut client, None);
+    assert_ne!(adopted.load_id, first.load_id);
+    assert_eq!(adopted.rows, [1, 0, 0, 1]);
+    assert_eq!(merge(&mut client, None), adopted);
+    let code: String =
+        client.query_one("SELECT error_code FROM trips.stg_trip_data", &[]).unwrap().get(0);
+    assert_eq!(code, "22P04");
+}
