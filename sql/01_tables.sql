@@ -17,11 +17,13 @@ CREATE TABLE trips.hist_trip_data (
   date_time         timestamp NOT NULL,
   datasource        text,
   trip_key          uuid      NOT NULL,
-  load_id           bigint    NOT NULL,
-  CONSTRAINT hist_trip_data_pkey PRIMARY KEY (date_time, trip_key)
-);
+  load_id           bigint    NOT NULL
+) PARTITION BY RANGE (date_time);
+-- Loads make a partition for each month that has trips, with the primary key (date_time, trip_key). It
+-- is the partitions' and not this table's: pg_dump carries the partitions as tables of the user, and
+-- their keys could not be restored if attaching them had already made keys.
 COMMENT ON TABLE trips.hist_trip_data IS
-  'The history: every trip once, whatever file brought it and however often';
+  'The history: every trip once, whatever file brought it and however often; a partition for each month';
 COMMENT ON COLUMN trips.hist_trip_data.region IS
   'Name of the region, without blanks around it, 1000 bytes at most';
 COMMENT ON COLUMN trips.hist_trip_data.origin_coord IS
@@ -160,8 +162,7 @@ COMMENT ON COLUMN trips.daily_trip_counts.datasource IS
 COMMENT ON COLUMN trips.daily_trip_counts.trips IS 'How many trips';
 
 -- The rows of these tables are data of their users: pg_dump must carry them, although the tables
--- belong to the extension.
-SELECT pg_catalog.pg_extension_config_dump('trips.hist_trip_data', '');
+-- belong to the extension. The history's are in its partitions, which do not.
 SELECT pg_catalog.pg_extension_config_dump('trips.stg_trip_data', '');
 SELECT pg_catalog.pg_extension_config_dump('trips.loads', '');
 SELECT pg_catalog.pg_extension_config_dump('trips.loads_load_id_seq', '');

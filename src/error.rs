@@ -57,6 +57,12 @@ pub enum LoadError {
     UnknownLoad(i64),
     #[error("trips.{table} took {taken} of {offered} rows")]
     RowsVanished { table: &'static str, offered: u64, taken: u64 },
+    #[error("the table {table} is in the way of a partition of the history")]
+    PartitionName { table: String },
+
+    #[error("the partition {table} of the history has no primary key (date_time, trip_key)")]
+    PartitionKey { table: String },
+
     #[error("a query of the extension failed: {0}")]
     Query(#[from] pgrx::spi::SpiError),
 }
@@ -106,6 +112,8 @@ impl LoadError {
             Self::Serialization => Code::ERRCODE_T_R_SERIALIZATION_FAILURE,
             Self::UnknownLoad(_) => Code::ERRCODE_UNDEFINED_OBJECT,
             Self::RowsVanished { .. } => Code::ERRCODE_TRIGGERED_ACTION_EXCEPTION,
+            Self::PartitionName { .. } => Code::ERRCODE_DUPLICATE_TABLE,
+            Self::PartitionKey { .. } => Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Self::Query(_) | Self::Threads { .. } => Code::ERRCODE_INTERNAL_ERROR,
         }
     }
@@ -176,6 +184,12 @@ impl LoadError {
             Self::Serialization => "Repeat the transaction, or load in READ COMMITTED.",
             Self::UnknownLoad(_) => "SELECT load_id, source FROM trips.loads shows the loads.",
             Self::RowsVanished { .. } => "A trigger on the table suppresses rows; drop it.",
+            Self::PartitionName { .. } => {
+                "If it was detached from trips.hist_trip_data, attach it again or rename it."
+            }
+            Self::PartitionKey { .. } => {
+                "It tells which trips are there: ALTER TABLE … ADD PRIMARY KEY (date_time, trip_key)."
+            }
             _ => return None,
         })
     }

@@ -1,22 +1,29 @@
 //! The history `trips.hist_trip_data`: what it has, and what goes in.
+//!
+//! It is divided by months. A month that the history does not have yet is filled without its index,
+//! which is then built at once; into the others, rows go through COPY.
 
-use std::cmp::Ordering;
+mod known;
+mod new_rows;
+mod partition;
+
 use std::ffi::CStr;
-use std::ops::Range;
 
-use pgrx::{Spi, check_for_interrupts};
-use trips_core::batch::{Batch, Entry};
+use pgrx::Spi;
+use trips_core::batch::Batch;
 use trips_core::counts::DailyCounts;
-use trips_core::key::TripKey;
-use trips_core::timestamp::Timestamp;
 
+use self::known::Known;
+use self::new_rows::{NewRows, Periods};
+use self::partition::Partition;
 use crate::error::LoadError;
-use crate::pg::copy::{Rows, copy_rows};
+use crate::pg::copy::copy_rows;
 use crate::pg::heap_append::HeapAppend;
-use crate::pg::index_scan::KeyScan;
 use crate::pg::progress::Progress;
 use crate::pg::relation::Table;
 use crate::settings;
+
+const HISTORY: &CStr = c"hist_trip_data";
 
 const COLUMNS: [&CStr; 7] = [
     c"region",
@@ -28,21 +35,15 @@ const COLUMNS: [&CStr; 7] = [
     c"load_id",
 ];
 
-/// After so many keys of the history that the batch does not have, the scan leaps to the batch's
-/// next key: a step costs a fraction of a descent into the index.
-const STEPS_BEFORE_LEAP: u32 = 200;
-
-/// From so many trips on, building the indexes of an empty history anew is cheaper than inserting
-/// into them row by row.
-const WORTH_A_BUILD: usize = 50_000;
+/// From so many trips in its first batch on, building the index of an empty partition anew is cheaper
+/// than inserting into it row by row.
+const WORTH_A_BUILD: usize = 4_000;
 
 /// The history, held for one load: no other load writes to it.
 ///
 /// One load at a time is what makes "not there yet" mean "not there": two loads of the same trips
 /// follow each other, and the second sees the rows of the first.
-pub struct History {
-    table: Table,
-}
+pub struct History(());
 
 /// What became of the trips of a run.
 #[derive(Debug, Clone, Copy, Default)]
@@ -59,195 +60,70 @@ pub type NextBatch<'a> = dyn FnMut() -> Result<Option<Batch>, LoadError> + 'a;
 impl History {
     /// Waits for other loads to commit and takes the history until this transaction ends.
     pub fn hold() -> Self {
-        let table = Table::open_for_insert(c"hist_trip_data");
-        table.lock_against_other_loads();
-        Self { table }
+        // The lock stays; the table is closed, because none that is open can get partitions.
+        Table::open_for_insert(HISTORY).lock_against_other_loads();
+        Self(())
     }
 
     /// Appends the trips of a run that are not there yet, and counts them by day and group.
-    ///
-    /// `whole` is the number of trips when this run is all that comes: into an empty history, a large
-    /// one goes without its indexes, which are then built at once.
+    #[expect(clippy::unused_self, reason = "only who holds the history may write to it")]
     pub fn append(
         &self,
         next_batch: &mut NextBatch<'_>,
-        whole: Option<usize>,
         counts: &mut DailyCounts,
         progress: &Progress,
     ) -> Result<Appended, LoadError> {
-        let in_bulk = HeapAppend::fits(&self.table)
-            && whole.is_some_and(|trips| trips >= WORTH_A_BUILD)
-            && self.table.is_bare()
-            && self.table.try_lock_indexes();
-        let known = (!in_bulk).then(|| Known::open(&self.table));
-        let mut rows = NewRows {
-            next_batch,
-            known,
-            counts,
-            progress,
-            batch: Batch::default(),
-            new: Vec::new(),
-            given: 0,
-            started: false,
-            appended: Appended::default(),
-            error: None,
-        };
-        let taken = if in_bulk {
-            let mut append = HeapAppend::begin(&self.table);
-            let taken = rows.append_to(&mut append);
-            append.finish();
-            taken
-        } else {
-            copy_rows(&self.table, &COLUMNS, &mut rows)
-        };
-        let NewRows { appended, error, .. } = rows;
-        if let Some(error) = error {
-            return Err(error);
-        }
-        let offered = appended.inserted;
-        if taken != offered {
-            return Err(LoadError::RowsVanished { table: "hist_trip_data", offered, taken });
-        }
-        if in_bulk {
-            self.build_index()?;
-        }
-        Ok(appended)
-    }
-
-    /// Builds the index of a history that was filled without it, in the memory that the run had.
-    fn build_index(&self) -> Result<(), LoadError> {
-        let memory = (settings::memory() / 1024).max(64 * 1024);
-        let query = "SELECT set_config('maintenance_work_mem', $1, true)";
-        let before = Spi::get_one::<String>("SELECT current_setting('maintenance_work_mem')")?;
-        Spi::run_with_args(query, &[format!("{memory}kB").into()])?;
-        Spi::run("REINDEX TABLE trips.hist_trip_data")?;
-        Spi::run_with_args(query, &[before.into()])?;
-        Ok(())
-    }
-}
-
-/// The keys of the history, walked along with the keys of a run.
-struct Known<'a> {
-    keys: KeyScan<'a>,
-    /// Where the walk stands; none before its beginning and behind its end.
-    current: Option<(Timestamp, TripKey)>,
-    is_begun: bool,
-}
-
-impl<'a> Known<'a> {
-    fn open(table: &'a Table) -> Self {
-        Self { keys: KeyScan::open(table), current: None, is_begun: false }
-    }
-
-    /// Whether nothing is left to compare with.
-    fn is_over(&self) -> bool {
-        self.is_begun && self.current.is_none()
-    }
-
-    /// Moves to the first key that is not before the entry's, and says whether it is the entry's.
-    fn has(&mut self, entry: &Entry) -> bool {
-        if !self.is_begun {
-            self.is_begun = true;
-            self.keys.seek(entry.date_time, &entry.key);
-            self.current = self.keys.advance();
-        }
-        let mut steps = 0;
-        while let Some((date_time, key)) = self.current {
-            match entry.cmp_key(date_time, &key) {
-                Ordering::Less => return false,
-                Ordering::Equal => return true,
-                Ordering::Greater => {}
+        let mut periods = Periods::of(next_batch);
+        let mut total = Appended::default();
+        while let Some((period, first)) = periods.advance()? {
+            let partition = Partition::open(period)?;
+            let table = &partition.table;
+            let whole = whole_history();
+            let in_bulk = whole.is_none()
+                && HeapAppend::fits(table, &COLUMNS)
+                && (partition.is_new || first >= WORTH_A_BUILD)
+                && table.is_bare()
+                && table.try_lock_indexes();
+            let known = (!in_bulk).then(|| Known::open(table));
+            let mut rows = NewRows::new(&mut periods, period, known, counts, progress);
+            let taken = if in_bulk {
+                let mut append = HeapAppend::begin(table);
+                let taken = rows.append_to(&mut append);
+                append.finish();
+                taken
+            } else {
+                copy_rows(whole.as_ref().unwrap_or(table), &COLUMNS, &mut rows)
+            };
+            let Appended { inserted: offered, duplicates } = rows.finish()?;
+            if taken != offered {
+                return Err(LoadError::RowsVanished { table: "hist_trip_data", offered, taken });
             }
-            steps += 1;
-            if steps % STEPS_BEFORE_LEAP == 0 {
-                check_for_interrupts!();
-                self.keys.seek(entry.date_time, &entry.key);
-            }
-            self.current = self.keys.advance();
-        }
-        false
-    }
-}
-
-/// The rows of batches without those that the history has.
-struct NewRows<'a, 'b> {
-    next_batch: &'a mut NextBatch<'b>,
-    /// None when the history is empty and its index is not to be looked at.
-    known: Option<Known<'a>>,
-    counts: &'a mut DailyCounts,
-    progress: &'a Progress,
-    batch: Batch,
-    /// The stretches of new rows in the batch, in bytes.
-    new: Vec<Range<usize>>,
-    /// How many of these have been given.
-    given: usize,
-    started: bool,
-    appended: Appended,
-    /// What ended the batches too early; COPY is told that they are over.
-    error: Option<LoadError>,
-}
-
-impl NewRows<'_, '_> {
-    /// Finds out which rows of the batch are new.
-    fn compare(&mut self) {
-        self.new.clear();
-        self.given = 0;
-        self.appended.duplicates += self.batch.duplicates as u64;
-        let mut start = 0;
-        for entry in &self.batch.entries {
-            let row = start..entry.end as usize;
-            start = row.end;
-            let known = self.known.as_mut().filter(|known| !known.is_over());
-            if known.is_some_and(|known| known.has(entry)) {
-                self.appended.duplicates += 1;
-                continue;
-            }
-            self.appended.inserted += 1;
-            self.counts.add(entry.date_time.day(), entry.group);
-            match self.new.last_mut() {
-                Some(last) if last.end == row.start => last.end = row.end,
-                _ => self.new.push(row),
+            total.inserted += offered;
+            total.duplicates += duplicates;
+            let name = table.name();
+            drop(partition);
+            if in_bulk {
+                build_index(&name)?;
             }
         }
+        Ok(total)
     }
 }
 
-impl NewRows<'_, '_> {
-    /// Appends all rows and returns how many.
-    fn append_to(&mut self, append: &mut HeapAppend<'_>) -> u64 {
-        let mut taken = 0;
-        while let Some(range) = self.next_range() {
-            taken += append.append(&mut self.batch.rows[range]);
-        }
-        taken
-    }
-
-    /// Where the next rows stand in the batch.
-    fn next_range(&mut self) -> Option<Range<usize>> {
-        if !self.started {
-            self.started = true;
-            self.progress.publish();
-        }
-        while self.given == self.new.len() {
-            check_for_interrupts!();
-            match (self.next_batch)() {
-                Ok(Some(batch)) => self.batch = batch,
-                Ok(None) => return None,
-                Err(error) => {
-                    self.error = Some(error);
-                    return None;
-                }
-            }
-            self.compare();
-        }
-        self.given += 1;
-        Some(self.new[self.given - 1].clone())
-    }
+/// The partitioned table, when somebody's trigger on it wants to see the rows: then COPY goes through
+/// it, and finds the partition of each row itself.
+fn whole_history() -> Option<Table> {
+    let table = Table::open_for_insert(HISTORY);
+    table.has_triggers().then_some(table)
 }
 
-impl Rows for NewRows<'_, '_> {
-    fn next_rows(&mut self) -> Option<&[u8]> {
-        let range = self.next_range()?;
-        Some(&self.batch.rows[range])
-    }
+/// Builds the index of a partition that was filled without it, in the memory that the run had.
+fn build_index(table: &str) -> Result<(), LoadError> {
+    let memory = (settings::memory() / 1024).max(64 * 1024);
+    let query = "SELECT set_config('maintenance_work_mem', $1, true)";
+    let before = Spi::get_one::<String>("SELECT current_setting('maintenance_work_mem')")?;
+    Spi::run_with_args(query, &[format!("{memory}kB").into()])?;
+    Spi::run(&format!("REINDEX TABLE {table}"))?;
+    Spi::run_with_args(query, &[before.into()])?;
+    Ok(())
 }

@@ -32,7 +32,7 @@ const QUESTIONS: [(&str, &str); 4] = [
     ),
 ];
 
-/// Loads the files; each covers 28 days of its own and is removed when it is in.
+/// Loads the files; each covers 28 days of a month of its own and is removed when it is in.
 pub fn run(files: u64, rows: u64) -> Result<()> {
     let cluster = start_cluster()?;
     println!("{}\n{}\n{files} files of {rows} rows", machine(), SETTINGS.trim_end());
@@ -45,7 +45,8 @@ pub fn run(files: u64, rows: u64) -> Result<()> {
         let (seconds, memory) = peak_memory(&mut client, |client| ingest(client, &path, expected))?;
         fs::remove_file(&path)?;
         let row = client.query_one(
-            "SELECT pg_table_size('trips.hist_trip_data'), pg_indexes_size('trips.hist_trip_data')",
+            "SELECT sum(pg_table_size(inhrelid))::bigint, sum(pg_indexes_size(inhrelid))::bigint
+               FROM pg_inherits WHERE inhparent = 'trips.hist_trip_data'::regclass",
             &[],
         )?;
         #[expect(clippy::cast_precision_loss, reason = "a report to three digits")]

@@ -15,11 +15,12 @@ use crate::Result;
 /// Days of a generated month.
 pub const DAYS: u32 = 28;
 
-/// Writes a file of generated trips that the server can read: month `month` from 0, 28 days each.
+/// Writes a file of generated trips that the server can read: of the first 28 days of a calendar
+/// month, counted from May 2018 as 0.
 pub fn generate(cluster: &Cluster, name: &str, rows: u64, seed: u64, month: u32) -> Result<String> {
     let path = cluster.file(name, "");
     let mut shape = Shape { rows, seed, days: DAYS, ..Shape::default() };
-    shape.first_day = shape.first_day + chrono::Days::new(u64::from(month * DAYS));
+    shape.first_day = shape.first_day + chrono::Months::new(month);
     let mut file = BufWriter::with_capacity(1 << 20, File::create(&path)?);
     trips_datagen::write(&shape, &mut file)?;
     file.flush()?;

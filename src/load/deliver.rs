@@ -116,7 +116,7 @@ fn read(
         Pool::start(reader, parser, settings::parse_threads()).map_err(name)?
     };
     let mut judge = Judge::new(request);
-    let (mut rows, mut covered, mut is_first) = (0, 0, true);
+    let (mut rows, mut covered) = (0, 0);
     loop {
         let run = pool.read_run(settings::memory(), poll_interrupts, |parsed| {
             judge.hear(parsed)?;
@@ -128,12 +128,11 @@ fn read(
             Ok::<(), Stopped>(())
         });
         let run = run.map_err(|stopped| stopped.of(request.path))?;
-        let whole = (is_first && run.is_last).then(|| run.trips());
         let is_last = run.is_last;
         if run.trips() > 0 {
             let mut batches = pool.batches(run.blocks);
             let mut next_batch = || batches.next_batch(poll_interrupts).map_err(name);
-            loader.append(&mut next_batch, whole, progress)?;
+            loader.append(&mut next_batch, progress)?;
             drop(batches);
             loader.count(&pool.group_names())?;
             progress.phase(Phase::Reading);
@@ -142,7 +141,6 @@ fn read(
             let reader = pool.finish().ok_or_else(|| name(PoolError::Thread("it stays".into())))?;
             return Ok(reader.into_source());
         }
-        is_first = false;
     }
 }
 

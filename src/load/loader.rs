@@ -28,15 +28,14 @@ impl<'a> Loader<'a> {
         Self { history, counts: DailyCounts::default(), totals: Totals::default() }
     }
 
-    /// Appends the batches of a run; `whole` as [`History::append`] has it.
+    /// Appends the batches of a run.
     pub fn append(
         &mut self,
         next_batch: &mut NextBatch<'_>,
-        whole: Option<usize>,
         progress: &mut Progress,
     ) -> Result<(), LoadError> {
         progress.phase(Phase::Inserting);
-        let appended = self.history.append(next_batch, whole, &mut self.counts, progress)?;
+        let appended = self.history.append(next_batch, &mut self.counts, progress)?;
         self.totals.inserted += appended.inserted;
         self.totals.duplicate += appended.duplicates;
         Ok(())
@@ -108,7 +107,7 @@ impl Collector {
             let Some(stretch) = stretches.next() else { return Ok(None) };
             Ok(Some(batch::build(&blocks, stretch, self.load_id, &mut groups)?))
         };
-        loader.append(&mut next_batch, None, progress)?;
+        loader.append(&mut next_batch, progress)?;
         loader.count(&self.groups.names())
     }
 }

@@ -40,3 +40,20 @@ pub unsafe fn primary_key_index(relation: pg_sys::Relation) -> pg_sys::Oid {
         pg_sys::RelationGetPrimaryKeyIndex(relation, false)
     }
 }
+
+/// The partitions of a partitioned relation and their bounds, without those that are being detached.
+///
+/// # Safety
+/// The relation is open and partitioned; the descriptor lives as long as it is open.
+pub unsafe fn partitions(relation: pg_sys::Relation) -> pg_sys::PartitionDesc {
+    #[cfg(feature = "pg13")]
+    // SAFETY: our caller promises an open, partitioned relation.
+    unsafe {
+        pg_sys::RelationGetPartitionDesc(relation)
+    }
+    #[cfg(not(feature = "pg13"))]
+    // SAFETY: as above.
+    unsafe {
+        pg_sys::RelationGetPartitionDesc(relation, true)
+    }
+}

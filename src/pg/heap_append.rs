@@ -1,10 +1,12 @@
-//! Rows into the heap of the history without COPY between, and without its index, which is built anew
+//! Rows into the heap of a partition of the history without COPY between, and without its index, which is built anew
 //! afterwards: for the table as the extension makes it.
 //!
 //! COPY calls a receive function for every value and builds each row from what they return. Our rows
 //! are checked and encoded already, so they are handed to `heap_multi_insert`, the function that COPY
 //! ends in, as they lie in the batch. Whatever somebody has added to the table (a trigger, a column, a
 //! constraint, an index) makes [`HeapAppend::fits`] false, and COPY does the work.
+
+use std::ffi::CStr;
 
 use pgrx::{check_for_interrupts, pg_sys};
 
@@ -18,7 +20,7 @@ const ROWS_AT_ONCE: usize = 1000;
 /// The longest text with a header of one byte.
 const SHORT_TEXT: usize = 126;
 
-/// Appends rows to the history.
+/// Appends rows to a partition of the history.
 pub struct HeapAppend<'a> {
     table: &'a Table,
     state: pg_sys::BulkInsertState,
@@ -31,9 +33,9 @@ pub struct HeapAppend<'a> {
 }
 
 impl<'a> HeapAppend<'a> {
-    /// Whether the table is as the extension makes it: a plain table with its seven columns and its
-    /// primary key, no trigger, no check.
-    pub fn fits(table: &Table) -> bool {
+    /// Whether the table is as the extension makes it: a plain table with the columns of the history
+    /// and its primary key, no trigger, no check. The rows must be within its partition's bounds.
+    pub fn fits(table: &Table, columns: &[&CStr; COLUMNS]) -> bool {
         // SAFETY: the relation is open, so its descriptors are valid; the list is a copy.
         unsafe {
             let relation = &*table.as_ptr();
@@ -43,8 +45,7 @@ impl<'a> HeapAppend<'a> {
                 && class.relkind.cast_unsigned() == pg_sys::RELKIND_RELATION
                 && class.relam == pg_sys::HEAP_TABLE_AM_OID
                 && !class.relhastriggers
-                && !class.relispartition
-                && usize::try_from(descriptor.natts) == Ok(COLUMNS)
+                && table.has_columns(columns)
                 && (descriptor.constr.is_null() || (*descriptor.constr).num_check == 0)
                 && !indexes.is_null()
                 && (*indexes).length == 1

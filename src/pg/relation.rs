@@ -2,7 +2,10 @@
 
 use std::ffi::CStr;
 
-use pgrx::pg_sys;
+use pgrx::{PgTupleDesc, pg_sys};
+use trips_core::timestamp::Timestamp;
+
+use super::compat;
 
 /// An open table. Its lock stays until the transaction ends; closing only gives back the reference.
 pub struct Table(pg_sys::Relation);
@@ -11,6 +14,12 @@ impl Table {
     /// Opens `trips.<name>` for inserting (ROW EXCLUSIVE).
     pub fn open_for_insert(name: &CStr) -> Self {
         Self::open(name, pg_sys::RowExclusiveLock)
+    }
+
+    /// Opens a table by its oid for inserting.
+    pub fn open_oid_for_insert(oid: pg_sys::Oid) -> Self {
+        // SAFETY: a table that is gone is an ERROR.
+        Self(unsafe { pg_sys::table_open(oid, pg_sys::RowExclusiveLock as pg_sys::LOCKMODE) })
     }
 
     fn open(name: &CStr, lock: u32) -> Self {
@@ -58,6 +67,78 @@ impl Table {
             let count = if indexes.is_null() { 0 } else { (*indexes).length };
             (0..count)
                 .all(|i| pg_sys::ConditionalLockRelationOid(pg_sys::list_nth_oid(indexes, i), lock))
+        }
+    }
+
+    /// The partition where a time belongs, by the bounds of a table that is partitioned by ranges of
+    /// one timestamp.
+    pub fn partition_at(&self, time: Timestamp) -> Option<pg_sys::Oid> {
+        // SAFETY: the relation is open and partitioned, so it has a descriptor, which lives as long as
+        // it is open. Its bounds are in ascending order; `datums` and `kind` have `ndatums` of them,
+        // each with as many members as the key has columns, and `indexes` has one more (partbounds.h).
+        unsafe {
+            let descriptor = &*compat::partitions(self.0);
+            let bounds = descriptor.boundinfo.as_ref()?;
+            let count = usize::try_from(bounds.ndatums).ok()?;
+            let is_behind = |bound: usize| match **bounds.kind.add(bound) {
+                pg_sys::PartitionRangeDatumKind::PARTITION_RANGE_DATUM_MINVALUE => true,
+                pg_sys::PartitionRangeDatumKind::PARTITION_RANGE_DATUM_VALUE => {
+                    (**bounds.datums.add(bound)).value().cast_signed() as i64 <= time.0
+                }
+                _ => false,
+            };
+            let passed = (0..count).take_while(|&bound| is_behind(bound)).count();
+            let index = match *bounds.indexes.add(passed) {
+                -1 => bounds.default_index,
+                index => index,
+            };
+            Some(*descriptor.oids.add(usize::try_from(index).ok()?))
+        }
+    }
+
+    /// Whether these are its columns, in this order, and no others.
+    pub fn has_columns(&self, names: &[&CStr]) -> bool {
+        // SAFETY: the relation is open, so its descriptor is valid; the names in it are C strings.
+        unsafe {
+            let columns = PgTupleDesc::from_pg_unchecked((*self.0).rd_att);
+            let found = columns.iter().map(|column| CStr::from_ptr(column.attname.data.as_ptr()));
+            found.eq(names.iter().copied())
+        }
+    }
+
+    /// Whether the table has triggers.
+    pub fn has_triggers(&self) -> bool {
+        // SAFETY: the relation is open.
+        unsafe { (*(*self.0).rd_rel).relhastriggers }
+    }
+
+    /// Whether it is a plain table whose primary key is `(timestamp, uuid)`.
+    pub fn has_history_key(&self) -> bool {
+        // SAFETY: the relation is open; the index is opened with a lock, closed, and in between its
+        // descriptor is valid.
+        unsafe {
+            let key = compat::primary_key_index(self.0);
+            if key == pg_sys::InvalidOid {
+                return false;
+            }
+            let lock = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
+            let index = pg_sys::index_open(key, lock);
+            let columns = PgTupleDesc::from_pg_unchecked((*index).rd_att);
+            let types = columns.iter().map(|column| column.atttypid);
+            let fits = types.eq([pg_sys::TIMESTAMPOID, pg_sys::UUIDOID]);
+            pg_sys::index_close(index, pg_sys::NoLock as pg_sys::LOCKMODE);
+            fits
+        }
+    }
+
+    /// Its name with its schema, quoted as SQL needs it.
+    pub fn name(&self) -> String {
+        // SAFETY: the relation is open; the functions return C strings of the current memory context.
+        unsafe {
+            let class = (*self.0).rd_rel;
+            let schema = pg_sys::get_namespace_name((*class).relnamespace);
+            let name = pg_sys::quote_qualified_identifier(schema, (*class).relname.data.as_ptr());
+            CStr::from_ptr(name).to_string_lossy().into_owned()
         }
     }
 

@@ -46,7 +46,7 @@ fn members_are_declared_and_commented() {
     let columns = client
         .query(
             "SELECT attrelid::regclass || '.' || attname FROM pg_attribute JOIN pg_class AS c ON c.oid = attrelid
-              WHERE relnamespace = 'trips'::regnamespace AND relkind IN ('r', 'v', 'm') AND attnum > 0
+              WHERE relnamespace = 'trips'::regnamespace AND relkind IN ('r', 'p', 'v', 'm') AND attnum > 0
                 AND col_description(attrelid, attnum) IS NULL",
             &[],
         )

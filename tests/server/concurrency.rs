@@ -125,16 +125,27 @@ fn an_old_snapshot_with_new_trips_is_a_serialization_failure() {
     again.commit().unwrap();
 }
 
-/// VACUUM and loads do not wait for each other.
+/// VACUUM and loads do not wait for each other; nor do readers, when a load brings a new month.
 #[test]
-fn vacuum_beside_a_load() {
+fn vacuum_and_readers_beside_a_load() {
     let cluster = Cluster::start();
-    let path = cluster.file("trips.csv", rows_as_csv(1000, 1));
+    let [first, second, third] =
+        [1, 2, 3].map(|seed| cluster.file(&format!("{seed}.csv"), rows_as_csv(1000, seed)));
+    let june = std::fs::read_to_string(&third).unwrap().replace(",2018-05-", ",2018-06-");
+    let june = cluster.file("june.csv", june);
+    cluster.ingest(&mut cluster.client(), &first);
     let mut loader = cluster.client();
     let mut loading = loader.transaction().unwrap();
-    loading.query_one("SELECT trips.ingest($1)", &[&path]).unwrap();
+    loading.query_one("SELECT trips.ingest($1)", &[&second]).unwrap();
     let mut client = cluster.client();
     client.batch_execute("SET lock_timeout = '5s'").unwrap();
     client.batch_execute("VACUUM (FREEZE, ANALYZE) trips.hist_trip_data").unwrap();
+    loading.query_one("SELECT trips.ingest($1)", &[&june]).unwrap();
+    client.batch_execute("VACUUM (FREEZE, ANALYZE) trips.hist_trip_data_2018_05").unwrap();
+    let count = |client: &mut postgres::Client| -> i64 {
+        client.query_one("SELECT count(*) FROM trips.hist_trip_data", &[]).unwrap().get(0)
+    };
+    assert_eq!(count(&mut client), 1000);
     loading.commit().unwrap();
+    assert_eq!(count(&mut client), 3000);
 }

@@ -7,6 +7,7 @@ mod dump;
 mod failures;
 mod ingest;
 mod keys;
+mod partitions;
 mod privileges;
 mod progress;
 mod reader;

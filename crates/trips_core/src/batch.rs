@@ -5,11 +5,12 @@
 //! itself. Equal trips have equal times, so they meet in the same stretch.
 
 use std::cmp::Ordering;
-use std::collections::{HashMap, TryReserveError};
+use std::collections::{BTreeSet, HashMap, TryReserveError};
 use std::sync::Mutex;
 
 use crate::block::{Block, Place};
 use crate::key::{self, TripKey};
+use crate::period::Period;
 use crate::timestamp::Timestamp;
 
 /// Of so many trips of a block, one is looked at to cut the time.
@@ -51,10 +52,19 @@ pub struct Batch {
     pub duplicates: usize,
 }
 
+impl Batch {
+    /// The period of its trips; none without trips.
+    #[must_use]
+    pub fn period(&self) -> Option<Period> {
+        self.entries.first().map(|entry| Period::of(entry.date_time))
+    }
+}
+
 /// A stretch of time: from, and to before; none is the beginning, or the end, of all time.
 pub type Stretch = (Option<Timestamp>, Option<Timestamp>);
 
-/// Cuts the time of sorted blocks into stretches of about so many trips each.
+/// Cuts the time of sorted blocks into stretches of about so many trips each, none of which has trips
+/// of two periods.
 #[must_use]
 pub fn stretches(blocks: &[Block], trips: usize) -> Vec<Stretch> {
     let samples = blocks.iter().flat_map(|block| block.places().iter().step_by(SAMPLED));
@@ -62,10 +72,27 @@ pub fn stretches(blocks: &[Block], trips: usize) -> Vec<Stretch> {
     times.sort_unstable();
     let mut cuts: Vec<Timestamp> =
         times.into_iter().step_by((trips / SAMPLED).max(1)).skip(1).collect();
+    cuts.extend(ends_of_periods(blocks));
+    cuts.sort_unstable();
     cuts.dedup();
     let from = std::iter::once(None).chain(cuts.iter().copied().map(Some));
     let to = cuts.iter().copied().map(Some).chain(std::iter::once(None));
     from.zip(to).collect()
+}
+
+/// The ends of all periods that have trips, without the last one's.
+fn ends_of_periods(blocks: &[Block]) -> BTreeSet<Timestamp> {
+    let mut ends = BTreeSet::new();
+    let mut last = None;
+    for block in blocks {
+        let mut places = block.places();
+        last = last.max(places.last().map(|place| place.date_time));
+        while let Some(end) = places.first().and_then(|p| Period::of(p.date_time).end()) {
+            ends.insert(end);
+            places = &places[places.partition_point(|p| p.date_time < end)..];
+        }
+    }
+    ends.into_iter().filter(|&end| last.is_some_and(|last| end <= last)).collect()
 }
 
 /// Makes the batch of a stretch of time of sorted blocks, for this load.

@@ -24,6 +24,7 @@ mod framing;
 pub mod header;
 pub mod key;
 pub mod parse;
+pub mod period;
 pub mod point;
 pub mod pool;
 pub mod record;

@@ -176,7 +176,9 @@ impl<R: Read> RecordReader<R> {
             let window = self.max_record + 2;
             let window_end = self.end.min(self.start + window);
             let bytes = &self.buffer[self.start..window_end];
-            let at_eof = self.eof && window_end == self.end;
+            // A full window is judged as if more came, for the same reason: whether the end of the
+            // file has been seen yet depends on the buffer too.
+            let at_eof = self.eof && window_end == self.end && bytes.len() < window;
             match scan(bytes, at_eof, &mut self.spans) {
                 Scan::Record { len, next, .. } if is_blank(&bytes[..len]) => {
                     self.step(0, next, 1, None);

@@ -152,3 +152,19 @@ fn errors_of_the_source_are_told() {
     }
     assert!(RecordReader::new(Broken, 100).next_record().is_err());
 }
+
+#[test]
+fn the_end_of_the_file_behind_a_full_window_does_not_matter() {
+    // A value that is closed just behind the largest record, by a line end that may be half of one:
+    // `records` reads it with the end of the file in sight, and without.
+    for end in ["", "\r", "\n", "\r\n", "x", "\""] {
+        let input = format!("a,\"\"\"\n, \n\"\"\"{end}");
+        for max_record in 4..14 {
+            let seen = records(&input, max_record);
+            let mut buffered = RecordReader::new(input.as_bytes(), max_record);
+            buffered.peek(1000).unwrap();
+            let first = buffered.next_record().unwrap().map(|r| (r.raw.len(), r.fault));
+            assert_eq!(first.map(|f| f.0), seen.first().map(|s| s.1.len()), "{end:?} {max_record}");
+        }
+    }
+}

@@ -6,9 +6,9 @@ use crate::escape::quoted;
 use crate::reject::{SqlState, ValueError};
 
 /// The number of 2000-01-01, where PostgreSQL's time begins, when 0001-01-01 is day 1.
-const POSTGRES_EPOCH: i32 = 730_120;
+pub(crate) const POSTGRES_EPOCH: i32 = 730_120;
 const MICROS_PER_SECOND: i64 = 1_000_000;
-const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
+pub(crate) const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
 
 /// A date and time without a zone: microseconds since 2000-01-01 00:00:00, as PostgreSQL counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,0 +1,59 @@
+//! What the history has, walked along with what a run brings.
+
+use std::cmp::Ordering;
+
+use pgrx::check_for_interrupts;
+use trips_core::batch::Entry;
+use trips_core::key::TripKey;
+use trips_core::timestamp::Timestamp;
+
+use crate::pg::index_scan::KeyScan;
+use crate::pg::relation::Table;
+
+/// After so many keys of the history that the batch does not have, the scan leaps to the batch's
+/// next key: a step costs a fraction of a descent into the index.
+const STEPS_BEFORE_LEAP: u32 = 200;
+
+/// The keys of a partition of the history, walked along with the keys of a run.
+pub struct Known<'a> {
+    keys: KeyScan<'a>,
+    /// Where the walk stands; none before its beginning and behind its end.
+    current: Option<(Timestamp, TripKey)>,
+    is_begun: bool,
+}
+
+impl<'a> Known<'a> {
+    /// Looks at the primary key of a partition.
+    pub fn open(table: &'a Table) -> Self {
+        Self { keys: KeyScan::open(table), current: None, is_begun: false }
+    }
+
+    /// Whether nothing is left to compare with.
+    pub fn is_over(&self) -> bool {
+        self.is_begun && self.current.is_none()
+    }
+
+    /// Moves to the first key that is not before the entry's, and says whether it is the entry's.
+    pub fn has(&mut self, entry: &Entry) -> bool {
+        if !self.is_begun {
+            self.is_begun = true;
+            self.keys.seek(entry.date_time, &entry.key);
+            self.current = self.keys.advance();
+        }
+        let mut steps = 0;
+        while let Some((date_time, key)) = self.current {
+            match entry.cmp_key(date_time, &key) {
+                Ordering::Less => return false,
+                Ordering::Equal => return true,
+                Ordering::Greater => {}
+            }
+            steps += 1;
+            if steps % STEPS_BEFORE_LEAP == 0 {
+                check_for_interrupts!();
+                self.keys.seek(entry.date_time, &entry.key);
+            }
+            self.current = self.keys.advance();
+        }
+        false
+    }
+}

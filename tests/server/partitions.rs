@@ -1,0 +1,203 @@
+//! The history is divided by months: made when they come, found whatever they are called.
+
+use std::fmt::Write;
+
+use postgres::Client;
+use trips_tests::{Cluster, FIVE_COLUMNS, Load, rows_as_csv, server_error};
+
+/// A line for a region and a date and time.
+fn at(region: &str, date_time: &str) -> String {
+    format!("{region},POINT (1 2),POINT (3 4),{date_time},source\n")
+}
+
+fn partitions(client: &mut Client) -> Vec<(String, i64)> {
+    let query =
+        "SELECT tableoid::regclass::text, count(*) FROM trips.hist_trip_data GROUP BY 1 ORDER BY 1";
+    client.query(query, &[]).unwrap().iter().map(|row| (row.get(0), row.get(1))).collect()
+}
+
+fn named(counts: &[(&str, i64)]) -> Vec<(String, i64)> {
+    let name = |suffix: &str| format!("trips.hist_trip_data_{suffix}");
+    counts.iter().map(|&(suffix, count)| (name(suffix), count)).collect()
+}
+
+#[test]
+fn any_date_has_its_partition() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let dates = [
+        "0001-01-01 00:00:00",
+        "1969-12-31 23:59:59.999999",
+        "1970-01-01 00:00:00",
+        "2018-05-31 23:59:59.999999",
+        "2018-06-01 00:00:00",
+        "2018-06-30 12:00:00",
+        "2019-02-28 23:59:59",
+        "2099-12-31 23:59:59.999999",
+        "2100-01-01 00:00:00",
+        "9999-12-31 23:59:59",
+    ];
+    let lines: String = dates.iter().rev().map(|date| at("Prague", date)).collect();
+    let path = cluster.file("a.csv", format!("{FIVE_COLUMNS}{lines}"));
+    assert_eq!(cluster.ingest(&mut client, &path).rows, [10, 10, 0, 0]);
+    let expected = [
+        ("1970_01", 1),
+        ("2018_05", 1),
+        ("2018_06", 2),
+        ("2019_02", 1),
+        ("2099_12", 1),
+        ("before_1970", 2),
+        ("from_2100", 2),
+    ];
+    assert_eq!(partitions(&mut client), named(&expected));
+    // Row by row into partitions that are there, beside a new one.
+    let more: String = lines.replace("Prague", "Turin") + &at("Turin", "2018-07-01 00:00:00");
+    let path = cluster.file("b.csv", format!("{FIVE_COLUMNS}{lines}{more}"));
+    assert_eq!(cluster.ingest(&mut client, &path).rows, [21, 11, 10, 0]);
+    assert_eq!(partitions(&mut client).len(), 8);
+    let keys: i64 = client
+        .query_one(
+            "SELECT count(*) FROM pg_inherits JOIN pg_index ON indrelid = inhrelid
+              WHERE inhparent = 'trips.hist_trip_data'::regclass AND indisprimary AND indisvalid",
+            &[],
+        )
+        .unwrap()
+        .get(0);
+    assert_eq!(keys, 8);
+    client.batch_execute("DROP EXTENSION trips_pipeline").unwrap();
+}
+
+/// Years of random dates: every partition is filled in one pass, in the order of its index.
+#[test]
+fn a_file_over_many_months() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let mut file = FIVE_COLUMNS.to_owned();
+    for i in 0_u32..60_000 {
+        let (year, month, day) = (2010 + i * 7 % 12, 1 + i / 12 % 12, 1 + i * 11 % 28);
+        writeln!(
+            file,
+            "r{},,,{year}-{month:02}-{day:02} {:02}:{:02}:{:02},s",
+            i % 9,
+            i % 24,
+            i % 60,
+            i % 59
+        )
+        .unwrap();
+    }
+    let path = cluster.file("years.csv", &file);
+    client.batch_execute("LOAD 'trips_pipeline'; SET trips.memory = '2MB'").unwrap();
+    let in_runs = cluster.ingest(&mut client, &path);
+    let distinct: i64 = client
+        .query_one("SELECT count(DISTINCT (date_time, region)) FROM trips.hist_trip_data", &[])
+        .unwrap()
+        .get(0);
+    assert_eq!((in_runs.rows[0], in_runs.rows[1]), (60_000, distinct));
+    client
+        .batch_execute(
+            "DROP EXTENSION trips_pipeline; CREATE EXTENSION trips_pipeline; RESET trips.memory",
+        )
+        .unwrap();
+    assert_eq!(cluster.ingest(&mut client, &path).rows, in_runs.rows);
+    assert_eq!(partitions(&mut client).len(), 144);
+}
+
+#[test]
+fn a_detached_partition_is_not_overwritten() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let may =
+        cluster.file("may.csv", FIVE_COLUMNS.to_owned() + &at("Prague", "2018-05-01 10:00:00"));
+    let more =
+        cluster.file("more.csv", FIVE_COLUMNS.to_owned() + &at("Turin", "2018-05-02 10:00:00"));
+    cluster.ingest(&mut client, &may);
+    client
+        .batch_execute(
+            "ALTER TABLE trips.hist_trip_data DETACH PARTITION trips.hist_trip_data_2018_05",
+        )
+        .unwrap();
+    let error = client.query_one("SELECT trips.ingest($1)", &[&more]).unwrap_err();
+    let (code, message, hint) = server_error(&error);
+    assert_eq!(code, "42P07");
+    assert_eq!(
+        message,
+        "the table trips.hist_trip_data_2018_05 is in the way of a partition of the history"
+    );
+    assert!(hint.contains("attach it again"), "{hint}");
+    client
+        .batch_execute(
+            "ALTER TABLE trips.hist_trip_data ATTACH PARTITION trips.hist_trip_data_2018_05
+               FOR VALUES FROM ('2018-05-01') TO ('2018-06-01')",
+        )
+        .unwrap();
+    assert_eq!(cluster.ingest(&mut client, &more).rows, [1, 1, 0, 0]);
+}
+
+/// Somebody has put a year together, with the columns in another order; and a default partition.
+#[test]
+fn partitions_of_other_makers() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    client
+        .batch_execute(
+            "CREATE TABLE public.archive (load_id bigint NOT NULL, destination_coord point, origin_coord point,
+               datasource text, region text NOT NULL, trip_key uuid NOT NULL, date_time timestamp NOT NULL);
+             ALTER TABLE trips.hist_trip_data ATTACH PARTITION public.archive
+               FOR VALUES FROM ('2018-01-01') TO ('2019-01-01');
+             CREATE TABLE public.rest PARTITION OF trips.hist_trip_data DEFAULT;
+             ALTER TABLE public.rest ADD PRIMARY KEY (date_time, trip_key)",
+        )
+        .unwrap();
+    let path = cluster.file("may.csv", rows_as_csv(6000, 1));
+    let error = client.query_one("SELECT trips.ingest($1)", &[&path]).unwrap_err();
+    assert_eq!(server_error(&error).0, "55000");
+    assert!(error.as_db_error().unwrap().message().contains("public.archive"));
+    client
+        .batch_execute("ALTER TABLE public.archive ADD PRIMARY KEY (date_time, trip_key)")
+        .unwrap();
+    assert_eq!(cluster.ingest(&mut client, &path).rows, [6000, 6000, 0, 0]);
+    let later =
+        cluster.file("later.csv", FIVE_COLUMNS.to_owned() + &at("Turin", "2019-05-02 10:00:00"));
+    cluster.ingest(&mut client, &later);
+    let found = partitions(&mut client);
+    assert_eq!(found, [("archive".to_owned(), 6000), ("rest".to_owned(), 1)]);
+    let wrong: i64 = client
+        .query_one(
+            "SELECT count(*) FROM trips.hist_trip_data AS h
+              WHERE trip_key <> trips.trip_key(region, origin_coord, destination_coord, date_time, datasource)",
+            &[],
+        )
+        .unwrap()
+        .get(0);
+    assert_eq!(wrong, 0);
+}
+
+/// TRUNCATE leaves the partitions: they are filled and indexed at once again.
+#[test]
+fn a_truncated_history_is_filled_again() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let path = cluster.file("may.csv", rows_as_csv(20_000, 1));
+    let first = cluster.ingest(&mut client, &path);
+    client.batch_execute("TRUNCATE trips.hist_trip_data, trips.daily_trip_counts").unwrap();
+    for rows in [[20_000, first.rows[1], first.rows[2], 0], [20_000, 0, 20_000, 0]] {
+        let row =
+            client.query_one("SELECT * FROM trips.ingest($1, force => true)", &[&path]).unwrap();
+        assert_eq!(Load::from_row(&row).rows, rows);
+    }
+}
+
+/// A load within a query on the history makes its partition all the same.
+#[test]
+fn a_load_while_the_history_is_being_read() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let [may, june, july] = ["2018-05-01", "2018-06-01", "2018-07-01"].map(|day| {
+        cluster.file(day, FIVE_COLUMNS.to_owned() + &at("Prague", &format!("{day} 10:00:00")))
+    });
+    cluster.ingest(&mut client, &may);
+    cluster.ingest(&mut client, &june);
+    let loads = "SELECT trips.ingest($1) FROM trips.hist_trip_data";
+    assert_eq!(client.query(loads, &[&july]).unwrap().len(), 2);
+    assert_eq!(partitions(&mut client).len(), 3);
+}
