@@ -11,7 +11,7 @@ use trips_tests::{Cluster, historical};
 
 use crate::measure::{empty_history, generate, ingest, peak_memory, seconds, temporary_bytes};
 use crate::report::{Spread, machine, save};
-use crate::{Result, SETTINGS, reader, start_cluster};
+use crate::{Result, SETTINGS, others, reader, start_cluster};
 
 /// Rows of the batch that goes into a large history and into a small one.
 const BATCH: u64 = 1_000_000;
@@ -54,6 +54,9 @@ pub fn run(rows: u64, rounds: u64) -> Result<()> {
             note(names[threads - 1][0], parsed / 1e6);
             note(names[threads - 1][1], total / 1e6);
         }
+    }
+    for (name, elapsed) in others::run(&cluster, &mut client, &first, count)? {
+        measured.entry(name).or_default().push(elapsed);
     }
     large_history(&cluster, &mut client, rows, rounds, &mut measured)?;
     let memory = memory(&cluster, &mut client, rows)?;

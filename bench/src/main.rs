@@ -5,6 +5,7 @@
 mod compare;
 mod hundred_million;
 mod measure;
+mod others;
 mod reader;
 mod report;
 
