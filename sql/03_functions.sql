@@ -8,14 +8,14 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'ingest_wrapper';
 COMMENT ON FUNCTION trips.ingest(text, text, bigint, boolean) IS
-  'Brings a CSV file on the server into the history, exactly once, in one transaction; returns its ledger row. on_error: stage keeps bad lines in trips.stg_trip_data, abort refuses the file at the first. max_errors: more bad lines than that refuse the file; NULL takes the setting trips.max_errors. force: load bytes that are known. Needs pg_read_server_files.';
+  'Brings a CSV file on the server into the history, exactly once, in one transaction; returns its ledger row. on_error: stage keeps bad lines in trips.stg_trip_data, abort refuses the file at the first. max_errors: more bad lines than that refuse the file; NULL takes the setting trips.max_errors. force: load bytes that are known. Needs pg_read_server_files, or a file beneath trips.data_directories.';
 
 CREATE FUNCTION trips.stage(path text) RETURNS trips.loads
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'stage_wrapper';
 COMMENT ON FUNCTION trips.stage(text) IS
-  'Brings a CSV file on the server into trips.stg_trip_data only, to look at first; trips.merge_staged() promotes it. Returns its ledger row. Needs pg_read_server_files.';
+  'Brings a CSV file on the server into trips.stg_trip_data only, to look at first; trips.merge_staged() promotes it. Returns its ledger row. Needs pg_read_server_files, or a file beneath trips.data_directories.';
 
 CREATE FUNCTION trips.merge_staged(load_id bigint DEFAULT NULL) RETURNS trips.loads
 LANGUAGE c VOLATILE PARALLEL UNSAFE
@@ -23,6 +23,20 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'merge_staged_wrapper';
 COMMENT ON FUNCTION trips.merge_staged(bigint) IS
   'Promotes staged rows to the history; rows that still fail stay, with the reason. With a load_id: the rows of that load. Without: all rows, those of outside writers as a load of their own. Returns the ledger row of the newest load that it touched.';
+
+CREATE FUNCTION trips.grant_loader(role regrole) RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'grant_loader_wrapper';
+COMMENT ON FUNCTION trips.grant_loader(regrole) IS
+  'Lets a role load: ingest, stage and merge_staged, the ledger, and INSERT into staging; files must lie beneath trips.data_directories, unless the role is a member of pg_read_server_files. For the owner of the extension: SELECT trips.grant_loader(''etl'')';
+
+CREATE FUNCTION trips.grant_reader(role regrole) RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'grant_reader_wrapper';
+COMMENT ON FUNCTION trips.grant_reader(regrole) IS
+  'Lets a role read the history, the roll-up, the summary and the ledger, and ask all questions; not staging. For the owner of the extension: SELECT trips.grant_reader(''analyst'')';
 
 CREATE FUNCTION trips.trip_key(
   region text, origin_coord point, destination_coord point, date_time timestamp, datasource text

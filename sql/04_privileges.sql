@@ -4,3 +4,5 @@
 REVOKE ALL ON FUNCTION trips.ingest(text, text, bigint, boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.stage(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.merge_staged(bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION trips.grant_loader(regrole) FROM PUBLIC;
+REVOKE ALL ON FUNCTION trips.grant_reader(regrole) FROM PUBLIC;

@@ -4,9 +4,11 @@
 
 #![allow(clippy::result_large_err, reason = "pgrx takes an ErrorReport by value, once per call")]
 
+use std::panic::AssertUnwindSafe;
+
 use pgrx::datum::Timestamp as PgTimestamp;
-use pgrx::pg_sys::panic::ErrorReport;
-use pgrx::{PgLogLevel, PgSqlErrorCode, Uuid, ereport, pg_extern, pg_sys};
+use pgrx::pg_sys::panic::{CaughtError, ErrorReport};
+use pgrx::{PgLogLevel, PgSqlErrorCode, PgTryBuilder, Uuid, ereport, pg_extern, pg_sys};
 use trips_core::key;
 use trips_core::parse::Target;
 use trips_core::point::Point;
@@ -14,13 +16,13 @@ use trips_core::timestamp::Timestamp;
 use trips_core::trip::Trip;
 
 use crate::error::LoadError;
-use crate::ledger::{Delivery, Ticket};
+use crate::grants;
 use crate::load::deliver::{self, Request};
-use crate::load::{self, merge};
+use crate::load::{Attempt, merge};
 use crate::pg::row::LoadRow;
 use crate::pg::session;
-use crate::pg::worker::{self, Failure};
 use crate::settings;
+use crate::source::Access;
 
 /// `trips.ingest(path, on_error, max_errors, force) -> trips.loads`
 #[pg_extern(sql = false)]
@@ -43,7 +45,9 @@ fn ingest(
     };
     let force = force.ok_or(LoadError::NullArgument("force"))?;
     let path = path.ok_or(LoadError::NullArgument("path"))?;
-    Ok(load_file(&Request { path, target: Target::History, abort_on_error, max_errors, force })?)
+    let access = &access_of_caller();
+    let target = Target::History;
+    Ok(load_file(&Request { path, access, target, abort_on_error, max_errors, force })?)
 }
 
 /// `trips.stage(path) -> trips.loads`
@@ -52,8 +56,9 @@ fn stage(path: Option<&str>) -> Result<LoadRow, ErrorReport> {
     session::require_writable(c"trips.stage()");
     let path = path.ok_or(LoadError::NullArgument("path"))?;
     let target = Target::Staging;
+    let access = &access_of_caller();
     let (abort_on_error, max_errors, force) = (false, None, false);
-    Ok(load_file(&Request { path, target, abort_on_error, max_errors, force })?)
+    Ok(load_file(&Request { path, access, target, abort_on_error, max_errors, force })?)
 }
 
 /// `trips.merge_staged(load_id) -> trips.loads`
@@ -61,8 +66,20 @@ fn stage(path: Option<&str>) -> Result<LoadRow, ErrorReport> {
 fn merge_staged(load_id: Option<i64>) -> Result<Option<LoadRow>, ErrorReport> {
     session::require_writable(c"trips.merge_staged()");
     require_utf8()?;
-    let begun = load::begin()?;
-    Ok(merge::merge(&begun.ticket, load_id)?)
+    let attempt = Attempt::begin(merge::SOURCE)?;
+    Ok(merge::merge(&attempt.ticket, load_id)?)
+}
+
+/// `trips.grant_loader(role)`
+#[pg_extern(sql = false)]
+fn grant_loader(role: Option<pg_sys::Oid>) -> Result<(), ErrorReport> {
+    Ok(grants::loader(role.ok_or(LoadError::NullArgument("role"))?)?)
+}
+
+/// `trips.grant_reader(role)`
+#[pg_extern(sql = false)]
+fn grant_reader(role: Option<pg_sys::Oid>) -> Result<(), ErrorReport> {
+    Ok(grants::reader(role.ok_or(LoadError::NullArgument("role"))?)?)
 }
 
 /// `trips.trip_key(region, origin_coord, destination_coord, date_time, datasource) -> uuid`
@@ -86,6 +103,15 @@ fn trip_key(
     Ok(Uuid::from_bytes(key))
 }
 
+/// Which files the role may load whose rights count now.
+fn access_of_caller() -> Access {
+    if session::may_read_server_files(session::current_user()) {
+        Access::AnyFile
+    } else {
+        Access::Beneath(settings::data_directories())
+    }
+}
+
 fn require_utf8() -> Result<(), LoadError> {
     if session::database_is_utf8() { Ok(()) } else { Err(LoadError::DatabaseEncoding) }
 }
@@ -93,43 +119,56 @@ fn require_utf8() -> Result<(), LoadError> {
 /// Loads a file for the current user, and has the ledger remember it if it fails.
 fn load_file(request: &Request<'_>) -> Result<LoadRow, LoadError> {
     require_utf8()?;
-    if !session::may_read_server_files(session::current_user()) {
-        return Err(LoadError::MayNotRead);
+    let may_read = match request.access {
+        Access::AnyFile => true,
+        Access::Beneath(directories) => !directories.is_empty(),
+    };
+    if !may_read {
+        return Err(LoadError::MayNotRead(request.path.to_owned()));
     }
-    let begun = load::begin()?;
-    let mut delivery = Delivery { source: request.path.to_owned(), ..Delivery::default() };
-    let result = deliver::deliver(request, &begun.ticket, &mut delivery);
-    if let Err(error) = &result
-        && error.is_of_delivery()
-    {
-        remember(error, &begun.ticket, &delivery);
+    let attempt = Attempt::begin(request.path)?;
+    // An error of PostgreSQL (a cancel, a full disk, a lost lock) is remembered too, and goes on.
+    let observer = AssertUnwindSafe(&attempt);
+    let result = PgTryBuilder::new(AssertUnwindSafe(|| deliver::deliver(request, &attempt)))
+        .catch_others(move |cause| {
+            let (CaughtError::PostgresError(report)
+            | CaughtError::ErrorReport(report)
+            | CaughtError::RustPanic { ereport: report, .. }) = &cause;
+            let mut text = report.message().to_owned();
+            append_detail(&mut text, report.detail());
+            observer.fail(sqlstate(report.sql_error_code()), text);
+            cause.rethrow()
+        })
+        .execute();
+    let result = match request.access {
+        Access::AnyFile => result,
+        Access::Beneath(_) => result.map_err(LoadError::without_content),
+    };
+    match &result {
+        Ok(_) => attempt.finish(),
+        Err(error) if error.is_of_delivery() => remember(error, &attempt),
+        Err(_) => {}
     }
     result
 }
 
-fn remember(error: &LoadError, ticket: &Ticket, delivery: &Delivery) {
+fn remember(error: &LoadError, attempt: &Attempt) {
     let mut text = error.to_string();
-    if let Some(detail) = error.detail() {
-        text.push('\n');
-        text.push_str(&detail);
-    }
-    let failure = Failure {
-        load_id: ticket.load_id,
-        source: delivery.source.clone(),
-        digest: delivery.digest,
-        bytes: delivery.bytes,
-        code: sqlstate(error.code()),
-        error: text,
-        requested_by: ticket.requested_by.clone(),
-        started_at: ticket.started_at.into(),
-    };
-    if !worker::record_failure(&failure) {
+    append_detail(&mut text, error.detail().as_deref());
+    if !attempt.fail(sqlstate(error.code()), text) {
         ereport!(
             PgLogLevel::WARNING,
             PgSqlErrorCode::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
-            "the ledger does not remember this failure: no background worker could write it",
-            "The server's log says why, unless no worker was free: then raise max_worker_processes."
+            "the ledger does not remember this failure yet: no background worker could write it",
+            "It waits for a lock on trips.loads, or no worker was free: then raise max_worker_processes."
         );
+    }
+}
+
+fn append_detail(text: &mut String, detail: Option<&str>) {
+    if let Some(detail) = detail {
+        text.push('\n');
+        text.push_str(detail);
     }
 }
 

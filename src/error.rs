@@ -8,7 +8,7 @@ use thiserror::Error;
 use trips_core::escape::{quoted, quoted_path};
 use trips_core::header::HeaderError;
 use trips_core::pool::PoolError;
-use trips_core::reject::{BadLine, SqlState};
+use trips_core::reject::{BadLine, Rejection, SqlState};
 
 /// Why a load ends without its rows.
 #[derive(Debug, Error)]
@@ -21,8 +21,16 @@ pub enum LoadError {
     MaxErrors(i64),
     #[error("the database is not encoded in UTF8")]
     DatabaseEncoding,
-    #[error("permission denied to load a file")]
-    MayNotRead,
+    #[error("permission denied to load file {}", quoted_path(.0))]
+    MayNotRead(String),
+    #[error("file {} lies in the data of this server", quoted_path(.0))]
+    DataOfServer(String),
+    #[error(
+        "trips.earliest_date is {} and trips.latest_date is {}: expected two dates, the first not after the second",
+        quoted(.earliest.as_bytes()),
+        quoted(.latest.as_bytes())
+    )]
+    Dates { earliest: String, latest: String },
     #[error("path {} is not absolute", quoted_path(.0))]
     RelativePath(String),
     #[error("could not open file {}: {}", quoted_path(.path), reason(.error))]
@@ -85,7 +93,8 @@ impl LoadError {
             Self::NullArgument(_) => Code::ERRCODE_NULL_VALUE_NOT_ALLOWED,
             Self::OnError(_) | Self::MaxErrors(_) => Code::ERRCODE_INVALID_PARAMETER_VALUE,
             Self::DatabaseEncoding => Code::ERRCODE_FEATURE_NOT_SUPPORTED,
-            Self::MayNotRead => Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+            Self::MayNotRead(_) | Self::DataOfServer(_) => Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+            Self::Dates { .. } => Code::ERRCODE_INVALID_PARAMETER_VALUE,
             Self::RelativePath(_) => Code::ERRCODE_INVALID_NAME,
             Self::Open { error, .. } | Self::Read { error, .. } => match error.kind() {
                 io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
@@ -121,9 +130,10 @@ impl LoadError {
     /// More about what was found, where the message has not said it all.
     pub fn detail(&self) -> Option<String> {
         match self {
-            Self::MayNotRead => {
-                Some("Only members of pg_read_server_files may load files of the server.".into())
-            }
+            Self::MayNotRead(_) => Some(
+                "Only members of pg_read_server_files may load any file of the server; others, files beneath trips.data_directories."
+                    .into(),
+            ),
             Self::Header { error: HeaderError::Missing { found, .. }, .. } => {
                 Some(format!("The header is {found}."))
             }
@@ -145,7 +155,15 @@ impl LoadError {
                 "stage keeps bad lines in trips.stg_trip_data and loads the rest; abort refuses the file at the first."
             }
             Self::DatabaseEncoding => "Create the database with ENCODING 'UTF8'.",
-            Self::MayNotRead => "GRANT pg_read_server_files TO the role.",
+            Self::MayNotRead(_) => {
+                "A superuser may GRANT pg_read_server_files TO the role, or set trips.data_directories."
+            }
+            Self::DataOfServer(_) => {
+                "Put the file somewhere else: the server's own files are no trips."
+            }
+            Self::Dates { .. } => {
+                "SET trips.earliest_date = '1970-01-01'; SET trips.latest_date = '2099-12-31'."
+            }
             Self::RelativePath(_) => {
                 "Give the whole path, from /, as the server sees it. The server's current directory is its data directory."
             }
@@ -194,6 +212,26 @@ impl LoadError {
         })
     }
 
+    /// The same error without anything that stands in the file: for callers who may load it, but not
+    /// read whatever the server can read.
+    pub fn without_content(self) -> Self {
+        let hide = |bad: BadLine| {
+            let reason = "what stands there is told to members of pg_read_server_files".to_owned();
+            BadLine { rejection: Rejection { reason, ..bad.rejection }, ..bad }
+        };
+        match self {
+            Self::BadLine { path, bad } => Self::BadLine { path, bad: hide(bad) },
+            Self::TooManyBadLines { path, limit, first } => {
+                Self::TooManyBadLines { path, limit, first: first.into_iter().map(hide).collect() }
+            }
+            Self::Header { path, error: HeaderError::Missing { missing, delimiter, .. } } => {
+                let found = "told to members of pg_read_server_files".to_owned();
+                Self::Header { path, error: HeaderError::Missing { missing, found, delimiter } }
+            }
+            other => other,
+        }
+    }
+
     /// Whether the ledger should remember it: what concerns a delivery, not the way it was asked for.
     pub fn is_of_delivery(&self) -> bool {
         !matches!(
@@ -202,7 +240,8 @@ impl LoadError {
                 | Self::OnError(_)
                 | Self::MaxErrors(_)
                 | Self::DatabaseEncoding
-                | Self::MayNotRead
+                | Self::MayNotRead(_)
+                | Self::Dates { .. }
                 | Self::RelativePath(_)
                 | Self::UnknownLoad(_)
         )

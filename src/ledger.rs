@@ -7,8 +7,9 @@ use pgrx::heap_tuple::PgHeapTuple;
 use pgrx::{AllocatedByRust, Spi};
 
 use crate::error::LoadError;
-use crate::pg::latest;
 use crate::pg::row::LoadRow;
+use crate::pg::{latest, load_lock};
+use crate::witness::{Beginning, Failure};
 
 type Tuple = PgHeapTuple<'static, AllocatedByRust>;
 
@@ -129,6 +130,11 @@ pub fn enter(
                 rows_inserted, rows_duplicate, rows_staged, same_as, requested_by, requested_at,
                 started_at, finished_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, clock_timestamp())
+             ON CONFLICT (load_id) DO UPDATE
+            SET digest = EXCLUDED.digest, bytes_read = EXCLUDED.bytes_read, state = EXCLUDED.state,
+                rows_read = EXCLUDED.rows_read, rows_inserted = EXCLUDED.rows_inserted,
+                rows_duplicate = EXCLUDED.rows_duplicate, rows_staged = EXCLUDED.rows_staged,
+                same_as = EXCLUDED.same_as, finished_at = EXCLUDED.finished_at
          RETURNING l",
         &args,
     )
@@ -173,7 +179,8 @@ pub fn loaded(load_id: i64) -> Result<Option<LoadRow>, LoadError> {
 /// What is derived from all loads (roll-up, summary) could not be written right under it.
 pub fn has_moved_on() -> Result<bool, LoadError> {
     const STATE: &CStr =
-        c"SELECT count(*), coalesce(sum(rows_inserted), 0)::bigint FROM trips.loads WHERE $1 IS NOT NULL";
+        c"SELECT count(*), coalesce(sum(rows_inserted), 0)::bigint FROM trips.loads
+           WHERE state = 'loaded' AND $1 IS NOT NULL";
     let now = latest::two_bigints(STATE, Vec::<u8>::new());
     let then = Spi::connect(|client| {
         let query = STATE.to_str().unwrap_or_default();
@@ -182,26 +189,71 @@ pub fn has_moved_on() -> Result<bool, LoadError> {
     Ok(now != then.0.zip(then.1))
 }
 
-/// Enters a load that failed; called in a transaction of its own, the load's is lost.
-pub fn enter_failed(failure: &crate::pg::worker::Failure) -> Result<(), LoadError> {
-    let args: [DatumWithOid<'_>; 8] = [
-        failure.load_id.into(),
-        failure.source.as_str().into(),
-        failure.digest.map(Vec::from).into(),
-        bigint(failure.bytes).into(),
-        failure.code.as_str().into(),
-        failure.error.as_str().into(),
-        failure.requested_by.as_str().into(),
-        failure.started_at.into(),
+/// Enters a load that runs; called by its witness, in a transaction of its own.
+pub fn enter_running(load: &Beginning) -> Result<(), LoadError> {
+    let args: [DatumWithOid<'_>; 5] = [
+        load.load_id.into(),
+        load.source.as_str().into(),
+        bigint(load.bytes).into(),
+        load.requested_by.as_str().into(),
+        load.started_at.into(),
     ];
     Spi::run_with_args(
-        "INSERT INTO trips.loads (load_id, source, digest, bytes_read, state, error_code, error,
+        "INSERT INTO trips.loads (load_id, source, bytes_read, state, requested_by, requested_at, started_at)
+         SELECT $1, $2, $3, 'running', $4, t.started_at, t.started_at
+           FROM (SELECT timestamptz '2000-01-01 00:00:00+00' + $5 * interval '1 microsecond')
+                AS t (started_at)
+             ON CONFLICT (load_id) DO NOTHING",
+        &args,
+    )?;
+    Ok(())
+}
+
+/// Enters a load that failed, unless it is in the ledger as done; called by its witness, in a
+/// transaction of its own: the load's is lost.
+pub fn enter_failed(load: &Beginning, failure: &Failure) -> Result<(), LoadError> {
+    let args: [DatumWithOid<'_>; 8] = [
+        load.load_id.into(),
+        load.source.as_str().into(),
+        failure.digest.map(Vec::from).into(),
+        bigint(load.bytes).into(),
+        failure.code.as_str().into(),
+        failure.error.as_str().into(),
+        load.requested_by.as_str().into(),
+        load.started_at.into(),
+    ];
+    Spi::run_with_args(
+        "INSERT INTO trips.loads AS l (load_id, source, digest, bytes_read, state, error_code, error,
                 requested_by, requested_at, started_at, finished_at)
          SELECT $1, $2, $3, $4, 'failed', $5, $6, $7, t.started_at, t.started_at, clock_timestamp()
            FROM (SELECT timestamptz '2000-01-01 00:00:00+00' + $8 * interval '1 microsecond')
-                AS t (started_at)",
+                AS t (started_at)
+             ON CONFLICT (load_id) DO UPDATE
+            SET digest = EXCLUDED.digest, state = EXCLUDED.state, error_code = EXCLUDED.error_code,
+                error = EXCLUDED.error, finished_at = EXCLUDED.finished_at
+          WHERE l.state = 'running'",
         &args,
     )?;
+    Ok(())
+}
+
+/// Closes the loads that the ledger has as running, but whose process is gone: the server has died
+/// with them. Who notices first does it; `except` is the caller's own load.
+pub fn close_dead(except: Option<i64>) -> Result<(), LoadError> {
+    let running = Spi::connect(|client| {
+        let query = "SELECT load_id FROM trips.loads WHERE state = 'running' AND load_id IS DISTINCT FROM $1";
+        let rows = client.select(query, None, &[except.into()])?;
+        rows.map(|row| row.get::<i64>(1)).collect::<Result<Vec<_>, _>>()
+    })?;
+    for load_id in running.into_iter().flatten().filter(|&load_id| load_lock::try_lock(load_id)) {
+        Spi::run_with_args(
+            "UPDATE trips.loads
+                SET state = 'failed', error_code = '57P02', finished_at = clock_timestamp(),
+                    error = 'the server stopped while it was loading'
+              WHERE load_id = $1 AND state = 'running'",
+            &[load_id.into()],
+        )?;
+    }
     Ok(())
 }
 

@@ -8,6 +8,8 @@
 //! * `trips_core` (a crate of its own, no PostgreSQL in it): bytes to validated, keyed, sorted trips;
 //! * [`load`]: the three ways of a load: ingest, stage, merge;
 //! * [`history`], [`staging`], [`summary`], [`ledger`]: one table each, nobody else writes to it;
+//! * [`witness`]: the process that writes down what a load's own transaction cannot;
+//! * [`grants`]: what a role needs, in one call;
 //! * [`settings`], [`error`]: what all of them share;
 //! * [`pg`]: PostgreSQL's C functions behind safe ones. `unsafe` lives there and nowhere else.
 
@@ -15,6 +17,7 @@ pgrx::pg_module_magic!(name, version);
 
 mod api;
 mod error;
+mod grants;
 mod history;
 mod ledger;
 mod load;
@@ -23,6 +26,7 @@ mod settings;
 mod source;
 mod staging;
 mod summary;
+mod witness;
 
 pgrx::extension_sql_file!("../sql/01_tables.sql", name = "tables", bootstrap);
 pgrx::extension_sql_file!("../sql/02_views.sql", name = "views", requires = ["tables"]);

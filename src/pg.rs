@@ -4,11 +4,13 @@
 //! PostgreSQL unwinds through them as a panic, with destructors run; what belongs to the transaction
 //! (locks, pins, snapshots) is released by its abort.
 
+pub mod board;
 pub mod compat;
 pub mod copy;
 pub mod heap_append;
 pub mod index_scan;
 pub mod latest;
+pub mod load_lock;
 pub mod progress;
 pub mod relation;
 pub mod row;

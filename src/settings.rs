@@ -1,6 +1,11 @@
 //! The settings `trips.*`. Others read them through the functions here only.
 
-use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
+use std::ffi::CString;
+
+use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum};
+use trips_core::rules::{self, Rules};
+
+use crate::error::LoadError;
 
 /// Rows are collected, sorted and written in runs of this much memory. 256 MB hold about 2.6 million
 /// trips of 130 bytes.
@@ -18,8 +23,36 @@ const MOST_THREADS: usize = 8;
 
 static MAX_ERRORS: GucSetting<i32> = GucSetting::<i32>::new(-1);
 
+/// Where files may lie that members of pg_read_server_files alone could not load.
+static DATA_DIRECTORIES: GucSetting<Option<CString>> =
+    GucSetting::<Option<CString>>::new(Some(c""));
+
+static EARLIEST_DATE: GucSetting<Option<CString>> =
+    GucSetting::<Option<CString>>::new(Some(c"1970-01-01"));
+static LATEST_DATE: GucSetting<Option<CString>> =
+    GucSetting::<Option<CString>>::new(Some(c"2099-12-31"));
+static ZERO_COORDINATES: GucSetting<ZeroCoordinates> =
+    GucSetting::<ZeroCoordinates>::new(ZeroCoordinates::Warn);
+
+/// The words of `trips.zero_coordinates`.
+#[derive(Debug, Clone, Copy, PostgresGucEnum)]
+enum ZeroCoordinates {
+    #[name = c"keep"]
+    Keep,
+    #[name = c"warn"]
+    Warn,
+    #[name = c"stage"]
+    Stage,
+}
+
 /// Makes the settings known to PostgreSQL.
 pub fn register() {
+    register_limits();
+    register_rules();
+    crate::pg::session::reserve_setting_prefix(c"trips");
+}
+
+fn register_limits() {
     GucRegistry::define_int_guc(
         c"trips.memory",
         c"Memory for the rows of one sorted run of a load.",
@@ -60,7 +93,38 @@ pub fn register() {
         GucContext::Userset,
         GucFlags::default(),
     );
-    crate::pg::session::reserve_setting_prefix(c"trips");
+}
+
+fn register_rules() {
+    GucRegistry::define_string_guc(
+        c"trips.data_directories",
+        c"Directories of files that may be loaded without the rights of pg_read_server_files.",
+        c"Absolute paths, separated by commas; empty allows none. What lies beneath counts too.",
+        &DATA_DIRECTORIES,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+    for (name, short, setting) in [
+        (c"trips.earliest_date", c"The first date on which a trip can have begun.", &EARLIEST_DATE),
+        (c"trips.latest_date", c"The last date on which a trip can have begun.", &LATEST_DATE),
+    ] {
+        GucRegistry::define_string_guc(
+            name,
+            short,
+            c"YYYY-MM-DD, local to the feed. Lines outside are staged.",
+            setting,
+            GucContext::Userset,
+            GucFlags::default(),
+        );
+    }
+    GucRegistry::define_enum_guc(
+        c"trips.zero_coordinates",
+        c"What a coordinate (0 0) is: keep takes it, warn takes it and tells how many, stage refuses it.",
+        c"Receivers without a position write it.",
+        &ZERO_COORDINATES,
+        GucContext::Userset,
+        GucFlags::default(),
+    );
 }
 
 /// Bytes of memory for one run.
@@ -86,4 +150,26 @@ pub fn parse_threads() -> usize {
         }
         Ok(threads) => threads,
     }
+}
+
+/// Directories beneath which files may be loaded by whoever may load.
+pub fn data_directories() -> Vec<String> {
+    let text = text_of(&DATA_DIRECTORIES);
+    let names = text.split(',').map(str::trim).filter(|name| name.starts_with('/'));
+    names.map(str::to_owned).collect()
+}
+
+/// What the values of a trip must be.
+pub fn rules() -> Result<Rules, LoadError> {
+    let zero_coordinates = match ZERO_COORDINATES.get() {
+        ZeroCoordinates::Keep => rules::ZeroCoordinates::Keep,
+        ZeroCoordinates::Warn => rules::ZeroCoordinates::Warn,
+        ZeroCoordinates::Stage => rules::ZeroCoordinates::Stage,
+    };
+    let (earliest, latest) = (text_of(&EARLIEST_DATE), text_of(&LATEST_DATE));
+    Rules::new(&earliest, &latest, zero_coordinates).ok_or(LoadError::Dates { earliest, latest })
+}
+
+fn text_of(setting: &GucSetting<Option<CString>>) -> String {
+    setting.get().map_or_else(String::new, |text| text.to_string_lossy().into_owned())
 }

@@ -5,12 +5,28 @@ use std::io::{Read, Seek};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
+mod beneath;
+mod server_files;
+
 use pgrx::check_for_interrupts;
 
 use crate::error::LoadError;
 
 /// Bytes that are hashed between two looks at whether the user has cancelled.
 const HASHED_AT_ONCE: usize = 1024 * 1024;
+
+/// The opening of a pipe that nobody writes to must not wait for a writer; a terminal must not become
+/// the server's.
+const FLAGS: i32 = libc::O_NONBLOCK | libc::O_NOCTTY;
+
+/// Which files the caller may load.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Access {
+    /// All that the server can read: the caller is a member of pg_read_server_files.
+    AnyFile,
+    /// Those beneath these directories.
+    Beneath(Vec<String>),
+}
 
 /// An open file of trips.
 #[derive(Debug)]
@@ -21,21 +37,29 @@ pub struct Source {
 }
 
 impl Source {
-    /// Opens a regular file by its absolute path.
-    pub fn open(path: &str) -> Result<Self, LoadError> {
+    /// Opens a regular file by its absolute path, as far as this access allows.
+    pub fn open(path: &str, access: &Access) -> Result<Self, LoadError> {
         if !Path::new(path).is_absolute() {
             return Err(LoadError::RelativePath(path.to_owned()));
         }
         let open_error = |error| LoadError::Open { path: path.to_owned(), error };
-        // O_NONBLOCK: the opening of a pipe that nobody writes to must not wait for a writer.
-        let file = OpenOptions::new()
-            .read(true)
-            .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
-            .open(path)
-            .map_err(open_error)?;
+        let file = match access {
+            Access::AnyFile => {
+                OpenOptions::new().read(true).custom_flags(FLAGS).open(path).map_err(open_error)?
+            }
+            Access::Beneath(directories) => {
+                let Some((directory, rest)) = beneath::split(directories, path) else {
+                    return Err(LoadError::MayNotRead(path.to_owned()));
+                };
+                beneath::open(&directory, &rest).map_err(open_error)?
+            }
+        };
         let opened = file.metadata().map_err(open_error)?;
         if !opened.is_file() {
             return Err(LoadError::NotAFile { path: path.to_owned(), kind: kind(&opened) });
+        }
+        if server_files::holds(&file, path) {
+            return Err(LoadError::DataOfServer(path.to_owned()));
         }
         Ok(Self { path: path.to_owned(), file, opened })
     }

@@ -8,6 +8,7 @@ use trips_core::pool::{Pool, PoolError};
 use trips_core::record::RecordReader;
 use trips_core::reject::BadLine;
 
+use super::Attempt;
 use super::loader::{Loader, summarize};
 use crate::error::LoadError;
 use crate::history::History;
@@ -16,7 +17,7 @@ use crate::pg::progress::{Phase, Progress};
 use crate::pg::row::LoadRow;
 use crate::pg::signals;
 use crate::settings;
-use crate::source::{Bytes, Source};
+use crate::source::{Access, Bytes, Source};
 
 /// Quotes that are never closed, before the file is taken for something else than CSV.
 const UNCLOSED_QUOTES: usize = 3;
@@ -26,6 +27,8 @@ const UNCLOSED_QUOTES: usize = 3;
 pub struct Request<'a> {
     /// Absolute path of the file on the server.
     pub path: &'a str,
+    /// Which files the caller may load. Who may not load them all is told nothing of what is in them.
+    pub access: &'a Access,
     /// Where its rows go.
     pub target: Target,
     /// The first bad line refuses the file.
@@ -36,13 +39,11 @@ pub struct Request<'a> {
     pub force: bool,
 }
 
-/// Brings the file in. `delivery` learns what is found out about it, also when the load fails.
-pub fn deliver(
-    request: &Request<'_>,
-    ticket: &Ticket,
-    delivery: &mut Delivery,
-) -> Result<LoadRow, LoadError> {
-    let mut source = Source::open(request.path)?;
+/// Brings the file in. The attempt learns what is found out about it, also when the load fails.
+pub fn deliver(request: &Request<'_>, attempt: &Attempt) -> Result<LoadRow, LoadError> {
+    let ticket = &attempt.ticket;
+    let mut source = Source::open(request.path, request.access)?;
+    let delivery = &mut *attempt.delivery.borrow_mut();
     delivery.bytes = source.size();
     let mut progress = Progress::begin(ticket.load_id, source.size());
     // A look without a lock first: known bytes need not wait for a running load.
@@ -57,6 +58,9 @@ pub fn deliver(
         return skip(ticket, delivery, known);
     }
     progress.bytes(0);
+    if !attempt.call_witness(delivery) {
+        tell_unwatched();
+    }
     let mut loader = Loader::new(&history);
     let bytes = source.bytes(delivery.digest.is_none())?;
     let bytes = read(request, &source, bytes, ticket.load_id, &mut loader, &mut progress)?;
@@ -65,6 +69,16 @@ pub fn deliver(
     summarize(loader.totals.inserted, &mut progress)?;
     let same_as = known.map(|known| known.load_id);
     ledger::enter(ticket, delivery, Some(loader.totals), same_as)
+}
+
+/// The load goes on, but nobody would know that it died.
+fn tell_unwatched() {
+    ereport!(
+        PgLogLevel::NOTICE,
+        PgSqlErrorCode::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
+        "no background worker is free: the ledger does not show this load before it is done",
+        "Raise max_worker_processes."
+    );
 }
 
 /// The load that has brought these bytes. The file is hashed here only if a load has brought one of
@@ -108,18 +122,20 @@ fn read(
     progress.phase(Phase::Reading);
     let max_record = settings::max_record_bytes();
     let mut reader = RecordReader::new(bytes, max_record);
-    let layout = read_header(request.path, source, &mut reader)?;
-    let parser = Parser { layout, target: request.target, load_id, max_record };
+    let layout = read_header(request, source, &mut reader)?;
+    let parser =
+        Parser { layout, target: request.target, load_id, max_record, rules: settings::rules()? };
     let name = |error: PoolError| LoadError::of_threads(request.path, error);
     let mut pool = {
         let _blocked = signals::Blocked::all();
         Pool::start(reader, parser, settings::parse_threads()).map_err(name)?
     };
     let mut judge = Judge::new(request);
-    let (mut rows, mut covered) = (0, 0);
+    let (mut rows, mut covered, mut zero_coordinates) = (0, 0, 0);
     loop {
         let run = pool.read_run(settings::memory(), poll_interrupts, |parsed| {
             judge.hear(parsed)?;
+            zero_coordinates += parsed.zero_coordinates;
             rows += parsed.rows;
             covered += parsed.covers;
             progress.rows(rows);
@@ -138,9 +154,21 @@ fn read(
             progress.phase(Phase::Reading);
         }
         if is_last {
+            warn_of_zero_coordinates(zero_coordinates);
             let reader = pool.finish().ok_or_else(|| name(PoolError::Thread("it stays".into())))?;
             return Ok(reader.into_source());
         }
+    }
+}
+
+fn warn_of_zero_coordinates(count: u64) {
+    if count > 0 {
+        ereport!(
+            PgLogLevel::WARNING,
+            PgSqlErrorCode::ERRCODE_WARNING,
+            format!("{count} trips have the coordinate (0 0)"),
+            "Receivers without a position write it. SET trips.zero_coordinates = 'stage' refuses such lines, 'keep' takes them without this warning."
+        );
     }
 }
 
@@ -173,10 +201,11 @@ impl From<LoadError> for Stopped {
 
 /// Finds the columns of the feed in the first record of the file.
 fn read_header(
-    path: &str,
+    request: &Request<'_>,
     source: &Source,
     reader: &mut RecordReader<Bytes>,
 ) -> Result<Layout, LoadError> {
+    let path = request.path;
     let read_error = |error| source.read_error(error);
     let first_bytes = reader.peek(3).map_err(read_error)?;
     if first_bytes == b"\xef\xbb\xbf" {
@@ -192,7 +221,7 @@ fn read_header(
     }
     let layout = Layout::resolve(&Feed::trips(), &header)
         .map_err(|error| LoadError::Header { path: path.to_owned(), error })?;
-    if !layout.unused.is_empty() {
+    if !layout.unused.is_empty() && *request.access == Access::AnyFile {
         ereport!(
             PgLogLevel::NOTICE,
             PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,

@@ -1,6 +1,7 @@
 //! Staged rows are promoted: what has become a trip goes into the history, the rest stays.
 
 use pgrx::check_for_interrupts;
+use trips_core::rules::Rules;
 
 use super::loader::{Collector, Loader, summarize};
 use crate::error::LoadError;
@@ -8,13 +9,18 @@ use crate::history::History;
 use crate::ledger::{self, Delivery, Ticket, Totals};
 use crate::pg::progress::{Phase, Progress};
 use crate::pg::row::LoadRow;
+use crate::settings;
 use crate::staging::{self, StagedRow};
+
+/// Where rows of outside writers come from, as the ledger says it.
+pub const SOURCE: &str = "trips.stg_trip_data";
 
 /// Promotes the staged rows of one load, or of all; rows of outside writers become a load of their
 /// own, under this ticket. Returns the ledger row of the newest load that it touched, if any.
 pub fn merge(ticket: &Ticket, only: Option<i64>) -> Result<Option<LoadRow>, LoadError> {
     let mut progress = Progress::begin(ticket.load_id, 0);
     progress.phase(Phase::Waiting);
+    let rules = settings::rules()?;
     let history = History::hold();
     let loads = staging::loads(only)?;
     if loads.is_empty()
@@ -27,15 +33,14 @@ pub fn merge(ticket: &Ticket, only: Option<i64>) -> Result<Option<LoadRow>, Load
     for load in loads {
         progress.phase(Phase::Reading);
         let load_id = load.unwrap_or(ticket.load_id);
-        let totals = merge_load(&history, load, load_id, &mut progress)?;
+        let totals = merge_load(&history, load, load_id, &rules, &mut progress)?;
         inserted += totals.inserted;
         newest = match load {
             Some(load_id) => Some(ledger::book_merge(load_id, totals)?),
             // All of them may have been locked by others who are at work on them.
             None if totals.read() == 0 => newest,
             None => {
-                let source = "trips.stg_trip_data".to_owned();
-                let delivery = Delivery { source, ..Delivery::default() };
+                let delivery = Delivery { source: SOURCE.to_owned(), ..Delivery::default() };
                 Some(ledger::enter(ticket, &delivery, Some(totals), None)?)
             }
         };
@@ -48,6 +53,7 @@ fn merge_load(
     history: &History,
     load: Option<i64>,
     load_id: i64,
+    rules: &Rules,
     progress: &mut Progress,
 ) -> Result<Totals, LoadError> {
     let mut loader = Loader::new(history);
@@ -62,7 +68,7 @@ fn merge_load(
             return Ok(loader.totals);
         }
         rows_read += rows.len() as u64;
-        loader.totals.staged += take(&rows, load_id, &mut collector)?;
+        loader.totals.staged += take(&rows, load_id, rules, &mut collector)?;
         progress.rows(rows_read);
         if collector.is_full() {
             collector.write(&mut loader, progress)?;
@@ -73,14 +79,19 @@ fn merge_load(
 
 /// Settles some rows: trips leave staging for the collector, the others learn why they stay. Returns
 /// how many stay.
-fn take(rows: &[StagedRow], load_id: i64, collector: &mut Collector) -> Result<u64, LoadError> {
+fn take(
+    rows: &[StagedRow],
+    load_id: i64,
+    rules: &Rules,
+    collector: &mut Collector,
+) -> Result<u64, LoadError> {
     let (mut promoted, mut rejected, mut raw) = (Vec::new(), Vec::new(), Vec::new());
     for row in rows {
         let Some(texts) = row.texts() else {
             raw.push(row);
             continue;
         };
-        match texts.validate() {
+        match texts.validate(rules) {
             Ok(trip) => {
                 collector.push(&trip)?;
                 promoted.push(row);

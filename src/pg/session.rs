@@ -47,6 +47,21 @@ pub fn role_name(role: pg_sys::Oid) -> String {
     unsafe { CStr::from_ptr(pg_sys::GetUserNameFromId(role, false)).to_string_lossy().into_owned() }
 }
 
+/// The data directory of the cluster.
+pub fn data_directory() -> String {
+    // SAFETY: DataDir is a C string that is set before any session begins.
+    unsafe { CStr::from_ptr(pg_sys::DataDir).to_string_lossy().into_owned() }
+}
+
+/// The name of a role, quoted as SQL needs it; one that is missing is an ERROR.
+pub fn quoted_role_name(role: pg_sys::Oid) -> String {
+    // SAFETY: both results are C strings in the current memory context.
+    unsafe {
+        let name = pg_sys::GetUserNameFromId(role, false);
+        CStr::from_ptr(pg_sys::quote_identifier(name)).to_string_lossy().into_owned()
+    }
+}
+
 /// Whether the role is a member of pg_read_server_files, or a superuser.
 pub fn may_read_server_files(role: pg_sys::Oid) -> bool {
     let reader = pg_sys::Oid::from(pg_sys::ROLE_PG_READ_SERVER_FILES);

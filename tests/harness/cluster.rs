@@ -22,9 +22,9 @@ static NUMBER: AtomicU32 = AtomicU32::new(0);
 /// A running server of its own, with its own data and socket. It ends, and its files go, when this
 /// value does; when the test process is killed, the kernel ends it.
 pub struct Cluster {
-    directory: PathBuf,
-    bin: PathBuf,
-    server: Child,
+    pub(crate) directory: PathBuf,
+    pub(crate) bin: PathBuf,
+    pub(crate) server: Child,
 }
 
 fn env(name: &str) -> String {
@@ -33,7 +33,7 @@ fn env(name: &str) -> String {
 }
 
 /// User and group of the server, when we are root and it must be somebody else.
-fn server_ids() -> Option<(u32, u32)> {
+pub(crate) fn server_ids() -> Option<(u32, u32)> {
     // SAFETY: has no precondition.
     if unsafe { libc::geteuid() } != 0 {
         return None;
@@ -47,7 +47,7 @@ fn server_ids() -> Option<(u32, u32)> {
 }
 
 /// A command that runs as the server's user and ends with the thread that started it.
-fn server_command(program: &Path, ids: Option<(u32, u32)>) -> Command {
+pub(crate) fn server_command(program: &Path, ids: Option<(u32, u32)>) -> Command {
     let mut command = Command::new(program);
     command.current_dir("/").env("LC_ALL", "C").env_remove("RUST_BACKTRACE");
     if let Some((user, group)) = ids {
@@ -99,21 +99,14 @@ impl Cluster {
             .expect("a cluster");
         writeln!(file, "unix_socket_directories = '{}'\n{configuration}", directory.display())
             .expect("written");
-        let server = server_command(&bin.join("postgres"), ids)
-            .arg("-D")
-            .arg(&data)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(fs::File::create(directory.join("log")).expect("a log"))
-            .spawn()
-            .expect("postgres starts");
+        let server = spawn_server(&bin, &directory);
         let mut cluster = Self { directory, bin, server };
         cluster.wait_until_ready();
         cluster.client_of("postgres").batch_execute("CREATE DATABASE trips").expect("a database");
         cluster
     }
 
-    fn wait_until_ready(&mut self) {
+    pub(crate) fn wait_until_ready(&mut self) {
         let begin = Instant::now();
         while self.config("postgres").connect(NoTls).is_err() {
             let ended = self.server.try_wait().expect("a child");
@@ -213,6 +206,19 @@ impl Drop for Cluster {
         let _ = self.server.wait();
         let _ = fs::remove_dir_all(&self.directory);
     }
+}
+
+/// Starts the server of a cluster's directory; its log goes on where it was.
+pub(crate) fn spawn_server(bin: &Path, directory: &Path) -> Child {
+    let log = fs::OpenOptions::new().create(true).append(true).open(directory.join("log"));
+    server_command(&bin.join("postgres"), server_ids())
+        .arg("-D")
+        .arg(directory.join("data"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log.expect("a log"))
+        .spawn()
+        .expect("postgres starts")
 }
 
 fn make_directory(directory: &Path, ids: Option<(u32, u32)>) {

@@ -4,6 +4,7 @@
 
 mod cluster;
 mod files;
+mod life;
 pub mod historical;
 
 pub use cluster::Cluster;

@@ -3,8 +3,10 @@
 use trips_tests::Cluster;
 
 /// Every member of the extension. A new one is added here on purpose, or by mistake nowhere.
-const MEMBERS: [&str; 15] = [
+const MEMBERS: [&str; 17] = [
     "function trips.datasource_regions(text)",
+    "function trips.grant_loader(regrole)",
+    "function trips.grant_reader(regrole)",
     "function trips.ingest(text,text,bigint,boolean)",
     "function trips.latest_datasource(integer)",
     "function trips.merge_staged(bigint)",
@@ -131,10 +133,14 @@ fn settings_have_units_and_bounds() {
     assert_eq!(
         settings,
         [
+            ("trips.data_directories", None, "superuser", true),
+            ("trips.earliest_date", None, "user", true),
+            ("trips.latest_date", None, "user", true),
             ("trips.max_errors", None, "user", true),
             ("trips.max_record_bytes", Some("B"), "superuser", true),
             ("trips.memory", Some("kB"), "superuser", true),
             ("trips.parse_threads", None, "superuser", true),
+            ("trips.zero_coordinates", None, "user", true),
         ]
     );
     for (setting, code) in [("trips.memory = '1kB'", "22023"), ("trips.mistyped = 1", "42602")] {

@@ -6,6 +6,9 @@ use trips_tests::{Cluster, rows_as_csv};
 fn values_equal_those_of_copy() {
     let cluster = Cluster::start();
     let mut client = cluster.client();
+    client
+        .batch_execute("LOAD 'trips_pipeline'; SET trips.earliest_date = '0001-01-01'; SET trips.latest_date = '9999-12-31'")
+        .unwrap();
     let mut file = String::from_utf8(rows_as_csv(20_000, 42)).unwrap();
     for line in [
         "\"Comma, town\",POINT (1 2),POINT (3 4),2018-05-01 00:00:00,\"quo\"\"ted\"\n",

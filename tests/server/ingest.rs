@@ -322,7 +322,7 @@ fn a_file_with_only_a_header_is_loaded_with_zeros() {
     assert_eq!(cluster.ingest(&mut client, &path).summary(), ("skipped", [0; 4]));
 }
 
-/// One file is one transaction: what the caller rolls back was never there.
+/// One file is one transaction: what the caller rolls back was never there. The ledger tells of it.
 #[test]
 fn a_rolled_back_load_leaves_nothing() {
     let cluster = Cluster::start();
@@ -332,10 +332,14 @@ fn a_rolled_back_load_leaves_nothing() {
     let row = transaction.query_one("SELECT * FROM trips.ingest($1)", &[&path]).unwrap();
     assert_eq!(Load::from_row(&row).rows, [2, 1, 0, 1]);
     transaction.rollback().unwrap();
-    for table in
-        ["hist_trip_data", "stg_trip_data", "loads", "daily_trip_counts", "summarized_trip_data"]
-    {
+    for table in ["hist_trip_data", "stg_trip_data", "daily_trip_counts", "summarized_trip_data"] {
         assert_eq!(count(&mut client, table), 0, "{table}");
+    }
+    let failed = "SELECT count(*) FROM trips.loads WHERE state = 'failed' AND error_code = '40000'";
+    let begin = std::time::Instant::now();
+    while client.query_one(failed, &[]).unwrap().get::<_, i64>(0) == 0 {
+        assert!(begin.elapsed().as_secs() < 10, "nobody noticed");
+        std::thread::sleep(std::time::Duration::from_millis(20));
     }
     assert_eq!(cluster.ingest(&mut client, &path).rows, [2, 1, 0, 1]);
 }

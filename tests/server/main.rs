@@ -1,5 +1,6 @@
 //! What the extension promises, seen by a client of a real server.
 
+mod access;
 mod catalog;
 mod concurrency;
 mod differential;

@@ -25,6 +25,9 @@ fn named(counts: &[(&str, i64)]) -> Vec<(String, i64)> {
 fn any_date_has_its_partition() {
     let cluster = Cluster::start();
     let mut client = cluster.client();
+    client
+        .batch_execute("LOAD 'trips_pipeline'; SET trips.earliest_date = '0001-01-01'; SET trips.latest_date = '9999-12-31'")
+        .unwrap();
     let dates = [
         "0001-01-01 00:00:00",
         "1969-12-31 23:59:59.999999",

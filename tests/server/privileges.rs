@@ -63,7 +63,7 @@ fn a_file_needs_pg_read_server_files() {
         let error = loader.query_one(&format!("SELECT trips.{call}($1)"), &[&path]).unwrap_err();
         let (code, message, hint) = server_error(&error);
         assert_eq!(code, "42501", "{message}");
-        assert!(message.contains("permission denied to load a file"), "{message}");
+        assert!(message.contains("permission denied to load file"), "{message}");
         assert!(hint.contains("pg_read_server_files"), "{hint}");
     }
     let attempts: i64 = admin.query_one("SELECT count(*) FROM trips.loads", &[]).unwrap().get(0);

@@ -29,6 +29,7 @@ pub mod point;
 pub mod pool;
 pub mod record;
 pub mod reject;
+pub mod rules;
 pub mod staged;
 pub mod timestamp;
 pub mod trip;

@@ -7,6 +7,7 @@ use crate::chunk::Chunk;
 use crate::header::Layout;
 use crate::record::{Fault, Record};
 use crate::reject::BadLine;
+use crate::rules::{Rules, ZeroCoordinates};
 use crate::staged::StagedRows;
 use crate::trip;
 
@@ -33,6 +34,8 @@ pub struct Parser {
     pub load_id: i64,
     /// The longest record, bytes.
     pub max_record: usize,
+    /// What its values must be.
+    pub rules: Rules,
 }
 
 /// What a chunk turned out to be.
@@ -54,6 +57,8 @@ pub struct Parsed {
     pub first_bad: Vec<BadLine>,
     /// Lines where a quote is never closed.
     pub unclosed: Vec<u64>,
+    /// How many trips have the coordinate `(0, 0)`, if somebody wants to be told.
+    pub zero_coordinates: u64,
 }
 
 impl Parser {
@@ -72,11 +77,16 @@ impl Parser {
         parsed.rows += 1;
         let texts = trip::texts(&self.layout, record);
         let checked = match &texts {
-            Ok(texts) => texts.validate(),
+            Ok(texts) => texts.validate(&self.rules),
             Err(rejection) => Err(rejection.clone()),
         };
         match (checked, &texts) {
-            (Ok(trip), _) if self.target == Target::History => parsed.block.push(&trip)?,
+            (Ok(trip), _) if self.target == Target::History => {
+                if self.rules.zero_coordinates == ZeroCoordinates::Warn {
+                    parsed.zero_coordinates += u64::from(trip.has_zero_coordinate());
+                }
+                parsed.block.push(&trip)?;
+            }
             (Ok(_), Ok(texts)) => {
                 parsed.staged.reserve(record.raw.len())?;
                 parsed.staged.push_waiting(self.load_id, record, texts);

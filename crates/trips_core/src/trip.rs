@@ -7,6 +7,7 @@ use crate::header::Layout;
 use crate::point::{self, Point};
 use crate::record::{Fault, Record};
 use crate::reject::{Column, Rejection, SqlState, ValueError};
+use crate::rules::{self, Rules};
 use crate::timestamp::{self, Timestamp};
 
 /// The longest region or datasource, in bytes: both stand in one index entry of the roll-up.
@@ -43,6 +44,12 @@ pub struct Trip<'a> {
 }
 
 impl Trip<'_> {
+    /// Whether it begins or ends at `(0, 0)`.
+    #[must_use]
+    pub fn has_zero_coordinate(&self) -> bool {
+        self.origin.is_some_and(rules::is_zero) || self.destination.is_some_and(rules::is_zero)
+    }
+
     /// How many bytes its two texts have.
     #[must_use]
     pub fn text_bytes(&self) -> usize {
@@ -54,8 +61,9 @@ impl TripText<'_> {
     /// Makes the trip that these texts describe.
     ///
     /// # Errors
-    /// The first column, in the order of [`Trip`], whose value cannot be a trip's.
-    pub fn validate(&self) -> Result<Trip<'_>, Rejection> {
+    /// The first column, in the order of [`Trip`], whose value cannot be a trip's, or is against the
+    /// rules.
+    pub fn validate(&self, rules: &Rules) -> Result<Trip<'_>, Rejection> {
         let required = |column| {
             let reason = format!("{column} is empty: a trip needs one");
             ValueError::new(SqlState::NotNullViolation, reason).of(column)
@@ -64,10 +72,14 @@ impl TripText<'_> {
             region: text(&self.region)
                 .map_err(|e| e.of(Column::Region))?
                 .ok_or_else(|| required(Column::Region))?,
-            origin: point::parse(&self.origin_coord).map_err(|e| e.of(Column::Origin))?,
+            origin: point::parse(&self.origin_coord)
+                .and_then(|point| rules.check_point(point))
+                .map_err(|e| e.of(Column::Origin))?,
             destination: point::parse(&self.destination_coord)
+                .and_then(|point| rules.check_point(point))
                 .map_err(|e| e.of(Column::Destination))?,
             date_time: timestamp::parse(&self.date_time)
+                .and_then(|time| time.map(|t| rules.check_time(t, &self.date_time)).transpose())
                 .map_err(|e| e.of(Column::DateTime))?
                 .ok_or_else(|| required(Column::DateTime))?,
             datasource: text(&self.datasource).map_err(|e| e.of(Column::Datasource))?,

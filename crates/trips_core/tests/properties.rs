@@ -10,6 +10,7 @@ use trips_core::header::{HeaderError, Layout};
 use trips_core::key;
 use trips_core::point::{self, Point};
 use trips_core::record::RecordReader;
+use trips_core::rules::{Rules, ZeroCoordinates};
 use trips_core::timestamp::{self, Timestamp};
 use trips_core::trip::{self, Trip, TripText};
 
@@ -58,6 +59,11 @@ fn clean_csv() -> impl Strategy<Value = String> {
     let line_end = prop_oneof!["\n", "\r\n", "\r"];
     proptest::collection::vec((record, line_end), 0..12)
         .prop_map(|lines| lines.into_iter().map(|(line, end)| line + &end).collect())
+}
+
+/// Rules that refuse nothing.
+fn any_date() -> Rules {
+    Rules::new("0001-01-01", "9999-12-31", ZeroCoordinates::Keep).expect("dates")
 }
 
 proptest! {
@@ -202,7 +208,7 @@ proptest! {
             date_time: (&values[3][..]).into(),
             datasource: (&values[4][..]).into(),
         };
-        match text.validate() {
+        match text.validate(&any_date()) {
             Ok(trip) => {
                 prop_assert!(!trip.region.is_empty());
                 for point in [trip.origin, trip.destination].into_iter().flatten() {
@@ -309,7 +315,7 @@ fn another_feed_is_data() {
     let layout = Layout::resolve(&feed, &reader.next_record().unwrap().unwrap()).unwrap();
     let record = reader.next_record().unwrap().unwrap();
     let texts = trip::texts(&layout, &record).unwrap();
-    let trip = texts.validate().unwrap();
+    let trip = texts.validate(&any_date()).unwrap();
     assert_eq!(trip.origin, Some(Point { longitude: -87.63, latitude: 41.88 }));
     assert_eq!((trip.destination, trip.datasource), (None, Some("Divvy")));
 }

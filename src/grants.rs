@@ -1,0 +1,38 @@
+//! What a role needs to load, or to ask: granted in one call, by who may grant it.
+
+use pgrx::{Spi, pg_sys};
+
+use crate::error::LoadError;
+use crate::pg::session;
+
+/// Loading, and looking at what became of it. No right on a file: that is pg_read_server_files, or the
+/// setting trips.data_directories. Outside writers put their rows into the five columns of staging.
+const LOADER: [&str; 4] = [
+    "USAGE ON SCHEMA trips",
+    "EXECUTE ON FUNCTION trips.ingest(text, text, bigint, boolean), trips.stage(text),
+       trips.merge_staged(bigint)",
+    "SELECT ON trips.loads, trips.load_progress",
+    "INSERT (region, origin_coord, destination_coord, date_time, datasource) ON trips.stg_trip_data",
+];
+
+/// The history and what is made of it; not staging, which holds lines of files as they came.
+const READER: [&str; 2] = [
+    "USAGE ON SCHEMA trips",
+    "SELECT ON trips.hist_trip_data, trips.daily_trip_counts, trips.summarized_trip_data, trips.loads,
+       trips.load_progress",
+];
+
+/// Lets a role load.
+pub fn loader(role: pg_sys::Oid) -> Result<(), LoadError> {
+    grant(&LOADER, role)
+}
+
+/// Lets a role ask.
+pub fn reader(role: pg_sys::Oid) -> Result<(), LoadError> {
+    grant(&READER, role)
+}
+
+fn grant(rights: &[&str], role: pg_sys::Oid) -> Result<(), LoadError> {
+    let role = session::quoted_role_name(role);
+    rights.iter().try_for_each(|right| Ok(Spi::run(&format!("GRANT {right} TO {role}"))?))
+}

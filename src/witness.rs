@@ -1,0 +1,181 @@
+//! The witness of a load: a process that writes down what the load's transaction cannot, because it is
+//! lost when the load fails, and seen by nobody before it commits.
+//!
+//! A load that has something to do starts it, and tells it by shared memory how it stands. The witness
+//! enters the load as `running`, and when it fails, as `failed` with the reason. It stays until the
+//! load's transaction has ended: so it also sees the session that dies without a word, and the
+//! surrounding transaction that is rolled back. When the whole server dies, PostgreSQL starts the
+//! witness again, and the next load looks too: who is still `running` then has failed.
+
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
+
+use pgrx::Spi;
+use pgrx::bgworkers::BackgroundWorker;
+use serde::{Deserialize, Serialize};
+
+use crate::error::LoadError;
+use crate::ledger::{self, Delivery, Ticket};
+use crate::pg::board::{Answer, Board, State};
+use crate::pg::relation::Table;
+use crate::pg::session::{self, AsOwner};
+use crate::pg::{load_lock, worker};
+
+/// How long a failing load waits for its witness to write.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How often the witness looks whether the load is over.
+const TICK: Duration = Duration::from_millis(200);
+/// The longest text of an error that the ledger keeps, bytes.
+const LONGEST_ERROR: usize = 4000;
+
+/// What the witness is told at the beginning.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Beginning {
+    /// Number of the load.
+    pub load_id: i64,
+    /// Path of the file.
+    pub source: String,
+    /// Size of the file, bytes.
+    pub bytes: u64,
+    /// The role that asked for the load.
+    pub requested_by: String,
+    /// When the load began: microseconds since 2000-01-01 UTC.
+    pub started_at: i64,
+    /// The load's transaction could not change a row that was committed after its snapshot: it is
+    /// not entered while it runs.
+    pub one_snapshot: bool,
+}
+
+/// How a load failed.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Failure {
+    /// SQLSTATE.
+    pub code: String,
+    /// What happened.
+    pub error: String,
+    /// BLAKE3 of the file's bytes, if they were read.
+    pub digest: Option<[u8; 32]>,
+}
+
+impl Failure {
+    /// A failure with as much of its text as the ledger keeps.
+    pub fn new(code: String, mut error: String, digest: Option<[u8; 32]>) -> Self {
+        if error.len() > LONGEST_ERROR {
+            error.truncate(error.floor_char_boundary(LONGEST_ERROR));
+            error.push('…');
+        }
+        Self { code, error, digest }
+    }
+}
+
+/// The load's side of its witness.
+pub struct Witness(Board);
+
+impl Witness {
+    /// Starts the witness of a load; none when no worker is free.
+    pub fn start(ticket: &Ticket, delivery: &Delivery) -> Option<Self> {
+        let beginning = Beginning {
+            load_id: ticket.load_id,
+            source: delivery.source.clone(),
+            bytes: delivery.bytes,
+            requested_by: ticket.requested_by.clone(),
+            started_at: ticket.started_at.into(),
+            one_snapshot: session::has_one_snapshot(),
+        };
+        let board = Board::create(&serde_json::to_vec(&beginning).ok()?);
+        if worker::start_witness(&board) {
+            return Some(Self(board));
+        }
+        board.detach();
+        None
+    }
+
+    /// Has the failure written down; returns whether it was. Safe after an error of PostgreSQL too: it
+    /// touches nothing but shared memory.
+    pub fn fail(&self, failure: &Failure) -> bool {
+        let begin = Instant::now();
+        let told = serde_json::to_vec(failure).is_ok_and(|message| self.0.fail(&message));
+        while told && begin.elapsed() < PATIENCE {
+            match self.0.answer() {
+                Answer::None => std::thread::sleep(Duration::from_millis(1)),
+                answer => return answer == Answer::Written,
+            }
+        }
+        false
+    }
+
+    /// The load is done; whether it is committed, the witness finds out by itself.
+    pub fn finish(self) {
+        self.0.set_state(State::Finished);
+        self.0.detach();
+    }
+}
+
+/// The witness's own side, in its own process. Without a board it comes after a crash, and only closes
+/// what is dead.
+pub fn watch(board: Option<Board>) {
+    let Some(board) = board else {
+        in_ledger(|| ledger::close_dead(None));
+        return;
+    };
+    let Ok(beginning) = serde_json::from_slice::<Beginning>(board.beginning()) else { return };
+    board.witnessed();
+    if board.state() == State::Running {
+        in_ledger(|| {
+            ledger::close_dead(Some(beginning.load_id))?;
+            if beginning.one_snapshot { Ok(()) } else { ledger::enter_running(&beginning) }
+        });
+    }
+    loop {
+        if board.state() == State::Failed {
+            let failure = serde_json::from_slice::<Failure>(board.failure());
+            let written = failure.is_ok_and(|f| in_ledger(|| ledger::enter_failed(&beginning, &f)));
+            board.set_answer(if written { Answer::Written } else { Answer::Refused });
+            return;
+        }
+        // In this order: a load that fails says so before its lock goes.
+        let is_over = BackgroundWorker::transaction(|| load_lock::try_lock(beginning.load_id));
+        if is_over && board.state() != State::Failed {
+            let failure = over_without_a_word(board.state());
+            in_ledger(|| ledger::enter_failed(&beginning, &failure));
+            return;
+        }
+        worker::wait(TICK);
+    }
+}
+
+/// What is said of a load whose transaction has ended and which is not in the ledger as done.
+fn over_without_a_word(state: State) -> Failure {
+    let (code, error) = match state {
+        State::Finished => ("40000", "the transaction that loaded it was rolled back"),
+        _ => ("57P01", "the session ended while it was loading"),
+    };
+    Failure::new(code.into(), error.into(), None)
+}
+
+/// Works on the ledger in a transaction of its own, with the rights of its owner. `false` when the
+/// extension is not there: it was created in the transaction that loads, or dropped meanwhile.
+fn in_ledger(work: impl FnOnce() -> Result<(), LoadError>) -> bool {
+    BackgroundWorker::transaction(AssertUnwindSafe(|| {
+        let result = prepare().and_then(|is_there| {
+            if !is_there {
+                return Ok(false);
+            }
+            let table = Table::open_for_insert(c"loads");
+            let _owner = AsOwner::of(&table);
+            work().map(|()| true)
+        });
+        result.unwrap_or_else(|error| pgrx::error!("{error}"))
+    }))
+}
+
+/// Names mean PostgreSQL's own. A lock on the ledger is waited for as long as it takes: the load that
+/// may hold it does not wait for us longer than its patience.
+fn prepare() -> Result<bool, LoadError> {
+    Spi::run(
+        "SELECT set_config('search_path', 'pg_catalog, pg_temp', true),
+                set_config('lock_timeout', '0', true), set_config('statement_timeout', '0', true)",
+    )?;
+    let is_there = Spi::get_one::<bool>("SELECT to_regclass('trips.loads') IS NOT NULL")?;
+    Ok(is_there == Some(true))
+}

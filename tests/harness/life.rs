@@ -1,0 +1,79 @@
+//! A cluster's server dies, is stopped, and starts again.
+
+use std::time::{Duration, Instant};
+
+use postgres::NoTls;
+
+use crate::Cluster;
+use crate::cluster::{server_command, server_ids, spawn_server};
+
+/// How long a server may take to come back from a crash.
+const RECOVERY: Duration = Duration::from_secs(60);
+
+impl Cluster {
+    /// Sends a signal to the server's first process.
+    ///
+    /// # Panics
+    /// When it is not there.
+    pub fn signal_server(&self, signal: i32) {
+        let pid = i32::try_from(self.server.id()).expect("a process id");
+        // SAFETY: signals our own child, which has not been waited for.
+        assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
+    }
+
+    /// Waits until the server has ended, whose first process was told to, and starts it again.
+    ///
+    /// # Panics
+    /// When it does not come back.
+    pub fn start_again(&mut self) {
+        self.server.wait().expect("a child");
+        // Its other processes notice by themselves; until then, they have the shared memory.
+        let begin = Instant::now();
+        loop {
+            self.server = spawn_server(&self.bin, &self.directory);
+            while self.config("postgres").connect(NoTls).is_err() {
+                if self.server.try_wait().expect("a child").is_some() {
+                    break;
+                }
+                assert!(begin.elapsed() < RECOVERY, "no server: {}", self.log());
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            if self.server.try_wait().expect("a child").is_none() {
+                return;
+            }
+            assert!(begin.elapsed() < RECOVERY, "no server: {}", self.log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Waits until the server answers again after a crash of one of its processes.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn wait_for_recovery(&mut self) {
+        let begin = Instant::now();
+        while self.config("trips").connect(NoTls).is_err() {
+            assert!(begin.elapsed() < RECOVERY, "no server: {}", self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Stops the server in order, runs one of PostgreSQL's programs on its data directory, and starts it.
+    ///
+    /// # Panics
+    /// When the program fails.
+    pub fn offline(&mut self, program: &str, arguments: &[&str]) {
+        self.signal_server(libc::SIGINT);
+        self.server.wait().expect("a child");
+        let output = server_command(&self.bin.join(program), server_ids())
+            .arg("-D")
+            .arg(self.directory.join("data"))
+            .args(arguments)
+            .output()
+            .expect("the program runs");
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{program}: {text}");
+        self.server = spawn_server(&self.bin, &self.directory);
+        self.wait_until_ready();
+    }
+}
