@@ -4,8 +4,8 @@
 
 mod cluster;
 mod files;
-mod life;
 pub mod historical;
+mod life;
 
 pub use cluster::Cluster;
 pub use files::{FIVE_COLUMNS, lines_of, real_trips, rows_as_csv, trip_line};

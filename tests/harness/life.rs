@@ -52,7 +52,15 @@ impl Cluster {
     /// When it does not.
     pub fn wait_for_recovery(&mut self) {
         let begin = Instant::now();
-        while self.config("trips").connect(NoTls).is_err() {
+        // A session that lives for a while was not begun before the server noticed the crash.
+        let lives = || {
+            let mut client = self.config("trips").connect(NoTls)?;
+            (0..10).try_for_each(|_| {
+                std::thread::sleep(Duration::from_millis(10));
+                client.batch_execute("SELECT 1")
+            })
+        };
+        while lives().is_err() {
             assert!(begin.elapsed() < RECOVERY, "no server: {}", self.log());
             std::thread::sleep(Duration::from_millis(10));
         }

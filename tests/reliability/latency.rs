@@ -1,0 +1,51 @@
+//! A cancel is answered at once, wherever it meets the load.
+
+use std::time::{Duration, Instant};
+
+use trips_tests::{Cluster, rows_as_csv, server_error};
+
+use crate::setting;
+
+#[test]
+fn a_cancel_is_answered_at_once() {
+    let cancels = setting("TRIPS_CANCELS", 30);
+    let cluster = Cluster::start();
+    let path = cluster.file("trips.csv", rows_as_csv(400_000, 5));
+    let begin = Instant::now();
+    cluster.ingest(&mut cluster.client(), &path);
+    let duration = begin.elapsed();
+    let mut admin = cluster.client();
+    let (mut answers, mut too_late) = (Vec::new(), 0);
+    for number in 0..cancels {
+        admin
+            .batch_execute("DROP EXTENSION trips_pipeline; CREATE EXTENSION trips_pipeline")
+            .expect("the extension");
+        let mut client = cluster.client();
+        let pid: i32 = client.query_one("SELECT pg_backend_pid()", &[]).expect("a pid").get(0);
+        let path = path.clone();
+        let load = std::thread::spawn(move || {
+            let result = client.query_one("SELECT trips.ingest($1)", &[&path]);
+            (result.map(|_| ()), Instant::now())
+        });
+        std::thread::sleep(duration.mul_f64(f64::from(number) / f64::from(cancels)));
+        let struck = Instant::now();
+        admin.query_one("SELECT pg_cancel_backend($1)", &[&pid]).expect("a superuser may");
+        let (result, answered) = load.join().expect("the thread of the client");
+        match result {
+            Ok(()) => too_late += 1,
+            Err(error) => {
+                assert_eq!(server_error(&error).0, "57014");
+                answers.push(answered.duration_since(struck));
+            }
+        }
+    }
+    answers.sort_unstable();
+    let (median, longest) = (answers[answers.len() / 2], answers[answers.len() - 1]);
+    println!(
+        "cancel: {} answered, median {median:?}, longest {longest:?}; {too_late} loads were done before",
+        answers.len()
+    );
+    assert!(answers.len() > cancels as usize / 2, "most cancels come too late to say anything");
+    assert!(median < Duration::from_millis(100), "{answers:?}");
+    assert!(longest < Duration::from_secs(1), "{answers:?}");
+}

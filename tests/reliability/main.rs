@@ -1,0 +1,15 @@
+//! What a load leaves behind when it is killed, cancelled, or runs out of disk: all of the file or
+//! nothing of it, a ledger that says so, and a next load that completes it.
+//!
+//! `TRIPS_STRIKES` is the number of strikes of the crash matrix (60 unless it is set);
+//! `make test-reliability` runs the long form.
+
+mod crash_matrix;
+mod disk_full;
+mod latency;
+mod subject;
+
+/// A number from the environment.
+fn setting(name: &str, default: u32) -> u32 {
+    std::env::var(name).map_or(default, |value| value.parse().expect("a number"))
+}
