@@ -69,7 +69,6 @@ impl Rules {
 
 /// Whether it is `(0, 0)`.
 #[must_use]
-#[expect(clippy::float_cmp, reason = "exactly zero is meant")]
 pub fn is_zero(point: Point) -> bool {
     point.longitude == 0.0 && point.latitude == 0.0
 }
