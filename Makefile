@@ -1,7 +1,7 @@
 # Two commands: `make demo` shows it work, `make test` runs all the tests. Both install what is
 # missing. PG=18 (with PG_CONFIG=…, where it is not Debian's) takes another PostgreSQL.
 
-.PHONY: help demo test build setup bench bench-100m install psql stop lint fmt sample clean distclean
+.PHONY: help demo test test-reliability build setup bench bench-100m install psql stop lint fmt sample clean distclean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -11,6 +11,9 @@ demo: build ## build, start a private server, load a sample file, show the avera
 
 test: build ## all tests
 	@scripts/test.sh
+
+test-reliability: build ## the long form of the crash matrix, full disks, cancels, bad inputs (10 minutes)
+	@scripts/test_reliability.sh
 
 build: setup ## build the extension into a private PostgreSQL
 	@scripts/build.sh

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# The long form of the tests that docs/reliability.md quotes; TRIPS_STRIKES, TRIPS_CANCELS and
+# TRIPS_DISK_POINTS change their sizes.
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+make_run_dir
+test_environment
+cd "$root"
+export TRIPS_STRIKES=${TRIPS_STRIKES:-300} TRIPS_CANCELS=${TRIPS_CANCELS:-100}
+export TRIPS_DISK_POINTS=${TRIPS_DISK_POINTS:-40} RUST_BACKTRACE=0
+step "testing reliability with PostgreSQL $pg (some minutes)"
+# One after the other: how fast a cancel is answered must not depend on the others.
+cargo test --package trips_tests --test reliability -- --nocapture --test-threads=1
+cargo test --package trips_tests --test server -- --nocapture bad_inputs pollution storm
