@@ -16,3 +16,4 @@ mod sessions;
 mod staging;
 mod storm;
 mod summary;
+mod witness;

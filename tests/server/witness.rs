@@ -1,0 +1,135 @@
+//! The ledger tells of loads that run, and of those that end in whatever way.
+
+use std::time::{Duration, Instant};
+
+use postgres::{Client, IsolationLevel};
+use trips_tests::{Cluster, FIVE_COLUMNS, rows_as_csv, server_error, trip_line};
+
+fn states(client: &mut Client) -> Vec<(String, String)> {
+    let query = "SELECT state, coalesce(error_code, '') FROM trips.loads ORDER BY load_id";
+    client.query(query, &[]).unwrap().iter().map(|row| (row.get(0), row.get(1))).collect()
+}
+
+/// Waits until the ledger's only load is like that.
+fn wait_for(client: &mut Client, state: &str, code: &str, patience: Duration) {
+    let begin = Instant::now();
+    loop {
+        let found = states(client);
+        if found == [(state.to_owned(), code.to_owned())] {
+            return;
+        }
+        assert!(begin.elapsed() < patience, "{found:?}, expected {state} {code}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+const SOON: Duration = Duration::from_secs(5);
+
+#[test]
+fn a_running_load_is_in_the_ledger() {
+    let cluster = Cluster::start();
+    let path = cluster.file("trips.csv", rows_as_csv(1000, 1));
+    let (mut client, mut loader) = (cluster.client(), cluster.client());
+    let mut loading = loader.transaction().unwrap();
+    loading.query_one("SELECT trips.ingest($1)", &[&path]).unwrap();
+    wait_for(&mut client, "running", "", SOON);
+    let row = client
+        .query_one("SELECT source, bytes_read > 0, requested_by, started_at IS NOT NULL, finished_at IS NULL FROM trips.loads", &[])
+        .unwrap();
+    assert_eq!((row.get::<_, String>(0), row.get::<_, String>(2)), (path, "postgres".to_owned()));
+    assert!(row.get::<_, bool>(1) && row.get::<_, bool>(3) && row.get::<_, bool>(4));
+    loading.commit().unwrap();
+    wait_for(&mut client, "loaded", "", Duration::ZERO);
+    // Its witness goes when it sees that.
+    let witnesses =
+        "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'trips_pipeline witness'";
+    let begin = Instant::now();
+    while client.query_one(witnesses, &[]).unwrap().get::<_, i64>(0) > 0 {
+        assert!(begin.elapsed() < SOON, "a witness stays");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn an_old_snapshot_is_entered_when_it_is_done() {
+    let cluster = Cluster::start();
+    let path = cluster.file("trips.csv", rows_as_csv(1000, 1));
+    let (mut client, mut loader) = (cluster.client(), cluster.client());
+    for level in [IsolationLevel::RepeatableRead, IsolationLevel::Serializable] {
+        client
+            .batch_execute("DROP EXTENSION trips_pipeline; CREATE EXTENSION trips_pipeline")
+            .unwrap();
+        let mut loading = loader.build_transaction().isolation_level(level).start().unwrap();
+        loading.query_one("SELECT trips.ingest($1)", &[&path]).unwrap();
+        std::thread::sleep(Duration::from_millis(300));
+        assert_eq!(states(&mut client), []);
+        loading.commit().unwrap();
+        wait_for(&mut client, "loaded", "", Duration::ZERO);
+    }
+}
+
+/// The load waits in its transaction, or in the middle of its work, when it is struck.
+#[test]
+fn every_end_is_told() {
+    let mut cluster = Cluster::start();
+    let path = cluster.file("trips.csv", rows_as_csv(300_000, 1));
+    for (code, end) in [
+        ("57014", "SELECT pg_cancel_backend($1)"),
+        ("57P01", "SELECT pg_terminate_backend($1)"),
+        ("57P02", "kill"),
+    ] {
+        let mut client = cluster.client();
+        client
+            .batch_execute("DROP EXTENSION trips_pipeline; CREATE EXTENSION trips_pipeline")
+            .unwrap();
+        let mut loader = cluster.client();
+        let pid: i32 = loader.query_one("SELECT pg_backend_pid()", &[]).unwrap().get(0);
+        let path = path.clone();
+        let load = std::thread::spawn(move || {
+            loader.query_one("SELECT trips.ingest($1)", &[&path]).map(drop)
+        });
+        wait_for(&mut client, "running", "", SOON);
+        if end == "kill" {
+            // SAFETY: a signal to a process of our own server.
+            unsafe { libc::kill(pid, libc::SIGKILL) };
+            load.join().unwrap().unwrap_err();
+            cluster.wait_for_recovery();
+            client = cluster.client();
+        } else {
+            client.query_one(end, &[&pid]).unwrap();
+            load.join().unwrap().unwrap_err();
+        }
+        // Nobody loads again: the witness itself tells, after a crash when PostgreSQL starts it again.
+        wait_for(&mut client, "failed", code, Duration::from_secs(15));
+    }
+}
+
+/// A savepoint that is rolled back takes the load with it, not its transaction.
+#[test]
+fn a_load_in_a_subtransaction() {
+    let cluster = Cluster::start();
+    let path = cluster.file("trips.csv", format!("{FIVE_COLUMNS}{}", trip_line("A", 1)));
+    let (mut client, mut loader) = (cluster.client(), cluster.client());
+    let mut outer = loader.transaction().unwrap();
+    let mut inner = outer.transaction().unwrap();
+    inner.query_one("SELECT trips.ingest($1)", &[&path]).unwrap();
+    inner.rollback().unwrap();
+    wait_for(&mut client, "failed", "40000", SOON);
+    outer.query_one("SELECT trips.ingest($1)", &[&path]).unwrap();
+    outer.commit().unwrap();
+    let states = states(&mut client);
+    assert_eq!(states.iter().map(|s| s.0.as_str()).collect::<Vec<_>>(), ["failed", "loaded"]);
+}
+
+/// The failure is entered before the error reaches the client.
+#[test]
+fn a_failed_statement_in_a_longer_transaction() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let error =
+        client.batch_execute("BEGIN; SELECT trips.ingest('/nowhere.csv'); COMMIT").unwrap_err();
+    assert_eq!(server_error(&error).0, "58P01");
+    client.batch_execute("ROLLBACK").unwrap();
+    assert_eq!(states(&mut client), [("failed".to_owned(), "58P01".to_owned())]);
+    client.batch_execute("DROP EXTENSION trips_pipeline").unwrap();
+}
