@@ -26,7 +26,13 @@ impl Source {
         if !Path::new(path).is_absolute() {
             return Err(LoadError::RelativePath(path.to_owned()));
         }
-        let open_error = |error| LoadError::Open { path: path.to_owned(), error };
+        let open_error = |error: std::io::Error| match error.raw_os_error() {
+            // A socket cannot be opened at all, so it is not met below.
+            Some(libc::ENXIO) => {
+                LoadError::NotAFile { path: path.to_owned(), kind: "a socket or a missing device" }
+            }
+            _ => LoadError::Open { path: path.to_owned(), error },
+        };
         // O_NONBLOCK: the opening of a pipe that nobody writes to must not wait for a writer.
         let file = OpenOptions::new()
             .read(true)
@@ -124,8 +130,6 @@ fn kind(metadata: &Metadata) -> &'static str {
         "a directory"
     } else if kind.is_fifo() {
         "a named pipe"
-    } else if kind.is_socket() {
-        "a socket"
     } else {
         "a device"
     }
