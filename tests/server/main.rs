@@ -1,5 +1,6 @@
 //! What the extension promises, seen by a client of a real server.
 
+mod bad_inputs;
 mod catalog;
 mod concurrency;
 mod differential;
