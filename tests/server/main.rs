@@ -9,6 +9,7 @@ mod failures;
 mod ingest;
 mod keys;
 mod partitions;
+mod pollution;
 mod privileges;
 mod progress;
 mod reader;
