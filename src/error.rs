@@ -6,8 +6,10 @@ use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::panic::ErrorReport;
 use thiserror::Error;
 use trips_core::escape::{quoted, quoted_path};
-use trips_core::header::HeaderError;
+use trips_core::form::Form;
+use trips_core::header::{Guess, HeaderError};
 use trips_core::pool::PoolError;
+use trips_core::record::Fault;
 use trips_core::reject::{BadLine, Rejection, SqlState};
 
 /// Why a load ends without its rows.
@@ -43,12 +45,12 @@ pub enum LoadError {
     Changed(String),
     #[error("file {} is empty: expected a header", quoted_path(.0))]
     Empty(String),
-    #[error("file {} is encoded in UTF-16: expected UTF-8", quoted_path(.0))]
-    Utf16(String),
+    #[error("file {} is {}: expected CSV in UTF-8", quoted_path(.path), .form.name)]
+    NotCsv { path: String, form: &'static Form },
     #[error("the header of file {} does not fit: {error}", quoted_path(.path))]
     Header { path: String, error: HeaderError },
-    #[error("the header of file {} is not a CSV record", quoted_path(.0))]
-    HeaderFault(String),
+    #[error("the header of file {} is not a CSV record: {fault}", quoted_path(.path))]
+    HeaderFault { path: String, fault: Fault },
     #[error("file {} is refused: {bad}", quoted_path(.path))]
     BadLine { path: String, bad: BadLine },
     #[error("file {} is refused: over {limit} bad lines", quoted_path(.path))]
@@ -113,8 +115,8 @@ impl LoadError {
             }
             Self::BadLine { bad, .. } => code_of(bad.rejection.state),
             Self::Empty(_)
-            | Self::Utf16(_)
-            | Self::HeaderFault(_)
+            | Self::NotCsv { .. }
+            | Self::HeaderFault { .. }
             | Self::TooManyBadLines { .. }
             | Self::UnclosedQuotes { .. } => Code::ERRCODE_BAD_COPY_FILE_FORMAT,
             Self::OutOfMemory => Code::ERRCODE_OUT_OF_MEMORY,
@@ -173,20 +175,17 @@ impl LoadError {
             Self::Open { .. } => {
                 "The file must be on the machine of the server, under this path; for a client's file, copy it there first."
             }
+            Self::Read { .. } => {
+                "Its disk or its network has failed. Load it again when they work: nothing of it was loaded."
+            }
             Self::NotAFile { .. } => "Name one file. Directories, pipes and devices are not read.",
             Self::Changed(_) => "Load it again when its writer has finished.",
             Self::Empty(_) => "Perhaps its writer has not finished, or failed.",
-            Self::Utf16(_) => "Convert it: iconv -f UTF-16 -t UTF-8.",
-            Self::Header { error: HeaderError::Missing { delimiter: Some(';'), .. }, .. } => {
-                "The values seem to be separated by semicolons: convert the file to commas."
+            Self::NotCsv { form, .. } => form.advice,
+            Self::Header { error: HeaderError::Missing { guess: Some(guess), .. }, .. } => {
+                hint_of_guess(*guess)
             }
-            Self::Header { error: HeaderError::Missing { delimiter: Some('\t'), .. }, .. } => {
-                "The values seem to be separated by tabs: convert the file to commas."
-            }
-            Self::Header { error: HeaderError::Missing { delimiter: Some(_), .. }, .. } => {
-                "The values seem to be separated by bars (|): convert the file to commas."
-            }
-            Self::Header { .. } | Self::HeaderFault(_) => {
+            Self::Header { .. } | Self::HeaderFault { .. } => {
                 "The first line must name the columns region, origin_coord, destination_coord, date_time (or datetime) and datasource, each once, in any order, separated by commas."
             }
             Self::BadLine { .. } => {
@@ -224,9 +223,9 @@ impl LoadError {
             Self::TooManyBadLines { path, limit, first } => {
                 Self::TooManyBadLines { path, limit, first: first.into_iter().map(hide).collect() }
             }
-            Self::Header { path, error: HeaderError::Missing { missing, delimiter, .. } } => {
+            Self::Header { path, error: HeaderError::Missing { missing, guess, .. } } => {
                 let found = "told to members of pg_read_server_files".to_owned();
-                Self::Header { path, error: HeaderError::Missing { missing, found, delimiter } }
+                Self::Header { path, error: HeaderError::Missing { missing, found, guess } }
             }
             other => other,
         }
@@ -264,6 +263,27 @@ impl From<LoadError> for ErrorReport {
             report = report.set_hint(hint);
         }
         report
+    }
+}
+
+/// What to do about a first line that seems to be something else than a header.
+fn hint_of_guess(guess: Guess) -> &'static str {
+    match guess {
+        Guess::Delimiter(';') => {
+            "The values seem to be separated by semicolons: convert the file to commas."
+        }
+        Guess::Delimiter('\t') => {
+            "The values seem to be separated by tabs: convert the file to commas."
+        }
+        Guess::Delimiter(_) => {
+            "The values seem to be separated by bars (|): convert the file to commas."
+        }
+        Guess::Data => {
+            "The first line seems to be a row of data: the file has no header. Put region,origin_coord,destination_coord,date_time,datasource before it, in the order of its values."
+        }
+        Guess::Separator => {
+            "The first line is one that only Excel reads (sep=…): remove it, and separate the values by commas."
+        }
     }
 }
 

@@ -42,7 +42,13 @@ impl Source {
         if !Path::new(path).is_absolute() {
             return Err(LoadError::RelativePath(path.to_owned()));
         }
-        let open_error = |error| LoadError::Open { path: path.to_owned(), error };
+        let open_error = |error: std::io::Error| match error.raw_os_error() {
+            // A socket cannot be opened at all, so it is not met below.
+            Some(libc::ENXIO) => {
+                LoadError::NotAFile { path: path.to_owned(), kind: "a socket or a missing device" }
+            }
+            _ => LoadError::Open { path: path.to_owned(), error },
+        };
         let file = match access {
             Access::AnyFile => {
                 OpenOptions::new().read(true).custom_flags(FLAGS).open(path).map_err(open_error)?
@@ -148,8 +154,6 @@ fn kind(metadata: &Metadata) -> &'static str {
         "a directory"
     } else if kind.is_fifo() {
         "a named pipe"
-    } else if kind.is_socket() {
-        "a socket"
     } else {
         "a device"
     }

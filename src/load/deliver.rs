@@ -2,10 +2,11 @@
 
 use pgrx::{PgLogLevel, PgSqlErrorCode, check_for_interrupts, ereport};
 use trips_core::feed::Feed;
+use trips_core::form;
 use trips_core::header::Layout;
 use trips_core::parse::{BAD_LINES_TOLD, Parsed, Parser, Target};
 use trips_core::pool::{Pool, PoolError};
-use trips_core::record::RecordReader;
+use trips_core::record::{Fault, RecordReader};
 use trips_core::reject::BadLine;
 
 use super::Attempt;
@@ -21,6 +22,9 @@ use crate::source::{Access, Bytes, Source};
 
 /// Quotes that are never closed, before the file is taken for something else than CSV.
 const UNCLOSED_QUOTES: usize = 3;
+
+/// Columns that are not read, before a notice of them only says how many more there are.
+const COLUMNS_TOLD: usize = 20;
 
 /// What was asked for.
 #[derive(Debug, Clone, Copy)]
@@ -207,31 +211,60 @@ fn read_header(
 ) -> Result<Layout, LoadError> {
     let path = request.path;
     let read_error = |error| source.read_error(error);
-    let first_bytes = reader.peek(3).map_err(read_error)?;
-    if first_bytes == b"\xef\xbb\xbf" {
+    let first = reader.peek(form::LOOKED_AT).map_err(read_error)?.to_vec();
+    if first.starts_with(b"\xef\xbb\xbf") {
         reader.skip(3);
-    } else if first_bytes.starts_with(b"\xff\xfe") || first_bytes.starts_with(b"\xfe\xff") {
-        return Err(LoadError::Utf16(path.to_owned()));
+    }
+    // What else a file may be is asked only when it has no good header.
+    let unfit = |error| match form::of(&first) {
+        Some(form) => LoadError::NotCsv { path: path.to_owned(), form },
+        None => error,
+    };
+    let fault = |fault| LoadError::HeaderFault { path: path.to_owned(), fault };
+    // A line without an end is not followed to the end of the file, where nothing could stop it.
+    let longest = settings::max_record_bytes() + 2;
+    if is_endless(&first, form::LOOKED_AT)
+        && is_endless(reader.peek(longest).map_err(read_error)?, longest)
+    {
+        return Err(unfit(fault(Fault::TooLong)));
     }
     let Some(header) = reader.next_record().map_err(read_error)? else {
         return Err(LoadError::Empty(path.to_owned()));
     };
-    if header.fault.is_some() {
-        return Err(LoadError::HeaderFault(path.to_owned()));
+    if let Some(found) = header.fault {
+        return Err(unfit(fault(found)));
     }
     let layout = Layout::resolve(&Feed::trips(), &header)
-        .map_err(|error| LoadError::Header { path: path.to_owned(), error })?;
-    if !layout.unused.is_empty() && *request.access == Access::AnyFile {
-        ereport!(
-            PgLogLevel::NOTICE,
-            PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
-            format!(
-                "columns that are no part of a trip are not read: {}",
-                layout.unused.join(", ")
-            )
-        );
+        .map_err(|error| unfit(LoadError::Header { path: path.to_owned(), error }))?;
+    if *request.access == Access::AnyFile {
+        notice_unused(&layout.unused);
     }
     Ok(layout)
+}
+
+/// Whether so many bytes were there, and no line ended in them.
+fn is_endless(bytes: &[u8], asked: usize) -> bool {
+    bytes.len() == asked && !bytes.iter().any(|byte| matches!(byte, b'\n' | b'\r'))
+}
+
+/// Names the columns that are not read, as many as a person reads.
+fn notice_unused(columns: &[String]) {
+    if columns.is_empty() {
+        return;
+    }
+    let told = columns.len().min(COLUMNS_TOLD);
+    let more = match columns.len() - told {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    ereport!(
+        PgLogLevel::NOTICE,
+        PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
+        format!(
+            "columns that are no part of a trip are not read: {}{more}",
+            columns[..told].join(", ")
+        )
+    );
 }
 
 /// Decides when bad lines are too many.

@@ -1,6 +1,7 @@
 //! What the extension promises, seen by a client of a real server.
 
 mod access;
+mod bad_inputs;
 mod catalog;
 mod concurrency;
 mod differential;
@@ -9,6 +10,7 @@ mod failures;
 mod ingest;
 mod keys;
 mod partitions;
+mod pollution;
 mod privileges;
 mod progress;
 mod reader;

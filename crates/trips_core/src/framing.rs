@@ -1,17 +1,22 @@
 //! Where a record and its values begin and end, by RFC 4180; the reader of records feeds it bytes.
 
 use memchr::{memchr, memchr_iter, memchr2, memchr3};
+use thiserror::Error;
 
 /// What RFC 4180 forbids, found in one record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum Fault {
     /// A quote inside a value that did not begin with one.
+    #[error("a quote stands inside a value that is not quoted")]
     QuoteInBareValue,
     /// Something other than a comma or a line end after a closing quote.
+    #[error("text follows a closing quote: expected a comma or a line end")]
     TextAfterQuote,
     /// No closing quote before the end of the file or the largest record.
+    #[error("a quoted value is never closed")]
     UnclosedQuote,
     /// A line longer than the largest record; its raw bytes are cut there.
+    #[error("the line is longer than a record may be")]
     TooLong,
 }
 

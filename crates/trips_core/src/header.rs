@@ -8,6 +8,7 @@ use crate::escape::quoted;
 use crate::feed::{Feed, PointColumns};
 use crate::record::Record;
 use crate::trip::TripText;
+use crate::{point, timestamp};
 
 /// Where the parts of a trip stand in the records of one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,8 +42,8 @@ pub enum HeaderError {
         missing: Vec<String>,
         /// What the header has, escaped and cut.
         found: String,
-        /// The character that seems to separate the values, if it is not a comma.
-        delimiter: Option<char>,
+        /// What the line seems to be instead.
+        guess: Option<Guess>,
     },
     /// A column of the feed is there more than once.
     #[error("column {name} is there twice, as columns {first} and {second} of the file")]
@@ -54,6 +55,17 @@ pub enum HeaderError {
         /// Number of the other column, from 1.
         second: usize,
     },
+}
+
+/// What a first line that is no header seems to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guess {
+    /// A header whose names are separated by this character.
+    Delimiter(char),
+    /// A row of data: it has a point or a time.
+    Data,
+    /// The line `sep=…` that Excel reads.
+    Separator,
 }
 
 impl Layout {
@@ -71,8 +83,8 @@ impl Layout {
         let datasource = finder.find(&feed.datasource)?;
         let Finder { used, missing, .. } = finder;
         if !missing.is_empty() {
-            let (found, delimiter) = (quoted(header.raw), guess_delimiter(header.raw));
-            return Err(HeaderError::Missing { missing, found, delimiter });
+            let (found, guess) = (quoted(header.raw), guess(header));
+            return Err(HeaderError::Missing { missing, found, guess });
         }
         let is_unused = |(name, used): (&String, bool)| (!used).then(|| quoted(name.as_bytes()));
         let unused = names.iter().zip(used).filter_map(is_unused).collect();
@@ -126,12 +138,22 @@ fn normal(name: &[u8]) -> String {
     String::from_utf8_lossy(name.trim_ascii()).to_ascii_lowercase()
 }
 
-/// The separator of a header that is not separated by commas, if it is one of the usual others.
-fn guess_delimiter(header: &[u8]) -> Option<char> {
-    if header.contains(&b',') {
-        return None;
+/// What a line that lacks the names of columns seems to be.
+fn guess(line: &Record<'_>) -> Option<Guess> {
+    let is_data = |value: Cow<'_, [u8]>| {
+        matches!(point::parse(&value), Ok(Some(_)))
+            || matches!(timestamp::parse(&value), Ok(Some(_)))
+    };
+    if line.raw.to_ascii_lowercase().starts_with(b"sep=") {
+        Some(Guess::Separator)
+    } else if line.values().any(is_data) {
+        Some(Guess::Data)
+    } else if line.raw.contains(&b',') {
+        None
+    } else {
+        let is_there = |c: &char| line.raw.contains(&(*c as u8));
+        [';', '\t', '|'].into_iter().find(is_there).map(Guess::Delimiter)
     }
-    [';', '\t', '|'].into_iter().find(|&c| header.contains(&(c as u8)))
 }
 
 struct Finder<'a> {

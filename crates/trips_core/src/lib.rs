@@ -20,6 +20,7 @@ pub mod chunk;
 pub mod counts;
 pub mod escape;
 pub mod feed;
+pub mod form;
 mod framing;
 pub mod header;
 pub mod key;

@@ -168,3 +168,15 @@ fn the_end_of_the_file_behind_a_full_window_does_not_matter() {
         }
     }
 }
+
+/// Line numbers go on behind what 32 bits hold.
+#[test]
+fn lines_are_counted_in_64_bits() {
+    let first = u64::from(u32::MAX);
+    let mut reader = RecordReader::of_bytes(b"a\n\"b\n\"\nc".to_vec(), first, 100);
+    let mut lines = Vec::new();
+    while let Some(record) = reader.next_record().unwrap() {
+        lines.push(record.line);
+    }
+    assert_eq!(lines, [first, first + 1, first + 3]);
+}

@@ -117,21 +117,13 @@ pub fn texts<'a>(layout: &Layout, record: &Record<'a>) -> Result<TripText<'a>, R
     let bad_format =
         |reason: String| Err(Rejection::of_record(SqlState::BadCopyFileFormat, reason));
     match record.fault {
-        Some(Fault::QuoteInBareValue) => {
-            return bad_format("a quote stands inside a value that is not quoted".into());
-        }
-        Some(Fault::TextAfterQuote) => {
-            return bad_format(
-                "text follows a closing quote: expected a comma or a line end".into(),
-            );
-        }
-        Some(Fault::UnclosedQuote) => return bad_format("a quoted value is never closed".into()),
         Some(Fault::TooLong) => {
             return Err(Rejection::of_record(
                 SqlState::ProgramLimitExceeded,
                 format!("the record is over {} bytes, its rest is not kept", record.raw.len()),
             ));
         }
+        Some(fault) => return bad_format(fault.to_string()),
         None => {}
     }
     if record.len() != layout.columns {

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use trips_core::batch::{self, GroupCache, Groups};
 use trips_core::block::Block;
 use trips_core::feed::{Feed, PointColumns};
-use trips_core::header::{HeaderError, Layout};
+use trips_core::header::{Guess, HeaderError, Layout};
 use trips_core::key;
 use trips_core::point::{self, Point};
 use trips_core::record::RecordReader;
@@ -295,8 +295,18 @@ fn headers_that_do_not_fit() {
         duplicate.to_string(),
         "column date_time is there twice, as columns 4 and 6 of the file"
     );
-    let semicolons = error("region;origin_coord;destination_coord;datetime;datasource");
-    assert!(matches!(semicolons, HeaderError::Missing { delimiter: Some(';'), .. }));
+    for (line, expected) in [
+        ("region;origin_coord;destination_coord;datetime;datasource", Some(Guess::Delimiter(';'))),
+        ("A,POINT (1 2),,never,x", Some(Guess::Data)),
+        ("A,,,2018-05-01 00:00:00,x", Some(Guess::Data)),
+        ("sep=,", Some(Guess::Separator)),
+        ("SEP=;", Some(Guess::Separator)),
+        ("a,b,c", None),
+        ("Trips of May", None),
+    ] {
+        let HeaderError::Missing { guess, .. } = error(line) else { panic!("{line}") };
+        assert_eq!(guess, expected, "{line}");
+    }
 }
 
 /// A feed with two columns for a point is another JSON, not other code.
