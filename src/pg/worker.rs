@@ -101,11 +101,12 @@ pub extern "C-unwind" fn trips_record_failure(argument: pg_sys::Datum) {
 /// Enters the failure, with the rights of the ledger's owner, unless the extension is not there (it
 /// was created in the transaction that is lost).
 fn enter(failure: &Failure) -> Result<bool, crate::error::LoadError> {
-    // A lock on the ledger that the failing transaction holds would never be given to us while it
-    // waits for us.
+    // The database's owner may have set any search_path for it, and we are a superuser still: these
+    // names need their schema. A lock on the ledger that the failing transaction holds would never be
+    // given to us while it waits for us.
     Spi::run(
-        "SELECT set_config('search_path', 'pg_catalog, pg_temp', true),
-                set_config('lock_timeout', '2s', true)",
+        "SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true),
+                pg_catalog.set_config('lock_timeout', '2s', true)",
     )?;
     let is_there = Spi::get_one::<bool>("SELECT to_regclass('trips.loads') IS NOT NULL")?;
     if is_there != Some(true) {

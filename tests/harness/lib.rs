@@ -7,7 +7,7 @@ mod files;
 pub mod historical;
 
 pub use cluster::Cluster;
-pub use files::{FIVE_COLUMNS, lines_of, real_trips, rows_as_csv, trip_line};
+pub use files::{FIVE_COLUMNS, lines_of, month_as_csv, real_trips, rows_as_csv, trip_line};
 
 /// A ledger row as tests look at it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,6 +5,7 @@ mod concurrency;
 mod differential;
 mod dump;
 mod failures;
+mod hostile;
 mod ingest;
 mod keys;
 mod partitions;
