@@ -51,5 +51,6 @@ in_tree() { printf '%s%s' "$tree" "$("$pg_config" "--$1")"; }
 test_environment() {
   mkdir -p "$run/tests" && chmod 755 "$run/tests"
   TRIPS_TEST_BIN=$(in_tree bindir)
-  export TRIPS_TEST_BIN TRIPS_TEST_RUN=$run/tests TRIPS_TEST_USER=$server_user TRIPS_TEST_PG=$pg
+  export TRIPS_TEST_BIN TRIPS_TEST_TREE=$tree TRIPS_TEST_RUN=$run/tests
+  export TRIPS_TEST_USER=$server_user TRIPS_TEST_PG=$pg
 }

@@ -2,12 +2,18 @@
 //!
 //! `make test` (scripts/test.sh) says where the server with the extension is.
 
+mod answers;
 mod cluster;
+mod copies;
 mod files;
 pub mod historical;
+mod machine;
+mod programs;
 
+pub use answers::{answers, partitions_without_key};
 pub use cluster::Cluster;
 pub use files::{FIVE_COLUMNS, lines_of, month_as_csv, real_trips, rows_as_csv, trip_line};
+pub use programs::{Programs, extension_file};
 
 /// A ledger row as tests look at it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,4 +14,5 @@ mod progress;
 mod reader;
 mod sessions;
 mod staging;
+mod standby;
 mod summary;
