@@ -1,16 +1,20 @@
 # Two commands: `make demo` shows it work, `make test` runs all the tests. Both install what is
 # missing. PG=18 (with PG_CONFIG=…, where it is not Debian's) takes another PostgreSQL.
 
-.PHONY: help demo test build setup bench bench-100m install psql stop lint fmt sample clean distclean
+.PHONY: help demo test test-upgrade build setup bench bench-100m install psql stop lint fmt sample \
+  clean distclean
 
 help: ## this list
-	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: build ## build, start a private server, load a sample file, show the averages
 	@scripts/demo.sh
 
 test: build ## all tests
 	@scripts/test.sh
+
+test-upgrade: ## pg_upgrade to PostgreSQL 18, which it installs into .tools (PG_NEW, PG_CONFIG_NEW take another)
+	@scripts/test_upgrade.sh
 
 build: setup ## build the extension into a private PostgreSQL
 	@scripts/build.sh

@@ -44,6 +44,27 @@ make_run_dir() {
   chmod 755 "$run"
 }
 
+# Installs packages of Debian's that are missing.
+install_debian_packages() {
+  command -v apt-get > /dev/null ||
+    fail "missing: $* (names of Debian's packages); install them and try again"
+  local as_root=()
+  if [ "$(id -u)" != 0 ]; then
+    command -v sudo > /dev/null || fail "missing: $*; install them as root and try again"
+    as_root=(sudo)
+  fi
+  step "installing Debian packages: $*"
+  "${as_root[@]}" apt-get update -qq
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$@" > /dev/null
+}
+
+# Makes a place for programs in Python.
+make_venv() {
+  if "$1/bin/python" -c 'import pip' 2> /dev/null; then return; fi
+  python3 -c 'import ensurepip, venv' 2> /dev/null || install_debian_packages python3-venv
+  rm -rf "$1" && python3 -m venv "$1"
+}
+
 # Path of a directory of PostgreSQL's inside our tree of it.
 in_tree() { printf '%s%s' "$tree" "$("$pg_config" "--$1")"; }
 

@@ -16,3 +16,4 @@ mod sessions;
 mod staging;
 mod standby;
 mod summary;
+mod upgrade;
