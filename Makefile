@@ -2,7 +2,7 @@
 # missing. PG=18 (with PG_CONFIG=…, where it is not Debian's) takes another PostgreSQL.
 
 .PHONY: help demo test test-upgrade build setup bench bench-100m install psql stop lint fmt sample \
-  clean distclean
+  freeze clean distclean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,6 +45,9 @@ fmt: ## format the sources
 
 sample: ## make samples/trips_sample.csv anew
 	@scripts/sample.sh
+
+freeze: build ## keep the install script of this version for ever: part of a release (CONTRIBUTING.md)
+	@scripts/freeze.sh
 
 clean: ## stop the private servers, remove them and what was built
 	@scripts/clean.sh

@@ -15,6 +15,10 @@ tools=$root/.tools
 export PATH=$tools/bin:$PATH
 export PGRX_HOME=$tools/pgrx
 
+# What a build makes.
+version=$(sed -n '/^\[workspace.package\]/,/^$/s/^version = "\(.*\)"$/\1/p' "$root/Cargo.toml")
+package=$root/target/package/pg$pg
+
 # Servers, their data and their sockets: outside the checkout, because PostgreSQL's user must be able
 # to get there and a socket's path must be short.
 run=${TRIPS_RUN_DIR:-/tmp}/trips_pipeline-$(id -u)-$(printf '%s' "$root" | cksum | cut -d ' ' -f 1)
@@ -74,4 +78,9 @@ test_environment() {
   TRIPS_TEST_BIN=$(in_tree bindir)
   export TRIPS_TEST_BIN TRIPS_TEST_TREE=$tree TRIPS_TEST_RUN=$run/tests
   export TRIPS_TEST_USER=$server_user TRIPS_TEST_PG=$pg
+}
+
+# The install script that a build has made.
+install_script() {
+  printf '%s%s/extension/trips_pipeline--%s.sql' "$package" "$("$pg_config" --sharedir)" "$version"
 }

@@ -3,6 +3,7 @@
 //! `make test` (scripts/test.sh) says where the server with the extension is.
 
 mod answers;
+mod catalogue;
 mod cluster;
 mod copies;
 mod files;
@@ -11,6 +12,7 @@ mod machine;
 mod programs;
 
 pub use answers::{answers, partitions_without_key};
+pub use catalogue::catalogue;
 pub use cluster::Cluster;
 pub use files::{FIVE_COLUMNS, lines_of, month_as_csv, real_trips, rows_as_csv, trip_line};
 pub use programs::{Programs, extension_file};
