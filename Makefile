@@ -1,7 +1,7 @@
 # Two commands: `make demo` shows it work, `make test` runs all the tests. Both install what is
 # missing. PG=18 (with PG_CONFIG=…, where it is not Debian's) takes another PostgreSQL.
 
-.PHONY: help demo test test-upgrade build setup bench bench-100m install psql stop lint fmt sample \
+.PHONY: help demo test test-upgrade build setup bench bench-100m install psql stop lint pgspot fmt sample \
   freeze clean distclean
 
 help: ## this list
@@ -39,6 +39,9 @@ stop: ## stop the private server
 
 lint: setup ## rustfmt, clippy and rustdoc, warnings are errors
 	@scripts/lint.sh
+
+pgspot: build ## look for what an attacker could use in the SQL scripts
+	@scripts/pgspot.sh
 
 fmt: ## format the sources
 	@cargo fmt --all
