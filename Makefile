@@ -1,10 +1,11 @@
 # Two commands: `make demo` shows it work, `make test` runs all the tests. Both install what is
 # missing. PG=18 (with PG_CONFIG=…, where it is not Debian's) takes another PostgreSQL.
 
-.PHONY: help demo test test-reliability build setup bench bench-100m install psql stop lint fmt sample clean distclean
+.PHONY: help demo test test-reliability test-upgrade build setup bench bench-100m install psql stop lint pgspot fmt \
+  sample freeze clean distclean
 
 help: ## this list
-	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: build ## build, start a private server, load a sample file, show the averages
 	@scripts/demo.sh
@@ -14,6 +15,9 @@ test: build ## all tests
 
 test-reliability: build ## the long form of the crash matrix, full disks, cancels, bad inputs (10 minutes)
 	@scripts/test_reliability.sh
+
+test-upgrade: ## pg_upgrade to PostgreSQL 18, which it installs into .tools (PG_NEW, PG_CONFIG_NEW take another)
+	@scripts/test_upgrade.sh
 
 build: setup ## build the extension into a private PostgreSQL
 	@scripts/build.sh
@@ -39,11 +43,17 @@ stop: ## stop the private server
 lint: setup ## rustfmt, clippy and rustdoc, warnings are errors
 	@scripts/lint.sh
 
+pgspot: build ## look for what an attacker could use in the SQL scripts
+	@scripts/pgspot.sh
+
 fmt: ## format the sources
 	@cargo fmt --all
 
 sample: ## make samples/trips_sample.csv anew
 	@scripts/sample.sh
+
+freeze: build ## keep the install script of this version for ever: part of a release (CONTRIBUTING.md)
+	@scripts/freeze.sh
 
 clean: ## stop the private servers, remove them and what was built
 	@scripts/clean.sh

@@ -4,14 +4,10 @@
 # ours. So nothing is written to the system's directories, and two checkouts do not meet.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-package=$root/target/package/pg$pg
-mkdir -p "$root/target"
-# In the environment, these would override what cargo-pgrx needs the linker to keep.
-unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS
-
 step "building the extension for PostgreSQL $pg"
-(cd "$root" && RUST_BACKTRACE=0 cargo pgrx package --pg-config "$pg_config" --out-dir "$package") \
-  > "$root/target/package.log" 2>&1 || { cat "$root/target/package.log"; fail "the build failed"; }
+mkdir -p "$root/target"
+"$root/scripts/package.sh" > "$root/target/package.log" 2>&1 ||
+  { cat "$root/target/package.log"; fail "the build failed"; }
 
 make_run_dir
 bin=$(in_tree bindir) share=$(in_tree sharedir) lib=$(in_tree pkglibdir)
@@ -37,5 +33,6 @@ ldd "$("$pg_config" --bindir)/postgres" "$("$pg_config" --bindir)/initdb" "$("$p
 replace() {
   rm -f "$2/$(basename "$1")" && cp "$1" "$2/.new" && mv "$2/.new" "$2/$(basename "$1")"
 }
+rm -f "$share/extension/trips_pipeline"*
 for file in "$package$("$pg_config" --sharedir)/extension/"*; do replace "$file" "$share/extension"; done
 for file in "$package$("$pg_config" --pkglibdir)/"*.so; do replace "$file" "$lib"; done

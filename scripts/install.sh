@@ -2,9 +2,7 @@
 # Installs the extension into the system's PostgreSQL, as an administrator would.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS
-package=$root/target/package/pg$pg
-(cd "$root" && cargo pgrx package --pg-config "$pg_config" --out-dir "$package")
+"$root/scripts/package.sh"
 as_root=()
 if [ ! -w "$("$pg_config" --pkglibdir)" ]; then as_root=(sudo); fi
 "${as_root[@]}" install -m 644 "$package$("$pg_config" --sharedir)/extension/"* \

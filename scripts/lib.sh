@@ -15,6 +15,10 @@ tools=$root/.tools
 export PATH=$tools/bin:$PATH
 export PGRX_HOME=$tools/pgrx
 
+# What a build makes.
+version=$(sed -n '/^\[workspace.package\]/,/^$/s/^version = "\(.*\)"$/\1/p' "$root/Cargo.toml")
+package=$root/target/package/pg$pg
+
 # Servers, their data and their sockets: outside the checkout, because PostgreSQL's user must be able
 # to get there and a socket's path must be short.
 run=${TRIPS_RUN_DIR:-/tmp}/trips_pipeline-$(id -u)-$(printf '%s' "$root" | cksum | cut -d ' ' -f 1)
@@ -44,6 +48,27 @@ make_run_dir() {
   chmod 755 "$run"
 }
 
+# Installs packages of Debian's that are missing.
+install_debian_packages() {
+  command -v apt-get > /dev/null ||
+    fail "missing: $* (names of Debian's packages); install them and try again"
+  local as_root=()
+  if [ "$(id -u)" != 0 ]; then
+    command -v sudo > /dev/null || fail "missing: $*; install them as root and try again"
+    as_root=(sudo)
+  fi
+  step "installing Debian packages: $*"
+  "${as_root[@]}" apt-get update -qq
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$@" > /dev/null
+}
+
+# Makes a place for programs in Python.
+make_venv() {
+  if "$1/bin/python" -c 'import pip' 2> /dev/null; then return; fi
+  python3 -c 'import ensurepip, venv' 2> /dev/null || install_debian_packages python3-venv
+  rm -rf "$1" && python3 -m venv "$1"
+}
+
 # Path of a directory of PostgreSQL's inside our tree of it.
 in_tree() { printf '%s%s' "$tree" "$("$pg_config" "--$1")"; }
 
@@ -51,5 +76,11 @@ in_tree() { printf '%s%s' "$tree" "$("$pg_config" "--$1")"; }
 test_environment() {
   mkdir -p "$run/tests" && chmod 755 "$run/tests"
   TRIPS_TEST_BIN=$(in_tree bindir)
-  export TRIPS_TEST_BIN TRIPS_TEST_RUN=$run/tests TRIPS_TEST_USER=$server_user TRIPS_TEST_PG=$pg
+  export TRIPS_TEST_BIN TRIPS_TEST_TREE=$tree TRIPS_TEST_RUN=$run/tests
+  export TRIPS_TEST_USER=$server_user TRIPS_TEST_PG=$pg
+}
+
+# The install script that a build has made.
+install_script() {
+  printf '%s%s/extension/trips_pipeline--%s.sql' "$package" "$("$pg_config" --sharedir)" "$version"
 }

@@ -5,9 +5,9 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 command -v cargo > /dev/null || fail "cargo is not there: install Rust first (https://rustup.rs)"
 
 # The one place where the version stands is Cargo.toml.
-version=$(sed -n 's/^pgrx = "=\(.*\)"$/\1/p' "$root/Cargo.toml")
+pgrx=$(sed -n 's/^pgrx = "=\(.*\)"$/\1/p' "$root/Cargo.toml")
 need_pgrx=no
-[ "$(cargo pgrx --version 2> /dev/null)" = "cargo-pgrx $version" ] || need_pgrx=yes
+[ "$(cargo pgrx --version 2> /dev/null)" = "cargo-pgrx $pgrx" ] || need_pgrx=yes
 
 missing=()
 want() { missing+=("$1"); }
@@ -23,22 +23,11 @@ if [ $need_pgrx = yes ]; then # it links OpenSSL
   [ -f /usr/include/openssl/ssl.h ] || want libssl-dev
 fi
 
-if [ ${#missing[@]} -gt 0 ]; then
-  command -v apt-get > /dev/null ||
-    fail "missing: ${missing[*]} (names of Debian's packages); install them and try again"
-  as_root=()
-  if [ "$(id -u)" != 0 ]; then
-    command -v sudo > /dev/null || fail "missing: ${missing[*]}; install them as root and try again"
-    as_root=(sudo)
-  fi
-  step "installing Debian packages: ${missing[*]}"
-  "${as_root[@]}" apt-get update -qq
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}" > /dev/null
-fi
+if [ ${#missing[@]} -gt 0 ]; then install_debian_packages "${missing[@]}"; fi
 
 if [ $need_pgrx = yes ]; then
-  step "installing cargo-pgrx $version into .tools (takes some minutes, once)"
-  cargo install cargo-pgrx --version "$version" --locked --quiet --root "$tools"
+  step "installing cargo-pgrx $pgrx into .tools (takes some minutes, once)"
+  cargo install cargo-pgrx --version "$pgrx" --locked --quiet --root "$tools"
 fi
 
 mkdir -p "$PGRX_HOME"

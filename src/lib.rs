@@ -42,4 +42,5 @@ pgrx::extension_sql_file!(
 #[pgrx::pg_guard]
 extern "C-unwind" fn _PG_init() {
     settings::register();
+    pg::upgrade::skip_refresh_in_binary_upgrade();
 }

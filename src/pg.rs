@@ -16,4 +16,5 @@ pub mod relation;
 pub mod row;
 pub mod session;
 pub mod signals;
+pub mod upgrade;
 pub mod worker;

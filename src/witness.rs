@@ -169,12 +169,14 @@ fn in_ledger(work: impl FnOnce() -> Result<(), LoadError>) -> bool {
     }))
 }
 
-/// Names mean PostgreSQL's own. A lock on the ledger is waited for as long as it takes: the load that
+/// The database's owner may have given it any search_path, and we are a superuser still: the first names
+/// have their schema, and from then on names mean PostgreSQL's own. A lock on the ledger is waited for as long as it takes: the load that
 /// may hold it does not wait for us longer than its patience.
 fn prepare() -> Result<bool, LoadError> {
     Spi::run(
-        "SELECT set_config('search_path', 'pg_catalog, pg_temp', true),
-                set_config('lock_timeout', '0', true), set_config('statement_timeout', '0', true)",
+        "SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true),
+                pg_catalog.set_config('lock_timeout', '0', true),
+                pg_catalog.set_config('statement_timeout', '0', true)",
     )?;
     let is_there = Spi::get_one::<bool>("SELECT to_regclass('trips.loads') IS NOT NULL")?;
     Ok(is_there == Some(true))

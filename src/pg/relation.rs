@@ -2,7 +2,8 @@
 
 use std::ffi::CStr;
 
-use pgrx::{PgTupleDesc, pg_sys};
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::{PgLogLevel, PgSqlErrorCode, PgTupleDesc, pg_sys};
 use trips_core::timestamp::Timestamp;
 
 use super::compat;
@@ -23,13 +24,20 @@ impl Table {
     }
 
     fn open(name: &CStr, lock: u32) -> Self {
-        // SAFETY: both names are C strings that live through the calls; a schema or table that is
-        // missing is an ERROR (missing_ok = false, and table_open refuses an invalid oid).
-        unsafe {
+        // SAFETY: both names are C strings that live through the calls; a schema that is missing is
+        // an ERROR (missing_ok = false).
+        let oid = unsafe {
             let schema = pg_sys::get_namespace_oid(c"trips".as_ptr(), false);
-            let oid = pg_sys::get_relname_relid(name.as_ptr(), schema);
-            Self(pg_sys::table_open(oid, lock as pg_sys::LOCKMODE))
+            pg_sys::get_relname_relid(name.as_ptr(), schema)
+        };
+        if oid == pg_sys::InvalidOid {
+            let message = format!("the table trips.{} is missing", name.to_string_lossy());
+            ErrorReport::new(PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE, message, "Table::open")
+                .set_hint("If the extension is older than its library: ALTER EXTENSION trips_pipeline UPDATE.")
+                .report(PgLogLevel::ERROR);
         }
+        // SAFETY: a table that is gone since is an ERROR.
+        Self(unsafe { pg_sys::table_open(oid, lock as pg_sys::LOCKMODE) })
     }
 
     /// Waits until no other load holds this table, and holds it until the transaction ends.

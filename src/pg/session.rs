@@ -17,9 +17,10 @@ pub fn reserve_setting_prefix(prefix: &CStr) {
 pub fn require_writable(command: &CStr) {
     // SAFETY: the name is a C string that is only read.
     unsafe {
+        // First: every transaction of a standby is read-only, and that would tell nobody why.
+        pg_sys::PreventCommandDuringRecovery(command.as_ptr());
         pg_sys::PreventCommandIfReadOnly(command.as_ptr());
         pg_sys::PreventCommandIfParallelMode(command.as_ptr());
-        pg_sys::PreventCommandDuringRecovery(command.as_ptr());
     }
 }
 

@@ -1,23 +1,18 @@
 //! A PostgreSQL cluster that lives as long as a value.
 
 use std::fs;
-use std::io::Write;
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::{PermissionsExt, chown};
-use std::os::unix::process::CommandExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use postgres::{Client, NoTls};
 
-use crate::Load;
+use crate::machine::{configure, env, new_directory, run, server_command, template};
+use crate::{Load, Programs};
 
 /// How long a server may take to start.
 const START: Duration = Duration::from_secs(60);
-
-static NUMBER: AtomicU32 = AtomicU32::new(0);
 
 /// A running server of its own, with its own data and socket. It ends, and its files go, when this
 /// value does; when the test process is killed, the kernel ends it.
@@ -25,43 +20,6 @@ pub struct Cluster {
     pub(crate) directory: PathBuf,
     pub(crate) bin: PathBuf,
     pub(crate) server: Child,
-}
-
-fn env(name: &str) -> String {
-    std::env::var(name)
-        .unwrap_or_else(|_| panic!("{name} is not set: run the tests by `make test`"))
-}
-
-/// User and group of the server, when we are root and it must be somebody else.
-pub(crate) fn server_ids() -> Option<(u32, u32)> {
-    // SAFETY: has no precondition.
-    if unsafe { libc::geteuid() } != 0 {
-        return None;
-    }
-    let id = |flag: &str| {
-        let output = Command::new("id").arg(flag).arg(env("TRIPS_TEST_USER")).output();
-        let text = String::from_utf8(output.expect("id runs").stdout).expect("a number");
-        text.trim().parse().expect("a number")
-    };
-    Some((id("-u"), id("-g")))
-}
-
-/// A command that runs as the server's user and ends with the thread that started it.
-pub(crate) fn server_command(program: &Path, ids: Option<(u32, u32)>) -> Command {
-    let mut command = Command::new(program);
-    command.current_dir("/").env("LC_ALL", "C").env_remove("RUST_BACKTRACE");
-    if let Some((user, group)) = ids {
-        command.uid(user).gid(group);
-    }
-    // SAFETY: prctl is async-signal-safe, and that is all that is called between fork and exec. It
-    // comes after the change of user, which would clear it.
-    unsafe {
-        command.pre_exec(|| {
-            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGQUIT);
-            Ok(())
-        });
-    }
-    command
 }
 
 impl Cluster {
@@ -82,28 +40,56 @@ impl Cluster {
     /// When it does not start.
     #[must_use]
     pub fn start_bare(configuration: &str) -> Self {
-        let ids = server_ids();
-        let bin = PathBuf::from(env("TRIPS_TEST_BIN"));
-        let template = template(&bin, ids);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let directory =
-            PathBuf::from(env("TRIPS_TEST_RUN")).join(format!("{}-{number}", std::process::id()));
-        // A run that was killed may have left it, under a process id that is ours now.
-        let _ = fs::remove_dir_all(&directory);
-        make_directory(&directory, ids);
+        Self::make(PathBuf::from(env("TRIPS_TEST_BIN")), configuration)
+    }
+
+    /// A server of these programs, without the extension.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn start_of(programs: &Programs) -> Self {
+        Self::make(programs.bin(), "")
+    }
+
+    fn make(bin: PathBuf, configuration: &str) -> Self {
+        let template = template(&bin);
+        let directory = new_directory();
         let data = directory.join("data");
-        run(server_command(Path::new("cp"), ids).arg("-a").arg(&template).arg(&data));
-        let mut file = fs::OpenOptions::new()
-            .append(true)
-            .open(data.join("postgresql.conf"))
-            .expect("a cluster");
-        writeln!(file, "unix_socket_directories = '{}'\n{configuration}", directory.display())
-            .expect("written");
-        let server = spawn_server(&bin, &directory);
-        let mut cluster = Self { directory, bin, server };
-        cluster.wait_until_ready();
+        run(server_command("cp").arg("-a").arg(&template).arg(&data));
+        configure(&data, configuration);
+        let cluster = Self::launch(bin, directory);
         cluster.client_of("postgres").batch_execute("CREATE DATABASE trips").expect("a database");
         cluster
+    }
+
+    /// Starts a server on the data in this directory.
+    pub(crate) fn launch(bin: PathBuf, directory: PathBuf) -> Self {
+        let server = spawn(&bin, &directory);
+        let mut cluster = Self { directory, bin, server };
+        cluster.wait_until_ready();
+        cluster
+    }
+
+    /// Stops the server in order, and starts it again when `change` is done with its data.
+    ///
+    /// # Panics
+    /// When it does not stop or start.
+    pub fn restart(&mut self, change: impl FnOnce(&mut Self)) {
+        self.signal(libc::SIGINT);
+        let status = self.server.wait().expect("a child");
+        assert!(status.success(), "the server ended with {status}: {}", self.log());
+        change(self);
+        self.server = spawn(&self.bin, &self.directory);
+        self.wait_until_ready();
+    }
+
+    fn signal(&mut self, signal: libc::c_int) {
+        if matches!(self.server.try_wait(), Ok(None)) {
+            let pid = i32::try_from(self.server.id()).expect("a process id");
+            // SAFETY: signals our own child, which has not been waited for.
+            unsafe { libc::kill(pid, signal) };
+        }
     }
 
     pub(crate) fn wait_until_ready(&mut self) {
@@ -200,69 +186,23 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        let pid = i32::try_from(self.server.id()).expect("a process id");
-        // SAFETY: signals our own child, which has not been waited for.
-        unsafe { libc::kill(pid, libc::SIGQUIT) };
+        self.signal(libc::SIGQUIT);
         let _ = self.server.wait();
         let _ = fs::remove_dir_all(&self.directory);
     }
 }
 
-/// Starts the server of a cluster's directory; its log goes on where it was.
-pub(crate) fn spawn_server(bin: &Path, directory: &Path) -> Child {
-    let log = fs::OpenOptions::new().create(true).append(true).open(directory.join("log"));
-    server_command(&bin.join("postgres"), server_ids())
+pub(crate) fn spawn(bin: &Path, directory: &Path) -> Child {
+    let data = directory.join("data");
+    let socket = format!("unix_socket_directories = '{}'", directory.display());
+    configure(&data, &socket);
+    let log = fs::File::options().create(true).append(true).open(directory.join("log"));
+    server_command(bin.join("postgres"))
         .arg("-D")
-        .arg(directory.join("data"))
+        .arg(&data)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log.expect("a log"))
         .spawn()
         .expect("postgres starts")
-}
-
-fn make_directory(directory: &Path, ids: Option<(u32, u32)>) {
-    fs::create_dir(directory).expect("a directory");
-    fs::set_permissions(directory, fs::Permissions::from_mode(0o700)).expect("permissions");
-    if let Some((user, group)) = ids {
-        chown(directory, Some(user), Some(group)).expect("root may change owners");
-    }
-}
-
-fn run(command: &mut Command) {
-    let output = command.output().expect("the command runs");
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-/// The data directory that every cluster begins as a copy of; the first test makes it.
-fn template(bin: &Path, ids: Option<(u32, u32)>) -> PathBuf {
-    let home = PathBuf::from(env("TRIPS_TEST_RUN"));
-    let lock = fs::File::create(home.join("lock")).expect("a lock file");
-    // SAFETY: the descriptor is open; the lock goes with it.
-    assert_eq!(unsafe { libc::flock(lock.as_raw_fd(), libc::LOCK_EX) }, 0);
-    let place = home.join(format!("template-{}", env("TRIPS_TEST_PG")));
-    let data = place.join("data");
-    if data.join("done").exists() {
-        return data;
-    }
-    let _ = fs::remove_dir_all(&place);
-    make_directory(&place, ids);
-    run(server_command(&bin.join("initdb"), ids)
-        .args([
-            "--no-sync",
-            "--auth=trust",
-            "-U",
-            "postgres",
-            "--encoding=UTF8",
-            "--locale=C",
-            "-D",
-        ])
-        .arg(&data));
-    let settings = "listen_addresses = ''\nfsync = off\nshared_buffers = 64MB\nmax_wal_size = 4GB\n\
-                    autovacuum_naptime = 1s\nlog_min_messages = warning\n";
-    let mut file =
-        fs::OpenOptions::new().append(true).open(data.join("postgresql.conf")).expect("a cluster");
-    file.write_all(settings.as_bytes()).expect("written");
-    fs::write(data.join("done"), "").expect("written");
-    data
 }

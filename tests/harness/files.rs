@@ -35,6 +35,19 @@ pub fn rows_as_csv(rows: u64, seed: u64) -> Vec<u8> {
     bytes
 }
 
+/// Generated rows of the 28 days from a date on, with their header.
+///
+/// # Panics
+/// When there is no such date.
+#[must_use]
+pub fn month_as_csv(rows: u64, seed: u64, first_day: &str) -> Vec<u8> {
+    let first_day = first_day.parse().expect("a date");
+    let mut bytes = Vec::new();
+    let shape = Shape { rows, seed, first_day, ..Shape::default() };
+    trips_datagen::write(&shape, &mut bytes).expect("memory");
+    bytes
+}
+
 /// The header, and these lines of a file, counted from 0 behind its header.
 ///
 /// # Panics

@@ -2,13 +2,21 @@
 //!
 //! `make test` (scripts/test.sh) says where the server with the extension is.
 
+mod answers;
+mod catalogue;
 mod cluster;
+mod copies;
 mod files;
 pub mod historical;
 mod life;
+mod machine;
+mod programs;
 
+pub use answers::{answers, partitions_without_key};
+pub use catalogue::catalogue;
 pub use cluster::Cluster;
-pub use files::{FIVE_COLUMNS, lines_of, real_trips, rows_as_csv, trip_line};
+pub use files::{FIVE_COLUMNS, lines_of, month_as_csv, real_trips, rows_as_csv, trip_line};
+pub use programs::{Programs, extension_file};
 
 /// A ledger row as tests look at it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use postgres::NoTls;
 
 use crate::Cluster;
-use crate::cluster::{server_command, server_ids, spawn_server};
+use crate::cluster::spawn;
+use crate::machine::server_command;
 
 /// How long a server may take to come back from a crash.
 const RECOVERY: Duration = Duration::from_secs(60);
@@ -30,7 +31,7 @@ impl Cluster {
         // Its other processes notice by themselves; until then, they have the shared memory.
         let begin = Instant::now();
         loop {
-            self.server = spawn_server(&self.bin, &self.directory);
+            self.server = spawn(&self.bin, &self.directory);
             while self.config("postgres").connect(NoTls).is_err() {
                 if self.server.try_wait().expect("a child").is_some() {
                     break;
@@ -71,17 +72,15 @@ impl Cluster {
     /// # Panics
     /// When the program fails.
     pub fn offline(&mut self, program: &str, arguments: &[&str]) {
-        self.signal_server(libc::SIGINT);
-        self.server.wait().expect("a child");
-        let output = server_command(&self.bin.join(program), server_ids())
-            .arg("-D")
-            .arg(self.directory.join("data"))
-            .args(arguments)
-            .output()
-            .expect("the program runs");
-        let text = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "{program}: {text}");
-        self.server = spawn_server(&self.bin, &self.directory);
-        self.wait_until_ready();
+        self.restart(|cluster| {
+            let output = server_command(cluster.bin.join(program))
+                .arg("-D")
+                .arg(cluster.directory.join("data"))
+                .args(arguments)
+                .output()
+                .expect("the program runs");
+            let text = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(output.status.success(), "{program}: {text}");
+        });
     }
 }

@@ -1,0 +1,97 @@
+//! Clusters that are made of other clusters: standbys, and what pg_upgrade makes.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::Cluster;
+use crate::machine::{initdb, new_directory, run, server_command};
+
+/// How long a standby may take to replay what its primary has written.
+const REPLAY: Duration = Duration::from_secs(120);
+
+impl Cluster {
+    /// A streaming standby of this server, with a directory and a socket of its own.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn start_standby(&self) -> Self {
+        let directory = new_directory();
+        run(server_command(self.bin.join("pg_basebackup"))
+            .args(["--checkpoint=fast", "--no-sync", "--write-recovery-conf", "-U", "postgres"])
+            .arg("-h")
+            .arg(&self.directory)
+            .arg("-D")
+            .arg(directory.join("data")));
+        Self::launch(self.bin.clone(), directory)
+    }
+
+    /// Waits until this standby has replayed all that its primary has written so far.
+    ///
+    /// # Panics
+    /// When that takes minutes.
+    pub fn catch_up_with(&self, primary: &Self) {
+        let written: String = primary
+            .client()
+            .query_one("SELECT pg_current_wal_insert_lsn()::text", &[])
+            .expect("a position")
+            .get(0);
+        let query = format!("SELECT pg_last_wal_replay_lsn() >= '{written}'");
+        let (mut client, begin) = (self.client(), Instant::now());
+        while !client.query_one(&query, &[]).expect("a position").get::<_, bool>(0) {
+            assert!(begin.elapsed() < REPLAY, "the standby lags: {}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Takes the data to the PostgreSQL of other programs by pg_upgrade, and starts that.
+    ///
+    /// # Panics
+    /// When pg_upgrade fails, or the new server does not start.
+    pub fn upgrade_to(&mut self, bin: &Path) {
+        self.restart(|cluster| {
+            let [old, new, kept] = ["data", "new", "old"].map(|name| cluster.directory.join(name));
+            // Both sides must agree about checksums, and the default of initdb has changed.
+            run(server_command(cluster.bin.join("pg_checksums")).arg("--enable").arg(&old));
+            initdb(bin, &new, &["--data-checksums"]);
+            let output = server_command(bin.join("pg_upgrade"))
+                .current_dir(&cluster.directory)
+                .args(["--no-sync", "-U", "postgres", "-s"])
+                .arg(&cluster.directory)
+                .arg("-b")
+                .arg(&cluster.bin)
+                .arg("-B")
+                .arg(bin)
+                .arg("-d")
+                .arg(&old)
+                .arg("-D")
+                .arg(&new)
+                .output()
+                .expect("pg_upgrade runs");
+            let said = String::from_utf8_lossy(&output.stdout);
+            assert!(
+                output.status.success(),
+                "{said}{}",
+                last_lines(&new.join("pg_upgrade_output.d"))
+            );
+            std::fs::rename(&old, kept).expect("a directory");
+            std::fs::rename(&new, &old).expect("a directory");
+            cluster.bin = bin.to_owned();
+        });
+    }
+}
+
+/// The last lines of all logs below a directory.
+fn last_lines(directory: &Path) -> String {
+    let mut lines = String::new();
+    for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            lines += &last_lines(&path);
+        } else if let Ok(text) = std::fs::read_to_string(&path) {
+            let last = text.char_indices().rev().nth(1000).map_or(0, |(at, _)| at);
+            lines += &format!("== {}\n{}", path.display(), &text[last..]);
+        }
+    }
+    lines
+}

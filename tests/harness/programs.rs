@@ -1,0 +1,63 @@
+//! PostgreSQL's programs and files, where a test may add its own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::machine::{env, new_directory, run, server_command};
+
+/// A copy of the programs and files with which all tests run: other tests do not see what is added
+/// here. It goes with this value.
+pub struct Programs {
+    directory: PathBuf,
+}
+
+impl Programs {
+    /// A copy as the project's build has made it.
+    ///
+    /// # Panics
+    /// When there is none, or no room for it.
+    #[must_use]
+    pub fn copy() -> Self {
+        let directory = new_directory();
+        run(server_command("cp").arg("-a").arg(env("TRIPS_TEST_TREE")).arg(directory.join("tree")));
+        Self { directory }
+    }
+
+    pub(crate) fn bin(&self) -> PathBuf {
+        let bin = PathBuf::from(env("TRIPS_TEST_BIN"));
+        let inside = bin.strip_prefix(env("TRIPS_TEST_TREE")).expect("programs inside the tree");
+        self.directory.join("tree").join(inside)
+    }
+
+    /// Adds a file to those of which extensions are made.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn add_extension_file(&self, name: &str, text: &str) {
+        fs::write(extension_directory(&self.bin()).join(name), text).expect("a file");
+    }
+}
+
+impl Drop for Programs {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// A file of those of which the project's build makes extensions.
+///
+/// # Panics
+/// When it is not there.
+#[must_use]
+pub fn extension_file(name: &str) -> String {
+    let path = extension_directory(Path::new(&env("TRIPS_TEST_BIN"))).join(name);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Where the server of these programs looks for extensions.
+fn extension_directory(bin: &Path) -> PathBuf {
+    let output = Command::new(bin.join("pg_config")).arg("--sharedir").output().expect("pg_config");
+    let share = String::from_utf8(output.stdout).expect("UTF-8");
+    Path::new(share.trim()).join("extension")
+}

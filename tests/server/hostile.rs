@@ -1,0 +1,129 @@
+//! Objects that somebody without rights has laid in `public`, and in the session's own temporary
+//! schema, for a superuser with a careless search_path to step on: none is ever used.
+
+use std::fmt::Write;
+
+use postgres::{Client, SimpleQueryMessage};
+use trips_tests::{Cluster, FIVE_COLUMNS, month_as_csv, trip_line};
+
+/// What the superuser does. `{month}`, `{rows}` and `{more}` are files.
+const STEPS: [&str; 17] = [
+    "CREATE EXTENSION trips_pipeline",
+    "SELECT state, rows_inserted, rows_staged FROM trips.ingest('{month}')",
+    "SELECT state, rows_inserted, same_as FROM trips.ingest('{month}')",
+    "SELECT state, rows_inserted, rows_duplicate FROM trips.ingest('{month}', force => true)",
+    "SELECT state, rows_inserted, rows_staged FROM trips.ingest('{rows}', 'stage', 100)",
+    "SELECT state, rows_staged FROM trips.stage('{more}')",
+    "UPDATE trips.stg_trip_data SET region = 'Turin', date_time = '2018-06-06 06:06:06'",
+    "SELECT state, rows_inserted, rows_staged FROM trips.merge_staged(5)",
+    "SELECT state, rows_inserted, rows_staged FROM trips.merge_staged()",
+    "SELECT * FROM trips.weekly_avg()",
+    "SELECT trips.datasource_regions('baba_car')",
+    "SELECT * FROM trips.latest_datasource(3)",
+    "SELECT trips.trip_key('Prague', NULL, NULL, '2000-01-01 00:00:00', NULL)",
+    "SELECT * FROM trips.load_progress",
+    "SELECT * FROM trips.summarized_trip_data",
+    "SELECT * FROM trips.daily_trip_counts",
+    "SELECT * FROM trips.hist_trip_data",
+];
+
+/// Does all that, and returns what the server has answered. The simple protocol: the other one makes
+/// the driver ask for types, in words that would step on a trap.
+fn walk(client: &mut Client, files: &[(&str, String)]) -> String {
+    let mut answers = String::new();
+    for step in STEPS {
+        let step =
+            files.iter().fold(step.to_owned(), |step, (name, path)| step.replace(name, path));
+        for message in client.simple_query(&step).unwrap_or_else(|error| panic!("{step}: {error}"))
+        {
+            if let SimpleQueryMessage::Row(row) = message {
+                let values: Vec<&str> =
+                    (0..row.len()).map(|i| row.get(i).unwrap_or("NULL")).collect();
+                writeln!(answers, "{}", values.join("|")).unwrap();
+            }
+        }
+    }
+    client.simple_query("SELECT trips.ingest('/nowhere.csv')").unwrap_err();
+    answers
+}
+
+fn files(cluster: &Cluster) -> [(&'static str, String); 3] {
+    let rows = format!("{FIVE_COLUMNS}{}bad line\n", trip_line("Cork", 1));
+    [
+        ("{month}", cluster.file("month.csv", month_as_csv(5_000, 1, "2018-05-01"))),
+        ("{rows}", cluster.file("rows.csv", rows)),
+        ("{more}", cluster.file("more.csv", month_as_csv(20, 2, "2018-07-01"))),
+    ]
+}
+
+/// What has been trapped: what committed transactions have written, and what all have told the log.
+fn trapped(cluster: &Cluster) -> (i64, usize) {
+    let mut client = cluster.client_of("hostile");
+    client.batch_execute("SET search_path = pg_catalog").unwrap();
+    let written = client.query_one("SELECT count(*) FROM public.called", &[]).unwrap().get(0);
+    (written, cluster.log().matches("trapped by").count())
+}
+
+#[test]
+fn nothing_in_public_or_pg_temp_is_used() {
+    let cluster = Cluster::start_bare("");
+    let files = files(&cluster);
+    let expected = walk(&mut cluster.client(), &files);
+    assert!(expected.contains("loaded|"), "{expected}");
+
+    cluster.client().batch_execute("CREATE ROLE mallory").unwrap();
+    cluster.client().batch_execute("CREATE DATABASE hostile").unwrap();
+    let mut client = cluster.client_of("hostile");
+    client
+        .batch_execute(
+            "GRANT CREATE ON SCHEMA public TO mallory;
+             CREATE TABLE public.called (what text, by name); GRANT INSERT ON public.called TO PUBLIC;
+             SET search_path = pg_catalog; SET ROLE mallory",
+        )
+        .unwrap();
+    client.batch_execute(include_str!("hostile.sql")).unwrap();
+    let laid: i64 = client
+        .query_one(
+            "SELECT count(*) FROM pg_depend AS d JOIN pg_namespace AS n ON n.oid = d.refobjid
+              WHERE d.refclassid = 'pg_namespace'::regclass AND n.nspname = 'public'",
+            &[],
+        )
+        .unwrap()
+        .get(0);
+    assert!(laid > 4_000, "{laid} traps");
+    // In the temporary schema, which stands before all others for tables and types.
+    client
+        .batch_execute("SELECT public.lay_tables('pg_temp'), public.lay_types('pg_temp')")
+        .unwrap();
+    // The database's setting is for the background worker, which enters a failed load.
+    let careless = "search_path = public, pg_catalog";
+    client
+        .batch_execute(&format!(
+            "RESET ROLE; ALTER DATABASE hostile SET {careless}; SET {careless}"
+        ))
+        .unwrap();
+
+    let found = walk(&mut client, &files);
+    assert_eq!(trapped(&cluster), (0, 0), "{}", cluster.log());
+    assert_eq!(found, expected);
+    client.simple_query("DROP EXTENSION trips_pipeline").unwrap();
+    assert_eq!(trapped(&cluster), (0, 0), "{}", cluster.log());
+
+    // The traps work for who steps on them.
+    for step in [
+        "SELECT 1::bigint = 1::bigint",
+        "SELECT now()",
+        "SELECT sum(1::bigint)",
+        "SELECT count(*)",
+        "SELECT to_char('2018-05-01'::timestamp, 'W')",
+        "SELECT 'x'::text",
+        "SELECT set_config('a.b', 'c', true)",
+        "SELECT * FROM unnest('{1}'::int[])",
+        "SELECT * FROM pg_class",
+        "INSERT INTO loads VALUES (1)",
+    ] {
+        let before = trapped(&cluster);
+        let _ = client.simple_query(step);
+        assert!(trapped(&cluster).1 > before.1, "{step}");
+    }
+}
