@@ -34,6 +34,18 @@ impl Cluster {
         cluster
     }
 
+    /// A server with the extension, which believes dates of any year.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn start_for_any_date() -> Self {
+        let settings = "trips.earliest_date = '0001-01-01'\ntrips.latest_date = '9999-12-31'";
+        let cluster = Self::start_bare(settings);
+        cluster.client().batch_execute("CREATE EXTENSION trips_pipeline").expect("the extension");
+        cluster
+    }
+
     /// A server without the extension, and with more lines in its configuration.
     ///
     /// # Panics

@@ -87,7 +87,7 @@ fn fill(cluster: &Cluster, client: &mut Client) -> Files {
 
 #[test]
 fn a_restored_database_is_the_same_and_goes_on() {
-    let cluster = Cluster::start();
+    let cluster = Cluster::start_for_any_date();
     let mut client = cluster.client();
     let files = fill(&cluster, &mut client);
     let before = answers(&mut client);
@@ -140,7 +140,7 @@ fn goes_on(cluster: &Cluster, restored: &mut Client, files: &Files) {
 /// The same trip twice in a partition is an error, not a second row: the keys are more than names.
 #[test]
 fn restored_keys_are_unique_ones() {
-    let cluster = Cluster::start();
+    let cluster = Cluster::start_for_any_date();
     let mut client = cluster.client();
     fill(&cluster, &mut client);
     let dump = cluster.path("dump");

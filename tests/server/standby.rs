@@ -26,7 +26,7 @@ fn fill(cluster: &Cluster, client: &mut Client) {
 
 #[test]
 fn a_standby_has_everything_and_goes_on_when_promoted() {
-    let primary = Cluster::start();
+    let primary = Cluster::start_for_any_date();
     let standby = primary.start_standby();
     let mut client = primary.client();
     fill(&primary, &mut client);
@@ -69,7 +69,7 @@ fn a_standby_has_everything_and_goes_on_when_promoted() {
 /// A standby that is made of a loaded primary, not beside it; and a load while it is away.
 #[test]
 fn a_standby_that_comes_later_has_everything() {
-    let primary = Cluster::start();
+    let primary = Cluster::start_for_any_date();
     let mut client = primary.client();
     fill(&primary, &mut client);
     let mut standby = primary.start_standby();
