@@ -1,7 +1,8 @@
 # Two commands: `make demo` shows it work, `make test` runs all the tests. Both install what is
 # missing. PG=18 (with PG_CONFIG=…, where it is not Debian's) takes another PostgreSQL.
 
-.PHONY: help demo test test-reliability build setup bench bench-100m install psql stop lint fmt sample clean distclean
+.PHONY: help demo test test-reliability build setup bench bench-100m install psql stop lint fmt fuzz sample
+.PHONY: clean distclean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,6 +42,9 @@ lint: setup ## rustfmt, clippy and rustdoc, warnings are errors
 
 fmt: ## format the sources
 	@cargo fmt --all
+
+fuzz: setup ## search for inputs that break a promise of the parser (FUZZ_SECONDS for each target, 60)
+	@scripts/fuzz.sh
 
 sample: ## make samples/trips_sample.csv anew
 	@scripts/sample.sh
