@@ -1,7 +1,7 @@
 # Two commands: `make demo` shows it work, `make test` runs all the tests. Both install what is
 # missing. PG=18 (with PG_CONFIG=…, where it is not Debian's) takes another PostgreSQL.
 
-.PHONY: help demo test test-reliability build setup bench bench-100m install psql stop lint fmt fuzz sample
+.PHONY: help demo test test-reliability build setup bench bench-100m install psql stop lint fmt fuzz deny licences sample
 .PHONY: clean distclean
 
 help: ## this list
@@ -37,7 +37,7 @@ psql: ## psql in the demo's database
 stop: ## stop the private server
 	@scripts/cluster.sh stop
 
-lint: setup ## rustfmt, clippy and rustdoc, warnings are errors
+lint: setup ## rustfmt, clippy and rustdoc, warnings are errors; docs/licences.md
 	@scripts/lint.sh
 
 fmt: ## format the sources
@@ -45,6 +45,12 @@ fmt: ## format the sources
 
 fuzz: setup ## search for inputs that break a promise of the parser (FUZZ_SECONDS for each target, 60)
 	@scripts/fuzz.sh
+
+deny: ## check licences and sources of all crates, and known vulnerabilities where the list is at hand
+	@scripts/deny.sh
+
+licences: ## make docs/licences.md anew
+	@scripts/licences.sh
 
 sample: ## make samples/trips_sample.csv anew
 	@scripts/sample.sh
