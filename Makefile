@@ -2,7 +2,7 @@
 # missing. PG=18 (with PG_CONFIG=…, where it is not Debian's) takes another PostgreSQL.
 
 .PHONY: help demo test test-reliability test-upgrade build setup bench bench-100m install psql stop lint pgspot fmt \
-  sample freeze clean distclean
+  fuzz deny licences sample freeze clean distclean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,7 +40,7 @@ psql: ## psql in the demo's database
 stop: ## stop the private server
 	@scripts/cluster.sh stop
 
-lint: setup ## rustfmt, clippy and rustdoc, warnings are errors
+lint: setup ## rustfmt, clippy and rustdoc, warnings are errors; docs/licences.md
 	@scripts/lint.sh
 
 pgspot: build ## look for what an attacker could use in the SQL scripts
@@ -48,6 +48,15 @@ pgspot: build ## look for what an attacker could use in the SQL scripts
 
 fmt: ## format the sources
 	@cargo fmt --all
+
+fuzz: setup ## search for inputs that break a promise of the parser (FUZZ_SECONDS for each target, 60)
+	@scripts/fuzz.sh
+
+deny: ## check licences and sources of all crates, and known vulnerabilities where the list is at hand
+	@scripts/deny.sh
+
+licences: ## make docs/licences.md anew
+	@scripts/licences.sh
 
 sample: ## make samples/trips_sample.csv anew
 	@scripts/sample.sh

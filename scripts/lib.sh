@@ -27,6 +27,13 @@ tree=$run/pg$pg
 step() { printf '\033[1m== %s\033[0m\n' "$*"; }
 fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
+# A program of cargo's in exactly this version, for this project alone.
+need_tool() { # name version
+  [ "$(cargo "${1#cargo-}" --version 2> /dev/null)" != "$1 $2" ] || return 0
+  step "installing $1 $2 into .tools (takes some minutes, once)"
+  cargo install "$1" --version "$2" --locked --quiet --root "$tools"
+}
+
 # PostgreSQL refuses to run as root: root runs it as the user that Debian's package makes.
 server_user=$(id -un)
 as_server() { clean_env "$@"; }

@@ -5,8 +5,11 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$root"
 step "rustfmt"
 cargo fmt --all --check
+cargo fmt --manifest-path fuzz/Cargo.toml --check
 step "clippy"
 cargo clippy --workspace --all-targets --no-default-features --features "pg$pg" --locked -- -D warnings
+step "licences"
+"$root/scripts/licences.sh" check
 step "rustdoc"
 RUSTDOCFLAGS='-D warnings' cargo doc --quiet --no-deps --locked \
-  --package trips_core --package trips_datagen --package trips_bench --package trips_tests
+  --package trips_core --package trips_datagen --package trips_laws --package trips_bench --package trips_tests

@@ -16,6 +16,7 @@ if [ -z "${PG_CONFIG:-}" ]; then
   [ -f "/usr/include/postgresql/$pg/server/postgres.h" ] || want "postgresql-server-dev-$pg"
 fi
 command -v cc > /dev/null || want build-essential
+command -v c++ > /dev/null || want g++ # for libFuzzer
 command -v clang > /dev/null || want clang
 compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' > /dev/null || want libclang-dev
 if [ $need_pgrx = yes ]; then # it links OpenSSL

@@ -12,7 +12,10 @@
 //! The steps from chunk to block and from blocks to batch run in the threads of a [`pool`].
 //!
 //! Everything here works on byte slices and owns what it returns or borrows it from its input, so
-//! that it can run in any thread, be fuzzed, and be used without a server.
+//! that it can run in any thread, be fuzzed, and be used without a server. There is no `unsafe` in it,
+//! and the compiler sees to that.
+
+#![forbid(unsafe_code)]
 
 pub mod batch;
 pub mod block;

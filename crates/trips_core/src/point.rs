@@ -25,8 +25,10 @@ impl Point {
             if value.abs() <= limit {
                 return Ok(value + 0.0); // -0 + 0 is 0
             }
+            // Written out, a number can have 300 digits.
+            let shown = if value.abs() < 1e9 { format!("{value}") } else { format!("{value:e}") };
             let mut reason =
-                format!("{name} {value} is out of range: expected -{limit} to {limit}");
+                format!("{name} {shown} is out of range: expected -{limit} to {limit}");
             if name == "latitude" && value.abs() <= 180.0 && longitude.abs() <= 90.0 {
                 reason.push_str("; the order is (longitude latitude), these look swapped");
             }
@@ -229,6 +231,8 @@ mod tests {
         }
         let zero = parse(b"POINT (-0 -0.0)").unwrap().unwrap();
         assert!(zero.longitude.is_sign_positive() && zero.latitude.is_sign_positive());
+        let huge = parse(b"POINT (1e300 0)").unwrap_err();
+        assert_eq!(huge.reason, "longitude 1e300 is out of range: expected -180 to 180");
         let swapped = parse(b"POINT (50.1 114.4)").unwrap_err();
         assert!(swapped.reason.contains("swapped"), "{}", swapped.reason);
     }

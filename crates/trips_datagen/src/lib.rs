@@ -1,5 +1,7 @@
 //! Files of trips from a seed: the same arguments give the same bytes, on every machine.
 
+#![forbid(unsafe_code)]
+
 use std::io::{self, Write};
 
 use chrono::{Duration, NaiveDate};

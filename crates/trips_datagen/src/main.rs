@@ -1,5 +1,7 @@
 //! `trips_datagen FILE [rows=N] [seed=N] [regions=N] [days=N] [first_day=YYYY-MM-DD]`
 
+#![forbid(unsafe_code)]
+
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::process::ExitCode;

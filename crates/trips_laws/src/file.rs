@@ -1,0 +1,132 @@
+//! A whole file: every record becomes a trip or a row for staging, whatever way it takes.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use trips_core::batch::{GroupCache, Groups};
+use trips_core::block::Block;
+use trips_core::feed::Feed;
+use trips_core::header::Layout;
+use trips_core::parse::{Parser, Target};
+use trips_core::record::RecordReader;
+use trips_core::rules::{Rules, ZeroCoordinates};
+
+use crate::outcome::{LOAD_ID, Outcome};
+use crate::pieces::Pieces;
+
+/// What most files begin with.
+pub const HEADER: &[u8] = b"region,origin_coord,destination_coord,date_time,datasource\n";
+
+static FEED: LazyLock<Feed> = LazyLock::new(Feed::trips);
+
+/// How a file is read.
+#[derive(Debug, Clone, Copy)]
+pub struct Way<'a> {
+    /// What becomes of its rows.
+    pub target: Target,
+    /// What its values must be.
+    pub rules: Rules,
+    /// Sizes of the pieces in which the source gives its bytes.
+    pub pieces: &'a [usize],
+    /// Bytes of a chunk, about.
+    pub chunk: usize,
+    /// Bytes of trips after which a run ends.
+    pub memory: usize,
+    /// Trips of a stretch of time, about.
+    pub stretch: usize,
+}
+
+impl Way<'static> {
+    /// In one chunk and one run.
+    fn at_once(rules: Rules) -> Self {
+        Self {
+            target: Target::History,
+            rules,
+            pieces: &[],
+            chunk: 1024 * 1024,
+            memory: usize::MAX,
+            stretch: 8 * 1024,
+        }
+    }
+}
+
+/// [`check`], with what is in front of the file and the rules, the largest record, the chunk and the memory in
+/// the first four bytes.
+pub fn law(bytes: &[u8]) {
+    let Some((&[kind, max_record, chunk, memory], rest)) = bytes.split_first_chunk() else {
+        return;
+    };
+    let file = if kind % 2 == 0 { [HEADER, rest].concat().into() } else { Cow::Borrowed(rest) };
+    let rules = match kind / 2 % 4 {
+        0 | 1 => Rules::new("0001-01-01", "9999-12-31", ZeroCoordinates::Keep),
+        2 => Some(Rules::default()),
+        _ => Rules::new("2018-05-01", "2018-12-31", ZeroCoordinates::Stage),
+    };
+    let way = Way {
+        pieces: &[1 + usize::from(kind / 8), 1 + usize::from(chunk)],
+        chunk: 1 + 4 * usize::from(chunk),
+        memory: 1 + 8 * usize::from(memory),
+        stretch: 1 + usize::from(memory),
+        ..Way::at_once(rules.expect("dates"))
+    };
+    check(&file, 60 + 4 * usize::from(max_record), way);
+}
+
+/// A file gives the same trips and the same reasons at once, this way, and through staging.
+pub fn check(file: &[u8], max_record: usize, way: Way<'_>) {
+    let at_once = load(file, max_record, Way::at_once(way.rules));
+    let this_way = load(file, max_record, way);
+    let staged = load(file, max_record, Way { target: Target::Staging, ..way });
+    let (Some(at_once), Some(this_way), Some(staged)) = (&at_once, &this_way, &staged) else {
+        assert!(at_once.is_none() && this_way.is_none() && staged.is_none(), "a header");
+        return;
+    };
+    assert_eq!(at_once.facts(), this_way.facts(), "{way:?}");
+    assert_eq!(at_once.zero_coordinates, this_way.zero_coordinates, "{way:?}");
+    assert_eq!(at_once.staged_bytes, this_way.staged_bytes, "{way:?}");
+    assert_eq!(at_once.facts(), staged.facts(), "staged and merged, {way:?}");
+}
+
+/// Reads a file as a load does, without the threads; none if its header does not fit.
+fn load(file: &[u8], max_record: usize, way: Way<'_>) -> Option<Outcome> {
+    let mut reader = RecordReader::new(Pieces::of(file, way.pieces), max_record);
+    let layout = read_header(&mut reader)?;
+    let Way { target, rules, .. } = way;
+    let parser = Parser { layout, target, load_id: LOAD_ID, max_record, rules };
+    let groups = Groups::default();
+    let mut cache = GroupCache::new(&groups);
+    let (mut outcome, mut blocks) = (Outcome::default(), Vec::new());
+    let mut covered = reader.position();
+    for number in 0.. {
+        let chunk = reader.next_chunk(way.chunk, number).expect("memory can be read");
+        let is_over = chunk.is_none();
+        if let Some(chunk) = chunk {
+            covered += chunk.covers;
+            let parsed = parser.parse(chunk).expect("there is memory");
+            assert_eq!(parsed.number, number);
+            blocks.push(outcome.take(parsed));
+        }
+        if is_over || blocks.iter().map(Block::bytes).sum::<usize>() >= way.memory {
+            outcome.build(&std::mem::take(&mut blocks), way.stretch, &groups, &mut cache);
+        }
+        if is_over {
+            break;
+        }
+    }
+    assert_eq!(covered, file.len() as u64, "bytes are lost");
+    outcome.merge(&rules);
+    outcome.settle();
+    Some(outcome)
+}
+
+/// The columns, from the first record behind a byte order mark.
+fn read_header(reader: &mut RecordReader<Pieces<'_>>) -> Option<Layout> {
+    if reader.peek(3).expect("memory can be read") == b"\xef\xbb\xbf" {
+        reader.skip(3);
+    }
+    let header = reader.next_record().expect("memory can be read")?;
+    if header.fault.is_some() {
+        return None;
+    }
+    Layout::resolve(&FEED, &header).ok()
+}

@@ -1,0 +1,179 @@
+//! What became of a file's records.
+
+use std::collections::BTreeSet;
+
+use trips_core::batch::{self, Batch, GroupCache, Groups};
+use trips_core::block::Block;
+use trips_core::counts::DailyCounts;
+use trips_core::key::{self, TripKey};
+use trips_core::parse::{BAD_LINES_TOLD, Parsed};
+use trips_core::period::Period;
+use trips_core::rules::Rules;
+use trips_core::timestamp::Timestamp;
+use trips_core::trip::TripText;
+
+use crate::check_reason;
+use crate::copied::{self, Values};
+
+/// The load that all rows are of.
+pub const LOAD_ID: i64 = 7;
+
+/// Why a record is no trip: line, column, code, reason.
+type Bad = (i64, Option<String>, String, String);
+
+/// Where the records of one file went.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    rows: u64,
+    unclosed: Vec<u64>,
+    bad: Vec<Bad>,
+    trips: BTreeSet<(i64, TripKey)>,
+    /// Trips that went into batches, those that were there twice included.
+    built: u64,
+    /// Trips that were merged from staging.
+    merged: u64,
+    counts: DailyCounts,
+    /// Trips that were new in their run.
+    counted: u64,
+    /// Trips at `(0, 0)` that somebody is told of.
+    pub zero_coordinates: u64,
+    /// Rows for staging, as COPY gets them.
+    pub staged_bytes: Vec<u8>,
+    staged: u64,
+}
+
+impl Outcome {
+    /// What must not depend on the way: how many records, which trips, which bad lines.
+    pub fn facts(&self) -> impl PartialEq + std::fmt::Debug + '_ {
+        (self.rows, self.built + self.merged, &self.trips, &self.bad, &self.unclosed)
+    }
+
+    /// Takes a chunk's results and gives its trips back.
+    pub fn take(&mut self, parsed: Parsed) -> Block {
+        let trips = parsed.block.len() as u64;
+        assert_eq!(parsed.rows, trips + parsed.staged.len() as u64, "a record is lost");
+        assert!(parsed.bad_lines <= parsed.staged.len() as u64);
+        let told = u64::try_from(parsed.first_bad.len()).expect("few");
+        assert_eq!(told, parsed.bad_lines.min(BAD_LINES_TOLD as u64));
+        assert!(parsed.first_bad.is_sorted_by(|a, b| a.line < b.line));
+        assert_eq!(parsed.staged.bytes(), parsed.staged.rows().len());
+        assert!(parsed.zero_coordinates <= trips);
+        self.zero_coordinates += parsed.zero_coordinates;
+        self.rows += parsed.rows;
+        self.staged += parsed.staged.len() as u64;
+        self.staged_bytes.extend_from_slice(parsed.staged.rows());
+        self.unclosed.extend(parsed.unclosed);
+        parsed.block
+    }
+
+    /// Makes the batches of a run.
+    pub fn build(
+        &mut self,
+        blocks: &[Block],
+        trips: usize,
+        groups: &Groups,
+        cache: &mut GroupCache<'_>,
+    ) {
+        let (mut built, mut last) = (0, None);
+        for stretch in batch::stretches(blocks, trips) {
+            let batch = batch::build(blocks, stretch, LOAD_ID, cache).expect("there is memory");
+            built += (batch.entries.len() + batch.duplicates) as u64;
+            let is_inside = |time: Timestamp| {
+                stretch.0.is_none_or(|from| from <= time) && stretch.1.is_none_or(|to| time < to)
+            };
+            for entry in &batch.entries {
+                assert!(is_inside(entry.date_time), "{entry:?} is outside {stretch:?}");
+                assert_eq!(Some(Period::of(entry.date_time)), batch.period());
+                // Sorted over all batches of a run, and none twice.
+                let key = (entry.date_time, entry.key);
+                assert!(last < Some(key), "{entry:?} is out of order");
+                last = Some(key);
+                self.trips.insert((entry.date_time.0, entry.key));
+                self.counts.add(entry.date_time.day(), entry.group);
+                self.counted += 1;
+            }
+            check_rows(&batch, &groups.names());
+        }
+        assert_eq!(built, blocks.iter().map(|b| b.len() as u64).sum::<u64>(), "a trip is lost");
+        self.built += built;
+    }
+
+    /// Takes the rows for staging apart and makes trips of them again, as a merge does.
+    pub fn merge(&mut self, rules: &Rules) {
+        let bytes = std::mem::take(&mut self.staged_bytes);
+        let (mut rest, mut count, mut last_line) = (&bytes[..], 0, 0);
+        while !rest.is_empty() {
+            let row = copied::take_row(&mut rest, 12);
+            assert_eq!(copied::bigint(row[0]), LOAD_ID);
+            let line = copied::bigint(row[1]);
+            assert!(line > last_line, "lines {last_line} and {line}");
+            (count, last_line) = (count + 1, line);
+            self.merge_row(line, &row, rules);
+        }
+        assert_eq!(count, self.staged);
+        self.staged_bytes = bytes;
+    }
+
+    fn merge_row(&mut self, line: i64, row: &Values<'_>, rules: &Rules) {
+        let text = |i: usize| row[i].map(|value| copied::text(value).to_owned());
+        let has_values = row[2..7].iter().any(Option::is_some);
+        let checked = texts(row);
+        let checked = checked.validate(rules);
+        let Some(raw_line) = text(7) else {
+            let trip = checked.expect("what waits is a trip");
+            self.trips.insert((trip.date_time.0, key::of_trip(&trip)));
+            self.merged += 1;
+            assert!(row[8..].iter().all(Option::is_none), "nothing is wrong with line {line}");
+            return;
+        };
+        // The bytes are there beside the text when the text cannot hold them.
+        assert!(row[8].is_none_or(|bytes| bytes != raw_line.as_bytes()));
+        let bad = (line, text(9), text(10).expect("a code"), text(11).expect("a reason"));
+        check_reason(&bad.3);
+        if has_values {
+            let rejection = checked.expect_err("what was rejected stays rejected");
+            let column = rejection.column.map(|column| column.name().to_owned());
+            let code = rejection.state.code().to_owned();
+            assert_eq!(bad, (line, column, code, rejection.reason));
+        }
+        self.bad.push(bad);
+    }
+
+    /// The totals fit together.
+    pub fn settle(&mut self) {
+        assert_eq!(self.rows, self.built + self.staged);
+        assert_eq!(self.staged, self.merged + self.bad.len() as u64);
+        let counts = self.counts.take_sorted();
+        assert!(counts.is_sorted_by(|a, b| (a.0, a.1) < (b.0, b.1)));
+        assert_eq!(counts.iter().map(|count| count.2).sum::<u64>(), self.counted);
+    }
+}
+
+/// The rows of a batch are its entries, encoded.
+fn check_rows(batch: &Batch, names: &[(String, Option<String>)]) {
+    let mut rest = &batch.rows[..];
+    for entry in &batch.entries {
+        let row = copied::take_row(&mut rest, 7);
+        assert_eq!(entry.end as usize, batch.rows.len() - rest.len());
+        assert_eq!(copied::bigint(row[3]), entry.date_time.0);
+        assert_eq!(copied::key(row[5]), entry.key);
+        assert_eq!(copied::bigint(row[6]), LOAD_ID);
+        let (region, datasource) = &names[entry.group as usize];
+        assert_eq!(row[0].map(copied::text), Some(region.as_str()));
+        assert_eq!(row[4].map(copied::text), datasource.as_deref());
+        assert!(row[1..3].iter().flatten().all(|point| point.len() == 16));
+    }
+    assert!(rest.is_empty());
+}
+
+/// The five values of a staged row; one that is missing is empty.
+fn texts<'a>(row: &Values<'a>) -> TripText<'a> {
+    let value = |i: usize| row[i].unwrap_or_default().into();
+    TripText {
+        region: value(2),
+        origin_coord: value(3),
+        destination_coord: value(4),
+        date_time: value(5),
+        datasource: value(6),
+    }
+}

@@ -1,0 +1,31 @@
+//! A source whose bytes come in pieces.
+
+use std::io::{self, Read};
+
+/// Gives its bytes in pieces of these sizes, over and over: every boundary can be a buffer's.
+#[derive(Debug)]
+pub struct Pieces<'a> {
+    bytes: &'a [u8],
+    sizes: &'a [usize],
+    given: usize,
+}
+
+impl<'a> Pieces<'a> {
+    /// Without a size, a piece is as large as the buffer.
+    pub fn of(bytes: &'a [u8], sizes: &'a [usize]) -> Self {
+        Self { bytes, sizes, given: 0 }
+    }
+}
+
+impl Read for Pieces<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let size = self.sizes.get(self.given % self.sizes.len().max(1));
+        self.given += 1;
+        // A piece of no bytes would be the end of the file.
+        let wanted = size.map_or(usize::MAX, |&size| size.max(1));
+        let (piece, rest) = self.bytes.split_at(wanted.min(out.len()).min(self.bytes.len()));
+        out[..piece.len()].copy_from_slice(piece);
+        self.bytes = rest;
+        Ok(piece.len())
+    }
+}

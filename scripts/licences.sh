@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Writes docs/licences.md: every crate that is linked into the extension, and its licence. With
+# `check`, says whether the file is up to date instead.
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+file=$root/docs/licences.md
+cd "$root"
+
+# For one kind of machine, whichever this one is. Crates that run in the compiler only are not linked.
+crates() {
+  cargo tree --locked --package trips_pipeline --no-default-features --features "pg$pg" \
+    --edges normal,no-proc-macro --target x86_64-unknown-linux-gnu \
+    --prefix none --format '{p} | {l}' |
+    sed -E 's/ \(\*\)$//; s/ \(\/[^)]*\)//; s/^([^ ]+) v([^ ]+)/\1 | \2/' | LC_ALL=C sort -u
+}
+
+table() {
+  cat << 'TEXT'
+# Licences
+
+The crates that are linked into the extension, with their licences as their authors state them. Where
+one says `OR`, any of them may be chosen; `AND` means all. `scripts/licences.sh` writes this file, `make lint` checks
+it, and `make deny` checks the licences of everything that builds and tests need as well (`deny.toml`).
+
+| crate | version | licence |
+|---|---|---|
+TEXT
+  # Older crates write a stroke where SPDX has OR.
+  crates | sed -E 's/([A-Za-z0-9.]) ?\/ ?([A-Z])/\1 OR \2/g; s/^/| /; s/$/ |/'
+}
+
+if [ "${1:-}" = check ]; then
+  table | diff -u "$file" - || fail "docs/licences.md is not up to date: run scripts/licences.sh"
+else
+  table > "$file.new"
+  mv "$file.new" "$file"
+fi
