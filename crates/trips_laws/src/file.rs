@@ -6,11 +6,13 @@ use std::sync::LazyLock;
 use trips_core::batch::{GroupCache, Groups};
 use trips_core::block::Block;
 use trips_core::feed::Feed;
+use trips_core::form;
 use trips_core::header::Layout;
 use trips_core::parse::{Parser, Target};
 use trips_core::record::RecordReader;
 use trips_core::rules::{Rules, ZeroCoordinates};
 
+use crate::check_reason;
 use crate::outcome::{LOAD_ID, Outcome};
 use crate::pieces::Pieces;
 
@@ -121,12 +123,17 @@ fn load(file: &[u8], max_record: usize, way: Way<'_>) -> Option<Outcome> {
 
 /// The columns, from the first record behind a byte order mark.
 fn read_header(reader: &mut RecordReader<Pieces<'_>>) -> Option<Layout> {
-    if reader.peek(3).expect("memory can be read") == b"\xef\xbb\xbf" {
+    let first = reader.peek(form::LOOKED_AT).expect("memory can be read");
+    let form = form::of(first);
+    assert!(form.is_none_or(|form| !form.name.is_empty() && !form.advice.is_empty()));
+    if first.starts_with(b"\xef\xbb\xbf") {
         reader.skip(3);
     }
     let header = reader.next_record().expect("memory can be read")?;
-    if header.fault.is_some() {
+    if let Some(fault) = header.fault {
+        check_reason(&fault.to_string());
         return None;
     }
-    Layout::resolve(&FEED, &header).ok()
+    let layout = Layout::resolve(&FEED, &header);
+    layout.inspect_err(|error| check_reason(&error.to_string())).ok()
 }
