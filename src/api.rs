@@ -136,7 +136,12 @@ fn load_file(request: &Request<'_>) -> Result<LoadRow, LoadError> {
             | CaughtError::RustPanic { ereport: report, .. }) = &cause;
             let mut text = report.message().to_owned();
             append_detail(&mut text, report.detail());
-            observer.fail(sqlstate(report.sql_error_code()), text);
+            session::after_error();
+            // A second error must not take the place of the first.
+            let code = sqlstate(report.sql_error_code());
+            PgTryBuilder::new(AssertUnwindSafe(|| observer.fail(code, text)))
+                .catch_others(|_| false)
+                .execute();
             cause.rethrow()
         })
         .execute();

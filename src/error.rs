@@ -70,6 +70,9 @@ pub enum LoadError {
     #[error("the table {table} is in the way of a partition of the history")]
     PartitionName { table: String },
 
+    #[error("the columns of {table} have not the types of the history's")]
+    PartitionColumns { table: String },
+
     #[error("the partition {table} of the history has no primary key (date_time, trip_key)")]
     PartitionKey { table: String },
 
@@ -124,7 +127,9 @@ impl LoadError {
             Self::UnknownLoad(_) => Code::ERRCODE_UNDEFINED_OBJECT,
             Self::RowsVanished { .. } => Code::ERRCODE_TRIGGERED_ACTION_EXCEPTION,
             Self::PartitionName { .. } => Code::ERRCODE_DUPLICATE_TABLE,
-            Self::PartitionKey { .. } => Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            Self::PartitionKey { .. } | Self::PartitionColumns { .. } => {
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE
+            }
             Self::Query(_) | Self::Threads { .. } => Code::ERRCODE_INTERNAL_ERROR,
         }
     }
@@ -203,6 +208,9 @@ impl LoadError {
             Self::RowsVanished { .. } => "A trigger on the table suppresses rows; drop it.",
             Self::PartitionName { .. } => {
                 "If it was detached from trips.hist_trip_data, attach it again or rename it."
+            }
+            Self::PartitionColumns { .. } => {
+                "ALTER TABLE trips.hist_trip_data … TYPE gives a column its type again: see \\d trips.hist_trip_data and docs/sql.md."
             }
             Self::PartitionKey { .. } => {
                 "It tells which trips are there: ALTER TABLE … ADD PRIMARY KEY (date_time, trip_key)."

@@ -9,7 +9,7 @@ mod partition;
 
 use std::ffi::CStr;
 
-use pgrx::Spi;
+use pgrx::{Spi, pg_sys};
 use trips_core::batch::Batch;
 use trips_core::counts::DailyCounts;
 
@@ -20,19 +20,19 @@ use crate::error::LoadError;
 use crate::pg::copy::copy_rows;
 use crate::pg::heap_append::HeapAppend;
 use crate::pg::progress::Progress;
-use crate::pg::relation::Table;
+use crate::pg::relation::{Column, Table};
 use crate::settings;
 
 const HISTORY: &CStr = c"hist_trip_data";
 
-const COLUMNS: [&CStr; 7] = [
-    c"region",
-    c"origin_coord",
-    c"destination_coord",
-    c"date_time",
-    c"datasource",
-    c"trip_key",
-    c"load_id",
+const COLUMNS: [Column; 7] = [
+    Column { name: c"region", type_oid: pg_sys::TEXTOID, is_required: true },
+    Column { name: c"origin_coord", type_oid: pg_sys::POINTOID, is_required: false },
+    Column { name: c"destination_coord", type_oid: pg_sys::POINTOID, is_required: false },
+    Column { name: c"date_time", type_oid: pg_sys::TIMESTAMPOID, is_required: true },
+    Column { name: c"datasource", type_oid: pg_sys::TEXTOID, is_required: false },
+    Column { name: c"trip_key", type_oid: pg_sys::UUIDOID, is_required: true },
+    Column { name: c"load_id", type_oid: pg_sys::INT8OID, is_required: true },
 ];
 
 /// From so many trips in its first batch on, building the index of an empty partition anew is cheaper
@@ -83,16 +83,22 @@ impl History {
                 && HeapAppend::fits(table, &COLUMNS)
                 && (partition.is_new || first >= WORTH_A_BUILD)
                 && table.is_bare()
-                && table.try_lock_indexes();
+                && table.try_lock_indexes()
+                // Somebody may have written by hand before the lock.
+                && table.is_bare();
             let known = (!in_bulk).then(|| Known::open(table));
             let mut rows = NewRows::new(&mut periods, period, known, counts, progress);
             let taken = if in_bulk {
-                let mut append = HeapAppend::begin(table);
+                let mut append = HeapAppend::begin(table, &COLUMNS);
                 let taken = rows.append_to(&mut append);
                 append.finish();
                 taken
             } else {
-                copy_rows(whole.as_ref().unwrap_or(table), &COLUMNS, &mut rows)
+                copy_rows(
+                    whole.as_ref().unwrap_or(table),
+                    &COLUMNS.map(|column| column.name),
+                    &mut rows,
+                )
             };
             let Appended { inserted: offered, duplicates } = rows.finish()?;
             if taken != offered {

@@ -4,7 +4,7 @@ use pgrx::{Spi, pg_sys};
 use trips_core::period::Period;
 use trips_core::timestamp::Timestamp;
 
-use super::HISTORY;
+use super::{COLUMNS, HISTORY};
 use crate::error::LoadError;
 use crate::pg::relation::Table;
 
@@ -29,6 +29,9 @@ impl Partition {
             None => create(period)?,
         };
         let table = Table::open_oid_for_insert(oid);
+        if !table.has_among_columns(&COLUMNS) {
+            return Err(LoadError::PartitionColumns { table: table.name() });
+        }
         if !table.has_history_key() {
             return Err(LoadError::PartitionKey { table: table.name() });
         }

@@ -41,19 +41,24 @@ struct Head {
     failure: AtomicU32,
 }
 
-/// A mapped segment. It is unmapped when this goes, or by the abort of the transaction that made it.
+/// A mapped segment. It is unmapped by [`Board::detach`], or by the abort of the transaction that made
+/// it; a witness keeps it until its process ends.
 pub struct Board {
     segment: *mut pg_sys::dsm_segment,
     head: *mut Head,
 }
 
 impl Board {
-    /// Makes a segment whose beginning says this.
-    pub fn create(beginning: &[u8]) -> Self {
+    /// Makes a segment whose beginning says this; none when the server has as many as it can.
+    pub fn create(beginning: &[u8]) -> Option<Self> {
         let size = size_of::<Head>() + beginning.len() + FAILURE_ROOM;
         // SAFETY: the segment has room for the head and what follows it; nobody else knows it yet.
         unsafe {
-            let segment = pg_sys::dsm_create(size, 0);
+            let flags = pg_sys::DSM_CREATE_NULL_IF_MAXSEGMENTS;
+            let segment = pg_sys::dsm_create(size, flags.cast_signed());
+            if segment.is_null() {
+                return None;
+            }
             let head = pg_sys::dsm_segment_address(segment).cast::<Head>();
             head.write(Head {
                 state: AtomicU32::new(State::Running as u32),
@@ -64,7 +69,7 @@ impl Board {
             });
             let text = head.add(1).cast::<u8>();
             std::ptr::copy_nonoverlapping(beginning.as_ptr(), text, beginning.len());
-            Self { segment, head }
+            Some(Self { segment, head })
         }
     }
 

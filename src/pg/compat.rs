@@ -41,6 +41,20 @@ pub unsafe fn primary_key_index(relation: pg_sys::Relation) -> pg_sys::Oid {
     }
 }
 
+/// Sets the handler of a signal.
+///
+/// # Safety
+/// The handler does nothing but what is safe while any code is interrupted.
+pub unsafe fn handle_signal(signal: i32, handler: unsafe extern "C-unwind" fn(i32)) {
+    // SAFETY: what PostgreSQL asks for is what our caller promises.
+    unsafe {
+        #[cfg(not(feature = "pg18"))]
+        pg_sys::pqsignal(signal, Some(handler));
+        #[cfg(feature = "pg18")]
+        pg_sys::pqsignal_be(signal, Some(handler));
+    }
+}
+
 /// The partitions of a partitioned relation and their bounds, without those that are being detached.
 ///
 /// # Safety

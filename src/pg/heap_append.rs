@@ -6,11 +6,9 @@
 //! ends in, as they lie in the batch. Whatever somebody has added to the table (a trigger, a column, a
 //! constraint, an index) makes [`HeapAppend::fits`] false, and COPY does the work.
 
-use std::ffi::CStr;
-
 use pgrx::{check_for_interrupts, pg_sys};
 
-use super::relation::Table;
+use super::relation::{Column, Table};
 
 /// Columns of the history: region, origin, destination, date_time, datasource, trip_key, load_id.
 const COLUMNS: usize = 7;
@@ -35,7 +33,7 @@ pub struct HeapAppend<'a> {
 impl<'a> HeapAppend<'a> {
     /// Whether the table is as the extension makes it: a plain table with the columns of the history
     /// and its primary key, no trigger, no check. The rows must be within its partition's bounds.
-    pub fn fits(table: &Table, columns: &[&CStr; COLUMNS]) -> bool {
+    pub fn fits(table: &Table, columns: &[Column; COLUMNS]) -> bool {
         // SAFETY: the relation is open, so its descriptors are valid; the list is a copy.
         unsafe {
             let relation = &*table.as_ptr();
@@ -53,7 +51,11 @@ impl<'a> HeapAppend<'a> {
     }
 
     /// Begins to append. The primary key does not hear of the rows: it must be built anew afterwards.
-    pub fn begin(table: &'a Table) -> Self {
+    ///
+    /// # Panics
+    /// When the table does not fit.
+    pub fn begin(table: &'a Table, columns: &[Column; COLUMNS]) -> Self {
+        assert!(Self::fits(table, columns), "the partition has changed");
         // SAFETY: the table is open and locked for inserting, and stays so while `self` lives; what is
         // made here is given back by `finish`, or by the abort of the transaction.
         unsafe {
@@ -100,23 +102,24 @@ impl<'a> HeapAppend<'a> {
     fn fill<'r>(&mut self, slot: *mut pg_sys::TupleTableSlot, rows: &'r mut [u8]) -> &'r mut [u8] {
         let (_, mut rest) = rows.split_at_mut(2);
         for column in 0..COLUMNS {
-            let (length, behind) = rest.split_at_mut(4);
-            let count = i32::from_be_bytes([length[0], length[1], length[2], length[3]]);
+            let count = i32::from_be_bytes([rest[0], rest[1], rest[2], rest[3]]);
             let Ok(count) = usize::try_from(count) else {
                 self.set(slot, column, None);
-                rest = behind;
+                rest = &mut rest[4..];
                 continue;
             };
-            let (value, behind) = behind.split_at_mut(count);
+            let (field, behind) = rest.split_at_mut(4 + count);
             let datum = match column {
-                0 | 4 => self.text(length, value),
+                0 | 4 => self.text(field),
                 1 | 2 => {
+                    let value = &mut field[4..20];
                     value[..8].reverse();
                     value[8..].reverse();
                     pg_sys::Datum::from(value.as_mut_ptr())
                 }
-                TRIP_KEY => pg_sys::Datum::from(value.as_mut_ptr()),
+                TRIP_KEY => pg_sys::Datum::from(field[4..20].as_mut_ptr()),
                 _ => {
+                    let value = &field[4..];
                     let mut number = [0; 8];
                     number.copy_from_slice(value);
                     pg_sys::Datum::from(i64::from_be_bytes(number))
@@ -132,11 +135,13 @@ impl<'a> HeapAppend<'a> {
 
     /// A text with PostgreSQL's header: one byte, in the place of the last byte of its length; or four
     /// bytes, in a copy that is aligned.
-    fn text(&mut self, length: &mut [u8], value: &mut [u8]) -> pg_sys::Datum {
-        if value.len() <= SHORT_TEXT {
-            length[3] = u8::try_from((value.len() + 1) << 1).unwrap_or(u8::MAX) | 1;
-            return pg_sys::Datum::from(&raw mut length[3]);
+    fn text(&mut self, field: &mut [u8]) -> pg_sys::Datum {
+        if field.len() - 4 <= SHORT_TEXT {
+            let short = &mut field[3..];
+            short[0] = u8::try_from(short.len() << 1).unwrap_or(u8::MAX) | 1;
+            return pg_sys::Datum::from(short.as_mut_ptr());
         }
+        let value = &field[4..];
         let size = 4 + value.len();
         let mut copy = vec![0_u32; size.div_ceil(4)].into_boxed_slice();
         copy[0] = u32::try_from(size << 2).expect("a text of a trip is short");

@@ -8,6 +8,25 @@ use trips_core::timestamp::Timestamp;
 
 use super::compat;
 
+/// A column as it is expected.
+#[derive(Debug, Clone, Copy)]
+pub struct Column {
+    /// Its name.
+    pub name: &'static CStr,
+    /// Its type.
+    pub type_oid: pg_sys::Oid,
+    /// Every row has a value there.
+    pub is_required: bool,
+}
+
+impl Column {
+    fn is(&self, found: &pg_sys::FormData_pg_attribute) -> bool {
+        // SAFETY: the name of a column is a C string.
+        let name = unsafe { CStr::from_ptr(found.attname.data.as_ptr()) };
+        name == self.name && found.atttypid == self.type_oid && !found.attisdropped
+    }
+}
+
 /// An open table. Its lock stays until the transaction ends; closing only gives back the reference.
 pub struct Table(pg_sys::Relation);
 
@@ -84,6 +103,7 @@ impl Table {
         // SAFETY: the relation is open and partitioned, so it has a descriptor, which lives as long as
         // it is open. Its bounds are in ascending order; `datums` and `kind` have `ndatums` of them,
         // each with as many members as the key has columns, and `indexes` has one more (partbounds.h).
+        // How a table is partitioned cannot be changed: the history is, by ranges of date_time.
         unsafe {
             let descriptor = &*compat::partitions(self.0);
             let bounds = descriptor.boundinfo.as_ref()?;
@@ -104,14 +124,24 @@ impl Table {
         }
     }
 
-    /// Whether these are its columns, in this order, and no others.
-    pub fn has_columns(&self, names: &[&CStr]) -> bool {
-        // SAFETY: the relation is open, so its descriptor is valid; the names in it are C strings.
-        unsafe {
-            let columns = PgTupleDesc::from_pg_unchecked((*self.0).rd_att);
-            let found = columns.iter().map(|column| CStr::from_ptr(column.attname.data.as_ptr()));
-            found.eq(names.iter().copied())
-        }
+    /// Whether these are its columns, in this order, and no others: none that is generated, and none
+    /// NOT NULL that may be empty in a row.
+    pub fn has_columns(&self, wanted: &[Column]) -> bool {
+        // SAFETY: the relation is open, so its descriptor is valid.
+        let columns = unsafe { PgTupleDesc::from_pg_unchecked((*self.0).rd_att) };
+        columns.len() == wanted.len()
+            && columns.iter().zip(wanted).all(|(found, wanted)| {
+                wanted.is(found)
+                    && found.attgenerated == 0
+                    && (wanted.is_required || !found.attnotnull)
+            })
+    }
+
+    /// Whether it has each of these columns, in whatever order and beside whatever others.
+    pub fn has_among_columns(&self, wanted: &[Column]) -> bool {
+        // SAFETY: the relation is open, so its descriptor is valid.
+        let columns = unsafe { PgTupleDesc::from_pg_unchecked((*self.0).rd_att) };
+        wanted.iter().all(|wanted| columns.iter().any(|found| wanted.is(found)))
     }
 
     /// Whether the table has triggers.
@@ -125,8 +155,9 @@ impl Table {
         // SAFETY: the relation is open; the index is opened with a lock, closed, and in between its
         // descriptor is valid.
         unsafe {
+            let is_plain = (*(*self.0).rd_rel).relkind.cast_unsigned() == pg_sys::RELKIND_RELATION;
             let key = compat::primary_key_index(self.0);
-            if key == pg_sys::InvalidOid {
+            if !is_plain || key == pg_sys::InvalidOid {
                 return false;
             }
             let lock = pg_sys::AccessShareLock as pg_sys::LOCKMODE;

@@ -70,6 +70,13 @@ pub fn may_read_server_files(role: pg_sys::Oid) -> bool {
     unsafe { pg_sys::has_privs_of_role(role, reader) }
 }
 
+/// Makes it safe to do a little more after an error of PostgreSQL has been caught, which then goes on: what
+/// the abort of the transaction does first of all.
+pub fn after_error() {
+    // SAFETY: the code that held these locks has been left by the error.
+    unsafe { pg_sys::LWLockReleaseAll() }
+}
+
 /// The rights of the tables' owner, until this goes: callers write through us, never by themselves.
 ///
 /// The functions that use it run under `SET search_path = pg_catalog, pg_temp`, so that no name means
@@ -104,6 +111,8 @@ impl Drop for AsOwner {
 /// The client's encoding is UTF-8 until this goes.
 pub struct Utf8Client {
     level: Option<i32>,
+    /// The client's own encoding.
+    before: i32,
 }
 
 impl Utf8Client {
@@ -112,8 +121,9 @@ impl Utf8Client {
         // SAFETY: the name and the value are C strings. The nest level undoes the change at its end,
         // or PostgreSQL does at the abort of the transaction.
         unsafe {
-            if pg_sys::pg_get_client_encoding() == pg_sys::pg_enc::PG_UTF8 as i32 {
-                return Self { level: None };
+            let before = pg_sys::pg_get_client_encoding();
+            if before == pg_sys::pg_enc::PG_UTF8 as i32 {
+                return Self { level: None, before };
             }
             let level = pg_sys::NewGUCNestLevel();
             pg_sys::set_config_option(
@@ -126,18 +136,23 @@ impl Utf8Client {
                 0,
                 false,
             );
-            Self { level: Some(level) }
+            Self { level: Some(level), before }
         }
     }
 }
 
 impl Drop for Utf8Client {
     fn drop(&mut self) {
-        if let Some(level) = self.level.take()
-            && !std::thread::panicking()
-        {
-            // SAFETY: the level is the one that `set` opened, and nothing opened later is open still.
-            unsafe { pg_sys::AtEOXact_GUC(true, level) }
+        let Some(level) = self.level.take() else { return };
+        // SAFETY: the level is the one that `set` opened, and nothing opened later is open still. While an
+        // ERROR unwinds, the abort closes it; but the error is sent before, and must be in the client's own
+        // encoding, whose conversions are loaded.
+        unsafe {
+            if std::thread::panicking() {
+                pg_sys::SetClientEncoding(self.before);
+            } else {
+                pg_sys::AtEOXact_GUC(true, level);
+            }
         }
     }
 }

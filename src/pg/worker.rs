@@ -6,6 +6,7 @@ use pgrx::bgworkers::{BackgroundWorker, BackgroundWorkerBuilder};
 use pgrx::{pg_guard, pg_sys};
 
 use super::board::Board;
+use super::compat;
 use crate::witness;
 
 /// How long PostgreSQL waits before it starts a witness again that a crash or an error has ended.
@@ -33,13 +34,23 @@ pub fn start_witness(board: &Board) -> bool {
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn trips_witness(argument: pg_sys::Datum) {
     let Ok(database) = BackgroundWorker::get_extra().parse::<u32>() else { return };
-    // SAFETY: a background worker begins with its signals blocked and unblocks them once; PostgreSQL's
-    // own handlers are in place. Without them no timeout would fire.
-    unsafe { pg_sys::BackgroundWorkerUnblockSignals() }
+    // SAFETY: a background worker begins with its signals blocked and unblocks them once, when its handlers
+    // are in place. The default one for SIGTERM would end the process wherever it is, in the middle of an
+    // allocation too: ours leaves a note, as that of a session does.
+    unsafe {
+        compat::handle_signal(libc::SIGTERM, terminate);
+        pg_sys::BackgroundWorkerUnblockSignals();
+    }
     // As the superuser of the cluster, because the ledger's owner may not be allowed to log in.
     BackgroundWorker::connect_worker_to_spi_by_oid(Some(pg_sys::Oid::from(database)), None);
     let board = u32::try_from(argument.value()).ok().and_then(Board::attach);
     witness::watch(board);
+}
+
+/// The handler of SIGTERM: the process ends at the next look for interrupts.
+unsafe extern "C-unwind" fn terminate(signal: i32) {
+    // SAFETY: `die` is the handler of PostgreSQL's own sessions; it sets flags and the latch.
+    unsafe { pg_sys::die(signal) }
 }
 
 /// Waits until the latch is set, but not longer than this; then it is reset.

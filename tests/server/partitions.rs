@@ -204,3 +204,25 @@ fn a_load_while_the_history_is_being_read() {
     assert_eq!(client.query(loads, &[&july]).unwrap().len(), 2);
     assert_eq!(partitions(&mut client).len(), 3);
 }
+
+/// Whatever somebody has done to the columns: the rows are right, or the load is refused.
+#[test]
+fn changed_columns() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let file = FIVE_COLUMNS.to_owned() + "A,,POINT (1 2),2018-05-01 00:00:00,x\n";
+    let path = cluster.file("a.csv", &file);
+    for (change, code) in [
+        ("ALTER COLUMN origin_coord TYPE text", "55000"),
+        ("ALTER COLUMN load_id TYPE int", "55000"),
+        ("RENAME COLUMN datasource TO sent_by", "55000"),
+        ("ALTER COLUMN origin_coord SET NOT NULL", "23502"),
+    ] {
+        client
+            .batch_execute("DROP EXTENSION trips_pipeline; CREATE EXTENSION trips_pipeline")
+            .unwrap();
+        client.batch_execute(&format!("ALTER TABLE trips.hist_trip_data {change}")).unwrap();
+        let error = client.query_one("SELECT trips.ingest($1)", &[&path]).expect_err(change);
+        assert_eq!(server_error(&error).0, code, "{change}: {error:?}");
+    }
+}

@@ -133,3 +133,31 @@ fn a_failed_statement_in_a_longer_transaction() {
     assert_eq!(states(&mut client), [("failed".to_owned(), "58P01".to_owned())]);
     client.batch_execute("DROP EXTENSION trips_pipeline").unwrap();
 }
+
+/// What the owner of the ledger has deferred to the commit runs with his rights, in the witness too.
+#[test]
+fn deferred_triggers_of_the_ledger() {
+    let cluster = Cluster::start();
+    let mut admin = cluster.client();
+    admin
+        .batch_execute(
+            "CREATE ROLE owner; CREATE TABLE public.seen (who text); GRANT ALL ON public.seen TO owner;
+             GRANT ALL ON SCHEMA trips, public TO owner;
+             ALTER TABLE trips.loads OWNER TO owner; ALTER TABLE trips.hist_trip_data OWNER TO owner;
+             SET ROLE owner;
+             CREATE FUNCTION public.see() RETURNS trigger LANGUAGE plpgsql AS
+               $$ BEGIN INSERT INTO public.seen VALUES (current_user); RETURN NULL; END $$;
+             CREATE CONSTRAINT TRIGGER see AFTER INSERT OR UPDATE ON trips.loads
+               DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.see();
+             RESET ROLE",
+        )
+        .unwrap();
+    admin.query_one("SELECT trips.ingest('/nowhere.csv')", &[]).unwrap_err();
+    let seen: Vec<String> = admin
+        .query("SELECT who FROM public.seen", &[])
+        .unwrap()
+        .iter()
+        .map(|row| row.get(0))
+        .collect();
+    assert!(!seen.is_empty() && seen.iter().all(|who| who == "owner"), "{seen:?}");
+}
