@@ -4,6 +4,8 @@ use std::fs::{File, Metadata, OpenOptions};
 use std::io::{Read, Seek};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 mod beneath;
 mod server_files;
@@ -97,7 +99,7 @@ impl Source {
     /// The bytes from the beginning, through the same descriptor.
     pub fn bytes(&self, hashed: bool) -> Result<Bytes, LoadError> {
         let file = self.file.try_clone().map_err(|error| self.read_error(error))?;
-        Ok(Bytes { file, hasher: hashed.then(blake3::Hasher::new) })
+        Ok(Bytes { file, hasher: hashed.then(blake3::Hasher::new), stop: Arc::default() })
     }
 
     /// Makes sure that the bytes that were hashed are the bytes that were loaded.
@@ -123,9 +125,26 @@ impl Source {
 pub struct Bytes {
     file: File,
     hasher: Option<blake3::Hasher>,
+    stop: Arc<AtomicBool>,
+}
+
+/// Ends the reading when it goes: the threads read nothing more of a file whose load has ended, however
+/// far the end of a line is.
+#[derive(Debug)]
+pub struct StopReading(Arc<AtomicBool>);
+
+impl Drop for StopReading {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 impl Bytes {
+    /// What ends the reading.
+    pub fn stopper(&self) -> StopReading {
+        StopReading(self.stop.clone())
+    }
+
     /// BLAKE3 of what was read, if it was wanted.
     pub fn digest(&self) -> Option<[u8; 32]> {
         self.hasher.as_ref().map(|hasher| *hasher.finalize().as_bytes())
@@ -134,6 +153,9 @@ impl Bytes {
 
 impl Read for Bytes {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(std::io::Error::other("the load has ended"));
+        }
         let count = self.file.read(buffer)?;
         if let Some(hasher) = &mut self.hasher {
             hasher.update(&buffer[..count]);

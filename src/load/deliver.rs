@@ -125,6 +125,7 @@ fn read(
 ) -> Result<Bytes, LoadError> {
     progress.phase(Phase::Reading);
     let max_record = settings::max_record_bytes();
+    let stopper = bytes.stopper();
     let mut reader = RecordReader::new(bytes, max_record);
     let layout = read_header(request, source, &mut reader)?;
     let parser =
@@ -134,6 +135,8 @@ fn read(
         let _blocked = signals::Blocked::all();
         Pool::start(reader, parser, settings::parse_threads()).map_err(name)?
     };
+    // It goes before the pool does, which waits for its threads.
+    let _stop_reading = stopper;
     let mut judge = Judge::new(request);
     let (mut rows, mut covered, mut zero_coordinates) = (0, 0, 0);
     loop {

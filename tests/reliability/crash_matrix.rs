@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use trips_tests::Cluster;
 
-use crate::setting;
 use crate::subject::{Before, Subject, orphans};
+use crate::{setting, turn};
 
 /// How a load is struck.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +51,7 @@ struct Tally {
 
 #[test]
 fn the_crash_matrix() {
+    let _turn = turn();
     let strikes = setting("TRIPS_STRIKES", 60).max(6);
     let configurations = ["", "wal_level = minimal\nmax_wal_senders = 0\n"];
     let tallies: Vec<Tally> = std::thread::scope(|scope| {

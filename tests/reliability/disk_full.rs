@@ -7,8 +7,8 @@ use std::process::Command;
 
 use trips_tests::{Cluster, server_error};
 
-use crate::setting;
 use crate::subject::{Before, Subject, orphans};
+use crate::{setting, turn};
 
 /// A small file system; it goes when this does.
 struct SmallDisk(PathBuf);
@@ -67,6 +67,7 @@ impl Drop for SmallDisk {
 
 #[test]
 fn out_of_disk_space() {
+    let _turn = turn();
     let cluster = Cluster::start();
     let place = cluster.path("small");
     let Some(disk) = SmallDisk::mount(&place, 64) else {

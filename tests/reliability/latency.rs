@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use trips_tests::{Cluster, rows_as_csv, server_error};
 
-use crate::setting;
+use crate::{setting, turn};
 
 #[test]
 fn a_cancel_is_answered_at_once() {
+    let _turn = turn();
     let cancels = setting("TRIPS_CANCELS", 30);
     let cluster = Cluster::start();
     let path = cluster.file("trips.csv", rows_as_csv(400_000, 5));
@@ -48,4 +49,26 @@ fn a_cancel_is_answered_at_once() {
     assert!(answers.len() > cancels as usize / 2, "most cancels come too late to say anything");
     assert!(median < Duration::from_millis(100), "{answers:?}");
     assert!(longest < Duration::from_secs(1), "{answers:?}");
+}
+
+/// A line without an end, of a file that takes minutes to read: the threads stop in the middle of it.
+#[test]
+fn a_cancel_within_an_endless_line() {
+    let _turn = turn();
+    let cluster = Cluster::start();
+    let header = "region,origin_coord,destination_coord,date_time,datasource\nA,";
+    let path = cluster.file("endless.csv", header);
+    // The rest is a hole: NUL bytes that take no room on the disk.
+    std::fs::File::options()
+        .write(true)
+        .open(&path)
+        .and_then(|file| file.set_len(200 << 30))
+        .expect("a sparse file");
+    let mut client = cluster.client();
+    client.batch_execute("SET statement_timeout = '500ms'").expect("a setting");
+    let begin = Instant::now();
+    let error =
+        client.query_one("SELECT trips.ingest($1)", &[&path]).expect_err("it takes minutes");
+    assert_eq!(server_error(&error).0, "57014");
+    assert!(begin.elapsed() < Duration::from_secs(3), "{:?}", begin.elapsed());
 }

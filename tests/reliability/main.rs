@@ -9,6 +9,17 @@ mod disk_full;
 mod latency;
 mod subject;
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The tests run one after the other: how fast a cancel is answered, and where a strike meets a load, must
+/// not depend on the others.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// Waits for this test's turn, whatever became of the others.
+fn turn() -> MutexGuard<'static, ()> {
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A number from the environment.
 fn setting(name: &str, default: u32) -> u32 {
     std::env::var(name).map_or(default, |value| value.parse().expect("a number"))
