@@ -41,6 +41,8 @@ pub struct Beginning {
     pub requested_by: String,
     /// When the load began: microseconds since 2000-01-01 UTC.
     pub started_at: i64,
+    /// The oid of the ledger. The extension may be dropped and created again while a witness looks away.
+    pub ledger: u32,
     /// The load's transaction could not change a row that was committed after its snapshot: it is
     /// not entered while it runs.
     pub one_snapshot: bool,
@@ -80,6 +82,7 @@ impl Witness {
             bytes: delivery.bytes,
             requested_by: ticket.requested_by.clone(),
             started_at: ticket.started_at.into(),
+            ledger: Table::open_for_insert(c"loads").oid().to_u32(),
             one_snapshot: session::has_one_snapshot(),
         };
         let board = Board::create(&serde_json::to_vec(&beginning).ok()?)?;
@@ -115,13 +118,15 @@ impl Witness {
 /// what is dead.
 pub fn watch(board: Option<Board>) {
     let Some(board) = board else {
-        in_ledger(|| ledger::close_dead(None));
+        in_ledger(None, || ledger::close_dead(None));
         return;
     };
     let Ok(beginning) = serde_json::from_slice::<Beginning>(board.beginning()) else { return };
+    let in_ledger =
+        |work: &dyn Fn() -> Result<(), LoadError>| in_ledger(Some(beginning.ledger), work);
     board.witnessed();
     if board.state() == State::Running {
-        in_ledger(|| {
+        in_ledger(&|| {
             ledger::close_dead(Some(beginning.load_id))?;
             if beginning.one_snapshot { Ok(()) } else { ledger::enter_running(&beginning) }
         });
@@ -129,7 +134,8 @@ pub fn watch(board: Option<Board>) {
     loop {
         if board.state() == State::Failed {
             let failure = serde_json::from_slice::<Failure>(board.failure());
-            let written = failure.is_ok_and(|f| in_ledger(|| ledger::enter_failed(&beginning, &f)));
+            let written =
+                failure.is_ok_and(|f| in_ledger(&|| ledger::enter_failed(&beginning, &f)));
             board.set_answer(if written { Answer::Written } else { Answer::Refused });
             return;
         }
@@ -137,7 +143,7 @@ pub fn watch(board: Option<Board>) {
         let is_over = BackgroundWorker::transaction(|| load_lock::try_lock(beginning.load_id));
         if is_over && board.state() != State::Failed {
             let failure = over_without_a_word(board.state());
-            in_ledger(|| ledger::enter_failed(&beginning, &failure));
+            in_ledger(&|| ledger::enter_failed(&beginning, &failure));
             return;
         }
         worker::wait(TICK);
@@ -154,14 +160,18 @@ fn over_without_a_word(state: State) -> Failure {
 }
 
 /// Works on the ledger in a transaction of its own, with the rights of its owner. `false` when the
-/// extension is not there: it was created in the transaction that loads, or dropped meanwhile.
-fn in_ledger(work: impl FnOnce() -> Result<(), LoadError>) -> bool {
+/// extension is not there (it was created in the transaction that loads, or dropped meanwhile), or its
+/// ledger is not the one that is meant.
+fn in_ledger(ledger: Option<u32>, work: impl FnOnce() -> Result<(), LoadError>) -> bool {
     BackgroundWorker::transaction(AssertUnwindSafe(|| {
         let result = prepare().and_then(|is_there| {
             if !is_there {
                 return Ok(false);
             }
             let table = Table::open_for_insert(c"loads");
+            if ledger.is_some_and(|ledger| ledger != table.oid().to_u32()) {
+                return Ok(false);
+            }
             let _owner = AsOwner::of(&table);
             work()?;
             // What the ledger's owner has deferred must run with his rights, not with ours at the commit.

@@ -185,6 +185,12 @@ impl Table {
         self.0
     }
 
+    /// Its oid.
+    pub fn oid(&self) -> pg_sys::Oid {
+        // SAFETY: the relation is open.
+        unsafe { (*self.0).rd_id }
+    }
+
     /// The role that owns the table.
     pub fn owner(&self) -> pg_sys::Oid {
         // SAFETY: the relation is open, so its cache entry and rd_rel are valid.

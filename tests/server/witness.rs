@@ -161,3 +161,15 @@ fn deferred_triggers_of_the_ledger() {
         .collect();
     assert!(!seen.is_empty() && seen.iter().all(|who| who == "owner"), "{seen:?}");
 }
+
+/// A ledger that is new is not told of loads of the one before.
+#[test]
+fn the_extension_is_created_again() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let path = cluster.file("a.csv", format!("{FIVE_COLUMNS}{}", trip_line("A", 1)));
+    cluster.ingest(&mut client, &path);
+    client.batch_execute("DROP EXTENSION trips_pipeline; CREATE EXTENSION trips_pipeline").unwrap();
+    std::thread::sleep(Duration::from_millis(600));
+    assert_eq!(states(&mut client), []);
+}
