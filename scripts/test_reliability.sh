@@ -12,3 +12,4 @@ step "testing reliability with PostgreSQL $pg (some minutes)"
 # One after the other: how fast a cancel is answered must not depend on the others.
 cargo test --package trips_tests --test reliability -- --nocapture --test-threads=1
 cargo test --package trips_tests --test server -- --nocapture bad_inputs pollution storm
+"$root/scripts/pgspot.sh"
