@@ -70,8 +70,11 @@ pub enum LoadError {
     #[error("the table {table} is in the way of a partition of the history")]
     PartitionName { table: String },
 
-    #[error("the columns of {table} have not the types of the history's")]
-    PartitionColumns { table: String },
+    #[error(
+        "column {column} of {table} {}",
+        if *.has_other_type { "has not the type that the history has" } else { "is missing" }
+    )]
+    PartitionColumn { table: String, column: String, has_other_type: bool },
 
     #[error("the partition {table} of the history has no primary key (date_time, trip_key)")]
     PartitionKey { table: String },
@@ -127,9 +130,9 @@ impl LoadError {
             Self::UnknownLoad(_) => Code::ERRCODE_UNDEFINED_OBJECT,
             Self::RowsVanished { .. } => Code::ERRCODE_TRIGGERED_ACTION_EXCEPTION,
             Self::PartitionName { .. } => Code::ERRCODE_DUPLICATE_TABLE,
-            Self::PartitionKey { .. } | Self::PartitionColumns { .. } => {
-                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE
-            }
+            Self::PartitionColumn { has_other_type: true, .. } => Code::ERRCODE_DATATYPE_MISMATCH,
+            Self::PartitionColumn { .. } => Code::ERRCODE_UNDEFINED_COLUMN,
+            Self::PartitionKey { .. } => Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Self::Query(_) | Self::Threads { .. } => Code::ERRCODE_INTERNAL_ERROR,
         }
     }
@@ -209,8 +212,8 @@ impl LoadError {
             Self::PartitionName { .. } => {
                 "If it was detached from trips.hist_trip_data, attach it again or rename it."
             }
-            Self::PartitionColumns { .. } => {
-                "ALTER TABLE trips.hist_trip_data … TYPE gives a column its type again: see \\d trips.hist_trip_data and docs/sql.md."
+            Self::PartitionColumn { .. } => {
+                "docs/sql.md has the columns of the history. If the library is newer than the tables: ALTER EXTENSION trips_pipeline UPDATE."
             }
             Self::PartitionKey { .. } => {
                 "It tells which trips are there: ALTER TABLE … ADD PRIMARY KEY (date_time, trip_key)."

@@ -29,8 +29,9 @@ impl Partition {
             None => create(period)?,
         };
         let table = Table::open_oid_for_insert(oid);
-        if !table.has_among_columns(&COLUMNS) {
-            return Err(LoadError::PartitionColumns { table: table.name() });
+        if let Some((column, has_other_type)) = table.lacks(&COLUMNS) {
+            let column = column.to_string_lossy().into_owned();
+            return Err(LoadError::PartitionColumn { table: table.name(), column, has_other_type });
         }
         if !table.has_history_key() {
             return Err(LoadError::PartitionKey { table: table.name() });

@@ -21,9 +21,13 @@ pub struct Column {
 
 impl Column {
     fn is(&self, found: &pg_sys::FormData_pg_attribute) -> bool {
+        self.is_named(found) && found.atttypid == self.type_oid
+    }
+
+    fn is_named(&self, found: &pg_sys::FormData_pg_attribute) -> bool {
         // SAFETY: the name of a column is a C string.
         let name = unsafe { CStr::from_ptr(found.attname.data.as_ptr()) };
-        name == self.name && found.atttypid == self.type_oid && !found.attisdropped
+        name == self.name && !found.attisdropped
     }
 }
 
@@ -137,11 +141,13 @@ impl Table {
             })
     }
 
-    /// Whether it has each of these columns, in whatever order and beside whatever others.
-    pub fn has_among_columns(&self, wanted: &[Column]) -> bool {
+    /// The first of these columns that it does not have, in whatever order and beside whatever others;
+    /// and whether it has one of that name, of another type.
+    pub fn lacks(&self, wanted: &[Column]) -> Option<(&'static CStr, bool)> {
         // SAFETY: the relation is open, so its descriptor is valid.
         let columns = unsafe { PgTupleDesc::from_pg_unchecked((*self.0).rd_att) };
-        wanted.iter().all(|wanted| columns.iter().any(|found| wanted.is(found)))
+        let missing = wanted.iter().find(|wanted| !columns.iter().any(|found| wanted.is(found)))?;
+        Some((missing.name, columns.iter().any(|found| missing.is_named(found))))
     }
 
     /// Whether the table has triggers.

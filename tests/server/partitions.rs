@@ -213,9 +213,9 @@ fn changed_columns() {
     let file = FIVE_COLUMNS.to_owned() + "A,,POINT (1 2),2018-05-01 00:00:00,x\n";
     let path = cluster.file("a.csv", &file);
     for (change, code) in [
-        ("ALTER COLUMN origin_coord TYPE text", "55000"),
-        ("ALTER COLUMN load_id TYPE int", "55000"),
-        ("RENAME COLUMN datasource TO sent_by", "55000"),
+        ("ALTER COLUMN origin_coord TYPE text", "42804"),
+        ("ALTER COLUMN load_id TYPE int", "42804"),
+        ("RENAME COLUMN datasource TO sent_by", "42703"),
         ("ALTER COLUMN origin_coord SET NOT NULL", "23502"),
     ] {
         client
