@@ -89,12 +89,13 @@ BEGIN ATOMIC
        AND d.trips > 0
   )
   SELECT h.datasource, h.region, h.date_time
-    FROM last
-    JOIN trips.hist_trip_data AS h
-      ON h.date_time >= last.day::timestamp
-     AND h.date_time < (last.day + 1)::timestamp
+    FROM trips.hist_trip_data AS h
     JOIN top ON top.region = h.region
-   WHERE h.datasource IS NOT NULL
+    -- As values, not by a join: the planner then walks back through the partitions in the order of
+    -- their keys, and stops at the first trip.
+   WHERE h.date_time >= (SELECT last.day::timestamp FROM last)
+     AND h.date_time < (SELECT (last.day + 1)::timestamp FROM last)
+     AND h.datasource IS NOT NULL
    ORDER BY h.date_time DESC, top.trips DESC, h.region, h.datasource
    LIMIT 1;
 END;

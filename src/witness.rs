@@ -183,8 +183,8 @@ fn in_ledger(ledger: Option<u32>, work: impl FnOnce() -> Result<(), LoadError>) 
 }
 
 /// The database's owner may have given it any search_path, and we are a superuser still: the first names
-/// have their schema, and from then on names mean PostgreSQL's own. A lock on the ledger is waited for as long as it takes: the load that
-/// may hold it does not wait for us longer than its patience.
+/// have their schema, and from then on names mean PostgreSQL's own. A lock on the ledger is waited for
+/// as long as it takes: the load that may hold it does not wait for us longer than its patience.
 fn prepare() -> Result<bool, LoadError> {
     Spi::run(
         "SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true),

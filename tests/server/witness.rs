@@ -173,3 +173,20 @@ fn the_extension_is_created_again() {
     std::thread::sleep(Duration::from_millis(600));
     assert_eq!(states(&mut client), []);
 }
+
+/// Without a free worker, the load goes on, and says that nobody watches.
+#[test]
+fn a_load_without_a_worker() {
+    let cluster = Cluster::start_bare("max_worker_processes = 0");
+    let notices = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let heard = notices.clone();
+    let mut config = cluster.config("trips");
+    config.notice_callback(move |notice| heard.lock().unwrap().push(notice.message().to_owned()));
+    let mut client = config.connect(postgres::NoTls).unwrap();
+    client.batch_execute("CREATE EXTENSION trips_pipeline").unwrap();
+    let path = cluster.file("a.csv", format!("{FIVE_COLUMNS}{}", trip_line("A", 1)));
+    assert_eq!(cluster.ingest(&mut client, &path).rows, [1, 1, 0, 0]);
+    let notices = notices.lock().unwrap();
+    let told = notices.iter().filter(|text| text.contains("no background worker is free")).count();
+    assert_eq!(told, 1, "{notices:?}");
+}
