@@ -13,7 +13,7 @@ pg_config=${PG_CONFIG:-/usr/lib/postgresql/$pg/bin/pg_config}
 # What is installed for this project alone.
 tools=$root/.tools
 export PATH=$tools/bin:$PATH
-export PGRX_HOME=$tools/pgrx
+export PGRX_HOME=$tools/pgrx/pg$pg
 
 # What a build makes.
 version=$(sed -n '/^\[workspace.package\]/,/^$/s/^version = "\(.*\)"$/\1/p' "$root/Cargo.toml")

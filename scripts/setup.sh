@@ -31,5 +31,9 @@ if [ $need_pgrx = yes ]; then
   cargo install cargo-pgrx --version "$pgrx" --locked --quiet --root "$tools"
 fi
 
+# Written only when it says something new: cargo compiles pgrx again when it is younger.
+config=$(printf '[configs]\npg%s = "%s"' "$pg" "$pg_config")
 mkdir -p "$PGRX_HOME"
-printf '[configs]\npg%s = "%s"\n' "$pg" "$pg_config" > "$PGRX_HOME/config.toml"
+if [ "$config" != "$(cat "$PGRX_HOME/config.toml" 2> /dev/null)" ]; then
+  printf '%s\n' "$config" > "$PGRX_HOME/config.toml"
+fi
