@@ -47,7 +47,15 @@ SELECT p.param12 AS load_id,
                p.param17 OPERATOR(pg_catalog./) 1000000.0::double precision)),
            0.001::numeric)) AS rows_per_second,
        pg_catalog.to_timestamp(p.param17 OPERATOR(pg_catalog./) 1000000.0::double precision)
-         AS started_at
+         AS started_at,
+       CASE WHEN p.param14 OPERATOR(pg_catalog.>) 0 AND p.param13 OPERATOR(pg_catalog.>) 2 THEN
+         pg_catalog.to_timestamp(p.param17 OPERATOR(pg_catalog./) 1000000.0::double precision)
+         OPERATOR(pg_catalog.+) (
+           (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-)
+             pg_catalog.to_timestamp(p.param17 OPERATOR(pg_catalog./) 1000000.0::double precision))
+           OPERATOR(pg_catalog.*) (p.param15::double precision
+             OPERATOR(pg_catalog./) p.param14::double precision))
+       END AS estimated_end
   FROM pg_catalog.pg_stat_get_progress_info('COPY') AS p
   JOIN pg_catalog.pg_database AS d ON d.oid OPERATOR(pg_catalog.=) p.datid
  WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
@@ -58,8 +66,11 @@ COMMENT ON COLUMN trips.load_progress.load_id IS 'Number of the load, as trips.l
 COMMENT ON COLUMN trips.load_progress.pid IS 'Process that loads';
 COMMENT ON COLUMN trips.load_progress.phase IS
   'hashing, waiting (for another load), reading, inserting (what the history does not have), summarizing';
-COMMENT ON COLUMN trips.load_progress.bytes_done IS 'Bytes of the file that are done in this phase';
+COMMENT ON COLUMN trips.load_progress.bytes_done IS
+  'Bytes of the file that are done: in hashing, those that are hashed; later, a byte is half done when it is read, and done when its trip is written';
 COMMENT ON COLUMN trips.load_progress.bytes_total IS 'Size of the file, bytes; 0 when there is none';
 COMMENT ON COLUMN trips.load_progress.rows_read IS 'Rows read so far';
 COMMENT ON COLUMN trips.load_progress.rows_per_second IS 'Rows read so far by seconds since the start';
 COMMENT ON COLUMN trips.load_progress.started_at IS 'When the load began';
+COMMENT ON COLUMN trips.load_progress.estimated_end IS
+  'When it will be done at the rate so far; NULL before anything is done';

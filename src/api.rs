@@ -67,7 +67,9 @@ fn merge_staged(load_id: Option<i64>) -> Result<Option<LoadRow>, ErrorReport> {
     session::require_writable(c"trips.merge_staged()");
     require_utf8()?;
     let attempt = Attempt::begin(merge::SOURCE)?;
-    Ok(merge::merge(&attempt.ticket, load_id)?)
+    let row = merge::merge(&attempt.ticket, load_id)?;
+    attempt.finish();
+    Ok(row)
 }
 
 /// `trips.grant_loader(role)`

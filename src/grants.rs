@@ -11,7 +11,7 @@ const LOADER: [&str; 4] = [
     "USAGE ON SCHEMA trips",
     "EXECUTE ON FUNCTION trips.ingest(text, text, bigint, boolean), trips.stage(text),
        trips.merge_staged(bigint)",
-    "SELECT ON trips.loads, trips.load_progress",
+    "SELECT ON trips.loads, trips.load_progress, trips.events",
     "INSERT (region, origin_coord, destination_coord, date_time, datasource) ON trips.stg_trip_data",
 ];
 
@@ -19,7 +19,7 @@ const LOADER: [&str; 4] = [
 const READER: [&str; 2] = [
     "USAGE ON SCHEMA trips",
     "SELECT ON trips.hist_trip_data, trips.daily_trip_counts, trips.summarized_trip_data, trips.loads,
-       trips.load_progress",
+       trips.load_progress, trips.events",
 ];
 
 /// Lets a role load.

@@ -19,7 +19,7 @@ use self::partition::Partition;
 use crate::error::LoadError;
 use crate::pg::copy::copy_rows;
 use crate::pg::heap_append::HeapAppend;
-use crate::pg::progress::Progress;
+use crate::pg::progress::{Phase, Progress};
 use crate::pg::relation::{Column, Table};
 use crate::settings;
 
@@ -87,6 +87,8 @@ impl History {
                 // Somebody may have written by hand before the lock.
                 && table.is_bare();
             let known = (!in_bulk).then(|| Known::open(table));
+            // Making the partition has ended what the backend showed.
+            progress.phase(Phase::Inserting);
             let mut rows = NewRows::new(&mut periods, period, known, counts, progress);
             let taken = if in_bulk {
                 let mut append = HeapAppend::begin(table, &COLUMNS);

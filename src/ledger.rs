@@ -7,8 +7,10 @@ use pgrx::heap_tuple::PgHeapTuple;
 use pgrx::{AllocatedByRust, Spi};
 
 use crate::error::LoadError;
+use crate::events::{Position, Standing};
 use crate::pg::row::LoadRow;
-use crate::pg::{latest, load_lock};
+use crate::pg::latest;
+use crate::pg::locks::Lock;
 use crate::witness::{Beginning, Failure};
 
 type Tuple = PgHeapTuple<'static, AllocatedByRust>;
@@ -238,23 +240,48 @@ pub fn enter_failed(load: &Beginning, failure: &Failure) -> Result<(), LoadError
 }
 
 /// Closes the loads that the ledger has as running, but whose process is gone: the server has died
-/// with them. Who notices first does it; `except` is the caller's own load.
-pub fn close_dead(except: Option<i64>) -> Result<(), LoadError> {
+/// with them. Who notices first does it; `except` is the caller's own load. Returns which they were.
+pub fn close_dead(except: Option<i64>) -> Result<Vec<i64>, LoadError> {
     let running = Spi::connect(|client| {
         let query = "SELECT load_id FROM trips.loads WHERE state = 'running' AND load_id IS DISTINCT FROM $1";
         let rows = client.select(query, None, &[except.into()])?;
         rows.map(|row| row.get::<i64>(1)).collect::<Result<Vec<_>, _>>()
     })?;
-    for load_id in running.into_iter().flatten().filter(|&load_id| load_lock::try_lock(load_id)) {
+    let is_dead = |load_id: &i64| Lock::Load(*load_id).try_take();
+    let dead: Vec<i64> = running.into_iter().flatten().filter(is_dead).collect();
+    for load_id in &dead {
         Spi::run_with_args(
             "UPDATE trips.loads
                 SET state = 'failed', error_code = '57P02', finished_at = clock_timestamp(),
                     error = 'the server stopped while it was loading'
               WHERE load_id = $1 AND state = 'running'",
-            &[load_id.into()],
+            &[(*load_id).into()],
         )?;
     }
-    Ok(())
+    Ok(dead)
+}
+
+/// How these loads stand that the ledger has as done, failed or queued.
+pub fn standings(loads: &[i64]) -> Result<Vec<Standing>, LoadError> {
+    let query = "SELECT l.load_id, l.state, l.bytes_read, l.rows_read,
+                        l.state IN ('loaded', 'skipped')
+                   FROM trips.loads AS l
+                  WHERE l.load_id = ANY ($1) AND l.state <> 'running'
+                  ORDER BY l.load_id";
+    Spi::connect_mut(|client| {
+        let rows = client.update(query, None, &[loads.to_vec().into()])?;
+        let missing = || pgrx::spi::SpiError::InvalidPosition;
+        rows.map(|row| {
+            let number = |i| Ok::<i64, LoadError>(row.get::<i64>(i)?.ok_or_else(missing)?);
+            let (bytes_total, rows_read) = (number(3)?, number(4)?);
+            let is_done = row.get::<bool>(5)? == Some(true);
+            let bytes_done = is_done.then_some(bytes_total);
+            let state = row.get::<String>(2)?.ok_or_else(missing)?;
+            let position = Position { bytes_done, bytes_total, rows_read };
+            Ok(Standing { load_id: number(1)?, state, position })
+        })
+        .collect()
+    })
 }
 
 fn returned_row(query: &str, args: &[DatumWithOid<'_>]) -> Result<LoadRow, LoadError> {

@@ -7,7 +7,7 @@
 //! * [`source`]: the file, opened and hashed;
 //! * `trips_core` (a crate of its own, no PostgreSQL in it): bytes to validated, keyed, sorted trips;
 //! * [`load`]: the three ways of a load: ingest, stage, merge;
-//! * [`history`], [`staging`], [`summary`], [`ledger`]: one table each, nobody else writes to it;
+//! * [`history`], [`staging`], [`summary`], [`ledger`], [`events`]: one table each, nobody else writes to it;
 //! * [`witness`]: the process that writes down what a load's own transaction cannot;
 //! * [`grants`]: what a role needs, in one call;
 //! * [`settings`], [`error`]: what all of them share;
@@ -17,6 +17,7 @@ pgrx::pg_module_magic!(name, version);
 
 mod api;
 mod error;
+mod events;
 mod grants;
 mod history;
 mod ledger;
@@ -31,10 +32,11 @@ mod witness;
 pgrx::extension_sql_file!("../sql/01_tables.sql", name = "tables", bootstrap);
 pgrx::extension_sql_file!("../sql/02_views.sql", name = "views", requires = ["tables"]);
 pgrx::extension_sql_file!("../sql/03_functions.sql", name = "functions", requires = ["views"]);
+pgrx::extension_sql_file!("../sql/05_running.sql", name = "running", requires = ["functions"]);
 pgrx::extension_sql_file!(
     "../sql/04_privileges.sql",
     name = "privileges",
-    requires = ["functions"],
+    requires = ["running"],
     finalize
 );
 

@@ -7,8 +7,9 @@ pub mod merge;
 use std::cell::{Cell, RefCell};
 
 use crate::error::LoadError;
+use crate::events;
 use crate::ledger::{self, Delivery, Ticket};
-use crate::pg::load_lock;
+use crate::pg::locks::Lock;
 use crate::pg::relation::Table;
 use crate::pg::session::{self, AsOwner};
 use crate::witness::{Failure, Witness};
@@ -33,7 +34,7 @@ impl Attempt {
         let ledger = Table::open_for_insert(c"loads");
         let owner = AsOwner::of(&ledger);
         let ticket = ledger::begin(requested_by)?;
-        load_lock::try_lock(ticket.load_id);
+        Lock::Load(ticket.load_id).try_take();
         let delivery = RefCell::new(Delivery { source: source.to_owned(), ..Delivery::default() });
         let witness = Cell::new(None);
         Ok(Self { ticket, delivery, witness, _owner: owner, _ledger: ledger })
@@ -57,6 +58,7 @@ impl Attempt {
 
     /// The load is done.
     pub fn finish(self) {
+        events::publish_at_commit(self.ticket.load_id);
         if let Some(witness) = self.witness.take() {
             witness.finish();
         }

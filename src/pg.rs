@@ -10,7 +10,7 @@ pub mod copy;
 pub mod heap_append;
 pub mod index_scan;
 pub mod latest;
-pub mod load_lock;
+pub mod locks;
 pub mod progress;
 pub mod relation;
 pub mod row;

@@ -1,6 +1,7 @@
 //! The settings `trips.*`. Others read them through the functions here only.
 
 use std::ffi::CString;
+use std::time::Duration;
 
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum};
 use trips_core::rules::{self, Rules};
@@ -34,6 +35,12 @@ static LATEST_DATE: GucSetting<Option<CString>> =
 static ZERO_COORDINATES: GucSetting<ZeroCoordinates> =
     GucSetting::<ZeroCoordinates>::new(ZeroCoordinates::Warn);
 
+/// A person who waits looks up after a while.
+static NOTICE_INTERVAL_MS: GucSetting<i32> = GucSetting::<i32>::new(3000);
+
+/// A week: who has not looked for so long looks at the ledger.
+static EVENT_RETENTION_MINUTES: GucSetting<i32> = GucSetting::<i32>::new(7 * 24 * 60);
+
 /// The words of `trips.zero_coordinates`.
 #[derive(Debug, Clone, Copy, PostgresGucEnum)]
 enum ZeroCoordinates {
@@ -49,6 +56,7 @@ enum ZeroCoordinates {
 pub fn register() {
     register_limits();
     register_rules();
+    register_telling();
     crate::pg::session::reserve_setting_prefix(c"trips");
 }
 
@@ -92,6 +100,29 @@ fn register_limits() {
         i32::MAX,
         GucContext::Userset,
         GucFlags::default(),
+    );
+}
+
+fn register_telling() {
+    GucRegistry::define_int_guc(
+        c"trips.notice_interval",
+        c"Time between two NOTICEs that tell how far a load is; 0 is none.",
+        c"A load that is done before tells nothing.",
+        &NOTICE_INTERVAL_MS,
+        0,
+        3_600_000,
+        GucContext::Userset,
+        GucFlags::UNIT_MS,
+    );
+    GucRegistry::define_int_guc(
+        c"trips.event_retention",
+        c"How long events are kept in trips.events; -1 is for ever.",
+        c"Older ones are removed when a load ends.",
+        &EVENT_RETENTION_MINUTES,
+        -1,
+        i32::MAX,
+        GucContext::Suset,
+        GucFlags::UNIT_MIN,
     );
 }
 
@@ -150,6 +181,17 @@ pub fn parse_threads() -> usize {
         }
         Ok(threads) => threads,
     }
+}
+
+/// Time between two NOTICEs of a load; none when they are not wanted.
+pub fn notice_interval() -> Option<Duration> {
+    let milliseconds = u64::try_from(NOTICE_INTERVAL_MS.get()).ok().filter(|&ms| ms > 0)?;
+    Some(Duration::from_millis(milliseconds))
+}
+
+/// Minutes for which events are kept; none when for ever.
+pub fn event_retention_minutes() -> Option<i32> {
+    Some(EVENT_RETENTION_MINUTES.get()).filter(|&minutes| minutes >= 0)
 }
 
 /// Directories beneath which files may be loaded by whoever may load.

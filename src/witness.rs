@@ -15,11 +15,13 @@ use pgrx::bgworkers::BackgroundWorker;
 use serde::{Deserialize, Serialize};
 
 use crate::error::LoadError;
+use crate::events::{self, Position, Standing};
 use crate::ledger::{self, Delivery, Ticket};
 use crate::pg::board::{Answer, Board, State};
 use crate::pg::relation::Table;
 use crate::pg::session::{self, AsOwner};
-use crate::pg::{load_lock, worker};
+use crate::pg::locks::Lock;
+use crate::pg::{progress, worker};
 
 /// How long a failing load waits for its witness to write.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -27,6 +29,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const TICK: Duration = Duration::from_millis(200);
 /// The longest text of an error that the ledger keeps, bytes.
 const LONGEST_ERROR: usize = 4000;
+
+/// How often listeners are told how far a load is, at most.
+const TOLD_EVERY: Duration = Duration::from_millis(500);
 
 /// What the witness is told at the beginning.
 #[derive(Debug, Serialize, Deserialize)]
@@ -89,7 +94,7 @@ impl Witness {
         if worker::start_witness(&board) {
             return Some(Self(board));
         }
-        board.detach();
+        board.discard();
         None
     }
 
@@ -118,36 +123,88 @@ impl Witness {
 /// what is dead.
 pub fn watch(board: Option<Board>) {
     let Some(board) = board else {
-        in_ledger(None, || ledger::close_dead(None));
+        close_dead(None);
         return;
     };
     let Ok(beginning) = serde_json::from_slice::<Beginning>(board.beginning()) else { return };
-    let in_ledger =
-        |work: &dyn Fn() -> Result<(), LoadError>| in_ledger(Some(beginning.ledger), work);
     board.witnessed();
+    watch_load(&board, &beginning);
+    in_database(events::forget_old);
+}
+
+fn watch_load(board: &Board, load: &Beginning) {
+    let in_ledger = |work: &dyn Fn() -> Result<(), LoadError>| in_ledger(Some(load.ledger), work);
+    let enter_failed = |failure: &Failure| {
+        let is_written = in_ledger(&|| ledger::enter_failed(load, failure));
+        tell(&[load.load_id]);
+        is_written
+    };
     if board.state() == State::Running {
+        close_dead(Some(load.load_id));
         in_ledger(&|| {
-            ledger::close_dead(Some(beginning.load_id))?;
-            if beginning.one_snapshot { Ok(()) } else { ledger::enter_running(&beginning) }
+            if load.one_snapshot { Ok(()) } else { ledger::enter_running(load) }
         });
     }
+    let mut told = None;
     loop {
         if board.state() == State::Failed {
             let failure = serde_json::from_slice::<Failure>(board.failure());
-            let written =
-                failure.is_ok_and(|f| in_ledger(&|| ledger::enter_failed(&beginning, &f)));
+            let written = failure.is_ok_and(|failure| enter_failed(&failure));
             board.set_answer(if written { Answer::Written } else { Answer::Refused });
             return;
         }
         // In this order: a load that fails says so before its lock goes.
-        let is_over = BackgroundWorker::transaction(|| load_lock::try_lock(beginning.load_id));
+        let is_over = BackgroundWorker::transaction(|| Lock::Load(load.load_id).try_take());
         if is_over && board.state() != State::Failed {
-            let failure = over_without_a_word(board.state());
-            in_ledger(&|| ledger::enter_failed(&beginning, &failure));
+            enter_failed(&over_without_a_word(board.state()));
             return;
+        }
+        if board.state() == State::Running {
+            tell_position(load, &mut told);
         }
         worker::wait(TICK);
     }
+}
+
+/// Tells listeners how far the load is, when it is further than at the last time and that is long ago.
+fn tell_position(load: &Beginning, told: &mut Option<(Instant, Position)>) {
+    if told.is_some_and(|(when, _)| when.elapsed() < TOLD_EVERY) {
+        return;
+    }
+    let bytes_total = i64::try_from(load.bytes).unwrap_or(i64::MAX);
+    let begin = Position { bytes_done: Some(0), bytes_total, rows_read: 0 };
+    // While PostgreSQL builds an index, or refreshes the summary, that is all that it shows.
+    let last = told.map_or(begin, |(_, position)| position);
+    let position = progress::of_load(load.load_id).map_or(last, |[bytes_done, rows_read]| {
+        Position { bytes_done: Some(bytes_done), bytes_total, rows_read }
+    });
+    if told.is_none_or(|(_, before)| before != position) {
+        let standing = Standing { load_id: load.load_id, state: "running".into(), position };
+        in_database(|| events::publish(&[standing]));
+        *told = Some((Instant::now(), position));
+    }
+}
+
+/// Closes what is dead, and tells it.
+fn close_dead(except: Option<i64>) {
+    let mut closed = Vec::new();
+    in_ledger(None, || {
+        closed = ledger::close_dead(except)?;
+        Ok(())
+    });
+    if !closed.is_empty() {
+        tell(&closed);
+    }
+}
+
+/// Tells how the ledger has these loads.
+fn tell(loads: &[i64]) {
+    let mut standings = Vec::new();
+    in_ledger(None, || {
+        standings = ledger::standings(loads)?;
+        Ok(())
+    });
+    in_database(|| events::publish(&standings));
 }
 
 /// What is said of a load whose transaction has ended and which is not in the ledger as done.
@@ -163,23 +220,28 @@ fn over_without_a_word(state: State) -> Failure {
 /// extension is not there (it was created in the transaction that loads, or dropped meanwhile), or its
 /// ledger is not the one that is meant.
 fn in_ledger(ledger: Option<u32>, work: impl FnOnce() -> Result<(), LoadError>) -> bool {
+    let mut is_done = false;
+    in_database(|| {
+        let table = Table::open_for_insert(c"loads");
+        if ledger.is_some_and(|ledger| ledger != table.oid().to_u32()) {
+            return Ok(());
+        }
+        let _owner = AsOwner::of(&table);
+        work()?;
+        // What the ledger's owner has deferred must run with his rights, not with ours at the commit.
+        Spi::run("SET CONSTRAINTS ALL IMMEDIATE")?;
+        is_done = true;
+        Ok(())
+    });
+    is_done
+}
+
+/// Works in a transaction of its own, if the extension is there.
+fn in_database(work: impl FnOnce() -> Result<(), LoadError>) {
     BackgroundWorker::transaction(AssertUnwindSafe(|| {
-        let result = prepare().and_then(|is_there| {
-            if !is_there {
-                return Ok(false);
-            }
-            let table = Table::open_for_insert(c"loads");
-            if ledger.is_some_and(|ledger| ledger != table.oid().to_u32()) {
-                return Ok(false);
-            }
-            let _owner = AsOwner::of(&table);
-            work()?;
-            // What the ledger's owner has deferred must run with his rights, not with ours at the commit.
-            Spi::run("SET CONSTRAINTS ALL IMMEDIATE")?;
-            Ok(true)
-        });
-        result.unwrap_or_else(|error| pgrx::error!("{error}"))
-    }))
+        let result = prepare().and_then(|is_there| if is_there { work() } else { Ok(()) });
+        result.unwrap_or_else(|error| pgrx::error!("{error}"));
+    }));
 }
 
 /// The database's owner may have given it any search_path, and we are a superuser still: the first names

@@ -116,6 +116,7 @@ impl<'a, 'b, 'c> NewRows<'a, 'b, 'c> {
     fn compare(&mut self) {
         self.new.clear();
         self.given = 0;
+        self.progress.wrote((self.batch.entries.len() + self.batch.duplicates) as u64);
         self.appended.duplicates += self.batch.duplicates as u64;
         let mut start = 0;
         for entry in &self.batch.entries {

@@ -14,7 +14,7 @@ use super::loader::{Loader, summarize};
 use crate::error::LoadError;
 use crate::history::History;
 use crate::ledger::{self, Delivery, SameBytes, Ticket};
-use crate::pg::progress::{Phase, Progress};
+use crate::pg::progress::{Passes, Phase, Progress};
 use crate::pg::row::LoadRow;
 use crate::pg::signals;
 use crate::settings;
@@ -49,28 +49,33 @@ pub fn deliver(request: &Request<'_>, attempt: &Attempt) -> Result<LoadRow, Load
     let mut source = Source::open(request.path, request.access)?;
     let delivery = &mut *attempt.delivery.borrow_mut();
     delivery.bytes = source.size();
-    let mut progress = Progress::begin(ticket.load_id, source.size());
+    let passes = match request.target {
+        Target::History => Passes::ReadingAndWriting,
+        Target::Staging => Passes::Reading,
+    };
+    let interval = settings::notice_interval();
+    let progress = Progress::begin(ticket.load_id, source.size(), passes, interval);
     // A look without a lock first: known bytes need not wait for a running load.
-    let known = find_same_bytes(&mut source, delivery, &mut progress)?;
+    let known = find_same_bytes(&mut source, delivery, &progress)?;
     if let Some(known) = known.filter(|_| !request.force) {
         return skip(ticket, delivery, known);
     }
     progress.phase(Phase::Waiting);
     let history = History::hold();
-    let known = find_same_bytes(&mut source, delivery, &mut progress)?;
+    let known = find_same_bytes(&mut source, delivery, &progress)?;
     if let Some(known) = known.filter(|_| !request.force) {
         return skip(ticket, delivery, known);
     }
-    progress.bytes(0);
+    progress.read(0, 0);
     if !attempt.call_witness(delivery) {
         tell_unwatched();
     }
     let mut loader = Loader::new(&history);
     let bytes = source.bytes(delivery.digest.is_none())?;
-    let bytes = read(request, &source, bytes, ticket.load_id, &mut loader, &mut progress)?;
+    let bytes = read(request, &source, bytes, ticket.load_id, &mut loader, &progress)?;
     source.require_unchanged()?;
     delivery.digest = delivery.digest.or(bytes.digest());
-    summarize(loader.totals.inserted, &mut progress)?;
+    summarize(loader.totals.inserted, &progress)?;
     let same_as = known.map(|known| known.load_id);
     ledger::enter(ticket, delivery, Some(loader.totals), same_as)
 }
@@ -90,11 +95,11 @@ fn tell_unwatched() {
 fn find_same_bytes(
     source: &mut Source,
     delivery: &mut Delivery,
-    progress: &mut Progress,
+    progress: &Progress,
 ) -> Result<Option<SameBytes>, LoadError> {
     if delivery.digest.is_none() && ledger::has_size(delivery.bytes) {
         progress.phase(Phase::Hashing);
-        delivery.digest = Some(source.digest(|done| progress.bytes(done))?);
+        delivery.digest = Some(source.digest(|done| progress.hashed(done))?);
     }
     Ok(delivery.digest.as_ref().and_then(ledger::same_bytes))
 }
@@ -121,7 +126,7 @@ fn read(
     bytes: Bytes,
     load_id: i64,
     loader: &mut Loader<'_>,
-    progress: &mut Progress,
+    progress: &Progress,
 ) -> Result<Bytes, LoadError> {
     progress.phase(Phase::Reading);
     let max_record = settings::max_record_bytes();
@@ -145,14 +150,14 @@ fn read(
             zero_coordinates += parsed.zero_coordinates;
             rows += parsed.rows;
             covered += parsed.covers;
-            progress.rows(rows);
-            progress.bytes(covered);
+            progress.read(covered, rows);
             loader.stage(&std::mem::take(&mut parsed.staged), progress)?;
             Ok::<(), Stopped>(())
         });
         let run = run.map_err(|stopped| stopped.of(request.path))?;
         let is_last = run.is_last;
         if run.trips() > 0 {
+            progress.begin_run(run.trips() as u64);
             let mut batches = pool.batches(run.blocks);
             let mut next_batch = || batches.next_batch(poll_interrupts).map_err(name);
             loader.append(&mut next_batch, progress)?;
@@ -160,6 +165,7 @@ fn read(
             loader.count(&pool.group_names())?;
             progress.phase(Phase::Reading);
         }
+        progress.end_run();
         if is_last {
             warn_of_zero_coordinates(zero_coordinates);
             let reader = pool.finish().ok_or_else(|| name(PoolError::Thread("it stays".into())))?;

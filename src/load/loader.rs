@@ -32,7 +32,7 @@ impl<'a> Loader<'a> {
     pub fn append(
         &mut self,
         next_batch: &mut NextBatch<'_>,
-        progress: &mut Progress,
+        progress: &Progress,
     ) -> Result<(), LoadError> {
         progress.phase(Phase::Inserting);
         let appended = self.history.append(next_batch, &mut self.counts, progress)?;
@@ -47,7 +47,7 @@ impl<'a> Loader<'a> {
     }
 
     /// Appends rows to staging, while the file is read.
-    pub fn stage(&mut self, rows: &StagedRows, progress: &mut Progress) -> Result<(), LoadError> {
+    pub fn stage(&mut self, rows: &StagedRows, progress: &Progress) -> Result<(), LoadError> {
         if rows.is_empty() {
             return Ok(());
         }
@@ -96,7 +96,7 @@ impl Collector {
     pub fn write(
         &mut self,
         loader: &mut Loader<'_>,
-        progress: &mut Progress,
+        progress: &Progress,
     ) -> Result<(), LoadError> {
         let mut blocks = std::mem::take(&mut self.blocks);
         self.bytes = 0;
@@ -115,7 +115,7 @@ impl Collector {
 /// Brings the summary up to date after loads that have inserted so many rows.
 ///
 /// Under a snapshot from before another load's commit the view would lack that load's trips.
-pub fn summarize(inserted: u64, progress: &mut Progress) -> Result<(), LoadError> {
+pub fn summarize(inserted: u64, progress: &Progress) -> Result<(), LoadError> {
     if inserted == 0 {
         return Ok(());
     }

@@ -7,7 +7,7 @@ use super::loader::{Collector, Loader, summarize};
 use crate::error::LoadError;
 use crate::history::History;
 use crate::ledger::{self, Delivery, Ticket, Totals};
-use crate::pg::progress::{Phase, Progress};
+use crate::pg::progress::{Passes, Phase, Progress};
 use crate::pg::row::LoadRow;
 use crate::settings;
 use crate::staging::{self, StagedRow};
@@ -18,7 +18,8 @@ pub const SOURCE: &str = "trips.stg_trip_data";
 /// Promotes the staged rows of one load, or of all; rows of outside writers become a load of their
 /// own, under this ticket. Returns the ledger row of the newest load that it touched, if any.
 pub fn merge(ticket: &Ticket, only: Option<i64>) -> Result<Option<LoadRow>, LoadError> {
-    let mut progress = Progress::begin(ticket.load_id, 0);
+    let interval = settings::notice_interval();
+    let progress = Progress::begin(ticket.load_id, 0, Passes::Reading, interval);
     progress.phase(Phase::Waiting);
     let rules = settings::rules()?;
     let history = History::hold();
@@ -33,7 +34,7 @@ pub fn merge(ticket: &Ticket, only: Option<i64>) -> Result<Option<LoadRow>, Load
     for load in loads {
         progress.phase(Phase::Reading);
         let load_id = load.unwrap_or(ticket.load_id);
-        let totals = merge_load(&history, load, load_id, &rules, &mut progress)?;
+        let totals = merge_load(&history, load, load_id, &rules, &progress)?;
         inserted += totals.inserted;
         newest = match load {
             Some(load_id) => Some(ledger::book_merge(load_id, totals)?),
@@ -45,7 +46,7 @@ pub fn merge(ticket: &Ticket, only: Option<i64>) -> Result<Option<LoadRow>, Load
             }
         };
     }
-    summarize(inserted, &mut progress)?;
+    summarize(inserted, &progress)?;
     Ok(newest)
 }
 
@@ -54,7 +55,7 @@ fn merge_load(
     load: Option<i64>,
     load_id: i64,
     rules: &Rules,
-    progress: &mut Progress,
+    progress: &Progress,
 ) -> Result<Totals, LoadError> {
     let mut loader = Loader::new(history);
     let mut collector = Collector::new(load_id);
@@ -69,7 +70,7 @@ fn merge_load(
         }
         rows_read += rows.len() as u64;
         loader.totals.staged += take(&rows, load_id, rules, &mut collector)?;
-        progress.rows(rows_read);
+        progress.read(0, rows_read);
         if collector.is_full() {
             collector.write(&mut loader, progress)?;
             progress.phase(Phase::Reading);

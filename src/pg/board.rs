@@ -1,6 +1,6 @@
 //! What a load and its witness tell each other: a segment of shared memory that both have mapped.
 
-use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
 use pgrx::pg_sys;
 
@@ -39,6 +39,8 @@ struct Head {
     latch: AtomicPtr<pg_sys::Latch>,
     beginning: u32,
     failure: AtomicU32,
+    /// The segment is pinned: it stays, whoever unmaps it, until its witness has come.
+    is_kept: AtomicBool,
 }
 
 /// A mapped segment. It is unmapped by [`Board::detach`], or by the abort of the transaction that made
@@ -66,14 +68,18 @@ impl Board {
                 latch: AtomicPtr::default(),
                 beginning: u32::try_from(beginning.len()).expect("a path is short"),
                 failure: AtomicU32::new(0),
+                is_kept: AtomicBool::new(true),
             });
             let text = head.add(1).cast::<u8>();
             std::ptr::copy_nonoverlapping(beginning.as_ptr(), text, beginning.len());
+            // Its maker may have ended before its witness comes.
+            pg_sys::dsm_pin_segment(segment);
             Some(Self { segment, head })
         }
     }
 
-    /// Maps the segment of this number, unless its maker has ended and nobody keeps it.
+    /// Maps the segment of this number, unless it is gone: a witness that is started again after an
+    /// error or a crash does not find it any more.
     pub fn attach(handle: u32) -> Option<Self> {
         // SAFETY: a handle that is unknown gives NULL. The mapping is pinned: a witness maps it
         // between transactions, and unmaps it when it ends.
@@ -84,8 +90,24 @@ impl Board {
             }
             pg_sys::dsm_pin_mapping(segment);
             let head = pg_sys::dsm_segment_address(segment).cast();
-            Some(Self { segment, head })
+            let board = Self { segment, head };
+            board.let_go();
+            Some(board)
         }
+    }
+
+    /// The segment is kept no longer than somebody has it mapped.
+    fn let_go(&self) {
+        if self.head().is_kept.swap(false, Ordering::AcqRel) {
+            // SAFETY: it was pinned by its maker, and is unpinned once.
+            unsafe { pg_sys::dsm_unpin_segment(self.handle()) }
+        }
+    }
+
+    /// Nobody comes: unmaps it.
+    pub fn discard(self) {
+        self.let_go();
+        self.detach();
     }
 
     /// The number by which others map it.

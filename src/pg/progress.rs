@@ -1,15 +1,24 @@
-//! What a load is doing, in the progress slots of its backend, where any session can see it.
+//! What a load is doing, where any session can see it: in the progress slots of its backend, in the title
+//! of its process, and for a person who waits in psql, in a NOTICE now and then.
 //!
 //! PostgreSQL gives every backend twenty numbers for the command that it runs. COPY uses the first
 //! eight; a load runs as a COPY into the history and puts its own numbers behind them. The view
 //! trips.load_progress reads them; pg_stat_progress_copy shows COPY's own.
 
-use pgrx::pg_sys;
+use std::cell::Cell;
+use std::ffi::{CStr, CString};
+use std::time::{Duration, Instant};
+
+use pgrx::bgworkers::BackgroundWorker;
+use pgrx::{PgLogLevel, PgSqlErrorCode, Spi, ereport, pg_sys};
 
 /// Marks a backend as ours: "trip" in ASCII. The view looks for it.
 const MARK: i64 = 0x7472_6970;
 /// Slot 11 in SQL is number 10 here; our slots follow one another.
 const FIRST_SLOT: i32 = 10;
+const PHASE: usize = 2;
+const BYTES_DONE: usize = 3;
+const ROWS_READ: usize = 5;
 
 /// What a load does; the view names the numbers.
 #[derive(Debug, Clone, Copy)]
@@ -26,58 +35,168 @@ pub enum Phase {
     Summarizing = 5,
 }
 
+impl Phase {
+    fn title(self) -> &'static CStr {
+        match self {
+            Self::Hashing => c"trips: hashing",
+            Self::Waiting => c"trips: waiting for another load",
+            Self::Reading => c"trips: reading",
+            Self::Inserting => c"trips: inserting",
+            Self::Summarizing => c"trips: summarizing",
+        }
+    }
+}
+
+/// How often a byte of the file is passed, before it is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Passes {
+    /// It is read.
+    Reading,
+    /// It is read, and later its trip is compared and written: half is done when it is read.
+    ReadingAndWriting,
+}
+
 /// The numbers of one load.
 #[derive(Debug)]
 pub struct Progress {
     /// Mark, load_id, phase, bytes done, bytes in all, rows read, start (microseconds since 1970).
-    slots: [i64; 7],
+    slots: Cell<[i64; 7]>,
+    passes: Passes,
+    /// Bytes that are read, and bytes whose trips are written.
+    read: Cell<u64>,
+    written: Cell<u64>,
+    /// The run that is written: trips of it that are done, all of them, and where its bytes begin.
+    run: Cell<(u64, u64, u64)>,
+    /// Time between two NOTICEs; none when nobody wants them.
+    interval: Option<Duration>,
+    told: Cell<Instant>,
+    /// Title of the process before.
+    title: CString,
 }
 
 impl Progress {
     /// A load begins.
-    pub fn begin(load_id: i64, bytes_total: u64) -> Self {
-        let total = i64::try_from(bytes_total).unwrap_or(i64::MAX);
-        let mut progress = Self { slots: [MARK, load_id, 0, 0, total, 0, now()] };
+    pub fn begin(
+        load_id: i64,
+        bytes_total: u64,
+        passes: Passes,
+        interval: Option<Duration>,
+    ) -> Self {
+        let slots = [MARK, load_id, 0, 0, saturated(bytes_total), 0, now()];
+        let progress = Self {
+            slots: Cell::new(slots),
+            passes,
+            read: Cell::default(),
+            written: Cell::default(),
+            run: Cell::default(),
+            interval,
+            told: Cell::new(Instant::now()),
+            title: title(),
+        };
         progress.phase(Phase::Hashing);
         progress
     }
 
     /// Another phase begins. A COPY that ended took all slots with it: they are written anew.
-    pub fn phase(&mut self, phase: Phase) {
-        self.slots[2] = phase as i64;
+    pub fn phase(&self, phase: Phase) {
         // SAFETY: starts the command in this backend's own entry; no memory is passed. It concerns
-        // no table until COPY says which.
+        // no table until COPY says which. The title is a C string, which is copied.
         unsafe {
             pg_sys::pgstat_progress_start_command(
                 pg_sys::ProgressCommandType::PROGRESS_COMMAND_COPY,
                 pg_sys::InvalidOid,
             );
+            pg_sys::set_ps_display(phase.title().as_ptr());
         }
+        let mut slots = self.slots.get();
+        slots[PHASE] = phase as i64;
+        self.slots.set(slots);
         self.publish();
     }
 
     /// A COPY has begun and cleared the slots.
     pub fn publish(&self) {
-        for (slot, value) in (FIRST_SLOT..).zip(self.slots) {
+        for (slot, value) in (FIRST_SLOT..).zip(self.slots.get()) {
             set(slot, value);
         }
     }
 
-    /// So much of the file is done in this phase.
-    pub fn bytes(&mut self, done: u64) {
-        self.slots[3] = i64::try_from(done).unwrap_or(i64::MAX);
-        set(FIRST_SLOT + 3, self.slots[3]);
+    /// So much of the file is hashed.
+    pub fn hashed(&self, bytes: u64) {
+        self.set(BYTES_DONE, bytes);
+        self.tell();
     }
 
-    /// So many rows are read.
-    pub fn rows(&mut self, read: u64) {
-        self.slots[5] = i64::try_from(read).unwrap_or(i64::MAX);
-        set(FIRST_SLOT + 5, self.slots[5]);
+    /// So much of the file, and so many rows, are read.
+    pub fn read(&self, bytes: u64, rows: u64) {
+        self.read.set(bytes);
+        self.set(ROWS_READ, rows);
+        self.show_bytes();
+    }
+
+    /// A run of so many trips begins to be written. It holds what was read and is not written yet.
+    pub fn begin_run(&self, trips: u64) {
+        self.run.set((0, trips, self.written.get()));
+    }
+
+    /// So many trips more of the run are written, or known already.
+    pub fn wrote(&self, trips: u64) {
+        let (done, all, begin) = self.run.get();
+        let done = done + trips;
+        self.run.set((done, all, begin));
+        let bytes = u128::from(self.read.get().saturating_sub(begin));
+        let share = bytes * u128::from(done.min(all)) / u128::from(all.max(1));
+        self.written.set(begin + u64::try_from(share).unwrap_or(0));
+        self.show_bytes();
+    }
+
+    /// All that was read is written.
+    pub fn end_run(&self) {
+        self.written.set(self.read.get());
+        self.show_bytes();
+    }
+
+    fn show_bytes(&self) {
+        let read = self.read.get();
+        let done = match self.passes {
+            Passes::Reading => read,
+            Passes::ReadingAndWriting => read.midpoint(self.written.get()),
+        };
+        self.set(BYTES_DONE, done);
+        self.tell();
+    }
+
+    fn set(&self, index: usize, value: u64) {
+        let mut slots = self.slots.get();
+        slots[index] = saturated(value);
+        self.slots.set(slots);
+        set(FIRST_SLOT + i32::try_from(index).expect("one of seven"), slots[index]);
+    }
+
+    /// Tells a person how far it is, when it is time.
+    fn tell(&self) {
+        let is_due = self.interval.is_some_and(|interval| self.told.get().elapsed() >= interval);
+        if !is_due {
+            return;
+        }
+        self.told.set(Instant::now());
+        let [_, load_id, _, done, total, rows, _] = self.slots.get();
+        let share = match total {
+            0 => String::new(),
+            _ => format!("{} % of {total} bytes, ", i128::from(done) * 100 / i128::from(total)),
+        };
+        ereport!(
+            PgLogLevel::NOTICE,
+            PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
+            format!("load {load_id}: {share}{rows} rows read")
+        );
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
+        // SAFETY: the title is a C string, which is copied into the memory of the process's title.
+        unsafe { pg_sys::set_ps_display(self.title.as_ptr()) }
         if !std::thread::panicking() {
             // SAFETY: ends the command of this backend's own entry. An abort does it by itself.
             unsafe { pg_sys::pgstat_progress_end_command() }
@@ -85,9 +204,45 @@ impl Drop for Progress {
     }
 }
 
+/// What this process calls itself now.
+fn title() -> CString {
+    let mut length = 0;
+    // SAFETY: the function gives a text of this length, which is ours to read until the title changes.
+    let text = unsafe {
+        let text = pg_sys::get_ps_display(&raw mut length).cast::<u8>();
+        match usize::try_from(length) {
+            Ok(length) if !text.is_null() => std::slice::from_raw_parts(text, length).to_vec(),
+            _ => Vec::new(),
+        }
+    };
+    CString::new(text).unwrap_or_default()
+}
+
+/// Bytes done and rows read of a load that runs in this database, in whatever session; none when it does
+/// not run, or its session does not track what it does. For who may see all sessions.
+pub fn of_load(load_id: i64) -> Option<[i64; 2]> {
+    let query = "SELECT p.param14, p.param16
+                   FROM pg_catalog.pg_stat_get_progress_info('COPY') AS p
+                  WHERE p.param11 OPERATOR(pg_catalog.=) $1 AND p.param12 OPERATOR(pg_catalog.=) $2
+                    AND p.datid OPERATOR(pg_catalog.=)
+                        (SELECT d.oid FROM pg_catalog.pg_database AS d
+                          WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())";
+    BackgroundWorker::transaction(|| {
+        Spi::connect(|client| {
+            let rows = client.select(query, Some(1), &[MARK.into(), load_id.into()]).ok()?;
+            let (bytes, rows) = rows.first().get_two::<i64, i64>().ok()?;
+            Some([bytes?, rows?])
+        })
+    })
+}
+
 fn set(slot: i32, value: i64) {
     // SAFETY: writes one of the twenty numbers of this backend's own entry; 10 to 16 are in range.
     unsafe { pg_sys::pgstat_progress_update_param(slot, value) }
+}
+
+fn saturated(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
 }
 
 fn now() -> i64 {

@@ -46,13 +46,22 @@ impl Table {
         Self(unsafe { pg_sys::table_open(oid, pg_sys::RowExclusiveLock as pg_sys::LOCKMODE) })
     }
 
-    fn open(name: &CStr, lock: u32) -> Self {
-        // SAFETY: both names are C strings that live through the calls; a schema that is missing is
-        // an ERROR (missing_ok = false).
-        let oid = unsafe {
-            let schema = pg_sys::get_namespace_oid(c"trips".as_ptr(), false);
+    /// Opens `trips.<name>` for inserting, if there is such a table.
+    pub fn find_for_insert(name: &CStr) -> Option<Self> {
+        let oid = Self::oid_of(name);
+        (oid != pg_sys::InvalidOid).then(|| Self::open_oid_for_insert(oid))
+    }
+
+    fn oid_of(name: &CStr) -> pg_sys::Oid {
+        // SAFETY: both names are C strings that live through the calls; what is missing is InvalidOid.
+        unsafe {
+            let schema = pg_sys::get_namespace_oid(c"trips".as_ptr(), true);
             pg_sys::get_relname_relid(name.as_ptr(), schema)
-        };
+        }
+    }
+
+    fn open(name: &CStr, lock: u32) -> Self {
+        let oid = Self::oid_of(name);
         if oid == pg_sys::InvalidOid {
             let message = format!("the table trips.{} is missing", name.to_string_lossy());
             ErrorReport::new(PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE, message, "Table::open")

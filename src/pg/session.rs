@@ -77,6 +77,17 @@ pub fn after_error() {
     unsafe { pg_sys::LWLockReleaseAll() }
 }
 
+/// Runs queries outside of any statement, as at the end of a transaction.
+pub fn with_snapshot<T>(work: impl FnOnce() -> T) -> T {
+    // SAFETY: we are in a transaction; the snapshot is popped as it was pushed, or by the abort.
+    unsafe {
+        pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
+        let result = work();
+        pg_sys::PopActiveSnapshot();
+        result
+    }
+}
+
 /// The rights of the tables' owner, until this goes: callers write through us, never by themselves.
 ///
 /// The functions that use it run under `SET search_path = pg_catalog, pg_temp`, so that no name means

@@ -6,6 +6,7 @@ mod catalog;
 mod concurrency;
 mod differential;
 mod dump;
+mod events;
 mod failures;
 mod hostile;
 mod ingest;

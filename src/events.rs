@@ -1,0 +1,125 @@
+//! The events `trips.events`: what listeners of the channel `trips_ingest` are told, and what who has
+//! not listened reads afterwards.
+//!
+//! Their numbers are given under a lock that is held to the commit, so that an event that can be seen
+//! is never followed by one with a smaller number. The lock is the last one that a transaction takes.
+
+use std::cell::RefCell;
+
+use pgrx::datum::DatumWithOid;
+use pgrx::{PgXactCallbackEvent, Spi, register_xact_callback};
+
+use crate::error::LoadError;
+use crate::ledger;
+use crate::pg::locks::Lock;
+use crate::pg::relation::Table;
+use crate::pg::session::{self, AsOwner};
+use crate::settings;
+
+/// How far a load is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Position {
+    /// Bytes of the file that are done; none: as many as were told before.
+    pub bytes_done: Option<i64>,
+    /// Size of the file.
+    pub bytes_total: i64,
+    /// Rows that are read.
+    pub rows_read: i64,
+}
+
+/// How a load stands.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// Its number.
+    pub load_id: i64,
+    /// Its state, as the ledger calls it.
+    pub state: String,
+    /// How far it is.
+    pub position: Position,
+}
+
+/// Publishes how loads stand: numbers and states, never paths or data. The last word on a load is
+/// said once, and nothing after it.
+pub fn publish(standings: &[Standing]) -> Result<(), LoadError> {
+    // The extension may have been dropped since.
+    let Some(events) = Table::find_for_insert(c"events") else { return Ok(()) };
+    let _owner = AsOwner::of(&events);
+    Lock::Events.take();
+    for Standing { load_id, state, position } in standings {
+        let args: [DatumWithOid<'_>; 5] = [
+            (*load_id).into(),
+            state.as_str().into(),
+            position.bytes_done.into(),
+            position.bytes_total.into(),
+            position.rows_read.into(),
+        ];
+        Spi::run_with_args(
+            "WITH last AS (
+               SELECT e.state, e.bytes_done FROM trips.events AS e WHERE e.load_id = $1
+                ORDER BY e.seq DESC LIMIT 1
+             ), published AS (
+               INSERT INTO trips.events (load_id, state, bytes_done, bytes_total, rows_read)
+               SELECT $1, $2, coalesce($3, (SELECT last.bytes_done FROM last), 0), $4, $5
+                WHERE CASE $2
+                        WHEN 'running' THEN coalesce((SELECT last.state IN ('queued', 'running') FROM last), true)
+                        ELSE $2 IS DISTINCT FROM (SELECT last.state FROM last) END
+               RETURNING seq, load_id, state, bytes_done, bytes_total, rows_read
+             )
+             SELECT pg_notify('trips_ingest', json_build_object('seq', p.seq, 'load_id', p.load_id,
+                      'state', p.state, 'bytes_done', p.bytes_done, 'bytes_total', p.bytes_total,
+                      'rows_read', p.rows_read)::text)
+               FROM published AS p",
+            &args,
+        )?;
+    }
+    Ok(())
+}
+
+/// Forgets events that are older than the setting says.
+pub fn forget_old() -> Result<(), LoadError> {
+    let Some(minutes) = settings::event_retention_minutes() else { return Ok(()) };
+    let Some(events) = Table::find_for_insert(c"events") else { return Ok(()) };
+    let _owner = AsOwner::of(&events);
+    Ok(Spi::run_with_args(
+        "DELETE FROM trips.events
+          WHERE published_at < clock_timestamp() - $1 * interval '1 minute'",
+        &[minutes.into()],
+    )?)
+}
+
+thread_local! {
+    /// Loads of this transaction whose end is told with its commit.
+    static AT_COMMIT: RefCell<Vec<i64>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Has the state of this load told when the transaction commits. What a rolled back savepoint takes
+/// with it is not told: the ledger is asked then.
+pub fn publish_at_commit(load_id: i64) {
+    let is_first = AT_COMMIT.with_borrow_mut(|loads| {
+        loads.push(load_id);
+        loads.len() == 1
+    });
+    if is_first {
+        register_xact_callback(PgXactCallbackEvent::PreCommit, || {
+            let loads = AT_COMMIT.take();
+            session::with_snapshot(|| publish_now(&loads))
+                .unwrap_or_else(|error| pgrx::error!("{error}"));
+        });
+        // A transaction that is prepared may not tell; the witness of its load does, when it is over.
+        for event in [PgXactCallbackEvent::Abort, PgXactCallbackEvent::Prepare] {
+            register_xact_callback(event, || drop(AT_COMMIT.take()));
+        }
+    }
+}
+
+/// The settings and rights of the function that has loaded are gone: names mean PostgreSQL's own again,
+/// until the commit.
+fn publish_now(loads: &[i64]) -> Result<(), LoadError> {
+    Spi::run("SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)")?;
+    let Some(ledger) = Table::find_for_insert(c"loads") else { return Ok(()) };
+    let standings = {
+        let _owner = AsOwner::of(&ledger);
+        ledger::standings(loads)?
+    };
+    publish(&standings)
+}

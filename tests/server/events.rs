@@ -1,0 +1,241 @@
+//! Who listens is told how a load stands, while it is at work in another session's open transaction.
+
+use std::time::{Duration, Instant};
+
+use postgres::Client;
+use postgres::fallible_iterator::FallibleIterator;
+use serde_json::Value;
+use trips_tests::{Cluster, FIVE_COLUMNS, rows_as_csv, server_error, trip_line};
+
+/// One event as a listener gets it.
+#[derive(Debug, Clone, PartialEq)]
+struct Event {
+    seq: i64,
+    load_id: i64,
+    state: String,
+    /// Done, and in all.
+    bytes: [i64; 2],
+    rows: i64,
+}
+
+fn parse(payload: &str) -> Event {
+    let value: Value = serde_json::from_str(payload).unwrap();
+    let number = |name: &str| value[name].as_i64().unwrap();
+    let names: Vec<&String> = value.as_object().unwrap().keys().collect();
+    assert_eq!(names.len(), 6, "{payload}");
+    Event {
+        seq: number("seq"),
+        load_id: number("load_id"),
+        state: value["state"].as_str().unwrap().to_owned(),
+        bytes: [number("bytes_done"), number("bytes_total")],
+        rows: number("rows_read"),
+    }
+}
+
+/// Listens until an event in one of these states, and returns all events until then.
+fn listen_until(listener: &mut Client, states: &[&str], patience: Duration) -> Vec<Event> {
+    let begin = Instant::now();
+    let mut heard: Vec<Event> = Vec::new();
+    loop {
+        let next = listener.notifications().timeout_iter(Duration::from_millis(50)).next().unwrap();
+        if let Some(notification) = next {
+            assert_eq!(notification.channel(), "trips_ingest");
+            heard.push(parse(notification.payload()));
+            if heard.last().is_some_and(|event| states.contains(&event.state.as_str())) {
+                return heard;
+            }
+        }
+        assert!(begin.elapsed() < patience, "{heard:?}");
+    }
+}
+
+const SOON: Duration = Duration::from_secs(5);
+
+fn listener(cluster: &Cluster) -> Client {
+    let mut listener = cluster.client();
+    listener.batch_execute("LISTEN trips_ingest").unwrap();
+    listener
+}
+
+#[test]
+fn two_million_rows_are_told_before_their_commit() {
+    let cluster = Cluster::start();
+    let path = cluster.file("trips.csv", rows_as_csv(2_000_000, 1));
+    let size = i64::try_from(std::fs::metadata(&path).unwrap().len()).unwrap();
+    let mut listener = listener(&cluster);
+    let mut loader = cluster.client();
+    let loading = std::thread::spawn(move || {
+        let mut transaction = loader.transaction().unwrap();
+        transaction.query_one("SELECT trips.ingest($1)", &[&path]).unwrap();
+        // Nothing is committed while these are heard.
+        std::thread::sleep(Duration::from_millis(700));
+        let before = Instant::now();
+        transaction.commit().unwrap();
+        before
+    });
+    let begin = Instant::now();
+    let mut heard = Vec::new();
+    while !loading.is_finished() {
+        let next = listener.notifications().timeout_iter(Duration::from_millis(20)).next().unwrap();
+        heard.extend(next.map(|n| (begin.elapsed(), parse(n.payload()))));
+    }
+    loading.join().unwrap();
+    if heard.last().is_none_or(|(_, event)| event.state != "loaded") {
+        let last = listen_until(&mut listener, &["loaded"], SOON);
+        heard.extend(last.into_iter().map(|event| (begin.elapsed(), event)));
+    }
+    let (last, running) = heard.split_last().unwrap();
+    assert!(running.len() >= 3, "{heard:?}");
+    assert!(running.iter().all(|(_, event)| event.state == "running"), "{heard:?}");
+    for pair in running.windows(2) {
+        let ([(t0, a), (t1, b)], most) = ([&pair[0], &pair[1]], size);
+        assert!(a.seq < b.seq && a.bytes[0] <= b.bytes[0] && a.rows <= b.rows, "{heard:?}");
+        assert!(b.bytes[0] > a.bytes[0] || b.rows > a.rows, "nothing new is told: {heard:?}");
+        assert!(b.bytes[0] <= most && b.bytes[1] == size, "{heard:?}");
+        // At most twice a second; a notification may be late, and the next one not.
+        assert!(*t1 - *t0 > Duration::from_millis(250), "{heard:?}");
+    }
+    let rising = running.windows(2).filter(|pair| pair[0].1.bytes[0] < pair[1].1.bytes[0]).count();
+    assert!(rising >= 2, "{heard:?}");
+    assert_eq!((last.1.state.as_str(), last.1.bytes, last.1.rows), ("loaded", [size; 2], 2_000_000));
+    // Who comes later reads the same.
+    let query = "SELECT json_build_object('seq', seq, 'load_id', load_id, 'state', state, 'bytes_done', bytes_done,
+                   'bytes_total', bytes_total, 'rows_read', rows_read)::text FROM trips.events_since($1)";
+    let mut late = cluster.client();
+    let mut read = |seq: i64| -> Vec<Event> {
+        late.query(query, &[&seq]).unwrap().iter().map(|row| parse(row.get(0))).collect()
+    };
+    let all: Vec<Event> = heard.into_iter().map(|(_, event)| event).collect();
+    assert_eq!(read(0), all);
+    assert_eq!(read(all[1].seq), all[2..]);
+}
+
+/// The loading session is ended in the middle: listeners and the ledger know it soon.
+#[test]
+fn a_killed_load_is_told() {
+    let cluster = Cluster::start();
+    let path = cluster.file("trips.csv", rows_as_csv(300_000, 1));
+    let mut listener = listener(&cluster);
+    let mut loader = cluster.client();
+    let pid: i32 = loader.query_one("SELECT pg_backend_pid()", &[]).unwrap().get(0);
+    let load = std::thread::spawn(move || {
+        loader.query_one("SELECT trips.ingest($1)", &[&path]).map(drop).unwrap_err();
+    });
+    listen_until(&mut listener, &["running"], SOON);
+    let mut killer = cluster.client();
+    killer.query_one("SELECT pg_terminate_backend($1)", &[&pid]).unwrap();
+    let heard = listen_until(&mut listener, &["failed"], SOON);
+    load.join().unwrap();
+    let row = killer.query_one("SELECT load_id, state FROM trips.loads", &[]).unwrap();
+    assert_eq!((row.get(0), row.get(1)), (heard.last().unwrap().load_id, "failed"));
+}
+
+/// The whole server goes down with the load: who asks again is told that it failed.
+#[test]
+fn a_crash_is_told_to_who_asks_again() {
+    let mut cluster = Cluster::start();
+    let path = cluster.file("trips.csv", rows_as_csv(300_000, 1));
+    let mut listener = listener(&cluster);
+    let mut loader = cluster.client();
+    let pid: i32 = loader.query_one("SELECT pg_backend_pid()", &[]).unwrap().get(0);
+    let load = std::thread::spawn(move || {
+        loader.query_one("SELECT trips.ingest($1)", &[&path]).map(drop).unwrap_err();
+    });
+    let seq = listen_until(&mut listener, &["running"], SOON).last().unwrap().seq;
+    // SAFETY: a signal to a process of our own server.
+    unsafe { libc::kill(pid, libc::SIGKILL) };
+    load.join().unwrap();
+    cluster.wait_for_recovery();
+    let begin = Instant::now();
+    let mut client = cluster.client();
+    loop {
+        let query = "SELECT state FROM trips.events_since($1) ORDER BY seq DESC LIMIT 1";
+        let last = client.query_opt(query, &[&seq]).unwrap();
+        if last.is_some_and(|row| row.get::<_, &str>(0) == "failed") {
+            break;
+        }
+        assert!(begin.elapsed() < SOON, "nobody tells");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(client.query("SELECT FROM trips.loads WHERE state = 'running'", &[]).unwrap().is_empty());
+}
+
+/// Known bytes and refused files are told too; a load that is rolled back is told as failed, once.
+#[test]
+fn every_end_is_told_once() {
+    let cluster = Cluster::start();
+    let path = cluster.file("a.csv", format!("{FIVE_COLUMNS}{}", trip_line("A", 1)));
+    let other = cluster.file("b.csv", format!("{FIVE_COLUMNS}{}", trip_line("B", 1)));
+    let mut listener = listener(&cluster);
+    let mut client = cluster.client();
+    cluster.ingest(&mut client, &path);
+    listen_until(&mut listener, &["loaded"], SOON);
+    cluster.ingest(&mut client, &path);
+    listen_until(&mut listener, &["skipped"], SOON);
+    client.query_one("SELECT trips.ingest('/nowhere.csv')", &[]).unwrap_err();
+    listen_until(&mut listener, &["failed"], SOON);
+    let mut transaction = client.transaction().unwrap();
+    transaction.query_one("SELECT trips.ingest($1)", &[&other]).unwrap();
+    transaction.rollback().unwrap();
+    listen_until(&mut listener, &["failed"], SOON);
+    // In one transaction: a savepoint that is rolled back, and what stays.
+    client
+        .batch_execute(&format!(
+            "BEGIN; SAVEPOINT s; SELECT trips.ingest('{other}'); ROLLBACK TO s;
+             SELECT trips.ingest('{path}'); COMMIT"
+        ))
+        .unwrap();
+    // The witness of what was rolled back may be quicker than the commit.
+    let mut ends = listen_until(&mut listener, &["skipped", "failed"], SOON);
+    ends.extend(listen_until(&mut listener, &["skipped", "failed"], SOON));
+    std::thread::sleep(Duration::from_millis(600));
+    assert!(listener.notifications().iter().next().unwrap().is_none());
+    let rows = client
+        .query(
+            "SELECT l.state, count(e.seq) FROM trips.loads AS l LEFT JOIN trips.events AS e
+                 ON e.load_id = l.load_id AND e.state = l.state
+              GROUP BY l.load_id ORDER BY l.load_id",
+            &[],
+        )
+        .unwrap();
+    let ends: Vec<(&str, i64)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let expected = ["loaded", "skipped", "failed", "failed", "failed", "skipped"];
+    assert_eq!(ends, expected.map(|state| (state, 1)));
+}
+
+/// Events say nothing of where and what, whoever listens; who may not read them may not.
+#[test]
+fn events_have_numbers_only() {
+    let cluster = Cluster::start();
+    let path = cluster.file("secret.csv", format!("{FIVE_COLUMNS}{}", trip_line("A", 1)));
+    let mut client = cluster.client();
+    client.batch_execute("CREATE ROLE nobody LOGIN").unwrap();
+    let mut listener = cluster.client_as("nobody");
+    listener.batch_execute("LISTEN trips_ingest").unwrap();
+    cluster.ingest(&mut client, &path);
+    listen_until(&mut listener, &["loaded"], SOON);
+    let error = listener.query("SELECT * FROM trips.events_since(0)", &[]).unwrap_err();
+    assert_eq!(server_error(&error).0, "42501");
+}
+
+#[test]
+fn old_events_are_forgotten() {
+    let cluster = Cluster::start_bare("trips.event_retention = '1h'");
+    let path = cluster.file("a.csv", format!("{FIVE_COLUMNS}{}", trip_line("A", 1)));
+    let mut client = cluster.client();
+    client
+        .batch_execute(
+            "CREATE EXTENSION trips_pipeline;
+             INSERT INTO trips.events (load_id, state, bytes_done, bytes_total, rows_read, published_at)
+             SELECT 0, 'loaded', 1, 1, 1, now() - age
+               FROM unnest('{50 minutes, 70 minutes}'::interval[]) AS age",
+        )
+        .unwrap();
+    cluster.ingest(&mut client, &path);
+    let begin = Instant::now();
+    let left = "SELECT count(*) FROM trips.events WHERE load_id = 0";
+    while client.query_one(left, &[]).unwrap().get::<_, i64>(0) != 1 {
+        assert!(begin.elapsed() < SOON, "they are kept");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
