@@ -14,6 +14,8 @@ want() { missing+=("$1"); }
 if [ -z "${PG_CONFIG:-}" ]; then
   [ -x "/usr/lib/postgresql/$pg/bin/postgres" ] || want "postgresql-$pg"
   [ -f "/usr/include/postgresql/$pg/server/postgres.h" ] || want "postgresql-server-dev-$pg"
+  # For the tests of trips.schedule().
+  [ -f "/usr/lib/postgresql/$pg/lib/pg_cron.so" ] || want "postgresql-$pg-cron"
 fi
 command -v cc > /dev/null || want build-essential
 command -v c++ > /dev/null || want g++ # for libFuzzer

@@ -103,6 +103,7 @@ CREATE TABLE trips.loads (
   requested_at   timestamptz NOT NULL,
   started_at     timestamptz,
   finished_at    timestamptz,
+  file_changed_at timestamptz,
   CONSTRAINT loads_pkey PRIMARY KEY (load_id),
   CONSTRAINT loads_state_check CHECK (
     state = ANY (ARRAY['queued', 'running', 'loaded', 'skipped', 'failed', 'retracted'])),
@@ -117,6 +118,8 @@ CREATE TABLE trips.loads (
 -- The last guard of "the same bytes once". A forced load of known bytes has same_as.
 CREATE UNIQUE INDEX loads_digest_key ON trips.loads (digest)
   WHERE state = 'loaded' AND same_as IS NULL;
+-- Which files of an inbox are known is asked by path; a path may be longer than a B-tree takes.
+CREATE INDEX loads_source_idx ON trips.loads USING hash (source);
 COMMENT ON TABLE trips.loads IS
   'The ledger: one row per delivery, committed together with its trips';
 COMMENT ON COLUMN trips.loads.load_id IS 'Number of the load';
@@ -141,6 +144,33 @@ COMMENT ON COLUMN trips.loads.requested_by IS 'The role that asked for the load'
 COMMENT ON COLUMN trips.loads.requested_at IS 'When it was asked for';
 COMMENT ON COLUMN trips.loads.started_at IS 'When it began';
 COMMENT ON COLUMN trips.loads.finished_at IS 'When it was done, just before its commit';
+
+COMMENT ON COLUMN trips.loads.file_changed_at IS
+  'When the file was changed last before it was read, its ctime; trips.ingest_new() knows by it and the size that a file is the one it was';
+
+-- The queue --------------------------------------------------------------------------------------
+
+CREATE TABLE trips.queue (
+  load_id    bigint  NOT NULL,
+  path       text    NOT NULL,
+  on_error   text    NOT NULL,
+  max_errors bigint,
+  force      boolean NOT NULL,
+  settings   jsonb   NOT NULL,
+  attempts   int     NOT NULL DEFAULT 0,
+  CONSTRAINT queue_pkey PRIMARY KEY (load_id)
+);
+COMMENT ON TABLE trips.queue IS
+  'What trips.submit() was asked for and no worker has finished; trips.loads says who asked and when';
+COMMENT ON COLUMN trips.queue.load_id IS 'Number of the load, as trips.loads has it';
+COMMENT ON COLUMN trips.queue.path IS 'Path of the file on the server';
+COMMENT ON COLUMN trips.queue.on_error IS 'As of trips.ingest()';
+COMMENT ON COLUMN trips.queue.max_errors IS 'As of trips.ingest(); NULL is any number';
+COMMENT ON COLUMN trips.queue.force IS 'As of trips.ingest()';
+COMMENT ON COLUMN trips.queue.settings IS
+  'Settings of the session that asked, which the load is to have';
+COMMENT ON COLUMN trips.queue.attempts IS
+  'How often a worker has begun it; what has ended three workers is not begun again';
 
 -- The daily roll-up ------------------------------------------------------------------------------
 
@@ -191,6 +221,7 @@ COMMENT ON COLUMN trips.events.published_at IS 'When it was told';
 SELECT pg_catalog.pg_extension_config_dump('trips.stg_trip_data', '');
 SELECT pg_catalog.pg_extension_config_dump('trips.loads', '');
 SELECT pg_catalog.pg_extension_config_dump('trips.loads_load_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('trips.queue', '');
 SELECT pg_catalog.pg_extension_config_dump('trips.daily_trip_counts', '');
 -- Not the events; but their numbers go on.
 SELECT pg_catalog.pg_extension_config_dump('trips.events_seq_seq', '');

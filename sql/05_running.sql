@@ -10,3 +10,150 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION trips.events_since(bigint) IS
   'The events after this number, in order, for who has not listened all the time: SELECT * FROM trips.events_since(0)';
+
+CREATE FUNCTION trips.submit(
+  path text, on_error text DEFAULT 'stage', max_errors bigint DEFAULT NULL, force boolean DEFAULT false
+) RETURNS bigint
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'submit_wrapper';
+COMMENT ON FUNCTION trips.submit(text, text, bigint, boolean) IS
+  'Queues a file for a background worker, and returns the number of the load at once; trips.loads and the channel trips_ingest tell what becomes of it. Arguments and rights as of trips.ingest(): the load is made with the rights on files and the settings of the role that submits it, when its transaction has committed.';
+
+CREATE FUNCTION trips.cancel(load_id bigint) RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'cancel_wrapper';
+COMMENT ON FUNCTION trips.cancel(bigint) IS
+  'Cancels a load that is queued or runs, in whatever session; the ledger then has it as failed (57014). For the role that asked for the load, its members, and the owner of the tables.';
+
+CREATE FUNCTION trips.take_inbox(pattern text) RETURNS boolean
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'take_inbox_wrapper';
+COMMENT ON FUNCTION trips.take_inbox(text) IS
+  'Keeps other sessions from bringing in the files of this pattern until the transaction ends; false when one is at it. A step of trips.ingest_new(), and has its rights.';
+
+CREATE FUNCTION trips.new_files(pattern text) RETURNS text[]
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'new_files_wrapper';
+COMMENT ON FUNCTION trips.new_files(text) IS
+  'The files that a pattern names and that no load has brought as they are now, in the order of their paths. A step of trips.ingest_new(), and has its rights.';
+
+-- It commits, so it can have no settings of its own: every name has its schema.
+CREATE PROCEDURE trips.ingest_new(
+  pattern text, INOUT loaded bigint DEFAULT 0, INOUT skipped bigint DEFAULT 0, INOUT failed bigint DEFAULT 0
+)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  files pg_catalog.text[];
+  file pg_catalog.text;
+  state pg_catalog.text;
+BEGIN
+  loaded := 0;
+  skipped := 0;
+  failed := 0;
+  -- Inside of a transaction it would fail at the first file's end: it fails before.
+  COMMIT;
+  IF trips.take_inbox(pattern) THEN
+    files := trips.new_files(pattern);
+    FOREACH file IN ARRAY files LOOP
+      BEGIN
+        SELECT l.state INTO state FROM trips.ingest(file) AS l;
+        IF state OPERATOR(pg_catalog.=) 'loaded' THEN
+          loaded := loaded OPERATOR(pg_catalog.+) 1;
+        ELSE
+          skipped := skipped OPERATOR(pg_catalog.+) 1;
+        END IF;
+      EXCEPTION WHEN OTHERS THEN
+        -- The ledger has it; the other files are loaded all the same.
+        failed := failed OPERATOR(pg_catalog.+) 1;
+        RAISE NOTICE '% (%)', SQLERRM, SQLSTATE;
+      END;
+      COMMIT;
+      EXIT WHEN NOT trips.take_inbox(pattern);
+    END LOOP;
+  ELSE
+    RAISE NOTICE 'another session is bringing in the files of %', pattern;
+  END IF;
+END;
+$$;
+COMMENT ON PROCEDURE trips.ingest_new(text, bigint, bigint, bigint) IS
+  'Brings in every regular file that a pattern names and that no load has brought as it is now, in the order of the paths, each in a transaction of its own: CALL trips.ingest_new(''/data/inbox/*.csv''). *, ? and […] may stand in any part of the pattern, names that begin with a dot are left out. A file that fails is in trips.loads, costs no other file, and is tried again when it has changed or the failure was a passing one. Returns how many were loaded, skipped (their bytes are known) and failed; zeros when another session is at it. Rights as of trips.ingest().';
+
+CREATE FUNCTION trips.schedule(job text, cron text, pattern text) RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  number bigint;
+BEGIN
+  IF job IS NULL OR cron IS NULL OR pattern IS NULL THEN
+    RAISE null_value_not_allowed USING MESSAGE = 'job, cron and pattern must not be NULL';
+  END IF;
+  IF NOT starts_with(pattern, '/') THEN
+    RAISE invalid_name USING
+      MESSAGE = format('pattern %L is not absolute', pattern),
+      HINT = 'Give the whole path, from /, as the server sees it: ''/data/inbox/*.csv''.';
+  END IF;
+  PERFORM trips.require_pg_cron(format('SELECT cron.schedule_in_database(%L, %L, %L, %L)',
+    job, cron, format('CALL trips.ingest_new(%L)', pattern), current_database()));
+  EXECUTE 'SELECT cron.schedule($1, $2, $3)' INTO number
+    USING job, cron, format('CALL trips.ingest_new(%L)', pattern);
+  RETURN number;
+END;
+$$;
+COMMENT ON FUNCTION trips.schedule(text, text, text) IS
+  'Has pg_cron call trips.ingest_new(pattern) as the calling role, in this database; a job of that name is replaced. cron: minute hour day month weekday. Returns pg_cron''s number of the job: SELECT trips.schedule(''nightly'', ''0 2 * * *'', ''/data/inbox/*.csv''). Needs the extension pg_cron in this database (55000 without it), USAGE on its schema, and EXECUTE on trips.ingest_new().';
+
+CREATE FUNCTION trips.unschedule(job text) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  is_there boolean;
+BEGIN
+  PERFORM trips.require_pg_cron(format('SELECT cron.unschedule(%L)', job));
+  EXECUTE 'SELECT EXISTS (SELECT FROM cron.job WHERE jobname = $1 AND username = current_user
+             AND starts_with(command, ''CALL trips.ingest_new(''))' INTO is_there USING job;
+  IF NOT is_there THEN
+    RAISE undefined_object USING
+      MESSAGE = format('%I has no job %L of trips.schedule()', current_user, job),
+      HINT = 'SELECT jobname, username, command FROM cron.job shows the jobs.';
+  END IF;
+  EXECUTE 'SELECT cron.unschedule($1)' USING job;
+END;
+$$;
+COMMENT ON FUNCTION trips.unschedule(text) IS
+  'Removes a job that the calling role has made with trips.schedule(); 42704 when there is none: SELECT trips.unschedule(''nightly'')';
+
+CREATE FUNCTION trips.require_pg_cron(instead text) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  home text := current_setting('cron.database_name', true);
+BEGIN
+  -- A function of that name counts only as a part of pg_cron.
+  IF EXISTS (
+    SELECT FROM pg_depend AS d
+      JOIN pg_extension AS e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass
+     WHERE e.extname = 'pg_cron' AND d.deptype = 'e' AND d.classid = 'pg_proc'::regclass
+       AND d.objid = to_regprocedure('cron.schedule(text,text,text)')
+  ) THEN
+    RETURN;
+  END IF;
+  RAISE object_not_in_prerequisite_state USING
+    MESSAGE = format('pg_cron is not installed in database %L', current_database()),
+    DETAIL = CASE WHEN home IS NULL THEN 'It is not loaded in this server.'
+                  ELSE format('It is loaded, and belongs into database %L.', home) END,
+    HINT = CASE WHEN home IS NULL THEN
+             'Install it, set shared_preload_libraries = ''pg_cron'' and cron.database_name, restart, and CREATE EXTENSION pg_cron. Nothing else here needs it.'
+           WHEN home = current_database() THEN 'CREATE EXTENSION pg_cron;'
+           ELSE format('In database %I: %s', home, instead) END;
+END;
+$$;
+COMMENT ON FUNCTION trips.require_pg_cron(text) IS
+  'Ends with 55000 where pg_cron is not; instead: what to do in the database where it is. A step of trips.schedule().';

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use pgrx::PgSqlErrorCode;
+use pgrx::{PgLogLevel, PgSqlErrorCode};
 use pgrx::pg_sys::panic::ErrorReport;
 use thiserror::Error;
 use trips_core::escape::{quoted, quoted_path};
@@ -63,6 +63,16 @@ pub enum LoadError {
     Threads { path: String, error: PoolError },
     #[error("could not serialize access: another load has committed since this transaction began")]
     Serialization,
+    #[error("{} is no pattern of file names: {error}", quoted_path(.pattern))]
+    Pattern { pattern: String, error: String },
+    #[error("load {0} is not queued, and does not run")]
+    NotRunning(i64),
+    #[error("permission denied to cancel load {0}")]
+    MayNotCancel(i64),
+    #[error("role {} may not load any more", quoted(.0.as_bytes()))]
+    MayNotLoad(String),
+    #[error("{0} workers ended while they were loading it")]
+    GivenUp(i32),
     #[error("load {0} is unknown")]
     UnknownLoad(i64),
     #[error("trips.{table} took {taken} of {offered} rows")]
@@ -92,6 +102,12 @@ impl LoadError {
             PoolError::Memory(_) => Self::OutOfMemory,
             PoolError::Thread(_) => Self::Threads { path, error },
         }
+    }
+
+    /// Ends the transaction with this error.
+    pub fn raise<T>(self) -> T {
+        ErrorReport::from(self).report(PgLogLevel::ERROR);
+        unreachable!("an error does not return")
     }
 
     /// The kind of the error.
@@ -128,6 +144,10 @@ impl LoadError {
             Self::OutOfMemory => Code::ERRCODE_OUT_OF_MEMORY,
             Self::Serialization => Code::ERRCODE_T_R_SERIALIZATION_FAILURE,
             Self::UnknownLoad(_) => Code::ERRCODE_UNDEFINED_OBJECT,
+            Self::Pattern { .. } => Code::ERRCODE_INVALID_PARAMETER_VALUE,
+            Self::NotRunning(_) => Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            Self::MayNotCancel(_) | Self::MayNotLoad(_) => Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+            Self::GivenUp(_) => Code::ERRCODE_CRASH_SHUTDOWN,
             Self::RowsVanished { .. } => Code::ERRCODE_TRIGGERED_ACTION_EXCEPTION,
             Self::PartitionName { .. } => Code::ERRCODE_DUPLICATE_TABLE,
             Self::PartitionColumn { has_other_type: true, .. } => Code::ERRCODE_DATATYPE_MISMATCH,
@@ -205,6 +225,13 @@ impl LoadError {
             Self::UnclosedQuotes { .. } => {
                 "Close the quotes, or double those that are meant as text. Nothing of the file was loaded."
             }
+            Self::Pattern { .. } => "'/data/inbox/*.csv' names all files there that end in .csv.",
+            Self::NotRunning(_) => "SELECT load_id, state FROM trips.loads shows how loads stand.",
+            Self::MayNotCancel(_) => {
+                "The role that asked for it, its members and superusers may cancel a load."
+            }
+            Self::MayNotLoad(_) => "SELECT trips.grant_loader('role') lets a role load.",
+            Self::GivenUp(_) => "The server's log says what ended them. trips.submit() tries again.",
             Self::OutOfMemory => "A lower trips.memory makes smaller runs.",
             Self::Serialization => "Repeat the transaction, or load in READ COMMITTED.",
             Self::UnknownLoad(_) => "SELECT load_id, source FROM trips.loads shows the loads.",

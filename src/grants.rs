@@ -7,10 +7,13 @@ use crate::pg::session;
 
 /// Loading, and looking at what became of it. No right on a file: that is pg_read_server_files, or the
 /// setting trips.data_directories. Outside writers put their rows into the five columns of staging.
-const LOADER: [&str; 4] = [
+const LOADER: [&str; 5] = [
     "USAGE ON SCHEMA trips",
     "EXECUTE ON FUNCTION trips.ingest(text, text, bigint, boolean), trips.stage(text),
-       trips.merge_staged(bigint)",
+       trips.merge_staged(bigint), trips.submit(text, text, bigint, boolean), trips.cancel(bigint),
+       trips.take_inbox(text), trips.new_files(text), trips.schedule(text, text, text),
+       trips.unschedule(text), trips.require_pg_cron(text)",
+    "EXECUTE ON PROCEDURE trips.ingest_new(text, bigint, bigint, bigint)",
     "SELECT ON trips.loads, trips.load_progress, trips.events",
     "INSERT (region, origin_coord, destination_coord, date_time, datasource) ON trips.stg_trip_data",
 ];

@@ -1,5 +1,7 @@
 //! The ledger `trips.loads`: one row per delivery.
 
+mod unfinished;
+
 use std::ffi::CStr;
 
 use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
@@ -7,11 +9,13 @@ use pgrx::heap_tuple::PgHeapTuple;
 use pgrx::{AllocatedByRust, Spi};
 
 use crate::error::LoadError;
-use crate::events::{Position, Standing};
 use crate::pg::row::LoadRow;
 use crate::pg::latest;
-use crate::pg::locks::Lock;
-use crate::witness::{Beginning, Failure};
+
+pub use self::unfinished::{
+    back_to_queue, close_dead, enter_failed, enter_queued, enter_running, fail_job, is_queued,
+    not_loaded_yet, requested_by, standings,
+};
 
 type Tuple = PgHeapTuple<'static, AllocatedByRust>;
 
@@ -53,6 +57,8 @@ pub struct Delivery {
     pub digest: Option<[u8; 32]>,
     /// How many bytes.
     pub bytes: u64,
+    /// When the file was changed last (its ctime): microseconds since 2000-01-01 UTC.
+    pub changed_at: Option<i64>,
 }
 
 /// A load that had the same bytes.
@@ -84,6 +90,13 @@ pub fn begin(requested_by: String) -> Result<Ticket, LoadError> {
     })
 }
 
+/// Begins a load that has its number: it was queued.
+pub fn begin_again(load_id: i64, requested_by: String) -> Result<Ticket, LoadError> {
+    let started_at = Spi::get_one::<TimestampWithTimeZone>("SELECT clock_timestamp()")?;
+    let started_at = started_at.ok_or(pgrx::spi::SpiError::InvalidPosition)?;
+    Ok(Ticket { load_id, started_at, requested_by })
+}
+
 /// The first load that brought these bytes, among all that are committed now.
 pub fn same_bytes(digest: &[u8; 32]) -> Option<SameBytes> {
     latest::two_bigints(
@@ -113,7 +126,7 @@ pub fn enter(
 ) -> Result<LoadRow, LoadError> {
     let state = if totals.is_some() { "loaded" } else { "skipped" };
     let totals = totals.unwrap_or_default();
-    let args: [DatumWithOid<'_>; 12] = [
+    let args: [DatumWithOid<'_>; 13] = [
         ticket.load_id.into(),
         delivery.source.as_str().into(),
         delivery.digest.map(Vec::from).into(),
@@ -126,17 +139,21 @@ pub fn enter(
         same_as.into(),
         ticket.requested_by.as_str().into(),
         ticket.started_at.into(),
+        delivery.changed_at.into(),
     ];
     returned_row(
         "INSERT INTO trips.loads AS l (load_id, source, digest, bytes_read, state, rows_read,
                 rows_inserted, rows_duplicate, rows_staged, same_as, requested_by, requested_at,
-                started_at, finished_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, clock_timestamp())
+                started_at, finished_at, file_changed_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, clock_timestamp(),
+                 timestamptz '2000-01-01 00:00:00+00' + $13 * interval '1 microsecond')
              ON CONFLICT (load_id) DO UPDATE
             SET digest = EXCLUDED.digest, bytes_read = EXCLUDED.bytes_read, state = EXCLUDED.state,
                 rows_read = EXCLUDED.rows_read, rows_inserted = EXCLUDED.rows_inserted,
                 rows_duplicate = EXCLUDED.rows_duplicate, rows_staged = EXCLUDED.rows_staged,
-                same_as = EXCLUDED.same_as, finished_at = EXCLUDED.finished_at
+                same_as = EXCLUDED.same_as, started_at = EXCLUDED.started_at,
+                finished_at = EXCLUDED.finished_at, file_changed_at = EXCLUDED.file_changed_at,
+                error_code = NULL, error = NULL
          RETURNING l",
         &args,
     )
@@ -189,99 +206,6 @@ pub fn has_moved_on() -> Result<bool, LoadError> {
         client.select(query, Some(1), &[Vec::<u8>::new().into()])?.first().get_two::<i64, i64>()
     })?;
     Ok(now != then.0.zip(then.1))
-}
-
-/// Enters a load that runs; called by its witness, in a transaction of its own.
-pub fn enter_running(load: &Beginning) -> Result<(), LoadError> {
-    let args: [DatumWithOid<'_>; 5] = [
-        load.load_id.into(),
-        load.source.as_str().into(),
-        bigint(load.bytes).into(),
-        load.requested_by.as_str().into(),
-        load.started_at.into(),
-    ];
-    Spi::run_with_args(
-        "INSERT INTO trips.loads (load_id, source, bytes_read, state, requested_by, requested_at, started_at)
-         SELECT $1, $2, $3, 'running', $4, t.started_at, t.started_at
-           FROM (SELECT timestamptz '2000-01-01 00:00:00+00' + $5 * interval '1 microsecond')
-                AS t (started_at)
-             ON CONFLICT (load_id) DO NOTHING",
-        &args,
-    )?;
-    Ok(())
-}
-
-/// Enters a load that failed, unless it is in the ledger as done; called by its witness, in a
-/// transaction of its own: the load's is lost.
-pub fn enter_failed(load: &Beginning, failure: &Failure) -> Result<(), LoadError> {
-    let args: [DatumWithOid<'_>; 8] = [
-        load.load_id.into(),
-        load.source.as_str().into(),
-        failure.digest.map(Vec::from).into(),
-        bigint(load.bytes).into(),
-        failure.code.as_str().into(),
-        failure.error.as_str().into(),
-        load.requested_by.as_str().into(),
-        load.started_at.into(),
-    ];
-    Spi::run_with_args(
-        "INSERT INTO trips.loads AS l (load_id, source, digest, bytes_read, state, error_code, error,
-                requested_by, requested_at, started_at, finished_at)
-         SELECT $1, $2, $3, $4, 'failed', $5, $6, $7, t.started_at, t.started_at, clock_timestamp()
-           FROM (SELECT timestamptz '2000-01-01 00:00:00+00' + $8 * interval '1 microsecond')
-                AS t (started_at)
-             ON CONFLICT (load_id) DO UPDATE
-            SET digest = EXCLUDED.digest, state = EXCLUDED.state, error_code = EXCLUDED.error_code,
-                error = EXCLUDED.error, finished_at = EXCLUDED.finished_at
-          WHERE l.state = 'running'",
-        &args,
-    )?;
-    Ok(())
-}
-
-/// Closes the loads that the ledger has as running, but whose process is gone: the server has died
-/// with them. Who notices first does it; `except` is the caller's own load. Returns which they were.
-pub fn close_dead(except: Option<i64>) -> Result<Vec<i64>, LoadError> {
-    let running = Spi::connect(|client| {
-        let query = "SELECT load_id FROM trips.loads WHERE state = 'running' AND load_id IS DISTINCT FROM $1";
-        let rows = client.select(query, None, &[except.into()])?;
-        rows.map(|row| row.get::<i64>(1)).collect::<Result<Vec<_>, _>>()
-    })?;
-    let is_dead = |load_id: &i64| Lock::Load(*load_id).try_take();
-    let dead: Vec<i64> = running.into_iter().flatten().filter(is_dead).collect();
-    for load_id in &dead {
-        Spi::run_with_args(
-            "UPDATE trips.loads
-                SET state = 'failed', error_code = '57P02', finished_at = clock_timestamp(),
-                    error = 'the server stopped while it was loading'
-              WHERE load_id = $1 AND state = 'running'",
-            &[(*load_id).into()],
-        )?;
-    }
-    Ok(dead)
-}
-
-/// How these loads stand that the ledger has as done, failed or queued.
-pub fn standings(loads: &[i64]) -> Result<Vec<Standing>, LoadError> {
-    let query = "SELECT l.load_id, l.state, l.bytes_read, l.rows_read,
-                        l.state IN ('loaded', 'skipped')
-                   FROM trips.loads AS l
-                  WHERE l.load_id = ANY ($1) AND l.state <> 'running'
-                  ORDER BY l.load_id";
-    Spi::connect_mut(|client| {
-        let rows = client.update(query, None, &[loads.to_vec().into()])?;
-        let missing = || pgrx::spi::SpiError::InvalidPosition;
-        rows.map(|row| {
-            let number = |i| Ok::<i64, LoadError>(row.get::<i64>(i)?.ok_or_else(missing)?);
-            let (bytes_total, rows_read) = (number(3)?, number(4)?);
-            let is_done = row.get::<bool>(5)? == Some(true);
-            let bytes_done = is_done.then_some(bytes_total);
-            let state = row.get::<String>(2)?.ok_or_else(missing)?;
-            let position = Position { bytes_done, bytes_total, rows_read };
-            Ok(Standing { load_id: number(1)?, state, position })
-        })
-        .collect()
-    })
 }
 
 fn returned_row(query: &str, args: &[DatumWithOid<'_>]) -> Result<LoadRow, LoadError> {

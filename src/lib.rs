@@ -16,6 +16,7 @@
 pgrx::pg_module_magic!(name, version);
 
 mod api;
+mod background;
 mod error;
 mod events;
 mod grants;
@@ -23,6 +24,7 @@ mod history;
 mod ledger;
 mod load;
 mod pg;
+mod queue;
 mod settings;
 mod source;
 mod staging;
@@ -44,5 +46,6 @@ pgrx::extension_sql_file!(
 #[pgrx::pg_guard]
 extern "C-unwind" fn _PG_init() {
     settings::register();
+    pg::worker::register_launcher();
     pg::upgrade::skip_refresh_in_binary_upgrade();
 }

@@ -41,6 +41,24 @@ static NOTICE_INTERVAL_MS: GucSetting<i32> = GucSetting::<i32>::new(3000);
 /// A week: who has not looked for so long looks at the ledger.
 static EVENT_RETENTION_MINUTES: GucSetting<i32> = GucSetting::<i32>::new(7 * 24 * 60);
 
+/// Loads of one database follow each other; a second worker helps when many files are known or refused.
+static MAX_WORKERS: GucSetting<i32> = GucSetting::<i32>::new(1);
+
+static WATCH_DIRECTORY: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+static WATCH_PATTERN: GucSetting<Option<CString>> =
+    GucSetting::<Option<CString>>::new(Some(c"*.csv"));
+static WATCH_DATABASE: GucSetting<Option<CString>> =
+    GucSetting::<Option<CString>>::new(Some(c"postgres"));
+
+/// A folder that is watched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WatchedFolder {
+    /// Absolute path.
+    pub directory: String,
+    /// Which names in it are loaded.
+    pub pattern: String,
+}
+
 /// The words of `trips.zero_coordinates`.
 #[derive(Debug, Clone, Copy, PostgresGucEnum)]
 enum ZeroCoordinates {
@@ -57,6 +75,7 @@ pub fn register() {
     register_limits();
     register_rules();
     register_telling();
+    register_background();
     crate::pg::session::reserve_setting_prefix(c"trips");
 }
 
@@ -124,6 +143,48 @@ fn register_telling() {
         GucContext::Suset,
         GucFlags::UNIT_MIN,
     );
+}
+
+fn register_background() {
+    GucRegistry::define_int_guc(
+        c"trips.max_workers",
+        c"How many background workers load what trips.submit() has queued, in each database.",
+        c"0 lets it wait. Loads of one database follow each other anyway.",
+        &MAX_WORKERS,
+        0,
+        64,
+        GucContext::Sighup,
+        GucFlags::default(),
+    );
+    for (name, short, long, setting) in [
+        (
+            c"trips.watch_directory",
+            c"A folder whose files are loaded when they have been written; empty is none.",
+            c"Absolute path. The library must be in shared_preload_libraries.",
+            &WATCH_DIRECTORY,
+        ),
+        (
+            c"trips.watch_pattern",
+            c"Which files of the watched folder are loaded.",
+            c"A pattern of names, as *.csv.",
+            &WATCH_PATTERN,
+        ),
+        (
+            c"trips.watch_database",
+            c"The database into which the watched folder's files are loaded.",
+            c"The extension must be in it.",
+            &WATCH_DATABASE,
+        ),
+    ] {
+        GucRegistry::define_string_guc(
+            name,
+            short,
+            long,
+            setting,
+            GucContext::Sighup,
+            GucFlags::default(),
+        );
+    }
 }
 
 fn register_rules() {
@@ -194,6 +255,22 @@ pub fn event_retention_minutes() -> Option<i32> {
     Some(EVENT_RETENTION_MINUTES.get()).filter(|&minutes| minutes >= 0)
 }
 
+/// Workers that load what is queued in a database.
+pub fn max_workers() -> u16 {
+    u16::try_from(MAX_WORKERS.get()).unwrap_or(0)
+}
+
+/// The folder that is to be watched.
+pub fn watched_folder() -> Option<WatchedFolder> {
+    let directory = text_of(&WATCH_DIRECTORY).trim_end_matches('/').to_owned();
+    directory.starts_with('/').then(|| WatchedFolder { directory, pattern: text_of(&WATCH_PATTERN) })
+}
+
+/// The database into which its files are loaded.
+pub fn watch_database() -> String {
+    text_of(&WATCH_DATABASE)
+}
+
 /// Directories beneath which files may be loaded by whoever may load.
 pub fn data_directories() -> Vec<String> {
     let text = text_of(&DATA_DIRECTORIES);
@@ -210,6 +287,20 @@ pub fn rules() -> Result<Rules, LoadError> {
     };
     let (earliest, latest) = (text_of(&EARLIEST_DATE), text_of(&LATEST_DATE));
     Rules::new(&earliest, &latest, zero_coordinates).ok_or(LoadError::Dates { earliest, latest })
+}
+
+/// The settings that rules() reads, as SET takes them.
+pub fn rules_as_text() -> [(&'static str, String); 3] {
+    let zero_coordinates = match ZERO_COORDINATES.get() {
+        ZeroCoordinates::Keep => "keep",
+        ZeroCoordinates::Warn => "warn",
+        ZeroCoordinates::Stage => "stage",
+    };
+    [
+        ("trips.earliest_date", text_of(&EARLIEST_DATE)),
+        ("trips.latest_date", text_of(&LATEST_DATE)),
+        ("trips.zero_coordinates", zero_coordinates.to_owned()),
+    ]
 }
 
 fn text_of(setting: &GucSetting<Option<CString>>) -> String {

@@ -8,11 +8,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 mod beneath;
+pub mod inbox;
 mod server_files;
 
-use pgrx::check_for_interrupts;
+use pgrx::{check_for_interrupts, pg_sys};
 
 use crate::error::LoadError;
+use crate::pg::session;
+use crate::settings;
 
 /// Bytes that are hashed between two looks at whether the user has cancelled.
 const HASHED_AT_ONCE: usize = 1024 * 1024;
@@ -28,6 +31,27 @@ pub enum Access {
     AnyFile,
     /// Those beneath these directories.
     Beneath(Vec<String>),
+}
+
+impl Access {
+    /// Which files a role may load.
+    pub fn of(role: pg_sys::Oid) -> Self {
+        if session::may_read_server_files(role) {
+            Self::AnyFile
+        } else {
+            Self::Beneath(settings::data_directories())
+        }
+    }
+
+    /// Refuses who may load no file at all.
+    pub fn require_any(&self, path: &str) -> Result<(), LoadError> {
+        match self {
+            Self::Beneath(directories) if directories.is_empty() => {
+                Err(LoadError::MayNotRead(path.to_owned()))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// An open file of trips.
@@ -75,6 +99,11 @@ impl Source {
     /// Size of the file when it was opened, bytes.
     pub fn size(&self) -> u64 {
         self.opened.len()
+    }
+
+    /// When it was changed last: its ctime, microseconds since 2000-01-01 UTC.
+    pub fn changed_at(&self) -> i64 {
+        changed_at(&self.opened)
     }
 
     /// BLAKE3 of all bytes; the file is at its beginning again afterwards.
@@ -168,6 +197,14 @@ impl Read for Source {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         self.file.read(buffer)
     }
+}
+
+/// Seconds from 1970-01-01 to 2000-01-01.
+const EPOCH: i64 = 946_684_800;
+
+/// Its ctime, microseconds since 2000-01-01 UTC: what no program can set, and every change of the bytes does.
+fn changed_at(metadata: &Metadata) -> i64 {
+    (metadata.ctime() - EPOCH) * 1_000_000 + metadata.ctime_nsec() / 1000
 }
 
 fn kind(metadata: &Metadata) -> &'static str {

@@ -42,6 +42,8 @@ pub struct Beginning {
     pub source: String,
     /// Size of the file, bytes.
     pub bytes: u64,
+    /// Its ctime: microseconds since 2000-01-01 UTC.
+    pub changed_at: Option<i64>,
     /// The role that asked for the load.
     pub requested_by: String,
     /// When the load began: microseconds since 2000-01-01 UTC.
@@ -85,6 +87,7 @@ impl Witness {
             load_id: ticket.load_id,
             source: delivery.source.clone(),
             bytes: delivery.bytes,
+            changed_at: delivery.changed_at,
             requested_by: ticket.requested_by.clone(),
             started_at: ticket.started_at.into(),
             ledger: Table::open_for_insert(c"loads").oid().to_u32(),
@@ -156,7 +159,11 @@ fn watch_load(board: &Board, load: &Beginning) {
         // In this order: a load that fails says so before its lock goes.
         let is_over = BackgroundWorker::transaction(|| Lock::Load(load.load_id).try_take());
         if is_over && board.state() != State::Failed {
-            enter_failed(&over_without_a_word(board.state()));
+            if board.state() == State::Running && is_back_in_queue(load) {
+                tell(&[load.load_id]);
+            } else {
+                enter_failed(&over_without_a_word(board.state()));
+            }
             return;
         }
         if board.state() == State::Running {
@@ -164,6 +171,16 @@ fn watch_load(board: &Board, load: &Beginning) {
         }
         worker::wait(TICK);
     }
+}
+
+/// The worker is gone that made this load; another is to begin it again.
+fn is_back_in_queue(load: &Beginning) -> bool {
+    let mut is_queued = false;
+    in_ledger(Some(load.ledger), || {
+        is_queued = ledger::back_to_queue(load.load_id)?;
+        Ok(())
+    });
+    is_queued
 }
 
 /// Tells listeners how far the load is, when it is further than at the last time and that is long ago.

@@ -9,7 +9,7 @@ use trips_core::pool::{Pool, PoolError};
 use trips_core::record::{Fault, RecordReader};
 use trips_core::reject::BadLine;
 
-use super::Attempt;
+use super::attempt::Attempt;
 use super::loader::{Loader, summarize};
 use crate::error::LoadError;
 use crate::history::History;
@@ -49,6 +49,7 @@ pub fn deliver(request: &Request<'_>, attempt: &Attempt) -> Result<LoadRow, Load
     let mut source = Source::open(request.path, request.access)?;
     let delivery = &mut *attempt.delivery.borrow_mut();
     delivery.bytes = source.size();
+    delivery.changed_at = Some(source.changed_at());
     let passes = match request.target {
         Target::History => Passes::ReadingAndWriting,
         Target::Staging => Passes::Reading,

@@ -3,11 +3,15 @@
 
 use pgrx::pg_sys;
 
+const MODE: pg_sys::LOCKMODE = pg_sys::ExclusiveLock as pg_sys::LOCKMODE;
+
 /// What is locked.
 #[derive(Debug, Clone, Copy)]
 pub enum Lock {
     /// A load: who gets its lock knows that it is over, and that all it has committed can be seen.
     Load(i64),
+    /// A load that is being queued: who gets its lock sees it in the queue, or never.
+    Queued(i64),
     /// The end of the list of events: who has it gives the next numbers.
     Events,
     /// An inbox: who has it brings its files in.
@@ -21,6 +25,7 @@ impl Lock {
         // Users' advisory locks have 1 or 2 in this field.
         let (space, number) = match self {
             Self::Load(load_id) => (0x7470, load_id.cast_unsigned()),
+            Self::Queued(load_id) => (0x7474, load_id.cast_unsigned()),
             Self::Events => (0x7471, 0),
             Self::Inbox(hash) => (0x7472, hash),
             Self::Worker(place) => (0x7473, u64::from(place)),
@@ -38,21 +43,45 @@ impl Lock {
         }
     }
 
-    fn acquire(self, only_if_free: bool) -> bool {
+    /// `classid`, `objid` and `objsubid`, as the view pg_locks has them.
+    pub fn as_pg_locks_shows_it(self) -> [i64; 3] {
         let tag = self.tag();
-        let mode = pg_sys::ExclusiveLock as pg_sys::LOCKMODE;
-        // SAFETY: the tag lives through the call; we are in a transaction, which owns the lock.
-        let result = unsafe { pg_sys::LockAcquire(&raw const tag, mode, false, only_if_free) };
+        [tag.locktag_field2.into(), tag.locktag_field3.into(), tag.locktag_field4.into()]
+    }
+
+    fn acquire(self, for_session: bool, only_if_free: bool) -> bool {
+        let tag = self.tag();
+        // SAFETY: the tag lives through the call. The lock is owned by the transaction that we are in, or
+        // by the session, whose process gives it back when it ends.
+        let result = unsafe { pg_sys::LockAcquire(&raw const tag, MODE, for_session, only_if_free) };
         result != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
     }
 
     /// Takes it until the transaction ends; `false` when another process has it.
     pub fn try_take(self) -> bool {
-        self.acquire(true)
+        self.acquire(false, true)
     }
 
     /// Takes it until the transaction ends, and waits until it is free.
     pub fn take(self) {
-        self.acquire(false);
+        self.acquire(false, false);
+    }
+}
+
+/// A lock that is held over the ends of transactions, until this goes.
+pub struct HeldLock(Lock);
+
+impl HeldLock {
+    /// Takes it; none when another process has it.
+    pub fn try_take(lock: Lock) -> Option<Self> {
+        lock.acquire(true, true).then_some(Self(lock))
+    }
+}
+
+impl Drop for HeldLock {
+    fn drop(&mut self) {
+        let tag = self.0.tag();
+        // SAFETY: the session owns the lock once more than it has given it back.
+        unsafe { pg_sys::LockRelease(&raw const tag, MODE, true) };
     }
 }

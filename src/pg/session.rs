@@ -1,8 +1,8 @@
 //! The session that calls us: who it is, what it may, how it talks.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 
-use pgrx::pg_sys;
+use pgrx::{PgSqlErrorCode, pg_sys};
 
 use super::relation::Table;
 
@@ -46,6 +46,26 @@ pub fn current_user() -> pg_sys::Oid {
 pub fn role_name(role: pg_sys::Oid) -> String {
     // SAFETY: with noerr = false the result is a C string in the current memory context.
     unsafe { CStr::from_ptr(pg_sys::GetUserNameFromId(role, false)).to_string_lossy().into_owned() }
+}
+
+/// The role of this name; none when there is none.
+pub fn role_of_name(name: &str) -> Option<pg_sys::Oid> {
+    let name = CString::new(name).ok()?;
+    // SAFETY: a C string; with missing_ok = true an unknown name gives InvalidOid.
+    let role = unsafe { pg_sys::get_role_oid(name.as_ptr(), true) };
+    (role != pg_sys::InvalidOid).then_some(role)
+}
+
+/// Whether the role is the other one, or a member of it, or a superuser.
+pub fn is_member_of(role: pg_sys::Oid, of: pg_sys::Oid) -> bool {
+    // SAFETY: two oids; an unknown one is a member of nothing.
+    unsafe { pg_sys::has_privs_of_role(role, of) }
+}
+
+/// Cancels what another process of this server does, as pg_cancel_backend() does.
+pub fn cancel(pid: i32) -> bool {
+    // SAFETY: a signal, to a process that pg_locks has just named.
+    unsafe { libc::kill(pid, libc::SIGINT) == 0 }
 }
 
 /// The data directory of the cluster.
@@ -166,4 +186,10 @@ impl Drop for Utf8Client {
             }
         }
     }
+}
+
+/// The five characters of a code: PostgreSQL packs six bits of each into a number.
+pub fn sqlstate(code: PgSqlErrorCode) -> String {
+    let packed = code as u32;
+    (0..5).filter_map(|i| char::from_u32(((packed >> (6 * i)) & 0x3f) + u32::from('0'))).collect()
 }

@@ -1,27 +1,44 @@
-//! The process of a load's witness: how it is started, and its main function.
+//! Background workers: how they are started, their main functions, how they wait and fail.
 
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use pgrx::bgworkers::{BackgroundWorker, BackgroundWorkerBuilder};
-use pgrx::{pg_guard, pg_sys};
+use pgrx::bgworkers::{BackgroundWorker, BackgroundWorkerBuilder, BgWorkerStartTime};
+use pgrx::pg_sys::panic::CaughtError;
+use pgrx::{PgLogLevel, PgSqlErrorCode, PgTryBuilder, ereport, pg_guard, pg_sys};
 
 use super::board::Board;
 use super::compat;
-use crate::witness;
+use super::session::sqlstate;
+use crate::{background, settings, witness};
 
-/// How long PostgreSQL waits before it starts a witness again that a crash or an error has ended.
+/// How long PostgreSQL waits before it starts a worker again that a crash or an error has ended.
 const RESTART: Duration = Duration::from_secs(5);
 
 /// Starts a witness of this database that knows the board; `false` when there is no free slot
 /// (`max_worker_processes`).
 pub fn start_witness(board: &Board) -> bool {
+    start("trips_pipeline witness", "trips_witness", current_database(), board.handle().into())
+}
+
+/// Starts a worker of a database's queue; `after` is the load for which it is started, 0 for none.
+pub fn start_queue_worker(database: pg_sys::Oid, after: i64) -> bool {
+    start("trips_pipeline queue", "trips_queue", database, after.into())
+}
+
+/// The database of this session.
+pub fn current_database() -> pg_sys::Oid {
     // SAFETY: reads a variable of the backend.
-    let database = unsafe { pg_sys::MyDatabaseId };
-    BackgroundWorkerBuilder::new("trips_pipeline witness")
-        .set_type("trips_pipeline witness")
+    unsafe { pg_sys::MyDatabaseId }
+}
+
+fn start(name: &str, function: &str, database: pg_sys::Oid, argument: pg_sys::Datum) -> bool {
+    BackgroundWorkerBuilder::new(name)
+        .set_type(name)
         .set_library("$libdir/trips_pipeline")
-        .set_function("trips_witness")
-        .set_argument(Some(pg_sys::Datum::from(board.handle())))
+        .set_function(function)
+        .set_argument(Some(argument))
         .set_extra(&database.to_u32().to_string())
         .set_restart_time(Some(RESTART))
         .enable_spi_access()
@@ -29,22 +46,85 @@ pub fn start_witness(board: &Board) -> bool {
         .is_ok()
 }
 
+/// Has PostgreSQL start the launcher with the server, if the library is preloaded.
+pub fn register_launcher() {
+    // SAFETY: reads a variable of the postmaster.
+    if !unsafe { pg_sys::process_shared_preload_libraries_in_progress } {
+        return;
+    }
+    BackgroundWorkerBuilder::new("trips_pipeline launcher")
+        .set_type("trips_pipeline launcher")
+        .set_library("$libdir/trips_pipeline")
+        .set_function("trips_launcher")
+        .set_start_time(BgWorkerStartTime::RecoveryFinished)
+        .set_restart_time(Some(RESTART))
+        .enable_spi_access()
+        .load();
+}
+
 /// The witness's main function; PostgreSQL finds it by this name.
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn trips_witness(argument: pg_sys::Datum) {
-    let Ok(database) = BackgroundWorker::get_extra().parse::<u32>() else { return };
-    // SAFETY: a background worker begins with its signals blocked and unblocks them once, when its handlers
-    // are in place. The default one for SIGTERM would end the process wherever it is, in the middle of an
-    // allocation too: ours leaves a note, as that of a session does.
+    if connect_to_extra() {
+        let board = u32::try_from(argument.value()).ok().and_then(Board::attach);
+        witness::watch(board);
+    }
+}
+
+/// The main function of a worker of the queue.
+#[pg_guard]
+#[unsafe(no_mangle)]
+pub extern "C-unwind" fn trips_queue(argument: pg_sys::Datum) {
+    if connect_to_extra() {
+        background::work_on_queue(argument.value().cast_signed() as i64);
+    }
+}
+
+/// The main function of the launcher.
+#[pg_guard]
+#[unsafe(no_mangle)]
+pub extern "C-unwind" fn trips_launcher(_argument: pg_sys::Datum) {
+    handle_signals();
+    BackgroundWorker::connect_worker_to_spi(Some(&settings::watch_database()), None);
+    background::launch();
+}
+
+/// Connects to the database that the worker was started for, as the superuser of the cluster, because
+/// the owner of the tables may not be allowed to log in.
+fn connect_to_extra() -> bool {
+    let Ok(database) = BackgroundWorker::get_extra().parse::<u32>() else { return false };
+    handle_signals();
+    BackgroundWorker::connect_worker_to_spi_by_oid(Some(pg_sys::Oid::from(database)), None);
+    true
+}
+
+/// A background worker begins with its signals blocked and unblocks them once, when its handlers are in place.
+fn handle_signals() {
+    // SAFETY: The default handler of SIGTERM would end the process wherever it is, in the middle of an
+    // allocation too: ours leaves a note, as that of a session does. That of SIGHUP sets a flag and the latch.
     unsafe {
         compat::handle_signal(libc::SIGTERM, terminate);
+        compat::handle_signal(libc::SIGHUP, reload);
         pg_sys::BackgroundWorkerUnblockSignals();
     }
-    // As the superuser of the cluster, because the ledger's owner may not be allowed to log in.
-    BackgroundWorker::connect_worker_to_spi_by_oid(Some(pg_sys::Oid::from(database)), None);
-    let board = u32::try_from(argument.value()).ok().and_then(Board::attach);
-    witness::watch(board);
+}
+
+/// The handler of SIGHUP: the settings are read again when the worker comes to it.
+unsafe extern "C-unwind" fn reload(signal: i32) {
+    // SAFETY: PostgreSQL's own handler, made to be called while any code is interrupted.
+    unsafe { pg_sys::SignalHandlerForConfigReload(signal) }
+}
+
+/// Reads the configuration again, if somebody has asked for it.
+pub fn reload_settings() {
+    // SAFETY: a flag that a signal sets, and PostgreSQL's function for it, between two commands.
+    unsafe {
+        if (&raw const pg_sys::ConfigReloadPending).read_volatile() != 0 {
+            (&raw mut pg_sys::ConfigReloadPending).write_volatile(0);
+            pg_sys::ProcessConfigFile(pg_sys::GucContext::PGC_SIGHUP);
+        }
+    }
 }
 
 /// The handler of SIGTERM: the process ends at the next look for interrupts.
@@ -55,17 +135,93 @@ unsafe extern "C-unwind" fn terminate(signal: i32) {
 
 /// Waits until the latch is set, but not longer than this; then it is reset.
 pub fn wait(timeout: Duration) {
-    let events = pg_sys::WL_LATCH_SET | pg_sys::WL_TIMEOUT | pg_sys::WL_EXIT_ON_PM_DEATH;
+    wait_on(None, timeout);
+}
+
+/// Waits until there is something to read, or the latch is set, but not longer than this; whether it ended
+/// before that time.
+pub fn wait_for(readable: &OwnedFd, timeout: Duration) -> bool {
+    wait_on(Some(readable.as_raw_fd()), timeout)
+}
+
+fn wait_on(readable: Option<RawFd>, timeout: Duration) -> bool {
+    let mut events = pg_sys::WL_LATCH_SET | pg_sys::WL_TIMEOUT | pg_sys::WL_EXIT_ON_PM_DEATH;
+    if readable.is_some() {
+        events |= pg_sys::WL_SOCKET_READABLE;
+    }
     let milliseconds = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
-    // SAFETY: waits on the latch of this process; the event tells monitoring that it is an extension.
-    unsafe {
-        pg_sys::WaitLatch(
+    // SAFETY: waits on the latch of this process, and on a descriptor that is open; the event tells monitoring
+    // that it is an extension.
+    let happened = unsafe {
+        let happened = pg_sys::WaitLatchOrSocket(
             pg_sys::MyLatch,
             events.cast_signed(),
+            readable.unwrap_or(pg_sys::PGINVALID_SOCKET),
             milliseconds,
             pg_sys::PG_WAIT_EXTENSION,
         );
         pg_sys::ResetLatch(pg_sys::MyLatch);
-    }
+        happened
+    };
     pgrx::check_for_interrupts!();
+    happened & pg_sys::WL_TIMEOUT.cast_signed() == 0
+}
+
+/// What ended a transaction of a worker.
+#[derive(Debug)]
+pub struct Failed {
+    /// SQLSTATE.
+    pub code: String,
+    /// What happened.
+    pub text: String,
+}
+
+impl Failed {
+    /// Says it in the server's log.
+    pub fn log(&self) {
+        let text = format!("trips_pipeline: {} ({})", self.text, self.code);
+        ereport!(PgLogLevel::LOG, PgSqlErrorCode::ERRCODE_WARNING, text);
+    }
+}
+
+/// Works in a transaction of its own. An error of whatever kind ends that transaction, not the worker.
+pub fn try_transaction<T>(work: impl FnOnce() -> T + std::panic::UnwindSafe) -> Result<T, Failed> {
+    // SAFETY: no transaction is open between those of a worker; a cancel that came in between was not
+    // meant for this one. What is pushed is popped before the commit, or by the abort.
+    unsafe {
+        (&raw mut pg_sys::QueryCancelPending).write_volatile(0);
+        pg_sys::SetCurrentStatementStartTimestamp();
+        pg_sys::StartTransactionCommand();
+        pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
+    }
+    let result = PgTryBuilder::new(AssertUnwindSafe(|| {
+        let result = work();
+        // SAFETY: as above.
+        unsafe {
+            pg_sys::PopActiveSnapshot();
+            pg_sys::CommitTransactionCommand();
+        }
+        Ok(result)
+    }))
+    .catch_others(|cause| {
+        let (CaughtError::PostgresError(report)
+        | CaughtError::ErrorReport(report)
+        | CaughtError::RustPanic { ereport: report, .. }) = &cause;
+        let mut text = report.message().to_owned();
+        if let Some(detail) = report.detail() {
+            text.push('\n');
+            text.push_str(detail);
+        }
+        Err(Failed { code: sqlstate(report.sql_error_code()), text })
+    })
+    .execute();
+    // SAFETY: the error has been taken out of PostgreSQL's hands; what a worker does with one is to end
+    // its transaction. Statistics are told when none is open.
+    unsafe {
+        if result.is_err() {
+            pg_sys::AbortCurrentTransaction();
+        }
+        pg_sys::pgstat_report_stat(false);
+    }
+    result
 }

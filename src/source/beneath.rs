@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::os::fd::AsRawFd;
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
@@ -25,7 +26,21 @@ pub fn split(directories: &[String], path: &str) -> Option<(PathBuf, PathBuf)> {
 /// Opens a file beneath a directory. Whatever links the path has, and whoever changes them meanwhile,
 /// the file that is opened lies there: the kernel sees to it while it follows the path.
 pub fn open(directory: &Path, rest: &Path) -> io::Result<File> {
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    open_with(directory, rest, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)
+}
+
+/// Finds what lies there without opening it: a file that may not be read, a directory, a pipe.
+pub fn look(directory: &Path, rest: &Path) -> io::Result<File> {
+    open_with(directory, rest, OFlags::PATH)
+}
+
+/// A name by which this process finds what it has found, whatever happens to its path.
+pub fn name_of(file: &File) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
+}
+
+fn open_with(directory: &Path, rest: &Path, flags: OFlags) -> io::Result<File> {
+    let flags = flags | OFlags::CLOEXEC;
     let root = openat(
         CWD,
         directory,

@@ -96,6 +96,11 @@ impl Cluster {
         self.wait_until_ready();
     }
 
+    /// Adds lines to the configuration of the server.
+    pub fn configure(&mut self, lines: &str) {
+        configure(&self.directory.join("data"), lines);
+    }
+
     fn signal(&mut self, signal: libc::c_int) {
         if matches!(self.server.try_wait(), Ok(None)) {
             let pid = i32::try_from(self.server.id()).expect("a process id");

@@ -1,0 +1,190 @@
+//! Loads that wait, run, or have failed: what is entered by others than the load's own transaction.
+
+use pgrx::Spi;
+use pgrx::datum::DatumWithOid;
+
+use super::{Delivery, Ticket, bigint};
+use crate::error::LoadError;
+use crate::events::{Position, Standing};
+use crate::pg::locks::Lock;
+use crate::source::inbox::FoundFile;
+use crate::witness::{Beginning, Failure};
+
+/// Enters a load that runs; called by its witness, in a transaction of its own.
+pub fn enter_running(load: &Beginning) -> Result<(), LoadError> {
+    let args: [DatumWithOid<'_>; 6] = [
+        load.load_id.into(),
+        load.source.as_str().into(),
+        bigint(load.bytes).into(),
+        load.requested_by.as_str().into(),
+        load.started_at.into(),
+        load.changed_at.into(),
+    ];
+    Spi::run_with_args(
+        "INSERT INTO trips.loads AS l (load_id, source, bytes_read, state, requested_by, requested_at,
+                started_at, file_changed_at)
+         SELECT $1, $2, $3, 'running', $4, t.started_at, t.started_at,
+                timestamptz '2000-01-01 00:00:00+00' + $6 * interval '1 microsecond'
+           FROM (SELECT timestamptz '2000-01-01 00:00:00+00' + $5 * interval '1 microsecond')
+                AS t (started_at)
+             ON CONFLICT (load_id) DO UPDATE
+            SET state = EXCLUDED.state, bytes_read = EXCLUDED.bytes_read,
+                started_at = EXCLUDED.started_at, file_changed_at = EXCLUDED.file_changed_at
+          WHERE l.state = 'queued'",
+        &args,
+    )?;
+    Ok(())
+}
+
+/// Enters a load that failed, unless it is in the ledger as done; called by its witness, in a
+/// transaction of its own: the load's is lost.
+pub fn enter_failed(load: &Beginning, failure: &Failure) -> Result<(), LoadError> {
+    let args: [DatumWithOid<'_>; 9] = [
+        load.load_id.into(),
+        load.source.as_str().into(),
+        failure.digest.map(Vec::from).into(),
+        bigint(load.bytes).into(),
+        failure.code.as_str().into(),
+        failure.error.as_str().into(),
+        load.requested_by.as_str().into(),
+        load.started_at.into(),
+        load.changed_at.into(),
+    ];
+    Spi::run_with_args(
+        "INSERT INTO trips.loads AS l (load_id, source, digest, bytes_read, state, error_code, error,
+                requested_by, requested_at, started_at, finished_at, file_changed_at)
+         SELECT $1, $2, $3, $4, 'failed', $5, $6, $7, t.started_at, t.started_at, clock_timestamp(),
+                timestamptz '2000-01-01 00:00:00+00' + $9 * interval '1 microsecond'
+           FROM (SELECT timestamptz '2000-01-01 00:00:00+00' + $8 * interval '1 microsecond')
+                AS t (started_at)
+             ON CONFLICT (load_id) DO UPDATE
+            SET digest = EXCLUDED.digest, state = EXCLUDED.state, error_code = EXCLUDED.error_code,
+                error = EXCLUDED.error, started_at = EXCLUDED.started_at,
+                finished_at = EXCLUDED.finished_at, file_changed_at = EXCLUDED.file_changed_at
+          WHERE l.state IN ('queued', 'running')",
+        &args,
+    )?;
+    Ok(())
+}
+
+/// Closes the loads that the ledger has as running, but whose process is gone: the server has died
+/// with them. Who notices first does it; `except` is the caller's own load. What came from the queue goes
+/// back there. Returns which they were.
+pub fn close_dead(except: Option<i64>) -> Result<Vec<i64>, LoadError> {
+    let running = Spi::connect(|client| {
+        let query = "SELECT load_id FROM trips.loads WHERE state = 'running' AND load_id IS DISTINCT FROM $1";
+        let rows = client.select(query, None, &[except.into()])?;
+        rows.map(|row| row.get::<i64>(1)).collect::<Result<Vec<_>, _>>()
+    })?;
+    let is_dead = |load_id: &i64| Lock::Load(*load_id).try_take();
+    let dead: Vec<i64> = running.into_iter().flatten().filter(is_dead).collect();
+    for load_id in &dead {
+        if !back_to_queue(*load_id)? {
+            fail_job(*load_id, "57P02", "the server stopped while it was loading")?;
+        }
+    }
+    Ok(dead)
+}
+
+/// Has a load wait again whose process is gone, if it came from the queue and is still there.
+pub fn back_to_queue(load_id: i64) -> Result<bool, LoadError> {
+    let updated = Spi::connect_mut(|client| {
+        let query = "UPDATE trips.loads AS l SET state = 'queued', started_at = NULL
+                      WHERE l.load_id = $1 AND l.state = 'running'
+                        AND EXISTS (SELECT FROM trips.queue AS q WHERE q.load_id = l.load_id)";
+        Ok::<_, pgrx::spi::SpiError>(client.update(query, None, &[load_id.into()])?.len())
+    })?;
+    Ok(updated > 0)
+}
+
+/// Enters a load that waits in the queue.
+pub fn enter_queued(ticket: &Ticket, delivery: &Delivery) -> Result<(), LoadError> {
+    let args: [DatumWithOid<'_>; 5] = [
+        ticket.load_id.into(),
+        delivery.source.as_str().into(),
+        bigint(delivery.bytes).into(),
+        ticket.requested_by.as_str().into(),
+        ticket.started_at.into(),
+    ];
+    Ok(Spi::run_with_args(
+        "INSERT INTO trips.loads (load_id, source, bytes_read, state, requested_by, requested_at)
+         VALUES ($1, $2, $3, 'queued', $4, $5)",
+        &args,
+    )?)
+}
+
+/// Whether the load waits, or was at work when its process ended.
+pub fn is_queued(load_id: i64) -> Result<bool, LoadError> {
+    let query = "SELECT EXISTS (SELECT FROM trips.loads
+                  WHERE load_id = $1 AND state IN ('queued', 'running'))";
+    Ok(Spi::get_one_with_args::<bool>(query, &[load_id.into()])? == Some(true))
+}
+
+/// The role that asked for a load; none when there is no such load.
+pub fn requested_by(load_id: i64) -> Result<Option<String>, LoadError> {
+    Spi::connect(|client| {
+        let query = "SELECT requested_by FROM trips.loads WHERE load_id = $1";
+        let rows = client.select(query, Some(1), &[load_id.into()])?;
+        if rows.is_empty() { Ok(None) } else { Ok(rows.first().get_one::<String>()?) }
+    })
+}
+
+/// Enters that a load has failed which is queued or running, and is nobody's any more.
+pub fn fail_job(load_id: i64, code: &str, error: &str) -> Result<(), LoadError> {
+    let args: [DatumWithOid<'_>; 3] = [load_id.into(), code.into(), error.into()];
+    Ok(Spi::run_with_args(
+        "UPDATE trips.loads
+            SET state = 'failed', error_code = $2, error = $3, finished_at = clock_timestamp()
+          WHERE load_id = $1 AND state IN ('queued', 'running')",
+        &args,
+    )?)
+}
+
+/// Which of these files no load has brought as they are now, and none is about to. One that has failed
+/// is tried again when it has changed since, or when the failure was a passing one: a lost connection or
+/// lock, no room on a disk, a cancel, an end of the server, a file that changed while it was read.
+pub fn not_loaded_yet(files: &[FoundFile]) -> Result<Vec<String>, LoadError> {
+    let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
+    let sizes: Vec<i64> = files.iter().map(|file| bigint(file.size)).collect();
+    let changes: Vec<i64> = files.iter().map(|file| file.changed_at).collect();
+    Spi::connect(|client| {
+        let query = "SELECT f.path
+               FROM unnest($1, $2, $3) WITH ORDINALITY AS f (path, size, changed_at, place)
+              WHERE NOT EXISTS (
+                    SELECT FROM trips.loads AS l
+                     WHERE l.source = f.path
+                       AND (l.state = 'queued'
+                            OR l.bytes_read = f.size
+                               AND l.file_changed_at = timestamptz '2000-01-01 00:00:00+00'
+                                                       + f.changed_at * interval '1 microsecond'
+                               AND (l.state <> 'failed'
+                                    OR l.error_code !~ '^(08|40|53|57|58030|55P03|55006)')))
+              ORDER BY f.place";
+        let rows = client.select(query, None, &[paths.into(), sizes.into(), changes.into()])?;
+        let paths = rows.map(|row| row.get::<String>(1)).collect::<Result<Vec<_>, _>>()?;
+        Ok(paths.into_iter().flatten().collect())
+    })
+}
+
+/// How these loads stand that the ledger has as done, failed or queued.
+pub fn standings(loads: &[i64]) -> Result<Vec<Standing>, LoadError> {
+    let query = "SELECT l.load_id, l.state, l.bytes_read, l.rows_read,
+                        l.state IN ('loaded', 'skipped')
+                   FROM trips.loads AS l
+                  WHERE l.load_id = ANY ($1) AND l.state <> 'running'
+                  ORDER BY l.load_id";
+    Spi::connect_mut(|client| {
+        let rows = client.update(query, None, &[loads.to_vec().into()])?;
+        let missing = || pgrx::spi::SpiError::InvalidPosition;
+        rows.map(|row| {
+            let number = |i| Ok::<i64, LoadError>(row.get::<i64>(i)?.ok_or_else(missing)?);
+            let (bytes_total, rows_read) = (number(3)?, number(4)?);
+            let is_done = row.get::<bool>(5)? == Some(true);
+            let bytes_done = is_done.then_some(bytes_total);
+            let state = row.get::<String>(2)?.ok_or_else(missing)?;
+            let position = Position { bytes_done, bytes_total, rows_read };
+            Ok(Standing { load_id: number(1)?, state, position })
+        })
+        .collect()
+    })
+}

@@ -1,0 +1,133 @@
+//! A load from its number to its end, however it ends.
+
+use std::cell::{Cell, RefCell};
+use std::panic::AssertUnwindSafe;
+
+use pgrx::pg_sys::panic::CaughtError;
+use pgrx::{PgLogLevel, PgSqlErrorCode, PgTryBuilder, ereport};
+
+use super::deliver::{self, Request};
+use crate::error::LoadError;
+use crate::events;
+use crate::ledger::{self, Delivery, Ticket};
+use crate::pg::locks::Lock;
+use crate::pg::relation::Table;
+use crate::pg::row::LoadRow;
+use crate::pg::session::{self, AsOwner};
+use crate::source::Access;
+use crate::witness::{Failure, Witness};
+
+/// A load that has begun: the rights of the tables' owner, a number in the ledger, and what is known
+/// of the delivery so far. It outlives the errors of the load, which are told from it.
+pub struct Attempt {
+    /// The load in the ledger.
+    pub ticket: Ticket,
+    /// What is found out about the file.
+    pub delivery: RefCell<Delivery>,
+    witness: Cell<Option<Witness>>,
+    // In this order they go: the rights first, then the table that they came from.
+    _owner: AsOwner,
+    _ledger: Table,
+}
+
+impl Attempt {
+    /// Begins a load for the current user, who has been checked.
+    pub fn begin(source: &str) -> Result<Self, LoadError> {
+        let requested_by = session::role_name(session::current_user());
+        Self::with_ticket(source, || ledger::begin(requested_by))
+    }
+
+    /// Begins a load that has its number already.
+    pub fn resume(source: &str, load_id: i64, requested_by: String) -> Result<Self, LoadError> {
+        Self::with_ticket(source, || ledger::begin_again(load_id, requested_by))
+    }
+
+    fn with_ticket(
+        source: &str,
+        ticket: impl FnOnce() -> Result<Ticket, LoadError>,
+    ) -> Result<Self, LoadError> {
+        let ledger = Table::open_for_insert(c"loads");
+        let owner = AsOwner::of(&ledger);
+        let ticket = ticket()?;
+        Lock::Load(ticket.load_id).try_take();
+        let delivery = RefCell::new(Delivery { source: source.to_owned(), ..Delivery::default() });
+        let witness = Cell::new(None);
+        Ok(Self { ticket, delivery, witness, _owner: owner, _ledger: ledger })
+    }
+
+    /// From now on somebody watches; `false` when no worker is free.
+    pub fn call_witness(&self, delivery: &Delivery) -> bool {
+        let witness = Witness::start(&self.ticket, delivery);
+        let is_there = witness.is_some();
+        self.witness.set(witness);
+        is_there
+    }
+
+    /// Has the ledger remember how the load fails; returns whether it does.
+    pub fn fail(&self, code: String, error: String) -> bool {
+        let digest = self.delivery.borrow().digest;
+        let witness =
+            self.witness.take().or_else(|| Witness::start(&self.ticket, &self.delivery.borrow()));
+        witness.is_some_and(|witness| witness.fail(&Failure::new(code, error, digest)))
+    }
+
+    /// The load is done.
+    pub fn finish(self) {
+        events::publish_at_commit(self.ticket.load_id);
+        if let Some(witness) = self.witness.take() {
+            witness.finish();
+        }
+    }
+}
+
+/// Loads a file, and has the ledger remember it if it fails.
+pub fn load_file(request: &Request<'_>, attempt: Attempt) -> Result<LoadRow, LoadError> {
+    // An error of PostgreSQL (a cancel, a full disk, a lost lock) is remembered too, and goes on.
+    let observer = AssertUnwindSafe(&attempt);
+    let result = PgTryBuilder::new(AssertUnwindSafe(|| deliver::deliver(request, &attempt)))
+        .catch_others(move |cause| {
+            let (CaughtError::PostgresError(report)
+            | CaughtError::ErrorReport(report)
+            | CaughtError::RustPanic { ereport: report, .. }) = &cause;
+            let mut text = report.message().to_owned();
+            append_detail(&mut text, report.detail());
+            session::after_error();
+            // A second error must not take the place of the first.
+            let code = session::sqlstate(report.sql_error_code());
+            PgTryBuilder::new(AssertUnwindSafe(|| observer.fail(code, text)))
+                .catch_others(|_| false)
+                .execute();
+            cause.rethrow()
+        })
+        .execute();
+    let result = match request.access {
+        Access::AnyFile => result,
+        Access::Beneath(_) => result.map_err(LoadError::without_content),
+    };
+    match &result {
+        Ok(_) => attempt.finish(),
+        Err(error) if error.is_of_delivery() => remember(error, &attempt),
+        Err(_) => {}
+    }
+    result
+}
+
+fn remember(error: &LoadError, attempt: &Attempt) {
+    let mut text = error.to_string();
+    append_detail(&mut text, error.detail().as_deref());
+    if !attempt.fail(session::sqlstate(error.code()), text) {
+        ereport!(
+            PgLogLevel::WARNING,
+            PgSqlErrorCode::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
+            "the ledger does not remember this failure yet: no background worker could write it",
+            "It waits for a lock on trips.loads, or no worker was free: then raise max_worker_processes."
+        );
+    }
+}
+
+fn append_detail(text: &mut String, detail: Option<&str>) {
+    if let Some(detail) = detail {
+        text.push('\n');
+        text.push_str(detail);
+    }
+}

@@ -1,0 +1,108 @@
+//! The queue `trips.queue`: loads that were asked for and that a worker is to make.
+
+use pgrx::datum::DatumWithOid;
+use pgrx::{JsonB, Spi};
+use serde_json::{Map, Value};
+
+use crate::error::LoadError;
+use crate::pg::relation::Table;
+use crate::pg::session::AsOwner;
+use crate::settings;
+
+/// A load that waits.
+#[derive(Debug)]
+pub struct Job {
+    /// Its number in the ledger.
+    pub load_id: i64,
+    /// Absolute path of the file.
+    pub path: String,
+    /// The first bad line refuses the file.
+    pub abort_on_error: bool,
+    /// More bad lines than that refuse the file.
+    pub max_errors: Option<u64>,
+    /// Load it although its bytes are known.
+    pub force: bool,
+    /// Settings of the session that asked.
+    pub settings: Map<String, Value>,
+    /// How many workers have begun it.
+    pub attempts: i32,
+}
+
+impl Job {
+    /// Has the load go by the settings of the session that asked, until the transaction ends.
+    pub fn apply_settings(&self) -> Result<(), LoadError> {
+        for (name, value) in &self.settings {
+            let args = [name.as_str().into(), value.as_str().unwrap_or_default().into()];
+            Spi::run_with_args("SELECT pg_catalog.set_config($1, $2, true)", &args)?;
+        }
+        Ok(())
+    }
+}
+
+fn as_owner() -> (AsOwner, Table) {
+    let table = Table::open_for_insert(c"queue");
+    (AsOwner::of(&table), table)
+}
+
+/// The settings that a load of this session would go by.
+pub fn settings_of_session() -> Map<String, Value> {
+    settings::rules_as_text().map(|(name, value)| (name.to_owned(), Value::String(value))).into_iter().collect()
+}
+
+/// Enters a load.
+pub fn enter(job: &Job) -> Result<(), LoadError> {
+    let _owner = as_owner();
+    let args: [DatumWithOid<'_>; 6] = [
+        job.load_id.into(),
+        job.path.as_str().into(),
+        if job.abort_on_error { "abort" } else { "stage" }.into(),
+        job.max_errors.and_then(|limit| i64::try_from(limit).ok()).into(),
+        job.force.into(),
+        JsonB(Value::Object(job.settings.clone())).into(),
+    ];
+    Ok(Spi::run_with_args(
+        "INSERT INTO trips.queue (load_id, path, on_error, max_errors, force, settings)
+         VALUES ($1, $2, $3, $4, $5, $6)",
+        &args,
+    )?)
+}
+
+/// The numbers of the loads that wait, or that a worker is making, in the order in which they were asked for.
+pub fn waiting() -> Result<Vec<i64>, LoadError> {
+    let _owner = as_owner();
+    Spi::connect(|client| {
+        let rows = client.select("SELECT load_id FROM trips.queue ORDER BY load_id", None, &[])?;
+        let ids = rows.map(|row| row.get::<i64>(1)).collect::<Result<Vec<_>, _>>()?;
+        Ok(ids.into_iter().flatten().collect())
+    })
+}
+
+/// Begins a load that waits: counts the attempt, and says what is to be done. None when it waits no more.
+pub fn begin(load_id: i64) -> Result<Option<Job>, LoadError> {
+    let _owner = as_owner();
+    Spi::connect_mut(|client| {
+        let query = "UPDATE trips.queue AS q SET attempts = q.attempts + 1 WHERE q.load_id = $1
+                     RETURNING q.path, q.on_error, q.max_errors, q.force, q.settings, q.attempts";
+        let mut rows = client.update(query, Some(1), &[load_id.into()])?;
+        let Some(row) = rows.next() else { return Ok(None) };
+        let settings = match row.get::<JsonB>(5)? {
+            Some(JsonB(Value::Object(settings))) => settings,
+            _ => Map::new(),
+        };
+        Ok(Some(Job {
+            load_id,
+            path: row.get(1)?.unwrap_or_default(),
+            abort_on_error: row.get::<String>(2)?.as_deref() == Some("abort"),
+            max_errors: row.get::<i64>(3)?.and_then(|limit| u64::try_from(limit).ok()),
+            force: row.get(4)?.unwrap_or_default(),
+            settings,
+            attempts: row.get(6)?.unwrap_or_default(),
+        }))
+    })
+}
+
+/// Takes a load out of the queue.
+pub fn remove(load_id: i64) -> Result<(), LoadError> {
+    let _owner = as_owner();
+    Ok(Spi::run_with_args("DELETE FROM trips.queue WHERE load_id = $1", &[load_id.into()])?)
+}

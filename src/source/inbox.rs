@@ -1,0 +1,168 @@
+//! Files that a pattern names, as they lie there now.
+
+use std::fs::{File, Metadata, read_dir};
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use glob::{MatchOptions, Pattern};
+use pgrx::check_for_interrupts;
+
+use super::{Access, beneath, changed_at};
+use crate::error::LoadError;
+
+/// `*` and `?` do not begin a hidden name: programs write files under such names before they rename them.
+const OPTIONS: MatchOptions = MatchOptions {
+    case_sensitive: true,
+    require_literal_separator: true,
+    require_literal_leading_dot: true,
+};
+
+/// A regular file.
+#[derive(Debug, Clone)]
+pub struct FoundFile {
+    /// Absolute path.
+    pub path: String,
+    /// Bytes.
+    pub size: u64,
+    /// Its ctime: microseconds since 2000-01-01 UTC.
+    pub changed_at: i64,
+}
+
+/// What a pattern names.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// In the order of their paths, byte by byte.
+    pub files: Vec<FoundFile>,
+    /// How many other things have such names: directories, pipes, links to nothing, names that are no UTF-8.
+    pub others: u64,
+}
+
+/// Where files are looked for.
+struct Place {
+    /// The directory that nothing leads out of, when the access is bounded.
+    root: Option<PathBuf>,
+}
+
+impl Place {
+    fn names(&self, directory: &Path) -> io::Result<Vec<std::ffi::OsString>> {
+        let listed = match &self.root {
+            None => read_dir(directory)?,
+            Some(root) => {
+                let opened = beneath::look(root, below(root, directory))?;
+                read_dir(beneath::name_of(&opened))?
+            }
+        };
+        listed.map(|entry| entry.map(|entry| entry.file_name())).collect()
+    }
+
+    fn look(&self, path: &Path) -> io::Result<Metadata> {
+        match &self.root {
+            None => std::fs::metadata(path),
+            Some(root) => beneath::look(root, below(root, path)).and_then(|file: File| file.metadata()),
+        }
+    }
+}
+
+fn below<'a>(root: &Path, path: &'a Path) -> &'a Path {
+    match path.strip_prefix(root) {
+        Ok(rest) if rest.as_os_str().is_empty() => Path::new("."),
+        Ok(rest) => rest,
+        Err(_) => path,
+    }
+}
+
+/// The files that an absolute pattern names: `*`, `?` and `[…]` may stand in any part of it.
+pub fn list(pattern: &str, access: &Access) -> Result<Listing, LoadError> {
+    if !Path::new(pattern).is_absolute() {
+        return Err(LoadError::RelativePath(pattern.to_owned()));
+    }
+    let root = match access {
+        Access::AnyFile => None,
+        Access::Beneath(directories) => {
+            let found = beneath::split(directories, pattern);
+            Some(found.ok_or_else(|| LoadError::MayNotRead(pattern.to_owned()))?.0)
+        }
+    };
+    let mut parts = Vec::new();
+    for part in Path::new(pattern).components() {
+        if let Component::RootDir = part {
+            continue;
+        }
+        let text = part.as_os_str().to_string_lossy().into_owned();
+        let is_wild = text.contains(['*', '?', '[']);
+        let wild = is_wild.then(|| Pattern::new(&text)).transpose().map_err(|error| {
+            LoadError::Pattern { pattern: pattern.to_owned(), error: error.to_string() }
+        })?;
+        parts.push((text, wild));
+    }
+    let mut listing = Listing::default();
+    expand(&Place { root }, PathBuf::from("/"), &parts, false, &mut listing)?;
+    listing.files.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(listing)
+}
+
+/// Whether a file's name is one of those that a pattern names.
+pub fn matches(pattern: &str, name: &str) -> bool {
+    Pattern::new(pattern).is_ok_and(|pattern| pattern.matches_with(name, OPTIONS))
+}
+
+/// A file by its path, if it is a regular one.
+pub fn find(path: &str, access: &Access) -> Option<FoundFile> {
+    let root = match access {
+        Access::AnyFile => None,
+        Access::Beneath(directories) => Some(beneath::split(directories, path)?.0),
+    };
+    let metadata = Place { root }.look(Path::new(path)).ok().filter(Metadata::is_file)?;
+    Some(found(path.to_owned(), &metadata))
+}
+
+fn found(path: String, metadata: &Metadata) -> FoundFile {
+    FoundFile { path, size: metadata.len(), changed_at: changed_at(metadata) }
+}
+
+fn expand(
+    place: &Place,
+    path: PathBuf,
+    parts: &[(String, Option<Pattern>)],
+    is_guess: bool,
+    listing: &mut Listing,
+) -> Result<(), LoadError> {
+    check_for_interrupts!();
+    let Some(((name, wild), rest)) = parts.split_first() else {
+        match (place.look(&path), path.into_os_string().into_string()) {
+            (Ok(metadata), Ok(path)) if metadata.is_file() => {
+                listing.files.push(found(path, &metadata));
+            }
+            // What is gone since, or was never there.
+            (Err(error), _) if error.kind() == io::ErrorKind::NotFound && !is_guess => {}
+            _ => listing.others += 1,
+        }
+        return Ok(());
+    };
+    let Some(wild) = wild else {
+        return expand(place, path.join(name), rest, is_guess, listing);
+    };
+    let names = match place.names(&path) {
+        Ok(names) => names,
+        // A name that a pattern has given may be that of a file, or gone.
+        Err(error)
+            if is_guess
+                && matches!(error.kind(), io::ErrorKind::NotADirectory | io::ErrorKind::NotFound) =>
+        {
+            return Ok(());
+        }
+        Err(error) => {
+            return Err(LoadError::Open { path: path.to_string_lossy().into_owned(), error });
+        }
+    };
+    for name in names {
+        let matches = match name.to_str() {
+            Some(name) => wild.matches_with(name, OPTIONS),
+            None => wild.matches_with(&name.to_string_lossy(), OPTIONS),
+        };
+        if matches {
+            expand(place, path.join(&name), rest, true, listing)?;
+        }
+    }
+    Ok(())
+}

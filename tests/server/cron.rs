@@ -1,0 +1,88 @@
+//! pg_cron, the real one: jobs that bring files in by themselves.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, Instant};
+
+use trips_tests::{Cluster, FIVE_COLUMNS, server_error, trip_line};
+
+#[test]
+fn without_pg_cron_the_error_says_what_to_do() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    for call in ["trips.schedule('a', '* * * * *', '/data/*.csv')", "trips.unschedule('a')"] {
+        let error = client.query_one(&format!("SELECT {call}"), &[]).unwrap_err();
+        let (code, message, hint) = server_error(&error);
+        assert_eq!(code, "55000", "{call}: {message}");
+        assert!(hint.contains("CREATE EXTENSION pg_cron"), "{call}");
+    }
+    // What only looks like it is not called.
+    client
+        .batch_execute(
+            "CREATE SCHEMA cron; CREATE FUNCTION cron.schedule(text, text, text) RETURNS bigint
+             LANGUAGE sql AS 'SELECT 1/0'",
+        )
+        .unwrap();
+    let error = client.query_one("SELECT trips.schedule('a', '* * * * *', '/data/*.csv')", &[]);
+    assert_eq!(server_error(&error.unwrap_err()).0, "55000");
+}
+
+/// A file that is dropped into the inbox is in the history, and nobody has called anything.
+#[test]
+fn a_job_fires() {
+    let mut cluster = Cluster::start_bare("");
+    let available = "SELECT FROM pg_available_extensions WHERE name = 'pg_cron'";
+    if cluster.client().query_opt(available, &[]).unwrap().is_none() {
+        eprintln!("pg_cron is not installed for this PostgreSQL: passed over");
+        return;
+    }
+    cluster.restart(|cluster| {
+        cluster.configure(
+            "shared_preload_libraries = 'pg_cron,trips_pipeline'
+             cron.database_name = 'trips'
+             cron.use_background_workers = on
+             max_worker_processes = 20",
+        );
+    });
+    let mut client = cluster.client();
+    client.batch_execute("CREATE EXTENSION trips_pipeline; CREATE EXTENSION pg_cron").unwrap();
+    let inbox = cluster.path("inbox");
+    fs::create_dir(&inbox).unwrap();
+    fs::set_permissions(&inbox, fs::Permissions::from_mode(0o755)).unwrap();
+    client
+        .execute("SELECT trips.schedule('inbox', '* * * * *', $1)", &[&format!("{inbox}/*.csv")])
+        .unwrap();
+    client
+        .execute("SELECT trips.schedule('another', '* * * * *', '/nowhere/*.csv')", &[])
+        .unwrap();
+    cluster.file("inbox/a.csv", format!("{FIVE_COLUMNS}{}", trip_line("A", 1)));
+    let begin = Instant::now();
+    let rows = "SELECT count(*) FROM trips.hist_trip_data";
+    while client.query_one(rows, &[]).unwrap().get::<_, i64>(0) == 0 {
+        let details = client.query("SELECT status, return_message FROM cron.job_run_details", &[]);
+        let details: Vec<(Option<String>, Option<String>)> =
+            details.unwrap().iter().map(|row| (row.get(0), row.get(1))).collect();
+        assert!(begin.elapsed() < Duration::from_secs(70), "{details:?}\n{}", cluster.log());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let job = client
+        .query_one("SELECT command, username::text FROM cron.job WHERE jobname = 'inbox'", &[])
+        .unwrap();
+    assert_eq!(job.get::<_, String>(0), format!("CALL trips.ingest_new('{inbox}/*.csv')"));
+    client.execute("SELECT trips.unschedule('inbox')", &[]).unwrap();
+    let left = "SELECT count(*) FROM cron.job WHERE jobname = 'inbox'";
+    assert_eq!(client.query_one(left, &[]).unwrap().get::<_, i64>(0), 0);
+    // Jobs that are none of ours are not ours to remove.
+    client.execute("SELECT cron.schedule('vacuum', '0 3 * * *', 'VACUUM')", &[]).unwrap();
+    for job in ["vacuum", "inbox"] {
+        let error = client.execute("SELECT trips.unschedule($1)", &[&job]).unwrap_err();
+        assert_eq!(server_error(&error).0, "42704");
+    }
+    // Another database is told where pg_cron is.
+    client.batch_execute("CREATE DATABASE second").unwrap();
+    let mut second = cluster.client_of("second");
+    second.batch_execute("CREATE EXTENSION trips_pipeline").unwrap();
+    let error = second.query_one("SELECT trips.schedule('a', '* * * * *', '/data/*.csv')", &[]);
+    let hint = server_error(&error.unwrap_err()).2;
+    assert!(hint.contains("cron.schedule_in_database('a', '* * * * *'") && hint.contains("In database trips"), "{hint}");
+}

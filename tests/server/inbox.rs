@@ -1,0 +1,175 @@
+//! `CALL trips.ingest_new`: every file of an inbox that is new, each in a transaction of its own.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use postgres::Client;
+use trips_tests::{Cluster, FIVE_COLUMNS, rows_as_csv, server_error, trip_line};
+
+fn call(client: &mut Client, pattern: &str) -> [i64; 3] {
+    let row = client.query_one(&format!("CALL trips.ingest_new('{pattern}')"), &[]).unwrap();
+    [0, 1, 2].map(|i| row.get(i))
+}
+
+fn one(region: &str, n: u32) -> String {
+    format!("{FIVE_COLUMNS}{}", trip_line(region, n))
+}
+
+fn loads(client: &mut Client) -> Vec<(String, String)> {
+    let query = "SELECT regexp_replace(source, '.*/', ''), state FROM trips.loads ORDER BY load_id";
+    client.query(query, &[]).unwrap().iter().map(|row| (row.get(0), row.get(1))).collect()
+}
+
+fn inbox(cluster: &Cluster) -> String {
+    let inbox = cluster.path("inbox");
+    fs::create_dir(&inbox).unwrap();
+    fs::set_permissions(&inbox, fs::Permissions::from_mode(0o755)).unwrap();
+    inbox
+}
+
+#[test]
+fn every_new_file_once_in_the_order_of_names() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let inbox = inbox(&cluster);
+    let pattern = format!("{inbox}/*.csv");
+    assert_eq!(call(&mut client, &pattern), [0, 0, 0]);
+    for name in ["b", "a", "c"] {
+        cluster.file(&format!("inbox/{name}.csv"), one(name, 1));
+    }
+    cluster.file("inbox/copy.csv", one("a", 1));
+    cluster.file("inbox/.hidden.csv", one("h", 1));
+    cluster.file("inbox/other.txt", one("o", 1));
+    cluster.file("inbox/bad.csv", "region\nx\n");
+    fs::create_dir(format!("{inbox}/directory.csv")).unwrap();
+    assert_eq!(call(&mut client, &pattern), [3, 1, 1]);
+    let expected = [("a.csv", "loaded"), ("b.csv", "loaded"), ("bad.csv", "failed"), ("c.csv", "loaded"), ("copy.csv", "skipped")];
+    let owned = |(name, state): &(&str, &str)| ((*name).to_owned(), (*state).to_owned());
+    assert_eq!(loads(&mut client), expected.iter().map(owned).collect::<Vec<_>>());
+    // Nothing is new: nothing is read, nothing is entered.
+    assert_eq!(call(&mut client, &pattern), [0, 0, 0]);
+    assert_eq!(loads(&mut client).len(), 5);
+    // What has changed is new, whether it was loaded, known or refused.
+    cluster.file("inbox/a.csv", one("a", 2));
+    cluster.file("inbox/bad.csv", one("bad", 1));
+    assert_eq!(call(&mut client, &pattern), [2, 0, 0]);
+    // The same bytes, written again: read, and known.
+    fs::copy(format!("{inbox}/b.csv"), format!("{inbox}/.tmp")).unwrap();
+    fs::rename(format!("{inbox}/.tmp"), format!("{inbox}/b.csv")).unwrap();
+    assert_eq!(call(&mut client, &pattern), [0, 1, 0]);
+    assert_eq!(call(&mut client, &pattern), [0, 0, 0]);
+}
+
+/// A failure that may pass is tried again although the file is the same.
+#[test]
+fn passing_failures_are_tried_again() {
+    let cluster = Cluster::start();
+    let (mut client, mut holder) = (cluster.client(), cluster.client());
+    let inbox = inbox(&cluster);
+    let pattern = format!("{inbox}/*.csv");
+    cluster.file("inbox/a.csv", one("a", 1));
+    cluster.file("inbox/b.csv", one("b", 1));
+    let other = cluster.file("other.csv", one("o", 1));
+    let mut held = holder.transaction().unwrap();
+    held.query_one("SELECT trips.ingest($1)", &[&other]).unwrap();
+    client.batch_execute("SET lock_timeout = '50ms'").unwrap();
+    assert_eq!(call(&mut client, &pattern), [0, 0, 2]);
+    held.rollback().unwrap();
+    let codes = "SELECT DISTINCT error_code FROM trips.loads WHERE source LIKE '%/inbox/%'";
+    assert_eq!(client.query_one(codes, &[]).unwrap().get::<_, &str>(0), "55P03");
+    assert_eq!(call(&mut client, &pattern), [2, 0, 0]);
+}
+
+/// Each file has its own transaction: what is in stays in when the call is cancelled, and a second call
+/// that finds the first at work returns at once.
+#[test]
+fn runs_do_not_overlap() {
+    let cluster = Cluster::start();
+    let (mut client, mut holder) = (cluster.client(), cluster.client());
+    let inbox = inbox(&cluster);
+    let pattern = format!("{inbox}/*.csv");
+    cluster.file("inbox/a.csv", one("a", 1));
+    cluster.file("inbox/b.csv", rows_as_csv(1000, 1));
+    // Files of this name let the second load wait: a trigger of the user's.
+    client
+        .batch_execute(
+            "CREATE FUNCTION public.wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+               PERFORM pg_advisory_xact_lock(1); RETURN NULL; END $$;
+             CREATE TRIGGER wait AFTER INSERT ON trips.loads FOR EACH ROW
+               WHEN (NEW.source LIKE '%b.csv') EXECUTE FUNCTION public.wait()",
+        )
+        .unwrap();
+    holder.batch_execute("SELECT pg_advisory_lock(1)").unwrap();
+    let mut runner = cluster.client();
+    let pid: i32 = runner.query_one("SELECT pg_backend_pid()", &[]).unwrap().get(0);
+    let call_of = pattern.clone();
+    let run = std::thread::spawn(move || {
+        runner.query_one(&format!("CALL trips.ingest_new('{call_of}')"), &[]).map(drop).unwrap_err()
+    });
+    let waits = "SELECT FROM pg_locks WHERE NOT granted AND pid = $1";
+    let begin = std::time::Instant::now();
+    while client.query_opt(waits, &[&pid]).unwrap().is_none() {
+        assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", loads(&mut client));
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let begin = std::time::Instant::now();
+    assert_eq!(call(&mut client, &pattern), [0, 0, 0]);
+    assert!(begin.elapsed() < Duration::from_secs(1));
+    client.query_one("SELECT pg_cancel_backend($1)", &[&pid]).unwrap();
+    holder.batch_execute("SELECT pg_advisory_unlock(1)").unwrap();
+    assert_eq!(server_error(&run.join().unwrap()).0, "57014");
+    client.batch_execute("DROP TRIGGER wait ON trips.loads").unwrap();
+    assert_eq!(call(&mut client, &pattern), [1, 0, 0]);
+    let rows: i64 =
+        client.query_one("SELECT count(*) FROM trips.hist_trip_data", &[]).unwrap().get(0);
+    assert_eq!(rows, 1001);
+}
+
+/// Patterns in directories; what may not be: relative ones, bad ones, and ones in a transaction.
+#[test]
+fn patterns() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let inbox = inbox(&cluster);
+    for day in ["2018-05-01", "2018-05-02", "other"] {
+        fs::create_dir(format!("{inbox}/{day}")).unwrap();
+        cluster.file(&format!("inbox/{day}/x[1].csv"), one(day, 1));
+    }
+    assert_eq!(call(&mut client, &format!("{inbox}/2018-*/x[[]?].csv")), [2, 0, 0]);
+    assert_eq!(call(&mut client, &format!("{inbox}/*/*")), [1, 0, 0]);
+    for (pattern, code) in
+        [("*.csv", "42602"), ("/a/***x", "22023"), ("/nowhere/at/all/*.csv", "58P01")]
+    {
+        let error = client.query_one(&format!("CALL trips.ingest_new('{pattern}')"), &[]);
+        assert_eq!(server_error(&error.unwrap_err()).0, code, "{pattern}");
+    }
+    let mut transaction = client.transaction().unwrap();
+    let error = transaction.query_one("CALL trips.ingest_new('/tmp/*.csv')", &[]).unwrap_err();
+    assert_eq!(server_error(&error).0, "2D000");
+}
+
+/// Who may load from a directory only, lists nothing outside of it.
+#[test]
+fn a_plain_loader_sees_his_directory_only() {
+    let cluster = Cluster::start();
+    let mut admin = cluster.client();
+    let inbox = inbox(&cluster);
+    cluster.file("inbox/a.csv", one("a", 1));
+    cluster.file("secret.csv", one("s", 1));
+    std::os::unix::fs::symlink(cluster.path(""), format!("{inbox}/out")).unwrap();
+    std::os::unix::fs::symlink(cluster.path("secret.csv"), format!("{inbox}/link.csv")).unwrap();
+    admin
+        .batch_execute(&format!(
+            "CREATE ROLE etl LOGIN; SELECT trips.grant_loader('etl');
+             ALTER DATABASE trips SET trips.data_directories = '{inbox}'"
+        ))
+        .unwrap();
+    let mut etl = cluster.client_as("etl");
+    assert_eq!(call(&mut etl, &format!("{inbox}/*.csv")), [1, 0, 0]);
+    for outside in [cluster.path("*.csv"), format!("{inbox}/../*.csv"), format!("{inbox}/out/*.csv")] {
+        let error = etl.query_one(&format!("CALL trips.ingest_new('{outside}')"), &[]).unwrap_err();
+        assert_eq!(server_error(&error).0, "42501", "{outside}");
+    }
+    assert_eq!(loads(&mut admin).len(), 1);
+}

@@ -1,0 +1,112 @@
+//! A watched folder: a file lands, it is in the history.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, Instant};
+
+use postgres::Client;
+use trips_tests::{Cluster, FIVE_COLUMNS, rows_as_csv, trip_line};
+
+/// A server that watches `inbox` of its directory, which is not there yet.
+fn start(more: &str) -> (Cluster, String) {
+    let mut cluster = Cluster::start_bare("");
+    cluster.client().batch_execute("CREATE EXTENSION trips_pipeline").unwrap();
+    let inbox = cluster.path("inbox");
+    let configuration = format!(
+        "shared_preload_libraries = 'trips_pipeline'\ntrips.watch_database = 'trips'
+         trips.watch_directory = '{inbox}'\n{more}"
+    );
+    cluster.restart(|cluster| cluster.configure(&configuration));
+    (cluster, inbox)
+}
+
+fn make_inbox(inbox: &str) {
+    fs::create_dir(inbox).unwrap();
+    fs::set_permissions(inbox, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+fn wait_for_rows(cluster: &Cluster, client: &mut Client, rows: i64, patience: Duration) -> Duration {
+    let begin = Instant::now();
+    loop {
+        let query = "SELECT count(*) FROM trips.hist_trip_data";
+        let found: i64 = client.query_one(query, &[]).unwrap().get(0);
+        if found == rows {
+            return begin.elapsed();
+        }
+        assert!(begin.elapsed() < patience && found < rows, "{found} of {rows}\n{}", cluster.log());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn one(region: &str, n: u32) -> String {
+    format!("{FIVE_COLUMNS}{}", trip_line(region, n))
+}
+
+const START: Duration = Duration::from_secs(20);
+
+#[test]
+fn a_file_lands_and_is_in_the_history() {
+    let (cluster, inbox) = start("");
+    let mut client = cluster.client();
+    // The folder comes late, with a file in it.
+    make_inbox(&inbox);
+    cluster.file("inbox/first.csv", one("first", 1));
+    wait_for_rows(&cluster, &mut client, 1, START);
+    // Renamed into it.
+    cluster.file("waiting", one("a", 1));
+    fs::rename(cluster.path("waiting"), format!("{inbox}/a.csv")).unwrap();
+    let took = wait_for_rows(&cluster, &mut client, 2, Duration::from_secs(2));
+    eprintln!("a renamed file was in the history after {took:?}");
+    // Written slowly: not before it is closed.
+    let mut file = fs::File::create(format!("{inbox}/slow.csv")).unwrap();
+    std::io::Write::write_all(&mut file, FIVE_COLUMNS.as_bytes()).unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    std::io::Write::write_all(&mut file, trip_line("slow", 1).as_bytes()).unwrap();
+    drop(file);
+    wait_for_rows(&cluster, &mut client, 3, Duration::from_secs(2));
+    let slow = "SELECT count(*) FROM trips.loads WHERE source LIKE '%slow.csv'";
+    assert_eq!(client.query_one(slow, &[]).unwrap().get::<_, i64>(0), 1);
+    // Other names are others' files; a bad file costs no other; a link leads nowhere else.
+    cluster.file("inbox/.part.csv", one("p", 1));
+    cluster.file("inbox/notes.txt", one("n", 1));
+    cluster.file("inbox/bad.csv", "region\n1\n");
+    let outside = cluster.file("outside.csv", one("o", 1));
+    std::os::unix::fs::symlink(outside, format!("{inbox}/link.csv")).unwrap();
+    cluster.file("inbox/z.csv", one("z", 1));
+    wait_for_rows(&cluster, &mut client, 4, Duration::from_secs(2));
+    let failed = "SELECT error_code FROM trips.loads WHERE source LIKE '%bad.csv' AND state = 'failed'";
+    assert_eq!(client.query_one(failed, &[]).unwrap().get::<_, &str>(0), "42703");
+    // The folder is renamed away and made anew.
+    fs::rename(&inbox, cluster.path("gone")).unwrap();
+    make_inbox(&inbox);
+    cluster.file("inbox/again.csv", one("again", 1));
+    wait_for_rows(&cluster, &mut client, 5, START);
+}
+
+#[test]
+fn five_hundred_files_at_once() {
+    let (mut cluster, inbox) = start("max_worker_processes = 20");
+    make_inbox(&inbox);
+    let mut client = cluster.client();
+    cluster.file("inbox/0.csv", one("first", 1));
+    wait_for_rows(&cluster, &mut client, 1, START);
+    let before = cluster.path("before");
+    fs::create_dir(&before).unwrap();
+    for i in 1..=500 {
+        cluster.file(&format!("before/{i}.csv"), rows_as_csv(10, i));
+    }
+    for i in 1..=500 {
+        fs::rename(format!("{before}/{i}.csv"), format!("{inbox}/{i}.csv")).unwrap();
+    }
+    wait_for_rows(&cluster, &mut client, 5001, Duration::from_secs(120));
+    let loads = "SELECT count(*), count(*) FILTER (WHERE state = 'loaded') FROM trips.loads";
+    let row = client.query_one(loads, &[]).unwrap();
+    assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (501, 501));
+    // What is there already when the server starts is not read again.
+    drop(client);
+    cluster.restart(|_| ());
+    cluster.file("inbox/last.csv", one("last", 1));
+    let mut client = cluster.client();
+    wait_for_rows(&cluster, &mut client, 5002, START);
+    assert_eq!(client.query_one(loads, &[]).unwrap().get::<_, i64>(0), 502);
+}
