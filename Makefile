@@ -1,7 +1,7 @@
 # Two commands: `make demo` shows it work, `make test` runs all the tests. Both install what is
 # missing. PG=18 (with PG_CONFIG=…, where it is not Debian's) takes another PostgreSQL.
 
-.PHONY: help demo test test-reliability test-18 test-upgrade build setup bench bench-100m install psql stop lint pgspot fmt \
+.PHONY: help demo test test-reliability test-18 test-upgrade build setup bench bench-100m install psql watch stop lint pgspot fmt \
   fuzz deny licences sample freeze clean distclean
 
 help: ## this list
@@ -36,6 +36,9 @@ bench-100m: build ## 100 million trips into one history (needs 40 GB of disk; BE
 
 install: setup ## build the extension and install it into the system's PostgreSQL
 	@scripts/install.sh
+
+watch: ## a live line for each load of the demo's database (PG_CONNECTION takes another)
+	@scripts/watch.sh
 
 psql: ## psql in the demo's database
 	@scripts/cluster.sh psql -d trips

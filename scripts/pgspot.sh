@@ -17,16 +17,22 @@ fi
 # function with an empty body. The search_path there suppresses PS005 (a function without one), which
 # is about bodies whose names are resolved when they run.
 without_atomic() {
-  sed -e "s/^BEGIN ATOMIC\$/SET search_path = pg_catalog, pg_temp AS '';/" -e 's/^END;$//' "$1"
+  sed -e "/^BEGIN ATOMIC\$/,/^END;\$/ {
+    s/^BEGIN ATOMIC\$/SET search_path = pg_catalog, pg_temp AS '';/
+    s/^END;\$//
+  }" "$1"
 }
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 without_atomic "$(install_script)" > "$scratch/install.sql"
 
+# A procedure that commits can have no search_path of its own (PostgreSQL refuses the COMMIT): it may go
+# without, and pgspot still looks at every name in it.
+without_path='trips.ingest_new(pattern text,INOUT loaded bigint,INOUT skipped bigint,INOUT failed bigint)'
 check() {
   step "pgspot: $1"
-  if ! "$venv/bin/python" -m pgspot "$scratch/$1"; then fail "pgspot has something to say about $1"; fi
+  if ! "$venv/bin/python" -m pgspot --proc-without-search-path "$without_path" "$scratch/$1"; then fail "pgspot has something to say about $1"; fi
 }
 check install.sql
 

@@ -170,7 +170,7 @@ COMMENT ON COLUMN trips.queue.force IS 'As of trips.ingest()';
 COMMENT ON COLUMN trips.queue.settings IS
   'Settings of the session that asked, which the load is to have';
 COMMENT ON COLUMN trips.queue.attempts IS
-  'How often a worker has begun it; what has ended three workers is not begun again';
+  'How often a worker has begun it; what has ended five workers is not begun again';
 
 -- The daily roll-up ------------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ use crate::witness::Failure;
 mod watch;
 
 /// What has ended so many workers is not begun again.
-const ATTEMPTS: i32 = 3;
+const ATTEMPTS: i32 = 5;
 /// How long the launcher waits for an extension that is not there.
 const RETRY: Duration = Duration::from_secs(5);
 
@@ -32,7 +32,8 @@ pub fn work_on_queue(after: i64) {
     let _ = worker::try_transaction(|| Lock::Queued(after).take());
     loop {
         let places = 0..settings::max_workers();
-        let Some(place) = places.into_iter().find_map(|p| HeldLock::try_take(Lock::Worker(p))) else {
+        let Some(place) = places.into_iter().find_map(|p| HeldLock::try_take(Lock::Worker(p)))
+        else {
             // Those at work look again when they have given up their place.
             return;
         };
@@ -75,9 +76,9 @@ fn is_anything_free() -> bool {
 
 /// Makes the first load that waits and that nobody is making; `false` when there is none.
 fn make_next() -> bool {
-    let taken = free_loads().into_iter().find_map(|load_id| {
-        HeldLock::try_take(Lock::Load(load_id)).map(|lock| (load_id, lock))
-    });
+    let taken = free_loads()
+        .into_iter()
+        .find_map(|load_id| HeldLock::try_take(Lock::Load(load_id)).map(|lock| (load_id, lock)));
     let Some((load_id, _lock)) = taken else { return false };
     // In a transaction of its own: what ends the server has been counted.
     let begun = in_database(|| {
@@ -91,7 +92,8 @@ fn make_next() -> bool {
     // A job that cannot even be looked at would be met again at once.
     let Some(begun) = begun else { return false };
     let Some(job) = begun else { return true };
-    let made = worker::try_transaction(AssertUnwindSafe(|| make(&job).unwrap_or_else(LoadError::raise)));
+    let made =
+        worker::try_transaction(AssertUnwindSafe(|| make(&job).unwrap_or_else(LoadError::raise)));
     if let Err(failed) = made {
         failed.log();
         in_database(|| give_up(load_id, &failed));
@@ -137,7 +139,8 @@ fn make(job: &Job) -> Result<(), LoadError> {
 }
 
 fn may_submit(role: pgrx::pg_sys::Oid) -> bool {
-    let query = "SELECT has_function_privilege($1, 'trips.submit(text,text,bigint,boolean)', 'EXECUTE')";
+    let query =
+        "SELECT has_function_privilege($1, 'trips.submit(text,text,bigint,boolean)', 'EXECUTE')";
     matches!(Spi::get_one_with_args::<bool>(query, &[role.into()]), Ok(Some(true)))
 }
 
@@ -180,7 +183,8 @@ fn in_any_database<T>(work: impl FnOnce() -> Result<T, LoadError>) -> Option<T> 
 
 fn databases() -> Result<Vec<pgrx::pg_sys::Oid>, LoadError> {
     Spi::connect(|client| {
-        let query = "SELECT oid FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY oid";
+        let query =
+            "SELECT oid FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY oid";
         let rows = client.select(query, None, &[])?;
         let oids = rows.map(|row| row.get(1)).collect::<Result<Vec<_>, _>>()?;
         Ok(oids.into_iter().flatten().collect())

@@ -2,8 +2,8 @@
 
 use std::io;
 
-use pgrx::{PgLogLevel, PgSqlErrorCode};
 use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::{PgLogLevel, PgSqlErrorCode};
 use thiserror::Error;
 use trips_core::escape::{quoted, quoted_path};
 use trips_core::form::Form;
@@ -231,7 +231,9 @@ impl LoadError {
                 "The role that asked for it, its members and superusers may cancel a load."
             }
             Self::MayNotLoad(_) => "SELECT trips.grant_loader('role') lets a role load.",
-            Self::GivenUp(_) => "The server's log says what ended them. trips.submit() tries again.",
+            Self::GivenUp(_) => {
+                "The server's log says what ended them. trips.submit() tries again."
+            }
             Self::OutOfMemory => "A lower trips.memory makes smaller runs.",
             Self::Serialization => "Repeat the transaction, or load in READ COMMITTED.",
             Self::UnknownLoad(_) => "SELECT load_id, source FROM trips.loads shows the loads.",

@@ -91,6 +91,7 @@ impl History {
             progress.phase(Phase::Inserting);
             let mut rows = NewRows::new(&mut periods, period, known, counts, progress);
             let taken = if in_bulk {
+                progress.inserts_without_copy(table.oid());
                 let mut append = HeapAppend::begin(table, &COLUMNS);
                 let taken = rows.append_to(&mut append);
                 append.finish();

@@ -9,8 +9,8 @@ use pgrx::heap_tuple::PgHeapTuple;
 use pgrx::{AllocatedByRust, Spi};
 
 use crate::error::LoadError;
-use crate::pg::row::LoadRow;
 use crate::pg::latest;
+use crate::pg::row::LoadRow;
 
 pub use self::unfinished::{
     back_to_queue, close_dead, enter_failed, enter_queued, enter_running, fail_job, is_queued,

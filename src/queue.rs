@@ -46,7 +46,10 @@ fn as_owner() -> (AsOwner, Table) {
 
 /// The settings that a load of this session would go by.
 pub fn settings_of_session() -> Map<String, Value> {
-    settings::rules_as_text().map(|(name, value)| (name.to_owned(), Value::String(value))).into_iter().collect()
+    settings::rules_as_text()
+        .map(|(name, value)| (name.to_owned(), Value::String(value)))
+        .into_iter()
+        .collect()
 }
 
 /// Enters a load.

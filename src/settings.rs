@@ -263,7 +263,9 @@ pub fn max_workers() -> u16 {
 /// The folder that is to be watched.
 pub fn watched_folder() -> Option<WatchedFolder> {
     let directory = text_of(&WATCH_DIRECTORY).trim_end_matches('/').to_owned();
-    directory.starts_with('/').then(|| WatchedFolder { directory, pattern: text_of(&WATCH_PATTERN) })
+    directory
+        .starts_with('/')
+        .then(|| WatchedFolder { directory, pattern: text_of(&WATCH_PATTERN) })
 }
 
 /// The database into which its files are loaded.

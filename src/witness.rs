@@ -18,9 +18,9 @@ use crate::error::LoadError;
 use crate::events::{self, Position, Standing};
 use crate::ledger::{self, Delivery, Ticket};
 use crate::pg::board::{Answer, Board, State};
+use crate::pg::locks::Lock;
 use crate::pg::relation::Table;
 use crate::pg::session::{self, AsOwner};
-use crate::pg::locks::Lock;
 use crate::pg::{progress, worker};
 
 /// How long a failing load waits for its witness to write.

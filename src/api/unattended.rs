@@ -53,7 +53,9 @@ fn submit(
 
 /// The worker waits until this transaction has ended.
 fn start_worker(load_id: i64) {
-    if settings::max_workers() > 0 && !worker::start_queue_worker(worker::current_database(), load_id) {
+    if settings::max_workers() > 0
+        && !worker::start_queue_worker(worker::current_database(), load_id)
+    {
         ereport!(
             PgLogLevel::NOTICE,
             PgSqlErrorCode::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
@@ -129,7 +131,10 @@ fn new_files(pattern: Option<&str>) -> Result<Vec<String>, ErrorReport> {
         ereport!(
             PgLogLevel::NOTICE,
             PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
-            format!("names that fit the pattern, but are no regular file or no UTF-8: {}", listing.others)
+            format!(
+                "names that fit the pattern, but are no regular file or no UTF-8: {}",
+                listing.others
+            )
         );
     }
     let ledger = Table::open_for_insert(c"loads");

@@ -103,6 +103,7 @@ impl<'a, 'b, 'c> NewRows<'a, 'b, 'c> {
         let mut taken = 0;
         while let Some(range) = self.next_range() {
             taken += append.append(&mut self.batch.rows[range]);
+            self.progress.inserted(taken);
         }
         taken
     }

@@ -93,11 +93,7 @@ impl Collector {
     }
 
     /// Writes what is collected.
-    pub fn write(
-        &mut self,
-        loader: &mut Loader<'_>,
-        progress: &Progress,
-    ) -> Result<(), LoadError> {
+    pub fn write(&mut self, loader: &mut Loader<'_>, progress: &Progress) -> Result<(), LoadError> {
         let mut blocks = std::mem::take(&mut self.blocks);
         self.bytes = 0;
         blocks.iter_mut().try_for_each(Block::sort)?;

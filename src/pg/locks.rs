@@ -38,7 +38,8 @@ impl Lock {
             locktag_field2: high,
             locktag_field3: low,
             locktag_field4: space,
-            locktag_type: u8::try_from(pg_sys::LockTagType::LOCKTAG_ADVISORY).expect("a small number"),
+            locktag_type: u8::try_from(pg_sys::LockTagType::LOCKTAG_ADVISORY)
+                .expect("a small number"),
             locktag_lockmethodid: u8::try_from(pg_sys::USER_LOCKMETHOD).expect("a small number"),
         }
     }
@@ -53,7 +54,8 @@ impl Lock {
         let tag = self.tag();
         // SAFETY: the tag lives through the call. The lock is owned by the transaction that we are in, or
         // by the session, whose process gives it back when it ends.
-        let result = unsafe { pg_sys::LockAcquire(&raw const tag, MODE, for_session, only_if_free) };
+        let result =
+            unsafe { pg_sys::LockAcquire(&raw const tag, MODE, for_session, only_if_free) };
         result != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
     }
 

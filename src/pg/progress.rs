@@ -16,6 +16,12 @@ use pgrx::{PgLogLevel, PgSqlErrorCode, Spi, ereport, pg_sys};
 const MARK: i64 = 0x7472_6970;
 /// Slot 11 in SQL is number 10 here; our slots follow one another.
 const FIRST_SLOT: i32 = 10;
+/// COPY's own slots and what stands in them (commands/progress.h).
+const PROGRESS_COPY_TUPLES: i32 = 2;
+const PROGRESS_COPY_COMMAND: i32 = 4;
+const PROGRESS_COPY_COMMAND_FROM: i64 = 1;
+const PROGRESS_COPY_TYPE: i32 = 5;
+const PROGRESS_COPY_TYPE_CALLBACK: i64 = 4;
 const PHASE: usize = 2;
 const BYTES_DONE: usize = 3;
 const ROWS_READ: usize = 5;
@@ -112,6 +118,25 @@ impl Progress {
         slots[PHASE] = phase as i64;
         self.slots.set(slots);
         self.publish();
+    }
+
+    /// What COPY would show, where trips go into a table without it.
+    pub fn inserts_without_copy(&self, table: pg_sys::Oid) {
+        // SAFETY: as in `phase`; COPY, too, says which table it fills.
+        unsafe {
+            pg_sys::pgstat_progress_start_command(
+                pg_sys::ProgressCommandType::PROGRESS_COMMAND_COPY,
+                table,
+            );
+        }
+        set(PROGRESS_COPY_COMMAND, PROGRESS_COPY_COMMAND_FROM);
+        set(PROGRESS_COPY_TYPE, PROGRESS_COPY_TYPE_CALLBACK);
+        self.publish();
+    }
+
+    /// So many rows of this table are in, where COPY does not count them.
+    pub fn inserted(&self, rows: u64) {
+        set(PROGRESS_COPY_TUPLES, saturated(rows));
     }
 
     /// A COPY has begun and cleared the slots.

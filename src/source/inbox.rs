@@ -58,7 +58,9 @@ impl Place {
     fn look(&self, path: &Path) -> io::Result<Metadata> {
         match &self.root {
             None => std::fs::metadata(path),
-            Some(root) => beneath::look(root, below(root, path)).and_then(|file: File| file.metadata()),
+            Some(root) => {
+                beneath::look(root, below(root, path)).and_then(|file: File| file.metadata())
+            }
         }
     }
 }
@@ -147,7 +149,10 @@ fn expand(
         // A name that a pattern has given may be that of a file, or gone.
         Err(error)
             if is_guess
-                && matches!(error.kind(), io::ErrorKind::NotADirectory | io::ErrorKind::NotFound) =>
+                && matches!(
+                    error.kind(),
+                    io::ErrorKind::NotADirectory | io::ErrorKind::NotFound
+                ) =>
         {
             return Ok(());
         }

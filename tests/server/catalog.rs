@@ -3,22 +3,34 @@
 use trips_tests::Cluster;
 
 /// Every member of the extension. A new one is added here on purpose, or by mistake nowhere.
-const MEMBERS: [&str; 17] = [
+const MEMBERS: [&str; 29] = [
+    "function trips.cancel(bigint)",
     "function trips.datasource_regions(text)",
+    "function trips.events_since(bigint)",
     "function trips.grant_loader(regrole)",
     "function trips.grant_reader(regrole)",
     "function trips.ingest(text,text,bigint,boolean)",
+    "function trips.ingest_new(text,bigint,bigint,bigint)",
     "function trips.latest_datasource(integer)",
     "function trips.merge_staged(bigint)",
+    "function trips.new_files(text)",
+    "function trips.require_pg_cron(text)",
+    "function trips.schedule(text,text,text)",
     "function trips.stage(text)",
+    "function trips.submit(text,text,bigint,boolean)",
+    "function trips.take_inbox(text)",
     "function trips.trip_key(text,point,point,timestamp without time zone,text)",
+    "function trips.unschedule(text)",
     "function trips.weekly_avg()",
     "materialized view trips.summarized_trip_data",
     "schema trips",
+    "sequence trips.events_seq_seq",
     "sequence trips.loads_load_id_seq",
     "table trips.daily_trip_counts",
+    "table trips.events",
     "table trips.hist_trip_data",
     "table trips.loads",
+    "table trips.queue",
     "table trips.stg_trip_data",
     "view trips.load_progress",
 ];
@@ -135,11 +147,17 @@ fn settings_have_units_and_bounds() {
         [
             ("trips.data_directories", None, "superuser", true),
             ("trips.earliest_date", None, "user", true),
+            ("trips.event_retention", Some("min"), "superuser", true),
             ("trips.latest_date", None, "user", true),
             ("trips.max_errors", None, "user", true),
             ("trips.max_record_bytes", Some("B"), "superuser", true),
+            ("trips.max_workers", None, "sighup", true),
             ("trips.memory", Some("kB"), "superuser", true),
+            ("trips.notice_interval", Some("ms"), "user", true),
             ("trips.parse_threads", None, "superuser", true),
+            ("trips.watch_database", None, "sighup", true),
+            ("trips.watch_directory", None, "sighup", true),
+            ("trips.watch_pattern", None, "sighup", true),
             ("trips.zero_coordinates", None, "user", true),
         ]
     );

@@ -52,9 +52,7 @@ fn a_job_fires() {
     client
         .execute("SELECT trips.schedule('inbox', '* * * * *', $1)", &[&format!("{inbox}/*.csv")])
         .unwrap();
-    client
-        .execute("SELECT trips.schedule('another', '* * * * *', '/nowhere/*.csv')", &[])
-        .unwrap();
+    client.execute("SELECT trips.schedule('another', '* * * * *', '/nowhere/*.csv')", &[]).unwrap();
     cluster.file("inbox/a.csv", format!("{FIVE_COLUMNS}{}", trip_line("A", 1)));
     let begin = Instant::now();
     let rows = "SELECT count(*) FROM trips.hist_trip_data";
@@ -84,5 +82,9 @@ fn a_job_fires() {
     second.batch_execute("CREATE EXTENSION trips_pipeline").unwrap();
     let error = second.query_one("SELECT trips.schedule('a', '* * * * *', '/data/*.csv')", &[]);
     let hint = server_error(&error.unwrap_err()).2;
-    assert!(hint.contains("cron.schedule_in_database('a', '* * * * *'") && hint.contains("In database trips"), "{hint}");
+    assert!(
+        hint.contains("cron.schedule_in_database('a', '* * * * *'")
+            && hint.contains("In database trips"),
+        "{hint}"
+    );
 }

@@ -97,7 +97,10 @@ fn two_million_rows_are_told_before_their_commit() {
     }
     let rising = running.windows(2).filter(|pair| pair[0].1.bytes[0] < pair[1].1.bytes[0]).count();
     assert!(rising >= 2, "{heard:?}");
-    assert_eq!((last.1.state.as_str(), last.1.bytes, last.1.rows), ("loaded", [size; 2], 2_000_000));
+    assert_eq!(
+        (last.1.state.as_str(), last.1.bytes, last.1.rows),
+        ("loaded", [size; 2], 2_000_000)
+    );
     // Who comes later reads the same.
     let query = "SELECT json_build_object('seq', seq, 'load_id', load_id, 'state', state, 'bytes_done', bytes_done,
                    'bytes_total', bytes_total, 'rows_read', rows_read)::text FROM trips.events_since($1)";
@@ -157,7 +160,9 @@ fn a_crash_is_told_to_who_asks_again() {
         assert!(begin.elapsed() < SOON, "nobody tells");
         std::thread::sleep(Duration::from_millis(20));
     }
-    assert!(client.query("SELECT FROM trips.loads WHERE state = 'running'", &[]).unwrap().is_empty());
+    assert!(
+        client.query("SELECT FROM trips.loads WHERE state = 'running'", &[]).unwrap().is_empty()
+    );
 }
 
 /// Known bytes and refused files are told too; a load that is rolled back is told as failed, once.
@@ -238,4 +243,48 @@ fn old_events_are_forgotten() {
         assert!(begin.elapsed() < SOON, "they are kept");
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// `make watch` draws the same, also over a restart of the server, and misses nothing.
+#[test]
+fn the_watcher_misses_nothing() {
+    let mut cluster = Cluster::start();
+    let path = cluster.file("a.csv", format!("{FIVE_COLUMNS}{}", trip_line("A", 1)));
+    let config = cluster.config("trips");
+    let (sender, heard) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        trips_watch::watch(&config, &mut |event| {
+            if sender.send(event.clone()).is_ok() {
+                std::ops::ControlFlow::Continue(())
+            } else {
+                std::ops::ControlFlow::Break(())
+            }
+        })
+    });
+    let next = |load_id: i64, state: &str| {
+        let begin = Instant::now();
+        loop {
+            let event = heard.recv_timeout(SOON + SOON).unwrap();
+            if event.is_last() {
+                assert_eq!((event.load_id, event.state.as_str()), (load_id, state));
+                return;
+            }
+            assert!(begin.elapsed() < SOON + SOON);
+        }
+    };
+    // It listens when its session is there.
+    let listens = "SELECT count(*) FROM pg_stat_activity WHERE query = 'LISTEN trips_ingest' OR query LIKE '%events_since%' AND pid <> pg_backend_pid()";
+    let wait = |cluster: &Cluster| {
+        let begin = Instant::now();
+        while cluster.client().query_one(listens, &[]).unwrap().get::<_, i64>(0) == 0 {
+            assert!(begin.elapsed() < SOON + SOON);
+        }
+    };
+    wait(&cluster);
+    cluster.ingest(&mut cluster.client(), &path);
+    next(1, "loaded");
+    cluster.restart(|_| ());
+    // Before it is connected again, perhaps.
+    cluster.ingest(&mut cluster.client(), &path);
+    next(2, "skipped");
 }

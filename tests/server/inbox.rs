@@ -44,7 +44,13 @@ fn every_new_file_once_in_the_order_of_names() {
     cluster.file("inbox/bad.csv", "region\nx\n");
     fs::create_dir(format!("{inbox}/directory.csv")).unwrap();
     assert_eq!(call(&mut client, &pattern), [3, 1, 1]);
-    let expected = [("a.csv", "loaded"), ("b.csv", "loaded"), ("bad.csv", "failed"), ("c.csv", "loaded"), ("copy.csv", "skipped")];
+    let expected = [
+        ("a.csv", "loaded"),
+        ("b.csv", "loaded"),
+        ("bad.csv", "failed"),
+        ("c.csv", "loaded"),
+        ("copy.csv", "skipped"),
+    ];
     let owned = |(name, state): &(&str, &str)| ((*name).to_owned(), (*state).to_owned());
     assert_eq!(loads(&mut client), expected.iter().map(owned).collect::<Vec<_>>());
     // Nothing is new: nothing is read, nothing is entered.
@@ -167,7 +173,9 @@ fn a_plain_loader_sees_his_directory_only() {
         .unwrap();
     let mut etl = cluster.client_as("etl");
     assert_eq!(call(&mut etl, &format!("{inbox}/*.csv")), [1, 0, 0]);
-    for outside in [cluster.path("*.csv"), format!("{inbox}/../*.csv"), format!("{inbox}/out/*.csv")] {
+    for outside in
+        [cluster.path("*.csv"), format!("{inbox}/../*.csv"), format!("{inbox}/out/*.csv")]
+    {
         let error = etl.query_one(&format!("CALL trips.ingest_new('{outside}')"), &[]).unwrap_err();
         assert_eq!(server_error(&error).0, "42501", "{outside}");
     }

@@ -81,3 +81,52 @@ fn a_staging_load_is_seen_to_its_end() {
         assert!(furthest > size / 2, "{furthest} of {size} bytes were seen");
     });
 }
+
+/// A person in psql is told how far it is, unless he does not want to be; the process says what it does,
+/// and PostgreSQL's own view shows the rows that go in.
+#[test]
+fn a_person_is_told() {
+    let cluster = Cluster::start();
+    let path = cluster.file("trips.csv", rows_as_csv(300_000, 1));
+    let notices = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let heard = notices.clone();
+    let mut config = cluster.config("trips");
+    config.notice_callback(move |notice| heard.lock().unwrap().push(notice.message().to_owned()));
+    let mut loader = config.connect(postgres::NoTls).unwrap();
+    let pid: i32 = loader.query_one("SELECT pg_backend_pid()", &[]).unwrap().get(0);
+    loader
+        .batch_execute(
+            "SELECT trips.trip_key('a', NULL, NULL, 'epoch', NULL); SET trips.notice_interval = 1",
+        )
+        .unwrap();
+    let mut watcher = cluster.client();
+    let (mut titles, mut rows) = (Vec::new(), 0);
+    thread::scope(|scope| {
+        let (cluster, path, loader) = (&cluster, &path, &mut loader);
+        let loading = scope.spawn(move || cluster.ingest(loader, path));
+        while !loading.is_finished() {
+            let title = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap();
+            titles.push(title.trim_end_matches('\0').to_owned());
+            let query = "SELECT max(tuples_processed) FROM pg_stat_progress_copy
+                          WHERE command = 'COPY FROM' AND relid <> 0";
+            rows = rows
+                .max(watcher.query_one(query, &[]).unwrap().get::<_, Option<i64>>(0).unwrap_or(0));
+        }
+        loading.join().unwrap();
+    });
+    for phase in ["trips: reading", "trips: inserting"] {
+        assert!(titles.iter().any(|title| title.contains(phase)), "{titles:?}");
+    }
+    let title = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap();
+    assert!(!title.contains("trips:"), "{title}");
+    assert!(rows > 0 && rows <= 300_000);
+    let said = std::mem::take(&mut *notices.lock().unwrap());
+    assert!(
+        said.iter().any(|text| text.starts_with("load 1: ") && text.contains(" % of ")),
+        "{said:?}"
+    );
+    let other = cluster.file("other.csv", rows_as_csv(100_000, 2));
+    loader.batch_execute("SET trips.notice_interval = 0").unwrap();
+    cluster.ingest(&mut loader, &other);
+    assert_eq!(*notices.lock().unwrap(), Vec::<String>::new());
+}

@@ -79,6 +79,9 @@ fn columns_of_a_later_version_get_their_defaults() {
         let query =
             format!("SELECT count(*), count(*) FILTER (WHERE later::text = $1) FROM trips.{table}");
         let row = client.query_one(&query, &[&value]).unwrap();
-        assert!(row.get::<_, i64>(0) > 0 && row.get::<_, i64>(0) == row.get::<_, i64>(1), "{table}");
+        assert!(
+            row.get::<_, i64>(0) > 0 && row.get::<_, i64>(0) == row.get::<_, i64>(1),
+            "{table}"
+        );
     }
 }

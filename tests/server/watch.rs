@@ -25,7 +25,12 @@ fn make_inbox(inbox: &str) {
     fs::set_permissions(inbox, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-fn wait_for_rows(cluster: &Cluster, client: &mut Client, rows: i64, patience: Duration) -> Duration {
+fn wait_for_rows(
+    cluster: &Cluster,
+    client: &mut Client,
+    rows: i64,
+    patience: Duration,
+) -> Duration {
     let begin = Instant::now();
     loop {
         let query = "SELECT count(*) FROM trips.hist_trip_data";
@@ -74,7 +79,8 @@ fn a_file_lands_and_is_in_the_history() {
     std::os::unix::fs::symlink(outside, format!("{inbox}/link.csv")).unwrap();
     cluster.file("inbox/z.csv", one("z", 1));
     wait_for_rows(&cluster, &mut client, 4, Duration::from_secs(2));
-    let failed = "SELECT error_code FROM trips.loads WHERE source LIKE '%bad.csv' AND state = 'failed'";
+    let failed =
+        "SELECT error_code FROM trips.loads WHERE source LIKE '%bad.csv' AND state = 'failed'";
     assert_eq!(client.query_one(failed, &[]).unwrap().get::<_, &str>(0), "42703");
     // The folder is renamed away and made anew.
     fs::rename(&inbox, cluster.path("gone")).unwrap();
