@@ -234,6 +234,12 @@ impl LoadError {
             Self::GivenUp(_) => {
                 "The server's log says what ended them. trips.submit() tries again."
             }
+            _ => return self.hint_about_tables(),
+        })
+    }
+
+    fn hint_about_tables(&self) -> Option<&'static str> {
+        Some(match self {
             Self::OutOfMemory => "A lower trips.memory makes smaller runs.",
             Self::Serialization => "Repeat the transaction, or load in READ COMMITTED.",
             Self::UnknownLoad(_) => "SELECT load_id, source FROM trips.loads shows the loads.",
