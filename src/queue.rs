@@ -31,8 +31,10 @@ pub struct Job {
 impl Job {
     /// Has the load go by the settings of the session that asked, until the transaction ends.
     pub fn apply_settings(&self) -> Result<(), LoadError> {
-        for (name, value) in &self.settings {
-            let args = [name.as_str().into(), value.as_str().unwrap_or_default().into()];
+        // Those, and no others that somebody may have written there.
+        for (name, _) in settings::rules_as_text() {
+            let Some(value) = self.settings.get(name).and_then(Value::as_str) else { continue };
+            let args = [name.into(), value.into()];
             Spi::run_with_args("SELECT pg_catalog.set_config($1, $2, true)", &args)?;
         }
         Ok(())
