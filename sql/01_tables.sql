@@ -172,6 +172,59 @@ COMMENT ON COLUMN trips.queue.settings IS
 COMMENT ON COLUMN trips.queue.attempts IS
   'How often a worker has begun it; what has ended five workers is not begun again';
 
+-- Deliveries of outside readers --------------------------------------------------------------------
+
+-- A file that a cluster reads comes in parts, each in a transaction of its own. Not logged: until the
+-- load is merged, the file is where it was, and after a crash both tables are empty together.
+CREATE UNLOGGED TABLE trips.deliveries (
+  load_id      bigint      NOT NULL,
+  source       text        NOT NULL,
+  digest       bytea       NOT NULL,
+  bytes        bigint      NOT NULL,
+  reading      text        NOT NULL,
+  requested_by text        NOT NULL,
+  requested_at timestamptz NOT NULL,
+  CONSTRAINT deliveries_pkey PRIMARY KEY (load_id),
+  CONSTRAINT deliveries_digest_key UNIQUE (digest),
+  CONSTRAINT deliveries_digest_check CHECK (pg_catalog.octet_length(digest) = 32),
+  CONSTRAINT deliveries_bytes_check CHECK (bytes >= 0)
+);
+COMMENT ON TABLE trips.deliveries IS
+  'Files that outside readers are bringing in, part by part: trips.open_delivery() enters one, trips.merge_staged() and trips.drop_delivery() take it out';
+COMMENT ON COLUMN trips.deliveries.load_id IS 'Number of the load, as the ledger will have it';
+COMMENT ON COLUMN trips.deliveries.source IS 'Path or address of the file, as the reader says it';
+COMMENT ON COLUMN trips.deliveries.digest IS 'BLAKE3 of the file''s bytes, 32 bytes, as the reader says it';
+COMMENT ON COLUMN trips.deliveries.bytes IS 'Size of the file, bytes';
+COMMENT ON COLUMN trips.deliveries.reading IS
+  'How the reader cuts and judges the file: parts that were read in another way are not mixed with these';
+COMMENT ON COLUMN trips.deliveries.requested_by IS 'The role that brings it';
+COMMENT ON COLUMN trips.deliveries.requested_at IS 'When it was opened';
+
+CREATE UNLOGGED TABLE trips.delivery_parts (
+  load_id          bigint NOT NULL,
+  first_byte       bigint NOT NULL,
+  bytes            bigint NOT NULL,
+  rows_read        bigint NOT NULL,
+  rows_rejected    bigint NOT NULL,
+  content          bytea  NOT NULL,
+  -- What makes a repeated or doubled task harmless: the second part from the same byte is none.
+  CONSTRAINT delivery_parts_pkey PRIMARY KEY (load_id, first_byte),
+  CONSTRAINT delivery_parts_load_id_fkey FOREIGN KEY (load_id) REFERENCES trips.deliveries (load_id),
+  CONSTRAINT delivery_parts_counts_check CHECK (
+    first_byte >= 0 AND bytes > 0 AND rows_read >= rows_rejected AND rows_rejected >= 0)
+);
+-- It is written once and read once: packing it would cost more than its place.
+ALTER TABLE trips.delivery_parts ALTER COLUMN content SET STORAGE EXTERNAL;
+COMMENT ON TABLE trips.delivery_parts IS
+  'What has arrived of trips.deliveries: parts of files, read and checked by trips_reader';
+COMMENT ON COLUMN trips.delivery_parts.load_id IS 'The delivery';
+COMMENT ON COLUMN trips.delivery_parts.first_byte IS 'Where in the file the part begins';
+COMMENT ON COLUMN trips.delivery_parts.bytes IS 'How many bytes of the file it covers';
+COMMENT ON COLUMN trips.delivery_parts.rows_read IS 'Records in it';
+COMMENT ON COLUMN trips.delivery_parts.rows_rejected IS 'Those of them that are no trips';
+COMMENT ON COLUMN trips.delivery_parts.content IS
+  'Its trips and its rejected lines, encoded by trips_reader; trips.stage_part() has checked every value';
+
 -- The daily roll-up ------------------------------------------------------------------------------
 
 CREATE TABLE trips.daily_trip_counts (

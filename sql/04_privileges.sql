@@ -4,6 +4,9 @@
 REVOKE ALL ON FUNCTION trips.ingest(text, text, bigint, boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.stage(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.merge_staged(bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION trips.open_delivery(text, bytea, bigint, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION trips.stage_part(bigint, bytea) FROM PUBLIC;
+REVOKE ALL ON FUNCTION trips.drop_delivery(bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.grant_loader(regrole) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.grant_reader(regrole) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.submit(text, text, bigint, boolean) FROM PUBLIC;

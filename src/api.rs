@@ -15,9 +15,10 @@ use trips_core::point::Point;
 use trips_core::timestamp::Timestamp;
 use trips_core::trip::Trip;
 
-use crate::error::LoadError;
+use crate::error::{DeliveryError, LoadError};
 use crate::grants;
-use crate::load::{Attempt, Request, load_file, merge};
+use crate::ledger::Delivery;
+use crate::load::{Attempt, Request, load_file, merge, outside};
 use crate::pg::row::LoadRow;
 use crate::pg::session;
 use crate::settings;
@@ -80,6 +81,45 @@ fn merge_staged(load_id: Option<i64>) -> Result<Option<LoadRow>, ErrorReport> {
     let row = merge::merge(&attempt.ticket, load_id)?;
     attempt.finish();
     Ok(row)
+}
+
+/// `trips.open_delivery(source, digest, bytes, reading) -> trips.loads`
+#[pg_extern(sql = false)]
+fn open_delivery(
+    source: Option<&str>,
+    digest: Option<&[u8]>,
+    bytes: Option<i64>,
+    reading: Option<&str>,
+) -> Result<LoadRow, ErrorReport> {
+    session::require_writable(c"trips.open_delivery()");
+    require_utf8()?;
+    let source = source.ok_or(LoadError::NullArgument("source"))?;
+    let digest = digest.ok_or(LoadError::NullArgument("digest"))?;
+    let bytes = bytes.ok_or(LoadError::NullArgument("bytes"))?;
+    let reading = reading.ok_or(LoadError::NullArgument("reading"))?;
+    let digest =
+        digest.try_into().map_err(|_| LoadError::from(DeliveryError::Digest(digest.len())))?;
+    let bytes = u64::try_from(bytes).map_err(|_| LoadError::from(DeliveryError::Bytes(bytes)))?;
+    let source_name = source.to_owned();
+    let delivery =
+        Delivery { source: source_name, digest: Some(digest), bytes, ..Delivery::default() };
+    let attempt = Attempt::begin(source)?;
+    Ok(outside::open(&attempt.ticket, delivery, reading.to_owned())?)
+}
+
+/// `trips.stage_part(load_id, part) -> boolean`
+#[pg_extern(sql = false)]
+fn stage_part(load_id: Option<i64>, part: Option<&[u8]>) -> Result<bool, ErrorReport> {
+    session::require_writable(c"trips.stage_part()");
+    let load_id = load_id.ok_or(LoadError::NullArgument("load_id"))?;
+    Ok(outside::stage_part(load_id, part.ok_or(LoadError::NullArgument("part"))?)?)
+}
+
+/// `trips.drop_delivery(load_id) -> boolean`
+#[pg_extern(sql = false)]
+fn drop_delivery(load_id: Option<i64>) -> Result<bool, ErrorReport> {
+    session::require_writable(c"trips.drop_delivery()");
+    Ok(outside::drop(load_id.ok_or(LoadError::NullArgument("load_id"))?)?)
 }
 
 /// `trips.grant_loader(role)`

@@ -12,6 +12,10 @@ use trips_core::pool::PoolError;
 use trips_core::record::Fault;
 use trips_core::reject::{BadLine, Rejection, SqlState};
 
+mod delivery;
+
+pub use self::delivery::DeliveryError;
+
 /// Why a load ends without its rows.
 #[derive(Debug, Error)]
 pub enum LoadError {
@@ -89,6 +93,9 @@ pub enum LoadError {
     #[error("the partition {table} of the history has no primary key (date_time, trip_key)")]
     PartitionKey { table: String },
 
+    #[error(transparent)]
+    Delivery(#[from] DeliveryError),
+
     #[error("a query of the extension failed: {0}")]
     Query(#[from] pgrx::spi::SpiError),
 }
@@ -153,6 +160,7 @@ impl LoadError {
             Self::PartitionColumn { has_other_type: true, .. } => Code::ERRCODE_DATATYPE_MISMATCH,
             Self::PartitionColumn { .. } => Code::ERRCODE_UNDEFINED_COLUMN,
             Self::PartitionKey { .. } => Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            Self::Delivery(error) => error.code(),
             Self::Query(_) | Self::Threads { .. } => Code::ERRCODE_INTERNAL_ERROR,
         }
     }
@@ -167,7 +175,7 @@ impl LoadError {
             Self::Header { error: HeaderError::Missing { found, .. }, .. } => {
                 Some(format!("The header is {found}."))
             }
-            Self::TooManyBadLines { first, .. } => {
+            Self::TooManyBadLines { first, .. } if !first.is_empty() => {
                 let lines: Vec<String> = first.iter().map(ToString::to_string).collect();
                 Some(format!("The first are: {}", lines.join("\n")))
             }
@@ -253,6 +261,7 @@ impl LoadError {
             Self::PartitionKey { .. } => {
                 "It tells which trips are there: ALTER TABLE … ADD PRIMARY KEY (date_time, trip_key)."
             }
+            Self::Delivery(error) => return error.hint(),
             _ => return None,
         })
     }
@@ -289,6 +298,7 @@ impl LoadError {
                 | Self::Dates { .. }
                 | Self::RelativePath(_)
                 | Self::UnknownLoad(_)
+                | Self::Delivery(_)
         )
     }
 }

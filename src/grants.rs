@@ -7,14 +7,17 @@ use crate::pg::session;
 
 /// Loading, and looking at what became of it. No right on a file: that is pg_read_server_files, or the
 /// setting trips.data_directories. Outside writers put their rows into the five columns of staging.
-const LOADER: [&str; 5] = [
+const LOADER: [&str; 6] = [
     "USAGE ON SCHEMA trips",
     "EXECUTE ON FUNCTION trips.ingest(text, text, bigint, boolean), trips.stage(text),
        trips.merge_staged(bigint), trips.submit(text, text, bigint, boolean), trips.cancel(bigint),
        trips.take_inbox(text), trips.new_files(text), trips.schedule(text, text, text),
-       trips.unschedule(text), trips.require_pg_cron(text)",
+       trips.unschedule(text), trips.require_pg_cron(text),
+       trips.open_delivery(text, bytea, bigint, text), trips.stage_part(bigint, bytea),
+       trips.drop_delivery(bigint)",
     "EXECUTE ON PROCEDURE trips.ingest_new(text, bigint, bigint, bigint)",
-    "SELECT ON trips.loads, trips.load_progress, trips.events",
+    "SELECT ON trips.loads, trips.load_progress, trips.events, trips.deliveries",
+    "SELECT (load_id, first_byte, bytes, rows_read, rows_rejected) ON trips.delivery_parts",
     "INSERT (region, origin_coord, destination_coord, date_time, datasource) ON trips.stg_trip_data",
 ];
 

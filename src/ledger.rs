@@ -159,6 +159,25 @@ pub fn enter(
     )
 }
 
+/// The row that a load will have, as far as it is known, which is not in the ledger yet.
+pub fn not_entered(ticket: &Ticket, delivery: &Delivery) -> Result<LoadRow, LoadError> {
+    let args: [DatumWithOid<'_>; 6] = [
+        ticket.load_id.into(),
+        delivery.source.as_str().into(),
+        delivery.digest.map(Vec::from).into(),
+        bigint(delivery.bytes).into(),
+        ticket.requested_by.as_str().into(),
+        ticket.started_at.into(),
+    ];
+    returned_row(
+        "SELECT l FROM jsonb_populate_record(NULL::trips.loads, jsonb_build_object(
+                  'load_id', $1::bigint, 'source', $2::text, 'digest', $3::bytea, 'bytes_read', $4::bigint,
+                  'state', 'running', 'rows_read', 0, 'rows_inserted', 0, 'rows_duplicate', 0,
+                  'rows_staged', 0, 'requested_by', $5::text, 'requested_at', $6::timestamptz)) AS l",
+        &args,
+    )
+}
+
 /// Books what a merge made of a load's staged rows; `totals.staged` of them stay there.
 ///
 /// The ledger keeps what it said of rows that somebody has deleted from staging by hand, and learns

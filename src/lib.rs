@@ -6,8 +6,9 @@
 //!   reports;
 //! * [`source`]: the file, opened and hashed;
 //! * `trips_core` (a crate of its own, no PostgreSQL in it): bytes to validated, keyed, sorted trips;
-//! * [`load`]: the three ways of a load: ingest, stage, merge;
-//! * [`history`], [`staging`], [`summary`], [`ledger`], [`events`]: one table each, nobody else writes to it;
+//! * [`load`]: the ways of a load: ingest, stage, merge, and parts that others have read;
+//! * [`history`], [`staging`], [`parts`], [`summary`], [`ledger`], [`events`]: their tables, to which nobody
+//!   else writes;
 //! * [`witness`]: the process that writes down what a load's own transaction cannot;
 //! * [`grants`]: what a role needs, in one call;
 //! * [`settings`], [`error`]: what all of them share;
@@ -23,6 +24,7 @@ mod grants;
 mod history;
 mod ledger;
 mod load;
+mod parts;
 mod pg;
 mod queue;
 mod settings;

@@ -1,6 +1,7 @@
-//! `trips_bench compare [rows=N] [rounds=N]`, `trips_bench hundred_million [files=N] [rows=N]`
+//! `trips_bench compare`, `trips_bench spark`, `trips_bench hundred_million`; `BENCH_ROWS`, `BENCH_ROUNDS`
+//! and `BENCH_FILES` change their sizes.
 //!
-//! Both start a private, durable cluster, print what they measure, and leave it in `target/bench/`.
+//! All start a private, durable cluster, print what they measure, and leave it in `target/bench/`.
 
 mod compare;
 mod hundred_million;
@@ -8,6 +9,7 @@ mod measure;
 mod others;
 mod reader;
 mod report;
+mod spark;
 
 use std::process::ExitCode;
 
@@ -39,10 +41,11 @@ fn run() -> Result<()> {
     };
     match command.as_str() {
         "compare" => compare::run(option("rows", 2_000_000)?, option("rounds", 5)?),
+        "spark" => spark::run(option("rows", 2_000_000)?, option("rounds", 3)?),
         "hundred_million" => {
             hundred_million::run(option("files", 10)?, option("rows", 10_000_000)?)
         }
-        _ => Err("usage: trips_bench compare | hundred_million".into()),
+        _ => Err("usage: trips_bench compare | spark | hundred_million".into()),
     }
 }
 

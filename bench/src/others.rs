@@ -1,9 +1,6 @@
 //! Other ways of bringing the file into a bare table, where their programs are installed: pgloader,
 //! and Spark through JDBC. Each runs once: they take many times as long as what they stand beside.
 
-use std::io;
-use std::net::{Shutdown, TcpListener, TcpStream};
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -16,11 +13,13 @@ use crate::measure::seconds;
 /// Debian's package libpostgresql-jdbc-java.
 const JDBC: &str = "/usr/share/java/postgresql.jar";
 
-const BARE: &str = "DROP TABLE IF EXISTS other;
+/// A bare table of texts, for others to write to.
+pub const BARE: &str = "DROP TABLE IF EXISTS other;
     CREATE TABLE other (region text, origin_coord text, destination_coord text, date_time text, datasource text);
     CHECKPOINT";
 
-const SPARK: &str = "
+/// The plain job: Spark's own reader, its JDBC writer, two connections.
+pub const SPARK: &str = "
 import sys
 from pyspark.sql import SparkSession
 spark = SparkSession.builder.getOrCreate()
@@ -37,7 +36,7 @@ pub fn run(
     path: &str,
     rows: i64,
 ) -> Result<Vec<(&'static str, f64)>> {
-    let port = open_port(cluster)?;
+    let port = cluster.open_port();
     let mut found = Vec::new();
     for (name, is_here, command) in [
         ("pgloader", is_installed("pgloader"), pgloader(cluster, path, port)),
@@ -101,33 +100,4 @@ fn quietly(mut command: Command) -> Result<()> {
     }
     let text = [output.stdout, output.stderr].concat();
     Err(format!("{command:?}: {}", String::from_utf8_lossy(&text)).into())
-}
-
-/// A port of this machine that leads to the cluster's socket: the cluster itself listens on none.
-fn open_port(cluster: &Cluster) -> Result<u16> {
-    let listener = TcpListener::bind(("127.0.0.1", 0))?;
-    let port = listener.local_addr()?.port();
-    let socket = cluster.path(".s.PGSQL.5432");
-    std::thread::spawn(move || {
-        for client in listener.incoming().flatten() {
-            if let Ok(server) = UnixStream::connect(&socket) {
-                let _ = forward(client, server);
-            }
-        }
-    });
-    Ok(port)
-}
-
-fn forward(client: TcpStream, server: UnixStream) -> io::Result<()> {
-    let (mut from_client, mut to_server) = (client.try_clone()?, server.try_clone()?);
-    let (mut from_server, mut to_client) = (server, client);
-    std::thread::spawn(move || {
-        let _ = io::copy(&mut from_client, &mut to_server);
-        let _ = to_server.shutdown(Shutdown::Write);
-    });
-    std::thread::spawn(move || {
-        let _ = io::copy(&mut from_server, &mut to_client);
-        let _ = to_client.shutdown(Shutdown::Write);
-    });
-    Ok(())
 }

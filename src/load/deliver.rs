@@ -2,11 +2,11 @@
 
 use pgrx::{PgLogLevel, PgSqlErrorCode, check_for_interrupts, ereport};
 use trips_core::feed::Feed;
-use trips_core::form;
 use trips_core::header::Layout;
+use trips_core::opening::{self, UNCLOSED_QUOTES, Unfit};
 use trips_core::parse::{BAD_LINES_TOLD, Parsed, Parser, Target};
 use trips_core::pool::{Pool, PoolError};
-use trips_core::record::{Fault, RecordReader};
+use trips_core::record::RecordReader;
 use trips_core::reject::BadLine;
 
 use super::attempt::Attempt;
@@ -19,9 +19,6 @@ use crate::pg::row::LoadRow;
 use crate::pg::signals;
 use crate::settings;
 use crate::source::{Access, Bytes, Source};
-
-/// Quotes that are never closed, before the file is taken for something else than CSV.
-const UNCLOSED_QUOTES: usize = 3;
 
 /// Columns that are not read, before a notice of them only says how many more there are.
 const COLUMNS_TOLD: usize = 20;
@@ -106,7 +103,11 @@ fn find_same_bytes(
 }
 
 /// The bytes are known: only the ledger hears of it.
-fn skip(ticket: &Ticket, delivery: &Delivery, known: SameBytes) -> Result<LoadRow, LoadError> {
+pub(super) fn skip(
+    ticket: &Ticket,
+    delivery: &Delivery,
+    known: SameBytes,
+) -> Result<LoadRow, LoadError> {
     if known.staged > 0 {
         let (load_id, staged) = (known.load_id, known.staged);
         ereport!(
@@ -175,7 +176,8 @@ fn read(
     }
 }
 
-fn warn_of_zero_coordinates(count: u64) {
+/// Says how many trips have a coordinate that receivers without a position write.
+pub(super) fn warn_of_zero_coordinates(count: u64) {
     if count > 0 {
         ereport!(
             PgLogLevel::WARNING,
@@ -219,42 +221,19 @@ fn read_header(
     source: &Source,
     reader: &mut RecordReader<Bytes>,
 ) -> Result<Layout, LoadError> {
-    let path = request.path;
-    let read_error = |error| source.read_error(error);
-    let first = reader.peek(form::LOOKED_AT).map_err(read_error)?.to_vec();
-    if first.starts_with(b"\xef\xbb\xbf") {
-        reader.skip(3);
-    }
-    // What else a file may be is asked only when it has no good header.
-    let unfit = |error| match form::of(&first) {
-        Some(form) => LoadError::NotCsv { path: path.to_owned(), form },
-        None => error,
-    };
-    let fault = |fault| LoadError::HeaderFault { path: path.to_owned(), fault };
-    // A line without an end is not followed to the end of the file, where nothing could stop it.
-    let longest = settings::max_record_bytes() + 2;
-    if is_endless(&first, form::LOOKED_AT)
-        && is_endless(reader.peek(longest).map_err(read_error)?, longest)
-    {
-        return Err(unfit(fault(Fault::TooLong)));
-    }
-    let Some(header) = reader.next_record().map_err(read_error)? else {
-        return Err(LoadError::Empty(path.to_owned()));
-    };
-    if let Some(found) = header.fault {
-        return Err(unfit(fault(found)));
-    }
-    let layout = Layout::resolve(&Feed::trips(), &header)
-        .map_err(|error| unfit(LoadError::Header { path: path.to_owned(), error }))?;
+    let path = request.path.to_owned();
+    let layout = opening::read_header(&Feed::trips(), reader, settings::max_record_bytes())
+        .map_err(|unfit| match unfit {
+            Unfit::Read(error) => source.read_error(error),
+            Unfit::Empty => LoadError::Empty(path),
+            Unfit::Form(form) => LoadError::NotCsv { path, form },
+            Unfit::Fault(fault) => LoadError::HeaderFault { path, fault },
+            Unfit::Header(error) => LoadError::Header { path, error },
+        })?;
     if *request.access == Access::AnyFile {
         notice_unused(&layout.unused);
     }
     Ok(layout)
-}
-
-/// Whether so many bytes were there, and no line ended in them.
-fn is_endless(bytes: &[u8], asked: usize) -> bool {
-    bytes.len() == asked && !bytes.iter().any(|byte| matches!(byte, b'\n' | b'\r'))
 }
 
 /// Names the columns that are not read, as many as a person reads.

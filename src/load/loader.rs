@@ -87,6 +87,14 @@ impl Collector {
         Ok(self.blocks[last].push(trip)?)
     }
 
+    /// Takes trips that are together already.
+    pub fn push_block(&mut self, block: Block) {
+        self.bytes += block.bytes();
+        self.blocks.push(block);
+        // What comes one by one goes into another block.
+        self.blocks.push(Block::default());
+    }
+
     /// Whether a run's memory is used up.
     pub fn is_full(&self) -> bool {
         self.bytes >= settings::memory()

@@ -6,17 +6,22 @@ mod answers;
 mod catalogue;
 mod cluster;
 mod copies;
+mod delivered;
 mod files;
 pub mod historical;
 mod life;
 mod machine;
+mod port;
 mod programs;
+mod spark;
 
 pub use answers::{answers, partitions_without_key};
 pub use catalogue::catalogue;
 pub use cluster::Cluster;
+pub use delivered::{digest, parts_of};
 pub use files::{FIVE_COLUMNS, lines_of, month_as_csv, real_trips, rows_as_csv, trip_line};
 pub use programs::{Programs, extension_file};
+pub use spark::Spark;
 
 /// A ledger row as tests look at it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,9 +3,10 @@
 use trips_tests::Cluster;
 
 /// Every member of the extension. A new one is added here on purpose, or by mistake nowhere.
-const MEMBERS: [&str; 29] = [
+const MEMBERS: [&str; 34] = [
     "function trips.cancel(bigint)",
     "function trips.datasource_regions(text)",
+    "function trips.drop_delivery(bigint)",
     "function trips.events_since(bigint)",
     "function trips.grant_loader(regrole)",
     "function trips.grant_reader(regrole)",
@@ -14,9 +15,11 @@ const MEMBERS: [&str; 29] = [
     "function trips.latest_datasource(integer)",
     "function trips.merge_staged(bigint)",
     "function trips.new_files(text)",
+    "function trips.open_delivery(text,bytea,bigint,text)",
     "function trips.require_pg_cron(text)",
     "function trips.schedule(text,text,text)",
     "function trips.stage(text)",
+    "function trips.stage_part(bigint,bytea)",
     "function trips.submit(text,text,bigint,boolean)",
     "function trips.take_inbox(text)",
     "function trips.trip_key(text,point,point,timestamp without time zone,text)",
@@ -27,6 +30,8 @@ const MEMBERS: [&str; 29] = [
     "sequence trips.events_seq_seq",
     "sequence trips.loads_load_id_seq",
     "table trips.daily_trip_counts",
+    "table trips.deliveries",
+    "table trips.delivery_parts",
     "table trips.events",
     "table trips.hist_trip_data",
     "table trips.loads",

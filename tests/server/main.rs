@@ -5,6 +5,7 @@ mod bad_inputs;
 mod catalog;
 mod concurrency;
 mod cron;
+mod deliveries;
 mod differential;
 mod dump;
 mod events;

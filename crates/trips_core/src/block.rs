@@ -1,8 +1,10 @@
 //! A block: trips of one piece of a file, encoded, with an index of their times.
 
-use std::collections::TryReserveError;
+use std::collections::{HashSet, TryReserveError};
 
+use crate::decode::{self, Cursor, DecodeError};
 use crate::key;
+use crate::rules::Rules;
 use crate::timestamp::Timestamp;
 use crate::trip::Trip;
 
@@ -63,6 +65,81 @@ impl Block {
         }
         self.values = sorted;
         Ok(())
+    }
+
+    /// Drops all but one of the equal trips of a sorted block; returns how many it has dropped.
+    ///
+    /// # Errors
+    /// When there is no memory.
+    pub fn drop_doubles(&mut self) -> Result<usize, TryReserveError> {
+        let mut kept = Vec::new();
+        kept.try_reserve_exact(self.places.len())?;
+        // Equal trips have equal times, so they stand together.
+        for same_time in self.places.chunk_by(|a, b| a.date_time == b.date_time) {
+            if let [one] = same_time {
+                kept.push(*one);
+                continue;
+            }
+            let mut seen = HashSet::new();
+            seen.try_reserve(same_time.len())?;
+            kept.extend(same_time.iter().filter(|&&place| seen.insert(self.values(place))));
+        }
+        let dropped = self.places.len() - kept.len();
+        if dropped > 0 {
+            self.places = kept;
+            // What is dropped leaves the bytes, too.
+            self.sort()?;
+        }
+        Ok(dropped)
+    }
+
+    /// Adds the trips of another block behind these; the whole is not sorted any more.
+    ///
+    /// # Errors
+    /// When there is no memory.
+    ///
+    /// # Panics
+    /// When the whole is over 4 GiB.
+    pub fn append(&mut self, other: &Self) -> Result<(), TryReserveError> {
+        self.values.try_reserve(other.values.len())?;
+        self.places.try_reserve(other.places.len())?;
+        let behind = u32::try_from(self.values.len()).expect("a block is under 4 GiB");
+        self.values.extend_from_slice(&other.values);
+        u32::try_from(self.values.len()).expect("a block is under 4 GiB");
+        let moved = |place: &Place| Place { offset: behind + place.offset, ..*place };
+        self.places.extend(other.places.iter().map(moved));
+        Ok(())
+    }
+
+    /// The encoded trips, one behind the other.
+    pub(crate) fn encoded(&self) -> &[u8] {
+        &self.values
+    }
+
+    /// Reads encoded trips back, checks each, and sorts them.
+    ///
+    /// # Errors
+    /// What about a trip is not as a validated one is.
+    ///
+    /// # Panics
+    /// When the bytes are over 4 GiB.
+    pub(crate) fn decode(bytes: &[u8], rules: &Rules) -> Result<Self, DecodeError> {
+        let mut block = Self { values: bytes.to_vec(), places: Vec::new() };
+        let at = |from: &Cursor<'_>| {
+            u32::try_from(bytes.len() - from.0.len()).expect("a block is under 4 GiB")
+        };
+        let mut from = Cursor(bytes);
+        while !from.0.is_empty() {
+            let (offset, number) = (at(&from), block.places.len() + 1);
+            let trip = decode::trip(&mut from, rules)
+                .map_err(|what| DecodeError::Trip { number, what })?;
+            let length = at(&from) - offset;
+            block.places.push(Place { date_time: trip.date_time, offset, length });
+        }
+        if !block.places.is_sorted() {
+            block.sort().map_err(|_| DecodeError::Length)?;
+        }
+        Ok(block)
     }
 
     /// How many trips it holds.

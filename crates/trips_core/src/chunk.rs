@@ -76,6 +76,13 @@ impl<R: Read> RecordReader<R> {
 }
 
 impl Chunk {
+    /// The lines of its records in which a quote is never closed.
+    pub fn unclosed(&self) -> impl Iterator<Item = u64> + '_ {
+        // Without a quote in it, a chunk is not framed.
+        let framed = self.framed.iter().flatten();
+        framed.filter(|record| record.fault == Some(Fault::UnclosedQuote)).map(|record| record.line)
+    }
+
     /// Calls `f` for every record, until it fails.
     ///
     /// # Errors

@@ -114,8 +114,13 @@ impl<R: Read> RecordReader<R> {
         }
     }
 
+    /// A reader of what is left of a file behind so many bytes, where this line begins.
+    pub fn from_within(source: R, max_record: usize, position: u64, line: u64) -> Self {
+        Self { position, line, ..Self::new(source, max_record) }
+    }
+
     /// Number of the line that comes next.
-    pub(crate) fn line(&self) -> u64 {
+    pub fn line(&self) -> u64 {
         self.line
     }
 

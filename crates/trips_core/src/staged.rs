@@ -3,11 +3,28 @@
 use std::borrow::Cow;
 use std::collections::TryReserveError;
 
+use crate::decode::{Cursor, DecodeError};
 use crate::escape::storable;
 use crate::key::{encode_missing, encode_text, encode_value};
 use crate::record::Record;
 use crate::reject::{Column, Rejection};
 use crate::trip::TripText;
+
+/// Passes over a row of a rejected line.
+fn rejected(from: &mut Cursor<'_>, load_id: i64) -> Option<()> {
+    let columns = i16::from_be_bytes(from.array()?);
+    let (load, line) = (from.value()??, from.value()??);
+    let is_ours = columns == 12 && load == load_id.to_be_bytes() && line.len() == 8;
+    // The five values, of which any may be missing; the raw line; its bytes; the reason.
+    for _ in 0..5 {
+        from.value()?;
+    }
+    let raw_line = from.value()?;
+    let (_raw_bytes, _column, code, reason) =
+        (from.value()?, from.value()?, from.value()?, from.value()?);
+    let is_told = raw_line.is_some() && code?.len() == 5 && reason.is_some();
+    (is_ours && is_told).then_some(())
+}
 
 /// Rows of PostgreSQL's binary COPY: load_id, line_no, region, origin_coord, destination_coord,
 /// date_time, datasource, raw_line, raw_bytes, column_name, error_code, error.
@@ -82,6 +99,31 @@ impl StagedRows {
             }),
             None => (0..5).for_each(|_| encode_missing(&mut self.bytes)),
         }
+    }
+
+    /// Adds the rows of others behind these.
+    ///
+    /// # Errors
+    /// When there is no memory.
+    pub fn append(&mut self, other: &Self) -> Result<(), TryReserveError> {
+        self.bytes.try_reserve(other.bytes.len())?;
+        self.bytes.extend_from_slice(&other.bytes);
+        self.count += other.count;
+        Ok(())
+    }
+
+    /// Takes rows of rejected lines that another process has made for this load. Whether their texts
+    /// are texts is for COPY to see.
+    ///
+    /// # Errors
+    /// When a row has not the columns of one, or is of another load.
+    pub(crate) fn decode(bytes: &[u8], load_id: i64) -> Result<Self, DecodeError> {
+        let (mut from, mut count) = (Cursor(bytes), 0);
+        while !from.0.is_empty() {
+            count += 1;
+            rejected(&mut from, load_id).ok_or(DecodeError::Line { number: count })?;
+        }
+        Ok(Self { bytes: bytes.to_vec(), count })
     }
 
     /// How many rows it holds.

@@ -6,6 +6,9 @@ use trips_core::block::Block;
 use trips_core::feed::{Feed, PointColumns};
 use trips_core::header::{Guess, HeaderError, Layout};
 use trips_core::key;
+use trips_core::opening::read_header;
+use trips_core::parse::{Parser, Target};
+use trips_core::part::Part;
 use trips_core::point::{self, Point};
 use trips_core::record::RecordReader;
 use trips_core::rules::{Rules, ZeroCoordinates};
@@ -271,4 +274,49 @@ fn another_feed_is_data() {
     let trip = texts.validate(&any_date()).unwrap();
     assert_eq!(trip.origin, Some(Point { longitude: -87.63, latitude: 41.88 }));
     assert_eq!((trip.destination, trip.datasource), (None, Some("Divvy")));
+}
+
+const SENT: &str = "region,origin_coord,destination_coord,date_time,datasource\n\
+    Prague,POINT (14.4 50.0),POINT (-180 -0),2018-05-28 09:03:40,funny_car\n\
+    Turin,,,2018-05-21 02:54:04,\n\
+    bad,POINT (14.4 95.0),,2018-05-21 02:54:04,\n\
+    ragged\n";
+
+/// A part with two trips and two rejected lines, as it travels.
+fn sent() -> Vec<u8> {
+    let mut reader = RecordReader::new(SENT.as_bytes(), 1000);
+    let layout = read_header(&Feed::trips(), &mut reader, 1000).unwrap();
+    let (target, rules) = (Target::History, any_date());
+    let parser = Parser { layout, target, load_id: 7, max_record: 1000, rules };
+    let mut part = Part::new(7, 0);
+    let chunk = reader.next_chunk(1 << 20, 0).unwrap().unwrap();
+    part.push(&parser.parse(chunk).unwrap()).unwrap();
+    part.close().unwrap();
+    part.encode().unwrap()
+}
+
+proptest! {
+    /// Any bytes are a part or are refused; what is one is one again.
+    #[test]
+    fn parts_of_others_are_taken_or_refused(
+        bytes in proptest::collection::vec(any::<u8>(), 0..200),
+        changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+        length in any::<prop::sample::Index>(),
+    ) {
+        let mut changed = sent();
+        for (at, byte) in changes {
+            let at = at.index(changed.len());
+            changed[at] = byte;
+        }
+        let cut = changed[..length.index(changed.len())].to_vec();
+        for bytes in [bytes, changed, cut] {
+            let Ok(part) = Part::decode(&bytes, &any_date()) else { continue };
+            let again = Part::decode(&part.encode().unwrap(), &any_date()).unwrap();
+            prop_assert_eq!(
+                (again.rows, again.block.len(), again.staged.len()),
+                (part.rows, part.block.len(), part.staged.len())
+            );
+            prop_assert_eq!(part.rows, (part.block.len() + part.staged.len()) as u64 + part.duplicates);
+        }
+    }
 }

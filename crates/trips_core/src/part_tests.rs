@@ -1,0 +1,85 @@
+use super::*;
+use crate::parse::{Parser, Target};
+use crate::pool::CHUNK;
+use crate::record::RecordReader;
+
+const FILE: &str = "region,origin_coord,destination_coord,date_time,datasource\n\
+    Prague,POINT (14.4 50.0),POINT (-180 -0),2018-05-28 09:03:40,funny_car\n\
+    Turin,,,2018-05-21 02:54:04,\n\
+    bad,POINT (14.4 95.0),,2018-05-21 02:54:04,\n\
+    Turin,,,2018-05-21 02:54:04, \n\
+    ragged\n";
+
+fn part() -> Part {
+    let mut reader = RecordReader::new(FILE.as_bytes(), 1000);
+    let feed = crate::feed::Feed::trips();
+    let layout = crate::opening::read_header(&feed, &mut reader, 1000).unwrap();
+    let rules = Rules::default();
+    let parser = Parser { layout, target: Target::History, load_id: 7, max_record: 1000, rules };
+    let mut part = Part::new(7, 0);
+    let chunk = reader.next_chunk(CHUNK, 0).unwrap().unwrap();
+    part.push(&parser.parse(chunk).unwrap()).unwrap();
+    part.close().unwrap();
+    part
+}
+
+#[test]
+fn what_travels_comes_back() {
+    let part = part();
+    assert_eq!((part.rows, part.duplicates, part.block.len(), part.staged.len()), (5, 1, 2, 2));
+    let bytes = part.encode().unwrap();
+    let back = Part::decode(&bytes, &Rules::default()).unwrap();
+    assert_eq!(back.encode().unwrap(), bytes);
+    assert_eq!((back.load_id, back.first_byte, back.bytes), (7, 0, part.bytes));
+}
+
+/// Whatever is cut off or behind it, and whichever byte of its counts is another one.
+#[test]
+fn what_is_damaged_is_refused() {
+    let bytes = part().encode().unwrap();
+    let rules = Rules::default();
+    for length in 0..bytes.len() {
+        assert!(Part::decode(&bytes[..length], &rules).is_err(), "{length} bytes");
+    }
+    let longer = [&bytes[..], b"\0"].concat();
+    assert_eq!(Part::decode(&longer, &rules).unwrap_err(), DecodeError::Length);
+    let mut other = bytes.clone();
+    other[39] ^= 1;
+    assert_eq!(
+        Part::decode(&other, &rules).unwrap_err(),
+        DecodeError::Counts { counted: 3, found: 4 }
+    );
+    // Lines of another load.
+    let mut other = bytes;
+    other[15] ^= 1;
+    assert_eq!(Part::decode(&other, &rules).unwrap_err(), DecodeError::Line { number: 1 });
+}
+
+/// A trip that a validated one cannot be.
+#[test]
+fn what_is_no_trip_is_refused() {
+    let part = part();
+    let bytes = part.encode().unwrap();
+    let find = |what: &[u8]| bytes.windows(what.len()).position(|window| window == what).unwrap();
+    let latitude = find(&50.0_f64.to_be_bytes());
+    let (region, time) = (find(b"Turin"), find(&part.block.places()[0].date_time.0.to_be_bytes()));
+    for (at, with, what) in [
+        (region, &b"\xff"[..], "region"),
+        (region, b" ", "region"),
+        (region, b"\0", "region"),
+        (latitude, &90.1_f64.to_be_bytes(), "origin_coord"),
+        (latitude, &f64::NAN.to_be_bytes(), "origin_coord"),
+        (latitude, &(-0.0_f64).to_be_bytes(), "origin_coord"),
+        (latitude - 8, &(-180.0_f64).to_be_bytes(), "origin_coord"),
+        (latitude - 8, &f64::INFINITY.to_be_bytes(), "origin_coord"),
+        (time, &i64::MAX.to_be_bytes(), "date_time"),
+    ] {
+        let mut other = bytes.clone();
+        other[at..at + with.len()].copy_from_slice(with);
+        let error = Part::decode(&other, &Rules::default()).unwrap_err();
+        assert!(matches!(error, DecodeError::Trip { what: found, .. } if found == what), "{error}");
+    }
+    let later = Rules::new("2018-05-22", "2099-12-31", crate::rules::ZeroCoordinates::Keep);
+    let error = Part::decode(&bytes, &later.unwrap()).unwrap_err();
+    assert_eq!(error, DecodeError::Trip { number: 1, what: "date_time" });
+}

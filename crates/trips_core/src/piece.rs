@@ -1,0 +1,111 @@
+//! Pieces of a large file for several machines: cut where records end, each with the number of its
+//! first line, and read apart as if the file had been read in one go.
+
+use std::io::{self, Read};
+
+use crate::chunk::Chunk;
+use crate::feed::Feed;
+use crate::opening::{UNCLOSED_QUOTES, Unfit, read_header};
+use crate::pool::CHUNK;
+use crate::record::RecordReader;
+
+/// A piece of a file: whole records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Piece {
+    /// Where it begins. The first one begins at 0, with the header.
+    pub first_byte: u64,
+    /// How many bytes it has.
+    pub bytes: u64,
+    /// Number of its first line in the file, from 1.
+    pub first_line: u64,
+}
+
+/// What a look through a whole file finds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cut {
+    /// Its pieces: together, all of it.
+    pub pieces: Vec<Piece>,
+    /// The lines of the first records with a quote that is never closed: as many as make it something
+    /// else than CSV, at most.
+    pub unclosed: Vec<u64>,
+}
+
+/// Cuts a file into pieces of about this many bytes, and looks at its header and its quotes.
+///
+/// # Errors
+/// Why it is no file of this feed.
+pub fn cut<R: Read>(
+    feed: &Feed,
+    source: R,
+    max_record: usize,
+    piece_bytes: u64,
+) -> Result<Cut, Unfit> {
+    let mut reader = RecordReader::new(source, max_record);
+    read_header(feed, &mut reader, max_record)?;
+    let mut piece = Piece { first_byte: 0, bytes: reader.position(), first_line: 1 };
+    let mut cut = Cut { pieces: Vec::new(), unclosed: Vec::new() };
+    loop {
+        let line = reader.line();
+        let Some(chunk) = reader.next_chunk(CHUNK, 0)? else { break };
+        if piece.bytes >= piece_bytes {
+            cut.pieces.push(piece);
+            let first_byte = piece.first_byte + piece.bytes;
+            piece = Piece { first_byte, bytes: 0, first_line: line };
+        }
+        piece.bytes += chunk.covers;
+        let room = UNCLOSED_QUOTES - cut.unclosed.len();
+        cut.unclosed.extend(chunk.unclosed().take(room));
+    }
+    cut.pieces.push(piece);
+    Ok(cut)
+}
+
+/// Reads the chunks of one piece.
+///
+/// The source goes on behind the piece: what a faulty record at its end is depends on what follows.
+#[derive(Debug)]
+pub struct PieceReader<R> {
+    reader: RecordReader<R>,
+    end: u64,
+}
+
+impl<R: Read> PieceReader<R> {
+    /// A reader of the first piece, whose header has been read.
+    pub fn behind_header(reader: RecordReader<R>, piece: Piece) -> Self {
+        Self { reader, end: piece.bytes }
+    }
+
+    /// A reader of a later piece, whose source begins where the piece does.
+    pub fn of(source: R, max_record: usize, piece: Piece) -> Self {
+        let Piece { first_byte, bytes, first_line } = piece;
+        let reader = RecordReader::from_within(source, max_record, first_byte, first_line);
+        Self { reader, end: first_byte + bytes }
+    }
+
+    /// Where in the file the next chunk begins.
+    pub fn position(&self) -> u64 {
+        self.reader.position()
+    }
+
+    /// The next chunk, or none at the end of the piece.
+    ///
+    /// # Errors
+    /// What the source says when it cannot be read; `UnexpectedEof` when the file ends before the
+    /// piece does, `InvalidData` when no record ends where the piece does: it is not the file that
+    /// was cut.
+    pub fn next_chunk(&mut self) -> io::Result<Option<Chunk>> {
+        let left = match self.end.checked_sub(self.position()) {
+            Some(0) => return Ok(None),
+            Some(left) => usize::try_from(left).unwrap_or(CHUNK).min(CHUNK),
+            None => return Err(io::ErrorKind::InvalidData.into()),
+        };
+        match self.reader.next_chunk(left, 0)? {
+            Some(chunk) => Ok(Some(chunk)),
+            None => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "piece_tests.rs"]
+mod tests;

@@ -1,0 +1,56 @@
+//! Reads pieces of files of trips far from the server: with the parser of `trips.ingest`, into parts that
+//! `trips.stage_part` takes. `docker/spark/load.py` runs it on every worker of a cluster.
+
+mod cut;
+mod options;
+mod read;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use options::Options;
+
+const USAGE: &str = "usage:
+  trips_reader cut FILE [piece_bytes=N] [max_record_bytes=N]
+      looks through a file and prints one line of JSON: its size, time and BLAKE3, and its pieces as
+      [first_byte, bytes, first_line]; or, under \"refused\", why it is no file of trips
+  trips_reader read FILE load_id=N first_byte=N bytes=N first_line=N file_bytes=N mtime_ns=N
+               [max_record_bytes=N] [earliest_date=D] [latest_date=D] [zero_coordinates=keep|warn|stage]
+      reads one piece and prints its parts, each behind its length (8 bytes, big-endian)
+  trips_reader version";
+
+/// What ends the program.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("{0}\n{USAGE}")]
+    Usage(String),
+    #[error("file {path}: {error}")]
+    File { path: String, error: io::Error },
+    #[error("file {0} changed since it was cut into pieces")]
+    Changed(String),
+    #[error("out of memory")]
+    Memory(#[from] std::collections::TryReserveError),
+    #[error("could not write: {0}")]
+    Write(io::Error),
+}
+
+fn run() -> Result<(), Failure> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let mut out = io::stdout().lock();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["version"] => writeln!(out, "{}", env!("CARGO_PKG_VERSION")).map_err(Failure::Write),
+        ["cut", path, ref options @ ..] => cut::run(path, &Options::of(options)?, &mut out),
+        ["read", path, ref options @ ..] => read::run(path, &Options::of(options)?, &mut out),
+        _ => Err(Failure::Usage("what is to be done?".into())),
+    }
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("trips_reader: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Options `name=value` of the command line, and what they are when nobody gives them.
+
+use std::fs::{File, Metadata};
+use std::os::unix::fs::MetadataExt;
+
+use trips_core::rules::{Rules, ZeroCoordinates};
+
+use crate::Failure;
+
+/// The names that may be given.
+const NAMES: [&str; 11] = [
+    "piece_bytes",
+    "load_id",
+    "first_byte",
+    "bytes",
+    "first_line",
+    "file_bytes",
+    "mtime_ns",
+    "max_record_bytes",
+    "earliest_date",
+    "latest_date",
+    "zero_coordinates",
+];
+
+/// Options as they were given.
+pub struct Options<'a>(Vec<(&'a str, &'a str)>);
+
+impl<'a> Options<'a> {
+    /// Takes them apart.
+    pub fn of(arguments: &[&'a str]) -> Result<Self, Failure> {
+        let options = arguments.iter().map(|argument| match argument.split_once('=') {
+            Some((name, value)) if NAMES.contains(&name) => Ok((name, value)),
+            _ => Err(Failure::Usage(format!("{argument:?} is no option"))),
+        });
+        options.collect::<Result<_, _>>().map(Self)
+    }
+
+    fn text(&self, name: &str) -> Option<&'a str> {
+        self.0.iter().rev().find(|(given, _)| *given == name).map(|(_, value)| *value)
+    }
+
+    /// A number that must be given, unless there is a default.
+    pub fn number<T: std::str::FromStr>(
+        &self,
+        name: &str,
+        default: Option<T>,
+    ) -> Result<T, Failure> {
+        match (self.text(name), default) {
+            (Some(text), _) => {
+                text.parse().map_err(|_| Failure::Usage(format!("{name}={text:?} is no number")))
+            }
+            (None, Some(default)) => Ok(default),
+            (None, None) => Err(Failure::Usage(format!("{name} is missing"))),
+        }
+    }
+
+    /// The longest record, as `trips.max_record_bytes` allows it.
+    pub fn max_record_bytes(&self) -> Result<usize, Failure> {
+        self.number("max_record_bytes", Some(1 << 20))
+    }
+
+    /// What is believed of a trip, as the settings of the server say it.
+    pub fn rules(&self) -> Result<Rules, Failure> {
+        let zero_coordinates = match self.text("zero_coordinates") {
+            Some("keep") => ZeroCoordinates::Keep,
+            Some("warn") | None => ZeroCoordinates::Warn,
+            Some("stage") => ZeroCoordinates::Stage,
+            Some(other) => return Err(Failure::Usage(format!("zero_coordinates={other:?}"))),
+        };
+        let earliest = self.text("earliest_date").unwrap_or("1970-01-01");
+        let latest = self.text("latest_date").unwrap_or("2099-12-31");
+        Rules::new(earliest, latest, zero_coordinates)
+            .ok_or_else(|| Failure::Usage(format!("from {earliest:?} to {latest:?} is no time")))
+    }
+}
+
+/// Opens a file, and says its size and when it was changed, in nanoseconds since 1970.
+pub fn open(path: &str) -> Result<(File, u64, i128), Failure> {
+    let failed = |error| Failure::File { path: path.to_owned(), error };
+    let file = File::open(path).map_err(failed)?;
+    let found = file.metadata().map_err(failed)?;
+    Ok((file, found.len(), changed_at(&found)))
+}
+
+/// When a file was changed, in nanoseconds since 1970.
+pub fn changed_at(found: &Metadata) -> i128 {
+    i128::from(found.mtime()) * 1_000_000_000 + i128::from(found.mtime_nsec())
+}

@@ -1,0 +1,149 @@
+//! Files that outside readers bring, part by part: opened, staged, and merged when all of it is there.
+
+use pgrx::{Spi, check_for_interrupts};
+use trips_core::part::Part;
+
+use super::deliver::{skip, warn_of_zero_coordinates};
+use super::loader::{Collector, Loader, summarize};
+use crate::error::{DeliveryError, LoadError};
+use crate::history::History;
+use crate::ledger::{self, Delivery, Ticket, Totals};
+use crate::parts::{self, OpenDelivery};
+use crate::pg::progress::{Passes, Phase, Progress};
+use crate::pg::relation::Table;
+use crate::pg::row::LoadRow;
+use crate::pg::session::{self, AsOwner};
+use crate::settings;
+
+/// Announces a file for a role. The same file opened again is the same delivery, and what has arrived of
+/// it stays; in another reading, it begins anew.
+pub fn open(ticket: &Ticket, delivery: Delivery, reading: String) -> Result<LoadRow, LoadError> {
+    let digest = delivery.digest.unwrap_or_default();
+    if let Some(known) = ledger::same_bytes(&digest) {
+        return skip(ticket, &delivery, known);
+    }
+    let new = OpenDelivery { ticket: ticket.clone(), delivery, reading };
+    while !parts::open(&new)? {
+        check_for_interrupts!();
+        // It may be gone again: then it is this one's turn.
+        let Some(there) = parts::of_bytes(&digest)? else { continue };
+        let load_id = there.ticket.load_id;
+        require_own(&there, &ticket.requested_by)?;
+        if there.reading == new.reading && there.delivery.bytes == new.delivery.bytes {
+            return ledger::not_entered(&there.ticket, &there.delivery);
+        }
+        if parts::hold(load_id)?.is_some() {
+            parts::forget(load_id)?;
+        }
+    }
+    ledger::not_entered(&new.ticket, &new.delivery)
+}
+
+/// Stages a part of a delivery for the current user; `false` when it is there already.
+pub fn stage_part(load_id: i64, content: &[u8]) -> Result<bool, LoadError> {
+    let caller = session::role_name(session::current_user());
+    let ledger = Table::open_for_insert(c"loads");
+    let _owner = AsOwner::of(&ledger);
+    let open = parts::of_load(load_id)?.ok_or(DeliveryError::Unknown(load_id))?;
+    require_own(&open, &caller)?;
+    let part = decode(load_id, content)?;
+    let (end, bytes) = (part.first_byte + part.bytes, open.delivery.bytes);
+    if end > bytes {
+        return Err(DeliveryError::BeyondTheEnd { end, bytes }.into());
+    }
+    parts::add(&part, content)
+}
+
+/// Forgets a delivery of the current user; `false` when there is none.
+pub fn drop(load_id: i64) -> Result<bool, LoadError> {
+    let caller = session::role_name(session::current_user());
+    let ledger = Table::open_for_insert(c"loads");
+    let _owner = AsOwner::of(&ledger);
+    let Some(open) = parts::hold(load_id)? else { return Ok(false) };
+    require_own(&open, &caller)?;
+    parts::forget(load_id)?;
+    Ok(true)
+}
+
+/// Brings a delivery into the history, and enters it into the ledger; none when there is no such
+/// delivery.
+pub fn merge(load_id: i64, caller: &str) -> Result<Option<LoadRow>, LoadError> {
+    let Some(open) = parts::hold(load_id)? else { return Ok(None) };
+    require_own(&open, caller)?;
+    let OpenDelivery { ticket, delivery, .. } = open;
+    let (bytes, source) = (delivery.bytes, delivery.source.clone());
+    if let Some(byte) = parts::first_gap(load_id, bytes)? {
+        return Err(DeliveryError::Incomplete { load_id, byte, source_name: source }.into());
+    }
+    if let Some(limit) = settings::max_errors()
+        && parts::rejected(load_id)? > limit
+    {
+        return Err(LoadError::TooManyBadLines { path: source, limit, first: Vec::new() });
+    }
+    let interval = settings::notice_interval();
+    let progress = Progress::begin(load_id, bytes, Passes::Reading, interval);
+    progress.phase(Phase::Waiting);
+    let history = History::hold();
+    // Another load may have brought the same bytes meanwhile.
+    let row = match delivery.digest.as_ref().and_then(ledger::same_bytes) {
+        Some(known) => skip(&ticket, &delivery, known)?,
+        None => {
+            let totals = merge_parts(&history, load_id, &progress)?;
+            summarize(totals.inserted, &progress)?;
+            ledger::enter(&ticket, &delivery, Some(totals), None)?
+        }
+    };
+    parts::forget(load_id)?;
+    Ok(Some(row))
+}
+
+fn merge_parts(history: &History, load_id: i64, progress: &Progress) -> Result<Totals, LoadError> {
+    progress.phase(Phase::Reading);
+    let mut loader = Loader::new(history);
+    let mut collector = Collector::new(load_id);
+    let (mut rows, mut zero_coordinates) = (0, 0);
+    for first_byte in parts::places(load_id)? {
+        check_for_interrupts!();
+        let part = parts::with_content(load_id, first_byte, |content| decode(load_id, content))?;
+        rows += part.rows;
+        zero_coordinates += part.zero_coordinates;
+        loader.totals.duplicate += part.duplicates;
+        progress.read(part.first_byte + part.bytes, rows);
+        loader.stage(&part.staged, progress)?;
+        collector.push_block(part.block);
+        if collector.is_full() {
+            collector.write(&mut loader, progress)?;
+            progress.phase(Phase::Reading);
+        }
+    }
+    collector.write(&mut loader, progress)?;
+    warn_of_zero_coordinates(zero_coordinates);
+    Ok(loader.totals)
+}
+
+/// Reads a part, and believes nothing of it that it does not check.
+fn decode(load_id: i64, content: &[u8]) -> Result<Part, LoadError> {
+    let part = Part::decode(content, &settings::rules()?)
+        .map_err(|error| DeliveryError::NotAPart { load_id, error })?;
+    if part.load_id != load_id {
+        return Err(DeliveryError::OtherDelivery { load_id, found: part.load_id }.into());
+    }
+    Ok(part)
+}
+
+/// A delivery is its role's, and of members of that role.
+fn require_own(open: &OpenDelivery, caller: &str) -> Result<(), LoadError> {
+    let role = open.ticket.requested_by.as_str();
+    let may = role == caller
+        || Spi::get_one_with_args::<bool>(
+            "SELECT EXISTS (SELECT FROM pg_roles AS c
+                             WHERE c.rolname = $1
+                               AND (c.rolsuper OR EXISTS (
+                                     SELECT FROM pg_roles AS r
+                                      WHERE r.rolname = $2 AND pg_has_role(c.oid, r.oid, 'MEMBER'))))",
+            &[caller.into(), role.into()],
+        )? == Some(true);
+    let of_another =
+        || DeliveryError::OfAnother { load_id: open.ticket.load_id, role: role.to_owned() };
+    if may { Ok(()) } else { Err(of_another().into()) }
+}

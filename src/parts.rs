@@ -1,0 +1,167 @@
+//! Deliveries of outside readers: `deliveries`, and what has arrived of them in `delivery_parts`.
+
+use pgrx::Spi;
+use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
+use trips_core::part::Part;
+
+use crate::error::LoadError;
+use crate::ledger::{Delivery, Ticket};
+
+/// A file that an outside reader brings.
+#[derive(Debug)]
+pub struct OpenDelivery {
+    /// The load that it becomes.
+    pub ticket: Ticket,
+    /// Its bytes.
+    pub delivery: Delivery,
+    /// How its reader cuts and judges it.
+    pub reading: String,
+}
+
+const COLUMNS: &str = "load_id, source, digest, bytes, reading, requested_by, requested_at";
+
+/// Enters a delivery, unless another with these bytes is open.
+pub fn open(new: &OpenDelivery) -> Result<bool, LoadError> {
+    let OpenDelivery { ticket, delivery, reading } = new;
+    let args: [DatumWithOid<'_>; 7] = [
+        ticket.load_id.into(),
+        delivery.source.as_str().into(),
+        delivery.digest.map(Vec::from).into(),
+        i64::try_from(delivery.bytes).unwrap_or(i64::MAX).into(),
+        reading.as_str().into(),
+        ticket.requested_by.as_str().into(),
+        ticket.started_at.into(),
+    ];
+    let query = format!(
+        "INSERT INTO trips.deliveries ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7)
+             ON CONFLICT (digest) DO NOTHING"
+    );
+    Spi::connect_mut(|client| Ok(client.update(query.as_str(), None, &args)?.len() == 1))
+}
+
+/// The open delivery of these bytes.
+pub fn of_bytes(digest: &[u8; 32]) -> Result<Option<OpenDelivery>, LoadError> {
+    find("digest = $1", digest.to_vec().into())
+}
+
+/// The open delivery of this number.
+pub fn of_load(load_id: i64) -> Result<Option<OpenDelivery>, LoadError> {
+    find("load_id = $1", load_id.into())
+}
+
+/// The open delivery of this number, to which nobody adds a part until the transaction ends.
+///
+/// # Errors
+/// 55P03, PostgreSQL's own, when a part is being added, or somebody else merges or drops it.
+pub fn hold(load_id: i64) -> Result<Option<OpenDelivery>, LoadError> {
+    find("load_id = $1 FOR UPDATE NOWAIT", load_id.into())
+}
+
+fn find(condition: &str, value: DatumWithOid<'_>) -> Result<Option<OpenDelivery>, LoadError> {
+    let query = format!("SELECT {COLUMNS} FROM trips.deliveries WHERE {condition}");
+    Spi::connect_mut(|client| {
+        let found = client.update(query.as_str(), Some(1), &[value])?;
+        if found.is_empty() {
+            return Ok(None);
+        }
+        let row = found.first();
+        let missing = || LoadError::from(pgrx::spi::SpiError::InvalidPosition);
+        let ticket = Ticket {
+            load_id: row.get(1)?.ok_or_else(missing)?,
+            requested_by: row.get(6)?.ok_or_else(missing)?,
+            started_at: row.get::<TimestampWithTimeZone>(7)?.ok_or_else(missing)?,
+        };
+        let delivery = Delivery {
+            source: row.get(2)?.ok_or_else(missing)?,
+            digest: row.get::<Vec<u8>>(3)?.and_then(|digest| digest.try_into().ok()),
+            bytes: row.get::<i64>(4)?.and_then(|n| n.try_into().ok()).ok_or_else(missing)?,
+            changed_at: None,
+        };
+        let reading = row.get(5)?.ok_or_else(missing)?;
+        Ok(Some(OpenDelivery { ticket, delivery, reading }))
+    })
+}
+
+/// Adds a part that has been checked; `false` when it is there already. Waits for another session that
+/// is adding it, and for nobody else.
+pub fn add(part: &Part, content: &[u8]) -> Result<bool, LoadError> {
+    let number = |count: u64| i64::try_from(count).map_err(|_| LoadError::OutOfMemory);
+    Spi::connect_mut(|client| {
+        let args: [DatumWithOid<'_>; 6] = [
+            part.load_id.into(),
+            number(part.first_byte)?.into(),
+            number(part.bytes)?.into(),
+            number(part.rows)?.into(),
+            number(part.staged.len() as u64)?.into(),
+            content.into(),
+        ];
+        let added = client.update(
+            "INSERT INTO trips.delivery_parts
+                    (load_id, first_byte, bytes, rows_read, rows_rejected, content)
+             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (load_id, first_byte) DO NOTHING",
+            None,
+            &args,
+        )?;
+        Ok(added.len() == 1)
+    })
+}
+
+/// The first byte of a file of so many bytes that is not in exactly one part of its delivery.
+pub fn first_gap(load_id: i64, bytes: u64) -> Result<Option<i64>, LoadError> {
+    let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+    let gap = Spi::connect(|client| {
+        client
+            .select(
+                "SELECT min(p.behind)
+                   FROM (SELECT lag(first_byte + bytes, 1, 0::bigint) OVER by_place AS behind, first_byte
+                           FROM (SELECT first_byte, bytes FROM trips.delivery_parts WHERE load_id = $1
+                                 UNION ALL SELECT $2, 0) AS parts
+                         WINDOW by_place AS (ORDER BY first_byte, bytes DESC)) AS p
+                  WHERE p.behind <> p.first_byte",
+                Some(1),
+                &[load_id.into(), bytes.into()],
+            )?
+            .first()
+            .get_one::<i64>()
+    })?;
+    Ok(gap)
+}
+
+/// How many lines of a delivery were rejected.
+pub fn rejected(load_id: i64) -> Result<u64, LoadError> {
+    let query = "SELECT coalesce(sum(rows_rejected), 0)::bigint FROM trips.delivery_parts WHERE load_id = $1";
+    let count = Spi::get_one_with_args::<i64>(query, &[load_id.into()])?;
+    Ok(count.and_then(|count| count.try_into().ok()).unwrap_or(0))
+}
+
+/// Where the parts of a delivery begin, in the order of the file.
+pub fn places(load_id: i64) -> Result<Vec<i64>, LoadError> {
+    Spi::connect(|client| {
+        let query = "SELECT first_byte FROM trips.delivery_parts WHERE load_id = $1 ORDER BY 1";
+        let found = client.select(query, None, &[load_id.into()])?;
+        found.map(|row| Ok(row.get::<i64>(1)?.unwrap_or_default())).collect()
+    })
+}
+
+/// Calls `f` with the content of a part.
+pub fn with_content<T>(
+    load_id: i64,
+    first_byte: i64,
+    f: impl FnOnce(&[u8]) -> Result<T, LoadError>,
+) -> Result<T, LoadError> {
+    Spi::connect(|client| {
+        let query =
+            "SELECT content FROM trips.delivery_parts WHERE load_id = $1 AND first_byte = $2";
+        let found = client.select(query, Some(1), &[load_id.into(), first_byte.into()])?.first();
+        f(found.get_one::<&[u8]>()?.unwrap_or_default())
+    })
+}
+
+/// Forgets a delivery that is held, and what has arrived of it.
+pub fn forget(load_id: i64) -> Result<(), LoadError> {
+    for table in ["delivery_parts", "deliveries"] {
+        let query = format!("DELETE FROM trips.{table} WHERE load_id = $1");
+        Spi::run_with_args(&query, &[load_id.into()])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,39 @@
+//! Files as outside readers bring them.
+
+use trips_core::feed::Feed;
+use trips_core::opening::read_header;
+use trips_core::parse::{Parser, Target};
+use trips_core::part::Part;
+use trips_core::record::RecordReader;
+use trips_core::rules::Rules;
+
+const MAX_RECORD: usize = 1 << 20;
+
+/// BLAKE3 of a file's bytes.
+#[must_use]
+pub fn digest(file: &[u8]) -> Vec<u8> {
+    blake3::hash(file).as_bytes().to_vec()
+}
+
+/// A file as parts of about this many bytes each.
+///
+/// # Panics
+/// When it has no header.
+#[must_use]
+pub fn parts_of(file: &[u8], load_id: i64, bytes: usize) -> Vec<Vec<u8>> {
+    let mut reader = RecordReader::new(file, MAX_RECORD);
+    let layout = read_header(&Feed::trips(), &mut reader, MAX_RECORD).expect("a header");
+    let (target, rules) = (Target::History, Rules::default());
+    let parser = Parser { layout, target, load_id, max_record: MAX_RECORD, rules };
+    let (mut parts, mut begin) = (Vec::new(), 0);
+    while let Some(chunk) = reader.next_chunk(bytes, 0).expect("memory") {
+        let mut part = Part::new(load_id, begin);
+        part.push(&parser.parse(chunk).expect("memory")).expect("memory");
+        part.close().expect("memory");
+        // The first one has the header, too.
+        part.bytes = reader.position() - begin;
+        begin = reader.position();
+        parts.push(part.encode().expect("memory"));
+    }
+    parts
+}

@@ -1,0 +1,314 @@
+//! Files that outside readers bring, part by part: what comes of them is what ingesting them gives.
+
+use postgres::Client;
+use trips_tests::{
+    Cluster, FIVE_COLUMNS, Load, answers, digest, parts_of, real_trips, rows_as_csv, server_error,
+    trip_line,
+};
+
+const SAMPLE: &[u8] = include_bytes!("../../samples/trips_sample.csv");
+
+fn open(client: &mut Client, file: &[u8], reading: &str) -> Load {
+    let bytes = i64::try_from(file.len()).unwrap();
+    let query = "SELECT * FROM trips.open_delivery('somewhere', $1, $2, $3)";
+    Load::from_row(&client.query_one(query, &[&digest(file), &bytes, &reading]).unwrap())
+}
+
+fn stage(client: &mut Client, load_id: i64, part: &[u8]) -> Result<bool, postgres::Error> {
+    client.query_one("SELECT trips.stage_part($1, $2)", &[&load_id, &part]).map(|row| row.get(0))
+}
+
+fn merge(client: &mut Client, load_id: i64) -> Load {
+    Load::from_row(&client.query_one("SELECT * FROM trips.merge_staged($1)", &[&load_id]).unwrap())
+}
+
+fn code(result: Result<impl std::fmt::Debug, postgres::Error>) -> String {
+    server_error(&result.unwrap_err()).0
+}
+
+fn count(client: &mut Client, table: &str) -> i64 {
+    client.query_one(&format!("SELECT count(*) FROM trips.{table}"), &[]).unwrap().get(0)
+}
+
+/// History without the numbers of loads, staging, roll-up and summary as text.
+fn state(client: &mut Client) -> Vec<String> {
+    [
+        "SELECT string_agg((region, origin_coord::text, destination_coord::text, date_time, datasource, trip_key, load_id)::text,
+                           ';' ORDER BY date_time, trip_key) FROM trips.hist_trip_data",
+        "SELECT string_agg(s::text, ';' ORDER BY load_id, line_no) FROM trips.stg_trip_data AS s",
+        "SELECT string_agg(d::text, ';' ORDER BY d::text) FROM trips.daily_trip_counts AS d",
+        "SELECT string_agg(s::text, ';' ORDER BY s::text) FROM trips.summarized_trip_data AS s",
+        "SELECT string_agg((load_id, digest, bytes_read, state, rows_read, rows_inserted, rows_duplicate, rows_staged)::text,
+                           ';' ORDER BY load_id) FROM trips.loads",
+    ]
+    .map(|query| client.query_one(query, &[]).unwrap().get::<_, Option<String>>(0).unwrap_or_default())
+    .into()
+}
+
+/// Files that overlap, have doubles and dirt: the same history, staging, books and answers either way.
+#[test]
+fn a_delivery_is_what_ingesting_is() {
+    let mut dirty = b"DATETIME,region,origin_coord,destination_coord,datasource,more\r\n".to_vec();
+    dirty.extend_from_slice(
+        b"2018-05-01 00:00:00,A\0B,,,x,\r\n,\"a\nb\",,,x,\r\nPlze\xf2\r\n\"open\r\n",
+    );
+    let files = [real_trips(), SAMPLE.to_vec(), dirty, [SAMPLE, b"\n\n"].concat()];
+    let (cluster, other) = (Cluster::start(), Cluster::start());
+    let (mut one, mut two) = (cluster.client(), other.client());
+    for file in &files {
+        let ingested = cluster.ingest(&mut one, &cluster.file("trips.csv", file));
+        // Numbers of loads are a part of what is compared; merging by itself takes one, too.
+        two.execute("SELECT setval('trips.loads_load_id_seq', $1, false)", &[&ingested.load_id])
+            .unwrap();
+        let opened = open(&mut two, file, "one");
+        assert_eq!((opened.state.as_str(), opened.load_id), ("running", ingested.load_id));
+        // In whatever order they come, and however often.
+        let mut parts = parts_of(file, opened.load_id, 20_000);
+        parts.reverse();
+        for part in &parts {
+            assert!(stage(&mut two, opened.load_id, part).unwrap());
+            assert!(!stage(&mut two, opened.load_id, part).unwrap());
+        }
+        assert_eq!(merge(&mut two, opened.load_id), ingested);
+        assert_eq!(merge(&mut two, opened.load_id).rows, ingested.rows);
+        assert_eq!(count(&mut two, "deliveries") + count(&mut two, "delivery_parts"), 0);
+    }
+    assert_eq!(state(&mut one), state(&mut two));
+    // The ledger has times, and is compared above.
+    let but_ledger = |client| {
+        let is_ledger =
+            |answer: &Option<String>| answer.as_ref().is_some_and(|a| a.contains("loaded"));
+        answers(client).into_iter().filter(|answer| !is_ledger(answer)).collect::<Vec<_>>()
+    };
+    assert_eq!(but_ledger(&mut one), but_ledger(&mut two));
+}
+
+/// More than one run.
+#[test]
+fn a_delivery_larger_than_the_memory_of_a_load() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    client.batch_execute("SET trips.memory = '1MB'").unwrap();
+    let file = rows_as_csv(40_000, 7);
+    let load_id = open(&mut client, &file, "one").load_id;
+    for part in parts_of(&file, load_id, 500_000) {
+        stage(&mut client, load_id, &part).unwrap();
+    }
+    assert_eq!(merge(&mut client, load_id).rows, [40_000, 40_000, 0, 0]);
+}
+
+/// A part is there once, whoever writes it at the same time, and not when its transaction is lost.
+#[test]
+fn repeated_and_doubled_parts() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let file = real_trips();
+    let load_id = open(&mut client, &file, "one").load_id;
+    let parts = parts_of(&file, load_id, usize::MAX >> 1);
+    let part = &parts[0][..];
+    let (mut first, mut second) = (cluster.client(), cluster.client());
+    let mut transaction = first.transaction().unwrap();
+    let query = "SELECT trips.stage_part($1, $2)";
+    assert!(transaction.query_one(query, &[&load_id, &part]).unwrap().get::<_, bool>(0));
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| stage(&mut second, load_id, part).unwrap());
+        wait_for_a_waiter(&mut client);
+        // The delivery is not merged under the feet of who writes.
+        assert_eq!(code(client.query("SELECT trips.merge_staged($1)", &[&load_id])), "55P03");
+        transaction.rollback().unwrap();
+        assert!(waiting.join().unwrap(), "the first attempt is lost, the second is not");
+    });
+    assert!(!stage(&mut client, load_id, part).unwrap());
+    assert_eq!(merge(&mut client, load_id).rows, [100, 100, 0, 0]);
+    // A task that comes back from the dead.
+    assert_eq!(code(stage(&mut client, load_id, part)), "42704");
+}
+
+fn wait_for_a_waiter(client: &mut Client) {
+    let query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+    while client.query_one(query, &[]).unwrap().get::<_, i64>(0) == 0 {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_delivery_that_is_not_complete_is_not_merged() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let load_id = open(&mut client, SAMPLE, "one").load_id;
+    let parts = parts_of(SAMPLE, load_id, 50_000);
+    assert!(parts.len() > 3, "{} parts", parts.len());
+    let merge_it = |client: &mut Client| {
+        let error = client.query("SELECT trips.merge_staged($1)", &[&load_id]).unwrap_err();
+        server_error(&error)
+    };
+    let (state, message, hint) = merge_it(&mut client);
+    let expected = format!(
+        "delivery {load_id} is not complete: byte 0 of \"somewhere\" has not arrived in one part"
+    );
+    assert_eq!((state.as_str(), message), ("55000", expected));
+    assert!(hint.contains("trips.stage_part"), "{hint}");
+    for missing in [0, 1, parts.len() - 1] {
+        for (_, part) in parts.iter().enumerate().filter(|(i, _)| *i != missing) {
+            stage(&mut client, load_id, part).unwrap();
+        }
+        assert_eq!(merge_it(&mut client).0, "55000", "without part {missing}");
+        client.execute("DELETE FROM trips.delivery_parts", &[]).unwrap();
+    }
+    // Parts of another cut that overlap.
+    for part in parts.iter().chain(&parts_of(SAMPLE, load_id, 70_000)) {
+        stage(&mut client, load_id, part).unwrap();
+    }
+    assert_eq!(merge_it(&mut client).0, "55000");
+    assert_eq!(count(&mut client, "hist_trip_data") + count(&mut client, "loads"), 0);
+}
+
+/// Opened again, it goes on; in another reading, it begins anew; dropped, it is gone.
+#[test]
+fn deliveries_that_are_opened_again() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let first = open(&mut client, SAMPLE, "one");
+    let parts = parts_of(SAMPLE, first.load_id, 50_000);
+    stage(&mut client, first.load_id, &parts[0]).unwrap();
+    assert_eq!(open(&mut client, SAMPLE, "one"), first);
+    assert!(!stage(&mut client, first.load_id, &parts[0]).unwrap());
+
+    let other = open(&mut client, SAMPLE, "another");
+    assert_ne!(other.load_id, first.load_id);
+    assert_eq!(count(&mut client, "delivery_parts"), 0);
+    assert_eq!(code(stage(&mut client, first.load_id, &parts[1])), "42704");
+
+    let drop = "SELECT trips.drop_delivery($1)";
+    assert!(client.query_one(drop, &[&other.load_id]).unwrap().get::<_, bool>(0));
+    assert!(!client.query_one(drop, &[&other.load_id]).unwrap().get::<_, bool>(0));
+    assert_eq!(count(&mut client, "deliveries"), 0);
+}
+
+/// Bytes that the ledger has are skipped, before and after the parts have come.
+#[test]
+fn known_bytes() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let file = real_trips();
+    let opened = open(&mut client, &file, "one");
+    for part in parts_of(&file, opened.load_id, 2_000) {
+        stage(&mut client, opened.load_id, &part).unwrap();
+    }
+    let ingested = cluster.ingest(&mut client, &cluster.file("trips.csv", &file));
+    let skipped = merge(&mut client, opened.load_id);
+    assert_eq!((skipped.summary(), skipped.same_as), (("skipped", [0; 4]), Some(ingested.load_id)));
+    assert_eq!(count(&mut client, "deliveries") + count(&mut client, "delivery_parts"), 0);
+    let again = open(&mut client, &file, "one");
+    assert_eq!((again.state.as_str(), again.same_as), ("skipped", Some(ingested.load_id)));
+    assert_eq!(count(&mut client, "hist_trip_data"), 100);
+}
+
+/// What is no part, or not of this delivery.
+#[test]
+fn parts_that_are_refused() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let (file, other) = (real_trips(), rows_as_csv(10, 3));
+    let load_id = open(&mut client, &file, "one").load_id;
+    let small = open(&mut client, &other, "one").load_id;
+    let part = parts_of(&file, load_id, usize::MAX >> 1).remove(0);
+    for cut in [0, 7, 8, 100, part.len() - 1] {
+        assert_eq!(code(stage(&mut client, load_id, &part[..cut])), "22P03");
+    }
+    assert_eq!(code(stage(&mut client, small, &part)), "22P03");
+    // As large as the other file, it would end behind this one.
+    let part = parts_of(&file, small, usize::MAX >> 1).remove(0);
+    assert_eq!(code(stage(&mut client, small, &part)), "22P03");
+    client.batch_execute("SET trips.latest_date = '2017-12-31'").unwrap();
+    let part = parts_of(&file, load_id, usize::MAX >> 1).remove(0);
+    assert_eq!(code(stage(&mut client, load_id, &part)), "22P03");
+    assert_eq!(count(&mut client, "delivery_parts"), 0);
+    for (query, expected) in [
+        ("SELECT trips.open_delivery('x', '\\x00', 1, 'r')", "22023"),
+        ("SELECT trips.open_delivery('x', sha256('x'), -1, 'r')", "22023"),
+        ("SELECT trips.open_delivery(NULL, sha256('x'), 1, 'r')", "22004"),
+        ("SELECT trips.open_delivery('x', sha256('x'), 1, NULL)", "22004"),
+        ("SELECT trips.stage_part(NULL, '')", "22004"),
+        ("SELECT trips.stage_part(1000, '')", "42704"),
+        ("SELECT trips.drop_delivery(NULL)", "22004"),
+    ] {
+        assert_eq!(code(client.query(query, &[])), expected, "{query}");
+    }
+}
+
+#[test]
+fn more_bad_lines_than_allowed() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let file = format!("{FIVE_COLUMNS}{}ragged\nragged\n", trip_line("A", 1));
+    let load_id = open(&mut client, file.as_bytes(), "one").load_id;
+    for part in parts_of(file.as_bytes(), load_id, 10) {
+        stage(&mut client, load_id, &part).unwrap();
+    }
+    client.batch_execute("SET trips.max_errors = 1").unwrap();
+    assert_eq!(code(client.query("SELECT trips.merge_staged($1)", &[&load_id])), "22P04");
+    client.batch_execute("SET trips.max_errors = 2").unwrap();
+    assert_eq!(merge(&mut client, load_id).rows, [3, 1, 0, 2]);
+}
+
+/// A loader brings its own deliveries, and no other's; nobody else brings any.
+#[test]
+fn deliveries_belong_to_their_role() {
+    let cluster = Cluster::start();
+    let mut admin = cluster.client();
+    admin
+        .batch_execute(
+            "CREATE ROLE one LOGIN; CREATE ROLE two LOGIN; CREATE ROLE nobody LOGIN;
+             SELECT trips.grant_loader('one'); SELECT trips.grant_loader('two');
+             GRANT USAGE ON SCHEMA trips TO nobody",
+        )
+        .unwrap();
+    let mut one = cluster.client_as("one");
+    let file = real_trips();
+    let load_id = open(&mut one, &file, "r").load_id;
+    let parts = parts_of(&file, load_id, 3_000);
+    for role in ["two", "nobody"] {
+        let mut other = cluster.client_as(role);
+        assert_eq!(code(stage(&mut other, load_id, &parts[0])), "42501", "{role}");
+        for query in ["SELECT trips.merge_staged($1)", "SELECT trips.drop_delivery($1)"] {
+            assert_eq!(code(other.query(query, &[&load_id])), "42501", "{role}: {query}");
+        }
+        let query = "SELECT trips.open_delivery('x', $1, 1, 'another')";
+        assert_eq!(code(other.query(query, &[&digest(&file)])), "42501", "{role}");
+        let content = "SELECT content FROM trips.delivery_parts";
+        assert_eq!(code(other.query(content, &[])), "42501", "{role}");
+    }
+    for part in &parts {
+        stage(&mut one, load_id, part).unwrap();
+    }
+    let arrived = "SELECT count(*) FROM trips.delivery_parts WHERE first_byte >= 0";
+    let arrived: i64 = one.query_one(arrived, &[]).unwrap().get(0);
+    assert_eq!(usize::try_from(arrived).unwrap(), parts.len());
+    for query in ["DELETE FROM trips.deliveries", "UPDATE trips.delivery_parts SET bytes = 1"] {
+        assert_eq!(code(one.query(query, &[])), "42501", "{query}");
+    }
+    assert_eq!(merge(&mut one, load_id).rows, [100, 100, 0, 0]);
+}
+
+/// After a crash, deliveries are gone with their parts, and the file can be brought again.
+#[test]
+fn a_crash_forgets_deliveries_as_a_whole() {
+    let mut cluster = Cluster::start();
+    let mut client = cluster.client();
+    let file = real_trips();
+    let opened = open(&mut client, &file, "one");
+    let parts = parts_of(&file, opened.load_id, 3_000);
+    stage(&mut client, opened.load_id, &parts[0]).unwrap();
+    client.batch_execute("CHECKPOINT").unwrap();
+    cluster.signal_server(libc::SIGKILL);
+    cluster.start_again();
+    let mut client = cluster.client();
+    assert_eq!(count(&mut client, "deliveries") + count(&mut client, "delivery_parts"), 0);
+    assert_eq!(code(stage(&mut client, opened.load_id, &parts[1])), "42704");
+    let again = open(&mut client, &file, "one").load_id;
+    for part in parts_of(&file, again, 3_000) {
+        stage(&mut client, again, &part).unwrap();
+    }
+    assert_eq!(merge(&mut client, again).rows, [100, 100, 0, 0]);
+}

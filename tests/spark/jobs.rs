@@ -1,0 +1,68 @@
+//! The other jobs: the historical JDBC write, questions, the archive.
+
+use trips_tests::{Spark, real_trips, rows_as_csv};
+
+use crate::{history, start_server, texts};
+
+const SIMILAR: &str = "SELECT concat_ws('|', round((origin_coord[0])::numeric, 1), round((origin_coord[1])::numeric, 1),
+        count(*)) FROM trips.hist_trip_data GROUP BY 1";
+
+#[test]
+#[ignore = "needs Spark: make test-spark"]
+fn jdbc_questions_and_the_archive() {
+    let cluster = start_server();
+    let mut client = cluster.client();
+    let sample = cluster.file("sample.csv", rows_as_csv(3_000, 9));
+    let spark = Spark::start(&cluster, "spark");
+
+    // The plain JDBC write, then the merge: the history that ingesting gives.
+    let printed = spark.submit(&["jdbc_load.py", &sample]);
+    assert!(printed.contains("3000 inserted, 0 duplicate, 0 staged"), "{printed}");
+    let by_jdbc = history(&mut client);
+    let other = start_server();
+    other.ingest(&mut other.client(), &sample);
+    assert_eq!(by_jdbc, history(&mut other.client()));
+    cluster.ingest(&mut client, &cluster.file("trips.csv", real_trips()));
+
+    // Questions, over the database and over the archive.
+    let weekly = |line: &[String]| {
+        line.iter().map(|l| l.trim_matches(['(', ')']).replace(',', "|")).collect::<Vec<_>>()
+    };
+    let expected = weekly(&texts(&mut client, "SELECT * FROM trips.weekly_avg()"));
+    let lines = |printed: String| printed.lines().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(lines(spark.submit(&["analytics.py", "weekly-avg"])), expected);
+    let archive = cluster.path("archive");
+    let trips = history(&mut client);
+    let printed = spark.submit(&["archive.py", "out", &archive]);
+    assert!(printed.contains(&format!("archived {} trips", trips.0)), "{printed}");
+    assert!(std::path::Path::new(&archive).join("month=2018-05").is_dir());
+    assert_eq!(
+        lines(spark.submit(&["analytics.py", "weekly-avg", "--parquet", &archive])),
+        expected
+    );
+    let similar = lines(spark.submit(&[
+        "analytics.py",
+        "similar",
+        "--decimals",
+        "1",
+        "--hours",
+        "24",
+        "--top",
+        "3",
+    ]));
+    assert_eq!(similar.len(), 3);
+    let most: i64 = similar[0].rsplit('|').next().expect("a count").parse().expect("a number");
+    let counts = texts(&mut client, SIMILAR);
+    assert!(most > 0 && counts.len() > 3, "{similar:?}");
+
+    // Back into an empty history, twice.
+    let empty = start_server();
+    let spark = spark.with(&empty, "spark");
+    for expected in
+        [format!("{} inserted, 0 duplicate", trips.0), format!("0 inserted, {} duplicate", trips.0)]
+    {
+        let printed = spark.submit(&["archive.py", "back", &archive]);
+        assert!(printed.contains(&expected), "{printed}");
+    }
+    assert_eq!(history(&mut empty.client()), trips);
+}
