@@ -1,20 +1,51 @@
 # Two commands: `make demo` shows it work, `make test` runs all the tests. Both install what is
 # missing. PG=18 (with PG_CONFIG=…, where it is not Debian's) takes another PostgreSQL.
 
-.PHONY: help demo test test-reliability test-18 test-upgrade build setup bench bench-100m install psql watch stop lint pgspot fmt \
+.PHONY: help demo all up down logs spark-submit-insert spark-weekly-avg spark-local spark-stop test-spark test-docker \
+  bench-spark test test-reliability test-18 test-upgrade build setup bench bench-100m install psql watch stop lint pgspot fmt \
   fuzz deny licences sample freeze clean distclean
 
 help: ## this list
-	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
 
 demo: build ## build, start a private server, load a sample file, show the averages
 	@scripts/demo.sh
+
+all: ## in containers: PostgreSQL, Spark and Jupyter, the sample in the history, the averages
+	@docker/run.sh all
+
+up: ## in containers: start all of it (docker/run.sh has more)
+	@docker/run.sh up
+
+down: ## remove the containers; the data stay
+	@docker/run.sh down
+
+logs: ## what the containers say
+	@docker/run.sh logs
+
+spark-submit-insert: ## in containers: load docker/data/*.csv with the Spark cluster
+	@docker/run.sh insert
+
+spark-weekly-avg: ## in containers: the weekly averages by the Spark cluster
+	@docker/run.sh weekly-avg
+
+spark-local: build ## without containers: a real Spark cluster and a server on loopback, a load, the averages
+	@scripts/spark_local.sh start
+
+spark-stop: ## end what spark-local has started
+	@scripts/spark_local.sh stop
 
 test: build ## all tests
 	@scripts/test.sh
 
 test-reliability: build ## the long form of the crash matrix, full disks, cancels, bad inputs (10 minutes)
 	@scripts/test_reliability.sh
+
+test-spark: build ## files through a real Spark cluster on loopback, which loses a worker (2 minutes)
+	@scripts/test_spark.sh
+
+test-docker: ## make all from a clean clone, and what must be true of it; SUITE=1: the tests in a container, too
+	@tests/docker/run.sh
 
 test-18: ## all tests with PostgreSQL 18, which it installs into .tools (PG_NEW, PG_CONFIG_NEW take another)
 	@pg_config=$$(scripts/new_pg.sh) && PG=$${PG_NEW:-18} PG_CONFIG=$$pg_config $(MAKE) test
@@ -30,6 +61,9 @@ setup: ## install what is missing (Debian packages, cargo-pgrx)
 
 bench: build ## compare with bare COPY and the historical pipeline (minutes; BENCH_ROWS, BENCH_ROUNDS)
 	@scripts/bench.sh compare
+
+bench-spark: build ## a Spark load against the plain JDBC write of the same rows (BENCH_ROWS, BENCH_ROUNDS)
+	@scripts/spark.sh setup && scripts/bench.sh spark
 
 bench-100m: build ## 100 million trips into one history (needs 40 GB of disk; BENCH_FILES, BENCH_ROWS)
 	@scripts/bench.sh hundred_million

@@ -2,6 +2,9 @@
 # Removes the private server, its data, and what was built.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
+for home in "$run"/spark*; do
+  [ -d "$home" ] && PG=${home##*/spark} "$root/scripts/spark_local.sh" stop
+done
 for home in "$run"/demo*; do
   [ -d "$home" ] && PG=${home##*/demo} "$root/scripts/cluster.sh" stop
 done

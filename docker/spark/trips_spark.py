@@ -1,0 +1,85 @@
+"""What the jobs share: where the database is, and the history as a frame in parallel partitions.
+
+The database is named as for every client of PostgreSQL: PGHOST, PGPORT, PGUSER, PGDATABASE and
+PGPASSWORD or PGPASSFILE. Workers get these from the driver, never from the command line.
+"""
+
+import os
+from datetime import date
+
+NAMES = ("PGHOST", "PGPORT", "PGUSER", "PGDATABASE", "PGPASSWORD", "PGPASSFILE", "PGSSLMODE", "PGSSLROOTCERT")
+
+# A worker whose machine vanishes must not keep its transaction open for hours.
+ALIVE = {"connect_timeout": 10, "keepalives": 1, "keepalives_idle": 10, "keepalives_interval": 5,
+         "keepalives_count": 3, "tcp_user_timeout": 30_000}
+
+
+def environment():
+    """The settings of the database's clients that are set here."""
+    return {name: os.environ[name] for name in NAMES if name in os.environ}
+
+
+def connect(settings=None):
+    """A connection of psycopg's, with the settings of this process or those that the driver has sent."""
+    import psycopg
+
+    names = {"PGHOST": "host", "PGPORT": "port", "PGUSER": "user", "PGDATABASE": "dbname",
+             "PGPASSWORD": "password", "PGPASSFILE": "passfile", "PGSSLMODE": "sslmode",
+             "PGSSLROOTCERT": "sslrootcert"}
+    settings = environment() if settings is None else settings
+    arguments = {names[name]: value for name, value in settings.items()}
+    return psycopg.connect(**arguments, **ALIVE, autocommit=True, application_name="trips_spark")
+
+
+def session(name):
+    """A session of Spark's; times are wall-clock times without a zone, and stay so."""
+    from pyspark.sql import SparkSession
+
+    builder = SparkSession.builder.appName(name)
+    builder = builder.config("spark.sql.session.timeZone", "UTC")
+    return builder.config("spark.sql.timestampType", "TIMESTAMP_NTZ").getOrCreate()
+
+
+def jdbc_url():
+    """Where the database is, as JDBC says it."""
+    host, port = os.environ.get("PGHOST", "localhost"), os.environ.get("PGPORT", "5432")
+    url = f"jdbc:postgresql://{host}:{port}/{os.environ.get('PGDATABASE', 'trips')}"
+    mode = os.environ.get("PGSSLMODE")
+    return f"{url}?sslmode={mode}" if mode else url
+
+
+def jdbc_properties():
+    """Who asks, as JDBC says it."""
+    found = {"driver": "org.postgresql.Driver", "ApplicationName": "trips_spark",
+             "preferTimestampNTZ": "true", "fetchsize": "10000"}
+    for name, variable in (("user", "PGUSER"), ("password", "PGPASSWORD")):
+        if variable in os.environ:
+            found[name] = os.environ[variable]
+    return found
+
+
+def months():
+    """The months that have trips, from the roll-up: each as its first day and that of the next."""
+    with connect() as client:
+        rows = client.execute(
+            "SELECT DISTINCT date_trunc('month', day)::date FROM trips.daily_trip_counts"
+            " WHERE trips > 0 ORDER BY 1").fetchall()
+    found = []
+    for (first,) in rows:
+        following = date(first.year + first.month // 12, first.month % 12 + 1, 1)
+        found.append((first, following))
+    return found
+
+
+HISTORY = """(SELECT region, origin_coord[0] AS origin_longitude, origin_coord[1] AS origin_latitude,
+                     destination_coord[0] AS destination_longitude, destination_coord[1] AS destination_latitude,
+                     date_time, datasource, trip_key::text AS trip_key, load_id
+                FROM trips.hist_trip_data) AS history"""
+
+
+def history(spark):
+    """The history, a partition for each month: the bounds are those of PostgreSQL's own partitions."""
+    bounds = [f"date_time >= '{first}' AND date_time < '{behind}'" for first, behind in months()]
+    if not bounds:
+        bounds = ["false"]
+    return spark.read.jdbc(jdbc_url(), HISTORY, predicates=bounds, properties=jdbc_properties())
