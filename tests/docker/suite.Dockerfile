@@ -1,0 +1,5 @@
+# The extension's own tests on the PostgreSQL of the image that builds it.
+FROM trips_pipeline/build
+COPY . .
+RUN find . -name '*.rs' -not -path './target/*' -exec touch {} + && make build
+CMD ["scripts/test.sh", "--package", "trips_tests", "--test", "server"]
