@@ -3,16 +3,29 @@
 use trips_tests::Cluster;
 
 /// Every member of the extension. A new one is added here on purpose, or by mistake nowhere.
-const MEMBERS: [&str; 17] = [
+const MEMBERS: [&str; 30] = [
+    "function trips.check_grouping(integer,interval,text,bigint)",
+    "function trips.check_period(date,date)",
     "function trips.datasource_regions(text)",
     "function trips.grant_loader(regrole)",
     "function trips.grant_reader(regrole)",
+    "function trips.h3_bounds(text)",
+    "function trips.h3_cell(point,integer)",
+    "function trips.h3_center(text)",
+    "function trips.h3_corners(text)",
+    "function trips.h3_number(point,integer)",
     "function trips.ingest(text,text,bigint,boolean)",
+    "function trips.is_inside(point,box)",
     "function trips.latest_datasource(integer)",
     "function trips.merge_staged(bigint)",
+    "function trips.period_of_region(text,date,date)",
+    "function trips.similar_to(uuid,integer,interval,date,date,timestamp without time zone)",
+    "function trips.similar_trips(text,box,date,date,integer,interval,text,bigint)",
     "function trips.stage(text)",
     "function trips.trip_key(text,point,point,timestamp without time zone,text)",
     "function trips.weekly_avg()",
+    "function trips.weekly_avg(text,date,date)",
+    "function trips.weekly_counts(text,date,date)",
     "materialized view trips.summarized_trip_data",
     "schema trips",
     "sequence trips.loads_load_id_seq",
