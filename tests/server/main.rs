@@ -18,6 +18,7 @@ mod pollution;
 mod privileges;
 mod progress;
 mod questions;
+mod questions_file;
 mod queue;
 mod reader;
 mod schema;
