@@ -1,7 +1,7 @@
 # Two commands: `make demo` shows it work, `make test` runs all the tests. Both install what is
 # missing. PG=18 (with PG_CONFIG=…, where it is not Debian's) takes another PostgreSQL.
 
-.PHONY: help demo test test-oracle test-reliability test-18 test-upgrade build setup bench bench-100m install psql stop lint pgspot fmt \
+.PHONY: help demo test test-oracle test-reliability test-18 test-upgrade build setup bench bench-100m bench-questions install psql stop lint pgspot fmt \
   fuzz deny licences sample freeze clean distclean
 
 help: ## this list
@@ -36,6 +36,9 @@ bench: build ## compare with bare COPY and the historical pipeline (minutes; BEN
 
 bench-100m: build ## 100 million trips into one history (needs 40 GB of disk; BENCH_FILES, BENCH_ROWS)
 	@scripts/bench.sh hundred_million
+
+bench-questions: build ## how long the questions take with 20 million trips (5 minutes, 8 GB of disk; BENCH_FILES, BENCH_ROWS)
+	@scripts/bench.sh questions
 
 install: setup ## build the extension and install it into the system's PostgreSQL
 	@scripts/install.sh

@@ -68,6 +68,10 @@ def groups(oracle, where, resolution, minutes, at_least):
         (", since => '2018-05-01', until => '2018-05-31'", "date_time >= '2018-05-01' AND date_time < '2018-06-01'"),
         (", region => 'Taveuni', until => '2016-01-01'", "region = 'Taveuni' AND date_time < '2016-01-02'"),
         (", region => 'nowhere'", "false"),
+        (", area => '(14.3,50),(14.5,50.1)', match => 'both'",
+         "ox BETWEEN 14.3 AND 14.5 AND oy BETWEEN 50 AND 50.1 AND dx BETWEEN 14.3 AND 14.5 AND dy BETWEEN 50 AND 50.1"),
+        (", area => '(179.9,-17),(180.1,-16.7)', match => 'destination'",
+         "(dx >= 179.9 OR dx <= -179.9) AND dy BETWEEN -17 AND -16.7"),
     ],
 )
 @pytest.mark.parametrize("resolution, minutes, at_least", [(9, 60, 2), (5, 1440, 1), (7, 15, 1), (6, 180, 2), (15, 60, 1)])
