@@ -71,6 +71,35 @@ const QUESTIONS: [Question; 9] = [
     alone("`latest_datasource()`", "SELECT * FROM trips.latest_datasource()"),
 ];
 
+/// Of areas: a city, a part of it, the whole world, and the world without a strip.
+const AREAS: [Question; 4] = [
+    question(
+        "`weekly_avg(area)`, a city",
+        "SELECT trips.weekly_avg(trips.area(14.29, 49.93, 14.59, 50.23))",
+        "SELECT count(*), min(date_time), max(date_time) FROM trips.hist_trip_data
+          WHERE origin_coord <@ box '(14.29,49.93),(14.59,50.23)'",
+    ),
+    question(
+        "`weekly_avg(area)`, a quarter of it",
+        "SELECT trips.weekly_avg(trips.area(14.40, 50.03, 14.47, 50.11))",
+        "SELECT count(*), min(date_time), max(date_time) FROM trips.hist_trip_data
+          WHERE origin_coord <@ box '(14.40,50.03),(14.47,50.11)'",
+    ),
+    question(
+        "`weekly_avg(area)`, the world",
+        "SELECT trips.weekly_avg(trips.area(-180, -90, 180, 90))",
+        "SELECT count(*), min(date_time), max(date_time) FROM trips.hist_trip_data
+          WHERE origin_coord <@ box '(-180,-90),(180,90)'",
+    ),
+    question(
+        "`weekly_avg(area)`, both ends in the half of the earth that ends in the city",
+        "SELECT trips.weekly_avg(trips.area(14.44, -90, -165.56, 90), match => 'both')",
+        "SELECT count(*), min(date_time), max(date_time) FROM trips.hist_trip_data
+          WHERE (origin_coord[0] >= 14.44 OR origin_coord[0] <= -165.56)
+            AND (destination_coord[0] >= 14.44 OR destination_coord[0] <= -165.56)",
+    ),
+];
+
 /// Calls of each question, and of the plain SQL beside it.
 const CALLS: usize = 21;
 const PLAIN_CALLS: usize = 3;
@@ -89,7 +118,10 @@ pub fn run(files: u64, rows: u64) -> Result<()> {
     let mut text = format!("{}\n\n{} trips\n\n", machine(), files * rows);
     text.push_str("| question | ms, median | least | greatest | plain SQL, ms | plain / question |\n|---|---|---|---|---|---|\n");
     let mut measured = Vec::new();
-    for Question { name, query, plain } in &QUESTIONS {
+    let has_areas: bool =
+        client.query_one("SELECT to_regproc('trips.area') IS NOT NULL", &[])?.get(0);
+    let areas = if has_areas { &AREAS[..] } else { &[] };
+    for Question { name, query, plain } in QUESTIONS.iter().chain(areas) {
         let asked = milliseconds(&mut client, query, CALLS)?;
         write!(
             text,
