@@ -1,7 +1,7 @@
 # Two commands: `make demo` shows it work, `make test` runs all the tests. Both install what is
 # missing. PG=18 (with PG_CONFIG=…, where it is not Debian's) takes another PostgreSQL.
 
-.PHONY: help demo test test-reliability test-18 test-upgrade build setup bench bench-100m install psql watch stop lint pgspot fmt \
+.PHONY: help demo test test-reliability test-18 test-upgrade build setup bench bench-100m install psql watch stop lint pgspot fmt test-oracle bench-questions \
   fuzz deny licences sample freeze clean distclean
 
 help: ## this list
@@ -15,6 +15,9 @@ test: build ## all tests
 
 test-reliability: build ## the long form of the crash matrix, full disks, cancels, bad inputs (10 minutes)
 	@scripts/test_reliability.sh
+
+test-oracle: build ## 500 random questions beside DuckDB and H3's own library, and the pictures (a minute)
+	@scripts/test_oracle.sh
 
 test-18: ## all tests with PostgreSQL 18, which it installs into .tools (PG_NEW, PG_CONFIG_NEW take another)
 	@pg_config=$$(scripts/new_pg.sh) && PG=$${PG_NEW:-18} PG_CONFIG=$$pg_config $(MAKE) test
@@ -33,6 +36,9 @@ bench: build ## compare with bare COPY and the historical pipeline (minutes; BEN
 
 bench-100m: build ## 100 million trips into one history (needs 40 GB of disk; BENCH_FILES, BENCH_ROWS)
 	@scripts/bench.sh hundred_million
+
+bench-questions: build ## how long the questions take with 20 million trips (5 minutes, 8 GB of disk; BENCH_FILES, BENCH_ROWS)
+	@scripts/bench.sh questions
 
 install: setup ## build the extension and install it into the system's PostgreSQL
 	@scripts/install.sh

@@ -4,6 +4,7 @@
 
 #![allow(clippy::result_large_err, reason = "pgrx takes an ErrorReport by value, once per call")]
 
+mod questions;
 mod unattended;
 
 use pgrx::datum::Timestamp as PgTimestamp;

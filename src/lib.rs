@@ -10,6 +10,7 @@
 //! * [`history`], [`staging`], [`summary`], [`ledger`], [`events`]: one table each, nobody else writes to it;
 //! * [`witness`]: the process that writes down what a load's own transaction cannot;
 //! * [`grants`]: what a role needs, in one call;
+//! * [`questions`]: what may be asked;
 //! * [`settings`], [`error`]: what all of them share;
 //! * [`pg`]: PostgreSQL's C functions behind safe ones. `unsafe` lives there and nowhere else.
 
@@ -24,6 +25,7 @@ mod history;
 mod ledger;
 mod load;
 mod pg;
+mod questions;
 mod queue;
 mod settings;
 mod source;
@@ -34,9 +36,10 @@ mod witness;
 pgrx::extension_sql_file!("../sql/01_tables.sql", name = "tables", bootstrap);
 pgrx::extension_sql_file!("../sql/02_views.sql", name = "views", requires = ["tables"]);
 pgrx::extension_sql_file!("../sql/03_functions.sql", name = "functions", requires = ["views"]);
-pgrx::extension_sql_file!("../sql/05_running.sql", name = "running", requires = ["functions"]);
+pgrx::extension_sql_file!("../sql/04_questions.sql", name = "questions", requires = ["functions"]);
+pgrx::extension_sql_file!("../sql/05_running.sql", name = "running", requires = ["questions"]);
 pgrx::extension_sql_file!(
-    "../sql/04_privileges.sql",
+    "../sql/09_privileges.sql",
     name = "privileges",
     requires = ["running"],
     finalize
