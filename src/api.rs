@@ -4,6 +4,8 @@
 
 #![allow(clippy::result_large_err, reason = "pgrx takes an ErrorReport by value, once per call")]
 
+mod areas;
+
 use std::panic::AssertUnwindSafe;
 
 use pgrx::datum::Timestamp as PgTimestamp;

@@ -10,6 +10,7 @@ mod partition;
 use std::ffi::CStr;
 
 use pgrx::{Spi, pg_sys};
+use trips_core::areas::Collector;
 use trips_core::batch::Batch;
 use trips_core::counts::DailyCounts;
 
@@ -54,6 +55,15 @@ pub struct Appended {
     pub duplicates: u64,
 }
 
+/// What is derived from the trips that are new in the history.
+#[derive(Debug)]
+pub struct Tally {
+    /// How many there are on each day.
+    pub days: DailyCounts,
+    /// Where they begin and end.
+    pub places: Collector,
+}
+
 /// Gives the batches of a run in order, then none.
 pub type NextBatch<'a> = dyn FnMut() -> Result<Option<Batch>, LoadError> + 'a;
 
@@ -65,12 +75,12 @@ impl History {
         Self(())
     }
 
-    /// Appends the trips of a run that are not there yet, and counts them by day and group.
+    /// Appends the trips of a run that are not there yet, and adds them to what is derived.
     #[expect(clippy::unused_self, reason = "only who holds the history may write to it")]
     pub fn append(
         &self,
         next_batch: &mut NextBatch<'_>,
-        counts: &mut DailyCounts,
+        tally: &mut Tally,
         progress: &Progress,
     ) -> Result<Appended, LoadError> {
         let mut periods = Periods::of(next_batch);
@@ -87,7 +97,7 @@ impl History {
                 // Somebody may have written by hand before the lock.
                 && table.is_bare();
             let known = (!in_bulk).then(|| Known::open(table));
-            let mut rows = NewRows::new(&mut periods, period, known, counts, progress);
+            let mut rows = NewRows::new(&mut periods, period, known, tally, progress);
             let taken = if in_bulk {
                 let mut append = HeapAppend::begin(table, &COLUMNS);
                 let taken = rows.append_to(&mut append);

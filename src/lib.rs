@@ -7,7 +7,8 @@
 //! * [`source`]: the file, opened and hashed;
 //! * `trips_core` (a crate of its own, no PostgreSQL in it): bytes to validated, keyed, sorted trips;
 //! * [`load`]: the three ways of a load: ingest, stage, merge;
-//! * [`history`], [`staging`], [`summary`], [`ledger`]: one table each, nobody else writes to it;
+//! * [`history`], [`staging`], [`summary`], [`areas`], [`ledger`]: each has its tables, nobody else writes to
+//!   them;
 //! * [`witness`]: the process that writes down what a load's own transaction cannot;
 //! * [`grants`]: what a role needs, in one call;
 //! * [`settings`], [`error`]: what all of them share;
@@ -16,6 +17,7 @@
 pgrx::pg_module_magic!(name, version);
 
 mod api;
+mod areas;
 mod error;
 mod grants;
 mod history;
@@ -31,10 +33,11 @@ mod witness;
 pgrx::extension_sql_file!("../sql/01_tables.sql", name = "tables", bootstrap);
 pgrx::extension_sql_file!("../sql/02_views.sql", name = "views", requires = ["tables"]);
 pgrx::extension_sql_file!("../sql/03_functions.sql", name = "functions", requires = ["views"]);
+pgrx::extension_sql_file!("../sql/05_areas.sql", name = "areas", requires = ["functions"]);
 pgrx::extension_sql_file!(
-    "../sql/04_privileges.sql",
+    "../sql/09_privileges.sql",
     name = "privileges",
-    requires = ["functions"],
+    requires = ["areas"],
     finalize
 );
 

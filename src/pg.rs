@@ -12,6 +12,7 @@ pub mod index_scan;
 pub mod latest;
 pub mod load_lock;
 pub mod progress;
+pub mod read;
 pub mod relation;
 pub mod row;
 pub mod session;

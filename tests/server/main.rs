@@ -1,6 +1,7 @@
 //! What the extension promises, seen by a client of a real server.
 
 mod access;
+mod areas;
 mod bad_inputs;
 mod catalog;
 mod concurrency;
