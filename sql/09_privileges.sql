@@ -6,3 +6,5 @@ REVOKE ALL ON FUNCTION trips.stage(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.merge_staged(bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.grant_loader(regrole) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.grant_reader(regrole) FROM PUBLIC;
+REVOKE ALL ON FUNCTION trips.follow_change() FROM PUBLIC;
+REVOKE ALL ON FUNCTION trips.rebuild() FROM PUBLIC;

@@ -5,6 +5,7 @@
 #![allow(clippy::result_large_err, reason = "pgrx takes an ErrorReport by value, once per call")]
 
 mod areas;
+mod changes;
 
 use std::panic::AssertUnwindSafe;
 

@@ -8,14 +8,18 @@
 pub mod ask;
 pub mod error;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
+use pgrx::datum::Timestamp as PgTimestamp;
 use pgrx::{Spi, check_for_interrupts};
 use trips_core::areas::{self, Collector, Directory, FEW, Group, Place, Week, WeekTrips};
+use trips_core::timestamp::Timestamp;
 
 use crate::error::LoadError;
+use crate::history::Days;
 use crate::pg::copy::{Rows, copy_rows};
 use crate::pg::progress::Progress;
+use crate::pg::read;
 use crate::pg::relation::Table;
 use crate::pg::signals;
 
@@ -120,6 +124,69 @@ fn forget_groups(groups: &[i64]) -> Result<(), LoadError> {
         )?;
     }
     Ok(())
+}
+
+/// Forgets the weeks of these days: they are counted from the history until they are filled again.
+pub fn forget(days: Days) -> Result<(), LoadError> {
+    let monday = |day: Option<i32>| day.map(|day| areas::first_day(areas::week_of_day(day)));
+    Spi::run_with_args(
+        "WITH gone AS (DELETE FROM trips.area_directory AS d
+                        WHERE ($1 IS NULL OR d.week >= date '2000-01-01' + $1)
+                          AND ($2 IS NULL OR d.week <= date '2000-01-01' + $2)
+                       RETURNING d.group_id)
+         DELETE FROM trips.area_blocks AS b USING gone
+          WHERE b.block_id >= 256 * gone.group_id AND b.block_id < 256 * (gone.group_id + 1)",
+        &[monday(days.first).into(), monday(days.last).into()],
+    )?;
+    Ok(())
+}
+
+/// Fills all weeks from the history.
+pub fn fill() -> Result<(), LoadError> {
+    forget(Days::ALL)?;
+    // Blocks without a group: somebody has deleted it.
+    Spi::run("DELETE FROM trips.area_blocks")?;
+    let mut collected = collector()?;
+    for week in weeks_with_trips()? {
+        check_for_interrupts!();
+        let mut error = None;
+        places_of_history(week, |place| error = error.take().or(collected.push(week, place).err()));
+        if let Some(error) = error {
+            return Err(error.into());
+        }
+        write(&mut collected, None)?;
+    }
+    Ok(())
+}
+
+/// The weeks that have trips, by the daily roll-up.
+pub fn weeks_with_trips() -> Result<BTreeSet<i32>, LoadError> {
+    Spi::connect(|client| {
+        let days = client.select(
+            "SELECT DISTINCT d.day - date '2000-01-01' FROM trips.daily_trip_counts AS d
+              WHERE isfinite(d.day) AND d.trips > 0",
+            None,
+            &[],
+        )?;
+        days.map(|row| Ok(areas::week_of_day(row.get::<i32>(1)?.unwrap_or(0)))).collect()
+    })
+}
+
+/// Shows the place of every trip of a week, as the history has it.
+pub fn places_of_history(week: i32, mut each: impl FnMut(Place)) {
+    read::some_at_a_time(
+        c"SELECT h.date_time, h.origin_coord, h.destination_coord FROM trips.hist_trip_data AS h
+           WHERE h.date_time >= (date '2000-01-01' + $1)::timestamp
+             AND h.date_time < (date '2000-01-01' + $1 + 7)::timestamp",
+        &[areas::first_day(week).into()],
+        10_000,
+        |row| {
+            if let Some(time) = row.get::<PgTimestamp>(1) {
+                let time = Timestamp(time.into());
+                each(Place::of(time, row.point(2), row.point(3)));
+            }
+        },
+    );
 }
 
 /// Appends groups through COPY.

@@ -9,6 +9,7 @@
 //! * [`load`]: the three ways of a load: ingest, stage, merge;
 //! * [`history`], [`staging`], [`summary`], [`areas`], [`ledger`]: each has its tables, nobody else writes to
 //!   them;
+//! * [`changes`]: what keeps them right when somebody else changes the history;
 //! * [`witness`]: the process that writes down what a load's own transaction cannot;
 //! * [`grants`]: what a role needs, in one call;
 //! * [`settings`], [`error`]: what all of them share;
@@ -18,6 +19,7 @@ pgrx::pg_module_magic!(name, version);
 
 mod api;
 mod areas;
+mod changes;
 mod error;
 mod grants;
 mod history;
@@ -34,10 +36,11 @@ pgrx::extension_sql_file!("../sql/01_tables.sql", name = "tables", bootstrap);
 pgrx::extension_sql_file!("../sql/02_views.sql", name = "views", requires = ["tables"]);
 pgrx::extension_sql_file!("../sql/03_functions.sql", name = "functions", requires = ["views"]);
 pgrx::extension_sql_file!("../sql/05_areas.sql", name = "areas", requires = ["functions"]);
+pgrx::extension_sql_file!("../sql/06_changes.sql", name = "changes", requires = ["areas"]);
 pgrx::extension_sql_file!(
     "../sql/09_privileges.sql",
     name = "privileges",
-    requires = ["areas"],
+    requires = ["changes"],
     finalize
 );
 

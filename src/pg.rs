@@ -5,6 +5,7 @@
 //! (locks, pins, snapshots) is released by its abort.
 
 pub mod board;
+pub mod change;
 pub mod compat;
 pub mod copy;
 pub mod heap_append;

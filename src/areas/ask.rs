@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use pgrx::check_for_interrupts;
 use pgrx::datum::{DatumWithOid, Timestamp as PgTimestamp};
-use pgrx::{check_for_interrupts, pg_sys};
 use trips_core::areas::{Area, Directory, Ends, Found, Question, first_day, week_of_day};
-use trips_core::point::Point;
 use trips_core::timestamp::Timestamp;
 
 use super::BLOCK_IDS;
@@ -217,17 +216,13 @@ fn settle(
     let minutes: Vec<f64> = doubtful.iter().filter(is_sound).map(|&minute| minute as f64).collect();
     for minutes in minutes.chunks(MINUTES_AT_ONCE) {
         let each = |row: &read::Row| {
-            let point = |column| {
-                let point = row.get::<pg_sys::Point>(column)?;
-                Some(Point { longitude: point.x, latitude: point.y })
-            };
             let Some(time) = row.get::<PgTimestamp>(1).map(|time| Timestamp(time.into())) else {
                 return;
             };
             let day = time.day();
             let is_asked = asked.since.is_none_or(|since| since <= day)
                 && asked.until.is_none_or(|until| day <= until);
-            if is_asked && question.settles(time, point(2), point(3)) {
+            if is_asked && question.settles(time, row.point(2), row.point(3)) {
                 *counts.entry(week_of_day(day)).or_default() += 1;
             }
         };

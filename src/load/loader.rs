@@ -8,17 +8,19 @@ use trips_core::trip::Trip;
 
 use crate::areas;
 use crate::error::LoadError;
-use crate::history::{History, NextBatch, Tally};
+use crate::history::{Days, History, NextBatch, Tally};
 use crate::ledger::{self, Totals};
 use crate::pg::progress::{Phase, Progress};
 use crate::pg::session;
 use crate::summary::{self, GroupNames};
-use crate::{settings, staging};
+use crate::{changes, settings, staging};
 
 /// Writes the runs of one load and keeps its books.
 pub struct Loader<'a> {
     history: &'a History,
     tally: Tally,
+    /// Days that are to be counted anew.
+    adopted: Vec<Days>,
     /// Where the rows went so far.
     pub totals: Totals,
 }
@@ -27,7 +29,7 @@ impl<'a> Loader<'a> {
     /// The books of a load are empty.
     pub fn new(history: &'a History) -> Result<Self, LoadError> {
         let tally = Tally { days: DailyCounts::default(), places: areas::collector()? };
-        Ok(Self { history, tally, totals: Totals::default() })
+        Ok(Self { history, tally, adopted: Vec::new(), totals: Totals::default() })
     }
 
     /// Appends the batches of a run.
@@ -40,6 +42,7 @@ impl<'a> Loader<'a> {
         let appended = self.history.append(next_batch, &mut self.tally, progress)?;
         self.totals.inserted += appended.inserted;
         self.totals.duplicate += appended.duplicates;
+        self.adopted.extend(appended.adopted);
         Ok(())
     }
 
@@ -47,7 +50,9 @@ impl<'a> Loader<'a> {
     pub fn count(&mut self, names: &GroupNames, progress: &mut Progress) -> Result<(), LoadError> {
         areas::write(&mut self.tally.places, Some(progress))?;
         progress.phase(Phase::Inserting);
-        summary::add(&mut self.tally.days, names)
+        summary::add(&mut self.tally.days, names)?;
+        let adopted = std::mem::take(&mut self.adopted);
+        if adopted.is_empty() { Ok(()) } else { changes::count_again(&adopted) }
     }
 
     /// Appends rows to staging, while the file is read.

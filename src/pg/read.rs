@@ -6,6 +6,7 @@ use std::ffi::{CStr, c_long};
 use pgrx::datum::DatumWithOid;
 use pgrx::datum::Timestamp;
 use pgrx::{FromDatum, check_for_interrupts, pg_sys};
+use trips_core::point::Point;
 
 /// A row of an answer, as long as it is looked at.
 pub struct Row {
@@ -28,6 +29,12 @@ impl Row {
         // SAFETY: the queries of this crate give their columns the types that they are read as, and the
         // value is copied.
         unsafe { T::from_datum(self.datum(column)?, false) }
+    }
+
+    /// The point of a column of that type.
+    pub fn point(&self, column: i32) -> Option<Point> {
+        let point = self.get::<pg_sys::Point>(column)?;
+        Some(Point { longitude: point.x, latitude: point.y })
     }
 
     /// The bytes of a column of the type bytea.

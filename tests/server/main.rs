@@ -4,6 +4,7 @@ mod access;
 mod areas;
 mod bad_inputs;
 mod catalog;
+mod changes;
 mod concurrency;
 mod differential;
 mod dump;

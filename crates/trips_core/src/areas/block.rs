@@ -96,8 +96,8 @@ pub(super) struct Numbers {
 }
 
 impl Numbers {
-    /// Reads a block; returns its kind.
-    pub(super) fn read(&mut self, block: &[u8]) -> Result<Kind, Corrupt> {
+    /// Reads the columns of a block that are wanted; returns its kind. The others are empty.
+    pub(super) fn read(&mut self, block: &[u8], wanted: [bool; 5]) -> Result<Kind, Corrupt> {
         let (&[kind, low, high], mut rest) = block.split_first_chunk::<3>().ok_or(Corrupt)?;
         let kind = Kind::of_number(kind).ok_or(Corrupt)?;
         self.count = usize::from(u16::from_le_bytes([low, high]));
@@ -114,14 +114,16 @@ impl Numbers {
                 rest = behind;
             }
         }
-        for (column, head) in self.columns.iter_mut().zip(heads) {
+        for ((column, head), is_wanted) in self.columns.iter_mut().zip(heads).zip(wanted) {
             column.clear();
             let Some((least, width)) = head else { continue };
             let bytes = (self.count * width).div_ceil(8);
             if rest.len() < bytes + 8 {
                 return Err(Corrupt);
             }
-            unpack(&rest[..bytes + 8], least, width, self.count, column);
+            if is_wanted {
+                unpack(&rest[..bytes + 8], least, width, self.count, column);
+            }
             rest = &rest[bytes..];
         }
         if rest.len() == 8 { Ok(kind) } else { Err(Corrupt) }
@@ -145,7 +147,7 @@ fn unpack(bytes: &[u8], least: u32, width: usize, count: usize, out: &mut Vec<u3
 /// When the bytes are no block.
 pub fn decode(block: &[u8], places: &mut Vec<Place>) -> Result<(), Corrupt> {
     let mut numbers = Numbers::default();
-    let kind = numbers.read(block)?;
+    let kind = numbers.read(block, [true; 5])?;
     places.extend((0..numbers.count).map(|i| {
         let number = |column: usize| numbers.columns[column].get(i).copied().unwrap_or(0);
         Place {

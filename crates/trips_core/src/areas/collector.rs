@@ -106,6 +106,20 @@ impl Collector {
         Ok(())
     }
 
+    /// Takes one place. Weeks come one after the other.
+    ///
+    /// # Errors
+    /// When there is no memory.
+    pub fn push(&mut self, week: i32, place: Place) -> Result<(), TryReserveError> {
+        if week != self.week {
+            self.end_week();
+            self.week = week;
+        }
+        self.places.try_reserve(1)?;
+        self.places.push(place);
+        Ok(())
+    }
+
     fn end_week(&mut self) {
         let places = std::mem::take(&mut self.places);
         if places.is_empty() {

@@ -135,16 +135,31 @@ impl Question {
         doubtful: &mut Vec<u16>,
     ) -> Result<u64, Corrupt> {
         let mut numbers = std::mem::take(&mut self.numbers);
-        let kind = numbers.read(block)?;
-        let minutes = &numbers.columns[4];
+        let [origin, destination] = match self.ends {
+            Ends::Origin => [true, false],
+            Ends::Destination => [false, true],
+            Ends::Both | Ends::Either => [true; 2],
+        };
+        // Minutes are for the days, and for doubtful trips: most blocks are read without them.
+        let has_all_days = days == (0, 6);
+        let wanted = [origin, origin, destination, destination, !has_all_days];
+        let kind = numbers.read(block, wanted)?;
         let [certain, possible] = self.inside(kind, &numbers);
-        let (first, last) = (u32::from(days.0) * 1440, (u32::from(days.1) + 1) * 1440);
-        let mut trips = 0;
-        for ((&minute, &certain), &possible) in minutes.iter().zip(&certain).zip(&possible) {
-            let is_asked = minute >= first && minute < last;
-            trips += u64::from(certain & is_asked);
-            if possible & !certain & is_asked {
-                doubtful.push(u16::try_from(minute).unwrap_or(u16::MAX));
+        let mut trips = certain.iter().filter(|&&is_certain| is_certain).count() as u64;
+        if certain != possible || !has_all_days {
+            if has_all_days {
+                numbers.read(block, [false, false, false, false, true])?;
+            }
+            let (first, last) = (u32::from(days.0) * 1440, (u32::from(days.1) + 1) * 1440);
+            trips = 0;
+            for ((&minute, certain), possible) in
+                numbers.columns[4].iter().zip(certain).zip(possible)
+            {
+                let is_asked = minute >= first && minute < last;
+                trips += u64::from(certain & is_asked);
+                if possible & !certain & is_asked {
+                    doubtful.push(u16::try_from(minute).unwrap_or(u16::MAX));
+                }
             }
         }
         self.numbers = numbers;
