@@ -8,3 +8,5 @@ REVOKE ALL ON FUNCTION trips.grant_loader(regrole) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.grant_reader(regrole) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.follow_change() FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.rebuild() FROM PUBLIC;
+REVOKE ALL ON FUNCTION trips.area_faults() FROM PUBLIC;
+REVOKE ALL ON FUNCTION trips.verify() FROM PUBLIC;

@@ -7,6 +7,7 @@
 
 pub mod ask;
 pub mod error;
+pub mod faults;
 
 use std::collections::{BTreeSet, VecDeque};
 

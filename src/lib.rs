@@ -37,10 +37,11 @@ pgrx::extension_sql_file!("../sql/02_views.sql", name = "views", requires = ["ta
 pgrx::extension_sql_file!("../sql/03_functions.sql", name = "functions", requires = ["views"]);
 pgrx::extension_sql_file!("../sql/05_areas.sql", name = "areas", requires = ["functions"]);
 pgrx::extension_sql_file!("../sql/06_changes.sql", name = "changes", requires = ["areas"]);
+pgrx::extension_sql_file!("../sql/07_verify.sql", name = "verify", requires = ["changes"]);
 pgrx::extension_sql_file!(
     "../sql/09_privileges.sql",
     name = "privileges",
-    requires = ["changes"],
+    requires = ["verify"],
     finalize
 );
 

@@ -8,6 +8,7 @@ use trips_core::areas::{self, Area, Ends};
 
 use crate::areas::ask::{self, Asked};
 use crate::areas::error::QuestionError;
+use crate::areas::faults;
 
 /// `trips.area(west, south, east, north) -> box`
 #[pg_extern(sql = false)]
@@ -45,6 +46,16 @@ fn weekly_counts_of_area(
         )
     });
     Ok(TableIterator::new(counts))
+}
+
+/// `trips.area_faults() -> setof (week, fault)`
+#[pg_extern(sql = false)]
+fn area_faults()
+-> Result<TableIterator<'static, (name!(week, Date), name!(fault, &'static str))>, ErrorReport> {
+    let faults = faults::find()?
+        .into_iter()
+        .map(|(week, fault)| (Date::saturating_from_raw(areas::first_day(week)), fault.word()));
+    Ok(TableIterator::new(faults))
 }
 
 fn asked(

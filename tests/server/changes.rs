@@ -105,24 +105,26 @@ fn changes_and_loads_take_turns() {
     let cluster = Cluster::start();
     let (mut loader, mut writer) = (cluster.client(), cluster.client());
     let first = cluster.file("1.csv", rows_as_csv(500, 1));
-    let second = cluster.file("2.csv", rows_as_csv(600, 1));
     cluster.ingest(&mut loader, &first);
-    for level in ["READ COMMITTED", "REPEATABLE READ"] {
+    for (level, rows, region) in
+        [("READ COMMITTED", 600, "Lyon"), ("REPEATABLE READ", 700, "Ghent")]
+    {
+        let delete = format!("DELETE FROM trips.hist_trip_data WHERE region = '{region}'");
+        let more = cluster.file("more.csv", rows_as_csv(rows, 1));
         loader.batch_execute("BEGIN").unwrap();
-        loader.query_one("SELECT trips.ingest($1, force => true)", &[&second]).unwrap();
+        loader.query_one("SELECT trips.ingest($1)", &[&more]).unwrap();
         writer
             .batch_execute(&format!(
                 "BEGIN ISOLATION LEVEL {level}; SELECT count(*) FROM trips.hist_trip_data"
             ))
             .unwrap();
         let waits = writer
-            .batch_execute("SAVEPOINT s; SET LOCAL lock_timeout = '100ms'; DELETE FROM trips.hist_trip_data WHERE region = 'Lyon'")
+            .batch_execute(&format!("SAVEPOINT s; SET LOCAL lock_timeout = '100ms'; {delete}"))
             .unwrap_err();
         assert_eq!(server_error(&waits).0, "55P03");
         writer.batch_execute("ROLLBACK TO s; SET lock_timeout = 0").unwrap();
         loader.batch_execute("COMMIT").unwrap();
-        let result =
-            writer.batch_execute("DELETE FROM trips.hist_trip_data WHERE region = 'Lyon'; COMMIT");
+        let result = writer.batch_execute(&format!("{delete}; COMMIT"));
         if level == "READ COMMITTED" {
             result.unwrap();
             check(&mut writer, level);

@@ -24,5 +24,6 @@ mod standby;
 mod storm;
 mod summary;
 mod upgrade;
+mod verify;
 mod versions;
 mod witness;

@@ -22,7 +22,7 @@ mod question;
 pub use area::{Area, AreaError, corners};
 pub use block::{Corrupt, decode};
 pub use collector::{Collector, FEW, Week, WeekTrips};
-pub use group::{Directory, Group, build};
+pub use group::{Directory, Group, build, trips, write_entry};
 pub use place::{Place, day_of_week, first_day, minute_of, week_of_day, week_of_time};
 pub use question::{Ends, Found, Question, Verdict};
 

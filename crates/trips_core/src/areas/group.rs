@@ -60,7 +60,14 @@ fn add(places: &[Place], groups: &mut Vec<Group>) {
     group.blocks.push(block::encode(places, &columns));
 }
 
-fn write_entry(places: &[Place], out: &mut Vec<u8>) {
+/// Appends what a directory says of a block of these places; nothing, when there are none.
+///
+/// # Panics
+/// When there are over 4 billion: a block has some hundred.
+pub fn write_entry(places: &[Place], out: &mut Vec<u8>) {
+    if places.is_empty() {
+        return;
+    }
     let minutes = places.iter().map(|place| place.minute);
     let day = |minute: Option<u16>| day_of_week(minute.unwrap_or(0));
     out.push(places[0].kind.number());
@@ -146,6 +153,13 @@ fn sort_keys(keys: &mut Vec<u64>) -> Result<(), TryReserveError> {
         std::mem::swap(keys, &mut other);
     }
     Ok(())
+}
+
+/// How many trips all blocks of a directory have.
+#[must_use]
+pub fn trips(directory: &[u8]) -> u64 {
+    let entries = Directory(directory).entries();
+    entries.map(|entry| entry.map_or(0, |entry| u64::from(entry.trips))).sum()
 }
 
 /// What the directory says of a block.

@@ -42,7 +42,7 @@ pub fn day_of_week(minute: u16) -> u8 {
 }
 
 /// What a place has, and how fine its grid is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Kind(u8);
 
 impl Kind {
@@ -105,7 +105,7 @@ fn is_on_grid(value: f64) -> bool {
 }
 
 /// A trip in its week.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
     /// What it has.
     pub kind: Kind,
