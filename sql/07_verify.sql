@@ -13,7 +13,8 @@ LANGUAGE sql STABLE PARALLEL RESTRICTED
 -- Readers may not see staging, but how many rows are there.
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+-- A string, not a parsed body: that would keep the columns of the history from being altered.
+AS $body$
   WITH counted AS MATERIALIZED (
     SELECT h.date_time::date AS day, h.region, h.datasource, count(*) AS trips
       FROM trips.hist_trip_data AS h
@@ -113,6 +114,6 @@ BEGIN ATOMIC
           SELECT 'staging', faults, first::text, 'every load has as many rows in staging as the ledger says',
                  '%s loads have another number of rows in trips.stg_trip_data than trips.loads says, the first is %s'
             FROM staged) AS v (check_name, faults, first, good, bad);
-END;
+$body$;
 COMMENT ON FUNCTION trips.verify() IS
   'Recounts the history and compares all that is derived from it or says something of it: a row for each check. Reads all of the history. For the owner of the extension and for readers (trips.grant_reader)';

@@ -4,7 +4,7 @@ use postgres::Client;
 
 /// Rows of every table, what the functions answer, and how the history is made of its partitions.
 /// Large answers are digests.
-const QUESTIONS: [&str; 9] = [
+const QUESTIONS: [&str; 11] = [
     "SELECT count(*) || ' trips, ' || md5(string_agg(h::text, ';' ORDER BY date_time, trip_key))
        FROM trips.hist_trip_data AS h",
     "SELECT string_agg(s::text, ';' ORDER BY load_id, line_no) FROM trips.stg_trip_data AS s",
@@ -21,6 +21,9 @@ const QUESTIONS: [&str; 9] = [
     "SELECT count(*)::text FROM trips.hist_trip_data AS h
       WHERE trip_key IS DISTINCT FROM
             trips.trip_key(region, origin_coord, destination_coord, date_time, datasource)",
+    "SELECT string_agg(w::text, ';') FROM trips.weekly_counts(trips.area(4, 45, 15, 52), match => 'either') AS w
+      WHERE w.trips > 0",
+    "SELECT string_agg(v.check_name, ', ') FROM trips.verify() AS v WHERE NOT v.passed",
 ];
 
 /// What the database answers to all of them.

@@ -3,19 +3,29 @@
 use trips_tests::Cluster;
 
 /// Every member of the extension. A new one is added here on purpose, or by mistake nowhere.
-const MEMBERS: [&str; 17] = [
+const MEMBERS: [&str; 27] = [
+    "function trips.area(double precision,double precision,double precision,double precision)",
+    "function trips.area_faults()",
     "function trips.datasource_regions(text)",
+    "function trips.follow_change()",
     "function trips.grant_loader(regrole)",
     "function trips.grant_reader(regrole)",
     "function trips.ingest(text,text,bigint,boolean)",
     "function trips.latest_datasource(integer)",
     "function trips.merge_staged(bigint)",
+    "function trips.rebuild()",
     "function trips.stage(text)",
     "function trips.trip_key(text,point,point,timestamp without time zone,text)",
+    "function trips.verify()",
     "function trips.weekly_avg()",
+    "function trips.weekly_avg(box,date,date,text)",
+    "function trips.weekly_counts(box,date,date,text)",
     "materialized view trips.summarized_trip_data",
     "schema trips",
+    "sequence trips.area_groups_seq",
     "sequence trips.loads_load_id_seq",
+    "table trips.area_blocks",
+    "table trips.area_directory",
     "table trips.daily_trip_counts",
     "table trips.hist_trip_data",
     "table trips.loads",
