@@ -23,6 +23,9 @@ const QUESTIONS: [&str; 11] = [
     "SELECT count(*)::text FROM trips.hist_trip_data AS h
       WHERE trip_key IS DISTINCT FROM
             trips.trip_key(region, origin_coord, destination_coord, date_time, datasource)",
+    "SELECT string_agg(w::text, ';') FROM trips.weekly_counts(trips.area(4, 45, 15, 52), match => 'either') AS w
+      WHERE w.trips > 0",
+    "SELECT string_agg(v.check_name, ', ') FROM trips.verify() AS v WHERE NOT v.passed",
 ];
 
 /// What the database answers to all of them.

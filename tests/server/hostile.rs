@@ -7,7 +7,7 @@ use postgres::{Client, SimpleQueryMessage};
 use trips_tests::{Cluster, FIVE_COLUMNS, month_as_csv, trip_line};
 
 /// What the superuser does. `{month}`, `{rows}` and `{more}` are files.
-const STEPS: [&str; 22] = [
+const STEPS: &[&str] = &[
     "CREATE EXTENSION trips_pipeline",
     "SELECT state, rows_inserted, rows_staged FROM trips.ingest('{month}')",
     "SELECT state, rows_inserted, same_as FROM trips.ingest('{month}')",
@@ -30,6 +30,12 @@ const STEPS: [&str; 22] = [
     "SELECT * FROM trips.summarized_trip_data",
     "SELECT * FROM trips.daily_trip_counts",
     "SELECT * FROM trips.hist_trip_data",
+    "SELECT * FROM trips.weekly_counts(trips.area(0, 40, 20, 60), match => 'either')",
+    "SELECT trips.weekly_avg(trips.area(170, -90, -170, 90))",
+    "SELECT * FROM trips.verify()",
+    "SELECT trips.rebuild()",
+    "SELECT * FROM trips.weekly_counts(trips.area(0, 40, 20, 60), match => 'both')",
+    "TRUNCATE trips.hist_trip_data",
 ];
 
 /// Does all that, and returns what the server has answered. The simple protocol: the other one makes

@@ -1,8 +1,10 @@
 //! What the extension promises, seen by a client of a real server.
 
 mod access;
+mod areas;
 mod bad_inputs;
 mod catalog;
+mod changes;
 mod concurrency;
 mod cron;
 mod differential;
@@ -29,6 +31,7 @@ mod standby;
 mod storm;
 mod summary;
 mod upgrade;
+mod verify;
 mod versions;
 mod watch;
 mod witness;
