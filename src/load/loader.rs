@@ -47,7 +47,7 @@ impl<'a> Loader<'a> {
     }
 
     /// Moves what was counted to the roll-up, and what was collected to the areas.
-    pub fn count(&mut self, names: &GroupNames, progress: &mut Progress) -> Result<(), LoadError> {
+    pub fn count(&mut self, names: &GroupNames, progress: &Progress) -> Result<(), LoadError> {
         areas::write(&mut self.tally.places, Some(progress))?;
         progress.phase(Phase::Inserting);
         summary::add(&mut self.tally.days, names)?;
