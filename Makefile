@@ -2,7 +2,7 @@
 # missing. PG=18 (with PG_CONFIG=…, where it is not Debian's) takes another PostgreSQL.
 
 .PHONY: help demo all up down logs spark-submit-insert spark-weekly-avg spark-local spark-stop test-spark test-docker \
-  bench-spark test test-reliability test-18 test-upgrade build setup bench bench-100m install psql watch stop lint pgspot fmt \
+  bench-spark test test-reliability test-18 test-upgrade build setup bench bench-100m install psql watch stop lint pgspot fmt test-oracle bench-questions \
   fuzz deny licences sample freeze clean distclean
 
 help: ## this list
@@ -47,6 +47,9 @@ test-spark: build ## files through a real Spark cluster on loopback, which loses
 test-docker: ## make all from a clean clone, and what must be true of it; SUITE=1: the tests in a container, too
 	@tests/docker/run.sh
 
+test-oracle: build ## 500 random questions beside DuckDB and H3's own library, and the pictures (a minute)
+	@scripts/test_oracle.sh
+
 test-18: ## all tests with PostgreSQL 18, which it installs into .tools (PG_NEW, PG_CONFIG_NEW take another)
 	@pg_config=$$(scripts/new_pg.sh) && PG=$${PG_NEW:-18} PG_CONFIG=$$pg_config $(MAKE) test
 
@@ -67,6 +70,9 @@ bench-spark: build ## a Spark load against the plain JDBC write of the same rows
 
 bench-100m: build ## 100 million trips into one history (needs 40 GB of disk; BENCH_FILES, BENCH_ROWS)
 	@scripts/bench.sh hundred_million
+
+bench-questions: build ## how long the questions take with 20 million trips (5 minutes, 8 GB of disk; BENCH_FILES, BENCH_ROWS)
+	@scripts/bench.sh questions
 
 install: setup ## build the extension and install it into the system's PostgreSQL
 	@scripts/install.sh

@@ -232,7 +232,8 @@ CREATE TABLE trips.daily_trip_counts (
   region     text   NOT NULL,
   datasource text,
   trips      bigint NOT NULL CHECK (trips >= 0),
-  CONSTRAINT daily_trip_counts_key UNIQUE NULLS NOT DISTINCT (day, region, datasource)
+  -- The region first: questions about a region read its days alone.
+  CONSTRAINT daily_trip_counts_key UNIQUE NULLS NOT DISTINCT (region, day, datasource)
 );
 -- A key with a NULL in it cannot be a replica identity.
 ALTER TABLE trips.daily_trip_counts REPLICA IDENTITY FULL;

@@ -58,7 +58,7 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'grant_reader_wrapper';
 COMMENT ON FUNCTION trips.grant_reader(regrole) IS
-  'Lets a role read the history, the roll-up, the summary and the ledger, and ask all questions; not staging. For the owner of the extension: SELECT trips.grant_reader(''analyst'')';
+  'Lets a role read the history, the roll-up, the summary and the ledger, and ask all questions and trips.verify(); not staging. For the owner of the extension: SELECT trips.grant_reader(''analyst'')';
 
 CREATE FUNCTION trips.trip_key(
   region text, origin_coord point, destination_coord point, date_time timestamp, datasource text

@@ -4,6 +4,9 @@
 
 #![allow(clippy::result_large_err, reason = "pgrx takes an ErrorReport by value, once per call")]
 
+mod areas;
+mod changes;
+mod questions;
 mod unattended;
 
 use pgrx::datum::Timestamp as PgTimestamp;

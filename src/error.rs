@@ -65,6 +65,10 @@ pub enum LoadError {
     OutOfMemory,
     #[error("could not read file {}: {error}", quoted_path(.path))]
     Threads { path: String, error: PoolError },
+    #[error("could not collect places for area questions: {0}")]
+    Areas(PoolError),
+    #[error("what is kept for area questions is damaged")]
+    DamagedAreas,
     #[error("could not serialize access: another load has committed since this transaction began")]
     Serialization,
     #[error("{} is no pattern of file names: {error}", quoted_path(.pattern))]
@@ -148,7 +152,7 @@ impl LoadError {
             | Self::HeaderFault { .. }
             | Self::TooManyBadLines { .. }
             | Self::UnclosedQuotes { .. } => Code::ERRCODE_BAD_COPY_FILE_FORMAT,
-            Self::OutOfMemory => Code::ERRCODE_OUT_OF_MEMORY,
+            Self::Areas(PoolError::Memory(_)) | Self::OutOfMemory => Code::ERRCODE_OUT_OF_MEMORY,
             Self::Serialization => Code::ERRCODE_T_R_SERIALIZATION_FAILURE,
             Self::UnknownLoad(_) => Code::ERRCODE_UNDEFINED_OBJECT,
             Self::Pattern { .. } => Code::ERRCODE_INVALID_PARAMETER_VALUE,
@@ -161,7 +165,8 @@ impl LoadError {
             Self::PartitionColumn { .. } => Code::ERRCODE_UNDEFINED_COLUMN,
             Self::PartitionKey { .. } => Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Self::Delivery(error) => error.code(),
-            Self::Query(_) | Self::Threads { .. } => Code::ERRCODE_INTERNAL_ERROR,
+            Self::DamagedAreas => Code::ERRCODE_DATA_CORRUPTED,
+            Self::Query(_) | Self::Threads { .. } | Self::Areas(_) => Code::ERRCODE_INTERNAL_ERROR,
         }
     }
 

@@ -22,10 +22,11 @@ const LOADER: [&str; 6] = [
 ];
 
 /// The history and what is made of it; not staging, which holds lines of files as they came.
-const READER: [&str; 2] = [
+const READER: [&str; 3] = [
     "USAGE ON SCHEMA trips",
     "SELECT ON trips.hist_trip_data, trips.daily_trip_counts, trips.summarized_trip_data, trips.loads,
-       trips.load_progress, trips.events",
+       trips.load_progress, trips.events, trips.area_directory, trips.area_blocks",
+    "EXECUTE ON FUNCTION trips.verify()",
 ];
 
 /// Lets a role load.

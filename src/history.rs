@@ -7,15 +7,18 @@ mod known;
 mod new_rows;
 mod partition;
 
+use std::cell::Cell;
 use std::ffi::CStr;
 
 use pgrx::{Spi, pg_sys};
+use trips_core::areas::Collector;
 use trips_core::batch::Batch;
 use trips_core::counts::DailyCounts;
 
 use self::known::Known;
 use self::new_rows::{NewRows, Periods};
 use self::partition::Partition;
+pub use self::partition::{Days, days_of, follow_all, is_followed};
 use crate::error::LoadError;
 use crate::pg::copy::copy_rows;
 use crate::pg::heap_append::HeapAppend;
@@ -45,13 +48,40 @@ const WORTH_A_BUILD: usize = 4_000;
 /// follow each other, and the second sees the rows of the first.
 pub struct History(());
 
+thread_local! {
+    /// How many loads of this backend hold the history: one may be within another's trigger.
+    static AT_WORK: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Whether a load of this backend is at work: what it changes, it books itself.
+pub fn is_at_work() -> bool {
+    AT_WORK.get() > 0
+}
+
+impl Drop for History {
+    fn drop(&mut self) {
+        AT_WORK.set(AT_WORK.get() - 1);
+    }
+}
+
 /// What became of the trips of a run.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Appended {
     /// They are new in the history.
     pub inserted: u64,
     /// The history, or the run, had them.
     pub duplicates: u64,
+    /// Days of partitions that others have made and filled: what they had is not counted yet.
+    pub adopted: Vec<Days>,
+}
+
+/// What is derived from the trips that are new in the history.
+#[derive(Debug)]
+pub struct Tally {
+    /// How many there are on each day.
+    pub days: DailyCounts,
+    /// Where they begin and end.
+    pub places: Collector,
 }
 
 /// Gives the batches of a run in order, then none.
@@ -60,23 +90,30 @@ pub type NextBatch<'a> = dyn FnMut() -> Result<Option<Batch>, LoadError> + 'a;
 impl History {
     /// Waits for other loads to commit and takes the history until this transaction ends.
     pub fn hold() -> Self {
-        // The lock stays; the table is closed, because none that is open can get partitions.
-        Table::open_for_insert(HISTORY).lock_against_other_loads();
+        Self::lock();
+        AT_WORK.set(AT_WORK.get() + 1);
         Self(())
     }
 
-    /// Appends the trips of a run that are not there yet, and counts them by day and group.
+    /// Takes the history against loads until this transaction ends.
+    pub fn lock() {
+        // The lock stays; the table is closed, because none that is open can get partitions.
+        Table::open_for_insert(HISTORY).lock_against_other_loads();
+    }
+
+    /// Appends the trips of a run that are not there yet, and adds them to what is derived.
     #[expect(clippy::unused_self, reason = "only who holds the history may write to it")]
     pub fn append(
         &self,
         next_batch: &mut NextBatch<'_>,
-        counts: &mut DailyCounts,
+        tally: &mut Tally,
         progress: &Progress,
     ) -> Result<Appended, LoadError> {
         let mut periods = Periods::of(next_batch);
         let mut total = Appended::default();
         while let Some((period, first)) = periods.advance()? {
             let partition = Partition::open(period)?;
+            total.adopted.extend(partition.adopted);
             let table = &partition.table;
             let whole = whole_history();
             let in_bulk = whole.is_none()
@@ -89,7 +126,7 @@ impl History {
             let known = (!in_bulk).then(|| Known::open(table));
             // Making the partition has ended what the backend showed.
             progress.phase(Phase::Inserting);
-            let mut rows = NewRows::new(&mut periods, period, known, counts, progress);
+            let mut rows = NewRows::new(&mut periods, period, known, tally, progress);
             let taken = if in_bulk {
                 progress.inserts_without_copy(table.oid());
                 let mut append = HeapAppend::begin(table, &COLUMNS);
@@ -103,7 +140,7 @@ impl History {
                     &mut rows,
                 )
             };
-            let Appended { inserted: offered, duplicates } = rows.finish()?;
+            let Appended { inserted: offered, duplicates, .. } = rows.finish()?;
             if taken != offered {
                 return Err(LoadError::RowsVanished { table: "hist_trip_data", offered, taken });
             }
@@ -123,7 +160,7 @@ impl History {
 /// it, and finds the partition of each row itself.
 fn whole_history() -> Option<Table> {
     let table = Table::open_for_insert(HISTORY);
-    table.has_triggers().then_some(table)
+    table.has_other_triggers().then_some(table)
 }
 
 /// Builds the index of a partition that was filled without it, in the memory that the run had.

@@ -7,17 +7,21 @@
 //! * [`source`]: the file, opened and hashed;
 //! * `trips_core` (a crate of its own, no PostgreSQL in it): bytes to validated, keyed, sorted trips;
 //! * [`load`]: the ways of a load: ingest, stage, merge, and parts that others have read;
-//! * [`history`], [`staging`], [`parts`], [`summary`], [`ledger`], [`events`]: their tables, to which nobody
-//!   else writes;
+//! * [`history`], [`staging`], [`parts`], [`summary`], [`areas`], [`ledger`], [`events`], [`queue`]: each has its tables,
+//!   nobody else writes to them;
+//! * [`changes`]: what keeps them right when somebody else changes the history;
 //! * [`witness`]: the process that writes down what a load's own transaction cannot;
 //! * [`grants`]: what a role needs, in one call;
+//! * [`questions`]: what may be asked;
 //! * [`settings`], [`error`]: what all of them share;
 //! * [`pg`]: PostgreSQL's C functions behind safe ones. `unsafe` lives there and nowhere else.
 
 pgrx::pg_module_magic!(name, version);
 
 mod api;
+mod areas;
 mod background;
+mod changes;
 mod error;
 mod events;
 mod grants;
@@ -26,6 +30,7 @@ mod ledger;
 mod load;
 mod parts;
 mod pg;
+mod questions;
 mod queue;
 mod settings;
 mod source;
@@ -36,9 +41,13 @@ mod witness;
 pgrx::extension_sql_file!("../sql/01_tables.sql", name = "tables", bootstrap);
 pgrx::extension_sql_file!("../sql/02_views.sql", name = "views", requires = ["tables"]);
 pgrx::extension_sql_file!("../sql/03_functions.sql", name = "functions", requires = ["views"]);
-pgrx::extension_sql_file!("../sql/05_running.sql", name = "running", requires = ["functions"]);
+pgrx::extension_sql_file!("../sql/04_questions.sql", name = "questions", requires = ["functions"]);
+pgrx::extension_sql_file!("../sql/05_areas.sql", name = "areas", requires = ["questions"]);
+pgrx::extension_sql_file!("../sql/06_changes.sql", name = "changes", requires = ["areas"]);
+pgrx::extension_sql_file!("../sql/07_verify.sql", name = "verify", requires = ["changes"]);
+pgrx::extension_sql_file!("../sql/08_running.sql", name = "running", requires = ["verify"]);
 pgrx::extension_sql_file!(
-    "../sql/04_privileges.sql",
+    "../sql/09_privileges.sql",
     name = "privileges",
     requires = ["running"],
     finalize

@@ -5,6 +5,7 @@
 //! (locks, pins, snapshots) is released by its abort.
 
 pub mod board;
+pub mod change;
 pub mod compat;
 pub mod copy;
 pub mod heap_append;
@@ -12,6 +13,7 @@ pub mod index_scan;
 pub mod latest;
 pub mod locks;
 pub mod progress;
+pub mod read;
 pub mod relation;
 pub mod row;
 pub mod session;

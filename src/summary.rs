@@ -5,6 +5,7 @@ use pgrx::datum::DatumWithOid;
 use trips_core::counts::DailyCounts;
 
 use crate::error::LoadError;
+use crate::history::Days;
 
 /// The region and the datasource of every group.
 pub type GroupNames = [(String, Option<String>)];
@@ -35,6 +36,32 @@ pub fn add(counts: &mut DailyCounts, names: &GroupNames) -> Result<(), LoadError
         &args,
     )?;
     Ok(())
+}
+
+/// Counts the trips of these days anew from the history; returns whether there were or are any.
+pub fn count_again(days: Days) -> Result<bool, LoadError> {
+    let args: [DatumWithOid<'_>; 2] = [days.first.into(), days.last.into()];
+    Spi::connect_mut(|client| {
+        let gone = client.update(
+            "DELETE FROM trips.daily_trip_counts AS d
+              WHERE ($1 IS NULL OR d.day >= date '2000-01-01' + $1)
+                AND ($2 IS NULL OR d.day <= date '2000-01-01' + $2)",
+            None,
+            &args,
+        )?;
+        let is_changed = !gone.is_empty();
+        let here = client.update(
+            "INSERT INTO trips.daily_trip_counts (day, region, datasource, trips)
+             SELECT h.date_time::date, h.region, h.datasource, count(*)
+               FROM trips.hist_trip_data AS h
+              WHERE h.date_time >= coalesce((date '2000-01-01' + $1)::timestamp, '-infinity')
+                AND h.date_time < coalesce((date '2000-01-01' + $2 + 1)::timestamp, 'infinity')
+              GROUP BY 1, 2, 3",
+            None,
+            &args,
+        )?;
+        Ok(is_changed || !here.is_empty())
+    })
 }
 
 /// Brings the materialized view up to date without keeping its readers out: the cost is that of the

@@ -1,12 +1,13 @@
-//! `trips_bench compare`, `trips_bench spark`, `trips_bench hundred_million`; `BENCH_ROWS`, `BENCH_ROUNDS`
-//! and `BENCH_FILES` change their sizes.
+//! `trips_bench compare`, `trips_bench spark`, `trips_bench hundred_million`, `trips_bench questions`; `BENCH_ROWS`,
+//! `BENCH_ROUNDS` and `BENCH_FILES` change the sizes.
 //!
-//! All start a private, durable cluster, print what they measure, and leave it in `target/bench/`.
+//! Each starts a private, durable cluster, prints what it measures, and leaves it in `target/bench/`.
 
 mod compare;
 mod hundred_million;
 mod measure;
 mod others;
+mod questions;
 mod reader;
 mod report;
 mod spark;
@@ -45,7 +46,8 @@ fn run() -> Result<()> {
         "hundred_million" => {
             hundred_million::run(option("files", 10)?, option("rows", 10_000_000)?)
         }
-        _ => Err("usage: trips_bench compare | spark | hundred_million".into()),
+        "questions" => questions::run(option("files", 10)?, option("rows", 2_000_000)?),
+        _ => Err("usage: trips_bench compare | spark | hundred_million | questions".into()),
     }
 }
 

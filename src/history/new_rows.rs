@@ -4,11 +4,10 @@ use std::ops::Range;
 
 use pgrx::check_for_interrupts;
 use trips_core::batch::Batch;
-use trips_core::counts::DailyCounts;
 use trips_core::period::Period;
 
 use super::known::Known;
-use super::{Appended, NextBatch};
+use super::{Appended, NextBatch, Tally};
 use crate::error::LoadError;
 use crate::pg::copy::Rows;
 use crate::pg::heap_append::HeapAppend;
@@ -61,11 +60,13 @@ pub struct NewRows<'a, 'b, 'c> {
     period: Period,
     /// None when the partition is empty and its index is not to be looked at.
     known: Option<Known<'a>>,
-    counts: &'a mut DailyCounts,
+    tally: &'a mut Tally,
     progress: &'a Progress,
     batch: Batch,
     /// The stretches of new rows in the batch, in bytes.
     new: Vec<Range<usize>>,
+    /// The same stretches, in trips.
+    new_trips: Vec<Range<usize>>,
     /// How many of these have been given.
     given: usize,
     started: bool,
@@ -80,17 +81,18 @@ impl<'a, 'b, 'c> NewRows<'a, 'b, 'c> {
         batches: &'a mut Periods<'b, 'c>,
         period: Period,
         known: Option<Known<'a>>,
-        counts: &'a mut DailyCounts,
+        tally: &'a mut Tally,
         progress: &'a Progress,
     ) -> Self {
         Self {
             batches,
             period,
             known,
-            counts,
+            tally,
             progress,
             batch: Batch::default(),
             new: Vec::new(),
+            new_trips: Vec::new(),
             given: 0,
             started: false,
             appended: Appended::default(),
@@ -114,13 +116,14 @@ impl<'a, 'b, 'c> NewRows<'a, 'b, 'c> {
     }
 
     /// Finds out which rows of the batch are new.
-    fn compare(&mut self) {
+    fn compare(&mut self) -> Result<(), LoadError> {
         self.new.clear();
+        self.new_trips.clear();
         self.given = 0;
         self.progress.wrote((self.batch.entries.len() + self.batch.duplicates) as u64);
         self.appended.duplicates += self.batch.duplicates as u64;
         let mut start = 0;
-        for entry in &self.batch.entries {
+        for (i, entry) in self.batch.entries.iter().enumerate() {
             let row = start..entry.end as usize;
             start = row.end;
             let known = self.known.as_mut().filter(|known| !known.is_over());
@@ -129,12 +132,21 @@ impl<'a, 'b, 'c> NewRows<'a, 'b, 'c> {
                 continue;
             }
             self.appended.inserted += 1;
-            self.counts.add(entry.date_time.day(), entry.group);
-            match self.new.last_mut() {
-                Some(last) if last.end == row.start => last.end = row.end,
-                _ => self.new.push(row),
+            self.tally.days.add(entry.date_time.day(), entry.group);
+            match (self.new.last_mut(), self.new_trips.last_mut()) {
+                (Some(last), Some(trips)) if last.end == row.start => {
+                    last.end = row.end;
+                    trips.end = i + 1;
+                }
+                _ => {
+                    self.new.push(row);
+                    self.new_trips.push(i..i + 1);
+                }
             }
         }
+        let places = &mut self.tally.places;
+        let mut trips = self.new_trips.iter();
+        trips.try_for_each(|trips| Ok(places.add(&self.batch, trips.clone())?))
     }
 
     /// Where the next rows stand in the batch.
@@ -152,7 +164,10 @@ impl<'a, 'b, 'c> NewRows<'a, 'b, 'c> {
                     return None;
                 }
             }
-            self.compare();
+            if let Err(error) = self.compare() {
+                self.error = Some(error);
+                return None;
+            }
         }
         self.given += 1;
         Some(self.new[self.given - 1].clone())

@@ -14,6 +14,22 @@ pub struct Partition {
     pub table: Table,
     /// This load has made it: nobody else sees it before the commit.
     pub is_new: bool,
+    /// Its days, when somebody else has made it and filled it.
+    pub adopted: Option<Days>,
+}
+
+/// Days since 2000-01-01, both inside; none is the beginning, or the end, of all time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Days {
+    /// The first.
+    pub first: Option<i32>,
+    /// The last.
+    pub last: Option<i32>,
+}
+
+impl Days {
+    /// All that there are.
+    pub const ALL: Self = Self { first: None, last: None };
 }
 
 impl Partition {
@@ -28,7 +44,15 @@ impl Partition {
             Some(oid) => oid,
             None => create(period)?,
         };
-        let table = Table::open_oid_for_insert(oid);
+        let mut table = Table::open_oid_for_insert(oid);
+        let mut adopted = None;
+        if !table.is_followed() {
+            let (name, is_bare) = (table.name(), table.is_bare());
+            drop(table);
+            follow(&name)?;
+            table = Table::open_oid_for_insert(oid);
+            adopted = if is_bare { None } else { days_of(oid)? };
+        }
         if let Some((column, has_other_type)) = table.lacks(&COLUMNS) {
             let column = column.to_string_lossy().into_owned();
             return Err(LoadError::PartitionColumn { table: table.name(), column, has_other_type });
@@ -36,7 +60,7 @@ impl Partition {
         if !table.has_history_key() {
             return Err(LoadError::PartitionKey { table: table.name() });
         }
-        Ok(Self { table, is_new })
+        Ok(Self { table, is_new, adopted })
     }
 }
 
@@ -68,4 +92,64 @@ fn create(period: Period) -> Result<pg_sys::Oid, LoadError> {
         "ALTER TABLE trips.hist_trip_data ATTACH PARTITION {table} FOR VALUES FROM ({from}) TO ({to})"
     ))?;
     find(period).ok_or(LoadError::PartitionName { table })
+}
+
+/// Has what others do to a partition followed. Its triggers are its own, so that statements on the
+/// partition itself are seen, and pg_dump carries them with it.
+fn follow(table: &str) -> Result<(), LoadError> {
+    for (name, when) in [("trips_hold", "BEFORE"), ("trips_follow", "AFTER")] {
+        Spi::run(&format!(
+            "CREATE TRIGGER {name} {when} INSERT OR UPDATE OR DELETE OR TRUNCATE ON {table}
+               FOR EACH STATEMENT EXECUTE FUNCTION trips.follow_change()"
+        ))?;
+    }
+    Ok(())
+}
+
+/// Has all partitions followed.
+pub fn follow_all() -> Result<(), LoadError> {
+    let names = Spi::connect(|client| {
+        let found = client.select(
+            "SELECT format('%I.%I', n.nspname, c.relname)
+               FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+               JOIN pg_namespace AS n ON n.oid = c.relnamespace
+              WHERE i.inhparent = 'trips.hist_trip_data'::regclass AND c.relkind = 'r'
+                AND NOT EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = c.oid
+                                   AND t.tgfoid = 'trips.follow_change'::regproc)",
+            None,
+            &[],
+        )?;
+        found.map(|row| Ok(row.get::<String>(1)?)).collect::<Result<Vec<_>, LoadError>>()
+    })?;
+    names.iter().flatten().try_for_each(|name| follow(name))
+}
+
+/// Whether a partition is followed, or there is none. While a dump is restored, they are not: their triggers
+/// come last.
+pub fn is_followed() -> Result<bool, LoadError> {
+    let followed = Spi::get_one::<bool>(
+        "SELECT coalesce(bool_or(EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = i.inhrelid
+                                            AND t.tgfoid = 'trips.follow_change'::regproc)), true)
+           FROM pg_inherits AS i WHERE i.inhparent = 'trips.hist_trip_data'::regclass",
+    )?;
+    Ok(followed == Some(true))
+}
+
+/// The days that lie within a partition's bounds; none when the table is no partition of the history.
+pub fn days_of(oid: pg_sys::Oid) -> Result<Option<Days>, LoadError> {
+    Spi::connect(|client| {
+        // The bounds are written as the session writes dates, and read in the same way.
+        let mut found = client.select(
+            "SELECT (nullif(b[1], 'MINVALUE')::timestamp)::date - date '2000-01-01',
+                    (nullif(b[2], 'MAXVALUE')::timestamp - interval '1 microsecond')::date - date '2000-01-01'
+               FROM pg_class AS c JOIN pg_inherits AS i ON i.inhrelid = c.oid
+               LEFT JOIN regexp_match(pg_get_expr(c.relpartbound, c.oid),
+                           '^FOR VALUES FROM \\(''?([^)'']*)''?\\) TO \\(''?([^)'']*)''?\\)$') AS b ON true
+              WHERE c.oid = $1 AND i.inhparent = 'trips.hist_trip_data'::regclass",
+            Some(1),
+            &[oid.into()],
+        )?;
+        let Some(row) = found.next() else { return Ok(None) };
+        Ok(Some(Days { first: row.get(1)?, last: row.get(2)? }))
+    })
 }

@@ -68,7 +68,7 @@ pub fn deliver(request: &Request<'_>, attempt: &Attempt) -> Result<LoadRow, Load
     if !attempt.call_witness(delivery) {
         tell_unwatched();
     }
-    let mut loader = Loader::new(&history);
+    let mut loader = Loader::new(&history)?;
     let bytes = source.bytes(delivery.digest.is_none())?;
     let bytes = read(request, &source, bytes, ticket.load_id, &mut loader, &progress)?;
     source.require_unchanged()?;
@@ -164,7 +164,7 @@ fn read(
             let mut next_batch = || batches.next_batch(poll_interrupts).map_err(name);
             loader.append(&mut next_batch, progress)?;
             drop(batches);
-            loader.count(&pool.group_names())?;
+            loader.count(&pool.group_names(), progress)?;
             progress.phase(Phase::Reading);
         }
         progress.end_run();

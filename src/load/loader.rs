@@ -6,26 +6,30 @@ use trips_core::counts::DailyCounts;
 use trips_core::staged::StagedRows;
 use trips_core::trip::Trip;
 
+use crate::areas;
 use crate::error::LoadError;
-use crate::history::{History, NextBatch};
+use crate::history::{Days, History, NextBatch, Tally};
 use crate::ledger::{self, Totals};
 use crate::pg::progress::{Phase, Progress};
 use crate::pg::session;
 use crate::summary::{self, GroupNames};
-use crate::{settings, staging};
+use crate::{changes, settings, staging};
 
 /// Writes the runs of one load and keeps its books.
 pub struct Loader<'a> {
     history: &'a History,
-    counts: DailyCounts,
+    tally: Tally,
+    /// Days that are to be counted anew.
+    adopted: Vec<Days>,
     /// Where the rows went so far.
     pub totals: Totals,
 }
 
 impl<'a> Loader<'a> {
     /// The books of a load are empty.
-    pub fn new(history: &'a History) -> Self {
-        Self { history, counts: DailyCounts::default(), totals: Totals::default() }
+    pub fn new(history: &'a History) -> Result<Self, LoadError> {
+        let tally = Tally { days: DailyCounts::default(), places: areas::collector()? };
+        Ok(Self { history, tally, adopted: Vec::new(), totals: Totals::default() })
     }
 
     /// Appends the batches of a run.
@@ -35,15 +39,20 @@ impl<'a> Loader<'a> {
         progress: &Progress,
     ) -> Result<(), LoadError> {
         progress.phase(Phase::Inserting);
-        let appended = self.history.append(next_batch, &mut self.counts, progress)?;
+        let appended = self.history.append(next_batch, &mut self.tally, progress)?;
         self.totals.inserted += appended.inserted;
         self.totals.duplicate += appended.duplicates;
+        self.adopted.extend(appended.adopted);
         Ok(())
     }
 
-    /// Moves what was counted to the roll-up.
-    pub fn count(&mut self, names: &GroupNames) -> Result<(), LoadError> {
-        summary::add(&mut self.counts, names)
+    /// Moves what was counted to the roll-up, and what was collected to the areas.
+    pub fn count(&mut self, names: &GroupNames, progress: &Progress) -> Result<(), LoadError> {
+        areas::write(&mut self.tally.places, Some(progress))?;
+        progress.phase(Phase::Inserting);
+        summary::add(&mut self.tally.days, names)?;
+        let adopted = std::mem::take(&mut self.adopted);
+        if adopted.is_empty() { Ok(()) } else { changes::count_again(&adopted) }
     }
 
     /// Appends rows to staging, while the file is read.
@@ -112,7 +121,7 @@ impl Collector {
             Ok(Some(batch::build(&blocks, stretch, self.load_id, &mut groups)?))
         };
         loader.append(&mut next_batch, progress)?;
-        loader.count(&self.groups.names())
+        loader.count(&self.groups.names(), progress)
     }
 }
 

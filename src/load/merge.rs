@@ -64,7 +64,7 @@ fn merge_load(
     rules: &Rules,
     progress: &Progress,
 ) -> Result<Totals, LoadError> {
-    let mut loader = Loader::new(history);
+    let mut loader = Loader::new(history)?;
     let mut collector = Collector::new(load_id);
     let mut batches = staging::rows(load)?;
     let mut rows_read = 0;

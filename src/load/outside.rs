@@ -99,7 +99,7 @@ pub fn merge(load_id: i64, caller: &str) -> Result<Option<LoadRow>, LoadError> {
 
 fn merge_parts(history: &History, load_id: i64, progress: &Progress) -> Result<Totals, LoadError> {
     progress.phase(Phase::Reading);
-    let mut loader = Loader::new(history);
+    let mut loader = Loader::new(history)?;
     let mut collector = Collector::new(load_id);
     let (mut rows, mut zero_coordinates) = (0, 0);
     for first_byte in parts::places(load_id)? {

@@ -32,7 +32,7 @@ pub struct HeapAppend<'a> {
 
 impl<'a> HeapAppend<'a> {
     /// Whether the table is as the extension makes it: a plain table with the columns of the history
-    /// and its primary key, no trigger, no check. The rows must be within its partition's bounds.
+    /// and its primary key, no trigger but the extension's, no check. The rows must be within its partition's bounds.
     pub fn fits(table: &Table, columns: &[Column; COLUMNS]) -> bool {
         // SAFETY: the relation is open, so its descriptors are valid; the list is a copy.
         unsafe {
@@ -42,7 +42,7 @@ impl<'a> HeapAppend<'a> {
             cfg!(target_endian = "little")
                 && class.relkind.cast_unsigned() == pg_sys::RELKIND_RELATION
                 && class.relam == pg_sys::HEAP_TABLE_AM_OID
-                && !class.relhastriggers
+                && !table.has_other_triggers()
                 && table.has_columns(columns)
                 && (descriptor.constr.is_null() || (*descriptor.constr).num_check == 0)
                 && !indexes.is_null()

@@ -159,10 +159,31 @@ impl Table {
         Some((missing.name, columns.iter().any(|found| missing.is_named(found))))
     }
 
-    /// Whether the table has triggers.
-    pub fn has_triggers(&self) -> bool {
-        // SAFETY: the relation is open.
-        unsafe { (*(*self.0).rd_rel).relhastriggers }
+    /// Whether the table has triggers that are not this extension's.
+    pub fn has_other_triggers(&self) -> bool {
+        self.triggers().any(|is_ours| !is_ours)
+    }
+
+    /// Whether the table has triggers of this extension.
+    pub fn is_followed(&self) -> bool {
+        self.triggers().any(|is_ours| is_ours)
+    }
+
+    /// For each trigger: whether its function is one of the schema `trips`.
+    fn triggers(&self) -> impl Iterator<Item = bool> + use<> {
+        let mut triggers = Vec::new();
+        // SAFETY: the relation is open, so its description of triggers is valid, or NULL without any; it
+        // has so many. The name is a C string.
+        unsafe {
+            if let Some(found) = (*self.0).trigdesc.as_ref() {
+                let schema = pg_sys::get_namespace_oid(c"trips".as_ptr(), true);
+                for i in 0..usize::try_from(found.numtriggers).unwrap_or(0) {
+                    let function = (*found.triggers.add(i)).tgfoid;
+                    triggers.push(pg_sys::get_func_namespace(function) == schema);
+                }
+            }
+        }
+        triggers.into_iter()
     }
 
     /// Whether it is a plain table whose primary key is `(timestamp, uuid)`.

@@ -4,7 +4,7 @@ use postgres::Client;
 
 /// Rows of every table, what the functions answer, and how the history is made of its partitions.
 /// Large answers are digests.
-const QUESTIONS: [&str; 9] = [
+const QUESTIONS: [&str; 11] = [
     "SELECT count(*) || ' trips, ' || md5(string_agg(h::text, ';' ORDER BY date_time, trip_key))
        FROM trips.hist_trip_data AS h",
     "SELECT string_agg(s::text, ';' ORDER BY load_id, line_no) FROM trips.stg_trip_data AS s",
@@ -12,6 +12,8 @@ const QUESTIONS: [&str; 9] = [
     "SELECT count(*) || ' days, ' || md5(string_agg(d::text, ';' ORDER BY d::text COLLATE \"C\"))
        FROM trips.daily_trip_counts AS d",
     "SELECT string_agg(w::text, ';') FROM trips.weekly_avg() AS w",
+    "SELECT trips.weekly_avg('Prague') || ', ' || string_agg(w::text, ';') FROM trips.weekly_counts('Prague') AS w",
+    "SELECT count(*) || ' groups, ' || md5(string_agg(s::text, ';')) FROM trips.similar_trips(at_least => 1) AS s",
     "SELECT string_agg(r, ';') FROM trips.datasource_regions('baba_car') AS r",
     "SELECT string_agg(l::text, ';') FROM trips.latest_datasource(3) AS l",
     "SELECT string_agg(format('%s %s', c.oid::regclass, pg_get_expr(c.relpartbound, c.oid)), ';'
@@ -21,6 +23,9 @@ const QUESTIONS: [&str; 9] = [
     "SELECT count(*)::text FROM trips.hist_trip_data AS h
       WHERE trip_key IS DISTINCT FROM
             trips.trip_key(region, origin_coord, destination_coord, date_time, datasource)",
+    "SELECT string_agg(w::text, ';') FROM trips.weekly_counts(trips.area(4, 45, 15, 52), match => 'either') AS w
+      WHERE w.trips > 0",
+    "SELECT string_agg(v.check_name, ', ') FROM trips.verify() AS v WHERE NOT v.passed",
 ];
 
 /// What the database answers to all of them.

@@ -7,7 +7,7 @@ use postgres::{Client, SimpleQueryMessage};
 use trips_tests::{Cluster, FIVE_COLUMNS, month_as_csv, trip_line};
 
 /// What the superuser does. `{month}`, `{rows}` and `{more}` are files.
-const STEPS: [&str; 17] = [
+const STEPS: &[&str] = &[
     "CREATE EXTENSION trips_pipeline",
     "SELECT state, rows_inserted, rows_staged FROM trips.ingest('{month}')",
     "SELECT state, rows_inserted, same_as FROM trips.ingest('{month}')",
@@ -20,11 +20,22 @@ const STEPS: [&str; 17] = [
     "SELECT * FROM trips.weekly_avg()",
     "SELECT trips.datasource_regions('baba_car')",
     "SELECT * FROM trips.latest_datasource(3)",
+    "SELECT trips.weekly_avg('Prague'), trips.weekly_avg('Prague', '2018-05-01', '2018-06-30')",
+    "SELECT * FROM trips.weekly_counts('Prague', until => '2018-06-30')",
+    "SELECT * FROM trips.similar_trips('Prague', '(14,50),(15,51)', '2018-05-01', '2018-06-30', 6)",
+    "SELECT trip_key FROM trips.similar_to((SELECT trip_key FROM trips.hist_trip_data LIMIT 1), 5)",
+    "SELECT trips.h3_center('891e354004fffff'), trips.h3_corners('891e354004fffff')",
     "SELECT trips.trip_key('Prague', NULL, NULL, '2000-01-01 00:00:00', NULL)",
     "SELECT * FROM trips.load_progress",
     "SELECT * FROM trips.summarized_trip_data",
     "SELECT * FROM trips.daily_trip_counts",
     "SELECT * FROM trips.hist_trip_data",
+    "SELECT * FROM trips.weekly_counts(trips.area(0, 40, 20, 60), match => 'either')",
+    "SELECT trips.weekly_avg(trips.area(170, -90, -170, 90))",
+    "SELECT * FROM trips.verify()",
+    "SELECT trips.rebuild()",
+    "SELECT * FROM trips.weekly_counts(trips.area(0, 40, 20, 60), match => 'both')",
+    "TRUNCATE trips.hist_trip_data",
 ];
 
 /// Does all that, and returns what the server has answered. The simple protocol: the other one makes

@@ -1,8 +1,10 @@
 //! What the extension promises, seen by a client of a real server.
 
 mod access;
+mod areas;
 mod bad_inputs;
 mod catalog;
+mod changes;
 mod concurrency;
 mod cron;
 mod deliveries;
@@ -18,15 +20,19 @@ mod partitions;
 mod pollution;
 mod privileges;
 mod progress;
+mod questions;
+mod questions_file;
 mod queue;
 mod reader;
 mod schema;
 mod sessions;
+mod similar;
 mod staging;
 mod standby;
 mod storm;
 mod summary;
 mod upgrade;
+mod verify;
 mod versions;
 mod watch;
 mod witness;

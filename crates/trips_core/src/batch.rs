@@ -8,9 +8,11 @@ use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap, TryReserveError};
 use std::sync::Mutex;
 
+use crate::areas;
 use crate::block::{Block, Place};
 use crate::key::{self, TripKey};
 use crate::period::Period;
+use crate::point::Point;
 use crate::timestamp::Timestamp;
 
 /// Of so many trips of a block, one is looked at to cut the time.
@@ -48,6 +50,8 @@ pub struct Batch {
     pub rows: Vec<u8>,
     /// The trips, in the order of the index, each once.
     pub entries: Vec<Entry>,
+    /// Where they begin and end, in the same order.
+    pub places: Vec<areas::Place>,
     /// How many trips were there more than once and were dropped.
     pub duplicates: usize,
 }
@@ -127,6 +131,7 @@ pub fn build(
     let mut batch = Batch { duplicates: before - found.len(), ..Batch::default() };
     batch.rows.try_reserve_exact(bytes)?;
     batch.entries.try_reserve_exact(found.len())?;
+    batch.places.try_reserve_exact(found.len())?;
     for (date_time, key, values) in found {
         let rows = &mut batch.rows;
         rows.extend_from_slice(&7_i16.to_be_bytes());
@@ -135,6 +140,8 @@ pub fn build(
         key::encode_value(&load_id.to_be_bytes(), rows);
         let end = u32::try_from(rows.len()).expect("a batch is under 4 GiB");
         batch.entries.push(Entry { date_time, key, group: groups.number(values), end });
+        let [origin, destination] = points(values);
+        batch.places.push(areas::Place::of(date_time, origin, destination));
     }
     Ok(batch)
 }
@@ -202,6 +209,15 @@ impl<'a> GroupCache<'a> {
 fn value_length(values: &[u8]) -> usize {
     let length = i32::from_be_bytes(values[..4].try_into().expect("four bytes"));
     4 + usize::try_from(length).unwrap_or(0)
+}
+
+/// The origin and the destination of a trip's encoded values.
+fn points(values: &[u8]) -> [Option<Point>; 2] {
+    let (origin, rest) = split_value(&values[value_length(values)..]);
+    let degrees = |bytes: &[u8]| bytes.try_into().map_or(f64::NAN, f64::from_be_bytes);
+    let point =
+        |bytes: &[u8]| Point { longitude: degrees(&bytes[..8]), latitude: degrees(&bytes[8..]) };
+    [origin.map(point), split_value(rest).0.map(point)]
 }
 
 /// The first value of encoded ones, and the rest.

@@ -17,6 +17,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod areas;
 pub mod batch;
 pub mod block;
 pub mod chunk;

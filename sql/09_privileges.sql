@@ -17,3 +17,7 @@ REVOKE ALL ON PROCEDURE trips.ingest_new(text, bigint, bigint, bigint) FROM PUBL
 REVOKE ALL ON FUNCTION trips.schedule(text, text, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.unschedule(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.require_pg_cron(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION trips.follow_change() FROM PUBLIC;
+REVOKE ALL ON FUNCTION trips.rebuild() FROM PUBLIC;
+REVOKE ALL ON FUNCTION trips.area_faults() FROM PUBLIC;
+REVOKE ALL ON FUNCTION trips.verify() FROM PUBLIC;

@@ -1,0 +1,169 @@
+//! The places of new trips, collected week by week while they are written; full weeks are made into
+//! groups by a thread.
+
+use std::collections::TryReserveError;
+use std::ops::Range;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::group::{self, Group};
+use super::place::{Place, week_of_time};
+use crate::batch::Batch;
+use crate::pool::PoolError;
+
+/// So many trips of a week are few: they are not worth a thread, and are merged with other groups
+/// of few.
+pub const FEW: usize = 32 * 1024;
+/// How long the owner waits before it looks whether it is wanted elsewhere.
+const PATIENCE: Duration = Duration::from_millis(20);
+
+/// What is new of a week.
+#[derive(Debug)]
+pub struct Week {
+    /// The week, see [`super::week_of_day`].
+    pub week: i32,
+    /// Its trips.
+    pub trips: WeekTrips,
+}
+
+/// Trips of a week: few of them as they are, many in groups.
+#[derive(Debug)]
+pub enum WeekTrips {
+    /// At most [`FEW`].
+    Few(Vec<Place>),
+    /// More.
+    Many(Vec<Group>),
+}
+
+type Built = (i32, Result<Vec<Group>, TryReserveError>);
+
+/// Collects places in the order of their times.
+#[derive(Debug)]
+pub struct Collector {
+    week: i32,
+    places: Vec<Place>,
+    few: Vec<Week>,
+    /// Weeks that the thread has not given back.
+    waiting: usize,
+    jobs: Option<Sender<(i32, Vec<Place>)>>,
+    done: Receiver<Built>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Collector {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start() -> Result<Self, PoolError> {
+        let (jobs, queue) = channel::<(i32, Vec<Place>)>();
+        let (results, done) = channel();
+        let thread = std::thread::Builder::new()
+            .name("trips areas".into())
+            .spawn(move || {
+                for (week, places) in queue {
+                    if results.send((week, group::build(&places))).is_err() {
+                        return;
+                    }
+                }
+            })
+            .map_err(|error| PoolError::Thread(error.to_string()))?;
+        Ok(Self {
+            week: 0,
+            places: Vec::new(),
+            few: Vec::new(),
+            waiting: 0,
+            jobs: Some(jobs),
+            done,
+            thread: Some(thread),
+        })
+    }
+
+    /// Takes these trips of a batch.
+    ///
+    /// # Errors
+    /// When there is no memory.
+    pub fn add(&mut self, batch: &Batch, trips: Range<usize>) -> Result<(), TryReserveError> {
+        let week = |i: usize| week_of_time(batch.entries[i].date_time);
+        let mut start = trips.start;
+        while start < trips.end {
+            let first = week(start);
+            let end = if week(trips.end - 1) == first {
+                trips.end
+            } else {
+                let rest = &batch.entries[start..trips.end];
+                start + rest.partition_point(|entry| week_of_time(entry.date_time) == first)
+            };
+            if first != self.week {
+                self.end_week();
+                self.week = first;
+            }
+            self.places.try_reserve(end - start)?;
+            self.places.extend_from_slice(&batch.places[start..end]);
+            start = end;
+        }
+        Ok(())
+    }
+
+    /// Takes one place. Weeks come one after the other.
+    ///
+    /// # Errors
+    /// When there is no memory.
+    pub fn push(&mut self, week: i32, place: Place) -> Result<(), TryReserveError> {
+        if week != self.week {
+            self.end_week();
+            self.week = week;
+        }
+        self.places.try_reserve(1)?;
+        self.places.push(place);
+        Ok(())
+    }
+
+    fn end_week(&mut self) {
+        let places = std::mem::take(&mut self.places);
+        if places.is_empty() {
+            return;
+        }
+        match &self.jobs {
+            Some(jobs) if places.len() > FEW => {
+                // It fails when the thread has panicked; then waiting says so.
+                let _ = jobs.send((self.week, places));
+                self.waiting += 1;
+            }
+            _ => self.few.push(Week { week: self.week, trips: WeekTrips::Few(places) }),
+        }
+    }
+
+    /// All weeks since the last call; `poll` is called at least every 20 ms of waiting.
+    ///
+    /// # Errors
+    /// When the thread has no memory, or has panicked.
+    pub fn take(&mut self, mut poll: impl FnMut()) -> Result<Vec<Week>, PoolError> {
+        self.end_week();
+        let mut weeks = std::mem::take(&mut self.few);
+        while self.waiting > 0 {
+            match self.done.recv_timeout(PATIENCE) {
+                Ok((week, groups)) => {
+                    weeks.push(Week { week, trips: WeekTrips::Many(groups?) });
+                    self.waiting -= 1;
+                }
+                Err(RecvTimeoutError::Timeout) => poll(),
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(PoolError::Thread("it panicked".into()));
+                }
+            }
+        }
+        weeks.sort_unstable_by_key(|week| week.week);
+        Ok(weeks)
+    }
+}
+
+impl Drop for Collector {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

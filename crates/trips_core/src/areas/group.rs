@@ -1,0 +1,210 @@
+//! A group: blocks of a week, and a directory of what is in them.
+
+use std::collections::TryReserveError;
+
+use super::area::Range;
+use super::block::{self, Corrupt};
+use super::place::{Kind, Place, day_of_week};
+
+/// Trips of a block, at most. A block is split until it fits a page.
+const BLOCK: usize = 720;
+/// Bytes of a block, at most: with what PostgreSQL adds, it fits a page.
+const BLOCK_BYTES: usize = 8000;
+/// Blocks of a group, at most: so its directory fits a page.
+const BLOCKS: usize = 200;
+/// Bytes of an entry of the directory: kind, first day, last day, nothing, trips in 4 bytes, the least
+/// and the greatest number of each coordinate in 4 bytes.
+const ENTRY: usize = 40;
+/// Trips that are sorted at a time, at most: their places have numbers of 22 bits.
+const SORTED: usize = 1 << 22;
+
+/// Blocks of a week that are written together.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Group {
+    /// Trips of all blocks.
+    pub trips: u64,
+    /// An entry for each block, in the same order.
+    pub directory: Vec<u8>,
+    /// The blocks.
+    pub blocks: Vec<Vec<u8>>,
+}
+
+/// Makes groups of all places of a week.
+///
+/// # Errors
+/// When there is no memory.
+pub fn build(places: &[Place]) -> Result<Vec<Group>, TryReserveError> {
+    let mut groups: Vec<Group> = Vec::new();
+    for part in places.chunks(SORTED) {
+        let sorted = sorted(part)?;
+        for of_kind in sorted.chunk_by(|a, b| a.kind == b.kind) {
+            of_kind.chunks(BLOCK).for_each(|chunk| add(chunk, &mut groups));
+        }
+    }
+    Ok(groups)
+}
+
+fn add(places: &[Place], groups: &mut Vec<Group>) {
+    let columns = block::columns_of(places);
+    if block::size(&columns, places.len()) > BLOCK_BYTES {
+        let (first, second) = places.split_at(places.len() / 2);
+        add(first, groups);
+        return add(second, groups);
+    }
+    if groups.last().is_none_or(|group| group.blocks.len() == BLOCKS) {
+        groups.push(Group::default());
+    }
+    let Some(group) = groups.last_mut() else { return };
+    group.trips += places.len() as u64;
+    write_entry(places, &mut group.directory);
+    group.blocks.push(block::encode(places, &columns));
+}
+
+/// Appends what a directory says of a block of these places; nothing, when there are none.
+///
+/// # Panics
+/// When there are over 4 billion: a block has some hundred.
+pub fn write_entry(places: &[Place], out: &mut Vec<u8>) {
+    if places.is_empty() {
+        return;
+    }
+    let minutes = places.iter().map(|place| place.minute);
+    let day = |minute: Option<u16>| day_of_week(minute.unwrap_or(0));
+    out.push(places[0].kind.number());
+    out.extend_from_slice(&[day(minutes.clone().min()), day(minutes.max()), 0]);
+    let trips = u32::try_from(places.len()).expect("a block is small");
+    out.extend_from_slice(&trips.to_le_bytes());
+    for column in 0..4 {
+        let (least, greatest) = block::bounds(places, column);
+        out.extend_from_slice(&least.to_le_bytes());
+        out.extend_from_slice(&greatest.to_le_bytes());
+    }
+}
+
+/// The places by kind, and along a curve on which near places are near each other (Morton's).
+fn sorted(places: &[Place]) -> Result<Vec<Place>, TryReserveError> {
+    // Where the origin is not known, the destination says where the trip is.
+    let near = |place: &Place| if place.kind.ends()[0] { [0, 1] } else { [2, 3] };
+    // The grids of the kinds differ.
+    let of_kind = |place: &Place| usize::from(place.kind.number());
+    let mut extents = [[(u32::MAX, 0_u32); 2]; Kind::COUNT as usize];
+    for place in places {
+        for (extent, column) in extents[of_kind(place)].iter_mut().zip(near(place)) {
+            *extent = (extent.0.min(place.at[column]), extent.1.max(place.at[column]));
+        }
+    }
+    // 19 bits of each axis are left for the order.
+    let shifts = extents.map(|axes| {
+        let extent = axes.map(|(least, greatest)| greatest.saturating_sub(least));
+        (u32::BITS - extent[0].max(extent[1]).leading_zeros()).saturating_sub(19)
+    });
+    let mut keys = Vec::new();
+    keys.try_reserve_exact(places.len())?;
+    for (i, place) in places.iter().enumerate() {
+        let (kind, [x, y]) = (of_kind(place), near(place));
+        let along = |axis: usize, column: usize| {
+            spread((place.at[column] - extents[kind][axis].0) >> shifts[kind])
+        };
+        let curve = along(0, x) | along(1, y) << 1;
+        keys.push((u64::from(place.kind.number()) << 38 | curve) << 22 | i as u64);
+    }
+    sort_keys(&mut keys)?;
+    let mut sorted = Vec::new();
+    sorted.try_reserve_exact(places.len())?;
+    let index = |key: u64| usize::try_from(key & (SORTED as u64 - 1)).unwrap_or(0);
+    sorted.extend(keys.into_iter().map(|key| places[index(key)]));
+    Ok(sorted)
+}
+
+/// Puts a zero before each of 19 bits.
+fn spread(number: u32) -> u64 {
+    let mut x = u64::from(number);
+    x = (x | x << 16) & 0x0000_ffff_0000_ffff;
+    x = (x | x << 8) & 0x00ff_00ff_00ff_00ff;
+    x = (x | x << 4) & 0x0f0f_0f0f_0f0f_0f0f;
+    x = (x | x << 2) & 0x3333_3333_3333_3333;
+    (x | x << 1) & 0x5555_5555_5555_5555
+}
+
+/// Sorts by the bits above the lowest 22: by 11 of them at a time, which takes a third of the time of a
+/// sort that compares.
+fn sort_keys(keys: &mut Vec<u64>) -> Result<(), TryReserveError> {
+    const DIGIT: u64 = (1 << 11) - 1;
+    if keys.len() < 4096 {
+        keys.sort_unstable();
+        return Ok(());
+    }
+    let mut other = Vec::new();
+    other.try_reserve_exact(keys.len())?;
+    other.resize(keys.len(), 0);
+    for shift in [22, 33, 44, 55] {
+        let digit = |key: u64| usize::try_from((key >> shift) & DIGIT).unwrap_or(0);
+        let mut starts = [0_usize; 1 << 11];
+        keys.iter().for_each(|&key| starts[digit(key)] += 1);
+        let mut sum = 0;
+        for start in &mut starts {
+            sum += std::mem::replace(start, sum);
+        }
+        for &key in &*keys {
+            let start = &mut starts[digit(key)];
+            other[*start] = key;
+            *start += 1;
+        }
+        std::mem::swap(keys, &mut other);
+    }
+    Ok(())
+}
+
+/// How many trips all blocks of a directory have.
+#[must_use]
+pub fn trips(directory: &[u8]) -> u64 {
+    let entries = Directory(directory).entries();
+    entries.map(|entry| entry.map_or(0, |entry| u64::from(entry.trips))).sum()
+}
+
+/// What the directory says of a block.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Entry {
+    pub(super) kind: Kind,
+    /// Days of the week, 0 is Monday.
+    pub(super) days: (u8, u8),
+    pub(super) trips: u32,
+    /// Longitudes and latitudes of the origins, and of the destinations.
+    pub(super) bounds: [[Range; 2]; 2],
+}
+
+/// The directory of a group.
+#[derive(Debug, Clone, Copy)]
+pub struct Directory<'a>(&'a [u8]);
+
+impl<'a> Directory<'a> {
+    /// The directory in these bytes.
+    ///
+    /// # Errors
+    /// When they are none.
+    pub fn of(bytes: &'a [u8]) -> Result<Self, Corrupt> {
+        if bytes.len().is_multiple_of(ENTRY) { Ok(Self(bytes)) } else { Err(Corrupt) }
+    }
+
+    /// How many blocks the group has.
+    #[must_use]
+    pub fn blocks(&self) -> usize {
+        self.0.len() / ENTRY
+    }
+
+    pub(super) fn entries(self) -> impl Iterator<Item = Result<Entry, Corrupt>> + 'a {
+        self.0.chunks_exact(ENTRY).map(|bytes| {
+            let word = |i: usize| {
+                let four = bytes[4 * i..4 * i + 4].try_into();
+                four.map_or(0, u32::from_le_bytes)
+            };
+            let range = |i: usize| Range { from: word(i), to: word(i + 1) };
+            Ok(Entry {
+                kind: Kind::of_number(bytes[0]).ok_or(Corrupt)?,
+                days: (bytes[1], bytes[2]),
+                trips: word(1),
+                bounds: [[range(2), range(4)], [range(6), range(8)]],
+            })
+        })
+    }
+}

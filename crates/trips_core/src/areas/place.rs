@@ -1,0 +1,141 @@
+//! A trip as a place of the grid.
+
+use crate::point::Point;
+use crate::timestamp::{MICROS_PER_DAY, Timestamp};
+
+/// 2000-01-03 was a Monday: the first day of week 0.
+const FIRST_MONDAY: i32 = 2;
+const MICROS_PER_MINUTE: i64 = 60_000_000;
+/// Degrees that are added, so that numbers of the grid are not negative.
+const OFFSET: f64 = 200.0;
+
+/// The ISO week of a day: weeks since the one that began on 2000-01-03; the day is counted from
+/// 2000-01-01.
+#[must_use]
+pub fn week_of_day(day: i32) -> i32 {
+    day.saturating_sub(FIRST_MONDAY).div_euclid(7)
+}
+
+/// The Monday of a week, in days since 2000-01-01.
+#[must_use]
+pub fn first_day(week: i32) -> i32 {
+    week.saturating_mul(7).saturating_add(FIRST_MONDAY)
+}
+
+/// The ISO week of a time.
+#[must_use]
+pub fn week_of_time(time: Timestamp) -> i32 {
+    week_of_day(time.day())
+}
+
+/// The minute of its week in which a time lies, from 0 to 10,079.
+#[must_use]
+pub fn minute_of(time: Timestamp) -> u16 {
+    let monday = i64::from(first_day(week_of_time(time))) * MICROS_PER_DAY;
+    u16::try_from((time.0 - monday) / MICROS_PER_MINUTE).unwrap_or(u16::MAX)
+}
+
+/// The day of the week of a minute of the week: 0 is Monday.
+#[must_use]
+pub fn day_of_week(minute: u16) -> u8 {
+    u8::try_from(minute / (24 * 60)).unwrap_or(u8::MAX)
+}
+
+/// What a place has, and how fine its grid is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Kind(u8);
+
+impl Kind {
+    const EXACT: u8 = 1;
+    const ORIGIN: u8 = 2;
+    const DESTINATION: u8 = 4;
+    /// Kinds that there can be.
+    pub(super) const COUNT: u8 = 8;
+
+    /// The kind that [`Kind::number`] gave this number.
+    pub(super) fn of_number(number: u8) -> Option<Self> {
+        (number < Self::COUNT).then_some(Self(number))
+    }
+
+    pub(super) fn number(self) -> u8 {
+        self.0
+    }
+
+    /// Whether the numbers stand for the coordinates themselves.
+    #[must_use]
+    pub fn is_exact(self) -> bool {
+        self.0 & Self::EXACT != 0
+    }
+
+    /// Whether each of the two ends of the trip is known.
+    pub(super) fn ends(self) -> [bool; 2] {
+        [self.0 & Self::ORIGIN != 0, self.0 & Self::DESTINATION != 0]
+    }
+
+    /// Which of longitude and latitude of the origin and of the destination are known.
+    pub(super) fn columns(self) -> [bool; 4] {
+        let [origin, destination] = self.ends();
+        [origin, origin, destination, destination]
+    }
+}
+
+/// Lines of the grid to a degree: a centimetre for coordinates that it has exactly, a decimetre for
+/// the others, which would only take more room.
+pub(super) fn scale(is_exact: bool) -> f64 {
+    if is_exact { 1e7 } else { 1e6 }
+}
+
+/// The number of a coordinate. It never falls when the coordinate rises: each step (a product, a sum,
+/// a cut that ends at 0 and at the greatest number) has this property.
+#[expect(clippy::cast_possible_truncation, reason = "ends at the greatest number")]
+#[expect(clippy::cast_sign_loss, reason = "ends at 0")]
+pub(super) fn number(degrees: f64, scale: f64) -> u32 {
+    (degrees * scale + (OFFSET * scale + 0.5)) as u32
+}
+
+/// The coordinate of a number, for coordinates that the grid has exactly.
+pub(super) fn degrees(number: u32, scale: f64) -> f64 {
+    (f64::from(number) - OFFSET * scale) / scale
+}
+
+#[expect(clippy::float_cmp, reason = "whether it is the very same number is the question")]
+fn is_on_grid(value: f64) -> bool {
+    let scale = scale(true);
+    degrees(number(value, scale), scale) == value
+}
+
+/// A trip in its week.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// What it has.
+    pub kind: Kind,
+    /// The minute of the week in which it began.
+    pub minute: u16,
+    /// Longitude and latitude of the origin and of the destination; 0 where they are not known.
+    pub at: [u32; 4],
+}
+
+impl Place {
+    /// The place of a trip. A coordinate that is not a number is as one that is not known: it is in no
+    /// area.
+    #[must_use]
+    pub fn of(time: Timestamp, origin: Option<Point>, destination: Option<Point>) -> Self {
+        let known = |point: &Point| !(point.longitude.is_nan() || point.latitude.is_nan());
+        let ends = [origin.filter(known), destination.filter(known)];
+        let is_exact = ends
+            .iter()
+            .flatten()
+            .all(|point| is_on_grid(point.longitude) && is_on_grid(point.latitude));
+        let scale = scale(is_exact);
+        let mut kind = if is_exact { Kind::EXACT } else { 0 };
+        let mut at = [0; 4];
+        for (i, (end, bit)) in ends.iter().zip([Kind::ORIGIN, Kind::DESTINATION]).enumerate() {
+            if let Some(point) = end {
+                kind |= bit;
+                at[2 * i] = number(point.longitude, scale);
+                at[2 * i + 1] = number(point.latitude, scale);
+            }
+        }
+        Self { kind: Kind(kind), minute: minute_of(time), at }
+    }
+}

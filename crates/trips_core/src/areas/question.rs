@@ -1,0 +1,250 @@
+//! A question about an area: how many trips of a week begin there, or end there.
+
+use super::area::{Area, Windows};
+use super::block::{Corrupt, Numbers};
+use super::group::{Directory, Entry};
+use super::place::{Kind, Place};
+use crate::point::Point;
+use crate::timestamp::Timestamp;
+
+/// Which ends of a trip must be inside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ends {
+    /// Where it begins.
+    Origin,
+    /// Where it ends.
+    Destination,
+    /// Both of them.
+    Both,
+    /// One of them, or both.
+    Either,
+}
+
+impl Ends {
+    /// The words for them, in the order of the enumeration.
+    pub const WORDS: [&'static str; 4] = ["origin", "destination", "both", "either"];
+
+    /// What this word means.
+    #[must_use]
+    pub fn of_word(word: &str) -> Option<Self> {
+        let all = [Self::Origin, Self::Destination, Self::Both, Self::Either];
+        Self::WORDS.iter().position(|&known| known == word).map(|i| all[i])
+    }
+
+    fn of<T>(self, [origin, destination]: [T; 2], both: fn(T, T) -> T, either: fn(T, T) -> T) -> T {
+        match self {
+            Self::Origin => origin,
+            Self::Destination => destination,
+            Self::Both => both(origin, destination),
+            Self::Either => either(origin, destination),
+        }
+    }
+}
+
+/// What the bounds of a block, or a place, say of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// Not inside.
+    No,
+    /// It must be looked at more closely.
+    Perhaps,
+    /// Inside.
+    Yes,
+}
+
+/// What a group says.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Trips that are inside.
+    pub trips: u64,
+    /// The blocks that must be looked into, by their places in the group.
+    pub blocks: Vec<usize>,
+}
+
+/// What is asked of every week.
+#[derive(Debug)]
+pub struct Question {
+    area: Area,
+    ends: Ends,
+    /// For the grid of exact places, and for the other one.
+    windows: [Vec<Windows>; 2],
+    numbers: Numbers,
+}
+
+impl Question {
+    /// How many trips have these ends in the area.
+    #[must_use]
+    pub fn new(area: Area, ends: Ends) -> Self {
+        let windows = [area.windows(true), area.windows(false)];
+        Self { area, ends, windows, numbers: Numbers::default() }
+    }
+
+    /// The area.
+    #[must_use]
+    pub fn area(&self) -> &Area {
+        &self.area
+    }
+
+    fn windows_of(&self, kind: Kind) -> &[Windows] {
+        &self.windows[usize::from(!kind.is_exact())]
+    }
+
+    /// What the directory of a group says of the trips on these days of the week (0 is Monday; both
+    /// inside).
+    ///
+    /// # Errors
+    /// When the directory is damaged.
+    pub fn look(&self, directory: Directory<'_>, days: (u8, u8)) -> Result<Found, Corrupt> {
+        let mut found = Found::default();
+        for (i, entry) in directory.entries().enumerate() {
+            let entry = entry?;
+            match self.of_entry(&entry).min(of_days(entry.days, days)) {
+                Verdict::No => {}
+                Verdict::Perhaps => found.blocks.push(i),
+                Verdict::Yes => found.trips += u64::from(entry.trips),
+            }
+        }
+        Ok(found)
+    }
+
+    fn of_entry(&self, entry: &Entry) -> Verdict {
+        let windows = self.windows_of(entry.kind);
+        let [origin, destination] = entry.kind.ends();
+        let verdict = |is_known: bool, bounds| {
+            if !is_known || !windows.iter().any(|w| w.possible.meets(bounds)) {
+                Verdict::No
+            } else if windows.iter().any(|w| w.certain.has_all(bounds)) {
+                Verdict::Yes
+            } else {
+                Verdict::Perhaps
+            }
+        };
+        let ends = [verdict(origin, entry.bounds[0]), verdict(destination, entry.bounds[1])];
+        self.ends.of(ends, Verdict::min, Verdict::max)
+    }
+
+    /// Counts the trips of a block on these days of the week. The minutes of doubtful trips are added to
+    /// `doubtful`, once for each trip.
+    ///
+    /// # Errors
+    /// When the block is damaged.
+    pub fn count(
+        &mut self,
+        block: &[u8],
+        days: (u8, u8),
+        doubtful: &mut Vec<u16>,
+    ) -> Result<u64, Corrupt> {
+        let mut numbers = std::mem::take(&mut self.numbers);
+        let [origin, destination] = match self.ends {
+            Ends::Origin => [true, false],
+            Ends::Destination => [false, true],
+            Ends::Both | Ends::Either => [true; 2],
+        };
+        // Minutes are for the days, and for doubtful trips: most blocks are read without them.
+        let has_all_days = days == (0, 6);
+        let wanted = [origin, origin, destination, destination, !has_all_days];
+        let kind = numbers.read(block, wanted)?;
+        let [certain, possible] = self.inside(kind, &numbers);
+        let mut trips = certain.iter().filter(|&&is_certain| is_certain).count() as u64;
+        if certain != possible || !has_all_days {
+            if has_all_days {
+                numbers.read(block, [false, false, false, false, true])?;
+            }
+            let (first, last) = (u32::from(days.0) * 1440, (u32::from(days.1) + 1) * 1440);
+            trips = 0;
+            for ((&minute, certain), possible) in
+                numbers.columns[4].iter().zip(certain).zip(possible)
+            {
+                let is_asked = minute >= first && minute < last;
+                trips += u64::from(certain & is_asked);
+                if possible & !certain & is_asked {
+                    doubtful.push(u16::try_from(minute).unwrap_or(u16::MAX));
+                }
+            }
+        }
+        self.numbers = numbers;
+        Ok(trips)
+    }
+
+    /// For each trip of a block: whether it is inside for certain, and whether it may be.
+    fn inside(&self, kind: Kind, numbers: &Numbers) -> [Vec<bool>; 2] {
+        let windows = self.windows_of(kind);
+        let of_end = |end: usize| {
+            let mut inside = [vec![false; numbers.count], vec![false; numbers.count]];
+            if kind.ends()[end] {
+                let longitudes = &numbers.columns[2 * end];
+                let latitudes = &numbers.columns[2 * end + 1];
+                for w in windows {
+                    for (inside, window) in inside.iter_mut().zip([w.certain, w.possible]) {
+                        let points = longitudes.iter().zip(latitudes);
+                        for (inside, (&x, &y)) in inside.iter_mut().zip(points) {
+                            *inside |= window.has(x, y);
+                        }
+                    }
+                }
+            }
+            inside
+        };
+        let combine = |join: fn(bool, bool) -> bool| {
+            let [mut first, second] = [of_end(0), of_end(1)];
+            for (first, second) in first.iter_mut().zip(second) {
+                for (a, b) in first.iter_mut().zip(second) {
+                    *a = join(*a, b);
+                }
+            }
+            first
+        };
+        match self.ends {
+            Ends::Origin => of_end(0),
+            Ends::Destination => of_end(1),
+            Ends::Both => combine(|a, b| a & b),
+            Ends::Either => combine(|a, b| a | b),
+        }
+    }
+
+    /// Whether a trip of the history is one of the doubtful ones, and inside.
+    #[must_use]
+    pub fn settles(
+        &self,
+        time: Timestamp,
+        origin: Option<Point>,
+        destination: Option<Point>,
+    ) -> bool {
+        let place = Place::of(time, origin, destination);
+        self.of_place(&place) == Verdict::Perhaps && self.has(origin, destination)
+    }
+
+    /// Whether a trip is inside, by its coordinates themselves.
+    #[must_use]
+    pub fn has(&self, origin: Option<Point>, destination: Option<Point>) -> bool {
+        let ends = [origin, destination].map(|end| end.is_some_and(|point| self.area.has(point)));
+        self.ends.of(ends, |a, b| a && b, |a, b| a || b)
+    }
+
+    /// What the grid says of a place.
+    #[must_use]
+    pub fn of_place(&self, place: &Place) -> Verdict {
+        let windows = self.windows_of(place.kind);
+        let of_end = |end: usize| {
+            let (x, y) = (place.at[2 * end], place.at[2 * end + 1]);
+            if !place.kind.ends()[end] || !windows.iter().any(|w| w.possible.has(x, y)) {
+                Verdict::No
+            } else if windows.iter().any(|w| w.certain.has(x, y)) {
+                Verdict::Yes
+            } else {
+                Verdict::Perhaps
+            }
+        };
+        self.ends.of([of_end(0), of_end(1)], Verdict::min, Verdict::max)
+    }
+}
+
+fn of_days(found: (u8, u8), asked: (u8, u8)) -> Verdict {
+    if found.1 < asked.0 || asked.1 < found.0 {
+        Verdict::No
+    } else if asked.0 <= found.0 && found.1 <= asked.1 {
+        Verdict::Yes
+    } else {
+        Verdict::Perhaps
+    }
+}

@@ -1,0 +1,141 @@
+//! Cells of H3, the hexagonal grid of the earth that mobility data is commonly counted by.
+//!
+//! A crate of its own, so that who uses the reader alone does not get the grid with it.
+
+#![forbid(unsafe_code)]
+
+use std::f64::consts::FRAC_PI_2;
+
+use h3o::{CellIndex, LatLng};
+use thiserror::Error;
+use trips_core::point::Point;
+
+#[cfg(test)]
+mod tests;
+
+/// Why there is no such cell, or no such resolution.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum H3Error {
+    /// H3 has sixteen resolutions.
+    #[error("resolution is {0}: expected 0 to 15")]
+    Resolution(i32),
+    /// The text is not the name of a cell.
+    #[error("not a cell of H3: expected 15 hexadecimal digits as trips.h3_cell() gives them")]
+    Name,
+}
+
+/// How fine the grid is: 0 (cells as large as India) to 15 (less than a square metre).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resolution(h3o::Resolution);
+
+impl TryFrom<i32> for Resolution {
+    type Error = H3Error;
+
+    fn try_from(number: i32) -> Result<Self, H3Error> {
+        let resolution = u8::try_from(number).ok().and_then(|n| h3o::Resolution::try_from(n).ok());
+        resolution.map(Self).ok_or(H3Error::Resolution(number))
+    }
+}
+
+/// A rectangle of longitudes and latitudes, degrees, edges inside.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bounds {
+    /// Least longitude.
+    pub west: f64,
+    /// Least latitude.
+    pub south: f64,
+    /// Greatest longitude.
+    pub east: f64,
+    /// Greatest latitude.
+    pub north: f64,
+}
+
+/// A cell: a hexagon, or one of twelve pentagons in each resolution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cell(CellIndex);
+
+impl Cell {
+    /// The cell that a place lies in; none when the place is not on the earth: not a number, a
+    /// longitude outside -180 to 180, a latitude outside -90 to 90.
+    #[must_use]
+    pub fn of(place: Point, resolution: Resolution) -> Option<Self> {
+        let on_earth = place.longitude.abs() <= 180.0 && place.latitude.abs() <= 90.0;
+        let place = LatLng::new(place.latitude, place.longitude).ok().filter(|_| on_earth)?;
+        Some(Self(place.to_cell(resolution.0)))
+    }
+
+    /// Its number, as H3 defines it: positive as a signed number, too.
+    #[must_use]
+    pub fn number(self) -> i64 {
+        u64::from(self.0).cast_signed()
+    }
+
+    /// The cell with this number.
+    ///
+    /// # Errors
+    /// When it is no cell's.
+    pub fn from_number(number: i64) -> Result<Self, H3Error> {
+        CellIndex::try_from(number.cast_unsigned()).map(Self).map_err(|_| H3Error::Name)
+    }
+
+    /// Its name: the number in hexadecimal digits.
+    #[must_use]
+    pub fn name(self) -> String {
+        format!("{:x}", u64::from(self.0))
+    }
+
+    /// The cell of this name.
+    ///
+    /// # Errors
+    /// When it is not a cell's.
+    pub fn from_name(name: &str) -> Result<Self, H3Error> {
+        // from_str_radix allows a sign.
+        if !name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(H3Error::Name);
+        }
+        name.parse().map(Self).map_err(|_| H3Error::Name)
+    }
+
+    /// The place in its middle.
+    #[must_use]
+    pub fn center(self) -> Point {
+        point(LatLng::from(self.0))
+    }
+
+    /// Its corners, counterclockwise: six or five, and more where an edge of the icosahedron that H3
+    /// is drawn on crosses it.
+    #[must_use]
+    pub fn corners(self) -> Vec<Point> {
+        self.0.boundary().iter().copied().map(point).collect()
+    }
+
+    /// A rectangle with all of the cell in it, and little more: all longitudes, where the cell is
+    /// near a pole or the meridian of 180 degrees.
+    #[must_use]
+    pub fn bounds(self) -> Bounds {
+        let middle = LatLng::from(self.0);
+        // The sides are straight on the sphere, so no place of the cell is farther from its middle
+        // than its farthest corner. A little more, for what rounding does.
+        let corners = self.0.boundary();
+        let radius = corners.iter().fold(0.0, |r: f64, &c| r.max(middle.distance_rads(c)));
+        let radius = radius * 1.01 + 1e-9;
+        let latitude = middle.lat_radians();
+        let (south, north) = (latitude - radius, latitude + radius);
+        let whole = Bounds {
+            west: -180.0,
+            south: south.to_degrees().max(-90.0),
+            east: 180.0,
+            north: north.to_degrees().min(90.0),
+        };
+        if south <= -FRAC_PI_2 || north >= FRAC_PI_2 {
+            return whole;
+        }
+        let width = (radius.sin() / latitude.cos()).asin().to_degrees();
+        let (west, east) = (middle.lng() - width, middle.lng() + width);
+        if west < -180.0 || east > 180.0 { whole } else { Bounds { west, east, ..whole } }
+    }
+}
+
+fn point(place: LatLng) -> Point {
+    Point { longitude: place.lng(), latitude: place.lat() }
+}

@@ -1,0 +1,228 @@
+-- Questions about regions, and trips that are like each other. What is checked and computed in Rust is in
+-- src/questions.rs and crates/trips_h3.
+
+-- Arguments ---------------------------------------------------------------------------------------
+
+CREATE FUNCTION trips.check_period(since date, until date) RETURNS boolean
+LANGUAGE c IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'check_period_wrapper';
+COMMENT ON FUNCTION trips.check_period(date, date) IS
+  'True for a period that the questions take: both dates are inside, either may be NULL. 22023 when since is after until, or a date is infinite';
+
+CREATE FUNCTION trips.check_grouping(
+  resolution int, bucket interval, match text, at_least bigint
+) RETURNS boolean
+LANGUAGE c IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'check_grouping_wrapper';
+COMMENT ON FUNCTION trips.check_grouping(int, interval, text, bigint) IS
+  'True for what trips.similar_trips() takes: a resolution of 0 to 15; a bucket that a day can be divided into; match origin, destination, both or either; at_least 1 or more. 22023 for other values, 22004 for NULL';
+
+-- Regions -----------------------------------------------------------------------------------------
+
+CREATE FUNCTION trips.period_of_region(region text, since date, until date)
+RETURNS TABLE (first_day date, last_day date, first_week date, weeks int)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
+BEGIN ATOMIC
+  -- Materialized: otherwise the first and the last trip are looked up again for every use of them.
+  WITH period AS MATERIALIZED (
+    SELECT COALESCE(since, (
+             SELECT pg_catalog.min(d.day) - (EXTRACT(isodow FROM pg_catalog.min(d.day))::int - 1)
+               FROM trips.daily_trip_counts AS d
+              WHERE d.region = period_of_region.region
+                AND d.trips > 0)) AS first_day,
+           COALESCE(until, (
+             SELECT pg_catalog.max(d.day) - (EXTRACT(isodow FROM pg_catalog.max(d.day))::int - 7)
+               FROM trips.daily_trip_counts AS d
+              WHERE d.region = period_of_region.region
+                AND d.trips > 0)) AS last_day
+     WHERE trips.check_period(since, until)
+       AND period_of_region.region IS NOT NULL
+  ), week AS MATERIALIZED (
+    SELECT p.first_day, p.last_day,
+           p.first_day - (EXTRACT(isodow FROM p.first_day)::int - 1) AS first_week
+      FROM period AS p
+     WHERE p.first_day <= p.last_day
+  )
+  SELECT w.first_day, w.last_day, w.first_week, (w.last_day - w.first_week) / 7 + 1
+    FROM week AS w;
+END;
+COMMENT ON FUNCTION trips.period_of_region(text, date, date) IS
+  'The period that a question about a region means: since and until where they are given, elsewhere the Monday of its first trip''s week and the Sunday of its last trip''s; the Monday of its first week, and how many ISO weeks have a day in it. No row when it has no day. 22023 as trips.check_period()';
+
+CREATE FUNCTION trips.weekly_avg(region text, since date DEFAULT NULL, until date DEFAULT NULL)
+RETURNS numeric
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT COALESCE((
+           SELECT pg_catalog.sum(d.trips)
+             FROM trips.daily_trip_counts AS d
+            WHERE d.region = weekly_avg.region
+              AND d.day BETWEEN p.first_day AND p.last_day), 0) / p.weeks::numeric
+    FROM trips.period_of_region(weekly_avg.region, since, until) AS p;
+END;
+COMMENT ON FUNCTION trips.weekly_avg(text, date, date) IS
+  'Average number of trips of a region per ISO week, not rounded: its trips from since to until (both inside) by the weeks that have a day in this period, weeks without trips included. A date that is not given: the week of the region''s first or last trip. NULL when that leaves no period (no trips), with no error for an unknown region. 22023 when since is after until. Needs SELECT on trips.daily_trip_counts';
+
+CREATE FUNCTION trips.weekly_counts(region text, since date DEFAULT NULL, until date DEFAULT NULL)
+RETURNS TABLE (week date, trips bigint)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+  SELECT p.first_week + 7 * i.i, COALESCE(c.trips, 0)::bigint
+    FROM trips.period_of_region(weekly_counts.region, since, until) AS p
+   CROSS JOIN LATERAL pg_catalog.generate_series(0, p.weeks - 1) AS i (i)
+    LEFT JOIN LATERAL (
+      SELECT (d.day - p.first_week) / 7 AS i, pg_catalog.sum(d.trips) AS trips
+        FROM trips.daily_trip_counts AS d
+       WHERE d.region = weekly_counts.region
+         AND d.day BETWEEN p.first_day AND p.last_day
+       GROUP BY 1
+    ) AS c ON c.i = i.i
+   ORDER BY i.i;
+END;
+COMMENT ON FUNCTION trips.weekly_counts(text, date, date) IS
+  'Trips of a region in each ISO week of the period, in order: the Monday of the week, and the number, 0 included; of a week that is only partly in the period, the trips of that part. Period, errors and privileges as for trips.weekly_avg(text, date, date)';
+
+-- Cells of H3 -------------------------------------------------------------------------------------
+
+-- The costs are what the calls take, in units of about 10 ns.
+CREATE FUNCTION trips.h3_cell(place point, resolution int) RETURNS text
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 100
+AS 'MODULE_PATHNAME', 'h3_cell_wrapper';
+COMMENT ON FUNCTION trips.h3_cell(point, int) IS
+  'The cell of the grid H3 in which a place (longitude, latitude; degrees) lies: its 15 hexadecimal digits. resolution 0 (4,000,000 square kilometres on average) to 15 (0.9 square metres), 22023 for others. NULL for a place that is not on the earth: outside -180 to 180, -90 to 90';
+
+CREATE FUNCTION trips.h3_number(place point, resolution int) RETURNS bigint
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 100
+AS 'MODULE_PATHNAME', 'h3_number_wrapper';
+COMMENT ON FUNCTION trips.h3_number(point, int) IS
+  'As trips.h3_cell(), as a number, which groups faster: to_hex() of it is the cell''s name';
+
+CREATE FUNCTION trips.h3_center(cell text) RETURNS point
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 50
+AS 'MODULE_PATHNAME', 'h3_center_wrapper';
+COMMENT ON FUNCTION trips.h3_center(text) IS
+  'The middle of a cell of H3: (longitude, latitude) in degrees. 22P02 when the text is not the name of a cell';
+
+CREATE FUNCTION trips.h3_corners(cell text) RETURNS point[]
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 200
+AS 'MODULE_PATHNAME', 'h3_corners_wrapper';
+COMMENT ON FUNCTION trips.h3_corners(text) IS
+  'The corners of a cell of H3, counterclockwise: (longitude, latitude) in degrees; six, seldom five or up to ten. 22P02 when the text is not the name of a cell';
+
+CREATE FUNCTION trips.h3_bounds(cell text) RETURNS box
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 200
+AS 'MODULE_PATHNAME', 'h3_bounds_wrapper';
+COMMENT ON FUNCTION trips.h3_bounds(text) IS
+  'A box of longitudes and latitudes (degrees) that holds a cell of H3 and little more; all longitudes for a cell at a pole or at the meridian of 180 degrees. 22P02 when the text is not the name of a cell';
+
+-- Trips that are like each other ------------------------------------------------------------------
+
+CREATE FUNCTION trips.is_inside(place point, area box) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT place <@ area
+      OR (area[0])[0] > 180 AND pg_catalog.point(place[0] + 360, place[1]) <@ area
+      -- The history knows the meridian of -180 degrees as 180.
+      OR place[0] = 180 AND pg_catalog.point(-180, place[1]) <@ area;
+END;
+COMMENT ON FUNCTION trips.is_inside(point, box) IS
+  'Whether a place (longitude, latitude; degrees) lies in an area, edges inside. An area whose eastern edge is over 180 goes on behind the meridian of 180 degrees. NULL for NULL';
+
+CREATE FUNCTION trips.similar_trips(
+  region text DEFAULT NULL, area box DEFAULT NULL, since date DEFAULT NULL, until date DEFAULT NULL,
+  resolution int DEFAULT 9, bucket interval DEFAULT '1 hour', match text DEFAULT 'origin',
+  at_least bigint DEFAULT 2
+) RETURNS TABLE (
+  origin_cell text, destination_cell text, time_of_day time, trips bigint,
+  origin_center point, destination_center point, first_date date, last_date date
+)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 1000
+BEGIN ATOMIC
+  -- Materialized: workers compute the cells, and one process groups them. Groups are many and small, so
+  -- that workers which group their part first only give more to merge.
+  WITH cells AS MATERIALIZED (
+    SELECT trips.h3_number(h.origin_coord, similar_trips.resolution) AS origin_cell,
+           trips.h3_number(h.destination_coord, similar_trips.resolution) AS destination_cell,
+           h.date_time
+      FROM trips.hist_trip_data AS h
+     WHERE trips.check_grouping(
+             similar_trips.resolution, similar_trips.bucket, similar_trips.match,
+             similar_trips.at_least)
+       AND trips.check_period(similar_trips.since, similar_trips.until)
+       AND (similar_trips.region IS NULL OR h.region = similar_trips.region)
+       -- Not "since IS NULL OR": the planner could not pass over partitions.
+       AND h.date_time >= COALESCE(similar_trips.since, date '-infinity')::timestamp
+       AND h.date_time < COALESCE(similar_trips.until + 1, date 'infinity')::timestamp
+       AND (similar_trips.area IS NULL OR
+            CASE similar_trips.match
+              WHEN 'origin' THEN trips.is_inside(h.origin_coord, similar_trips.area)
+              WHEN 'destination' THEN trips.is_inside(h.destination_coord, similar_trips.area)
+              WHEN 'both' THEN trips.is_inside(h.origin_coord, similar_trips.area)
+                           AND trips.is_inside(h.destination_coord, similar_trips.area)
+              ELSE trips.is_inside(h.origin_coord, similar_trips.area)
+                OR trips.is_inside(h.destination_coord, similar_trips.area)
+            END)
+  ), big AS (
+    SELECT pg_catalog.to_hex(c.origin_cell) AS origin_cell,
+           pg_catalog.to_hex(c.destination_cell) AS destination_cell,
+           pg_catalog.date_bin(
+             similar_trips.bucket, c.date_time, timestamp '2000-01-01')::time AS time_of_day,
+           pg_catalog.count(*) AS trips,
+           pg_catalog.min(c.date_time)::date AS first_date,
+           pg_catalog.max(c.date_time)::date AS last_date
+      FROM cells AS c
+     WHERE c.origin_cell IS NOT NULL
+       AND c.destination_cell IS NOT NULL
+     GROUP BY c.origin_cell, c.destination_cell, 3
+    HAVING pg_catalog.count(*) >= similar_trips.at_least
+  )
+  SELECT b.origin_cell, b.destination_cell, b.time_of_day, b.trips,
+         trips.h3_center(b.origin_cell), trips.h3_center(b.destination_cell),
+         b.first_date, b.last_date
+    FROM big AS b
+   ORDER BY b.trips DESC, b.origin_cell COLLATE "C", b.destination_cell COLLATE "C", b.time_of_day;
+END;
+COMMENT ON FUNCTION trips.similar_trips(text, box, date, date, int, interval, text, bigint) IS
+  'Trips that are like each other: the same cell of H3 at the origin, the same at the destination, and the same part of the day; the largest groups first. region, area (with match: origin, destination, both or either end inside), since and until (both inside) choose the trips; resolution 0 to 15 is the size of the cells, bucket the length of a part of the day, which begins at time_of_day; groups of fewer than at_least trips are left out, as are trips without an origin or a destination. 22023 for other arguments. Needs SELECT on trips.hist_trip_data';
+
+CREATE FUNCTION trips.similar_to(
+  trip uuid, resolution int DEFAULT 9, bucket interval DEFAULT '1 hour',
+  since date DEFAULT NULL, until date DEFAULT NULL, began timestamp DEFAULT NULL
+) RETURNS TABLE (
+  region text, origin_coord point, destination_coord point, date_time timestamp, datasource text,
+  trip_key uuid, load_id bigint
+)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
+BEGIN ATOMIC
+  WITH cells AS MATERIALIZED (
+    SELECT trips.h3_cell(h.origin_coord, similar_to.resolution) AS origin_cell,
+           trips.h3_cell(h.destination_coord, similar_to.resolution) AS destination_cell,
+           pg_catalog.date_bin(similar_to.bucket, h.date_time, timestamp '2000-01-01')::time
+             AS time_of_day
+      FROM trips.hist_trip_data AS h
+     WHERE h.trip_key = similar_to.trip
+       AND (similar_to.began IS NULL OR h.date_time = similar_to.began)
+       AND trips.check_grouping(similar_to.resolution, similar_to.bucket, 'origin', 1)
+       AND trips.check_period(similar_to.since, similar_to.until)
+     LIMIT 1
+  ), near AS MATERIALIZED (
+    -- Cheap, and true for few trips: only of those the cells are computed.
+    SELECT h.region, h.origin_coord, h.destination_coord, h.date_time, h.datasource, h.trip_key,
+           h.load_id
+      FROM trips.hist_trip_data AS h
+     WHERE h.date_time >= COALESCE(similar_to.since, date '-infinity')::timestamp
+       AND h.date_time < COALESCE(similar_to.until + 1, date 'infinity')::timestamp
+       AND h.origin_coord <@ (SELECT trips.h3_bounds(c.origin_cell) FROM cells AS c)
+       AND h.destination_coord <@ (SELECT trips.h3_bounds(c.destination_cell) FROM cells AS c)
+  )
+  SELECT n.region, n.origin_coord, n.destination_coord, n.date_time, n.datasource, n.trip_key, n.load_id
+    FROM near AS n
+    JOIN cells AS c
+      ON trips.h3_cell(n.origin_coord, similar_to.resolution) = c.origin_cell
+     AND trips.h3_cell(n.destination_coord, similar_to.resolution) = c.destination_cell
+     AND pg_catalog.date_bin(similar_to.bucket, n.date_time, timestamp '2000-01-01')::time
+         = c.time_of_day
+   ORDER BY n.date_time, n.trip_key;
+END;
+COMMENT ON FUNCTION trips.similar_to(uuid, int, interval, date, date, timestamp) IS
+  'The trips that trips.similar_trips() groups with a given one, itself included, in the order of time. trip is its trip_key; began its date_time, which finds it by the index (otherwise the history is read for it); since and until (both inside) are the period of the trips that are looked for. No rows for an unknown trip, and for one without an origin or a destination. Errors and privileges as for trips.similar_trips()';

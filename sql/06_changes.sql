@@ -1,0 +1,33 @@
+-- What is derived from the history stays right when somebody else than a load changes it. The partitions
+-- get triggers of their own, from the loads that make them (src/history/partition.rs).
+
+CREATE FUNCTION trips.follow_change() RETURNS trigger
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'follow_change_wrapper';
+COMMENT ON FUNCTION trips.follow_change() IS
+  'For the triggers of trips.hist_trip_data and of its partitions: a statement that changes trips waits for loads, and then the days that it has touched are counted again. 40001 in REPEATABLE READ and above when a load has committed since the snapshot';
+
+CREATE TRIGGER trips_hold BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON trips.hist_trip_data
+  FOR EACH STATEMENT EXECUTE FUNCTION trips.follow_change();
+COMMENT ON TRIGGER trips_hold ON trips.hist_trip_data IS 'Waits for loads';
+CREATE TRIGGER trips_follow_insert AFTER INSERT ON trips.hist_trip_data
+  REFERENCING NEW TABLE AS trips_added FOR EACH STATEMENT EXECUTE FUNCTION trips.follow_change();
+COMMENT ON TRIGGER trips_follow_insert ON trips.hist_trip_data IS 'Counts the days of new trips again';
+CREATE TRIGGER trips_follow_update AFTER UPDATE ON trips.hist_trip_data
+  REFERENCING OLD TABLE AS trips_removed NEW TABLE AS trips_added
+  FOR EACH STATEMENT EXECUTE FUNCTION trips.follow_change();
+COMMENT ON TRIGGER trips_follow_update ON trips.hist_trip_data IS 'Counts the days of changed trips again';
+CREATE TRIGGER trips_follow_delete AFTER DELETE ON trips.hist_trip_data
+  REFERENCING OLD TABLE AS trips_removed FOR EACH STATEMENT EXECUTE FUNCTION trips.follow_change();
+COMMENT ON TRIGGER trips_follow_delete ON trips.hist_trip_data IS 'Counts the days of deleted trips again';
+CREATE TRIGGER trips_follow_truncate AFTER TRUNCATE ON trips.hist_trip_data
+  FOR EACH STATEMENT EXECUTE FUNCTION trips.follow_change();
+COMMENT ON TRIGGER trips_follow_truncate ON trips.hist_trip_data IS 'Counts everything again';
+
+CREATE FUNCTION trips.rebuild() RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'rebuild_wrapper';
+COMMENT ON FUNCTION trips.rebuild() IS
+  'Makes all that is derived from the history anew: the daily roll-up, what area questions are answered from, the weekly summary; has all partitions followed. Loads wait for its transaction. For the owner of the extension';

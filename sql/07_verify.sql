@@ -1,0 +1,119 @@
+-- Whether everything is what the history says.
+
+CREATE FUNCTION trips.area_faults() RETURNS TABLE (week date, fault text)
+LANGUAGE c STABLE PARALLEL RESTRICTED
+SET search_path = pg_catalog, pg_temp
+SET jit = off
+AS 'MODULE_PATHNAME', 'area_faults_wrapper';
+COMMENT ON FUNCTION trips.area_faults() IS
+  'Weeks (their Mondays) of which trips.area_directory and trips.area_blocks do not have what the history has. incomplete: trips are missing, the week is counted from the history; damaged, or not the trips of the history: SELECT trips.rebuild(). Reads all of the history. For the owner of the extension';
+
+CREATE FUNCTION trips.verify() RETURNS TABLE (check_name text, passed boolean, detail text)
+LANGUAGE sql STABLE PARALLEL RESTRICTED
+-- Readers may not see staging, but how many rows are there.
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+-- A string, not a parsed body: that would keep the columns of the history from being altered.
+AS $body$
+  WITH counted AS MATERIALIZED (
+    SELECT h.date_time::date AS day, h.region, h.datasource, count(*) AS trips
+      FROM trips.hist_trip_data AS h
+     GROUP BY 1, 2, 3
+  ), roll_up AS (
+    SELECT count(*) AS faults, min(day) AS first
+      FROM (SELECT COALESCE(c.day, d.day) AS day
+              FROM counted AS c
+              FULL JOIN (SELECT * FROM trips.daily_trip_counts AS d WHERE d.trips > 0) AS d
+                ON d.day = c.day AND d.region = c.region
+               AND COALESCE(d.datasource = c.datasource, d.datasource IS NULL AND c.datasource IS NULL)
+             WHERE c.trips IS DISTINCT FROM d.trips) AS f
+  ), summary AS (
+    SELECT count(*) AS faults, min(week_of_month) AS first
+      FROM (SELECT COALESCE(c.week_of_month, s.week_of_month) AS week_of_month
+              FROM (SELECT c.region, to_char(c.day::timestamp, 'YYYY-MM-"0"W') AS week_of_month,
+                           sum(c.trips) AS trips
+                      FROM counted AS c
+                     GROUP BY 1, 2) AS c
+              FULL JOIN trips.summarized_trip_data AS s
+                ON s.region = c.region AND s.week_of_month = c.week_of_month
+             WHERE c.trips IS DISTINCT FROM s.weekly_avg) AS f
+  ), area AS (
+    SELECT count(*) FILTER (WHERE f.fault <> 'incomplete') AS faults,
+           count(*) FILTER (WHERE f.fault = 'incomplete') AS incomplete,
+           min(f.week) FILTER (WHERE f.fault <> 'incomplete') AS first
+      FROM trips.area_faults() AS f
+  ), ledger AS (
+    SELECT count(*) AS faults, min(load_id) AS first
+      FROM (SELECT COALESCE(h.load_id, l.load_id) AS load_id
+              FROM (SELECT h.load_id, count(*) AS trips FROM trips.hist_trip_data AS h GROUP BY 1) AS h
+              FULL JOIN (SELECT * FROM trips.loads AS l WHERE l.rows_inserted > 0) AS l
+                ON l.load_id = h.load_id
+             WHERE h.trips IS DISTINCT FROM l.rows_inserted) AS f
+  ), key AS (
+    SELECT count(*) AS faults, min(h.date_time) AS first
+      FROM trips.hist_trip_data AS h
+     WHERE h.trip_key <> trips.trip_key(h.region, h.origin_coord, h.destination_coord, h.date_time, h.datasource)
+  ), doubled AS (
+    SELECT count(*) AS faults, min(date_time) AS first
+      FROM (SELECT h.date_time FROM trips.hist_trip_data AS h
+             GROUP BY h.date_time, h.trip_key
+            HAVING count(*) > 1) AS f
+  ), partition AS (
+    SELECT count(*) AS faults, min(c.oid::regclass::text) AS first
+      FROM pg_inherits AS i
+      JOIN pg_class AS c ON c.oid = i.inhrelid
+     WHERE i.inhparent = 'trips.hist_trip_data'::regclass
+       AND (NOT EXISTS (SELECT FROM pg_index AS x
+                          JOIN pg_constraint AS k ON k.conindid = x.indexrelid AND k.contype = 'p'
+                         WHERE x.indrelid = c.oid AND x.indisvalid
+                           AND pg_get_constraintdef(k.oid) = 'PRIMARY KEY (date_time, trip_key)')
+            OR (SELECT count(*) FROM pg_trigger AS t
+                 WHERE t.tgrelid = c.oid AND t.tgenabled <> 'D'
+                   AND t.tgfoid = 'trips.follow_change'::regproc) < 2)
+  ), staged AS (
+    SELECT count(*) AS faults, min(load_id) AS first
+      FROM (SELECT l.load_id
+              FROM trips.loads AS l
+              LEFT JOIN (SELECT s.load_id, count(*) AS waiting
+                           FROM trips.stg_trip_data AS s
+                          GROUP BY 1) AS s ON s.load_id = l.load_id
+             WHERE l.state = 'loaded'
+               AND COALESCE(s.waiting, 0) <> l.rows_staged) AS f
+  )
+  SELECT v.check_name, v.faults = 0,
+         CASE WHEN v.faults = 0 THEN v.good ELSE format(v.bad, v.faults, v.first) END
+    FROM (SELECT 'daily roll-up', faults, first::text, 'trips.daily_trip_counts is a count of the history',
+                 '%s regions and datasources of days have another count than the history, the first on %s: SELECT trips.rebuild()'
+            FROM roll_up
+          UNION ALL
+          SELECT 'weekly summary', faults, first, 'trips.summarized_trip_data is a count of the history',
+                 '%s weeks of regions have another count than the history, the first is %s: SELECT trips.rebuild()'
+            FROM summary
+          UNION ALL
+          SELECT 'areas', faults, first::text,
+                 format('area questions have what the history has; %s weeks are counted from the history (SELECT trips.rebuild() makes them fast)', incomplete),
+                 '%s weeks are damaged or have other trips than the history, the first from %s on: SELECT trips.rebuild()'
+            FROM area
+          UNION ALL
+          SELECT 'ledger', faults, first::text, 'every load has as many trips in the history as the ledger says',
+                 '%s loads have another number of trips in the history than trips.loads says, the first is %s: changes by hand are not booked'
+            FROM ledger
+          UNION ALL
+          SELECT 'keys', faults, first::text, 'every trip_key is that of the trip',
+                 '%s trips have a trip_key that is not theirs, the first of %s'
+            FROM key
+          UNION ALL
+          SELECT 'unique', faults, first::text, 'every trip is there once',
+                 '%s trips are there more than once, the first of %s'
+            FROM doubled
+          UNION ALL
+          SELECT 'partitions', faults, first, 'every partition has its key and its triggers',
+                 '%s partitions lack the primary key (date_time, trip_key) or the triggers trips_hold and trips_follow, one is %s: SELECT trips.rebuild() makes triggers'
+            FROM partition
+          UNION ALL
+          SELECT 'staging', faults, first::text, 'every load has as many rows in staging as the ledger says',
+                 '%s loads have another number of rows in trips.stg_trip_data than trips.loads says, the first is %s'
+            FROM staged) AS v (check_name, faults, first, good, bad);
+$body$;
+COMMENT ON FUNCTION trips.verify() IS
+  'Recounts the history and compares all that is derived from it or says something of it: a row for each check. Reads all of the history. For the owner of the extension and for readers (trips.grant_reader)';

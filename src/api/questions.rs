@@ -1,0 +1,73 @@
+//! The functions that questions are made of. Their signatures and comments are in sql/04_questions.sql.
+
+use pgrx::datum::{Date, Interval};
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::{pg_extern, pg_sys};
+use trips_core::point::Point;
+use trips_h3::{Cell, Resolution};
+
+use crate::questions::{self, QuestionError};
+
+/// `trips.check_period(since, until) -> boolean`
+#[pg_extern(sql = false)]
+fn check_period(since: Option<Date>, until: Option<Date>) -> Result<bool, ErrorReport> {
+    Ok(questions::check_period(since, until).map(|()| true)?)
+}
+
+/// `trips.check_grouping(resolution, bucket, match, at_least) -> boolean`
+#[pg_extern(sql = false)]
+fn check_grouping(
+    resolution: Option<i32>,
+    bucket: Option<Interval>,
+    ends: Option<&str>,
+    at_least: Option<i64>,
+) -> Result<bool, ErrorReport> {
+    Ok(questions::check_grouping(resolution, bucket, ends, at_least).map(|()| true)?)
+}
+
+/// `trips.h3_cell(place, resolution) -> text`
+#[pg_extern(sql = false)]
+fn h3_cell(place: pg_sys::Point, resolution: i32) -> Result<Option<String>, ErrorReport> {
+    Ok(cell_of(place, resolution)?.map(Cell::name))
+}
+
+/// `trips.h3_number(place, resolution) -> bigint`
+#[pg_extern(sql = false)]
+fn h3_number(place: pg_sys::Point, resolution: i32) -> Result<Option<i64>, ErrorReport> {
+    Ok(cell_of(place, resolution)?.map(Cell::number))
+}
+
+/// `trips.h3_center(cell) -> point`
+#[pg_extern(sql = false)]
+fn h3_center(cell: &str) -> Result<pg_sys::Point, ErrorReport> {
+    Ok(point(named(cell)?.center()))
+}
+
+/// `trips.h3_corners(cell) -> point[]`
+#[pg_extern(sql = false)]
+fn h3_corners(cell: &str) -> Result<Vec<pg_sys::Point>, ErrorReport> {
+    Ok(named(cell)?.corners().into_iter().map(point).collect())
+}
+
+/// `trips.h3_bounds(cell) -> box`
+#[pg_extern(sql = false)]
+fn h3_bounds(cell: &str) -> Result<pg_sys::BOX, ErrorReport> {
+    let bounds = named(cell)?.bounds();
+    Ok(pg_sys::BOX {
+        high: pg_sys::Point { x: bounds.east, y: bounds.north },
+        low: pg_sys::Point { x: bounds.west, y: bounds.south },
+    })
+}
+
+fn cell_of(place: pg_sys::Point, resolution: i32) -> Result<Option<Cell>, QuestionError> {
+    let place = Point { longitude: place.x, latitude: place.y };
+    Ok(Cell::of(place, Resolution::try_from(resolution)?))
+}
+
+fn named(cell: &str) -> Result<Cell, QuestionError> {
+    Ok(Cell::from_name(cell)?)
+}
+
+fn point(place: Point) -> pg_sys::Point {
+    pg_sys::Point { x: place.longitude, y: place.latitude }
+}

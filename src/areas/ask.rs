@@ -1,0 +1,283 @@
+//! Answers: trips in an area, by week.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pgrx::check_for_interrupts;
+use pgrx::datum::{DatumWithOid, Timestamp as PgTimestamp};
+use trips_core::areas::{Area, Directory, Ends, Found, Question, first_day, week_of_day};
+use trips_core::timestamp::Timestamp;
+
+use super::BLOCK_IDS;
+use crate::pg::read;
+
+/// Blocks that are read at a time: 4 MB of them.
+const BLOCKS_AT_ONCE: usize = 512;
+/// Minutes that are looked up in the history at a time.
+const MINUTES_AT_ONCE: usize = 4096;
+/// The last date that PostgreSQL has, in days since 2000-01-01.
+const LAST_DAY: i32 = 2_145_031_948;
+const MINUTES_PER_WEEK: i64 = 7 * 24 * 60;
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// Where.
+    pub area: Area,
+    /// Which ends of a trip must be there.
+    pub ends: Ends,
+    /// The first day, in days since 2000-01-01.
+    pub since: Option<i32>,
+    /// The last day.
+    pub until: Option<i32>,
+}
+
+impl Asked {
+    /// The days of a week that are asked for, 0 is Monday.
+    fn days(&self, week: i32) -> (u8, u8) {
+        let monday = first_day(week);
+        let day = |date: i32| u8::try_from((date - monday).clamp(0, 6)).unwrap_or(0);
+        (self.since.map_or(0, day), self.until.map_or(6, day))
+    }
+}
+
+/// Trips by week, for every week of the period, those without trips too. A side of the period that is
+/// not given ends with the week of the area's own first or last trip.
+pub fn weekly_counts(asked: &Asked) -> impl Iterator<Item = (i32, u64)> + use<> {
+    let counts = count(asked);
+    let weeks = [asked.since, asked.until].map(|day| day.map(week_of_day));
+    let own = counts.keys().next().zip(counts.keys().next_back());
+    let (first, last) = match (weeks, own) {
+        ([Some(first), Some(last)], _) => (first, last),
+        ([first, last], Some((&own_first, &own_last))) => {
+            (first.unwrap_or(own_first), last.unwrap_or(own_last))
+        }
+        // Its own trips may lie in the week of the date that is given, on the other side of it.
+        ([first, last], None) => match first.xor(last) {
+            Some(week) if has_trips(asked, week) => (week, week),
+            _ => (1, 0),
+        },
+    };
+    (first..=last).map(move |week| (week, counts.get(&week).copied().unwrap_or(0)))
+}
+
+fn has_trips(asked: &Asked, week: i32) -> bool {
+    let monday = first_day(week);
+    let whole = Asked { since: Some(monday), until: Some(monday + 6), ..asked.clone() };
+    !count(&whole).is_empty()
+}
+
+/// What is known of a week.
+#[derive(Default)]
+struct Known {
+    /// Trips in the daily roll-up.
+    rolled_up: i64,
+    /// Trips in the directory.
+    in_groups: i64,
+    groups: Vec<(i64, Vec<u8>)>,
+    is_damaged: bool,
+}
+
+/// Trips of the weeks that have some.
+fn count(asked: &Asked) -> BTreeMap<i32, u64> {
+    let mut weeks = roll_up(asked);
+    read_directory(asked, &mut weeks);
+    let mut question = Question::new(asked.area.clone(), asked.ends);
+    let mut counts = BTreeMap::new();
+    let mut blocks = BTreeMap::new();
+    for (&week, known) in &mut weeks {
+        if known.in_groups != known.rolled_up {
+            known.is_damaged = true;
+            continue;
+        }
+        for (group, directory) in &known.groups {
+            let seen = Directory::of(directory).and_then(|d| question.look(d, asked.days(week)));
+            let Ok(Found { trips, blocks: inside }) = seen else {
+                known.is_damaged = true;
+                break;
+            };
+            *counts.entry(week).or_default() += trips;
+            let ids = inside.into_iter().map(|i| group * BLOCK_IDS + i64::try_from(i).unwrap_or(0));
+            blocks.extend(ids.map(|id| (id, week)));
+        }
+    }
+    let mut doubtful = BTreeSet::new();
+    count_blocks(asked, &mut question, blocks, &mut weeks, &mut counts, &mut doubtful);
+    settle(asked, &question, &doubtful, &weeks, &mut counts);
+    let damaged: Vec<i32> =
+        weeks.iter().filter(|(_, known)| known.is_damaged).map(|(&week, _)| week).collect();
+    for &week in &damaged {
+        counts.remove(&week);
+    }
+    count_history(asked, &damaged, &mut counts);
+    counts.retain(|_, trips| *trips > 0);
+    counts
+}
+
+/// The period in days, from the beginning of its first week to the end of its last.
+fn period(asked: &Asked) -> [Option<i32>; 2] {
+    let monday = |day| first_day(week_of_day(day));
+    [asked.since.map(monday), asked.until.map(|day| (monday(day) + 6).min(LAST_DAY))]
+}
+
+/// The weeks that have trips, by the daily roll-up.
+fn roll_up(asked: &Asked) -> BTreeMap<i32, Known> {
+    let mut weeks = BTreeMap::new();
+    let [from, to] = period(asked);
+    let each = |row: &read::Row| {
+        if let (Some(day), Some(trips)) = (row.get::<i32>(1), row.get::<i64>(2)) {
+            weeks.entry(week_of_day(day)).or_insert_with(Known::default).rolled_up += trips;
+        }
+    };
+    read::all(
+        c"SELECT d.day - date '2000-01-01', sum(d.trips)::bigint
+            FROM trips.daily_trip_counts AS d
+           WHERE isfinite(d.day)
+             AND ($1 IS NULL OR d.day >= date '2000-01-01' + $1)
+             AND ($2 IS NULL OR d.day <= date '2000-01-01' + $2)
+           GROUP BY d.day",
+        &[from.into(), to.into()],
+        each,
+    );
+    weeks.retain(|_, known: &mut Known| known.rolled_up > 0);
+    weeks
+}
+
+fn read_directory(asked: &Asked, weeks: &mut BTreeMap<i32, Known>) {
+    let [from, to] = period(asked);
+    let each = |row: &read::Row| {
+        let (Some(group), Some(monday)) = (row.get::<i64>(1), row.get::<i32>(2)) else {
+            return;
+        };
+        if let Some(known) = weeks.get_mut(&week_of_day(monday)) {
+            known.in_groups += row.get::<i64>(3).unwrap_or(0);
+            known.groups.push((group, row.bytes(4).unwrap_or_default().to_vec()));
+        }
+    };
+    read::all(
+        c"SELECT d.group_id, d.week - date '2000-01-01', d.trips, d.directory
+            FROM trips.area_directory AS d
+           WHERE ($1 IS NULL OR d.week >= date '2000-01-01' + $1)
+             AND ($2 IS NULL OR d.week <= date '2000-01-01' + $2)",
+        &[from.into(), to.into()],
+        each,
+    );
+}
+
+/// Looks into the blocks on the area's edge. Minutes of doubtful trips are counted from 2000-01-03.
+fn count_blocks(
+    asked: &Asked,
+    question: &mut Question,
+    blocks: BTreeMap<i64, i32>,
+    weeks: &mut BTreeMap<i32, Known>,
+    counts: &mut BTreeMap<i32, u64>,
+    doubtful: &mut BTreeSet<i64>,
+) {
+    let mut missing = blocks.clone();
+    let ids: Vec<i64> = blocks.keys().copied().collect();
+    let mut minutes = Vec::new();
+    for ids in ids.chunks(BLOCKS_AT_ONCE) {
+        check_for_interrupts!();
+        let each = |row: &read::Row| {
+            let id = row.get::<i64>(1).unwrap_or(0);
+            let Some(&week) = blocks.get(&id) else { return };
+            minutes.clear();
+            let counted =
+                question.count(row.bytes(2).unwrap_or_default(), asked.days(week), &mut minutes);
+            if let Ok(trips) = counted {
+                *counts.entry(week).or_default() += trips;
+                let start = i64::from(week) * MINUTES_PER_WEEK;
+                doubtful.extend(minutes.iter().map(|&minute| start + i64::from(minute)));
+                missing.remove(&id);
+            }
+        };
+        let query =
+            c"SELECT b.block_id, b.places FROM trips.area_blocks AS b WHERE b.block_id = ANY ($1)";
+        read::all(query, &[ids.to_vec().into()], each);
+    }
+    for week in missing.values() {
+        if let Some(known) = weeks.get_mut(week) {
+            known.is_damaged = true;
+        }
+    }
+}
+
+/// Looks the doubtful trips up in the history, by the minutes in which they began.
+fn settle(
+    asked: &Asked,
+    question: &Question,
+    doubtful: &BTreeSet<i64>,
+    weeks: &BTreeMap<i32, Known>,
+    counts: &mut BTreeMap<i32, u64>,
+) {
+    let is_sound = |minute: &&i64| {
+        let week = i32::try_from(minute.div_euclid(MINUTES_PER_WEEK)).unwrap_or(0);
+        weeks.get(&week).is_some_and(|known| !known.is_damaged)
+    };
+    let minutes: Vec<f64> = doubtful.iter().filter(is_sound).map(|&minute| minute as f64).collect();
+    for minutes in minutes.chunks(MINUTES_AT_ONCE) {
+        let each = |row: &read::Row| {
+            let Some(time) = row.get::<PgTimestamp>(1).map(|time| Timestamp(time.into())) else {
+                return;
+            };
+            let day = time.day();
+            let is_asked = asked.since.is_none_or(|since| since <= day)
+                && asked.until.is_none_or(|until| day <= until);
+            if is_asked && question.settles(time, row.point(2), row.point(3)) {
+                *counts.entry(week_of_day(day)).or_default() += 1;
+            }
+        };
+        read::some_at_a_time(
+            c"SELECT h.date_time, h.origin_coord, h.destination_coord
+                FROM unnest($1) AS m (minute)
+                JOIN trips.hist_trip_data AS h
+                  ON h.date_time >= timestamp '2000-01-03' + m.minute * interval '1 minute'
+                 AND h.date_time < timestamp '2000-01-03' + (m.minute + 1) * interval '1 minute'",
+            &[minutes.to_vec().into()],
+            10_000,
+            each,
+        );
+    }
+}
+
+/// Counts weeks from the history itself.
+fn count_history(asked: &Asked, weeks: &[i32], counts: &mut BTreeMap<i32, u64>) {
+    let inside = |point: &str| {
+        format!(
+            "({point}[1] BETWEEN $4 AND $6 AND ({point}[0] BETWEEN $3 AND $5
+               OR {point}[0] + 360 BETWEEN $3 AND $5 OR {point}[0] - 360 BETWEEN $3 AND $5)) IS TRUE"
+        )
+    };
+    let (origin, destination) = (inside("h.origin_coord"), inside("h.destination_coord"));
+    let condition = match asked.ends {
+        Ends::Origin => origin,
+        Ends::Destination => destination,
+        Ends::Both => format!("{origin} AND {destination}"),
+        Ends::Either => format!("({origin} OR {destination})"),
+    };
+    let query = format!(
+        "SELECT h.date_time::date - date '2000-01-01', count(*)
+           FROM trips.hist_trip_data AS h
+          WHERE h.date_time >= (date '2000-01-01' + $1)::timestamp
+            AND h.date_time < (date '2000-01-01' + $2)::timestamp
+            AND {condition}
+          GROUP BY 1"
+    );
+    let query = std::ffi::CString::new(query).unwrap_or_default();
+    // Weeks that follow each other are one question.
+    for weeks in weeks.chunk_by(|a, b| a + 1 == *b) {
+        let (first, last) = (weeks[0], weeks[weeks.len() - 1]);
+        let days = [
+            first_day(first) + i32::from(asked.days(first).0),
+            first_day(last) + i32::from(asked.days(last).1) + 1,
+        ];
+        let [west, south, east, north] = asked.area.corners();
+        let arguments: [DatumWithOid<'_>; 6] =
+            [days[0].into(), days[1].into(), west.into(), south.into(), east.into(), north.into()];
+        let each = |row: &read::Row| {
+            if let (Some(day), Some(trips)) = (row.get::<i32>(1), row.get::<i64>(2)) {
+                *counts.entry(week_of_day(day)).or_default() += u64::try_from(trips).unwrap_or(0);
+            }
+        };
+        read::all(&query, &arguments, each);
+    }
+}

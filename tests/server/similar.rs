@@ -1,0 +1,231 @@
+//! Trips that are like each other, beside plain SQL and by hand.
+
+use postgres::Client;
+use trips_datagen::Shape;
+use trips_tests::{Cluster, FIVE_COLUMNS, server_error};
+
+fn texts(client: &mut Client, query: &str) -> Vec<String> {
+    let rows = client.query(&format!("SELECT t::text FROM ({query}) AS t"), &[]);
+    let rows = rows.unwrap_or_else(|error| panic!("{query}: {error}"));
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+fn cluster_with_trips() -> (Cluster, Client) {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let mut bytes = Vec::new();
+    let first_day = "2020-12-10".parse().expect("a date");
+    let shape = Shape { rows: 4000, seed: 3, regions: 2, days: 45, first_day };
+    trips_datagen::write(&shape, &mut bytes).expect("memory");
+    bytes.extend_from_slice(
+        b"Prague,,POINT (14.4 50.1),2020-12-24 12:00:00,\nPrague,POINT (14.4 50.1),,2020-12-24 12:00:00,\n",
+    );
+    let path = cluster.file("trips.csv", bytes);
+    cluster.ingest(&mut client, &path);
+    (cluster, client)
+}
+
+/// The groups, by plain SQL.
+fn plain(filter: &str, resolution: i32, minutes: i32, at_least: i64) -> String {
+    format!(
+        "SELECT o, d, time '00:00' + b * interval '{minutes} minutes' AS part, count(*) AS trips, trips.h3_center(o),
+                trips.h3_center(d), min(date_time)::date, max(date_time)::date
+           FROM (SELECT trips.h3_cell(origin_coord, {resolution}) AS o,
+                        trips.h3_cell(destination_coord, {resolution}) AS d,
+                        floor((extract(hour FROM date_time) * 60 + extract(minute FROM date_time)) / {minutes}) AS b,
+                        date_time
+                   FROM trips.hist_trip_data WHERE {filter}) AS c
+          WHERE o IS NOT NULL AND d IS NOT NULL
+          GROUP BY o, d, b HAVING count(*) >= {at_least}
+          ORDER BY trips DESC, o, d, part"
+    )
+}
+
+#[test]
+fn groups_equal_plain_sql() {
+    let (_cluster, mut client) = cluster_with_trips();
+    let everything = ("true", "");
+    let region = ("region = 'Turin'", ", region => 'Turin'");
+    let days = (
+        "date_time >= '2020-12-31' AND date_time < '2021-01-09'",
+        ", since => '2020-12-31', until => '2021-01-08'",
+    );
+    let from = ("origin_coord <@ box '(14.4,50),(14.6,50.2)'", ", area => '(14.4,50),(14.6,50.2)'");
+    let both = (
+        "origin_coord <@ box '(14.4,50),(14.6,50.2)' AND destination_coord <@ box '(14.4,50),(14.6,50.2)'",
+        ", area => '(14.4,50),(14.6,50.2)', match => 'both'",
+    );
+    let either = (
+        "(origin_coord <@ box '(14.4,50),(14.6,50.2)' OR destination_coord <@ box '(14.4,50),(14.6,50.2)')",
+        ", area => '(14.4,50),(14.6,50.2)', match => 'either'",
+    );
+    let to = (
+        "destination_coord <@ box '(14.4,50),(14.6,50.2)'",
+        ", area => '(14.4,50),(14.6,50.2)', match => 'destination'",
+    );
+    for (filter, arguments) in [everything, region, days, from, both, either, to] {
+        for (resolution, minutes, at_least) in [(5, 1440, 1), (7, 60, 2), (6, 20, 2), (15, 60, 1)] {
+            let call = format!(
+                "SELECT * FROM trips.similar_trips(resolution => {resolution},
+                   bucket => '{minutes} minutes', at_least => {at_least}{arguments})"
+            );
+            let found = texts(&mut client, &call);
+            assert!(at_least > 1 || !found.is_empty(), "{call}");
+            assert_eq!(
+                found,
+                texts(&mut client, &plain(filter, resolution, minutes, at_least)),
+                "{call}"
+            );
+        }
+    }
+    // The defaults: resolution 9, one hour, groups of two.
+    assert_eq!(
+        texts(&mut client, "SELECT * FROM trips.similar_trips()"),
+        texts(&mut client, &plain("true", 9, 60, 2))
+    );
+}
+
+/// Every trip is in its own group, and the group is what similar_trips() counts.
+#[test]
+fn a_trip_finds_its_group() {
+    let (_cluster, mut client) = cluster_with_trips();
+    let differences = texts(
+        &mut client,
+        "SELECT h.trip_key, n.found, g.trips
+           FROM (SELECT * FROM trips.hist_trip_data ORDER BY trip_key LIMIT 40) AS h
+          CROSS JOIN LATERAL (
+                SELECT count(*) AS found, count(*) FILTER (WHERE s.trip_key = h.trip_key) AS itself
+                  FROM trips.similar_to(h.trip_key, 6, '2 hours', began => h.date_time) AS s) AS n
+           LEFT JOIN trips.similar_trips(resolution => 6, bucket => '2 hours', at_least => 1) AS g
+             ON g.origin_cell = trips.h3_cell(h.origin_coord, 6)
+            AND g.destination_cell = trips.h3_cell(h.destination_coord, 6)
+            AND g.time_of_day = date_bin('2 hours', h.date_time, '2000-01-01')::time
+          WHERE (n.found, n.itself) IS DISTINCT FROM (g.trips, 1)",
+    );
+    assert_eq!(differences, Vec::<String>::new());
+    // Found without its time; in a part of the history; with an end missing; not there at all.
+    let largest =
+        "(SELECT trip_key FROM trips.hist_trip_data, trips.similar_trips(resolution => 6) AS g
+                     WHERE trips.h3_cell(origin_coord, 6) = origin_cell
+                       AND trips.h3_cell(destination_coord, 6) = destination_cell
+                       AND date_bin('1 hour', date_time, '2000-01-01')::time = time_of_day
+                     ORDER BY trips DESC, trip_key LIMIT 1)";
+    let mut count = |arguments: &str| -> i64 {
+        let query = format!("SELECT count(*) FROM trips.similar_to({arguments})");
+        client.query_one(&query, &[]).unwrap().get(0)
+    };
+    let all = count(&format!("{largest}, 6"));
+    assert!(all >= 2, "{all}");
+    let until = count(&format!("{largest}, 6, until => '2020-12-31'"));
+    let since = count(&format!("{largest}, 6, since => '2021-01-01'"));
+    assert_eq!(until + since, all);
+    assert_eq!(count(&format!("{largest}, 6, began => '1999-01-01'")), 0);
+    assert_eq!(count("(SELECT trip_key FROM trips.hist_trip_data WHERE origin_coord IS NULL)"), 0);
+    assert_eq!(count("'187d065f-f5fa-c1ce-e39b-c3c1dc37f80a'"), 0);
+}
+
+/// Where the world ends: the meridian of 180 degrees and the poles.
+#[test]
+fn edges_of_the_world() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let ends = [
+        "POINT (179.9999 -16.8),POINT (0 90)",
+        "POINT (180 -16.8),POINT (50 90)",
+        "POINT (-180 -16.8),POINT (100 90)",
+        "POINT (-179.9999 -16.8),POINT (-100 90)",
+    ];
+    let lines: String =
+        (0..4).map(|i| format!("Fiji,{},2020-07-01 10:00:0{i},\n", ends[i])).collect();
+    let path = cluster.file("fiji.csv", format!("{FIVE_COLUMNS}{lines}"));
+    cluster.ingest(&mut client, &path);
+    assert_eq!(
+        texts(&mut client, "SELECT trips FROM trips.similar_trips(resolution => 7)"),
+        ["(4)"]
+    );
+    assert_eq!(
+        texts(
+            &mut client,
+            "SELECT DISTINCT (SELECT count(*) FROM trips.similar_to(trip_key, 7)) FROM trips.hist_trip_data"
+        ),
+        ["(4)"]
+    );
+    // East of 180 degrees goes on; the meridian itself lies in boxes on both of its sides.
+    for (area, inside) in [
+        ("(179.99995,-17),(180.00005,-16)", 2),
+        ("(179.9,-17),(180.1,-16)", 4),
+        ("(179.9,-17),(180,-16)", 3),
+        ("(-180,-17),(-179,-16)", 3),
+        ("(-180,-16.7),(180,90)", 0),
+        ("(-180,-90),(180,90)", 4),
+    ] {
+        let count: i64 = client
+            .query_one(
+                &format!("SELECT count(*) FROM trips.hist_trip_data WHERE trips.is_inside(origin_coord, '{area}')"),
+                &[],
+            )
+            .unwrap()
+            .get(0);
+        assert_eq!(count, inside, "{area}");
+    }
+}
+
+#[test]
+fn bad_arguments_are_told() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let similar = |arguments: &str| format!("SELECT * FROM trips.similar_trips({arguments})");
+    let calls = [
+        (similar("resolution => 16"), "22023", "resolution is 16: expected 0 to 15"),
+        (similar("resolution => -1"), "22023", "resolution is -1"),
+        (similar("bucket => '7 hours'"), "22023", "bucket is 07:00:00"),
+        (similar("bucket => '0'"), "22023", "expected a length that a day can be divided into"),
+        (similar("bucket => '-1 hour'"), "22023", "bucket is"),
+        (similar("bucket => '2 days'"), "22023", "bucket is 2 days"),
+        (similar("bucket => '1 month'"), "22023", "bucket is 1 mon"),
+        (similar("match => 'start'"), "22023", "match is \"start\""),
+        (similar("at_least => 0"), "22023", "at_least is 0"),
+        (similar("since => '2020-02-01', until => '2020-01-01'"), "22023", "since is"),
+        (similar("resolution => NULL"), "22004", "resolution must not be NULL"),
+        ("SELECT trips.h3_cell('(1,2)', 99)".into(), "22023", "resolution is 99"),
+        ("SELECT trips.h3_center('no cell')".into(), "22P02", "not a cell"),
+        ("SELECT trips.h3_corners('+91e35')".into(), "22P02", "not a cell"),
+        (
+            "SELECT * FROM trips.similar_to('187d065f-f5fa-c1ce-e39b-c3c1dc37f80a', bucket => '7 hours')"
+                .into(),
+            "22023",
+            "bucket is",
+        ),
+    ];
+    for (call, code, message) in calls {
+        let Err(error) = client.query(&call, &[]) else { panic!("{call} is allowed") };
+        let (found_code, found, hint) = server_error(&error);
+        assert_eq!(found_code, code, "{call}: {found}");
+        assert!(found.contains(message), "{call}: {found}");
+        assert!(!hint.is_empty(), "{call}");
+    }
+}
+
+/// A cell by its name, its middle, its corners and its box; places that are not on the earth.
+#[test]
+fn cells() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    // The example of H3's documentation.
+    let row = texts(
+        &mut client,
+        "SELECT c, to_hex(trips.h3_number('(40,45)', 2)) = c, trips.h3_cell(trips.h3_center(c), 2) = c,
+                cardinality(trips.h3_corners(c)), trips.h3_center(c) <@ trips.h3_bounds(c),
+                (SELECT bool_and(corner <@ trips.h3_bounds(c)) FROM unnest(trips.h3_corners(c)) AS corner)
+           FROM trips.h3_cell('(40,45)', 2) AS c",
+    );
+    assert_eq!(row, ["(822d57fffffffff,t,t,6,t,t)"]);
+    assert_eq!(
+        texts(
+            &mut client,
+            "SELECT trips.h3_cell('(181,0)', 9), trips.h3_cell('(0,-91)', 9), trips.h3_cell('(NaN,0)', 9),
+                    trips.h3_cell(NULL, 9)"
+        ),
+        ["(,,,)"]
+    );
+}
