@@ -93,10 +93,10 @@ fn sorted(places: &[Place]) -> Result<Vec<Place>, TryReserveError> {
             *extent = (extent.0.min(place.at[column]), extent.1.max(place.at[column]));
         }
     }
-    // 19 bits of each axis are left for the order.
+    // 15 bits of each axis are the order: with the kind, three digits to sort by.
     let shifts = extents.map(|axes| {
         let extent = axes.map(|(least, greatest)| greatest.saturating_sub(least));
-        (u32::BITS - extent[0].max(extent[1]).leading_zeros()).saturating_sub(19)
+        (u32::BITS - extent[0].max(extent[1]).leading_zeros()).saturating_sub(15)
     });
     let mut keys = Vec::new();
     keys.try_reserve_exact(places.len())?;
@@ -106,7 +106,7 @@ fn sorted(places: &[Place]) -> Result<Vec<Place>, TryReserveError> {
             spread((place.at[column] - extents[kind][axis].0) >> shifts[kind])
         };
         let curve = along(0, x) | along(1, y) << 1;
-        keys.push((u64::from(place.kind.number()) << 38 | curve) << 22 | i as u64);
+        keys.push((u64::from(place.kind.number()) << 30 | curve) << 22 | i as u64);
     }
     sort_keys(&mut keys)?;
     let mut sorted = Vec::new();
@@ -116,7 +116,7 @@ fn sorted(places: &[Place]) -> Result<Vec<Place>, TryReserveError> {
     Ok(sorted)
 }
 
-/// Puts a zero before each of 19 bits.
+/// Puts a zero before each of 15 bits.
 fn spread(number: u32) -> u64 {
     let mut x = u64::from(number);
     x = (x | x << 16) & 0x0000_ffff_0000_ffff;
@@ -137,7 +137,7 @@ fn sort_keys(keys: &mut Vec<u64>) -> Result<(), TryReserveError> {
     let mut other = Vec::new();
     other.try_reserve_exact(keys.len())?;
     other.resize(keys.len(), 0);
-    for shift in [22, 33, 44, 55] {
+    for shift in [22, 33, 44] {
         let digit = |key: u64| usize::try_from((key >> shift) & DIGIT).unwrap_or(0);
         let mut starts = [0_usize; 1 << 11];
         keys.iter().for_each(|&key| starts[digit(key)] += 1);
