@@ -4,7 +4,7 @@ use postgres::Client;
 
 /// Rows of every table, what the functions answer, and how the history is made of its partitions.
 /// Large answers are digests.
-const QUESTIONS: [&str; 11] = [
+const QUESTIONS: [&str; 13] = [
     "SELECT count(*) || ' trips, ' || md5(string_agg(h::text, ';' ORDER BY date_time, trip_key))
        FROM trips.hist_trip_data AS h",
     "SELECT string_agg(s::text, ';' ORDER BY load_id, line_no) FROM trips.stg_trip_data AS s",

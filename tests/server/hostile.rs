@@ -44,7 +44,7 @@ fn walk(client: &mut Client, files: &[(&str, String)]) -> String {
     let mut answers = String::new();
     for step in STEPS {
         let step =
-            files.iter().fold(step.to_owned(), |step, (name, path)| step.replace(name, path));
+            files.iter().fold((*step).to_owned(), |step, (name, path)| step.replace(name, path));
         for message in client.simple_query(&step).unwrap_or_else(|error| panic!("{step}: {error}"))
         {
             if let SimpleQueryMessage::Row(row) = message {
