@@ -23,7 +23,28 @@ SELECT count(*)::numeric / 7::numeric
 
 SELECT trips.weekly_avg('Prague', since => '2018-05-10', until => '2018-06-20');
 
--- 3. The weeks themselves, for a plot.
+-- 3. What is the weekly average number of trips of an area, given as a bounding box? Of the trips that begin
+--    in it, its edges included, from 10 May to 20 June 2018.
+
+SELECT count(*)::numeric / 7::numeric
+  FROM trips.hist_trip_data
+ WHERE origin_coord[0] BETWEEN 14.40 AND 14.55 AND origin_coord[1] BETWEEN 50.02 AND 50.12
+   AND date_time >= '2018-05-10' AND date_time < '2018-06-21';
+
+SELECT trips.weekly_avg(trips.area(14.40, 50.02, 14.55, 50.12), since => '2018-05-10', until => '2018-06-20');
+
+-- 4. The same for the weeks of the area's own trips, which begin or end in it.
+
+WITH found AS (
+  SELECT date_trunc('week', date_time)::date AS week
+    FROM trips.hist_trip_data
+   WHERE origin_coord[0] BETWEEN 14.40 AND 14.55 AND origin_coord[1] BETWEEN 50.02 AND 50.12
+      OR destination_coord[0] BETWEEN 14.40 AND 14.55 AND destination_coord[1] BETWEEN 50.02 AND 50.12)
+SELECT count(*)::numeric / ((max(week) - min(week)) / 7 + 1)::numeric FROM found;
+
+SELECT trips.weekly_avg(trips.area(14.40, 50.02, 14.55, 50.12), match => 'either');
+
+-- 5. The weeks themselves, for a plot.
 
 SELECT d.week::date, count(h.date_time)
   FROM generate_series(
@@ -35,7 +56,7 @@ SELECT d.week::date, count(h.date_time)
 
 SELECT week, trips FROM trips.weekly_counts('Turin');
 
--- 4. The weekly averages of all regions, by week of month, as the pipeline before this one gave them.
+-- 6. The weekly averages of all regions, by week of month, as the pipeline before this one gave them.
 
 SELECT region, week_of_month, ceil(avg(trips)) AS weekly_avg
   FROM (SELECT region, to_char(date_time, 'YYYY-MM-"0"W') AS week_of_month, count(*) AS trips
@@ -45,7 +66,7 @@ SELECT region, week_of_month, ceil(avg(trips)) AS weekly_avg
 
 SELECT region, week_of_month, weekly_avg FROM trips.weekly_avg() ORDER BY region COLLATE "C", week_of_month;
 
--- 5. Which trips are similar in origin, destination and time of day? Here: the same cell of H3 of about
+-- 7. Which trips are similar in origin, destination and time of day? Here: the same cell of H3 of about
 --    five square kilometres at each end, and the same hour.
 
 SELECT origin_cell, destination_cell, make_time(hour, 0, 0) AS time_of_day, count(*) AS trips
@@ -60,7 +81,7 @@ HAVING count(*) >= 2
 SELECT origin_cell, destination_cell, time_of_day, trips
   FROM trips.similar_trips('Prague', resolution => 7, bucket => '1 hour');
 
--- 6. Which trips are like the first one of Prague? The same, two hours long.
+-- 8. Which trips are like the first one of Prague? The same, two hours long.
 
 SELECT h.date_time, h.datasource
   FROM trips.hist_trip_data AS h,
@@ -74,7 +95,7 @@ SELECT s.date_time, s.datasource
   FROM (SELECT * FROM trips.hist_trip_data WHERE region = 'Prague' ORDER BY date_time, trip_key LIMIT 1) AS first,
        trips.similar_to(first.trip_key, resolution => 6, bucket => '2 hours', began => first.date_time) AS s;
 
--- 7. From the two most commonly appearing regions, which is the latest datasource?
+-- 9. From the two most commonly appearing regions, which is the latest datasource?
 
 SELECT datasource
   FROM trips.hist_trip_data
@@ -85,7 +106,7 @@ SELECT datasource
 
 SELECT datasource FROM trips.latest_datasource();
 
--- 8. What regions has the "cheap_mobile" datasource appeared in?
+-- 10. What regions has the "cheap_mobile" datasource appeared in?
 
 SELECT DISTINCT region FROM trips.hist_trip_data WHERE datasource = 'cheap_mobile' ORDER BY region;
 
