@@ -14,7 +14,8 @@ const UNKNOWN: &str = "
 
 /// The members of the extension and all that hangs on them, each with its properties: dependencies,
 /// comments, owners, privileges, and the definitions of functions, relations, columns, defaults,
-/// constraints, indexes, rules, triggers and sequences. TOAST tables are named after oids: left out.
+/// constraints, indexes, rules, triggers and sequences. TOAST tables and the triggers of
+/// foreign keys are named after oids: left out.
 const LINES: &str = "
     WITH RECURSIVE part AS (
       SELECT d.classid, d.objid
@@ -27,7 +28,8 @@ const LINES: &str = "
     ), object AS (
       SELECT part.classid, part.objid, pg_describe_object(part.classid, part.objid, 0) AS name
         FROM part LEFT JOIN pg_class AS c ON part.classid = 'pg_class'::regclass AND c.oid = part.objid
-       WHERE c.relnamespace IS DISTINCT FROM 'pg_toast'::regnamespace
+        LEFT JOIN pg_trigger AS t ON part.classid = 'pg_trigger'::regclass AND t.oid = part.objid
+       WHERE c.relnamespace IS DISTINCT FROM 'pg_toast'::regnamespace AND t.tgisinternal IS NOT TRUE
     ), relation AS (
       SELECT o.name, c.* FROM object AS o JOIN pg_class AS c
           ON o.classid = 'pg_class'::regclass AND c.oid = o.objid
