@@ -25,6 +25,25 @@ CREATE TRIGGER trips_follow_truncate AFTER TRUNCATE ON trips.hist_trip_data
   FOR EACH STATEMENT EXECUTE FUNCTION trips.follow_change();
 COMMENT ON TRIGGER trips_follow_truncate ON trips.hist_trip_data IS 'Counts everything again';
 
+CREATE FUNCTION trips.follow_partitions() RETURNS event_trigger
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'follow_partitions_wrapper';
+COMMENT ON FUNCTION trips.follow_partitions() IS
+  'For the event trigger trips_partitions: trips of partitions that are attached or detached by hand are counted, and followed from then on, or not any more';
+CREATE FUNCTION trips.follow_dropped_partitions() RETURNS event_trigger
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'follow_dropped_partitions_wrapper';
+COMMENT ON FUNCTION trips.follow_dropped_partitions() IS
+  'For the event trigger trips_partitions_dropped: trips of partitions that are dropped are not counted any more';
+CREATE EVENT TRIGGER trips_partitions ON ddl_command_end WHEN TAG IN ('ALTER TABLE')
+  EXECUTE FUNCTION trips.follow_partitions();
+COMMENT ON EVENT TRIGGER trips_partitions IS 'Follows partitions of the history that are attached or detached';
+CREATE EVENT TRIGGER trips_partitions_dropped ON sql_drop WHEN TAG IN ('DROP TABLE', 'DROP SCHEMA', 'DROP OWNED')
+  EXECUTE FUNCTION trips.follow_dropped_partitions();
+COMMENT ON EVENT TRIGGER trips_partitions_dropped IS 'Follows partitions of the history that are dropped';
+
 CREATE FUNCTION trips.rebuild() RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp

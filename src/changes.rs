@@ -49,6 +49,37 @@ pub fn end(touched: Touched) -> Result<(), LoadError> {
     count_again(&days)
 }
 
+/// A table has been altered: perhaps a partition was attached or detached by hand.
+pub fn partitions_altered() -> Result<(), LoadError> {
+    // While a dump is restored, what it has of partitions, triggers and counts comes in its own order.
+    if history::is_at_work() || session::is_restoring()? || !history::is_altered()? {
+        return Ok(());
+    }
+    follow_partitions()
+}
+
+/// Tables have been dropped, perhaps partitions among them.
+pub fn partitions_dropped() -> Result<(), LoadError> {
+    if session::is_restoring()? || !history::has_lost_partitions()? {
+        Ok(())
+    } else {
+        follow_partitions()
+    }
+}
+
+/// Follows the partitions that there are, and counts those that are new, and the days of those that are gone.
+fn follow_partitions() -> Result<(), LoadError> {
+    // It may have been dropped, too.
+    let Some(history) = Table::find_for_insert(c"hist_trip_data") else { return Ok(()) };
+    let _owner = AsOwner::of(&history);
+    drop(history);
+    History::lock();
+    let mut days = history::settle()?;
+    let counted = summary::days()?;
+    days.extend(ranges(&history::without_partition(counted)));
+    if days.is_empty() { Ok(()) } else { count_again(&days) }
+}
+
 /// Counts days again, and forgets what area questions would be answered from.
 pub fn count_again(days: &[Days]) -> Result<(), LoadError> {
     if session::has_one_snapshot() && ledger::has_moved_on()? {
@@ -77,5 +108,5 @@ pub fn rebuild() -> Result<(), LoadError> {
 /// Days that follow each other, together.
 fn ranges(days: &[i32]) -> Vec<Days> {
     let ranges = days.chunk_by(|a, b| a + 1 == *b);
-    ranges.map(|days| Days { first: Some(days[0]), last: days.last().copied() }).collect()
+    ranges.map(|days| Days { first: days.first().copied(), last: days.last().copied() }).collect()
 }

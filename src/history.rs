@@ -18,7 +18,10 @@ use trips_core::counts::DailyCounts;
 use self::known::Known;
 use self::new_rows::{NewRows, Periods};
 use self::partition::Partition;
-pub use self::partition::{Days, days_of, follow_all, is_followed};
+pub use self::partition::{
+    Days, days_of, follow_all, has_lost_partitions, is_altered, is_followed, settle,
+    without_partition,
+};
 use crate::error::LoadError;
 use crate::pg::copy::copy_rows;
 use crate::pg::heap_append::HeapAppend;

@@ -79,3 +79,17 @@ pub fn refresh() -> Result<(), LoadError> {
     })?;
     Ok(())
 }
+
+/// The days (since 2000-01-01) that have trips, in order.
+pub fn days() -> Result<Vec<i32>, LoadError> {
+    Spi::connect(|client| {
+        let found = client.select(
+            "SELECT DISTINCT d.day - date '2000-01-01' FROM trips.daily_trip_counts AS d
+              WHERE isfinite(d.day) AND d.trips > 0 ORDER BY 1",
+            None,
+            &[],
+        )?;
+        let days = found.map(|row| row.get::<i32>(1)).collect::<Result<Vec<_>, _>>()?;
+        Ok(days.into_iter().flatten().collect())
+    })
+}

@@ -30,6 +30,18 @@ fn follow_change<'a>(
     Ok(None)
 }
 
+/// The event trigger after ALTER TABLE.
+#[pg_extern(sql = false)]
+fn follow_partitions() -> Result<(), ErrorReport> {
+    changes::partitions_altered().map_err(LoadError::into)
+}
+
+/// The event trigger after DROP TABLE and its like.
+#[pg_extern(sql = false)]
+fn follow_dropped_partitions() -> Result<(), ErrorReport> {
+    changes::partitions_dropped().map_err(LoadError::into)
+}
+
 /// `trips.rebuild()`
 #[pg_extern(sql = false)]
 fn rebuild() -> Result<(), ErrorReport> {

@@ -8,6 +8,8 @@ use super::{COLUMNS, HISTORY};
 use crate::error::LoadError;
 use crate::pg::relation::Table;
 
+const MICROSECONDS_OF_DAY: i64 = 86_400_000_000;
+
 /// A partition, open for inserting.
 pub struct Partition {
     /// Its table.
@@ -108,20 +110,79 @@ fn follow(table: &str) -> Result<(), LoadError> {
 
 /// Has all partitions followed.
 pub fn follow_all() -> Result<(), LoadError> {
-    let names = Spi::connect(|client| {
-        let found = client.select(
-            "SELECT format('%I.%I', n.nspname, c.relname)
-               FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
-               JOIN pg_namespace AS n ON n.oid = c.relnamespace
-              WHERE i.inhparent = 'trips.hist_trip_data'::regclass AND c.relkind = 'r'
-                AND NOT EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = c.oid
-                                   AND t.tgfoid = 'trips.follow_change'::regproc)",
-            None,
-            &[],
-        )?;
-        found.map(|row| Ok(row.get::<String>(1)?)).collect::<Result<Vec<_>, LoadError>>()
-    })?;
-    names.iter().flatten().try_for_each(|name| follow(name))
+    unfollowed()?.iter().try_for_each(|name| follow(name))
+}
+
+/// The names of the partitions that are not followed.
+fn unfollowed() -> Result<Vec<String>, LoadError> {
+    names(
+        "SELECT format('%I.%I', n.nspname, c.relname)
+           FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+           JOIN pg_namespace AS n ON n.oid = c.relnamespace
+          WHERE i.inhparent = 'trips.hist_trip_data'::regclass AND c.relkind = 'r'
+            AND NOT EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = c.oid
+                               AND t.tgfoid = 'trips.follow_change'::regproc)",
+    )
+}
+
+/// Has all partitions followed, and no table any more that is none. Returns the days of those that are new and have
+/// trips.
+pub fn settle() -> Result<Vec<Days>, LoadError> {
+    let detached = names(
+        "SELECT format('%I ON %I.%I', t.tgname, n.nspname, c.relname)
+           FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid
+           JOIN pg_namespace AS n ON n.oid = c.relnamespace
+           JOIN pg_class AS h ON h.oid = 'trips.hist_trip_data'::regclass
+          WHERE t.tgfoid = 'trips.follow_change'::regproc AND c.relkind = 'r' AND c.relowner = h.relowner
+            AND NOT EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = c.oid AND i.inhparent = h.oid)",
+    )?;
+    for trigger in detached {
+        Spi::run(&format!("DROP TRIGGER {trigger}"))?;
+    }
+    let mut days = Vec::new();
+    for name in unfollowed()? {
+        follow(&name)?;
+        let oid =
+            Spi::get_one_with_args::<pg_sys::Oid>("SELECT $1::regclass::oid", &[name.into()])?;
+        days.extend(oid.map(days_of).transpose()?.flatten());
+    }
+    Ok(days)
+}
+
+/// Whether the command that has just ended has altered the history itself, as one that attaches or detaches a
+/// partition does; for an event trigger.
+pub fn is_altered() -> Result<bool, LoadError> {
+    let altered = Spi::get_one::<bool>(
+        "SELECT EXISTS (SELECT FROM pg_event_trigger_ddl_commands() AS c
+                         WHERE c.classid = 'pg_class'::regclass AND c.objid = to_regclass('trips.hist_trip_data'))",
+    )?;
+    Ok(altered == Some(true))
+}
+
+/// Whether the command that has just ended has dropped tables that were followed; for an event trigger.
+pub fn has_lost_partitions() -> Result<bool, LoadError> {
+    let lost = Spi::get_one::<bool>(
+        "SELECT EXISTS (SELECT FROM pg_event_trigger_dropped_objects() AS o
+                         WHERE o.object_type = 'trigger' AND starts_with(o.object_identity, 'trips_follow on '))",
+    )?;
+    Ok(lost == Some(true))
+}
+
+/// Those of these days (since 2000-01-01) for which there is no partition.
+pub fn without_partition(mut days: Vec<i32>) -> Vec<i32> {
+    let history = Table::open_for_insert(HISTORY);
+    days.retain(|&day| {
+        history.partition_at(Timestamp(i64::from(day) * MICROSECONDS_OF_DAY)).is_none()
+    });
+    days
+}
+
+fn names(query: &str) -> Result<Vec<String>, LoadError> {
+    Spi::connect(|client| {
+        let found = client.select(query, None, &[])?;
+        let names = found.map(|row| row.get::<String>(1)).collect::<Result<Vec<_>, _>>()?;
+        Ok(names.into_iter().flatten().collect())
+    })
 }
 
 /// Whether a partition is followed, or there is none. While a dump is restored, they are not: their triggers

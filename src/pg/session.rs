@@ -97,6 +97,16 @@ pub fn after_error() {
     unsafe { pg_sys::LWLockReleaseAll() }
 }
 
+/// Whether this session restores a dump, as pg_restore and pg_upgrade do: they do not check functions.
+pub fn is_restoring() -> Result<bool, pgrx::spi::SpiError> {
+    // SAFETY: reads a variable of the server.
+    if unsafe { pg_sys::IsBinaryUpgrade } {
+        return Ok(true);
+    }
+    let query = "SELECT pg_catalog.current_setting('check_function_bodies')";
+    Ok(pgrx::Spi::get_one::<String>(query)?.as_deref() == Some("off"))
+}
+
 /// Runs queries outside of any statement, as at the end of a transaction.
 pub fn with_snapshot<T>(work: impl FnOnce() -> T) -> T {
     // SAFETY: we are in a transaction; the snapshot is popped as it was pushed, or by the abort.

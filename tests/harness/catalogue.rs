@@ -9,7 +9,8 @@ const UNKNOWN: &str = "
       FROM pg_depend AS d JOIN pg_extension AS e ON d.refobjid = e.oid AND d.deptype = 'e'
       LEFT JOIN pg_type AS t ON d.classid = 'pg_type'::regclass AND t.oid = d.objid
      WHERE e.extname = 'trips_pipeline' AND d.refclassid = 'pg_extension'::regclass
-       AND d.classid NOT IN ('pg_namespace'::regclass, 'pg_class'::regclass, 'pg_proc'::regclass)
+       AND d.classid NOT IN ('pg_namespace'::regclass, 'pg_class'::regclass, 'pg_proc'::regclass,
+                             'pg_event_trigger'::regclass)
        AND (t.oid IS NULL OR t.typrelid = 0 AND t.typelem = 0)";
 
 /// The members of the extension and all that hangs on them, each with its properties: dependencies,
@@ -94,6 +95,9 @@ const LINES: &str = "
       UNION ALL
       SELECT r.name, format('trigger: %s', row(t.tgenabled, pg_get_triggerdef(t.oid)))
         FROM relation AS r JOIN pg_trigger AS t ON t.tgrelid = r.oid AND NOT t.tgisinternal
+      UNION ALL
+      SELECT o.name, format('event trigger: %s', row(t.evtevent, t.evtenabled, t.evttags, t.evtfoid::regproc))
+        FROM object AS o JOIN pg_event_trigger AS t ON o.classid = 'pg_event_trigger'::regclass AND t.oid = o.objid
       UNION ALL
       SELECT r.name, format('sequence: %s', row(s.seqtypid::regtype, s.seqstart, s.seqincrement,
                                                 s.seqmax, s.seqmin, s.seqcache, s.seqcycle))

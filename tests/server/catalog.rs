@@ -4,6 +4,8 @@ use trips_tests::Cluster;
 
 /// Every member of the extension. A new one is added here on purpose, or by mistake nowhere.
 const MEMBERS: &[&str] = &[
+    "event trigger trips_partitions",
+    "event trigger trips_partitions_dropped",
     "function trips.area(double precision,double precision,double precision,double precision)",
     "function trips.area_faults()",
     "function trips.cancel(bigint)",
@@ -13,6 +15,8 @@ const MEMBERS: &[&str] = &[
     "function trips.drop_delivery(bigint)",
     "function trips.events_since(bigint)",
     "function trips.follow_change()",
+    "function trips.follow_dropped_partitions()",
+    "function trips.follow_partitions()",
     "function trips.grant_loader(regrole)",
     "function trips.grant_reader(regrole)",
     "function trips.h3_bounds(text)",

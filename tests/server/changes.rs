@@ -178,3 +178,42 @@ fn partitions_of_others_are_adopted() {
         .unwrap();
     check(&mut client, "another role");
 }
+
+/// Partitions that are detached, attached and dropped by hand take their trips with them, and are followed, or
+/// not, from then on.
+#[test]
+fn partitions_that_come_and_go_are_followed() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    for (name, month) in [("may", "2018-05-01"), ("june", "2018-06-04"), ("july", "2018-07-02")] {
+        let path = cluster.file(name, month_as_csv(3_000, 1, month));
+        cluster.ingest(&mut client, &path);
+    }
+    let bounds = "FOR VALUES FROM ('2018-06-01') TO ('2018-07-01')";
+    for statement in [
+        "ALTER TABLE trips.hist_trip_data DETACH PARTITION trips.hist_trip_data_2018_06".to_owned(),
+        // It is nobody's but the user's now: what happens to it is not counted.
+        "DELETE FROM trips.hist_trip_data_2018_06 WHERE region = 'Lyon'".into(),
+        "INSERT INTO trips.hist_trip_data_2018_06 SELECT * FROM trips.hist_trip_data_2018_07 LIMIT 0".into(),
+        format!("ALTER TABLE trips.hist_trip_data ATTACH PARTITION trips.hist_trip_data_2018_06 {bounds}"),
+        "DELETE FROM trips.hist_trip_data_2018_06 WHERE region = 'Turin'".into(),
+        "ALTER TABLE trips.hist_trip_data_2018_07 RENAME TO other".into(),
+        "DROP TABLE trips.hist_trip_data_2018_05".into(),
+        "BEGIN; CREATE TABLE public.old (LIKE trips.hist_trip_data INCLUDING ALL, PRIMARY KEY (date_time, trip_key));
+             INSERT INTO public.old VALUES ('Cork', point(1, 50), NULL, '2017-01-09 12:00:00', 'hand', gen_random_uuid(), 0);
+             ALTER TABLE trips.hist_trip_data ATTACH PARTITION public.old FOR VALUES FROM ('2017-01-01') TO ('2018-01-01');
+             COMMIT"
+                .into(),
+        "DELETE FROM public.old".into(),
+        "ALTER TABLE trips.hist_trip_data DETACH PARTITION public.old CONCURRENTLY".into(),
+        "DROP TABLE public.old, trips.other".into(),
+    ] {
+        client.batch_execute(&statement).unwrap_or_else(|error| panic!("{statement}: {error:?}"));
+        check(&mut client, &statement);
+        let failed = "SELECT string_agg(check_name || ': ' || detail, '; ') FROM trips.verify()
+                       WHERE NOT passed AND check_name <> 'ledger'";
+        let failed: Option<String> = client.query_one(failed, &[]).unwrap().get(0);
+        // A trip that was made by hand has no key of its values.
+        assert!(failed.as_ref().is_none_or(|text| text.starts_with("keys")), "{statement}: {failed:?}");
+    }
+}
