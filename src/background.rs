@@ -23,6 +23,8 @@ mod watch;
 
 /// What has ended so many workers is not begun again.
 const ATTEMPTS: i32 = 5;
+/// A commit has given its locks back within so many hundredths of a second.
+const RELEASED_WITHIN: u32 = 20;
 /// How long the launcher waits for an extension that is not there.
 const RETRY: Duration = Duration::from_secs(5);
 
@@ -65,20 +67,19 @@ fn prepare() -> Result<bool, LoadError> {
     Ok(Spi::get_one::<bool>("SELECT to_regclass('trips.queue') IS NOT NULL")? == Some(true))
 }
 
-/// The loads that wait and that nobody is making: each is locked until this is asked of the next.
-fn free_loads() -> Vec<i64> {
+/// The loads that wait, or that a worker is making; and whether one has begun them.
+fn loads_in_queue() -> Vec<(i64, bool)> {
     in_database(queue::waiting).unwrap_or_default()
 }
 
 fn is_anything_free() -> bool {
-    free_loads().into_iter().any(|load_id| HeldLock::try_take(Lock::Load(load_id)).is_some())
+    let is_free = |(load_id, _)| HeldLock::try_take(Lock::Load(load_id)).is_some();
+    loads_in_queue().into_iter().any(is_free)
 }
 
 /// Makes the first load that waits and that nobody is making; `false` when there is none.
 fn make_next() -> bool {
-    let taken = free_loads()
-        .into_iter()
-        .find_map(|load_id| HeldLock::try_take(Lock::Load(load_id)).map(|lock| (load_id, lock)));
+    let taken = loads_in_queue().into_iter().find_map(take);
     let Some((load_id, _lock)) = taken else { return false };
     // In a transaction of its own: what ends the server has been counted.
     let begun = in_database(|| {
@@ -99,6 +100,18 @@ fn make_next() -> bool {
         in_database(|| give_up(load_id, &failed));
     }
     true
+}
+
+/// Takes a load, unless somebody is making it. A session that has just committed gives its locks back one after the
+/// other: a load that nobody has begun is waited for, so that an earlier one is not passed over.
+fn take((load_id, is_begun): (i64, bool)) -> Option<(i64, HeldLock)> {
+    for _ in 0..if is_begun { 1 } else { RELEASED_WITHIN } {
+        if let Some(lock) = HeldLock::try_take(Lock::Load(load_id)) {
+            return Some((load_id, lock));
+        }
+        worker::wait(Duration::from_millis(10));
+    }
+    None
 }
 
 fn as_owner_of_ledger() -> (AsOwner, Table) {

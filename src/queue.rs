@@ -72,13 +72,16 @@ pub fn enter(job: &Job) -> Result<(), LoadError> {
     )?)
 }
 
-/// The numbers of the loads that wait, or that a worker is making, in the order in which they were asked for.
-pub fn waiting() -> Result<Vec<i64>, LoadError> {
+/// The numbers of the loads that wait, or that a worker is making, in the order in which they were asked for;
+/// and whether a worker has begun them.
+pub fn waiting() -> Result<Vec<(i64, bool)>, LoadError> {
     let _owner = as_owner();
     Spi::connect(|client| {
-        let rows = client.select("SELECT load_id FROM trips.queue ORDER BY load_id", None, &[])?;
-        let ids = rows.map(|row| row.get::<i64>(1)).collect::<Result<Vec<_>, _>>()?;
-        Ok(ids.into_iter().flatten().collect())
+        let query = "SELECT load_id, attempts > 0 FROM trips.queue ORDER BY load_id";
+        let rows = client.select(query, None, &[])?;
+        let load = |row: pgrx::spi::SpiHeapTupleData<'_>| Ok(row.get(1)?.zip(row.get(2)?));
+        let loads = rows.map(load).collect::<Result<Vec<_>, LoadError>>()?;
+        Ok(loads.into_iter().flatten().collect())
     })
 }
 
