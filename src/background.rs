@@ -10,6 +10,7 @@ use crate::error::LoadError;
 use crate::events;
 use crate::ledger;
 use crate::load::{Attempt, Request, load_file};
+use crate::pg::extension;
 use crate::pg::locks::{HeldLock, Lock};
 use crate::pg::relation::Table;
 use crate::pg::session::{self, AsOwner};
@@ -64,7 +65,9 @@ fn in_database<T>(work: impl FnOnce() -> Result<T, LoadError>) -> Option<T> {
 /// extension is there.
 fn prepare() -> Result<bool, LoadError> {
     Spi::run("SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)")?;
-    Ok(Spi::get_one::<bool>("SELECT to_regclass('trips.queue') IS NOT NULL")? == Some(true))
+    let is_held = extension::hold();
+    let is_there = Spi::get_one::<bool>("SELECT to_regclass('trips.queue') IS NOT NULL")?;
+    Ok(is_held && is_there == Some(true))
 }
 
 /// The loads that wait, or that a worker is making; and whether one has begun them.

@@ -69,13 +69,18 @@ pub fn partitions_dropped() -> Result<(), LoadError> {
 
 /// Follows the partitions that there are, and counts those that are new, and the days of those that are gone.
 fn follow_partitions() -> Result<(), LoadError> {
-    // It may have been dropped, too.
+    // They may have been dropped, too.
+    let Some(counts) = Table::find_for_insert(c"daily_trip_counts") else { return Ok(()) };
     let Some(history) = Table::find_for_insert(c"hist_trip_data") else { return Ok(()) };
+    History::lock();
+    // Each table may have an owner of its own; that is what the command may have changed.
+    let counted = {
+        let _owner = AsOwner::of(&counts);
+        summary::days()?
+    };
     let _owner = AsOwner::of(&history);
     drop(history);
-    History::lock();
     let mut days = history::settle()?;
-    let counted = summary::days()?;
     days.extend(ranges(&history::without_partition(counted)));
     if days.is_empty() { Ok(()) } else { count_again(&days) }
 }

@@ -21,7 +21,7 @@ use crate::pg::board::{Answer, Board, State};
 use crate::pg::locks::Lock;
 use crate::pg::relation::Table;
 use crate::pg::session::{self, AsOwner};
-use crate::pg::{progress, worker};
+use crate::pg::{extension, progress, worker};
 
 /// How long a failing load waits for its witness to write.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -270,6 +270,7 @@ fn prepare() -> Result<bool, LoadError> {
                 pg_catalog.set_config('lock_timeout', '0', true),
                 pg_catalog.set_config('statement_timeout', '0', true)",
     )?;
+    let is_held = extension::hold();
     let is_there = Spi::get_one::<bool>("SELECT to_regclass('trips.loads') IS NOT NULL")?;
-    Ok(is_there == Some(true))
+    Ok(is_held && is_there == Some(true))
 }

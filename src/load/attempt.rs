@@ -10,6 +10,7 @@ use super::deliver::{self, Request};
 use crate::error::LoadError;
 use crate::events;
 use crate::ledger::{self, Delivery, Ticket};
+use crate::pg::extension;
 use crate::pg::locks::Lock;
 use crate::pg::relation::Table;
 use crate::pg::row::LoadRow;
@@ -46,6 +47,7 @@ impl Attempt {
         source: &str,
         ticket: impl FnOnce() -> Result<Ticket, LoadError>,
     ) -> Result<Self, LoadError> {
+        extension::hold();
         let ledger = Table::open_for_insert(c"loads");
         let owner = AsOwner::of(&ledger);
         let ticket = ticket()?;

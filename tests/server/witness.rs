@@ -1,5 +1,6 @@
 //! The ledger tells of loads that run, and of those that end in whatever way.
 
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use postgres::{Client, IsolationLevel};
@@ -172,6 +173,59 @@ fn the_extension_is_created_again() {
     client.batch_execute("DROP EXTENSION trips_pipeline; CREATE EXTENSION trips_pipeline").unwrap();
     std::thread::sleep(Duration::from_millis(600));
     assert_eq!(states(&mut client), []);
+}
+
+/// DROP EXTENSION waits before it has the first table: the load has some of them, and needs the others.
+#[test]
+fn the_extension_is_dropped_while_a_transaction_loads() {
+    let cluster = Cluster::start();
+    let [known, new] =
+        [1, 2].map(|seed| cluster.file(&format!("{seed}.csv"), rows_as_csv(100, seed)));
+    let (mut client, mut loader) = (cluster.client(), cluster.client());
+    cluster.ingest(&mut client, &known);
+    let mut loading = loader.transaction().unwrap();
+    loading.query_one("SELECT trips.ingest($1)", &[&known]).unwrap();
+    let drop = drop_extension(&cluster);
+    wait_for_lock(&mut client, "client backend", "object");
+    loading.query_one("SELECT trips.ingest($1)", &[&new]).unwrap();
+    loading.commit().unwrap();
+    drop.join().unwrap().unwrap();
+}
+
+/// The witness, too, waits before it has the first table.
+#[test]
+fn the_extension_is_dropped_under_the_witness() {
+    let cluster = Cluster::start();
+    let path = cluster.file("a.csv", rows_as_csv(100, 1));
+    let (mut client, mut loader, mut other) =
+        (cluster.client(), cluster.client(), cluster.client());
+    let mut loading = loader.transaction().unwrap();
+    loading.query_one("SELECT trips.ingest($1)", &[&path]).unwrap();
+    let mut reading = other.transaction().unwrap();
+    reading.query_one("SELECT count(*) FROM trips.hist_trip_data", &[]).unwrap();
+    let drop = drop_extension(&cluster);
+    wait_for_lock(&mut client, "client backend", "object");
+    loading.rollback().unwrap();
+    wait_for_lock(&mut client, "client backend", "relation");
+    wait_for_lock(&mut client, "trips_pipeline witness", "object");
+    reading.rollback().unwrap();
+    drop.join().unwrap().unwrap();
+}
+
+fn drop_extension(cluster: &Cluster) -> JoinHandle<Result<(), postgres::Error>> {
+    let mut client = cluster.client();
+    std::thread::spawn(move || client.batch_execute("DROP EXTENSION trips_pipeline"))
+}
+
+/// Waits until one process of this kind waits for such a lock.
+fn wait_for_lock(client: &mut Client, process: &str, lock: &str) {
+    let waiting = "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
+                   WHERE NOT granted AND backend_type = $1 AND locktype = $2";
+    let begin = Instant::now();
+    while client.query_one(waiting, &[&process, &lock]).unwrap().get::<_, i64>(0) != 1 {
+        assert!(begin.elapsed() < SOON, "no {process} waits for a lock of kind {lock}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 /// Without a free worker, the load goes on, and says that nobody watches.

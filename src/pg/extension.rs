@@ -1,0 +1,28 @@
+//! The extension as an object of the database.
+
+use pgrx::pg_sys;
+
+/// Keeps the extension from being dropped until the transaction ends; `false` when it is not there.
+///
+/// DROP EXTENSION locks the extension first, then its tables in an order of its own. Who has this lock before
+/// the first table therefore never meets it halfway, each with a table that the other waits for.
+pub fn hold() -> bool {
+    let mode = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
+    loop {
+        let extension = find();
+        if extension == pg_sys::InvalidOid {
+            return false;
+        }
+        // SAFETY: locks an oid of the catalog pg_extension in a transaction. It may have been dropped while we
+        // waited; then the next look finds none, or a new one.
+        unsafe { pg_sys::LockDatabaseObject(pg_sys::ExtensionRelationId, extension, 0, mode) };
+        if find() == extension {
+            return true;
+        }
+    }
+}
+
+fn find() -> pg_sys::Oid {
+    // SAFETY: a C string; with missing_ok = true an unknown name gives InvalidOid.
+    unsafe { pg_sys::get_extension_oid(c"trips_pipeline".as_ptr(), true) }
+}
