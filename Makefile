@@ -2,7 +2,7 @@
 # missing. PG=18 (with PG_CONFIG=…, where it is not Debian's) takes another PostgreSQL.
 
 .PHONY: help demo all up down logs spark-submit-insert spark-weekly-avg spark-local spark-stop test-spark test-docker \
-  bench-spark test test-reliability test-18 test-upgrade build setup bench bench-100m install psql watch stop lint pgspot fmt test-oracle bench-questions \
+  bench-spark test test-reliability test-18 test-upgrade build setup bench bench-overhead bench-100m install psql watch stop lint pgspot fmt test-oracle bench-questions \
   fuzz deny licences sample freeze clean distclean
 
 help: ## this list
@@ -70,6 +70,9 @@ bench-spark: build ## a Spark load against the plain JDBC write of the same rows
 
 bench-100m: build ## 100 million trips into one history (needs 40 GB of disk; BENCH_FILES, BENCH_ROWS)
 	@scripts/bench.sh hundred_million
+
+bench-overhead: build ## what events and areas cost a load (3 minutes; BENCH_ROWS, BENCH_ROUNDS)
+	@scripts/bench.sh overhead
 
 bench-questions: build ## how long the questions take with 20 million trips (5 minutes, 8 GB of disk; BENCH_FILES, BENCH_ROWS)
 	@scripts/bench.sh questions

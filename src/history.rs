@@ -83,8 +83,8 @@ pub struct Appended {
 pub struct Tally {
     /// How many there are on each day.
     pub days: DailyCounts,
-    /// Where they begin and end.
-    pub places: Collector,
+    /// Where they begin and end, if that is kept.
+    pub places: Option<Collector>,
 }
 
 /// Gives the batches of a run in order, then none.

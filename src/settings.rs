@@ -24,6 +24,8 @@ const MOST_THREADS: usize = 8;
 
 static MAX_ERRORS: GucSetting<i32> = GucSetting::<i32>::new(-1);
 
+static KEEP_AREAS: GucSetting<bool> = GucSetting::<bool>::new(true);
+
 /// Where files may lie that members of pg_read_server_files alone could not load.
 static DATA_DIRECTORIES: GucSetting<Option<CString>> =
     GucSetting::<Option<CString>>::new(Some(c""));
@@ -73,6 +75,7 @@ enum ZeroCoordinates {
 /// Makes the settings known to PostgreSQL.
 pub fn register() {
     register_limits();
+    register_derived();
     register_rules();
     register_telling();
     register_background();
@@ -118,6 +121,17 @@ fn register_limits() {
         -1,
         i32::MAX,
         GucContext::Userset,
+        GucFlags::default(),
+    );
+}
+
+fn register_derived() {
+    GucRegistry::define_bool_guc(
+        c"trips.keep_areas",
+        c"Whether loads keep what questions about areas are answered from.",
+        c"Without it a load is some percent faster, and its weeks are counted from the history until trips.rebuild().",
+        &KEEP_AREAS,
+        GucContext::Suset,
         GucFlags::default(),
     );
 }
@@ -232,6 +246,11 @@ pub fn max_record_bytes() -> usize {
 /// Bad lines that a file may have; none when any number is allowed.
 pub fn max_errors() -> Option<u64> {
     u64::try_from(MAX_ERRORS.get()).ok()
+}
+
+/// Whether loads keep what questions about areas are answered from.
+pub fn keeps_areas() -> bool {
+    KEEP_AREAS.get()
 }
 
 /// Threads that parse a file.

@@ -1,5 +1,5 @@
-//! `trips_bench compare`, `trips_bench spark`, `trips_bench hundred_million`, `trips_bench questions`; `BENCH_ROWS`,
-//! `BENCH_ROUNDS` and `BENCH_FILES` change the sizes.
+//! `trips_bench compare`, `spark`, `hundred_million`, `questions`, `overhead`; `BENCH_ROWS`, `BENCH_ROUNDS` and
+//! `BENCH_FILES` change the sizes.
 //!
 //! Each starts a private, durable cluster, prints what it measures, and leaves it in `target/bench/`.
 
@@ -7,6 +7,7 @@ mod compare;
 mod hundred_million;
 mod measure;
 mod others;
+mod overhead;
 mod questions;
 mod reader;
 mod report;
@@ -47,7 +48,11 @@ fn run() -> Result<()> {
             hundred_million::run(option("files", 10)?, option("rows", 10_000_000)?)
         }
         "questions" => questions::run(option("files", 10)?, option("rows", 2_000_000)?),
-        _ => Err("usage: trips_bench compare | spark | hundred_million | questions".into()),
+        "overhead" => overhead::run(option("rows", 2_000_000)?, option("rounds", 9)?),
+        _ => {
+            Err("usage: trips_bench compare | spark | hundred_million | questions | overhead"
+                .into())
+        }
     }
 }
 

@@ -19,8 +19,8 @@ pub fn speed(path: &str, threads: usize) -> Result<(f64, f64)> {
     let mut reader = RecordReader::new(File::open(path)?, max_record);
     let header = reader.next_record()?.ok_or("the file is empty")?;
     let layout = Layout::resolve(&Feed::trips(), &header)?;
-    let parser =
-        Parser { layout, target: Target::History, load_id: 1, max_record, rules: Rules::default() };
+    let (target, rules) = (Target::History, Rules::default());
+    let parser = Parser { layout, target, load_id: 1, max_record, rules, keeps_places: true };
     let mut pool = Pool::start(reader, parser, threads)?;
     let mut bytes = 0;
     let run = pool.read_run(

@@ -144,9 +144,9 @@ impl<'a, 'b, 'c> NewRows<'a, 'b, 'c> {
                 }
             }
         }
-        let places = &mut self.tally.places;
+        let Some(places) = &mut self.tally.places else { return Ok(()) };
         let mut trips = self.new_trips.iter();
-        trips.try_for_each(|trips| Ok(places.add(&self.batch, trips.clone())?))
+        trips.try_for_each(|trips| Ok(places.add(&mut self.batch, trips.clone())?))
     }
 
     /// Where the next rows stand in the batch.

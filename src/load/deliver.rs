@@ -135,8 +135,9 @@ fn read(
     let stopper = bytes.stopper();
     let mut reader = RecordReader::new(bytes, max_record);
     let layout = read_header(request, source, &mut reader)?;
-    let parser =
-        Parser { layout, target: request.target, load_id, max_record, rules: settings::rules()? };
+    let (target, keeps_places) = (request.target, loader.keeps_places());
+    let rules = settings::rules()?;
+    let parser = Parser { layout, target, load_id, max_record, rules, keeps_places };
     let name = |error: PoolError| LoadError::of_threads(request.path, error);
     let mut pool = {
         let _blocked = signals::Blocked::all();

@@ -28,8 +28,14 @@ pub struct Loader<'a> {
 impl<'a> Loader<'a> {
     /// The books of a load are empty.
     pub fn new(history: &'a History) -> Result<Self, LoadError> {
-        let tally = Tally { days: DailyCounts::default(), places: areas::collector()? };
+        let places = settings::keeps_areas().then(areas::collector).transpose()?;
+        let tally = Tally { days: DailyCounts::default(), places };
         Ok(Self { history, tally, adopted: Vec::new(), totals: Totals::default() })
+    }
+
+    /// Whether batches must have the places of their trips.
+    pub fn keeps_places(&self) -> bool {
+        self.tally.places.is_some()
     }
 
     /// Appends the batches of a run.
@@ -48,8 +54,10 @@ impl<'a> Loader<'a> {
 
     /// Moves what was counted to the roll-up, and what was collected to the areas.
     pub fn count(&mut self, names: &GroupNames, progress: &Progress) -> Result<(), LoadError> {
-        areas::write(&mut self.tally.places, Some(progress))?;
-        progress.phase(Phase::Inserting);
+        if let Some(places) = &mut self.tally.places {
+            areas::write(places, Some(progress))?;
+            progress.phase(Phase::Inserting);
+        }
         summary::add(&mut self.tally.days, names)?;
         let adopted = std::mem::take(&mut self.adopted);
         if adopted.is_empty() { Ok(()) } else { changes::count_again(&adopted) }
@@ -116,9 +124,10 @@ impl Collector {
         blocks.iter_mut().try_for_each(Block::sort)?;
         let mut stretches = batch::stretches(&blocks, TRIPS_IN_BATCH).into_iter();
         let mut groups = GroupCache::new(&self.groups);
+        let keeps_places = loader.keeps_places();
         let mut next_batch = || {
             let Some(stretch) = stretches.next() else { return Ok(None) };
-            Ok(Some(batch::build(&blocks, stretch, self.load_id, &mut groups)?))
+            Ok(Some(batch::build(&blocks, stretch, self.load_id, keeps_places, &mut groups)?))
         };
         loader.append(&mut next_batch, progress)?;
         loader.count(&self.groups.names(), progress)

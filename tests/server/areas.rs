@@ -215,6 +215,30 @@ fn a_thousand_tiny_loads() {
 }
 
 #[test]
+fn a_load_that_keeps_no_areas_is_counted_all_the_same() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let path = cluster.file("first.csv", month_as_csv(3000, 1, "2018-05-01"));
+    client.batch_execute("LOAD 'trips_pipeline'; SET trips.keep_areas = off").unwrap();
+    cluster.ingest(&mut client, &path);
+    let groups = "SELECT count(*) FROM trips.area_directory";
+    assert_eq!(client.query_one(groups, &[]).unwrap().get::<_, i64>(0), 0);
+    let world = [-180.0, -90.0, 180.0, 90.0];
+    let all = check(&mut client, world, [None, None], "origin");
+    // A load that keeps them does not make the weeks complete; rebuild does.
+    client.batch_execute("RESET trips.keep_areas").unwrap();
+    let more = month_as_csv(500, 9, "2018-05-01");
+    cluster.ingest(&mut client, &cluster.file("second.csv", more));
+    assert!(complete_weeks(&mut client)[0] < complete_weeks(&mut client)[1]);
+    let more = check(&mut client, world, [None, None], "origin");
+    assert!(all > 2000 && more > all, "{all}, {more}");
+    client.batch_execute("SELECT trips.rebuild()").unwrap();
+    let [complete, weeks] = complete_weeks(&mut client);
+    assert_eq!(complete, weeks);
+    assert_eq!(check(&mut client, world, [None, None], "origin"), more);
+}
+
+#[test]
 fn wrong_questions_are_told() {
     let cluster = Cluster::start();
     let mut client = cluster.client();

@@ -180,6 +180,7 @@ fn settings_have_units_and_bounds() {
             ("trips.data_directories", None, "superuser", true),
             ("trips.earliest_date", None, "user", true),
             ("trips.event_retention", Some("min"), "superuser", true),
+            ("trips.keep_areas", None, "superuser", true),
             ("trips.latest_date", None, "user", true),
             ("trips.max_errors", None, "user", true),
             ("trips.max_record_bytes", Some("B"), "superuser", true),

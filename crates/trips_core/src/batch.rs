@@ -50,7 +50,7 @@ pub struct Batch {
     pub rows: Vec<u8>,
     /// The trips, in the order of the index, each once.
     pub entries: Vec<Entry>,
-    /// Where they begin and end, in the same order.
+    /// Where they begin and end, in the same order; none when nobody keeps them.
     pub places: Vec<areas::Place>,
     /// How many trips were there more than once and were dropped.
     pub duplicates: usize,
@@ -99,7 +99,8 @@ fn ends_of_periods(blocks: &[Block]) -> BTreeSet<Timestamp> {
     ends.into_iter().filter(|&end| last.is_some_and(|last| end <= last)).collect()
 }
 
-/// Makes the batch of a stretch of time of sorted blocks, for this load.
+/// Makes the batch of a stretch of time of sorted blocks, for this load; with the places of its trips
+/// or without.
 ///
 /// # Errors
 /// When there is no memory.
@@ -110,6 +111,7 @@ pub fn build(
     blocks: &[Block],
     stretch: Stretch,
     load_id: i64,
+    keeps_places: bool,
     groups: &mut GroupCache<'_>,
 ) -> Result<Batch, TryReserveError> {
     let slices: Vec<(&Block, &[Place])> =
@@ -131,7 +133,7 @@ pub fn build(
     let mut batch = Batch { duplicates: before - found.len(), ..Batch::default() };
     batch.rows.try_reserve_exact(bytes)?;
     batch.entries.try_reserve_exact(found.len())?;
-    batch.places.try_reserve_exact(found.len())?;
+    batch.places.try_reserve_exact(if keeps_places { found.len() } else { 0 })?;
     for (date_time, key, values) in found {
         let rows = &mut batch.rows;
         rows.extend_from_slice(&7_i16.to_be_bytes());
@@ -140,8 +142,10 @@ pub fn build(
         key::encode_value(&load_id.to_be_bytes(), rows);
         let end = u32::try_from(rows.len()).expect("a batch is under 4 GiB");
         batch.entries.push(Entry { date_time, key, group: groups.number(values), end });
-        let [origin, destination] = points(values);
-        batch.places.push(areas::Place::of(date_time, origin, destination));
+        if keeps_places {
+            let [origin, destination] = points(values);
+            batch.places.push(areas::Place::of(date_time, origin, destination));
+        }
     }
     Ok(batch)
 }

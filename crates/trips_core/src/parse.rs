@@ -36,6 +36,8 @@ pub struct Parser {
     pub max_record: usize,
     /// What its values must be.
     pub rules: Rules,
+    /// Whether batches have the places of their trips, for questions about areas.
+    pub keeps_places: bool,
 }
 
 /// What a chunk turned out to be.

@@ -15,7 +15,14 @@ fn part() -> Part {
     let feed = crate::feed::Feed::trips();
     let layout = crate::opening::read_header(&feed, &mut reader, 1000).unwrap();
     let rules = Rules::default();
-    let parser = Parser { layout, target: Target::History, load_id: 7, max_record: 1000, rules };
+    let parser = Parser {
+        layout,
+        target: Target::History,
+        load_id: 7,
+        max_record: 1000,
+        rules,
+        keeps_places: false,
+    };
     let mut part = Part::new(7, 0);
     let chunk = reader.next_chunk(CHUNK, 0).unwrap().unwrap();
     part.push(&parser.parse(chunk).unwrap()).unwrap();

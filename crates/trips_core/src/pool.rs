@@ -250,7 +250,8 @@ impl<R: Read> Shared<R> {
         let result = match job {
             Job::Parse => self.parse(),
             Job::Build { number, blocks, stretch } => {
-                batch::build(&blocks, stretch, self.parser.load_id, groups)
+                let Parser { load_id, keeps_places, .. } = self.parser;
+                batch::build(&blocks, stretch, load_id, keeps_places, groups)
                     .map(|batch| Done::Built(number, batch))
                     .map_err(PoolError::from)
             }

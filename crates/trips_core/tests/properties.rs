@@ -107,7 +107,7 @@ proptest! {
         let mut cache = GroupCache::new(&groups);
         let (mut found, mut duplicates) = (Vec::new(), 0);
         for stretch in batch::stretches(&parts, wanted) {
-            let batch = batch::build(&parts, stretch, 1, &mut cache).unwrap();
+            let batch = batch::build(&parts, stretch, 1, true, &mut cache).unwrap();
             duplicates += batch.duplicates;
             prop_assert_eq!(batch.entries.last().map_or(0, |e| e.end as usize), batch.rows.len());
             found.extend(batch.entries);
@@ -287,7 +287,7 @@ fn sent() -> Vec<u8> {
     let mut reader = RecordReader::new(SENT.as_bytes(), 1000);
     let layout = read_header(&Feed::trips(), &mut reader, 1000).unwrap();
     let (target, rules) = (Target::History, any_date());
-    let parser = Parser { layout, target, load_id: 7, max_record: 1000, rules };
+    let parser = Parser { layout, target, load_id: 7, max_record: 1000, rules, keeps_places: true };
     let mut part = Part::new(7, 0);
     let chunk = reader.next_chunk(1 << 20, 0).unwrap().unwrap();
     part.push(&parser.parse(chunk).unwrap()).unwrap();

@@ -94,7 +94,7 @@ fn load(file: &[u8], max_record: usize, way: Way<'_>) -> Option<Outcome> {
     let mut reader = RecordReader::new(Pieces::of(file, way.pieces), max_record);
     let layout = read_header(&mut reader)?;
     let Way { target, rules, .. } = way;
-    let parser = Parser { layout, target, load_id: LOAD_ID, max_record, rules };
+    let parser = Parser { layout, target, load_id: LOAD_ID, max_record, rules, keeps_places: true };
     let groups = Groups::default();
     let mut cache = GroupCache::new(&groups);
     let (mut outcome, mut blocks) = (Outcome::default(), Vec::new());

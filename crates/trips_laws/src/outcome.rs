@@ -76,7 +76,8 @@ impl Outcome {
     ) {
         let (mut built, mut last) = (0, None);
         for stretch in batch::stretches(blocks, trips) {
-            let batch = batch::build(blocks, stretch, LOAD_ID, cache).expect("there is memory");
+            let batch =
+                batch::build(blocks, stretch, LOAD_ID, true, cache).expect("there is memory");
             built += (batch.entries.len() + batch.duplicates) as u64;
             let is_inside = |time: Timestamp| {
                 stretch.0.is_none_or(|from| from <= time) && stretch.1.is_none_or(|to| time < to)

@@ -73,8 +73,9 @@ fn begin(
             Unfit::Read(error) => failed(error),
             _ => Failure::Changed(path.to_owned()),
         })?;
-    let parser =
-        Parser { layout, target: Target::History, load_id, max_record, rules: options.rules()? };
+    let rules = options.rules()?;
+    let target = Target::History;
+    let parser = Parser { layout, target, load_id, max_record, rules, keeps_places: false };
     if piece.first_byte == 0 {
         return Ok((parser, PieceReader::behind_header(reader, piece)));
     }

@@ -2,6 +2,7 @@
 //! groups by a thread.
 
 use std::collections::TryReserveError;
+use std::mem;
 use std::ops::Range;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
@@ -37,16 +38,18 @@ pub enum WeekTrips {
 }
 
 type Built = (i32, Result<Vec<Group>, TryReserveError>);
+/// Places of a week as they have come: whole batches of them, and what came otherwise.
+type Parts = Vec<Vec<Place>>;
 
-/// Collects places in the order of their times.
+/// Collects places in the order of their weeks.
 #[derive(Debug)]
 pub struct Collector {
     week: i32,
-    places: Vec<Place>,
+    parts: Parts,
     few: Vec<Week>,
     /// Weeks that the thread has not given back.
     waiting: usize,
-    jobs: Option<Sender<(i32, Vec<Place>)>>,
+    jobs: Option<Sender<(i32, Parts)>>,
     done: Receiver<Built>,
     thread: Option<JoinHandle<()>>,
 }
@@ -57,13 +60,14 @@ impl Collector {
     /// # Errors
     /// When it cannot be started.
     pub fn start() -> Result<Self, PoolError> {
-        let (jobs, queue) = channel::<(i32, Vec<Place>)>();
+        let (jobs, queue) = channel::<(i32, Parts)>();
         let (results, done) = channel();
         let thread = std::thread::Builder::new()
             .name("trips areas".into())
             .spawn(move || {
-                for (week, places) in queue {
-                    if results.send((week, group::build(&places))).is_err() {
+                for (week, parts) in queue {
+                    let groups = joined(parts).and_then(|places| group::build(&places));
+                    if results.send((week, groups)).is_err() {
                         return;
                     }
                 }
@@ -71,7 +75,7 @@ impl Collector {
             .map_err(|error| PoolError::Thread(error.to_string()))?;
         Ok(Self {
             week: 0,
-            places: Vec::new(),
+            parts: Vec::new(),
             few: Vec::new(),
             waiting: 0,
             jobs: Some(jobs),
@@ -80,11 +84,11 @@ impl Collector {
         })
     }
 
-    /// Takes these trips of a batch.
+    /// Takes the places of these trips of a batch away; of all of them at once, without a copy.
     ///
     /// # Errors
     /// When there is no memory.
-    pub fn add(&mut self, batch: &Batch, trips: Range<usize>) -> Result<(), TryReserveError> {
+    pub fn add(&mut self, batch: &mut Batch, trips: Range<usize>) -> Result<(), TryReserveError> {
         let week = |i: usize| week_of_time(batch.entries[i].date_time);
         let mut start = trips.start;
         while start < trips.end {
@@ -95,12 +99,15 @@ impl Collector {
                 let rest = &batch.entries[start..trips.end];
                 start + rest.partition_point(|entry| week_of_time(entry.date_time) == first)
             };
-            if first != self.week {
-                self.end_week();
-                self.week = first;
+            self.begin_week(first)?;
+            if (start, end) == (0, batch.places.len()) {
+                self.parts.try_reserve(2)?;
+                self.parts.push(mem::take(&mut batch.places));
+                self.parts.push(Vec::new());
+            } else if let Some(loose) = self.parts.last_mut() {
+                loose.try_reserve(end - start)?;
+                loose.extend_from_slice(&batch.places[start..end]);
             }
-            self.places.try_reserve(end - start)?;
-            self.places.extend_from_slice(&batch.places[start..end]);
             start = end;
         }
         Ok(())
@@ -111,28 +118,41 @@ impl Collector {
     /// # Errors
     /// When there is no memory.
     pub fn push(&mut self, week: i32, place: Place) -> Result<(), TryReserveError> {
-        if week != self.week {
-            self.end_week();
-            self.week = week;
+        self.begin_week(week)?;
+        if let Some(loose) = self.parts.last_mut() {
+            loose.try_reserve(1)?;
+            loose.push(place);
         }
-        self.places.try_reserve(1)?;
-        self.places.push(place);
         Ok(())
     }
 
-    fn end_week(&mut self) {
-        let places = std::mem::take(&mut self.places);
-        if places.is_empty() {
-            return;
+    /// Has a part for places of this week, the last one.
+    fn begin_week(&mut self, week: i32) -> Result<(), TryReserveError> {
+        if week != self.week {
+            self.end_week()?;
+            self.week = week;
         }
-        match &self.jobs {
-            Some(jobs) if places.len() > FEW => {
+        if self.parts.is_empty() {
+            self.parts.push(Vec::new());
+        }
+        Ok(())
+    }
+
+    fn end_week(&mut self) -> Result<(), TryReserveError> {
+        let parts = mem::take(&mut self.parts);
+        match (parts.iter().map(Vec::len).sum::<usize>(), &self.jobs) {
+            (0, _) => {}
+            (count, Some(jobs)) if count > FEW => {
                 // It fails when the thread has panicked; then waiting says so.
-                let _ = jobs.send((self.week, places));
+                let _ = jobs.send((self.week, parts));
                 self.waiting += 1;
             }
-            _ => self.few.push(Week { week: self.week, trips: WeekTrips::Few(places) }),
+            _ => {
+                let trips = WeekTrips::Few(joined(parts)?);
+                self.few.push(Week { week: self.week, trips });
+            }
         }
+        Ok(())
     }
 
     /// All weeks since the last call; `poll` is called at least every 20 ms of waiting.
@@ -140,8 +160,8 @@ impl Collector {
     /// # Errors
     /// When the thread has no memory, or has panicked.
     pub fn take(&mut self, mut poll: impl FnMut()) -> Result<Vec<Week>, PoolError> {
-        self.end_week();
-        let mut weeks = std::mem::take(&mut self.few);
+        self.end_week()?;
+        let mut weeks = mem::take(&mut self.few);
         while self.waiting > 0 {
             match self.done.recv_timeout(PATIENCE) {
                 Ok((week, groups)) => {
@@ -157,6 +177,17 @@ impl Collector {
         weeks.sort_unstable_by_key(|week| week.week);
         Ok(weeks)
     }
+}
+
+/// The places of all parts, which are given back one by one.
+fn joined(mut parts: Parts) -> Result<Vec<Place>, TryReserveError> {
+    if let [only] = &mut *parts {
+        return Ok(mem::take(only));
+    }
+    let mut places = Vec::new();
+    places.try_reserve_exact(parts.iter().map(Vec::len).sum())?;
+    parts.into_iter().for_each(|part| places.extend_from_slice(&part));
+    Ok(places)
 }
 
 impl Drop for Collector {
