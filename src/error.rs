@@ -13,8 +13,10 @@ use trips_core::record::Fault;
 use trips_core::reject::{BadLine, Rejection, SqlState};
 
 mod delivery;
+mod history;
 
 pub use self::delivery::DeliveryError;
+pub use self::history::HistoryError;
 
 /// Why a load ends without its rows.
 #[derive(Debug, Error)]
@@ -99,6 +101,8 @@ pub enum LoadError {
 
     #[error(transparent)]
     Delivery(#[from] DeliveryError),
+    #[error(transparent)]
+    History(#[from] HistoryError),
 
     #[error("a query of the extension failed: {0}")]
     Query(#[from] pgrx::spi::SpiError),
@@ -165,6 +169,7 @@ impl LoadError {
             Self::PartitionColumn { .. } => Code::ERRCODE_UNDEFINED_COLUMN,
             Self::PartitionKey { .. } => Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Self::Delivery(error) => error.code(),
+            Self::History(error) => error.code(),
             Self::DamagedAreas => Code::ERRCODE_DATA_CORRUPTED,
             Self::Query(_) | Self::Threads { .. } | Self::Areas(_) => Code::ERRCODE_INTERNAL_ERROR,
         }
@@ -267,6 +272,7 @@ impl LoadError {
                 "It tells which trips are there: ALTER TABLE … ADD PRIMARY KEY (date_time, trip_key)."
             }
             Self::Delivery(error) => return error.hint(),
+            Self::History(error) => error.hint(),
             _ => return None,
         })
     }

@@ -71,3 +71,34 @@ pub unsafe fn partitions(relation: pg_sys::Relation) -> pg_sys::PartitionDesc {
         pg_sys::RelationGetPartitionDesc(relation, true)
     }
 }
+
+/// Whether this backend holds this lock, in this mode.
+///
+/// # Safety
+/// The tag is a valid one.
+pub unsafe fn holds_lock(tag: *const pg_sys::LOCKTAG, mode: pg_sys::LOCKMODE) -> bool {
+    #[cfg(any(feature = "pg15", feature = "pg16"))]
+    // SAFETY: our caller promises a valid tag.
+    unsafe {
+        pg_sys::LockHeldByMe(tag, mode)
+    }
+    #[cfg(not(any(feature = "pg15", feature = "pg16")))]
+    // SAFETY: as above; no stronger one is asked for.
+    unsafe {
+        pg_sys::LockHeldByMe(tag, mode, false)
+    }
+}
+
+/// Whether a role may do what a table's owner may.
+pub fn owns_table(table: pg_sys::Oid, role: pg_sys::Oid) -> bool {
+    #[cfg(feature = "pg15")]
+    // SAFETY: two oids; a table that is gone is an ERROR.
+    unsafe {
+        pg_sys::pg_class_ownercheck(table, role)
+    }
+    #[cfg(not(feature = "pg15"))]
+    // SAFETY: as above.
+    unsafe {
+        pg_sys::object_ownercheck(pg_sys::RelationRelationId, table, role)
+    }
+}
