@@ -152,6 +152,9 @@ impl History {
             let name = table.name();
             drop(partition);
             if in_bulk {
+                if let Some(places) = &mut tally.places {
+                    places.release()?;
+                }
                 build_index(&name)?;
             }
         }
