@@ -44,6 +44,11 @@ impl DeliveryError {
         }
     }
 
+    /// Whether it is about what is in the delivery, not the way it was asked for.
+    pub fn is_of_content(&self) -> bool {
+        matches!(self, Self::NotAPart { .. } | Self::OtherDelivery { .. })
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
@@ -54,7 +59,9 @@ impl DeliveryError {
             Self::OfAnother { .. } => {
                 "That role, its members and superusers may go on with it, or drop it."
             }
-            Self::NotAPart { .. } | Self::OtherDelivery { .. } | Self::BeyondTheEnd { .. } => {
+            Self::NotAPart { .. }
+            | Self::OtherDelivery { .. }
+            | Self::BeyondTheEnd { .. } => {
                 "trips_reader of this version makes parts, with the settings of this server."
             }
             Self::Incomplete { .. } => "Stage what is missing with trips.stage_part(), then merge.",
