@@ -1,7 +1,8 @@
 //! Files that outside readers bring, part by part: opened, staged, and merged when all of it is there.
 
 use pgrx::{Spi, check_for_interrupts};
-use trips_core::part::Part;
+use trips_core::decode::DecodeError;
+use trips_core::part::{self, Part};
 
 use super::attempt::{Attempt, Rights, observed};
 use super::deliver::{skip, tell_unwatched, warn_of_zero_coordinates};
@@ -146,10 +147,17 @@ fn merge_parts(history: &History, load_id: i64, progress: &Progress) -> Result<T
     Ok(loader.totals)
 }
 
-/// Reads a part, and believes nothing of it that it does not check.
+/// Reads a part, and believes nothing of it that it does not check. The parts of a delivery cover its file once, and
+/// none has more records than bytes: no sum of theirs is greater than the file's size.
 fn decode(load_id: i64, content: &[u8]) -> Result<Part, LoadError> {
-    let part = Part::decode(content, &settings::rules()?)
-        .map_err(|error| DeliveryError::NotAPart { load_id, error })?;
+    let (bytes, limit) = (content.len(), part::MAX_BYTES);
+    if bytes > limit {
+        return Err(DeliveryError::TooLarge { bytes, limit }.into());
+    }
+    let part = Part::decode(content, &settings::rules()?).map_err(|error| match error {
+        DecodeError::Memory => LoadError::OutOfMemory,
+        error => DeliveryError::NotAPart { load_id, error }.into(),
+    })?;
     if part.load_id != load_id {
         return Err(DeliveryError::OtherDelivery { load_id, found: part.load_id }.into());
     }
