@@ -6,4 +6,7 @@ make_run_dir
 test_environment
 cd "$root"
 step "testing with PostgreSQL $pg"
-cargo test --workspace --exclude trips_pipeline "$@"
+# --workspace would take them all, whatever packages are named.
+packages=(--workspace --exclude trips_pipeline)
+case " $* " in *' -p '* | *' --package '*) packages=() ;; esac
+cargo test ${packages[@]+"${packages[@]}"} "$@"
