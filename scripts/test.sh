@@ -9,4 +9,4 @@ cd "$root"
 packages=(--workspace --exclude trips_pipeline)
 case " $* " in *' -p '* | *' --package'*) packages=() ;; esac
 step "testing with PostgreSQL $pg"
-cargo test "${packages[@]}" "$@"
+cargo test ${packages[@]+"${packages[@]}"} "$@"

@@ -299,18 +299,18 @@ impl LoadError {
 
     /// Whether the ledger should remember it: what concerns a delivery, not the way it was asked for.
     pub fn is_of_delivery(&self) -> bool {
-        !matches!(
-            self,
+        match self {
             Self::NullArgument(_)
-                | Self::OnError(_)
-                | Self::MaxErrors(_)
-                | Self::DatabaseEncoding
-                | Self::MayNotRead(_)
-                | Self::Dates { .. }
-                | Self::RelativePath(_)
-                | Self::UnknownLoad(_)
-                | Self::Delivery(_)
-        )
+            | Self::OnError(_)
+            | Self::MaxErrors(_)
+            | Self::DatabaseEncoding
+            | Self::MayNotRead(_)
+            | Self::Dates { .. }
+            | Self::RelativePath(_)
+            | Self::UnknownLoad(_) => false,
+            Self::Delivery(error) => error.is_of_content(),
+            _ => true,
+        }
     }
 }
 

@@ -151,8 +151,8 @@ impl History {
             let known = (!in_bulk).then(|| Known::open(table));
             // Making the partition has ended what the backend showed.
             progress.phase(Phase::Inserting);
-            let tally = (!is_altered).then_some(&mut *tally);
-            let mut rows = NewRows::new(&mut periods, period, known, tally, progress);
+            let counted = (!is_altered).then_some(&mut *tally);
+            let mut rows = NewRows::new(&mut periods, period, known, counted, progress);
             let taken = if in_bulk {
                 progress.inserts_without_copy(table.oid());
                 let mut append = HeapAppend::begin(table, &COLUMNS);
@@ -173,6 +173,9 @@ impl History {
             let name = table.name();
             drop(partition);
             if in_bulk {
+                if let Some(places) = &mut tally.places {
+                    places.release()?;
+                }
                 build_index(&name)?;
             }
         }

@@ -10,7 +10,8 @@ use crate::pg::locks::Lock;
 use crate::source::inbox::FoundFile;
 use crate::witness::{Beginning, Failure};
 
-/// Enters a load that runs; called by its witness, in a transaction of its own.
+/// Enters a load that runs; called by its witness, in a transaction of its own. The merge of a delivery may
+/// have failed before: what has arrived of it stays, and so does its number.
 pub fn enter_running(load: &Beginning) -> Result<(), LoadError> {
     let args: [DatumWithOid<'_>; 6] = [
         load.load_id.into(),
@@ -29,8 +30,9 @@ pub fn enter_running(load: &Beginning) -> Result<(), LoadError> {
                 AS t (started_at)
              ON CONFLICT (load_id) DO UPDATE
             SET state = EXCLUDED.state, bytes_read = EXCLUDED.bytes_read,
-                started_at = EXCLUDED.started_at, file_changed_at = EXCLUDED.file_changed_at
-          WHERE l.state = 'queued'",
+                started_at = EXCLUDED.started_at, file_changed_at = EXCLUDED.file_changed_at,
+                finished_at = NULL, error_code = NULL, error = NULL
+          WHERE l.state IN ('queued', 'failed')",
         &args,
     )?;
     Ok(())
@@ -61,7 +63,7 @@ pub fn enter_failed(load: &Beginning, failure: &Failure) -> Result<(), LoadError
             SET digest = EXCLUDED.digest, state = EXCLUDED.state, error_code = EXCLUDED.error_code,
                 error = EXCLUDED.error, started_at = EXCLUDED.started_at,
                 finished_at = EXCLUDED.finished_at, file_changed_at = EXCLUDED.file_changed_at
-          WHERE l.state IN ('queued', 'running')",
+          WHERE l.state IN ('queued', 'running', 'failed')",
         &args,
     )?;
     Ok(())

@@ -79,7 +79,7 @@ pub fn deliver(request: &Request<'_>, attempt: &Attempt) -> Result<LoadRow, Load
 }
 
 /// The load goes on, but nobody would know that it died.
-fn tell_unwatched() {
+pub(super) fn tell_unwatched() {
     ereport!(
         PgLogLevel::NOTICE,
         PgSqlErrorCode::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,

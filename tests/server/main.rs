@@ -8,6 +8,7 @@ mod changes;
 mod concurrency;
 mod cron;
 mod deliveries;
+mod delivery_events;
 mod differential;
 mod dump;
 mod events;
