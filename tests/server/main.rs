@@ -36,3 +36,4 @@ mod verify;
 mod versions;
 mod watch;
 mod witness;
+mod workers;
