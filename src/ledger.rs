@@ -13,8 +13,8 @@ use crate::pg::latest;
 use crate::pg::row::LoadRow;
 
 pub use self::unfinished::{
-    back_to_queue, close_dead, enter_failed, enter_queued, enter_running, fail_job, is_queued,
-    not_loaded_yet, requested_by, standings,
+    NewFile, back_to_queue, close_dead, enter_failed, enter_queued, enter_running, fail_job,
+    is_queued, not_loaded_yet, requested_by, standings,
 };
 
 type Tuple = PgHeapTuple<'static, AllocatedByRust>;

@@ -193,6 +193,7 @@ fn settings_have_units_and_bounds() {
             ("trips.parse_threads", None, "superuser", true),
             ("trips.watch_database", None, "sighup", true),
             ("trips.watch_directory", None, "sighup", true),
+            ("trips.watch_interval", Some("ms"), "sighup", true),
             ("trips.watch_pattern", None, "sighup", true),
             ("trips.zero_coordinates", None, "user", true),
         ]

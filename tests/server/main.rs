@@ -37,3 +37,4 @@ mod verify;
 mod versions;
 mod watch;
 mod witness;
+mod workers;
