@@ -115,7 +115,7 @@ pub fn publish_at_commit(load_id: i64) {
 /// The settings and rights of the function that has loaded are gone: names mean PostgreSQL's own again,
 /// until the commit.
 fn publish_now(loads: &[i64]) -> Result<(), LoadError> {
-    Spi::run("SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)")?;
+    session::use_own_names()?;
     let Some(ledger) = Table::find_for_insert(c"loads") else { return Ok(()) };
     let standings = {
         let _owner = AsOwner::of(&ledger);

@@ -8,6 +8,7 @@ pub mod board;
 pub mod change;
 pub mod compat;
 pub mod copy;
+pub mod deferred;
 pub mod extension;
 pub mod heap_append;
 pub mod index_scan;

@@ -245,8 +245,6 @@ fn in_ledger(ledger: Option<u32>, work: impl FnOnce() -> Result<(), LoadError>) 
         }
         let _owner = AsOwner::of(&table);
         work()?;
-        // What the ledger's owner has deferred must run with his rights, not with ours at the commit.
-        Spi::run("SET CONSTRAINTS ALL IMMEDIATE")?;
         is_done = true;
         Ok(())
     });
@@ -261,15 +259,10 @@ fn in_database(work: impl FnOnce() -> Result<(), LoadError>) {
     }));
 }
 
-/// The database's owner may have given it any search_path, and we are a superuser still: the first names
-/// have their schema, and from then on names mean PostgreSQL's own. A lock on the ledger is waited for
-/// as long as it takes: the load that may hold it does not wait for us longer than its patience.
+/// Names mean PostgreSQL's own, whatever a trigger has set before; whether the extension is there. A lock on the
+/// ledger is waited for as long as it takes: the load that may hold it does not wait for us longer than its patience.
 fn prepare() -> Result<bool, LoadError> {
-    Spi::run(
-        "SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true),
-                pg_catalog.set_config('lock_timeout', '0', true),
-                pg_catalog.set_config('statement_timeout', '0', true)",
-    )?;
+    session::use_own_names()?;
     let is_held = extension::hold();
     let is_there = Spi::get_one::<bool>("SELECT to_regclass('trips.loads') IS NOT NULL")?;
     Ok(is_held && is_there == Some(true))

@@ -158,10 +158,7 @@ fn load(folder: &WatchedFolder, path: &str) {
     let loaded = worker::try_transaction(AssertUnwindSafe(|| {
         let work = || -> Result<(), LoadError> {
             prepare()?;
-            let attempt = {
-                let _owner = as_owner_of_ledger();
-                Attempt::begin(path)?
-            };
+            let attempt = Attempt::begin_as_owner(path)?;
             let request = Request {
                 path,
                 access,

@@ -59,6 +59,19 @@ impl Lock {
         result != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
     }
 
+    /// Whether no process has it; it is not taken.
+    pub fn is_free(self) -> bool {
+        let tag = self.tag();
+        let mut holders = 0;
+        // SAFETY: the tag and the count live through the call. The list is made for the caller, as nowhere but on a
+        // standby, where no worker asks.
+        unsafe {
+            let list = pg_sys::GetLockConflicts(&raw const tag, MODE, &raw mut holders);
+            pg_sys::pfree(list.cast());
+        }
+        holders == 0
+    }
+
     /// Takes it until the transaction ends; `false` when another process has it.
     pub fn try_take(self) -> bool {
         self.acquire(false, true)

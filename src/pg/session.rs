@@ -4,6 +4,7 @@ use std::ffi::{CStr, CString};
 
 use pgrx::{PgSqlErrorCode, pg_sys};
 
+use super::deferred;
 use super::relation::Table;
 
 /// No other module may define settings with this prefix, and unknown ones are refused.
@@ -112,13 +113,19 @@ pub fn with_snapshot<T>(work: impl FnOnce() -> T) -> T {
     // SAFETY: we are in a transaction; the snapshot is popped as it was pushed, or by the abort.
     unsafe {
         pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
-        let result = work();
+        let result = deferred::outside_statements(work);
         pg_sys::PopActiveSnapshot();
         result
     }
 }
 
-/// The rights of the tables' owner, until this goes: callers write through us, never by themselves.
+/// Names mean PostgreSQL's own until the transaction ends, or until code of somebody else has run.
+pub fn use_own_names() -> Result<(), pgrx::spi::SpiError> {
+    pgrx::Spi::run("SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)")
+}
+
+/// The rights of the tables' owner, until this goes: callers write through us, never by themselves. Outside
+/// of any statement, what the owner has deferred runs before that.
 ///
 /// The functions that use it run under `SET search_path = pg_catalog, pg_temp`, so that no name means
 /// something of the caller's.
@@ -143,6 +150,10 @@ impl AsOwner {
 
 impl Drop for AsOwner {
     fn drop(&mut self) {
+        let is_outermost = self.context & pg_sys::SECURITY_LOCAL_USERID_CHANGE.cast_signed() == 0;
+        if is_outermost && !std::thread::panicking() {
+            deferred::run_now();
+        }
         // SAFETY: gives back what GetUserIdAndSecContext said. PostgreSQL does the same at the abort
         // of a (sub)transaction; doing it earlier, while an ERROR unwinds, takes rights away only.
         unsafe { pg_sys::SetUserIdAndSecContext(self.user, self.context) }
