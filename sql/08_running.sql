@@ -134,7 +134,8 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  home text := current_setting('cron.database_name', true);
+  home text;
+  is_known boolean := true;
 BEGIN
   -- A function of that name counts only as a part of pg_cron.
   IF EXISTS (
@@ -145,11 +146,20 @@ BEGIN
   ) THEN
     RETURN;
   END IF;
+  BEGIN
+    home := current_setting('cron.database_name', true);
+  EXCEPTION WHEN insufficient_privilege THEN
+    -- It is loaded, and says where it belongs to members of pg_read_all_settings only.
+    is_known := false;
+  END;
   RAISE object_not_in_prerequisite_state USING
     MESSAGE = format('pg_cron is not installed in database %L', current_database()),
-    DETAIL = CASE WHEN home IS NULL THEN 'It is not loaded in this server.'
+    DETAIL = CASE WHEN NOT is_known THEN 'It is loaded in this server.'
+                  WHEN home IS NULL THEN 'It is not loaded in this server.'
                   ELSE format('It is loaded, and belongs into database %L.', home) END,
-    HINT = CASE WHEN home IS NULL THEN
+    HINT = CASE WHEN NOT is_known THEN
+             format('CREATE EXTENSION pg_cron in the database that cron.database_name names. If that is another one, there: %s', instead)
+           WHEN home IS NULL THEN
              'Install it, set shared_preload_libraries = ''pg_cron'' and cron.database_name, restart, and CREATE EXTENSION pg_cron. Nothing else here needs it.'
            WHEN home = current_database() THEN 'CREATE EXTENSION pg_cron;'
            ELSE format('In database %I: %s', home, instead) END;
