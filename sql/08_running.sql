@@ -18,14 +18,14 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'submit_wrapper';
 COMMENT ON FUNCTION trips.submit(text, text, bigint, boolean) IS
-  'Queues a file for a background worker, and returns the number of the load at once; trips.loads and the channel trips_ingest tell what becomes of it. Arguments and rights as of trips.ingest(): the load is made with the rights on files and the settings of the role that submits it, when its transaction has committed.';
+  'Queues a file for a background worker, and returns the number of the load at once; trips.loads and the channel trips_ingest tell what becomes of it. Arguments and rights as of trips.ingest(): the load is made when its transaction has committed, with the settings of the session that submits it, and with the rights on files that both the role that submits it and the owner of the tables have.';
 
 CREATE FUNCTION trips.cancel(load_id bigint) RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cancel_wrapper';
 COMMENT ON FUNCTION trips.cancel(bigint) IS
-  'Cancels a load that is queued or runs, in whatever session; the ledger then has it as failed (57014). For the role that asked for the load, its members, and the owner of the tables.';
+  'Cancels a load that is queued, or that waits, is hashed or runs, in whatever session; the ledger then has it as failed (57014). For the role that asked for the load, its members, and the owner of the tables (42501 for others). 42704: there is no such load; 55000: it is over, though its transaction may be open still.';
 
 CREATE FUNCTION trips.take_inbox(pattern text) RETURNS boolean
 LANGUAGE c VOLATILE PARALLEL UNSAFE

@@ -15,7 +15,7 @@ use crate::settings;
 mod shift;
 mod watch;
 
-pub use self::shift::work_on_queue;
+pub use self::shift::{go_on, work_on_queue};
 
 /// How long the launcher waits for an extension that is not there.
 const RETRY: Duration = Duration::from_secs(5);

@@ -94,6 +94,15 @@ impl History {
     /// Waits for other loads to commit and takes the history until this transaction ends.
     pub fn hold() -> Self {
         Self::lock();
+        Self::held()
+    }
+
+    /// Takes the history if no other load has it.
+    pub fn try_hold() -> Option<Self> {
+        Table::open_for_insert(HISTORY).try_lock_against_other_loads().then(Self::held)
+    }
+
+    fn held() -> Self {
         AT_WORK.set(AT_WORK.get() + 1);
         Self(())
     }

@@ -36,6 +36,7 @@ pub fn work_on_queue(after: i64) {
     }
     let mut shift = Shift { after, passed: BTreeSet::new(), is_blind: false };
     let mut pause = PAUSES[0];
+    let mut resting = None;
     loop {
         let places = 0..settings::max_workers();
         let Some(place) = places.into_iter().find_map(|p| HeldLock::try_take(Lock::Worker(p)))
@@ -53,10 +54,29 @@ pub fn work_on_queue(after: i64) {
         if !shift.has_failed() {
             return;
         }
+        // One is enough that waits.
+        resting = resting.or_else(|| HeldLock::try_take(Lock::Resting));
+        if resting.is_none() {
+            return;
+        }
         worker::rest(pause);
         pause = (pause * 2).min(PAUSES[1]);
         worker::reload_settings();
         shift.passed.clear();
+    }
+}
+
+/// A process whose own work is done looks whether loads wait at which nobody is: when they were queued, no worker may
+/// have been free.
+pub fn go_on() {
+    let places = || (0..settings::max_workers()).any(|place| Lock::Worker(place).is_free());
+    if in_database(queue::waiting).is_none_or(|loads| loads.is_empty()) || !places() {
+        return;
+    }
+    let mut shift = Shift { after: 0, passed: BTreeSet::new(), is_blind: false };
+    // Its own slot is one that is free, if no other is.
+    if shift.find().is_some() && !worker::start_queue_worker(worker::current_database(), 0) {
+        work_on_queue(0);
     }
 }
 

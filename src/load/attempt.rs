@@ -59,14 +59,15 @@ impl Attempt {
         let owner = AsOwner::of(&ledger);
         let ticket = ticket()?;
         Lock::Load(ticket.load_id).try_take();
+        Lock::AtWork(ticket.load_id).try_take();
         let delivery = RefCell::new(Delivery { source: source.to_owned(), ..Delivery::default() });
         let witness = Cell::new(None);
         Ok(Self { ticket, delivery, witness, _owner: owner, _ledger: ledger })
     }
 
-    /// From now on somebody watches; `false` when no worker is free.
+    /// From now on somebody watches, if nobody does yet; `false` when no worker is free.
     pub fn call_witness(&self, delivery: &Delivery) -> bool {
-        let witness = Witness::start(&self.ticket, delivery);
+        let witness = self.witness.take().or_else(|| Witness::start(&self.ticket, delivery));
         let is_there = witness.is_some();
         self.witness.set(witness);
         is_there
@@ -82,6 +83,8 @@ impl Attempt {
 
     /// The load is done.
     pub fn finish(self) {
+        // Its transaction may go on with something else.
+        Lock::AtWork(self.ticket.load_id).give_back();
         events::publish_at_commit(self.ticket.load_id);
         if let Some(witness) = self.witness.take() {
             witness.finish();

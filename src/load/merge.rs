@@ -26,7 +26,8 @@ pub fn merge(ticket: &Ticket, only: Option<i64>) -> Result<Option<LoadRow>, Load
         return Ok(Some(row));
     }
     let interval = settings::notice_interval();
-    let progress = Progress::begin(ticket.load_id, 0, Passes::Reading, interval);
+    let asked_by = &ticket.requested_by;
+    let progress = Progress::begin(ticket.load_id, asked_by, 0, Passes::Reading, interval);
     progress.phase(Phase::Waiting);
     let rules = settings::rules()?;
     let history = History::hold();

@@ -81,7 +81,7 @@ pub fn merge(load_id: i64, caller: &str) -> Result<Option<LoadRow>, LoadError> {
         return Err(LoadError::TooManyBadLines { path: source, limit, first: Vec::new() });
     }
     let interval = settings::notice_interval();
-    let progress = Progress::begin(load_id, bytes, Passes::Reading, interval);
+    let progress = Progress::begin(load_id, caller, bytes, Passes::Reading, interval);
     progress.phase(Phase::Waiting);
     let history = History::hold();
     // Another load may have brought the same bytes meanwhile.

@@ -71,3 +71,20 @@ pub unsafe fn partitions(relation: pg_sys::Relation) -> pg_sys::PartitionDesc {
         pg_sys::RelationGetPartitionDesc(relation, true)
     }
 }
+
+/// The entry of a backend, by its number among those that the transaction has copied.
+///
+/// # Safety
+/// The number is one of those that `pgstat_fetch_stat_numbackends` counts.
+pub unsafe fn backend_entry(number: i32) -> *mut pg_sys::LocalPgBackendStatus {
+    #[cfg(any(feature = "pg13", feature = "pg14", feature = "pg15"))]
+    // SAFETY: our caller promises a number that is there.
+    unsafe {
+        pg_sys::pgstat_fetch_stat_local_beentry(number)
+    }
+    #[cfg(not(any(feature = "pg13", feature = "pg14", feature = "pg15")))]
+    // SAFETY: as above.
+    unsafe {
+        pg_sys::pgstat_get_local_beentry_by_index(number)
+    }
+}

@@ -88,6 +88,19 @@ impl Table {
         }
     }
 
+    /// The same, if no other load has it; `false` when one has.
+    pub fn try_lock_against_other_loads(&self) -> bool {
+        // SAFETY: as above.
+        unsafe {
+            pg_sys::ConditionalLockDatabaseObject(
+                pg_sys::RelationRelationId,
+                (*self.0).rd_id,
+                0,
+                pg_sys::ExclusiveLock as pg_sys::LOCKMODE,
+            )
+        }
+    }
+
     /// Whether the table has no pages at all.
     pub fn is_bare(&self) -> bool {
         // SAFETY: the relation is open.

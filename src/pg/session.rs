@@ -63,6 +63,12 @@ pub fn is_member_of(role: pg_sys::Oid, of: pg_sys::Oid) -> bool {
     unsafe { pg_sys::has_privs_of_role(role, of) }
 }
 
+/// Whether the role sees what sessions of the other one do, as in pg_stat_activity.
+pub fn may_see_session_of(role: pg_sys::Oid, of: pg_sys::Oid) -> bool {
+    let all = pg_sys::Oid::from(pg_sys::ROLE_PG_READ_ALL_STATS);
+    is_member_of(role, all) || (of != pg_sys::InvalidOid && is_member_of(role, of))
+}
+
 /// Cancels what another process of this server does, as pg_cancel_backend() does.
 pub fn cancel(pid: i32) -> bool {
     // SAFETY: a signal, to a process that pg_locks has just named.

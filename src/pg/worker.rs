@@ -27,6 +27,15 @@ pub fn start_queue_worker(database: pg_sys::Oid, after: i64) -> bool {
     start("trips_pipeline queue", "trips_queue", database, after.into())
 }
 
+/// Whether the process is a worker of a queue.
+pub fn is_queue_worker(pid: i32) -> bool {
+    // SAFETY: the answer is NULL, or a C string in memory of this process that the next question changes.
+    unsafe {
+        let kind = pg_sys::GetBackgroundWorkerTypeByPid(pid);
+        !kind.is_null() && std::ffi::CStr::from_ptr(kind) == c"trips_pipeline queue"
+    }
+}
+
 /// The database of this session.
 pub fn current_database() -> pg_sys::Oid {
     // SAFETY: reads a variable of the backend.

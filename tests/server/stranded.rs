@@ -29,6 +29,7 @@ fn wait_until(cluster: &Cluster, query: &str, expected: i64) {
 }
 
 const LOADED: &str = "trips.loads WHERE state = 'loaded'";
+const WORKERS: &str = "pg_stat_activity WHERE backend_type = 'trips_pipeline queue'";
 const WAITING: &str = "pg_locks JOIN pg_stat_activity USING (pid)
    WHERE NOT granted AND locktype = 'object' AND backend_type = 'trips_pipeline queue'";
 
@@ -110,6 +111,78 @@ fn a_load_that_cannot_be_begun() {
     assert!((1..12).contains(&refused), "{refused} times\n{}", cluster.log());
     client.batch_execute("DROP TRIGGER refuse ON trips.queue").unwrap();
     wait_until(&cluster, LOADED, 2);
+}
+
+/// The queue's worker has found the load locked, and is gone when it is free again.
+#[test]
+fn a_cancel_that_is_rolled_back() {
+    for end in ["ROLLBACK", "ROLLBACK TO s; COMMIT", "session"] {
+        let cluster = Cluster::start();
+        let [path, small, third] = files(&cluster);
+        let (mut client, mut holder, mut other) =
+            (cluster.client(), cluster.client(), cluster.client());
+        // The worker is at another load, which waits.
+        let mut held = holder.transaction().unwrap();
+        held.query_one("SELECT trips.ingest($1)", &[&small]).unwrap();
+        submit(&mut other, &third);
+        wait_until(&cluster, WAITING, 1);
+        let id = submit(&mut other, &path);
+        // The second worker has found no place.
+        std::thread::sleep(Duration::from_secs(1));
+        wait_until(&cluster, WORKERS, 1);
+        client.batch_execute(&format!("BEGIN; SAVEPOINT s; SELECT trips.cancel({id})")).unwrap();
+        held.commit().unwrap();
+        wait_until(&cluster, LOADED, 2);
+        wait_until(&cluster, WORKERS, 0);
+        if end == "session" {
+            drop(client);
+        } else {
+            client.batch_execute(end).unwrap();
+        }
+        wait_until(&cluster, LOADED, 3);
+    }
+}
+
+/// No slot is free when the load is queued; whoever gives one back looks.
+#[test]
+fn without_a_free_slot() {
+    let cluster = Cluster::start_bare("max_worker_processes = 3");
+    let mut client = cluster.client();
+    client.batch_execute("CREATE EXTENSION trips_pipeline").unwrap();
+    let [path, first, second, third] = files(&cluster);
+    let mut holder = cluster.client();
+    let mut held = holder.transaction().unwrap();
+    for path in [&first, &second, &third] {
+        held.query_one("SELECT trips.ingest($1)", &[path]).unwrap();
+    }
+    submit(&mut client, &path);
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(count(&mut client, WORKERS), 0);
+    held.commit().unwrap();
+    wait_until(&cluster, LOADED, 4);
+    wait_until(&cluster, "trips.queue", 0);
+}
+
+/// One transaction costs one worker, and that only from its commit on.
+#[test]
+fn many_in_one_transaction() {
+    let cluster = Cluster::start();
+    let paths: [String; 30] = files(&cluster);
+    let mut client = cluster.client();
+    let mut transaction = client.transaction().unwrap();
+    for path in &paths {
+        transaction.query_one("SELECT trips.submit($1)", &[path]).unwrap();
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(count(&mut cluster.client(), WORKERS), 0);
+    transaction.commit().unwrap();
+    let begin = Instant::now();
+    let mut watcher = cluster.client();
+    while count(&mut watcher, "trips.queue") > 0 {
+        assert!(count(&mut watcher, WORKERS) <= 2, "too many workers");
+        assert!(begin.elapsed() < SOON, "{}", cluster.log());
+    }
+    wait_until(&cluster, LOADED, 30);
 }
 
 /// A prepared transaction's load is made when that is committed.
