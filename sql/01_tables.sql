@@ -118,6 +118,11 @@ CREATE TABLE trips.loads (
 -- The last guard of "the same bytes once". A forced load of known bytes has same_as.
 CREATE UNIQUE INDEX loads_digest_key ON trips.loads (digest)
   WHERE state = 'loaded' AND same_as IS NULL;
+-- No other file can have the bytes of one whose size no load has brought: then it need not be hashed first.
+CREATE INDEX loads_bytes_read_idx ON trips.loads (bytes_read)
+  WHERE state = 'loaded' AND same_as IS NULL;
+-- Every witness looks for loads that are left as running.
+CREATE INDEX loads_unfinished_idx ON trips.loads (load_id) WHERE state IN ('queued', 'running');
 -- Which files of an inbox are known is asked by path; a path may be longer than a B-tree takes.
 CREATE INDEX loads_source_idx ON trips.loads USING hash (source);
 COMMENT ON TABLE trips.loads IS
@@ -258,6 +263,8 @@ CREATE TABLE trips.events (
   CONSTRAINT events_pkey PRIMARY KEY (seq)
 );
 CREATE INDEX events_load_id_seq_idx ON trips.events (load_id, seq);
+-- Those that are too old are forgotten.
+CREATE INDEX events_published_at_idx ON trips.events (published_at);
 COMMENT ON TABLE trips.events IS
   'What listeners of the channel trips_ingest were told, for as long as trips.event_retention says';
 COMMENT ON COLUMN trips.events.seq IS

@@ -25,43 +25,49 @@ COMMENT ON COLUMN trips.summarized_trip_data.weekly_avg IS
 -- pg_dump refreshes it after the restore.
 SELECT pg_catalog.pg_extension_config_dump('trips.summarized_trip_data', '');
 
--- A load reports through the progress slots of its backend (src/pg/progress.rs): slots 11 to 17,
--- behind those of COPY; slot 11 marks a backend as ours.
+-- A load reports through the progress slots of its backend (src/pg/progress.rs). PostgreSQL shows those of one's own sessions; but
+-- a load of the queue runs in a worker, for the role that has submitted it.
+CREATE FUNCTION trips.loads_at_work() RETURNS TABLE (
+  load_id bigint, pid int, phase int, bytes_done bigint, bytes_total bigint, rows_read bigint, started bigint
+)
+LANGUAGE c STABLE PARALLEL RESTRICTED
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'loads_at_work_wrapper';
+COMMENT ON FUNCTION trips.loads_at_work() IS
+  'What loads right now in this database and the caller may cancel, or sees in pg_stat_activity. A step of trips.load_progress: phases are numbers, started is in microseconds since 1970.';
+
 CREATE VIEW trips.load_progress AS
-SELECT p.param12 AS load_id,
+SELECT p.load_id,
        p.pid,
-       CASE p.param13
+       CASE p.phase
          WHEN 1 THEN 'hashing'
          WHEN 2 THEN 'waiting'
          WHEN 3 THEN 'reading'
          WHEN 4 THEN 'inserting'
          WHEN 5 THEN 'summarizing'
        END AS phase,
-       p.param14 AS bytes_done,
-       p.param15 AS bytes_total,
-       p.param16 AS rows_read,
+       p.bytes_done,
+       p.bytes_total,
+       p.rows_read,
        pg_catalog.round(
-         p.param16 OPERATOR(pg_catalog./) GREATEST(
+         p.rows_read OPERATOR(pg_catalog./) GREATEST(
            EXTRACT(epoch FROM pg_catalog.clock_timestamp()
              OPERATOR(pg_catalog.-) pg_catalog.to_timestamp(
-               p.param17 OPERATOR(pg_catalog./) 1000000.0::double precision)),
+               p.started OPERATOR(pg_catalog./) 1000000.0::double precision)),
            0.001::numeric)) AS rows_per_second,
-       pg_catalog.to_timestamp(p.param17 OPERATOR(pg_catalog./) 1000000.0::double precision)
+       pg_catalog.to_timestamp(p.started OPERATOR(pg_catalog./) 1000000.0::double precision)
          AS started_at,
-       CASE WHEN p.param14 OPERATOR(pg_catalog.>) 0 AND p.param13 OPERATOR(pg_catalog.>) 2 THEN
-         pg_catalog.to_timestamp(p.param17 OPERATOR(pg_catalog./) 1000000.0::double precision)
+       CASE WHEN p.bytes_done OPERATOR(pg_catalog.>) 0 AND p.phase OPERATOR(pg_catalog.>) 2 THEN
+         pg_catalog.to_timestamp(p.started OPERATOR(pg_catalog./) 1000000.0::double precision)
          OPERATOR(pg_catalog.+) (
            (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-)
-             pg_catalog.to_timestamp(p.param17 OPERATOR(pg_catalog./) 1000000.0::double precision))
-           OPERATOR(pg_catalog.*) (p.param15::double precision
-             OPERATOR(pg_catalog./) p.param14::double precision))
+             pg_catalog.to_timestamp(p.started OPERATOR(pg_catalog./) 1000000.0::double precision))
+           OPERATOR(pg_catalog.*) (p.bytes_total::double precision
+             OPERATOR(pg_catalog./) p.bytes_done::double precision))
        END AS estimated_end
-  FROM pg_catalog.pg_stat_get_progress_info('COPY') AS p
-  JOIN pg_catalog.pg_database AS d ON d.oid OPERATOR(pg_catalog.=) p.datid
- WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
-   AND p.param11 OPERATOR(pg_catalog.=) 1953655152; -- "trip"
+  FROM trips.loads_at_work() AS p;
 COMMENT ON VIEW trips.load_progress IS
-  'What loads right now in this database; other users'' loads are seen by members of pg_read_all_stats';
+  'What loads right now in this database: loads that one has asked for, or may cancel; members of pg_read_all_stats see all';
 COMMENT ON COLUMN trips.load_progress.load_id IS 'Number of the load, as trips.loads will have it';
 COMMENT ON COLUMN trips.load_progress.pid IS 'Process that loads';
 COMMENT ON COLUMN trips.load_progress.phase IS

@@ -18,14 +18,14 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'submit_wrapper';
 COMMENT ON FUNCTION trips.submit(text, text, bigint, boolean) IS
-  'Queues a file for a background worker, and returns the number of the load at once; trips.loads and the channel trips_ingest tell what becomes of it. Arguments and rights as of trips.ingest(): the load is made with the rights on files and the settings of the role that submits it, when its transaction has committed.';
+  'Queues a file for a background worker, and returns the number of the load at once; trips.loads and the channel trips_ingest tell what becomes of it. Arguments and rights as of trips.ingest(): the load is made when its transaction has committed, with the settings of the session that submits it, and with the rights on files that both the role that submits it and the owner of the tables have.';
 
 CREATE FUNCTION trips.cancel(load_id bigint) RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cancel_wrapper';
 COMMENT ON FUNCTION trips.cancel(bigint) IS
-  'Cancels a load that is queued or runs, in whatever session; the ledger then has it as failed (57014). For the role that asked for the load, its members, and the owner of the tables.';
+  'Cancels a load that is queued, or that waits, is hashed or runs, in whatever session; the ledger then has it as failed (57014). For the role that asked for the load, its members, and the owner of the tables (42501 for others). 42704: there is no such load; 55000: it is over, though its transaction may be open still.';
 
 CREATE FUNCTION trips.take_inbox(pattern text) RETURNS boolean
 LANGUAGE c VOLATILE PARALLEL UNSAFE
@@ -134,7 +134,8 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  home text := current_setting('cron.database_name', true);
+  home text;
+  is_known boolean := true;
 BEGIN
   -- A function of that name counts only as a part of pg_cron.
   IF EXISTS (
@@ -145,11 +146,20 @@ BEGIN
   ) THEN
     RETURN;
   END IF;
+  BEGIN
+    home := current_setting('cron.database_name', true);
+  EXCEPTION WHEN insufficient_privilege THEN
+    -- It is loaded, and says where it belongs to members of pg_read_all_settings only.
+    is_known := false;
+  END;
   RAISE object_not_in_prerequisite_state USING
     MESSAGE = format('pg_cron is not installed in database %L', current_database()),
-    DETAIL = CASE WHEN home IS NULL THEN 'It is not loaded in this server.'
+    DETAIL = CASE WHEN NOT is_known THEN 'It is loaded in this server.'
+                  WHEN home IS NULL THEN 'It is not loaded in this server.'
                   ELSE format('It is loaded, and belongs into database %L.', home) END,
-    HINT = CASE WHEN home IS NULL THEN
+    HINT = CASE WHEN NOT is_known THEN
+             format('CREATE EXTENSION pg_cron in the database that cron.database_name names. If that is another one, there: %s', instead)
+           WHEN home IS NULL THEN
              'Install it, set shared_preload_libraries = ''pg_cron'' and cron.database_name, restart, and CREATE EXTENSION pg_cron. Nothing else here needs it.'
            WHEN home = current_database() THEN 'CREATE EXTENSION pg_cron;'
            ELSE format('In database %I: %s', home, instead) END;

@@ -5,6 +5,7 @@
 #![allow(clippy::result_large_err, reason = "pgrx takes an ErrorReport by value, once per call")]
 
 mod areas;
+mod at_work;
 mod changes;
 mod questions;
 mod unattended;

@@ -53,15 +53,18 @@ pub fn publish(standings: &[Standing]) -> Result<(), LoadError> {
             position.bytes_total.into(),
             position.rows_read.into(),
         ];
+        // What failed had read what was told last: its ledger row does not know it. That it begins is told once.
         Spi::run_with_args(
             "WITH last AS (
-               SELECT e.state, e.bytes_done FROM trips.events AS e WHERE e.load_id = $1
+               SELECT e.state, e.bytes_done, e.rows_read FROM trips.events AS e WHERE e.load_id = $1
                 ORDER BY e.seq DESC LIMIT 1
              ), published AS (
                INSERT INTO trips.events (load_id, state, bytes_done, bytes_total, rows_read)
-               SELECT $1, $2, coalesce($3, (SELECT last.bytes_done FROM last), 0), $4, $5
+               SELECT $1, $2, coalesce($3, (SELECT last.bytes_done FROM last), 0), $4,
+                      CASE $2 WHEN 'failed' THEN greatest($5, (SELECT last.rows_read FROM last)) ELSE $5 END
                 WHERE CASE $2
-                        WHEN 'running' THEN coalesce((SELECT last.state IN ('queued', 'running', 'failed') FROM last), true)
+                        WHEN 'running' THEN coalesce((SELECT last.state IN ('queued', 'failed')
+                                 OR last.state = 'running' AND ($3 > 0 OR $5 > 0) FROM last), true)
                         ELSE $2 IS DISTINCT FROM (SELECT last.state FROM last) END
                RETURNING seq, load_id, state, bytes_done, bytes_total, rows_read
              )
@@ -112,14 +115,27 @@ pub fn publish_at_commit(load_id: i64) {
     }
 }
 
+/// What is loaded has begun; a load may be done before its witness has told that.
+fn with_beginnings(ends: Vec<Standing>) -> Vec<Standing> {
+    let with_beginning = |end: Standing| {
+        let beginning = (end.state == "loaded").then(|| Standing {
+            state: "running".into(),
+            position: Position { bytes_done: Some(0), rows_read: 0, ..end.position },
+            ..end
+        });
+        beginning.into_iter().chain([end])
+    };
+    ends.into_iter().flat_map(with_beginning).collect()
+}
+
 /// The settings and rights of the function that has loaded are gone: names mean PostgreSQL's own again,
 /// until the commit.
 fn publish_now(loads: &[i64]) -> Result<(), LoadError> {
-    Spi::run("SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)")?;
+    session::use_own_names()?;
     let Some(ledger) = Table::find_for_insert(c"loads") else { return Ok(()) };
     let standings = {
         let _owner = AsOwner::of(&ledger);
         ledger::standings(loads)?
     };
-    publish(&standings)
+    publish(&with_beginnings(standings))
 }

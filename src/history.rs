@@ -102,6 +102,11 @@ impl History {
         Self(())
     }
 
+    /// Takes the history if no other load has it.
+    pub fn try_hold() -> Option<Self> {
+        Table::open_for_insert(HISTORY).try_lock_against_other_loads().then_some(Self(()))
+    }
+
     /// Takes the history against loads until this transaction ends.
     pub fn lock() {
         // The lock stays; the table is closed, because none that is open can get partitions.

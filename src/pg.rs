@@ -10,6 +10,7 @@ pub mod compat;
 pub mod copy;
 pub mod databases;
 pub mod ddl;
+pub mod deferred;
 pub mod extension;
 pub mod guc_check;
 pub mod heap_append;

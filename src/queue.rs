@@ -1,12 +1,17 @@
 //! The queue `trips.queue`: loads that were asked for and that a worker is to make.
 
+use std::cell::Cell;
+
 use pgrx::datum::DatumWithOid;
-use pgrx::{JsonB, Spi};
+use pgrx::{
+    JsonB, PgLogLevel, PgSqlErrorCode, PgXactCallbackEvent, Spi, ereport, register_xact_callback,
+};
 use serde_json::{Map, Value};
 
 use crate::error::LoadError;
 use crate::pg::relation::Table;
 use crate::pg::session::AsOwner;
+use crate::pg::worker;
 use crate::settings;
 
 /// A load that waits.
@@ -113,4 +118,51 @@ pub fn begin(load_id: i64) -> Result<Option<Job>, LoadError> {
 pub fn remove(load_id: i64) -> Result<(), LoadError> {
     let _owner = as_owner();
     Ok(Spi::run_with_args("DELETE FROM trips.queue WHERE load_id = $1", &[load_id.into()])?)
+}
+
+/// When a worker is to look at the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wake {
+    /// When the transaction has committed: there is something new.
+    AtCommit,
+    /// When it has ended in whatever way: a worker may have found the load locked, and gone.
+    AtEnd,
+}
+
+thread_local! {
+    /// The load for whose end of this transaction a worker waits that is started then.
+    static WOKEN: Cell<Option<(i64, Wake)>> = const { Cell::new(None) };
+}
+
+/// Has a worker look at the queue when this transaction has ended: one, however many loads it is called for. Its slot
+/// is taken no earlier. The load's lock [`Lock::Queued`](crate::pg::locks::Lock::Queued) is held till then.
+pub fn wake_worker(load_id: i64, when: Wake) {
+    let before = WOKEN.get();
+    let when = before.map_or(when, |(_, before)| if before == Wake::AtEnd { before } else { when });
+    WOKEN.set(Some((load_id, when)));
+    if before.is_some() {
+        return;
+    }
+    register_xact_callback(PgXactCallbackEvent::PreCommit, start_woken);
+    // The worker waits until the transaction is not only prepared.
+    register_xact_callback(PgXactCallbackEvent::Prepare, start_woken);
+    register_xact_callback(PgXactCallbackEvent::Abort, || {
+        if let Some((load_id, Wake::AtEnd)) = WOKEN.take() {
+            worker::start_queue_worker(worker::current_database(), load_id);
+        }
+    });
+}
+
+fn start_woken() {
+    let Some((load_id, _)) = WOKEN.take() else { return };
+    if settings::max_workers() > 0
+        && !worker::start_queue_worker(worker::current_database(), load_id)
+    {
+        ereport!(
+            PgLogLevel::NOTICE,
+            PgSqlErrorCode::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
+            "no background worker is free: the load waits until a load of this database ends, another is submitted, or the server starts",
+            "Raise max_worker_processes."
+        );
+    }
 }

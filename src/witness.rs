@@ -14,14 +14,16 @@ use pgrx::Spi;
 use pgrx::bgworkers::BackgroundWorker;
 use serde::{Deserialize, Serialize};
 
+use crate::background;
 use crate::error::LoadError;
 use crate::events::{self, Position, Standing};
 use crate::ledger::{self, Delivery, Ticket};
 use crate::pg::board::{Answer, Board, State};
 use crate::pg::locks::Lock;
+use crate::pg::progress::{self, AtWork, Phase};
 use crate::pg::relation::Table;
 use crate::pg::session::{self, AsOwner};
-use crate::pg::{extension, progress, worker};
+use crate::pg::{extension, worker};
 
 /// How long a failing load waits for its witness to write.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -125,14 +127,18 @@ impl Witness {
 /// The witness's own side, in its own process. Without a board it comes after a crash, and only closes
 /// what is dead.
 pub fn watch(board: Option<Board>) {
-    let Some(board) = board else {
-        close_dead(None);
-        return;
-    };
-    let Ok(beginning) = serde_json::from_slice::<Beginning>(board.beginning()) else { return };
-    board.witnessed();
-    watch_load(&board, &beginning);
-    in_database(events::forget_old);
+    match board {
+        None => close_dead(None),
+        Some(board) => {
+            let Ok(beginning) = serde_json::from_slice::<Beginning>(board.beginning()) else {
+                return;
+            };
+            board.witnessed();
+            watch_load(&board, &beginning);
+            in_database(events::forget_old);
+        }
+    }
+    background::go_on();
 }
 
 fn watch_load(board: &Board, load: &Beginning) {
@@ -189,12 +195,19 @@ fn tell_position(load: &Beginning, told: &mut Option<(Instant, Position)>) {
         return;
     }
     let bytes_total = i64::try_from(load.bytes).unwrap_or(i64::MAX);
-    let begin = Position { bytes_done: Some(0), bytes_total, rows_read: 0 };
-    // While PostgreSQL builds an index, or refreshes the summary, that is all that it shows.
-    let last = told.map_or(begin, |(_, position)| position);
-    let position = progress::of_load(load.load_id).map_or(last, |[bytes_done, rows_read]| {
-        Position { bytes_done: Some(bytes_done), bytes_total, rows_read }
-    });
+    let position = match told {
+        // First of all, that it begins.
+        None => Position { bytes_done: Some(0), bytes_total, rows_read: 0 },
+        // While PostgreSQL builds an index, or refreshes the summary, nothing else is shown. What is only hashed
+        // is not done.
+        Some((_, last)) => progress::of_load(load.load_id)
+            .filter(|at_work| !Phase::Hashing.is_of(at_work))
+            .map_or(*last, |AtWork { bytes: [bytes_done, _], rows_read, .. }| Position {
+                bytes_done: Some(bytes_done),
+                bytes_total,
+                rows_read,
+            }),
+    };
     if told.is_none_or(|(_, before)| before != position) {
         let standing = Standing { load_id: load.load_id, state: "running".into(), position };
         in_database(|| events::publish(&[standing]));
@@ -245,8 +258,6 @@ fn in_ledger(ledger: Option<u32>, work: impl FnOnce() -> Result<(), LoadError>) 
         }
         let _owner = AsOwner::of(&table);
         work()?;
-        // What the ledger's owner has deferred must run with his rights, not with ours at the commit.
-        Spi::run("SET CONSTRAINTS ALL IMMEDIATE")?;
         is_done = true;
         Ok(())
     });
@@ -261,15 +272,10 @@ fn in_database(work: impl FnOnce() -> Result<(), LoadError>) {
     }));
 }
 
-/// The database's owner may have given it any search_path, and we are a superuser still: the first names
-/// have their schema, and from then on names mean PostgreSQL's own. A lock on the ledger is waited for
-/// as long as it takes: the load that may hold it does not wait for us longer than its patience.
+/// Names mean PostgreSQL's own, whatever a trigger has set before; whether the extension is there. A lock on the
+/// ledger is waited for as long as it takes: the load that may hold it does not wait for us longer than its patience.
 fn prepare() -> Result<bool, LoadError> {
-    Spi::run(
-        "SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true),
-                pg_catalog.set_config('lock_timeout', '0', true),
-                pg_catalog.set_config('statement_timeout', '0', true)",
-    )?;
+    session::use_own_names()?;
     let is_held = extension::hold();
     let is_there = Spi::get_one::<bool>("SELECT to_regclass('trips.loads') IS NOT NULL")?;
     Ok(is_held && is_there == Some(true))

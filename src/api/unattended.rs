@@ -1,15 +1,14 @@
 //! Loads without somebody who waits: `trips.submit`, `trips.cancel`, and what `trips.ingest_new` is made of.
 
 use pgrx::pg_sys::panic::ErrorReport;
-use pgrx::{PgLogLevel, PgSqlErrorCode, Spi, ereport, pg_extern};
+use pgrx::{PgLogLevel, PgSqlErrorCode, ereport, pg_extern};
 
 use crate::error::LoadError;
 use crate::ledger::{self, Delivery};
 use crate::pg::locks::Lock;
 use crate::pg::relation::Table;
 use crate::pg::session::{self, AsOwner};
-use crate::pg::worker;
-use crate::queue::{self, Job};
+use crate::queue::{self, Job, Wake};
 use crate::source::inbox;
 use crate::source::{Access, Source};
 use crate::{events, settings};
@@ -47,67 +46,8 @@ fn submit(
         attempts: 0,
     })?;
     events::publish_at_commit(load_id);
-    start_worker(load_id);
+    queue::wake_worker(load_id, Wake::AtCommit);
     Ok(load_id)
-}
-
-/// The worker waits until this transaction has ended.
-fn start_worker(load_id: i64) {
-    if settings::max_workers() > 0
-        && !worker::start_queue_worker(worker::current_database(), load_id)
-    {
-        ereport!(
-            PgLogLevel::NOTICE,
-            PgSqlErrorCode::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
-            "no background worker is free: the load waits until one is started for another load, or with the server",
-            "Raise max_worker_processes."
-        );
-    }
-}
-
-/// `trips.cancel(load_id) -> void`
-#[pg_extern(sql = false)]
-fn cancel(load_id: Option<i64>) -> Result<(), ErrorReport> {
-    session::require_writable(c"trips.cancel()");
-    let load_id = load_id.ok_or(LoadError::NullArgument("load_id"))?;
-    let caller = session::current_user();
-    let ledger = Table::open_for_insert(c"loads");
-    let _owner = AsOwner::of(&ledger);
-    let asked_by = ledger::requested_by(load_id)?.ok_or(LoadError::UnknownLoad(load_id))?;
-    let is_allowed = session::is_member_of(caller, ledger.owner())
-        || session::role_of_name(&asked_by).is_some_and(|role| session::is_member_of(caller, role));
-    if !is_allowed {
-        return Err(LoadError::MayNotCancel(load_id).into());
-    }
-    if Lock::Load(load_id).try_take() {
-        // Nobody is making it.
-        if !ledger::is_queued(load_id)? {
-            return Err(LoadError::NotRunning(load_id).into());
-        }
-        queue::remove(load_id)?;
-        ledger::fail_job(load_id, "57014", "cancelled before it began")?;
-        events::publish_at_commit(load_id);
-        return Ok(());
-    }
-    let holder = holder_of(Lock::Load(load_id))?;
-    if holder.is_some_and(session::cancel) {
-        Ok(())
-    } else {
-        Err(LoadError::NotRunning(load_id).into())
-    }
-}
-
-/// The process that has a lock.
-fn holder_of(lock: Lock) -> Result<Option<i32>, LoadError> {
-    let [high, low, space] = lock.as_pg_locks_shows_it();
-    Spi::connect(|client| {
-        let query = "SELECT pid FROM pg_locks
-                      WHERE locktype = 'advisory' AND granted
-                        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-                        AND classid::bigint = $1 AND objid::bigint = $2 AND objsubid = $3";
-        let rows = client.select(query, Some(1), &[high.into(), low.into(), space.into()])?;
-        if rows.is_empty() { Ok(None) } else { Ok(rows.first().get_one::<i32>()?) }
-    })
 }
 
 /// `trips.take_inbox(pattern) -> boolean`

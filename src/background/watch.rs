@@ -206,10 +206,7 @@ fn load(access: &Access, path: &str) -> Result<(), Failed> {
     worker::try_transaction(AssertUnwindSafe(|| {
         let work = || -> Result<(), LoadError> {
             prepare()?;
-            let attempt = {
-                let _owner = as_owner_of_ledger();
-                Attempt::begin(path)?
-            };
+            let attempt = Attempt::begin_as_owner(path)?;
             let request = Request {
                 path,
                 access,

@@ -53,6 +53,14 @@ impl Attempt {
         Ok(Self::of(ledger::begin(requested_by)?, Self::delivery_of(source), rights))
     }
 
+    /// Begins a load that nobody has asked for but the owner of the tables.
+    pub fn begin_as_owner(source: &str) -> Result<Self, LoadError> {
+        let rights = Rights::take();
+        // The name is that of the user whose rights it has now.
+        let requested_by = session::role_name(session::current_user());
+        Ok(Self::of(ledger::begin(requested_by)?, Self::delivery_of(source), rights))
+    }
+
     /// Begins a load that has its number already.
     pub fn resume(source: &str, load_id: i64, requested_by: String) -> Result<Self, LoadError> {
         let rights = Rights::take();
@@ -63,6 +71,7 @@ impl Attempt {
     /// A load of this number and these bytes.
     pub(super) fn of(ticket: Ticket, delivery: Delivery, rights: Rights) -> Self {
         Lock::Load(ticket.load_id).try_take();
+        Lock::AtWork(ticket.load_id).try_take();
         let (delivery, witness) = (RefCell::new(delivery), Cell::new(None));
         Self { ticket, delivery, witness, _rights: rights }
     }
@@ -71,9 +80,9 @@ impl Attempt {
         Delivery { source: source.to_owned(), ..Delivery::default() }
     }
 
-    /// From now on somebody watches; `false` when no worker is free.
+    /// From now on somebody watches, if nobody does yet; `false` when no worker is free.
     pub fn call_witness(&self, delivery: &Delivery) -> bool {
-        let witness = Witness::start(&self.ticket, delivery);
+        let witness = self.witness.take().or_else(|| Witness::start(&self.ticket, delivery));
         let is_there = witness.is_some();
         self.witness.set(witness);
         is_there
@@ -89,6 +98,8 @@ impl Attempt {
 
     /// The load is done.
     pub fn finish(self) {
+        // Its transaction may go on with something else.
+        Lock::AtWork(self.ticket.load_id).give_back();
         events::publish_at_commit(self.ticket.load_id);
         if let Some(witness) = self.witness.take() {
             witness.finish();

@@ -1,5 +1,7 @@
 //! A file is delivered: into the history (ingest), or only into staging (stage).
 
+use std::time::{Duration, Instant};
+
 use pgrx::{PgLogLevel, PgSqlErrorCode, check_for_interrupts, ereport};
 use trips_core::feed::Feed;
 use trips_core::header::Layout;
@@ -22,6 +24,8 @@ use crate::source::{Access, Bytes, Source};
 
 /// Columns that are not read, before a notice of them only says how many more there are.
 const COLUMNS_TOLD: usize = 20;
+/// A file that is hashed for so long is told of before it is known whether there is anything to do.
+const HASHED_UNSEEN: Duration = Duration::from_millis(500);
 
 /// What was asked for.
 #[derive(Debug, Clone, Copy)]
@@ -52,15 +56,20 @@ pub fn deliver(request: &Request<'_>, attempt: &Attempt) -> Result<LoadRow, Load
         Target::Staging => Passes::Reading,
     };
     let interval = settings::notice_interval();
-    let progress = Progress::begin(ticket.load_id, source.size(), passes, interval);
+    let progress =
+        Progress::begin(ticket.load_id, &ticket.requested_by, source.size(), passes, interval);
     // A look without a lock first: known bytes need not wait for a running load.
-    let known = find_same_bytes(&mut source, delivery, &progress)?;
+    let known = find_same_bytes(&mut source, delivery, attempt, &progress)?;
     if let Some(known) = known.filter(|_| !request.force) {
         return skip(ticket, delivery, known);
     }
     progress.phase(Phase::Waiting);
-    let history = History::hold();
-    let known = find_same_bytes(&mut source, delivery, &progress)?;
+    let history = History::try_hold().unwrap_or_else(|| {
+        // Who waits can be seen and cancelled, and is remembered when he is ended.
+        attempt.call_witness(delivery);
+        History::hold()
+    });
+    let known = find_same_bytes(&mut source, delivery, attempt, &progress)?;
     if let Some(known) = known.filter(|_| !request.force) {
         return skip(ticket, delivery, known);
     }
@@ -89,15 +98,25 @@ pub(super) fn tell_unwatched() {
 }
 
 /// The load that has brought these bytes. The file is hashed here only if a load has brought one of
-/// its size: otherwise its bytes must be new, and are hashed while they are parsed.
+/// its size: otherwise its bytes must be new, and are hashed while they are parsed. Where that takes long, it is
+/// witnessed like a load that has begun.
 fn find_same_bytes(
     source: &mut Source,
     delivery: &mut Delivery,
+    attempt: &Attempt,
     progress: &Progress,
 ) -> Result<Option<SameBytes>, LoadError> {
     if delivery.digest.is_none() && ledger::has_size(delivery.bytes) {
         progress.phase(Phase::Hashing);
-        delivery.digest = Some(source.digest(|done| progress.hashed(done))?);
+        let (begin, mut is_long) = (Instant::now(), false);
+        let digest = source.digest(|done| {
+            progress.hashed(done);
+            if !is_long && begin.elapsed() > HASHED_UNSEEN {
+                is_long = true;
+                attempt.call_witness(delivery);
+            }
+        })?;
+        delivery.digest = Some(digest);
     }
     Ok(delivery.digest.as_ref().and_then(ledger::same_bytes))
 }

@@ -104,7 +104,7 @@ fn merge_whole(attempt: &Attempt) -> Result<LoadRow, LoadError> {
         return Err(LoadError::TooManyBadLines { path, limit, first: Vec::new() });
     }
     let interval = settings::notice_interval();
-    let progress = Progress::begin(load_id, bytes, Passes::Reading, interval);
+    let progress = Progress::begin(load_id, &ticket.requested_by, bytes, Passes::Reading, interval);
     progress.phase(Phase::Waiting);
     let history = History::hold();
     // Another load may have brought the same bytes meanwhile.

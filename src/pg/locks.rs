@@ -12,6 +12,8 @@ const MODE: pg_sys::LOCKMODE = pg_sys::ExclusiveLock as pg_sys::LOCKMODE;
 pub enum Lock {
     /// A load: who gets its lock knows that it is over, and that all it has committed can be seen.
     Load(i64),
+    /// A load whose function is at work: what its process does may be cancelled for it.
+    AtWork(i64),
     /// A load that is being queued: who gets its lock sees it in the queue, or never.
     Queued(i64),
     /// The end of the list of events: who has it gives the next numbers.
@@ -22,6 +24,8 @@ pub enum Lock {
     Worker(u16),
     /// The watched folder: who has it watches it.
     Watcher,
+    /// Who has it waits to try again what could not be begun: one for each database does.
+    Resting,
 }
 
 impl Lock {
@@ -29,11 +33,13 @@ impl Lock {
         // Users' advisory locks have 1 or 2 in this field.
         let (space, number) = match self {
             Self::Load(load_id) => (0x7470, load_id.cast_unsigned()),
+            Self::AtWork(load_id) => (0x7476, load_id.cast_unsigned()),
             Self::Queued(load_id) => (0x7474, load_id.cast_unsigned()),
             Self::Events => (0x7471, 0),
             Self::Inbox(hash) => (0x7472, hash),
             Self::Worker(place) => (0x7473, u64::from(place)),
             Self::Watcher => (0x7475, 0),
+            Self::Resting => (0x7477, 0),
         };
         let [high, low] = [number >> 32, number & 0xffff_ffff]
             .map(|half| u32::try_from(half).expect("half of 64 bits"));
@@ -64,9 +70,29 @@ impl Lock {
         result != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
     }
 
+    /// Whether no process has it; it is not taken.
+    pub fn is_free(self) -> bool {
+        let tag = self.tag();
+        let mut holders = 0;
+        // SAFETY: the tag and the count live through the call. The list is made for the caller, as nowhere but on a
+        // standby, where no worker asks.
+        unsafe {
+            let list = pg_sys::GetLockConflicts(&raw const tag, MODE, &raw mut holders);
+            pg_sys::pfree(list.cast());
+        }
+        holders == 0
+    }
+
     /// Takes it until the transaction ends; `false` when another process has it.
     pub fn try_take(self) -> bool {
         self.acquire(false, true)
+    }
+
+    /// Gives it back before the transaction ends.
+    pub fn give_back(self) {
+        let tag = self.tag();
+        // SAFETY: the tag lives through the call. Who does not have it is warned.
+        unsafe { pg_sys::LockRelease(&raw const tag, MODE, false) };
     }
 
     /// Takes it until the transaction ends, and waits until it is free.

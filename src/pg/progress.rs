@@ -10,7 +10,9 @@ use std::ffi::{CStr, CString};
 use std::time::{Duration, Instant};
 
 use pgrx::bgworkers::BackgroundWorker;
-use pgrx::{PgLogLevel, PgSqlErrorCode, Spi, ereport, pg_sys};
+use pgrx::{PgLogLevel, PgSqlErrorCode, ereport, pg_sys};
+
+use super::{compat, session};
 
 /// Marks a backend as ours: "trip" in ASCII. The view looks for it.
 const MARK: i64 = 0x7472_6970;
@@ -42,6 +44,11 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// Whether these are the numbers of this phase.
+    pub fn is_of(self, load: &AtWork) -> bool {
+        load.phase == self as i64
+    }
+
     fn title(self) -> &'static CStr {
         match self {
             Self::Hashing => c"trips: hashing",
@@ -65,8 +72,9 @@ pub enum Passes {
 /// The numbers of one load.
 #[derive(Debug)]
 pub struct Progress {
-    /// Mark, load_id, phase, bytes done, bytes in all, rows read, start (microseconds since 1970).
-    slots: Cell<[i64; 7]>,
+    /// Mark, load_id, phase, bytes done, bytes in all, rows read, start (microseconds since 1970), the role that has
+    /// asked for it.
+    slots: Cell<[i64; 8]>,
     passes: Passes,
     /// Bytes that are read, and bytes whose trips are written.
     read: Cell<u64>,
@@ -81,14 +89,16 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// A load begins.
+    /// A load begins that a role has asked for.
     pub fn begin(
         load_id: i64,
+        asked_by: &str,
         bytes_total: u64,
         passes: Passes,
         interval: Option<Duration>,
     ) -> Self {
-        let slots = [MARK, load_id, 0, 0, saturated(bytes_total), 0, now()];
+        let role = session::role_of_name(asked_by).map_or(0, |role| i64::from(role.to_u32()));
+        let slots = [MARK, load_id, 0, 0, saturated(bytes_total), 0, now(), role];
         let progress = Self {
             slots: Cell::new(slots),
             passes,
@@ -195,7 +205,7 @@ impl Progress {
         let mut slots = self.slots.get();
         slots[index] = saturated(value);
         self.slots.set(slots);
-        set(FIRST_SLOT + i32::try_from(index).expect("one of seven"), slots[index]);
+        set(FIRST_SLOT + i32::try_from(index).expect("one of eight"), slots[index]);
     }
 
     /// Tells a person how far it is, when it is time.
@@ -205,7 +215,7 @@ impl Progress {
             return;
         }
         self.told.set(Instant::now());
-        let [_, load_id, _, done, total, rows, _] = self.slots.get();
+        let [_, load_id, _, done, total, rows, ..] = self.slots.get();
         let share = match total {
             0 => String::new(),
             _ => format!("{} % of {total} bytes, ", i128::from(done) * 100 / i128::from(total)),
@@ -243,26 +253,81 @@ fn title() -> CString {
     CString::new(text).unwrap_or_default()
 }
 
-/// Bytes done and rows read of a load that runs in this database, in whatever session; none when it does
-/// not run, or its session does not track what it does. For who may see all sessions.
-pub fn of_load(load_id: i64) -> Option<[i64; 2]> {
-    let query = "SELECT p.param14, p.param16
-                   FROM pg_catalog.pg_stat_get_progress_info('COPY') AS p
-                  WHERE p.param11 OPERATOR(pg_catalog.=) $1 AND p.param12 OPERATOR(pg_catalog.=) $2
-                    AND p.datid OPERATOR(pg_catalog.=)
-                        (SELECT d.oid FROM pg_catalog.pg_database AS d
-                          WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())";
-    BackgroundWorker::transaction(|| {
-        Spi::connect(|client| {
-            let rows = client.select(query, Some(1), &[MARK.into(), load_id.into()]).ok()?;
-            let (bytes, rows) = rows.first().get_two::<i64, i64>().ok()?;
-            Some([bytes?, rows?])
+/// A load that is at work in this database, in whatever session.
+#[derive(Debug, Clone)]
+pub struct AtWork {
+    /// Its number.
+    pub load_id: i64,
+    /// The process that makes it.
+    pub pid: i32,
+    /// The role of that process.
+    pub user: pg_sys::Oid,
+    /// The role that has asked for it; invalid when that is gone.
+    pub asked_by: pg_sys::Oid,
+    /// What it does, as [`Phase`] numbers it.
+    pub phase: i64,
+    /// Bytes that are done, and all of them.
+    pub bytes: [i64; 2],
+    /// Rows that are read.
+    pub rows_read: i64,
+    /// When it began: microseconds since 1970.
+    pub started: i64,
+}
+
+/// Copies of what all processes of the server show, made when the transaction looks for the first time.
+fn entries() -> impl Iterator<Item = pg_sys::PgBackendStatus> {
+    // SAFETY: the entries are copies for this transaction, numbered from 1 on; one that is not there is NULL.
+    let entry = |number| unsafe { compat::backend_entry(number).as_ref() };
+    // SAFETY: makes the copies.
+    let count = unsafe { pg_sys::pgstat_fetch_stat_numbackends() };
+    (1..=count).filter_map(entry).map(|entry| entry.backendStatus)
+}
+
+/// The role of a session or worker; none when it is gone.
+pub fn user_of(pid: i32) -> Option<pg_sys::Oid> {
+    entries().find(|entry| entry.st_procpid == pid).map(|entry| entry.st_userid)
+}
+
+/// The loads that are at work in this database, as they were when the transaction looked for the first time. A
+/// session that does not track what it does is not seen.
+pub fn at_work() -> Vec<AtWork> {
+    // SAFETY: reads a variable of the backend.
+    let database = unsafe { pg_sys::MyDatabaseId };
+    let load = |entry: pg_sys::PgBackendStatus| {
+        let first = FIRST_SLOT as usize;
+        let slots = *entry.st_progress_param[first..].first_chunk()?;
+        let [mark, load_id, phase, done, all, rows_read, started, role] = slots;
+        let is_ours = entry.st_progress_command
+            == pg_sys::ProgressCommandType::PROGRESS_COMMAND_COPY
+            && entry.st_databaseid == database
+            && mark == MARK;
+        is_ours.then(|| AtWork {
+            load_id,
+            pid: entry.st_procpid,
+            user: entry.st_userid,
+            asked_by: pg_sys::Oid::from(u32::try_from(role).unwrap_or_default()),
+            phase,
+            bytes: [done, all],
+            rows_read,
+            started,
         })
-    })
+    };
+    entries().filter_map(load).collect()
+}
+
+/// Looks at the sessions anew at the next question, also in this transaction.
+pub fn look_again() {
+    // SAFETY: gives back what the backend has copied.
+    unsafe { pg_sys::pgstat_clear_backend_activity_snapshot() }
+}
+
+/// A load that is at work in this database; looked at in a transaction of its own.
+pub fn of_load(load_id: i64) -> Option<AtWork> {
+    BackgroundWorker::transaction(|| at_work().into_iter().find(|load| load.load_id == load_id))
 }
 
 fn set(slot: i32, value: i64) {
-    // SAFETY: writes one of the twenty numbers of this backend's own entry; 10 to 16 are in range.
+    // SAFETY: writes one of the twenty numbers of this backend's own entry; 10 to 17 are in range.
     unsafe { pg_sys::pgstat_progress_update_param(slot, value) }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use pgrx::{FromDatum, PgSqlErrorCode, check_for_interrupts, pg_sys};
 
+use super::deferred;
 use super::relation::Table;
 
 /// No other module may define settings with this prefix, and unknown ones are refused.
@@ -61,6 +62,12 @@ pub fn role_of_name(name: &str) -> Option<pg_sys::Oid> {
 pub fn is_member_of(role: pg_sys::Oid, of: pg_sys::Oid) -> bool {
     // SAFETY: two oids; an unknown one is a member of nothing.
     unsafe { pg_sys::has_privs_of_role(role, of) }
+}
+
+/// Whether the role sees what sessions of the other one do, as in pg_stat_activity.
+pub fn may_see_session_of(role: pg_sys::Oid, of: pg_sys::Oid) -> bool {
+    let all = pg_sys::Oid::from(pg_sys::ROLE_PG_READ_ALL_STATS);
+    is_member_of(role, all) || (of != pg_sys::InvalidOid && is_member_of(role, of))
 }
 
 /// Cancels what another process of this server does, as pg_cancel_backend() does.
@@ -128,7 +135,7 @@ pub fn with_snapshot<T>(work: impl FnOnce() -> T) -> T {
     // SAFETY: we are in a transaction; the snapshot is popped as it was pushed, or by the abort.
     unsafe {
         pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
-        let result = work();
+        let result = deferred::outside_statements(work);
         pg_sys::PopActiveSnapshot();
         result
     }
@@ -141,7 +148,13 @@ pub fn with_new_snapshot<T>(work: impl FnOnce() -> T) -> T {
     with_snapshot(work)
 }
 
-/// The rights of the tables' owner, until this goes: callers write through us, never by themselves.
+/// Names mean PostgreSQL's own until the transaction ends, or until code of somebody else has run.
+pub fn use_own_names() -> Result<(), pgrx::spi::SpiError> {
+    pgrx::Spi::run("SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)")
+}
+
+/// The rights of the tables' owner, until this goes: callers write through us, never by themselves. Outside
+/// of any statement, what the owner has deferred runs before that.
 ///
 /// The functions that use it run under `SET search_path = pg_catalog, pg_temp`, so that no name means
 /// something of the caller's.
@@ -166,6 +179,10 @@ impl AsOwner {
 
 impl Drop for AsOwner {
     fn drop(&mut self) {
+        let is_outermost = self.context & pg_sys::SECURITY_LOCAL_USERID_CHANGE.cast_signed() == 0;
+        if is_outermost && !std::thread::panicking() {
+            deferred::run_now();
+        }
         // SAFETY: gives back what GetUserIdAndSecContext said. PostgreSQL does the same at the abort
         // of a (sub)transaction; doing it earlier, while an ERROR unwinds, takes rights away only.
         unsafe { pg_sys::SetUserIdAndSecContext(self.user, self.context) }

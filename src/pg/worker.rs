@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::panic::AssertUnwindSafe;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pgrx::bgworkers::{
     BackgroundWorker, BackgroundWorkerBuilder, BackgroundWorkerStatus, BgWorkerStartTime,
@@ -13,7 +13,7 @@ use pgrx::{PgLogLevel, PgSqlErrorCode, PgTryBuilder, Spi, ereport, pg_guard, pg_
 
 use super::board::Board;
 use super::session::sqlstate;
-use super::{compat, databases};
+use super::{compat, databases, deferred};
 use crate::background::{self, launcher};
 use crate::witness;
 
@@ -45,6 +45,15 @@ impl Watcher {
     /// Whether it is at work, or about to be.
     pub fn is_alive(&self) -> bool {
         matches!(self.0.pid(), Ok(_) | Err(BackgroundWorkerStatus::NotYetStarted))
+    }
+}
+
+/// Whether the process is a worker of a queue.
+pub fn is_queue_worker(pid: i32) -> bool {
+    // SAFETY: the answer is NULL, or a C string in memory of this process that the next question changes.
+    unsafe {
+        let kind = pg_sys::GetBackgroundWorkerTypeByPid(pid);
+        !kind.is_null() && std::ffi::CStr::from_ptr(kind) == c"trips_pipeline queue"
     }
 }
 
@@ -118,6 +127,7 @@ pub extern "C-unwind" fn trips_watcher(_argument: pg_sys::Datum) {
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn trips_launcher(_argument: pg_sys::Datum) {
     handle_signals();
+    set_own_settings();
     BackgroundWorker::connect_worker_to_spi(None, None);
     launcher::launch();
 }
@@ -133,6 +143,7 @@ fn connect_to_extra() -> bool {
         return false;
     }
     handle_signals();
+    set_own_settings();
     let in_any_case = pg_sys::BGWORKER_BYPASS_ALLOWCONN;
     // SAFETY: a background worker that asked for it connects, once; invalid is the role of the superuser.
     unsafe {
@@ -150,6 +161,34 @@ fn lets_sessions_in() -> bool {
     let query = "SELECT d.datallowconn FROM pg_catalog.pg_database AS d
                   WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()";
     try_transaction(|| Spi::get_one::<bool>(query)).is_ok_and(|found| found == Ok(Some(true)))
+}
+
+/// What a database or a role has set for its sessions is not meant for workers: names would mean something else, a
+/// lock would not be waited for, nothing could be written. PostgreSQL's own workers do the same.
+fn set_own_settings() {
+    deferred::this_is_a_worker();
+    let settings = [
+        (c"search_path", c"pg_catalog, pg_temp"),
+        (c"lock_timeout", c"0"),
+        (c"statement_timeout", c"0"),
+        (c"idle_in_transaction_session_timeout", c"0"),
+        #[cfg(any(feature = "pg17", feature = "pg18"))]
+        (c"transaction_timeout", c"0"),
+        (c"default_transaction_isolation", c"read committed"),
+        (c"default_transaction_read_only", c"off"),
+    ];
+    for (name, value) in settings {
+        // SAFETY: two C strings, which are copied. Before the connection, so that the first transaction has them, too;
+        // from this source, what is set for the database comes second.
+        unsafe {
+            pg_sys::SetConfigOption(
+                name.as_ptr(),
+                value.as_ptr(),
+                pg_sys::GucContext::PGC_SUSET,
+                pg_sys::GucSource::PGC_S_OVERRIDE,
+            );
+        }
+    }
 }
 
 /// A background worker begins with its signals blocked and unblocks them once, when its handlers are in place.
@@ -191,6 +230,22 @@ pub fn wait(timeout: Duration) {
     wait_on(None, timeout);
 }
 
+/// Waits so long, whatever happens meanwhile. A cancel is none of what is waited for.
+pub fn rest(time: Duration) {
+    let end = Instant::now() + time;
+    while let Some(left) = end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
+    {
+        forget_cancel();
+        wait(left.max(Duration::from_millis(1)));
+    }
+}
+
+/// A cancel that has come, and that nobody has looked at, was not meant for what comes now.
+pub fn forget_cancel() {
+    // SAFETY: a flag that a signal sets, between two pieces of work.
+    unsafe { (&raw mut pg_sys::QueryCancelPending).write_volatile(0) }
+}
+
 /// Waits until there is something to read, or the latch is set, but not longer than this; whether it ended
 /// before that time.
 pub fn wait_for(readable: &OwnedFd, timeout: Duration) -> bool {
@@ -230,6 +285,11 @@ pub struct Failed {
 }
 
 impl Failed {
+    /// Whether somebody has cancelled it.
+    pub fn is_cancel(&self) -> bool {
+        self.code == "57014"
+    }
+
     /// Says it in the server's log.
     pub fn log(&self) {
         let text = format!("trips_pipeline: {} ({})", self.text, self.code);
@@ -237,12 +297,20 @@ impl Failed {
     }
 }
 
-/// Works in a transaction of its own. An error of whatever kind ends that transaction, not the worker.
+/// Works in a transaction of its own. An error of whatever kind ends that transaction, not the worker. A cancel that
+/// came before it was not meant for it.
 pub fn try_transaction<T>(work: impl FnOnce() -> T + std::panic::UnwindSafe) -> Result<T, Failed> {
-    // SAFETY: no transaction is open between those of a worker; a cancel that came in between was not
-    // meant for this one. What is pushed is popped before the commit, or by the abort.
+    forget_cancel();
+    try_next_transaction(work)
+}
+
+/// Works in the next transaction of a longer piece of work: a cancel that came since the last one counts.
+pub fn try_next_transaction<T>(
+    work: impl FnOnce() -> T + std::panic::UnwindSafe,
+) -> Result<T, Failed> {
+    // SAFETY: no transaction is open between those of a worker. What is pushed is popped before the commit, or by
+    // the abort.
     unsafe {
-        (&raw mut pg_sys::QueryCancelPending).write_volatile(0);
         pg_sys::SetCurrentStatementStartTimestamp();
         pg_sys::StartTransactionCommand();
         pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());

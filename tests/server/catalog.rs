@@ -31,6 +31,7 @@ const MEMBERS: &[&str] = &[
     "function trips.is_inside(point,box)",
     "function trips.kept_summary()",
     "function trips.latest_datasource(integer)",
+    "function trips.loads_at_work()",
     "function trips.merge_staged(bigint)",
     "function trips.new_files(text)",
     "function trips.open_delivery(text,bytea,bigint,text)",

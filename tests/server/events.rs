@@ -117,18 +117,24 @@ fn two_million_rows_are_told_before_their_commit() {
 #[test]
 fn a_killed_load_is_told() {
     let cluster = Cluster::start();
-    let path = cluster.file("trips.csv", rows_as_csv(300_000, 1));
+    let path = cluster.file("trips.csv", rows_as_csv(1_000_000, 1));
     let mut listener = listener(&cluster);
     let mut loader = cluster.client();
     let pid: i32 = loader.query_one("SELECT pg_backend_pid()", &[]).unwrap().get(0);
     let load = std::thread::spawn(move || {
         loader.query_one("SELECT trips.ingest($1)", &[&path]).map(drop).unwrap_err();
     });
-    listen_until(&mut listener, &["running"], SOON);
+    let mut heard = Vec::new();
+    while heard.last().is_none_or(|event: &Event| event.rows == 0) {
+        heard.extend(listen_until(&mut listener, &["running"], SOON));
+    }
     let mut killer = cluster.client();
     killer.query_one("SELECT pg_terminate_backend($1)", &[&pid]).unwrap();
-    let heard = listen_until(&mut listener, &["failed"], SOON);
+    heard.extend(listen_until(&mut listener, &["failed"], SOON));
     load.join().unwrap();
+    // It had read what it had read.
+    let [before, last] = heard.last_chunk().unwrap();
+    assert_eq!((last.bytes, last.rows), (before.bytes, before.rows));
     let row = killer.query_one("SELECT load_id, state FROM trips.loads", &[]).unwrap();
     assert_eq!((row.get(0), row.get(1)), (heard.last().unwrap().load_id, "failed"));
 }
@@ -163,6 +169,24 @@ fn a_crash_is_told_to_who_asks_again() {
     assert!(
         client.query("SELECT FROM trips.loads WHERE state = 'running'", &[]).unwrap().is_empty()
     );
+}
+
+/// However short a load is: that it begins is told, once, and before its end. Known bytes are no load.
+#[test]
+fn every_beginning_is_told() {
+    let cluster = Cluster::start();
+    let mut listener = listener(&cluster);
+    let mut client = cluster.client();
+    for i in 0..10 {
+        let path = cluster.file(&format!("{i}.csv"), format!("{FIVE_COLUMNS}{}", trip_line(i, 1)));
+        for expected in [&["running", "loaded"][..], &["skipped"]] {
+            cluster.ingest(&mut client, &path);
+            let heard = listen_until(&mut listener, &["loaded", "skipped"], SOON);
+            let states: Vec<&str> = heard.iter().map(|event| event.state.as_str()).collect();
+            assert_eq!(states, expected);
+            assert!(heard[0].state != "running" || heard[0].bytes[0] == 0 && heard[0].rows == 0);
+        }
+    }
 }
 
 /// Known bytes and refused files are told too; a load that is rolled back is told as failed, once.

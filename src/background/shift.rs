@@ -1,0 +1,233 @@
+//! What a worker of the queue does: takes a place, makes what waits, and goes when nothing is left.
+
+use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use pgrx::Spi;
+use trips_core::parse::Target;
+
+use super::{as_owner_of_ledger, in_database, prepare, try_in_database};
+use crate::error::LoadError;
+use crate::events;
+use crate::ledger;
+use crate::load::{Attempt, Request, load_file};
+use crate::pg::locks::{HeldLock, Lock};
+use crate::pg::session;
+use crate::pg::worker::{self, Failed};
+use crate::queue::{self, Job};
+use crate::settings;
+use crate::source::Access;
+use crate::witness::Failure;
+
+/// What has ended so many workers is not begun again.
+const ATTEMPTS: i32 = 5;
+/// A commit has given its locks back within so many hundredths of a second.
+const RELEASED_WITHIN: u32 = 20;
+/// How long a worker waits before it tries again what it could not even begin: twice as long each time.
+const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(60)];
+
+/// The main function of a worker of the queue: makes what waits, then ends. `after` is the load for which
+/// it was started; its session may not have committed yet.
+pub fn work_on_queue(after: i64) {
+    if after > 0 {
+        let waited = worker::try_transaction(|| Lock::Queued(after).take());
+        waited.unwrap_or_else(|failed| failed.log());
+    }
+    let mut shift = Shift { after, passed: BTreeSet::new(), is_blind: false };
+    let mut pause = PAUSES[0];
+    let mut resting = None;
+    loop {
+        let places = 0..settings::max_workers();
+        let Some(place) = places.into_iter().find_map(|p| HeldLock::try_take(Lock::Worker(p)))
+        else {
+            // Those at work look again when they have given up their place.
+            return;
+        };
+        while shift.make_next() {
+            pause = PAUSES[0];
+        }
+        drop(place);
+        if shift.find().is_some() {
+            continue;
+        }
+        if !shift.has_failed() {
+            return;
+        }
+        // One is enough that waits.
+        resting = resting.or_else(|| HeldLock::try_take(Lock::Resting));
+        if resting.is_none() {
+            return;
+        }
+        worker::rest(pause);
+        pause = (pause * 2).min(PAUSES[1]);
+        worker::reload_settings();
+        shift.passed.clear();
+    }
+}
+
+/// A process whose own work is done looks whether loads wait at which nobody is: when they were queued, no worker may
+/// have been free.
+pub fn go_on() {
+    let places = || (0..settings::max_workers()).any(|place| Lock::Worker(place).is_free());
+    if in_database(queue::waiting).is_none_or(|loads| loads.is_empty()) || !places() {
+        return;
+    }
+    let mut shift = Shift { after: 0, passed: BTreeSet::new(), is_blind: false };
+    // Its own slot is one that is free, if no other is.
+    if shift.find().is_some() && !worker::start_queue_worker(worker::current_database(), 0) {
+        work_on_queue(0);
+    }
+}
+
+/// What a worker knows of the queue.
+struct Shift {
+    /// The load for which it was started.
+    after: i64,
+    /// Loads that it could not begin, nor take out of the queue.
+    passed: BTreeSet<i64>,
+    /// It could not look at the queue.
+    is_blind: bool,
+}
+
+impl Shift {
+    /// Whether there is something that it has to try again.
+    fn has_failed(&self) -> bool {
+        self.is_blind || !self.passed.is_empty()
+    }
+
+    /// The first load that waits and that nobody is making.
+    fn find(&mut self) -> Option<i64> {
+        worker::forget_cancel();
+        let waiting = try_in_database(queue::waiting);
+        self.is_blind = waiting.is_err();
+        let waiting = waiting.unwrap_or_else(|failed| {
+            failed.log();
+            None
+        });
+        let mut waiting = waiting.unwrap_or_default().into_iter();
+        waiting.find_map(|(load_id, is_begun)| {
+            // A session that has just committed, or rolled a cancel back, gives its locks back one after the other:
+            // what nobody has begun is waited for, so that an earlier load is not passed over.
+            let patience = if is_begun && load_id != self.after { 1 } else { RELEASED_WITHIN };
+            (!self.passed.contains(&load_id) && will_be_free(load_id, patience)).then_some(load_id)
+        })
+    }
+
+    /// Makes the first load that waits and that nobody is making; `false` when there is none.
+    fn make_next(&mut self) -> bool {
+        let Some(load_id) = self.find() else { return false };
+        // A cancel that comes from here on is meant for this load; one that came before, for another.
+        worker::forget_cancel();
+        let Some(_lock) = HeldLock::try_take(Lock::Load(load_id)) else { return true };
+        if !make_held(load_id) {
+            self.passed.insert(load_id);
+        }
+        true
+    }
+}
+
+/// Whether nobody has the load, or gives it back soon. It is not taken for that: who cancels a load must not find one
+/// at it who has only looked.
+fn will_be_free(load_id: i64, patience: u32) -> bool {
+    for attempt in 0..patience {
+        if attempt > 0 {
+            worker::rest(Duration::from_millis(10));
+        }
+        if Lock::Load(load_id).is_free() {
+            return true;
+        }
+    }
+    false
+}
+
+/// Makes a load whose lock this process has; `false` when it is still in the queue afterwards.
+fn make_held(load_id: i64) -> bool {
+    // In a transaction of its own: what ends the server has been counted.
+    let begun = try_in_database(|| {
+        let job = queue::begin(load_id)?;
+        if job.is_some() && !ledger_says_queued(load_id)? {
+            queue::remove(load_id)?;
+            return Ok(None);
+        }
+        Ok(job)
+    });
+    let job = match begun {
+        Ok(Some(Some(job))) => job,
+        Ok(_) => return true,
+        Err(failed) => {
+            failed.log();
+            return failed.is_cancel() && give_up_for_good(load_id, &failed);
+        }
+    };
+    // A cancel since then is still to be heard.
+    let made = worker::try_next_transaction(AssertUnwindSafe(|| {
+        make(&job).unwrap_or_else(LoadError::raise);
+    }));
+    match made {
+        Ok(()) => true,
+        Err(failed) => {
+            failed.log();
+            give_up_for_good(load_id, &failed)
+        }
+    }
+}
+
+fn ledger_says_queued(load_id: i64) -> Result<bool, LoadError> {
+    let _owner = as_owner_of_ledger();
+    ledger::is_queued(load_id)
+}
+
+/// Makes a load as the role that asked for it would: with its rights on files and its settings.
+fn make(job: &Job) -> Result<(), LoadError> {
+    prepare()?;
+    queue::remove(job.load_id)?;
+    let (asked_by, owner) = {
+        let (_owner, ledger) = as_owner_of_ledger();
+        let asked_by = ledger::requested_by(job.load_id)?;
+        (asked_by.ok_or(LoadError::UnknownLoad(job.load_id))?, ledger.owner())
+    };
+    if job.attempts > ATTEMPTS {
+        return Err(LoadError::GivenUp(ATTEMPTS));
+    }
+    // Code of the tables' owners may have run since; what follows is ours.
+    session::use_own_names()?;
+    let role = session::role_of_name(&asked_by).filter(|&role| may_submit(role));
+    let role = role.ok_or_else(|| LoadError::MayNotLoad(asked_by.clone()))?;
+    job.apply_settings()?;
+    // Who owns the tables can write there who asked for what: that gives him no file that is not his.
+    let access = &Access::of(if session::may_read_server_files(owner) { role } else { owner });
+    let attempt = Attempt::resume(&job.path, job.load_id, asked_by)?;
+    let request = Request {
+        path: &job.path,
+        access,
+        target: Target::History,
+        abort_on_error: job.abort_on_error,
+        max_errors: job.max_errors,
+        force: job.force,
+    };
+    load_file(&request, attempt).map(drop)
+}
+
+fn may_submit(role: pgrx::pg_sys::Oid) -> bool {
+    let query =
+        "SELECT has_function_privilege($1, 'trips.submit(text,text,bigint,boolean)', 'EXECUTE')";
+    matches!(Spi::get_one_with_args::<bool>(query, &[role.into()]), Ok(Some(true)))
+}
+
+/// Takes a failed load out of the queue, also when it is cancelled once more meanwhile.
+fn give_up_for_good(load_id: i64, failed: &Failed) -> bool {
+    (0..3).any(|_| in_database(|| give_up(load_id, failed)).is_some())
+}
+
+/// The load has failed: it does not wait any more, and the ledger says why, if nobody has said it yet.
+fn give_up(load_id: i64, failed: &Failed) -> Result<(), LoadError> {
+    queue::remove(load_id)?;
+    let standings = {
+        let _owner = as_owner_of_ledger();
+        let failure = Failure::new(failed.code.clone(), failed.text.clone(), None);
+        ledger::fail_job(load_id, &failure.code, &failure.error)?;
+        ledger::standings(&[load_id])?
+    };
+    events::publish(&standings)
+}
