@@ -9,6 +9,7 @@ use pgrx::{PgLogLevel, PgSqlErrorCode, PgTryBuilder, ereport};
 use super::deliver::{self, Request};
 use crate::error::LoadError;
 use crate::events;
+use crate::grants;
 use crate::ledger::{self, Delivery, Ticket};
 use crate::pg::extension;
 use crate::pg::locks::Lock;
@@ -57,6 +58,7 @@ impl Attempt {
         extension::hold();
         let ledger = Table::open_for_insert(c"loads");
         let owner = AsOwner::of(&ledger);
+        grants::require_one_owner(ledger.owner())?;
         let ticket = ticket()?;
         Lock::Load(ticket.load_id).try_take();
         Lock::AtWork(ticket.load_id).try_take();
@@ -83,11 +85,18 @@ impl Attempt {
 
     /// The load is done.
     pub fn finish(self) {
-        // Its transaction may go on with something else.
-        Lock::AtWork(self.ticket.load_id).give_back();
         events::publish_at_commit(self.ticket.load_id);
         if let Some(witness) = self.witness.take() {
             witness.finish();
+        }
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        // Its transaction may go on with something else. While an ERROR unwinds, the abort gives it back.
+        if !std::thread::panicking() {
+            Lock::AtWork(self.ticket.load_id).give_back();
         }
     }
 }
