@@ -29,6 +29,10 @@ pub enum LoadError {
     MaxErrors(i64),
     #[error("the database is not encoded in UTF8")]
     DatabaseEncoding,
+    #[error(
+        "{table} belongs to {owner}, who has not the rights of the owner of trips.loads, {of_ledger}"
+    )]
+    OtherOwner { table: String, owner: String, of_ledger: String },
     #[error("permission denied to load file {}", quoted_path(.0))]
     MayNotRead(String),
     #[error("file {} lies in the data of this server", quoted_path(.0))]
@@ -167,7 +171,9 @@ impl LoadError {
             Self::PartitionName { .. } => Code::ERRCODE_DUPLICATE_TABLE,
             Self::PartitionColumn { has_other_type: true, .. } => Code::ERRCODE_DATATYPE_MISMATCH,
             Self::PartitionColumn { .. } => Code::ERRCODE_UNDEFINED_COLUMN,
-            Self::PartitionKey { .. } => Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            Self::PartitionKey { .. } | Self::OtherOwner { .. } => {
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE
+            }
             Self::Delivery(error) => error.code(),
             Self::History(error) => error.code(),
             Self::DamagedAreas => Code::ERRCODE_DATA_CORRUPTED,
@@ -203,6 +209,9 @@ impl LoadError {
                 "stage keeps bad lines in trips.stg_trip_data and loads the rest; abort refuses the file at the first."
             }
             Self::DatabaseEncoding => "Create the database with ENCODING 'UTF8'.",
+            Self::OtherOwner { .. } => {
+                "Triggers on it would run with the rights of that owner: give all tables of the schema trips, and the partitions, to one role."
+            }
             Self::MayNotRead(_) => {
                 "A superuser may GRANT pg_read_server_files TO the role, or set trips.data_directories."
             }
@@ -304,6 +313,7 @@ impl LoadError {
             | Self::OnError(_)
             | Self::MaxErrors(_)
             | Self::DatabaseEncoding
+            | Self::OtherOwner { .. }
             | Self::MayNotRead(_)
             | Self::Dates { .. }
             | Self::RelativePath(_)

@@ -9,6 +9,7 @@ use pgrx::{PgLogLevel, PgSqlErrorCode, PgTryBuilder, ereport};
 use super::deliver::{self, Request};
 use crate::error::LoadError;
 use crate::events;
+use crate::grants;
 use crate::ledger::{self, Delivery, Ticket};
 use crate::pg::extension;
 use crate::pg::locks::Lock;
@@ -38,10 +39,12 @@ pub(super) struct Rights {
 
 impl Rights {
     /// Takes them. Who the caller is must have been asked before.
-    pub(super) fn take() -> Self {
+    pub(super) fn take() -> Result<Self, LoadError> {
         extension::hold();
         let ledger = Table::open_for_insert(c"loads");
-        Self { _owner: AsOwner::of(&ledger), _ledger: ledger }
+        let owner = AsOwner::of(&ledger);
+        grants::require_one_owner(ledger.owner())?;
+        Ok(Self { _owner: owner, _ledger: ledger })
     }
 }
 
@@ -49,13 +52,13 @@ impl Attempt {
     /// Begins a load for the current user, who has been checked.
     pub fn begin(source: &str) -> Result<Self, LoadError> {
         let requested_by = session::role_name(session::current_user());
-        let rights = Rights::take();
+        let rights = Rights::take()?;
         Ok(Self::of(ledger::begin(requested_by)?, Self::delivery_of(source), rights))
     }
 
     /// Begins a load that nobody has asked for but the owner of the tables.
     pub fn begin_as_owner(source: &str) -> Result<Self, LoadError> {
-        let rights = Rights::take();
+        let rights = Rights::take()?;
         // The name is that of the user whose rights it has now.
         let requested_by = session::role_name(session::current_user());
         Ok(Self::of(ledger::begin(requested_by)?, Self::delivery_of(source), rights))
@@ -63,7 +66,7 @@ impl Attempt {
 
     /// Begins a load that has its number already.
     pub fn resume(source: &str, load_id: i64, requested_by: String) -> Result<Self, LoadError> {
-        let rights = Rights::take();
+        let rights = Rights::take()?;
         let ticket = ledger::begin_again(load_id, requested_by)?;
         Ok(Self::of(ticket, Self::delivery_of(source), rights))
     }
@@ -98,11 +101,18 @@ impl Attempt {
 
     /// The load is done.
     pub fn finish(self) {
-        // Its transaction may go on with something else.
-        Lock::AtWork(self.ticket.load_id).give_back();
         events::publish_at_commit(self.ticket.load_id);
         if let Some(witness) = self.witness.take() {
             witness.finish();
+        }
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        // Its transaction may go on with something else. While an ERROR unwinds, the abort gives it back.
+        if !std::thread::panicking() {
+            Lock::AtWork(self.ticket.load_id).give_back();
         }
     }
 }

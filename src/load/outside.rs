@@ -47,7 +47,7 @@ pub fn open(attempt: Attempt, delivery: Delivery, reading: String) -> Result<Loa
 /// Stages a part of a delivery for the current user; `false` when it is there already.
 pub fn stage_part(load_id: i64, content: &[u8]) -> Result<bool, LoadError> {
     let caller = session::role_name(session::current_user());
-    let _rights = Rights::take();
+    let _rights = Rights::take()?;
     let open = parts::of_load(load_id)?.ok_or(DeliveryError::Unknown(load_id))?;
     require_own(&open, &caller)?;
     let part = decode(load_id, content)?;
@@ -61,7 +61,7 @@ pub fn stage_part(load_id: i64, content: &[u8]) -> Result<bool, LoadError> {
 /// Forgets a delivery of the current user; `false` when there is none.
 pub fn drop(load_id: i64) -> Result<bool, LoadError> {
     let caller = session::role_name(session::current_user());
-    let _rights = Rights::take();
+    let _rights = Rights::take()?;
     if held_by(load_id, &caller)?.is_none() {
         return Ok(false);
     }
@@ -73,7 +73,7 @@ pub fn drop(load_id: i64) -> Result<bool, LoadError> {
 /// there is no such delivery.
 pub fn merge(load_id: i64) -> Result<Option<LoadRow>, LoadError> {
     let caller = session::role_name(session::current_user());
-    let rights = Rights::take();
+    let rights = Rights::take()?;
     let Some(OpenDelivery { ticket, delivery, .. }) = held_by(load_id, &caller)? else {
         return Ok(None);
     };

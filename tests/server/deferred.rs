@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 use postgres::Client;
-use trips_tests::{Cluster, FIVE_COLUMNS, trip_line};
+use trips_tests::{Cluster, FIVE_COLUMNS, server_error, trip_line};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -174,6 +174,30 @@ fn of_one_table_in_the_queue_and_the_witness() {
         let seen = ran_in_workers(&mut client);
         let name = table.trim_start_matches("trips.");
         assert!(seen.contains(name) && seen.contains("later"), "{table}: {seen:?}");
+    }
+}
+
+/// The triggers of one table's owner would run as the ledger's: nothing is loaded then, wherever.
+#[test]
+fn a_load_into_another_owners_table_is_refused() {
+    for table in ["trips.hist_trip_data_2018_05", "trips.stg_trip_data", "trips.daily_trip_counts"]
+    {
+        let (cluster, mut client) = start("");
+        give_away(&mut client, &[table.to_owned()]);
+        let good = file(&cluster, "inbox/good.csv", 1);
+        let mut etl = cluster.client_as("etl");
+        let error = etl.query_one("SELECT trips.ingest($1)", &[&good]).unwrap_err();
+        let (code, message, hint) = server_error(&error);
+        assert_eq!(code, "55000", "{message}");
+        assert!(message.starts_with(&format!("{table} belongs to own,")) && !hint.is_empty());
+        assert_eq!(
+            server_error(&etl.query_one("SELECT trips.submit($1)", &[&good]).unwrap_err()).0,
+            "55000"
+        );
+        assert!(ran_in_workers(&mut client).is_empty());
+        // A role that has these rights anyway may own what it likes.
+        client.batch_execute("GRANT postgres TO own").unwrap();
+        etl.query_one("SELECT trips.ingest($1)", &[&good]).unwrap();
     }
 }
 
