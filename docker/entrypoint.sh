@@ -1,7 +1,8 @@
 #!/bin/sh
 # The official entrypoint, with the settings that the extension and pg_cron need. More may follow
-# `postgres -c …`: what comes last counts.
+# `postgres -c …`, or `-c …` alone: what comes last counts.
 set -eu
+case ${1:-} in -*) set -- postgres "$@" ;; esac
 if [ "${1:-postgres}" = postgres ]; then
   [ $# = 0 ] || shift
   set -- postgres \

@@ -17,18 +17,33 @@ elif command -v docker-compose > /dev/null; then
 else
   fail "docker compose, or docker-compose 1.29, is missing"
 fi
-compose() { "${compose[@]}" -p "${TRIPS_PROJECT:-trips}" -f "$here/compose.yml" --env-file "$here/.env" "$@"; }
+# A value of docker/.env, unless the caller's environment has it.
+setting() { # name default
+  local value=${!1:-}
+  [ -n "$value" ] || [ ! -f "$here/.env" ] || value=$(sed -n "s/^$1=//p" "$here/.env" | tail -n 1)
+  printf '%s' "${value:-$2}"
+}
+project() { printf '%s' "${TRIPS_PROJECT:-$(setting COMPOSE_PROJECT_NAME trips)}"; }
+# As compose takes it: a path that is not absolute begins beside compose.yml.
+data_directory() {
+  local directory
+  directory=$(setting TRIPS_DATA ./data)
+  case $directory in /*) ;; *) directory=$here/$directory ;; esac
+  printf '%s' "$directory"
+}
+compose() { "${compose[@]}" -p "$(project)" -f "$here/compose.yml" --env-file "$here/.env" "$@"; }
 
 secret() { od -An -N18 -tx1 /dev/urandom | tr -d ' \n'; }
 
-# What only this machine knows. An existing file is left as it is.
+# What only this machine knows. An existing file is left as it is. With the project's name in it, a plain
+# `docker compose` in this directory means the same containers.
 make_environment() {
-  mkdir -p "$here/data"
+  mkdir -p "$(data_directory)"
   if [ ! -f "$here/.env" ]; then
     step "making docker/.env, with passwords of its own"
     (
       umask 077
-      printf '%s\n' "POSTGRES_PASSWORD=$(secret)" "SPARK_PASSWORD=$(secret)" "JUPYTER_TOKEN=$(secret)" > "$here/.env"
+      printf '%s\n' "COMPOSE_PROJECT_NAME=${TRIPS_PROJECT:-trips}" "POSTGRES_PASSWORD=$(secret)" "SPARK_PASSWORD=$(secret)" "JUPYTER_TOKEN=$(secret)" > "$here/.env"
     )
   fi
 }
@@ -53,6 +68,23 @@ wait_until_healthy() {
   done
 }
 
+# A volume keeps the passwords of the .env with which it was made: those of the .env that is here now count. They
+# come from the container's environment, by the socket, on no command line and in no log.
+set_passwords() {
+  psql -q << 'SQL'
+SET log_statement = none;
+SET log_min_duration_statement = -1;
+SET log_min_error_statement = panic;
+\getenv password POSTGRES_PASSWORD
+ALTER ROLE postgres PASSWORD :'password';
+SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = 'spark') AS has_spark \gset
+\if :has_spark
+\getenv password SPARK_PASSWORD
+ALTER ROLE spark PASSWORD :'password';
+\endif
+SQL
+}
+
 up() {
   make_environment
   # TRIPS_BUILD=no: the images are here already.
@@ -63,14 +95,17 @@ up() {
   step "starting the containers"
   compose up -d
   wait_until_healthy
-  step "healthy: postgres on 127.0.0.1:${POSTGRES_PORT:-5432}, Spark on http://127.0.0.1:8100, Jupyter on http://127.0.0.1:9999 (docker/.env has the token)"
+  set_passwords
+  step "healthy: postgres on 127.0.0.1:$(setting POSTGRES_PORT 5432), Spark on http://127.0.0.1:$(setting SPARK_UI_PORT 8100), Jupyter on http://127.0.0.1:$(setting JUPYTER_PORT 9999) (docker/.env has the token)"
 }
 
 psql() { compose exec -T postgres psql -X -v ON_ERROR_STOP=1 -P pager=off -U postgres -d trips "$@"; }
 
 all() {
+  local data
   up
-  [ -e "$here/data/trips.csv" ] || install -m 644 "$root/samples/trips_sample.csv" "$here/data/trips.csv"
+  data=$(data_directory)
+  [ -e "$data/trips.csv" ] || install -m 644 "$root/samples/trips_sample.csv" "$data/trips.csv"
   step "the sample into the history"
   psql -c "SELECT state, rows_read, rows_inserted, rows_duplicate, rows_staged FROM trips.ingest('/data/trips.csv')"
   step "its weekly averages"
@@ -79,9 +114,15 @@ all() {
 
 submit() { compose exec -T spark /opt/trips/submit.sh "$@"; }
 
+insert() {
+  # The pattern is for the container.
+  if [ $# = 0 ]; then set -- '/data/*.csv'; fi
+  submit load.py "$@"
+}
+
 case ${1:-} in
   up | all) "$1" ;;
-  insert) submit load.py "${@:2}" $([ $# -gt 1 ] || echo '/data/*.csv') ;;
+  insert) insert "${@:2}" ;;
   weekly-avg) submit analytics.py weekly-avg "${@:2}" ;;
   submit) submit "${@:2}" ;;
   down) make_environment && compose down "${@:2}" ;;

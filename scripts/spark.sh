@@ -13,6 +13,8 @@ jobs=$root/docker/spark
 jdbc=/usr/share/java/postgresql.jar
 export PYSPARK_PYTHON=$venv/bin/python PYSPARK_DRIVER_PYTHON=$venv/bin/python
 export SPARK_LOCAL_IP=127.0.0.1 SPARK_DAEMON_MEMORY=256m
+# Names of files are bytes: with another locale, Java takes only those of ASCII.
+export LANG=C.UTF-8
 export TRIPS_READER=${TRIPS_READER:-$root/target/release/trips_reader}
 
 setup() {
@@ -41,9 +43,20 @@ launch() { # directory name class arguments
     > "$1/$2.log" 2>&1 < /dev/null &
 }
 
+# Loopback is open to every user of the machine: who has no secret gives this cluster no jobs.
+make_secret() {
+  (
+    umask 077
+    printf '%s\n' 'spark.authenticate true' \
+      "spark.authenticate.secret $(od -An -N18 -tx1 /dev/urandom | tr -d ' \n')" > "$1"
+  )
+}
+
 start() {
   local directory=$1 port ui number
-  mkdir -p "$directory"
+  mkdir -p "$directory/conf"
+  make_secret "$directory/conf/spark-defaults.conf"
+  export SPARK_CONF_DIR=$directory/conf
   port=$(free_port) ui=$(free_port)
   export SPARK_LOCAL_DIRS=$directory/local
   launch "$directory" master master.Master --port "$port" --webui-port "$ui"
@@ -64,6 +77,7 @@ start() {
 submit() {
   local directory=$1 job=$2
   [ -f "$job" ] || job=$jobs/$job
+  export SPARK_CONF_DIR=$directory/conf
   "$venv/bin/spark-submit" --master "$(cat "$directory/master")" \
     --conf spark.driver.host=127.0.0.1 --conf spark.driver.bindAddress=127.0.0.1 \
     --conf spark.executor.memory=1g --conf spark.ui.enabled=false \

@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # Spark without Docker: a private PostgreSQL and a real Spark cluster on loopback, a load, questions.
-# spark_local.sh start | stop
+# spark_local.sh start | submit JOB [arguments] | stop
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 spark=$root/scripts/spark.sh
 home=$run/spark$pg
+environment=$run/spark$pg.env
 bin=$(dirname "$(find "$tree" -name pg_ctl -path '*/bin/*' 2> /dev/null | head -n 1)")
 
 stop() {
+  rm -f "$environment"
   if [ ! -d "$home" ]; then return; fi
   "$spark" stop "$home/cluster"
   as_server "$bin/pg_ctl" stop -D "$home/data" -m fast > /dev/null 2>&1 || true
@@ -45,17 +47,31 @@ start() {
 CREATE EXTENSION trips_pipeline;
 CREATE ROLE spark LOGIN PASSWORD '$PGPASSWORD';
 SELECT trips.grant_loader('spark'), trips.grant_reader('spark') \g /dev/null
+-- Spark's JDBC writer looks at the columns of its table.
+GRANT SELECT ON trips.stg_trip_data TO spark;
 SQL
+  # For more jobs; nobody else may read it.
+  (umask 077 && declare -px PGPORT PGHOST PGDATABASE PGUSER PGPASSWORD > "$environment")
   step "starting a Spark master and two workers of 1 GB"
   "$spark" start "$home/cluster"
   step "loading the sample with the cluster"
   "$spark" submit "$home/cluster" load.py "$root/samples/trips_sample.csv" 2> /dev/null | grep -v '^[0-9]\|^WARN\|log4j\|log level'
   step "its weekly averages, by the cluster"
   "$spark" submit "$home/cluster" analytics.py weekly-avg 2> /dev/null | grep '|'
+  step "another job: scripts/spark_local.sh submit load.py FILE"
   step "Spark's page is $(cat "$home/cluster/ui"); make spark-stop ends all of it"
+}
+
+submit() {
+  [ -f "$environment" ] || fail "nothing runs: make spark-local"
+  # shellcheck source=/dev/null
+  source "$environment"
+  export PGPORT PGHOST PGDATABASE PGUSER PGPASSWORD
+  "$spark" submit "$home/cluster" "$@"
 }
 
 case ${1:-} in
   start | stop) "$1" ;;
-  *) fail "usage: spark_local.sh start | stop" ;;
+  submit) submit "${@:2}" ;;
+  *) fail "usage: spark_local.sh start | submit JOB [arguments] | stop" ;;
 esac

@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
-# All tests: the pure crates', and the server's through a real client. Arguments go to cargo test.
+# All tests: the pure crates', and the server's through a real client. Arguments go to cargo test; with
+# a package among them, only that one is tested.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 make_run_dir
 test_environment
 cd "$root"
+packages=(--workspace --exclude trips_pipeline)
+case " $* " in *' -p '* | *' --package'*) packages=() ;; esac
 step "testing with PostgreSQL $pg"
-cargo test --workspace --exclude trips_pipeline "$@"
+cargo test ${packages[@]+"${packages[@]}"} "$@"

@@ -118,15 +118,10 @@ COMMENT ON FUNCTION trips.h3_bounds(text) IS
 -- Trips that are like each other ------------------------------------------------------------------
 
 CREATE FUNCTION trips.is_inside(place point, area box) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-  SELECT place <@ area
-      OR (area[0])[0] > 180 AND pg_catalog.point(place[0] + 360, place[1]) <@ area
-      -- The history knows the meridian of -180 degrees as 180.
-      OR place[0] = 180 AND pg_catalog.point(-180, place[1]) <@ area;
-END;
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 5
+AS 'MODULE_PATHNAME', 'is_inside_wrapper';
 COMMENT ON FUNCTION trips.is_inside(point, box) IS
-  'Whether a place (longitude, latitude; degrees) lies in an area, edges inside. An area whose eastern edge is over 180 goes on behind the meridian of 180 degrees. NULL for NULL';
+  'Whether a place (longitude, latitude; degrees) lies in an area, edges inside: its longitude, or that plus 360, or minus 360, as for trips.weekly_counts(box, date, date, text). 22003 when the area is not finite; NULL for NULL';
 
 CREATE FUNCTION trips.similar_trips(
   region text DEFAULT NULL, area box DEFAULT NULL, since date DEFAULT NULL, until date DEFAULT NULL,
@@ -145,14 +140,10 @@ BEGIN ATOMIC
            trips.h3_number(h.destination_coord, similar_trips.resolution) AS destination_cell,
            h.date_time
       FROM trips.hist_trip_data AS h
-     WHERE trips.check_grouping(
-             similar_trips.resolution, similar_trips.bucket, similar_trips.match,
-             similar_trips.at_least)
-       AND trips.check_period(similar_trips.since, similar_trips.until)
-       AND (similar_trips.region IS NULL OR h.region = similar_trips.region)
+     WHERE (similar_trips.region IS NULL OR h.region = similar_trips.region)
        -- Not "since IS NULL OR": the planner could not pass over partitions.
-       AND h.date_time >= COALESCE(similar_trips.since, date '-infinity')::timestamp
-       AND h.date_time < COALESCE(similar_trips.until + 1, date 'infinity')::timestamp
+       AND h.date_time >= LEAST(GREATEST(similar_trips.since, date '0001-01-01'), date '10000-01-01')::timestamp
+       AND h.date_time < (LEAST(similar_trips.until, date '9999-12-31') + 1)::timestamp
        AND (similar_trips.area IS NULL OR
             CASE similar_trips.match
               WHEN 'origin' THEN trips.is_inside(h.origin_coord, similar_trips.area)
@@ -180,10 +171,18 @@ BEGIN ATOMIC
          trips.h3_center(b.origin_cell), trips.h3_center(b.destination_cell),
          b.first_date, b.last_date
     FROM big AS b
-   ORDER BY b.trips DESC, b.origin_cell COLLATE "C", b.destination_cell COLLATE "C", b.time_of_day;
+   ORDER BY b.trips DESC, b.origin_cell COLLATE "C", b.destination_cell COLLATE "C", b.time_of_day
+   -- All rows. Unlike a condition, it is looked at also when a period leaves no partition to be read.
+   LIMIT CASE WHEN trips.check_grouping(
+                     similar_trips.resolution, similar_trips.bucket, similar_trips.match,
+                     similar_trips.at_least)
+               AND trips.check_period(similar_trips.since, similar_trips.until)
+               AND (similar_trips.area IS NULL
+                    OR trips.is_inside(point '(0,0)', similar_trips.area) IS NOT NULL)
+              THEN NULL::bigint END;
 END;
 COMMENT ON FUNCTION trips.similar_trips(text, box, date, date, int, interval, text, bigint) IS
-  'Trips that are like each other: the same cell of H3 at the origin, the same at the destination, and the same part of the day; the largest groups first. region, area (with match: origin, destination, both or either end inside), since and until (both inside) choose the trips; resolution 0 to 15 is the size of the cells, bucket the length of a part of the day, which begins at time_of_day; groups of fewer than at_least trips are left out, as are trips without an origin or a destination. 22023 for other arguments. Needs SELECT on trips.hist_trip_data';
+  'Trips that are like each other: the same cell of H3 at the origin, the same at the destination, and the same part of the day; the largest groups first. region, area (with match: origin, destination, both or either end inside), since and until (both inside) choose the trips; resolution 0 to 15 is the size of the cells, bucket the length of a part of the day, which begins at time_of_day; groups of fewer than at_least trips are left out, as are trips without an origin or a destination. 22023 for other arguments, 22003 for an area that is not finite. Needs SELECT on trips.hist_trip_data';
 
 CREATE FUNCTION trips.similar_to(
   trip uuid, resolution int DEFAULT 9, bucket interval DEFAULT '1 hour',
@@ -202,16 +201,14 @@ BEGIN ATOMIC
       FROM trips.hist_trip_data AS h
      WHERE h.trip_key = similar_to.trip
        AND (similar_to.began IS NULL OR h.date_time = similar_to.began)
-       AND trips.check_grouping(similar_to.resolution, similar_to.bucket, 'origin', 1)
-       AND trips.check_period(similar_to.since, similar_to.until)
      LIMIT 1
   ), near AS MATERIALIZED (
     -- Cheap, and true for few trips: only of those the cells are computed.
     SELECT h.region, h.origin_coord, h.destination_coord, h.date_time, h.datasource, h.trip_key,
            h.load_id
       FROM trips.hist_trip_data AS h
-     WHERE h.date_time >= COALESCE(similar_to.since, date '-infinity')::timestamp
-       AND h.date_time < COALESCE(similar_to.until + 1, date 'infinity')::timestamp
+     WHERE h.date_time >= LEAST(GREATEST(similar_to.since, date '0001-01-01'), date '10000-01-01')::timestamp
+       AND h.date_time < (LEAST(similar_to.until, date '9999-12-31') + 1)::timestamp
        AND h.origin_coord <@ (SELECT trips.h3_bounds(c.origin_cell) FROM cells AS c)
        AND h.destination_coord <@ (SELECT trips.h3_bounds(c.destination_cell) FROM cells AS c)
   )
@@ -222,7 +219,10 @@ BEGIN ATOMIC
      AND trips.h3_cell(n.destination_coord, similar_to.resolution) = c.destination_cell
      AND pg_catalog.date_bin(similar_to.bucket, n.date_time, timestamp '2000-01-01')::time
          = c.time_of_day
-   ORDER BY n.date_time, n.trip_key;
+   ORDER BY n.date_time, n.trip_key
+   LIMIT CASE WHEN trips.check_grouping(similar_to.resolution, similar_to.bucket, 'origin', 1)
+               AND trips.check_period(similar_to.since, similar_to.until)
+              THEN NULL::bigint END;
 END;
 COMMENT ON FUNCTION trips.similar_to(uuid, int, interval, date, date, timestamp) IS
   'The trips that trips.similar_trips() groups with a given one, itself included, in the order of time. trip is its trip_key; began its date_time, which finds it by the index (otherwise the history is read for it); since and until (both inside) are the period of the trips that are looked for. No rows for an unknown trip, and for one without an origin or a destination. Errors and privileges as for trips.similar_trips()';

@@ -6,7 +6,7 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'follow_change_wrapper';
 COMMENT ON FUNCTION trips.follow_change() IS
-  'For the triggers of trips.hist_trip_data and of its partitions: a statement that changes trips waits for loads, and then the days that it has touched are counted again. 40001 in REPEATABLE READ and above when a load has committed since the snapshot';
+  'For the triggers of trips.hist_trip_data and of its partitions: a statement that changes trips waits for loads, and then the days that it has touched are counted again. 22008 for a trip outside of the years 1 to 9999; 40001 in REPEATABLE READ and above when a load has committed since the snapshot';
 
 CREATE TRIGGER trips_hold BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON trips.hist_trip_data
   FOR EACH STATEMENT EXECUTE FUNCTION trips.follow_change();
@@ -25,21 +25,31 @@ CREATE TRIGGER trips_follow_truncate AFTER TRUNCATE ON trips.hist_trip_data
   FOR EACH STATEMENT EXECUTE FUNCTION trips.follow_change();
 COMMENT ON TRIGGER trips_follow_truncate ON trips.hist_trip_data IS 'Counts everything again';
 
+-- Without a search_path of its own: it looks the command's table up as the command will. It runs no query.
+CREATE FUNCTION trips.hold_partitions() RETURNS event_trigger
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'hold_partitions_wrapper';
+COMMENT ON FUNCTION trips.hold_partitions() IS
+  'For the event trigger trips_partitions_hold: who attaches a partition to the history waits for loads first';
 CREATE FUNCTION trips.follow_partitions() RETURNS event_trigger
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'follow_partitions_wrapper';
 COMMENT ON FUNCTION trips.follow_partitions() IS
-  'For the event trigger trips_partitions: trips of partitions that are attached or detached by hand are counted, and followed from then on, or not any more';
+  'For the event trigger trips_partitions: trips of partitions that are made, attached or detached by hand are counted, and followed from then on, or not any more';
 CREATE FUNCTION trips.follow_dropped_partitions() RETURNS event_trigger
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'follow_dropped_partitions_wrapper';
 COMMENT ON FUNCTION trips.follow_dropped_partitions() IS
   'For the event trigger trips_partitions_dropped: trips of partitions that are dropped are not counted any more';
-CREATE EVENT TRIGGER trips_partitions ON ddl_command_end WHEN TAG IN ('ALTER TABLE')
+CREATE EVENT TRIGGER trips_partitions_hold ON ddl_command_start WHEN TAG IN ('ALTER TABLE')
+  EXECUTE FUNCTION trips.hold_partitions();
+COMMENT ON EVENT TRIGGER trips_partitions_hold IS 'Who attaches a partition to the history waits for loads first';
+CREATE EVENT TRIGGER trips_partitions ON ddl_command_end
+  WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE FOREIGN TABLE', 'CREATE SCHEMA')
   EXECUTE FUNCTION trips.follow_partitions();
-COMMENT ON EVENT TRIGGER trips_partitions IS 'Follows partitions of the history that are attached or detached';
+COMMENT ON EVENT TRIGGER trips_partitions IS 'Follows partitions of the history that are made, attached or detached';
 CREATE EVENT TRIGGER trips_partitions_dropped ON sql_drop WHEN TAG IN ('DROP TABLE', 'DROP SCHEMA', 'DROP OWNED')
   EXECUTE FUNCTION trips.follow_dropped_partitions();
 COMMENT ON EVENT TRIGGER trips_partitions_dropped IS 'Follows partitions of the history that are dropped';

@@ -8,6 +8,21 @@ AS 'MODULE_PATHNAME', 'area_faults_wrapper';
 COMMENT ON FUNCTION trips.area_faults() IS
   'Weeks (their Mondays) of which trips.area_directory and trips.area_blocks do not have what the history has. incomplete: trips are missing, the week is counted from the history; damaged, or not the trips of the history: SELECT trips.rebuild(). Reads all of the history. For the owner of the extension';
 
+-- A query that names a view which is not filled is refused, whatever becomes of it: so the query is only made
+-- when it is.
+CREATE FUNCTION trips.kept_summary() RETURNS TABLE (region text, week_of_month text, weekly_avg numeric)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+  IF (SELECT c.relispopulated FROM pg_class AS c WHERE c.oid = 'trips.summarized_trip_data'::regclass) THEN
+    RETURN QUERY SELECT s.region, s.week_of_month, s.weekly_avg FROM trips.summarized_trip_data AS s;
+  END IF;
+END;
+$body$;
+COMMENT ON FUNCTION trips.kept_summary() IS
+  'The rows of trips.summarized_trip_data, none while it is not filled (REFRESH … WITH NO DATA); a part of trips.verify()';
+
 CREATE FUNCTION trips.verify() RETURNS TABLE (check_name text, passed boolean, detail text)
 LANGUAGE sql STABLE PARALLEL RESTRICTED
 -- Readers may not see staging, but how many rows are there.
@@ -18,7 +33,12 @@ AS $body$
   WITH counted AS MATERIALIZED (
     SELECT h.date_time::date AS day, h.region, h.datasource, count(*) AS trips
       FROM trips.hist_trip_data AS h
+     WHERE h.date_time >= '0001-01-01' AND h.date_time < '10000-01-01'
      GROUP BY 1, 2, 3
+  ), dates AS (
+    SELECT count(*) AS faults, min(h.date_time) AS first
+      FROM trips.hist_trip_data AS h
+     WHERE h.date_time < '0001-01-01' OR h.date_time >= '10000-01-01'
   ), roll_up AS (
     SELECT count(*) AS faults, min(day) AS first
       FROM (SELECT COALESCE(c.day, d.day) AS day
@@ -28,13 +48,15 @@ AS $body$
                AND COALESCE(d.datasource = c.datasource, d.datasource IS NULL AND c.datasource IS NULL)
              WHERE c.trips IS DISTINCT FROM d.trips) AS f
   ), summary AS (
-    SELECT count(*) AS faults, min(week_of_month) AS first
+    SELECT count(*) + (SELECT count(*) FROM pg_class AS v
+                        WHERE v.oid = 'trips.summarized_trip_data'::regclass AND NOT v.relispopulated) AS faults,
+           min(week_of_month) AS first
       FROM (SELECT COALESCE(c.week_of_month, s.week_of_month) AS week_of_month
               FROM (SELECT c.region, to_char(c.day::timestamp, 'YYYY-MM-"0"W') AS week_of_month,
                            sum(c.trips) AS trips
                       FROM counted AS c
                      GROUP BY 1, 2) AS c
-              FULL JOIN trips.summarized_trip_data AS s
+              FULL JOIN trips.kept_summary() AS s
                 ON s.region = c.region AND s.week_of_month = c.week_of_month
              WHERE c.trips IS DISTINCT FROM s.weekly_avg) AS f
   ), area AS (
@@ -68,8 +90,22 @@ AS $body$
                          WHERE x.indrelid = c.oid AND x.indisvalid
                            AND pg_get_constraintdef(k.oid) = 'PRIMARY KEY (date_time, trip_key)')
             OR (SELECT count(*) FROM pg_trigger AS t
-                 WHERE t.tgrelid = c.oid AND t.tgenabled <> 'D'
-                   AND t.tgfoid = 'trips.follow_change'::regproc) < 2)
+                 WHERE t.tgrelid = c.oid AND t.tgenabled IN ('O', 'A')
+                   AND t.tgfoid = 'trips.follow_change'::regproc
+                   AND t.tgname IN ('trips_hold', 'trips_follow', 'trips_follow_update', 'trips_follow_delete')) < 4)
+  ), follower AS (
+    SELECT count(*) AS faults, min(f.name) AS first
+      FROM (SELECT format('trigger %s on trips.hist_trip_data', w.name) AS name
+              FROM unnest(ARRAY['trips_hold', 'trips_follow_insert', 'trips_follow_update',
+                                'trips_follow_delete', 'trips_follow_truncate']) AS w (name)
+             WHERE NOT EXISTS (SELECT FROM pg_trigger AS t
+                                WHERE t.tgrelid = 'trips.hist_trip_data'::regclass AND t.tgname = w.name
+                                  AND t.tgfoid = 'trips.follow_change'::regproc AND t.tgenabled IN ('O', 'A'))
+            UNION ALL
+            SELECT format('event trigger %s', w.name)
+              FROM unnest(ARRAY['trips_partitions_hold', 'trips_partitions', 'trips_partitions_dropped']) AS w (name)
+             WHERE NOT EXISTS (SELECT FROM pg_event_trigger AS e
+                                WHERE e.evtname = w.name AND e.evtenabled IN ('O', 'A'))) AS f
   ), staged AS (
     SELECT count(*) AS faults, min(load_id) AS first
       FROM (SELECT l.load_id
@@ -87,7 +123,7 @@ AS $body$
             FROM roll_up
           UNION ALL
           SELECT 'weekly summary', faults, first, 'trips.summarized_trip_data is a count of the history',
-                 '%s weeks of regions have another count than the history, the first is %s: SELECT trips.rebuild()'
+                 '%s weeks of regions have another count than the history, or the view is not filled; the first is %s: SELECT trips.rebuild()'
             FROM summary
           UNION ALL
           SELECT 'areas', faults, first::text,
@@ -107,9 +143,17 @@ AS $body$
                  '%s trips are there more than once, the first of %s'
             FROM doubled
           UNION ALL
+          SELECT 'dates', faults, first::text, 'every trip is of the years 1 to 9999',
+                 '%s trips are outside of the years 1 to 9999, the first of %s: nothing counts them, DELETE them'
+            FROM dates
+          UNION ALL
           SELECT 'partitions', faults, first, 'every partition has its key and its triggers',
-                 '%s partitions lack the primary key (date_time, trip_key) or the triggers trips_hold and trips_follow, one is %s: SELECT trips.rebuild() makes triggers'
+                 '%s partitions lack the primary key (date_time, trip_key) or one of the triggers trips_hold, trips_follow, trips_follow_update, trips_follow_delete, or have it disabled; one is %s: SELECT trips.rebuild() makes triggers'
             FROM partition
+          UNION ALL
+          SELECT 'triggers', faults, first, 'changes of the history are followed',
+                 '%s triggers that follow changes are missing or disabled, one is the %s: SELECT trips.rebuild() makes and enables those of the table and, for a superuser, enables event triggers'
+            FROM follower
           UNION ALL
           SELECT 'staging', faults, first::text, 'every load has as many rows in staging as the ledger says',
                  '%s loads have another number of rows in trips.stg_trip_data than trips.loads says, the first is %s'

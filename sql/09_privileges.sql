@@ -20,6 +20,8 @@ REVOKE ALL ON FUNCTION trips.require_pg_cron(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.follow_change() FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.rebuild() FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.area_faults() FROM PUBLIC;
+REVOKE ALL ON FUNCTION trips.kept_summary() FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.verify() FROM PUBLIC;
+REVOKE ALL ON FUNCTION trips.hold_partitions() FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.follow_partitions() FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.follow_dropped_partitions() FROM PUBLIC;

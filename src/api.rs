@@ -22,7 +22,7 @@ use trips_core::trip::Trip;
 use crate::error::{DeliveryError, LoadError};
 use crate::grants;
 use crate::ledger::Delivery;
-use crate::load::{Attempt, Request, load_file, merge, outside};
+use crate::load::{self, Attempt, Request, load_file, outside};
 use crate::pg::row::LoadRow;
 use crate::pg::session;
 use crate::settings;
@@ -81,10 +81,7 @@ fn stage(path: Option<&str>) -> Result<LoadRow, ErrorReport> {
 fn merge_staged(load_id: Option<i64>) -> Result<Option<LoadRow>, ErrorReport> {
     session::require_writable(c"trips.merge_staged()");
     require_utf8()?;
-    let attempt = Attempt::begin(merge::SOURCE)?;
-    let row = merge::merge(&attempt.ticket, load_id)?;
-    attempt.finish();
-    Ok(row)
+    Ok(load::merge_staged(load_id)?)
 }
 
 /// `trips.open_delivery(source, digest, bytes, reading) -> trips.loads`
@@ -107,8 +104,7 @@ fn open_delivery(
     let source_name = source.to_owned();
     let delivery =
         Delivery { source: source_name, digest: Some(digest), bytes, ..Delivery::default() };
-    let attempt = Attempt::begin(source)?;
-    Ok(outside::open(&attempt.ticket, delivery, reading.to_owned())?)
+    Ok(outside::open(Attempt::begin(source)?, delivery, reading.to_owned())?)
 }
 
 /// `trips.stage_part(load_id, part) -> boolean`

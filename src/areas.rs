@@ -9,7 +9,7 @@ pub mod ask;
 pub mod error;
 pub mod faults;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use pgrx::datum::Timestamp as PgTimestamp;
 use pgrx::{Spi, check_for_interrupts};
@@ -22,10 +22,15 @@ use crate::pg::copy::{Rows, copy_rows};
 use crate::pg::progress::Progress;
 use crate::pg::read;
 use crate::pg::relation::Table;
-use crate::pg::signals;
+use crate::pg::{session, signals};
+use crate::settings;
 
 /// Numbers of blocks that each group has; the directory has fewer.
 const BLOCK_IDS: i64 = 256;
+
+/// Weeks that a change by hand has touched are filled again at once when they have up to so many trips together: a
+/// second or two of reading. Others wait for `trips.rebuild()`.
+const WORTH_FILLING: i64 = 1_000_000;
 
 /// A collector for what a load will bring.
 pub fn collector() -> Result<Collector, LoadError> {
@@ -147,8 +152,25 @@ pub fn fill() -> Result<(), LoadError> {
     forget(Days::ALL)?;
     // Blocks without a group: somebody has deleted it.
     Spi::run("DELETE FROM trips.area_blocks")?;
+    fill_weeks(weeks_with_trips()?)
+}
+
+/// Fills the weeks of these days, which have been forgotten and counted anew, if they have few trips.
+pub fn refill(days: &[Days]) -> Result<(), LoadError> {
+    let mut weeks = BTreeMap::new();
+    for days in days {
+        weeks.extend(trips_of_weeks(*days)?);
+    }
+    if weeks.is_empty() || !settings::keeps_areas() || weeks.values().sum::<i64>() > WORTH_FILLING {
+        return Ok(());
+    }
+    // What the statement has changed that we follow is not yet what queries that only read would see.
+    session::with_new_snapshot(|| fill_weeks(weeks.into_keys()))
+}
+
+fn fill_weeks(weeks: impl IntoIterator<Item = i32>) -> Result<(), LoadError> {
     let mut collected = collector()?;
-    for week in weeks_with_trips()? {
+    for week in weeks {
         check_for_interrupts!();
         let mut error = None;
         places_of_history(week, |place| error = error.take().or(collected.push(week, place).err()));
@@ -158,6 +180,29 @@ pub fn fill() -> Result<(), LoadError> {
         write(&mut collected, None)?;
     }
     Ok(())
+}
+
+/// How many trips the weeks of these days have, by the daily roll-up.
+fn trips_of_weeks(days: Days) -> Result<BTreeMap<i32, i64>, LoadError> {
+    let monday = |day| areas::first_day(areas::week_of_day(day));
+    let (first, last) = (days.first.map(monday), days.last.map(|day| monday(day) + 6));
+    Spi::connect(|client| {
+        let found = client.select(
+            "SELECT d.day - date '2000-01-01', sum(d.trips)::bigint FROM trips.daily_trip_counts AS d
+              WHERE isfinite(d.day) AND d.trips > 0
+                AND ($1 IS NULL OR d.day >= date '2000-01-01' + $1)
+                AND ($2 IS NULL OR d.day <= date '2000-01-01' + $2)
+              GROUP BY d.day",
+            None,
+            &[first.into(), last.into()],
+        )?;
+        let mut weeks = BTreeMap::new();
+        for row in found {
+            let week = areas::week_of_day(row.get::<i32>(1)?.unwrap_or(0));
+            *weeks.entry(week).or_default() += row.get::<i64>(2)?.unwrap_or(0);
+        }
+        Ok(weeks)
+    })
 }
 
 /// The weeks that have trips, by the daily roll-up.

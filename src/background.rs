@@ -1,23 +1,25 @@
-//! Loads without a session: what the workers of the queue do, and the one that watches a folder.
+//! Loads without a session: what the workers of the queue do, and the one that watches a folder; and who starts them.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use pgrx::Spi;
+use pgrx::{PgLogLevel, PgSqlErrorCode, Spi, ereport};
 
 use crate::error::LoadError;
 use crate::pg::extension;
+use crate::pg::locks::{HeldLock, Lock};
 use crate::pg::relation::Table;
 use crate::pg::session::{self, AsOwner};
 use crate::pg::worker::{self, Failed};
 use crate::settings;
 
+pub mod launcher;
 mod shift;
 mod watch;
 
 pub use self::shift::{go_on, work_on_queue};
 
-/// How long the launcher waits for an extension that is not there.
+/// How long the launcher, and who watches a folder, wait for what is not there.
 const RETRY: Duration = Duration::from_secs(5);
 
 /// Works on the tables in a transaction of its own; `None` when that failed, which is in the log, or the
@@ -52,37 +54,26 @@ fn as_owner_of_ledger() -> (AsOwner, Table) {
     (AsOwner::of(&ledger), ledger)
 }
 
-/// The main function of the launcher, which PostgreSQL starts when the library is preloaded: has the
-/// queues of all databases go on, then watches a folder if it is told to.
-pub fn launch() {
-    for database in in_any_database(databases).unwrap_or_default() {
-        worker::start_queue_worker(database, 0);
-    }
+/// Says something in the server's log.
+fn tell(text: &str) {
+    ereport!(PgLogLevel::LOG, PgSqlErrorCode::ERRCODE_WARNING, format!("trips_pipeline: {text}"));
+}
+
+/// The main function of who watches the folder, in the database into which its files are loaded; ends when another
+/// database is set, or no folder.
+pub fn watch_folder() {
     let database = settings::watch_database();
-    while settings::watch_database() == database {
-        match settings::watched_folder() {
-            Some(folder) => watch::watch(&folder),
-            None => worker::wait(Duration::from_secs(3600)),
+    let mut place = None;
+    while let Some(folder) = settings::watched_folder()
+        && settings::watch_database() == database
+    {
+        // A launcher that was started again has started another watcher.
+        place = place.or_else(|| HeldLock::try_take(Lock::Watcher));
+        if place.is_some() {
+            watch::watch(&folder);
+        } else {
+            worker::wait(RETRY);
+            worker::reload_settings();
         }
-        worker::reload_settings();
     }
-}
-
-/// Works in a transaction of its own, also where the extension is not.
-fn in_any_database<T>(work: impl FnOnce() -> Result<T, LoadError>) -> Option<T> {
-    let result = worker::try_transaction(AssertUnwindSafe(|| {
-        prepare().unwrap_or_else(LoadError::raise);
-        work().unwrap_or_else(LoadError::raise)
-    }));
-    result.map_err(|failed| failed.log()).ok()
-}
-
-fn databases() -> Result<Vec<pgrx::pg_sys::Oid>, LoadError> {
-    Spi::connect(|client| {
-        let query =
-            "SELECT oid FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY oid";
-        let rows = client.select(query, None, &[])?;
-        let oids = rows.map(|row| row.get(1)).collect::<Result<Vec<_>, _>>()?;
-        Ok(oids.into_iter().flatten().collect())
-    })
 }

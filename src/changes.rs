@@ -6,9 +6,10 @@
 use pgrx::pg_sys;
 
 use crate::error::LoadError;
-use crate::history::{self, Days, History};
+use crate::history::{self, Days, History, booking};
 use crate::pg::relation::Table;
 use crate::pg::session::{self, AsOwner};
+use crate::pg::{ddl, locks};
 use crate::{areas, ledger, summary};
 
 /// What a statement has touched.
@@ -16,85 +17,111 @@ use crate::{areas, ledger, summary};
 pub enum Touched {
     /// These days.
     Days(Vec<i32>),
-    /// Any day of this table, if it is a partition of the history.
-    Partition(pg_sys::Oid),
+    /// Any day of the table, if it is a partition of the history.
+    Partition,
     /// Any day.
     Everything,
 }
 
 /// A statement begins: it waits for loads, and loads wait for its transaction.
 pub fn begin() {
-    if !history::is_at_work() {
-        History::lock();
-    }
+    History::lock();
 }
 
-/// A statement has ended.
-pub fn end(touched: Touched) -> Result<(), LoadError> {
-    // Loads book what they do themselves. After a restore, the triggers of the partitions come last: until
-    // they are there, rows come with what is derived from them.
-    if history::is_at_work() || !history::is_followed()? {
+/// A statement has ended that has filled, or changed, this table.
+pub fn end(table: pg_sys::Oid, touched: Touched, may_bring: bool) -> Result<(), LoadError> {
+    // A load books its own rows. While a dump is restored, rows come with what is derived from them, and the
+    // triggers of the partitions come last.
+    if booking::is_filled(table) || session::is_restoring() && !history::is_followed()? {
         return Ok(());
     }
     let days = match touched {
         Touched::Days(days) => ranges(&days),
         Touched::Everything => vec![Days::ALL],
-        Touched::Partition(oid) => history::days_of(oid)?.into_iter().collect(),
+        Touched::Partition => history::days_of(table)?.into_iter().collect(),
     };
     if days.is_empty() {
         return Ok(());
     }
     let history = Table::open_for_insert(c"hist_trip_data");
     let _owner = AsOwner::of(&history);
-    count_again(&days)
+    if may_bring {
+        history::require_sane_dates()?;
+    }
+    count_again_when_booked(&days)
 }
 
-/// A table has been altered: perhaps a partition was attached or detached by hand.
-pub fn partitions_altered() -> Result<(), LoadError> {
+/// A command begins that attaches a partition to the history, if it is one. It waits for loads before it takes
+/// the lock that they may need.
+pub fn partition_comes(call: pg_sys::FunctionCallInfo) {
+    if let Some(history) = Table::find(c"hist_trip_data")
+        && ddl::will_attach_to(call, history)
+        && !booking::is_own_command()
+        && !session::is_restoring()
+    {
+        History::lock();
+    }
+}
+
+/// A command has ended that may have made, attached, detached or dropped partitions.
+///
+/// Who does that has locked the history: the commands of others are known by that they have not, without a query,
+/// and whatever rights they lack on our schema.
+pub fn partitions_altered(loses: bool) -> Result<(), LoadError> {
+    let Some(history) = Table::find(c"hist_trip_data") else { return Ok(()) };
     // While a dump is restored, what it has of partitions, triggers and counts comes in its own order.
-    if history::is_at_work() || session::is_restoring()? || !history::is_altered()? {
+    if !locks::may_have_altered(history) || booking::is_own_command() || session::is_restoring() {
         return Ok(());
     }
-    follow_partitions()
-}
-
-/// Tables have been dropped, perhaps partitions among them.
-pub fn partitions_dropped() -> Result<(), LoadError> {
-    if session::is_restoring()? || !history::has_lost_partitions()? {
-        Ok(())
-    } else {
-        follow_partitions()
-    }
-}
-
-/// Follows the partitions that there are, and counts those that are new, and the days of those that are gone.
-fn follow_partitions() -> Result<(), LoadError> {
-    // They may have been dropped, too.
+    // It may have been dropped, too.
     let Some(counts) = Table::find_for_insert(c"daily_trip_counts") else { return Ok(()) };
-    let Some(history) = Table::find_for_insert(c"hist_trip_data") else { return Ok(()) };
-    History::lock();
+    if locks::has_alone(history) {
+        History::lock();
+    } else {
+        History::lock_unless_a_load_waits()?;
+    }
     // Each table may have an owner of its own; that is what the command may have changed.
     let counted = {
         let _owner = AsOwner::of(&counts);
-        summary::days()?
+        if loses { summary::days()? } else { Vec::new() }
     };
+    let history = Table::open_for_insert(c"hist_trip_data");
     let _owner = AsOwner::of(&history);
+    // None that is open can lose partitions' triggers.
     drop(history);
+    if !loses {
+        history::require_plain_partitions()?;
+    }
     let mut days = history::settle()?;
-    days.extend(ranges(&history::without_partition(counted)));
-    if days.is_empty() { Ok(()) } else { count_again(&days) }
+    if !days.is_empty() {
+        history::require_sane_dates()?;
+    }
+    days.extend(ranges(&history::without_own_partition(counted)));
+    count_again_when_booked(&days)
 }
 
-/// Counts days again, and forgets what area questions would be answered from.
-pub fn count_again(days: &[Days]) -> Result<(), LoadError> {
+/// Counts days again; when a load has rows that are not booked, it does so after it has booked them.
+fn count_again_when_booked(days: &[Days]) -> Result<(), LoadError> {
+    if days.is_empty() || booking::postpone(days) { Ok(()) } else { count_again(days) }
+}
+
+/// What is counted must be all that there is.
+fn require_newest_snapshot() -> Result<(), LoadError> {
     if session::has_one_snapshot() && ledger::has_moved_on()? {
         return Err(LoadError::Serialization);
     }
+    Ok(())
+}
+
+/// Counts days again, and makes what area questions are answered from again, where that is cheap.
+pub fn count_again(days: &[Days]) -> Result<(), LoadError> {
+    require_newest_snapshot()?;
     let mut is_changed = false;
     for &days in days {
         is_changed |= summary::count_again(days)?;
         areas::forget(days)?;
     }
+    areas::refill(days)?;
     if is_changed { summary::refresh() } else { Ok(()) }
 }
 
@@ -105,7 +132,8 @@ pub fn rebuild() -> Result<(), LoadError> {
     drop(history);
     History::lock();
     history::follow_all()?;
-    count_again(&[Days::ALL])?;
+    require_newest_snapshot()?;
+    summary::count_again(Days::ALL)?;
     summary::refresh()?;
     areas::fill()
 }

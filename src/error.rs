@@ -13,8 +13,10 @@ use trips_core::record::Fault;
 use trips_core::reject::{BadLine, Rejection, SqlState};
 
 mod delivery;
+mod history;
 
 pub use self::delivery::DeliveryError;
+pub use self::history::HistoryError;
 
 /// Why a load ends without its rows.
 #[derive(Debug, Error)]
@@ -103,6 +105,8 @@ pub enum LoadError {
 
     #[error(transparent)]
     Delivery(#[from] DeliveryError),
+    #[error(transparent)]
+    History(#[from] HistoryError),
 
     #[error("a query of the extension failed: {0}")]
     Query(#[from] pgrx::spi::SpiError),
@@ -171,6 +175,7 @@ impl LoadError {
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE
             }
             Self::Delivery(error) => error.code(),
+            Self::History(error) => error.code(),
             Self::DamagedAreas => Code::ERRCODE_DATA_CORRUPTED,
             Self::Query(_) | Self::Threads { .. } | Self::Areas(_) => Code::ERRCODE_INTERNAL_ERROR,
         }
@@ -276,6 +281,7 @@ impl LoadError {
                 "It tells which trips are there: ALTER TABLE … ADD PRIMARY KEY (date_time, trip_key)."
             }
             Self::Delivery(error) => return error.hint(),
+            Self::History(error) => error.hint(),
             _ => return None,
         })
     }
@@ -302,19 +308,19 @@ impl LoadError {
 
     /// Whether the ledger should remember it: what concerns a delivery, not the way it was asked for.
     pub fn is_of_delivery(&self) -> bool {
-        !matches!(
-            self,
+        match self {
             Self::NullArgument(_)
-                | Self::OnError(_)
-                | Self::MaxErrors(_)
-                | Self::DatabaseEncoding
-                | Self::OtherOwner { .. }
-                | Self::MayNotRead(_)
-                | Self::Dates { .. }
-                | Self::RelativePath(_)
-                | Self::UnknownLoad(_)
-                | Self::Delivery(_)
-        )
+            | Self::OnError(_)
+            | Self::MaxErrors(_)
+            | Self::DatabaseEncoding
+            | Self::OtherOwner { .. }
+            | Self::MayNotRead(_)
+            | Self::Dates { .. }
+            | Self::RelativePath(_)
+            | Self::UnknownLoad(_) => false,
+            Self::Delivery(error) => error.is_of_content(),
+            _ => true,
+        }
     }
 }
 

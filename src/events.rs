@@ -39,7 +39,7 @@ pub struct Standing {
 }
 
 /// Publishes how loads stand: numbers and states, never paths or data. The last word on a load is
-/// said once, and nothing after it.
+/// said once, and nothing after it; after `failed`, the merge of a delivery may be tried again.
 pub fn publish(standings: &[Standing]) -> Result<(), LoadError> {
     // The extension may have been dropped since.
     let Some(events) = Table::find_for_insert(c"events") else { return Ok(()) };
@@ -63,7 +63,7 @@ pub fn publish(standings: &[Standing]) -> Result<(), LoadError> {
                SELECT $1, $2, coalesce($3, (SELECT last.bytes_done FROM last), 0), $4,
                       CASE $2 WHEN 'failed' THEN greatest($5, (SELECT last.rows_read FROM last)) ELSE $5 END
                 WHERE CASE $2
-                        WHEN 'running' THEN coalesce((SELECT last.state = 'queued'
+                        WHEN 'running' THEN coalesce((SELECT last.state IN ('queued', 'failed')
                                  OR last.state = 'running' AND ($3 > 0 OR $5 > 0) FROM last), true)
                         ELSE $2 IS DISTINCT FROM (SELECT last.state FROM last) END
                RETURNING seq, load_id, state, bytes_done, bytes_total, rows_read

@@ -3,30 +3,33 @@
 //! It is divided by months. A month that the history does not have yet is filled without its index,
 //! which is then built at once; into the others, rows go through COPY.
 
+pub mod booking;
+mod followed;
 mod known;
 mod new_rows;
 mod partition;
 
-use std::cell::Cell;
 use std::ffi::CStr;
+use std::time::Duration;
 
 use pgrx::{Spi, pg_sys};
 use trips_core::areas::Collector;
 use trips_core::batch::Batch;
 use trips_core::counts::DailyCounts;
 
+pub use self::followed::{
+    days_of, follow_all, is_followed, require_plain_partitions, require_sane_dates, settle,
+    without_own_partition,
+};
 use self::known::Known;
 use self::new_rows::{NewRows, Periods};
 use self::partition::Partition;
-pub use self::partition::{
-    Days, days_of, follow_all, has_lost_partitions, is_altered, is_followed, settle,
-    without_partition,
-};
-use crate::error::LoadError;
+use crate::error::{HistoryError, LoadError};
 use crate::pg::copy::copy_rows;
 use crate::pg::heap_append::HeapAppend;
 use crate::pg::progress::{Phase, Progress};
 use crate::pg::relation::{Column, Table};
+use crate::pg::session;
 use crate::settings;
 
 const HISTORY: &CStr = c"hist_trip_data";
@@ -45,26 +48,27 @@ const COLUMNS: [Column; 7] = [
 /// than inserting into it row by row.
 const WORTH_A_BUILD: usize = 4_000;
 
+/// How often who may not wait for a lock tries to get it.
+const POLL: Duration = Duration::from_millis(20);
+
 /// The history, held for one load: no other load writes to it.
 ///
 /// One load at a time is what makes "not there yet" mean "not there": two loads of the same trips
 /// follow each other, and the second sees the rows of the first.
 pub struct History(());
 
-thread_local! {
-    /// How many loads of this backend hold the history: one may be within another's trigger.
-    static AT_WORK: Cell<u32> = const { Cell::new(0) };
+/// Days since 2000-01-01, both inside; none is the beginning, or the end, of all time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Days {
+    /// The first.
+    pub first: Option<i32>,
+    /// The last.
+    pub last: Option<i32>,
 }
 
-/// Whether a load of this backend is at work: what it changes, it books itself.
-pub fn is_at_work() -> bool {
-    AT_WORK.get() > 0
-}
-
-impl Drop for History {
-    fn drop(&mut self) {
-        AT_WORK.set(AT_WORK.get() - 1);
-    }
+impl Days {
+    /// All that there are.
+    pub const ALL: Self = Self { first: None, last: None };
 }
 
 /// What became of the trips of a run.
@@ -74,8 +78,9 @@ pub struct Appended {
     pub inserted: u64,
     /// The history, or the run, had them.
     pub duplicates: u64,
-    /// Days of partitions that others have made and filled: what they had is not counted yet.
-    pub adopted: Vec<Days>,
+    /// Days that are to be counted anew: of partitions that others have made and filled, and of those whose triggers
+    /// may have stored something else than what the run brought.
+    pub uncounted: Vec<Days>,
 }
 
 /// What is derived from the trips that are new in the history.
@@ -94,23 +99,31 @@ impl History {
     /// Waits for other loads to commit and takes the history until this transaction ends.
     pub fn hold() -> Self {
         Self::lock();
-        Self::held()
+        Self(())
     }
 
     /// Takes the history if no other load has it.
     pub fn try_hold() -> Option<Self> {
-        Table::open_for_insert(HISTORY).try_lock_against_other_loads().then(Self::held)
-    }
-
-    fn held() -> Self {
-        AT_WORK.set(AT_WORK.get() + 1);
-        Self(())
+        Table::open_for_insert(HISTORY).try_lock_against_other_loads().then(|| Self(()))
     }
 
     /// Takes the history against loads until this transaction ends.
     pub fn lock() {
         // The lock stays; the table is closed, because none that is open can get partitions.
         Table::open_for_insert(HISTORY).lock_against_other_loads();
+    }
+
+    /// As [`History::lock`], for who holds a lock on the table that loads may need: gives up when a load waits
+    /// for it. A wait for the load would be a deadlock, and PostgreSQL might end the load.
+    pub fn lock_unless_a_load_waits() -> Result<(), LoadError> {
+        let table = Table::open_for_insert(HISTORY);
+        while !table.try_lock_against_other_loads() {
+            if table.has_waiters() {
+                return Err(HistoryError::InUse.into());
+            }
+            session::sleep(POLL);
+        }
+        Ok(())
     }
 
     /// Appends the trips of a run that are not there yet, and adds them to what is derived.
@@ -125,9 +138,14 @@ impl History {
         let mut total = Appended::default();
         while let Some((period, first)) = periods.advance()? {
             let partition = Partition::open(period)?;
-            total.adopted.extend(partition.adopted);
+            total.uncounted.extend(partition.adopted);
             let table = &partition.table;
             let whole = whole_history();
+            // What they store is known when it is there.
+            let is_altered = table.has_altering_triggers();
+            if is_altered {
+                total.uncounted.extend(days_of(table.oid())?);
+            }
             let in_bulk = whole.is_none()
                 && HeapAppend::fits(table, &COLUMNS)
                 && (partition.is_new || first >= WORTH_A_BUILD)
@@ -138,7 +156,8 @@ impl History {
             let known = (!in_bulk).then(|| Known::open(table));
             // Making the partition has ended what the backend showed.
             progress.phase(Phase::Inserting);
-            let mut rows = NewRows::new(&mut periods, period, known, tally, progress);
+            let counted = (!is_altered).then_some(&mut *tally);
+            let mut rows = NewRows::new(&mut periods, period, known, counted, progress);
             let taken = if in_bulk {
                 progress.inserts_without_copy(table.oid());
                 let mut append = HeapAppend::begin(table, &COLUMNS);
@@ -146,11 +165,9 @@ impl History {
                 append.finish();
                 taken
             } else {
-                copy_rows(
-                    whole.as_ref().unwrap_or(table),
-                    &COLUMNS.map(|column| column.name),
-                    &mut rows,
-                )
+                let target = whole.as_ref().unwrap_or(table);
+                let columns = COLUMNS.map(|column| column.name);
+                booking::fill(target.oid(), || copy_rows(target, &columns, &mut rows))
             };
             let Appended { inserted: offered, duplicates, .. } = rows.finish()?;
             if taken != offered {
@@ -161,6 +178,9 @@ impl History {
             let name = table.name();
             drop(partition);
             if in_bulk {
+                if let Some(places) = &mut tally.places {
+                    places.release()?;
+                }
                 build_index(&name)?;
             }
         }

@@ -13,8 +13,8 @@ use crate::pg::latest;
 use crate::pg::row::LoadRow;
 
 pub use self::unfinished::{
-    back_to_queue, close_dead, enter_failed, enter_queued, enter_running, fail_job, is_queued,
-    not_loaded_yet, requested_by, standings,
+    NewFile, back_to_queue, close_dead, enter_failed, enter_queued, enter_running, fail_job,
+    is_queued, not_loaded_yet, requested_by, standings,
 };
 
 type Tuple = PgHeapTuple<'static, AllocatedByRust>;
@@ -228,8 +228,9 @@ pub fn has_moved_on() -> Result<bool, LoadError> {
 }
 
 fn returned_row(query: &str, args: &[DatumWithOid<'_>]) -> Result<LoadRow, LoadError> {
+    // No limit: it would end the statement at its row, before the triggers that users may have put at its end.
     let row =
-        Spi::connect_mut(|client| client.update(query, Some(1), args)?.first().get_one::<Tuple>())?;
+        Spi::connect_mut(|client| client.update(query, None, args)?.first().get_one::<Tuple>())?;
     Ok(row.ok_or(pgrx::spi::SpiError::InvalidPosition)?.into())
 }
 

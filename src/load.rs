@@ -4,8 +4,9 @@
 mod attempt;
 mod deliver;
 mod loader;
-pub mod merge;
+mod merge;
 pub mod outside;
 
 pub use self::attempt::{Attempt, load_file};
 pub use self::deliver::Request;
+pub use self::merge::merge_staged;

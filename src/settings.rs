@@ -1,12 +1,13 @@
 //! The settings `trips.*`. Others read them through the functions here only.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::time::Duration;
 
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum};
 use trips_core::rules::{self, Rules};
 
 use crate::error::LoadError;
+use crate::pg::guc_check;
 
 /// Rows are collected, sorted and written in runs of this much memory. 256 MB hold about 2.6 million
 /// trips of 130 bytes.
@@ -49,6 +50,8 @@ static MAX_WORKERS: GucSetting<i32> = GucSetting::<i32>::new(1);
 static WATCH_DIRECTORY: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static WATCH_PATTERN: GucSetting<Option<CString>> =
     GucSetting::<Option<CString>>::new(Some(c"*.csv"));
+/// What has not been told within a minute is no matter of seconds.
+static WATCH_INTERVAL_MS: GucSetting<i32> = GucSetting::<i32>::new(60_000);
 static WATCH_DATABASE: GucSetting<Option<CString>> =
     GucSetting::<Option<CString>>::new(Some(c"postgres"));
 
@@ -170,35 +173,54 @@ fn register_background() {
         GucContext::Sighup,
         GucFlags::default(),
     );
-    for (name, short, long, setting) in [
-        (
+    GucRegistry::define_int_guc(
+        c"trips.watch_interval",
+        c"How often the watched folder is looked through for what failed in passing, and for what was not told.",
+        c"A file of which nobody can tell whether it is being written is loaded when it was left alone for this long.",
+        &WATCH_INTERVAL_MS,
+        1000,
+        24 * 3600 * 1000,
+        GucContext::Sighup,
+        GucFlags::UNIT_MS,
+    );
+    GucRegistry::define_string_guc(
+        c"trips.watch_database",
+        c"The database into which the watched folder's files are loaded.",
+        c"The extension must be in it.",
+        &WATCH_DATABASE,
+        GucContext::Sighup,
+        GucFlags::default(),
+    );
+    guc_check::define_watch_directory(
+        [
             c"trips.watch_directory",
             c"A folder whose files are loaded when they have been written; empty is none.",
             c"Absolute path. The library must be in shared_preload_libraries.",
-            &WATCH_DIRECTORY,
-        ),
-        (
+        ],
+        &WATCH_DIRECTORY,
+    );
+    guc_check::define_watch_pattern(
+        [
             c"trips.watch_pattern",
             c"Which files of the watched folder are loaded.",
             c"A pattern of names, as *.csv.",
-            &WATCH_PATTERN,
-        ),
-        (
-            c"trips.watch_database",
-            c"The database into which the watched folder's files are loaded.",
-            c"The extension must be in it.",
-            &WATCH_DATABASE,
-        ),
-    ] {
-        GucRegistry::define_string_guc(
-            name,
-            short,
-            long,
-            setting,
-            GucContext::Sighup,
-            GucFlags::default(),
-        );
-    }
+        ],
+        &WATCH_PATTERN,
+    );
+}
+
+/// What is wrong with a value of `trips.watch_directory`.
+pub fn fault_of_watch_directory(text: &str) -> Option<&'static CStr> {
+    let is_fit = text.is_empty() || (text.starts_with('/') && text.contains(|c| c != '/'));
+    (!is_fit).then_some(c"It must be an absolute path, or empty.")
+}
+
+/// What is wrong with a value of `trips.watch_pattern`.
+pub fn fault_of_watch_pattern(text: &str) -> Option<&'static CStr> {
+    let is_fit = !text.contains('/') && glob::Pattern::new(text).is_ok();
+    (!is_fit).then_some(
+        c"It must be a pattern of names, as *.csv: no slash in it, each [ has its ], and no ***.",
+    )
 }
 
 fn register_rules() {
@@ -285,6 +307,12 @@ pub fn watched_folder() -> Option<WatchedFolder> {
     directory
         .starts_with('/')
         .then(|| WatchedFolder { directory, pattern: text_of(&WATCH_PATTERN) })
+}
+
+/// How often the folder is looked through, and how long a file must be left alone of which nobody can tell whether
+/// it is being written.
+pub fn watch_interval() -> Duration {
+    Duration::from_millis(u64::try_from(WATCH_INTERVAL_MS.get()).unwrap_or(60_000))
 }
 
 /// The database into which its files are loaded.

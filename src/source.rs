@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 mod beneath;
 pub mod inbox;
 mod server_files;
+mod writers;
 
 use pgrx::{check_for_interrupts, pg_sys};
 

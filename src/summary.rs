@@ -5,7 +5,7 @@ use pgrx::datum::DatumWithOid;
 use trips_core::counts::DailyCounts;
 
 use crate::error::LoadError;
-use crate::history::Days;
+use crate::history::{Days, booking};
 
 /// The region and the datasource of every group.
 pub type GroupNames = [(String, Option<String>)];
@@ -38,7 +38,8 @@ pub fn add(counts: &mut DailyCounts, names: &GroupNames) -> Result<(), LoadError
     Ok(())
 }
 
-/// Counts the trips of these days anew from the history; returns whether there were or are any.
+/// Counts the trips of these days anew from the history; returns whether there were or are any. Those outside of
+/// the years 1 to 9999 are not counted: files cannot bring them, and changes by hand are refused that do.
 pub fn count_again(days: Days) -> Result<bool, LoadError> {
     let args: [DatumWithOid<'_>; 2] = [days.first.into(), days.last.into()];
     Spi::connect_mut(|client| {
@@ -54,8 +55,8 @@ pub fn count_again(days: Days) -> Result<bool, LoadError> {
             "INSERT INTO trips.daily_trip_counts (day, region, datasource, trips)
              SELECT h.date_time::date, h.region, h.datasource, count(*)
                FROM trips.hist_trip_data AS h
-              WHERE h.date_time >= coalesce((date '2000-01-01' + $1)::timestamp, '-infinity')
-                AND h.date_time < coalesce((date '2000-01-01' + $2 + 1)::timestamp, 'infinity')
+              WHERE h.date_time >= greatest(date '2000-01-01' + $1, date '0001-01-01')::timestamp
+                AND h.date_time < (least(date '2000-01-01' + $2, date '9999-12-31') + 1)::timestamp
               GROUP BY 1, 2, 3",
             None,
             &args,
@@ -72,12 +73,12 @@ pub fn refresh() -> Result<(), LoadError> {
     let is_filled = Spi::get_one::<bool>(
         "SELECT relispopulated FROM pg_class WHERE oid = 'trips.summarized_trip_data'::regclass",
     )?;
-    Spi::run(if is_filled == Some(true) {
+    let command = if is_filled == Some(true) {
         "REFRESH MATERIALIZED VIEW CONCURRENTLY trips.summarized_trip_data"
     } else {
         "REFRESH MATERIALIZED VIEW trips.summarized_trip_data"
-    })?;
-    Ok(())
+    };
+    Ok(booking::command(|| Spi::run(command))?)
 }
 
 /// The days (since 2000-01-01) that have trips, in order.

@@ -1,8 +1,8 @@
 """The historical job: Spark's own CSV reader and its JDBC writer, into staging, then trips.merge_staged().
 
 It is here for what writes in this way already. Use load.py: this one has no line numbers and no digest, tells bad
-lines by what Spark made of them, and is many times as slow. Rows that a repeated task writes twice are
-duplicates, which the merge drops: the history is right, the ledger counts them.
+lines by what Spark made of them, and is several times as slow. A task that Spark repeats writes its rows twice: trips
+are duplicates then, which the merge drops and the ledger counts; bad lines are staged twice.
 """
 
 import sys

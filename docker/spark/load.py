@@ -5,8 +5,9 @@ with trips.stage_part(), each part in a transaction of its own. A part that is t
 task that Spark repeats, doubles, or loses with its worker, changes nothing. When all parts of a file are there,
 trips.merge_staged() brings them into the history in one transaction, in the order of the files.
 
-The files are on a file system that all workers see under the same path. Patterns are allowed. The exit code is 1
-when a file was refused; the others are loaded.
+The files are on a file system that all workers see under the same path. Patterns are allowed. What keeps one file
+from being loaded is told (refused: by its header or its form; failed: anything else), and keeps no other file; the
+exit code is 1 then.
 """
 
 import argparse
@@ -22,32 +23,63 @@ from trips_spark import connect, environment, session
 # The settings of the server that decide what a good line is.
 RULES = ("max_record_bytes", "earliest_date", "latest_date", "zero_coordinates")
 
+# Locks that others have, deadlocks, transactions in the way: tried again so often, each time twice as late.
+PASSING = ("55P03", "40001", "40P01")
+TRIES = 5
+
+# What trips_reader answers when the file is not what was cut.
+CHANGED = 3
+
+
+class Failed(Exception):
+    """Why a file is not loaded: an SQLSTATE and a text."""
+
+    def __init__(self, code, message):
+        super().__init__(code, message)
+        self.code, self.message = code, message
+
+
+def shown(path):
+    """A path as text: its name may be any bytes."""
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
+def tell(what, path, code, message):
+    print(f"{what} {shown(path)} {code}: {message}", file=sys.stderr)
+
+
+def reader_failed(returncode, stderr):
+    code = "55006" if returncode == CHANGED else "58030"
+    return Failed(code, stderr.decode("utf-8", "replace").strip() or f"trips_reader ended with {returncode}")
+
 
 def cut(reader, path, options):
     """A file's size, digest and pieces, or why it is refused."""
-    run = subprocess.run([reader, "cut", path, *options], capture_output=True, text=True)
+    run = subprocess.run([reader, "cut", path, *options], capture_output=True)
     if run.returncode != 0:
-        return {"refused": {"code": "58030", "message": run.stderr.strip()}}
+        failed = reader_failed(run.returncode, run.stderr)
+        return {"refused": {"code": failed.code, "message": failed.message}}
     return json.loads(run.stdout)
 
 
 def read_exactly(stream, count):
-    """So many bytes, or none at the end of the stream."""
+    """So many bytes, or fewer when the stream has ended."""
     data = stream.read(count)
-    if data and len(data) < count:
-        raise EOFError("trips_reader ended in the middle of a part")
-    return data
+    return data if len(data) == count else b""
 
 
 def stage_piece(reader, settings, piece, slow):
-    """Reads one piece of a file with trips_reader and stages its parts; gives the rows of staged parts."""
+    """Reads one piece of a file with trips_reader and stages its parts; gives how many, and how many were there."""
     options = [f"{name}={value}" for name, value in piece["options"].items()]
     staged = repeated = 0
-    with subprocess.Popen([reader, "read", piece["path"], *options], stdout=subprocess.PIPE) as process, \
-            connect(settings) as client:
+    with subprocess.Popen([reader, "read", piece["path"], *options], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE) as process, connect(settings) as client:
         try:
             while length := read_exactly(process.stdout, 8):
+                # Cut short, it is no part, and the reader has told why.
                 part = read_exactly(process.stdout, int.from_bytes(length, "big"))
+                if not part:
+                    break
                 time.sleep(slow)
                 (is_new,) = client.execute(
                     "SELECT trips.stage_part(%b, %b)", (piece["options"]["load_id"], part), binary=True).fetchone()
@@ -55,9 +87,44 @@ def stage_piece(reader, settings, piece, slow):
         except BaseException:
             process.kill()
             raise
+        stderr = process.stderr.read()
         if process.wait() != 0:
-            raise RuntimeError(f"trips_reader ended with {process.returncode}: see the worker's log")
+            raise reader_failed(process.returncode, stderr)
     return staged, repeated
+
+
+def stage_or_tell(attempts, *what):
+    """Stages a piece; gives also why it fails. What may pass by is left to Spark, which tries elsewhere again."""
+    import psycopg
+    from pyspark import TaskContext
+
+    try:
+        return *stage_piece(*what), None
+    except Failed as failed:
+        code, message, may_pass = failed.code, failed.message, failed.code != "55006"
+    except psycopg.Error as error:
+        code, message = error.sqlstate or "08000", str(error).strip()
+        may_pass = isinstance(error, psycopg.OperationalError) or code in PASSING
+    attempt = TaskContext.get().attemptNumber() + 1
+    if may_pass and attempt < attempts:
+        time.sleep(2 ** attempt)
+        raise RuntimeError(f"{code}: {message}")
+    return 0, 0, (code, message)
+
+
+def trying(work):
+    """Does work with a connection, again when what fails may pass by; else Failed."""
+    import psycopg
+
+    for attempt in range(1, TRIES + 1):
+        try:
+            with connect() as client:
+                return work(client)
+        except psycopg.Error as error:
+            lost = isinstance(error, psycopg.OperationalError) and error.sqlstate is None
+            if attempt == TRIES or not (lost or error.sqlstate in PASSING):
+                raise Failed(error.sqlstate or "08000", str(error).strip()) from error
+        time.sleep(2 ** (attempt - 1))
 
 
 def rules_of(client):
@@ -69,45 +136,6 @@ def rules_of(client):
     return {**rules, "max_record_bytes": size}
 
 
-def open_deliveries(client, paths, found, rules, reading):
-    """Opens a delivery for each file; gives (path, its number, the pieces that have not arrived).
-
-    Of files with the same bytes, the first one is opened."""
-    opened, seen = [], set()
-    for path, cut_file in zip(paths, found):
-        if "refused" in cut_file:
-            refused = cut_file["refused"]
-            print(f"refused {path} {refused['code']}: {refused['message']}", file=sys.stderr)
-            continue
-        if cut_file["digest"] in seen:
-            continue
-        seen.add(cut_file["digest"])
-        load_id = open_delivery(client, path, cut_file, reading)
-        if load_id is None:
-            continue
-        arrived = client.execute(
-            "SELECT first_byte, first_byte + bytes FROM trips.delivery_parts WHERE load_id = %s ORDER BY 1",
-            (load_id,)).fetchall()
-        pieces = [
-            {"path": path, "options": {
-                "load_id": load_id, "first_byte": first, "bytes": size, "first_line": line,
-                "file_bytes": cut_file["bytes"], "mtime_ns": cut_file["mtime_ns"], **rules}}
-            for first, size, line in cut_file["pieces"] if not covers(arrived, first, first + size)]
-        opened.append((path, load_id, pieces))
-    return opened
-
-
-def open_delivery(client, path, cut_file, reading):
-    """The number of the delivery; none when the ledger has the file's bytes, as it then says."""
-    load_id, state, same_as = client.execute(
-        "SELECT load_id, state, same_as FROM trips.open_delivery(%s, %s, %s, %s)",
-        (path, bytes.fromhex(cut_file["digest"]), cut_file["bytes"], reading)).fetchone()
-    if state == "skipped":
-        print(f"skipped {path}: load {same_as} has its bytes")
-        return None
-    return load_id
-
-
 def covers(parts, first, end):
     """Whether parts in order cover all bytes from the first to before the end."""
     for begin, behind in parts:
@@ -116,60 +144,146 @@ def covers(parts, first, end):
     return first >= end
 
 
+class Job:
+    """The load of some files."""
+
+    def __init__(self, context, wanted):
+        self.context, self.reader, self.slow = context, wanted.reader, wanted.slow
+        self.only_stage = wanted.only_stage
+        # A local master repeats no task.
+        repeats = context.getConf().get("spark.task.maxFailures", "4")
+        self.attempts = 1 if context.master.startswith("local") else int(repeats)
+        self.rules = trying(rules_of)
+        version = subprocess.run([self.reader, "version"], capture_output=True, text=True, check=True).stdout.strip()
+        how = {"piece_bytes": wanted.piece_bytes, **self.rules}
+        self.reading = " ".join([f"trips_reader {version}", *(f"{name}={value}" for name, value in how.items())])
+        self.options = [f"piece_bytes={wanted.piece_bytes}", f"max_record_bytes={self.rules['max_record_bytes']}"]
+        # How each file ended: loaded, skipped, refused or failed.
+        self.ends = {}
+
+    def cut(self, paths):
+        reader, options = self.reader, self.options
+        return self.context.parallelize(paths, len(paths)).map(lambda path: cut(reader, path, options)).collect()
+
+    def fail(self, path, failed):
+        self.ends[path] = "failed"
+        tell("failed", path, failed.code, failed.message)
+
+    def open(self, path, cut_file):
+        """The number of the delivery; none when the ledger has the file's bytes, as it then says."""
+        load_id, state, same_as = trying(lambda client: client.execute(
+            "SELECT load_id, state, same_as FROM trips.open_delivery(%s, %s, %s, %s)",
+            (shown(path), bytes.fromhex(cut_file["digest"]), cut_file["bytes"], self.reading)).fetchone())
+        if state == "skipped":
+            self.ends[path] = "skipped"
+            print(f"skipped {shown(path)}: load {same_as} has its bytes")
+            return None
+        return load_id
+
+    def missing(self, path, cut_file, load_id):
+        """The pieces of a file that have not arrived."""
+        arrived = trying(lambda client: client.execute(
+            "SELECT first_byte, first_byte + bytes FROM trips.delivery_parts WHERE load_id = %s ORDER BY 1",
+            (load_id,)).fetchall())
+        return [
+            {"path": path, "options": {
+                "load_id": load_id, "first_byte": first, "bytes": size, "first_line": line, "blake3": digest,
+                "file_bytes": cut_file["bytes"], "mtime_ns": cut_file["mtime_ns"], **self.rules}}
+            for first, size, line, digest in cut_file["pieces"] if not covers(arrived, first, first + size)]
+
+    def stage(self, pieces):
+        """Has the workers stage these pieces, a task for each; tells of files of which one fails."""
+        reader, settings, slow, attempts = self.reader, environment(), self.slow, self.attempts
+
+        def work(piece):
+            return stage_or_tell(attempts, reader, settings, piece, slow)
+
+        results = self.context.parallelize(pieces, len(pieces)).map(work).collect()
+        for piece, (_, _, failed) in zip(pieces, results):
+            if failed and piece["path"] not in self.ends:
+                self.fail(piece["path"], Failed(*failed))
+        staged, repeated = (sum(result[i] for result in results) for i in (0, 1))
+        print(f"staged {staged} parts, {repeated} were there already")
+
+    def merge(self, path, load_id):
+        row = trying(lambda client: client.execute(
+            "SELECT state, rows_read, rows_inserted, rows_duplicate, rows_staged FROM trips.merge_staged(%s)",
+            (load_id,)).fetchone())
+        self.ends[path] = row[0]
+        print("{} {} as load {}: {} read, {} inserted, {} duplicate, {} staged".format(
+            row[0], shown(path), load_id, *row[1:]))
+
+    def load(self, files, again=True):
+        """Opens, stages and merges files of different bytes. A delivery whose parts do not make up its file is
+        begun anew, once."""
+        opened, pieces, stuck = [], [], []
+        for path, cut_file in files:
+            try:
+                if (load_id := self.open(path, cut_file)) is not None:
+                    pieces += self.missing(path, cut_file, load_id)
+                    opened.append((path, cut_file, load_id))
+            except Failed as failed:
+                self.fail(path, failed)
+        if pieces:
+            self.stage(pieces)
+        for path, cut_file, load_id in opened if not self.only_stage else ():
+            if path in self.ends:
+                continue
+            try:
+                self.merge(path, load_id)
+            except Failed as failed:
+                if failed.code == "55000" and again:
+                    print(f"begins anew {shown(path)}: {failed.message}")
+                    trying(lambda client: client.execute("SELECT trips.drop_delivery(%s)", (load_id,)))
+                    stuck.append((path, cut_file))
+                else:
+                    self.fail(path, failed)
+        if stuck:
+            self.load(stuck, again=False)
+
+    def run(self, paths):
+        first, copies = {}, []
+        for path, cut_file in zip(paths, self.cut(paths)):
+            if "refused" in cut_file:
+                self.ends[path] = "refused"
+                tell("refused", path, **cut_file["refused"])
+            elif first.setdefault(cut_file["digest"], (path, cut_file))[0] != path:
+                copies.append((path, cut_file))
+        self.load(list(first.values()))
+        # The copies of files of this job, for the ledger.
+        for path, cut_file in copies if not self.only_stage else ():
+            original = first[cut_file["digest"]][0]
+            try:
+                if self.ends[original] == "failed":
+                    raise Failed("55000", f"it has the bytes of {shown(original)}")
+                self.open(path, cut_file)
+            except Failed as failed:
+                self.fail(path, failed)
+
+
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("files", nargs="+", metavar="FILE")
     parser.add_argument("--reader", default=os.environ.get("TRIPS_READER", "trips_reader"),
                         help="trips_reader, as the workers find it")
-    parser.add_argument("--piece-bytes", type=int, default=16 << 20, help="how large a task is")
+    parser.add_argument("--piece-bytes", type=int, default=16 << 20,
+                        help="how large a task is; a worker holds it in memory")
     parser.add_argument("--only-stage", action="store_true", help="leave the merge to somebody else")
     parser.add_argument("--slow", type=float, default=0.0, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
-def stage(context, pieces, reader, settings, slow):
-    """Has the workers stage these pieces, a task for each."""
-    def work(piece):
-        return stage_piece(reader, settings, piece, slow)
-
-    counts = context.parallelize(pieces, len(pieces)).map(work).collect()
-    staged, repeated = (sum(count) for count in zip(*counts))
-    print(f"staged {staged} parts, {repeated} were there already")
-
-
 def main():
     wanted = arguments()
     paths = [path for pattern in wanted.files for path in sorted(glob.glob(pattern)) or [pattern]]
+    paths = list(dict.fromkeys(paths))
     spark = session("trips load")
-    context, reader = spark.sparkContext, wanted.reader
-    with connect() as client:
-        rules = rules_of(client)
-        version = subprocess.run([reader, "version"], capture_output=True, text=True, check=True).stdout.strip()
-        how = {"piece_bytes": wanted.piece_bytes, **rules}
-        reading = " ".join([f"trips_reader {version}", *(f"{name}={value}" for name, value in how.items())])
-        options = [f"piece_bytes={wanted.piece_bytes}", f"max_record_bytes={rules['max_record_bytes']}"]
-        found = context.parallelize(paths, len(paths)).map(lambda path: cut(reader, path, options)).collect()
-        opened = open_deliveries(client, paths, found, rules, reading)
-        pieces = [piece for _, _, pieces in opened for piece in pieces]
-        if pieces:
-            stage(context, pieces, reader, environment(), wanted.slow)
-        for path, load_id, _ in opened if not wanted.only_stage else ():
-            merge(client, path, load_id)
-        # The copies of files of this job, for the ledger.
-        digests = [cut_file.get("digest") for cut_file in found]
-        for at, (path, cut_file) in enumerate(zip(paths, found)):
-            if digests[at] is not None and digests[at] in digests[:at]:
-                open_delivery(client, path, cut_file, reading)
+    job = Job(spark.sparkContext, wanted)
+    job.run(paths)
     spark.stop()
-    print(f"loaded {len(opened)} of {len(paths)} files")
-    return 1 if None in digests else 0
-
-
-def merge(client, path, load_id):
-    row = client.execute(
-        "SELECT state, rows_read, rows_inserted, rows_duplicate, rows_staged FROM trips.merge_staged(%s)",
-        (load_id,)).fetchone()
-    print("{} {} as load {}: {} read, {} inserted, {} duplicate, {} staged".format(row[0], path, load_id, *row[1:]))
+    ends = list(job.ends.values())
+    print(f"loaded {ends.count('loaded')} of {len(paths)} files")
+    return 1 if "refused" in ends or "failed" in ends else 0
 
 
 if __name__ == "__main__":

@@ -6,12 +6,17 @@ PGPASSWORD or PGPASSFILE. Workers get these from the driver, never from the comm
 
 import os
 from datetime import date
+from urllib.parse import urlencode
 
-NAMES = ("PGHOST", "PGPORT", "PGUSER", "PGDATABASE", "PGPASSWORD", "PGPASSFILE", "PGSSLMODE", "PGSSLROOTCERT")
+NAMES = ("PGHOST", "PGPORT", "PGUSER", "PGDATABASE", "PGPASSWORD", "PGPASSFILE", "PGSSLMODE", "PGSSLROOTCERT",
+         "PGOPTIONS")
 
 # A worker whose machine vanishes must not keep its transaction open for hours.
 ALIVE = {"connect_timeout": 10, "keepalives": 1, "keepalives_idle": 10, "keepalives_interval": 5,
          "keepalives_count": 3, "tcp_user_timeout": 30_000}
+# The server's side of the same.
+SERVER_ALIVE = ("-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
+                " -c tcp_user_timeout=30000")
 
 
 def environment():
@@ -27,8 +32,14 @@ def connect(settings=None):
              "PGPASSWORD": "password", "PGPASSFILE": "passfile", "PGSSLMODE": "sslmode",
              "PGSSLROOTCERT": "sslrootcert"}
     settings = environment() if settings is None else settings
-    arguments = {names[name]: value for name, value in settings.items()}
+    arguments = {names[name]: value for name, value in settings.items() if name in names}
+    arguments["options"] = server_options(settings)
     return psycopg.connect(**arguments, **ALIVE, autocommit=True, application_name="trips_spark")
+
+
+def server_options(settings):
+    """Settings of the session, those of the caller last: they count."""
+    return f"{SERVER_ALIVE} {settings.get('PGOPTIONS', '')}".strip()
 
 
 def session(name):
@@ -44,14 +55,16 @@ def jdbc_url():
     """Where the database is, as JDBC says it."""
     host, port = os.environ.get("PGHOST", "localhost"), os.environ.get("PGPORT", "5432")
     url = f"jdbc:postgresql://{host}:{port}/{os.environ.get('PGDATABASE', 'trips')}"
-    mode = os.environ.get("PGSSLMODE")
-    return f"{url}?sslmode={mode}" if mode else url
+    given = {"sslmode": os.environ.get("PGSSLMODE"), "sslrootcert": os.environ.get("PGSSLROOTCERT")}
+    query = urlencode({name: value for name, value in given.items() if value})
+    return f"{url}?{query}" if query else url
 
 
 def jdbc_properties():
     """Who asks, as JDBC says it."""
     found = {"driver": "org.postgresql.Driver", "ApplicationName": "trips_spark",
-             "preferTimestampNTZ": "true", "fetchsize": "10000"}
+             "preferTimestampNTZ": "true", "fetchsize": "10000", "tcpKeepAlive": "true",
+             "options": server_options(environment())}
     for name, variable in (("user", "PGUSER"), ("password", "PGPASSWORD")):
         if variable in os.environ:
             found[name] = os.environ[variable]

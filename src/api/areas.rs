@@ -5,6 +5,7 @@ use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{name, pg_extern, pg_sys};
 use trips_core::areas::{self, Area, Ends};
+use trips_core::point::Point;
 
 use crate::areas::ask::{self, Asked};
 use crate::areas::error::QuestionError;
@@ -28,6 +29,14 @@ fn area(
     .map_err(QuestionError::from)?;
     let point = |x, y| pg_sys::Point { x, y };
     Ok(pg_sys::BOX { high: point(east, north), low: point(west, south) })
+}
+
+/// `trips.is_inside(place, area) -> boolean`
+#[pg_extern(sql = false)]
+fn is_inside(place: pg_sys::Point, area: pg_sys::BOX) -> Result<bool, ErrorReport> {
+    let point = Point { longitude: place.x, latitude: place.y };
+    let corners = [area.low.x, area.low.y, area.high.x, area.high.y];
+    Ok(areas::is_inside(corners, point).map_err(QuestionError::from)?)
 }
 
 /// `trips.weekly_counts(area, since, until, match) -> setof (week, trips)`

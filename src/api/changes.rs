@@ -2,11 +2,12 @@
 
 use pgrx::heap_tuple::PgHeapTuple;
 use pgrx::pg_sys::panic::ErrorReport;
-use pgrx::{AllocatedByRust, PgLogLevel, PgTrigger, PgTriggerError, pg_extern, pg_trigger};
+use pgrx::{AllocatedByRust, PgLogLevel, PgTrigger, PgTriggerError, pg_extern, pg_sys, pg_trigger};
 
 use crate::changes::{self, Touched};
 use crate::error::LoadError;
-use crate::pg::{change, session};
+use crate::pg::relation::Table;
+use crate::pg::{change, ddl, session};
 
 /// The triggers of the history and of its partitions.
 #[pg_trigger(sql = false)]
@@ -17,29 +18,35 @@ fn follow_change<'a>(
         changes::begin();
         return Ok(None);
     }
-    let is_history =
-        trigger.table_schema()? == "trips" && trigger.table_name()? == "hist_trip_data";
+    let table = trigger.relid()?;
     let touched = match change::days(trigger) {
         Some(days) => Touched::Days(days),
-        None if is_history => Touched::Everything,
-        None => Touched::Partition(trigger.relid()?),
+        None if Table::find(c"hist_trip_data") == Some(table) => Touched::Everything,
+        None => Touched::Partition,
     };
-    if let Err(error) = changes::end(touched) {
+    let may_bring = trigger.event().fired_by_insert() || trigger.event().fired_by_update();
+    if let Err(error) = changes::end(table, touched, may_bring) {
         ErrorReport::from(error).report(PgLogLevel::ERROR);
     }
     Ok(None)
 }
 
-/// The event trigger after ALTER TABLE.
+/// The event trigger before ALTER TABLE.
 #[pg_extern(sql = false)]
-fn follow_partitions() -> Result<(), ErrorReport> {
-    changes::partitions_altered().map_err(LoadError::into)
+fn hold_partitions(call: pg_sys::FunctionCallInfo) {
+    changes::partition_comes(call);
+}
+
+/// The event trigger after ALTER TABLE, CREATE TABLE and their like.
+#[pg_extern(sql = false)]
+fn follow_partitions(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
+    changes::partitions_altered(ddl::detaches(call)).map_err(LoadError::into)
 }
 
 /// The event trigger after DROP TABLE and its like.
 #[pg_extern(sql = false)]
 fn follow_dropped_partitions() -> Result<(), ErrorReport> {
-    changes::partitions_dropped().map_err(LoadError::into)
+    changes::partitions_altered(true).map_err(LoadError::into)
 }
 
 /// `trips.rebuild()`

@@ -79,5 +79,6 @@ fn new_files(pattern: Option<&str>) -> Result<Vec<String>, ErrorReport> {
     }
     let ledger = Table::open_for_insert(c"loads");
     let _owner = AsOwner::of(&ledger);
-    Ok(ledger::not_loaded_yet(&listing.files)?)
+    let new = ledger::not_loaded_yet(listing.files)?;
+    Ok(new.into_iter().map(|new| new.file.path).collect())
 }

@@ -2,41 +2,36 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::mem::MaybeUninit;
 use std::panic::AssertUnwindSafe;
-use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use pgrx::{PgLogLevel, PgSqlErrorCode, ereport};
-use rustix::fd::OwnedFd;
-use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
-use rustix::io::Errno;
 use trips_core::parse::Target;
 
-use super::{RETRY, as_owner_of_ledger, in_database, prepare};
+use super::{RETRY, as_owner_of_ledger, in_database, prepare, tell};
 use crate::error::LoadError;
-use crate::ledger;
+use crate::ledger::{self, NewFile};
 use crate::load::{Attempt, Request, load_file};
+use crate::pg::lease::Writers;
 use crate::pg::session;
-use crate::pg::worker;
+use crate::pg::worker::{self, Failed};
 use crate::settings::{self, WatchedFolder};
 use crate::source::Access;
 use crate::source::inbox::{self, FoundFile};
+use crate::witness;
 
-/// How often the folder is looked through although nothing has been heard: for what failed in passing,
-/// and for file systems that do not tell.
-const LOOK_THROUGH: Duration = Duration::from_secs(60);
+mod open_folder;
+mod resting;
 
-/// What has happened in the folder.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct News {
-    /// Names of files that were written and closed, or moved there.
-    names: BTreeSet<String>,
-    /// The folder must be looked through: more has happened than was kept.
-    is_incomplete: bool,
-    /// The folder itself has gone.
-    is_gone: bool,
-}
+use open_folder::OpenFolder;
+use resting::{Occasion, RestingFiles};
+
+/// How often it is looked whether the folder is still there, and at files that rest.
+const TICK: Duration = Duration::from_secs(1);
+/// A file that was made while we watched, and of which we have not heard that it was closed, must be left alone for so
+/// many times as long as another one, if nobody can tell whether it is still open.
+const RESTS_OF_BEGUN: u32 = 60;
+/// SQLSTATE of a file that changed while it was read: often a writer's chmod after he has closed it.
+const CHANGED: &str = "55006";
 
 /// Watches until a setting is another.
 pub fn watch(folder: &WatchedFolder) {
@@ -56,106 +51,159 @@ pub fn watch(folder: &WatchedFolder) {
     }
 }
 
-fn tell(text: &str) {
-    ereport!(PgLogLevel::LOG, PgSqlErrorCode::ERRCODE_WARNING, format!("trips_pipeline: {text}"));
-}
-
-/// Watches the folder until it goes, or a setting is another.
+/// Watches the folder until it goes, another takes its place, or a setting is another.
 fn watch_open(folder: &WatchedFolder) -> io::Result<()> {
-    let events = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
-    let wanted = WatchFlags::CLOSE_WRITE
-        | WatchFlags::MOVED_TO
-        | WatchFlags::DELETE_SELF
-        | WatchFlags::MOVE_SELF
-        | WatchFlags::ONLYDIR;
-    inotify::add_watch(&events, folder.directory.as_str(), wanted)?;
+    let open = OpenFolder::open(&folder.directory)?;
     tell(&format!("watches the folder {}", folder.directory));
+    let access = Access::Beneath(vec![folder.directory.clone()]);
+    let mut watch = Watch { folder, access, open, resting: RestingFiles::default() };
     // What is there already. The watch began before, so that nothing falls between.
-    let mut patience = if look_through(folder) { LOOK_THROUGH } else { RETRY };
+    let mut occasion = Occasion::Begin;
+    let mut next_look = Instant::now();
     loop {
-        let is_news = worker::wait_for(&events, patience);
+        let news = watch.open.read_news()?;
+        if news.is_gone {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        if !watch.open.is_in_place()? {
+            tell(&format!("the folder {} is not the one it was", folder.directory));
+            return Ok(());
+        }
+        // What is busy is looked through nevertheless: the time of the next look stands.
+        if news.is_incomplete {
+            (occasion, next_look) = (Occasion::Begin, Instant::now());
+        }
+        let is_done = watch.load_names(news.names) && watch.load_rested();
+        if !is_done {
+            (occasion, next_look) = (Occasion::Begin, Instant::now() + RETRY);
+        } else if next_look <= Instant::now() {
+            let is_done = watch.look_through(occasion);
+            let pause = if is_done { settings::watch_interval() } else { RETRY };
+            next_look = Instant::now() + pause;
+            occasion = if is_done { Occasion::Interval } else { occasion };
+        }
+        watch.open.wait(TICK);
         worker::reload_settings();
         if settings::watched_folder().as_ref() != Some(folder) {
             return Ok(());
         }
-        let news = read_news(&events)?;
-        if news.is_gone {
-            return Err(io::ErrorKind::NotFound.into());
-        }
-        if news.is_incomplete || !is_news {
-            patience = if look_through(folder) { LOOK_THROUGH } else { RETRY };
-        } else if !news.names.is_empty() {
-            load_names(folder, &news.names);
-        }
+        next_look = next_look.min(Instant::now() + settings::watch_interval());
     }
-}
-
-/// Takes all that has happened since the last time.
-fn read_news(events: &OwnedFd) -> io::Result<News> {
-    let mut news = News::default();
-    let mut buffer = [MaybeUninit::uninit(); 16 * 1024];
-    let mut reader = inotify::Reader::new(events, &mut buffer);
-    loop {
-        let event = match reader.next() {
-            Ok(event) => event,
-            Err(Errno::WOULDBLOCK) => return Ok(news),
-            Err(Errno::INTR) => continue,
-            Err(error) => return Err(error.into()),
-        };
-        let flags = event.events();
-        news.is_incomplete |= flags.contains(ReadFlags::QUEUE_OVERFLOW);
-        news.is_gone |=
-            flags.intersects(ReadFlags::DELETE_SELF | ReadFlags::MOVE_SELF | ReadFlags::IGNORED);
-        if let Some(name) = event.file_name().and_then(|name| name.to_str().ok()) {
-            news.names.insert(name.to_owned());
-        }
-    }
-}
-
-fn access(folder: &WatchedFolder) -> Access {
-    Access::Beneath(vec![folder.directory.clone()])
 }
 
 fn path_in(folder: &WatchedFolder, name: &str) -> String {
-    Path::new(&folder.directory).join(name).to_string_lossy().into_owned()
+    format!("{}/{name}", folder.directory)
 }
 
-/// Loads what the folder has and no load has brought; `false` when that could not be found out.
-fn look_through(folder: &WatchedFolder) -> bool {
-    let listing = match inbox::list(&path_in(folder, &folder.pattern), &access(folder)) {
-        Ok(listing) => listing,
-        Err(error) => {
-            tell(&format!("could not look through the folder: {error}"));
-            return false;
+fn name_of(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+struct Watch<'a> {
+    folder: &'a WatchedFolder,
+    access: Access,
+    open: OpenFolder,
+    resting: RestingFiles,
+}
+
+impl Watch<'_> {
+    /// Loads what the folder has and no load has brought; `false` when that could not be found out.
+    fn look_through(&mut self, occasion: Occasion) -> bool {
+        let folder = self.folder;
+        if occasion == Occasion::Begin {
+            // Loads that the server has died with: until somebody says that they have failed, they seem to run.
+            witness::watch(None);
         }
-    };
-    load_new(folder, &listing.files)
-}
-
-fn load_names(folder: &WatchedFolder, names: &BTreeSet<String>) {
-    let wanted = names.iter().filter(|name| inbox::matches(&folder.pattern, name));
-    let paths = wanted.map(|name| path_in(folder, name));
-    let files: Vec<FoundFile> =
-        paths.filter_map(|path| inbox::find(&path, &access(folder))).collect();
-    load_new(folder, &files);
-}
-
-fn load_new(folder: &WatchedFolder, files: &[FoundFile]) -> bool {
-    let new = in_database(|| {
-        let _owner = as_owner_of_ledger();
-        ledger::not_loaded_yet(files)
-    });
-    let Some(new) = new else { return false };
-    for path in new {
-        load(folder, &path);
+        let files = match inbox::list_directory(&folder.directory, &folder.pattern) {
+            Ok(listing) => listing.files,
+            Err(error) => {
+                tell(&format!("could not look through the folder: {error}"));
+                return false;
+            }
+        };
+        let is_there =
+            |path: &str| files.binary_search_by(|file| file.path.as_str().cmp(path)).is_ok();
+        self.resting.retain(is_there);
+        self.open.forget_begun(|name| is_there(&path_in(folder, name)));
+        self.load_new(files, |_| occasion)
     }
-    true
+
+    /// Loads files that were closed, or moved there.
+    fn load_names(&mut self, names: impl IntoIterator<Item = String>) -> bool {
+        let wanted = names.into_iter().filter(|name| inbox::matches(&self.folder.pattern, name));
+        let paths = wanted.map(|name| path_in(self.folder, &name));
+        let files = paths.filter_map(|path| inbox::find(&path, &self.access)).collect();
+        self.load_new(files, |_| Occasion::Heard)
+    }
+
+    /// Loads files that nobody has written to for so long, or whose writers have gone.
+    fn load_rested(&mut self) -> bool {
+        let mut files = Vec::new();
+        let due = self.resting.due();
+        for (path, _) in &due {
+            match inbox::find(path, &self.access) {
+                Some(file) => files.push(file),
+                None => self.resting.forget(path),
+            }
+        }
+        let occasion_of = |path: &str| {
+            let place = due.binary_search_by(|(other, _)| other.as_str().cmp(path));
+            place.map_or(Occasion::Interval, |place| due[place].1)
+        };
+        self.load_new(files, occasion_of)
+    }
+
+    /// Loads those that no load has brought, and that nobody is writing to.
+    fn load_new(&mut self, files: Vec<FoundFile>, occasion: impl Fn(&str) -> Occasion) -> bool {
+        if files.is_empty() {
+            return true;
+        }
+        let paths: Vec<String> = files.iter().map(|file| file.path.clone()).collect();
+        let new = in_database(|| {
+            let _owner = as_owner_of_ledger();
+            ledger::not_loaded_yet(files)
+        });
+        let Some(new) = new else { return false };
+        let new_paths: BTreeSet<&str> = new.iter().map(|new| new.file.path.as_str()).collect();
+        let known = paths.iter().filter(|path| !new_paths.contains(path.as_str()));
+        known.for_each(|path| self.resting.forget(path));
+        for NewFile { file, has_failed } in &new {
+            if self.is_ready(file, *has_failed, occasion(&file.path)) {
+                self.load(file);
+            }
+        }
+        true
+    }
+
+    /// Loads one file; a failure is in the ledger and in the log, and costs no other file.
+    fn load(&mut self, file: &FoundFile) {
+        if let Err(failed) = load(&self.access, &file.path) {
+            failed.log();
+            if failed.code == CHANGED {
+                self.resting.has_changed(file);
+            }
+        }
+    }
+
+    fn is_ready(&mut self, file: &FoundFile, has_failed: bool, occasion: Occasion) -> bool {
+        let writers = inbox::writers(&file.path, &self.access);
+        if has_failed && writers != Writers::Some {
+            // It was complete before.
+            self.resting.forget(&file.path);
+            return true;
+        }
+        let mut rest = settings::watch_interval();
+        // One that was linked there is not closed, but then it mostly has two names.
+        if file.links == 1 && self.open.is_begun(name_of(&file.path)) {
+            rest *= RESTS_OF_BEGUN;
+        }
+        self.resting.is_ready(file, writers, occasion, rest)
+    }
 }
 
-/// Loads one file as the owner of the tables; a failure is in the ledger and in the log, and costs no other file.
-fn load(folder: &WatchedFolder, path: &str) {
-    let access = &access(folder);
-    let loaded = worker::try_transaction(AssertUnwindSafe(|| {
+/// Loads one file as the owner of the tables.
+fn load(access: &Access, path: &str) -> Result<(), Failed> {
+    worker::try_transaction(AssertUnwindSafe(|| {
         let work = || -> Result<(), LoadError> {
             prepare()?;
             let attempt = Attempt::begin_as_owner(path)?;
@@ -171,8 +219,5 @@ fn load(folder: &WatchedFolder, path: &str) {
             load_file(&request, attempt).map(drop)
         };
         work().unwrap_or_else(LoadError::raise);
-    }));
-    if let Err(failed) = loaded {
-        failed.log();
-    }
+    }))
 }

@@ -18,6 +18,8 @@ pub enum DeliveryError {
     OfAnother { load_id: i64, role: String },
     #[error("the bytes are no part of delivery {load_id}: {error}")]
     NotAPart { load_id: i64, error: DecodeError },
+    #[error("the part has {bytes} bytes: at most {limit} are taken")]
+    TooLarge { bytes: usize, limit: usize },
     #[error("the part is of delivery {found}: expected {load_id}")]
     OtherDelivery { load_id: i64, found: i64 },
     #[error("the part ends at byte {end} of a file of {bytes} bytes")]
@@ -40,8 +42,14 @@ impl DeliveryError {
             Self::NotAPart { .. } | Self::OtherDelivery { .. } | Self::BeyondTheEnd { .. } => {
                 Code::ERRCODE_INVALID_BINARY_REPRESENTATION
             }
+            Self::TooLarge { .. } => Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
             Self::Incomplete { .. } => Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
         }
+    }
+
+    /// Whether it is about what is in the delivery, not the way it was asked for.
+    pub fn is_of_content(&self) -> bool {
+        matches!(self, Self::NotAPart { .. } | Self::OtherDelivery { .. })
     }
 
     /// What to do about it.
@@ -54,7 +62,10 @@ impl DeliveryError {
             Self::OfAnother { .. } => {
                 "That role, its members and superusers may go on with it, or drop it."
             }
-            Self::NotAPart { .. } | Self::OtherDelivery { .. } | Self::BeyondTheEnd { .. } => {
+            Self::NotAPart { .. }
+            | Self::TooLarge { .. }
+            | Self::OtherDelivery { .. }
+            | Self::BeyondTheEnd { .. } => {
                 "trips_reader of this version makes parts, with the settings of this server."
             }
             Self::Incomplete { .. } => "Stage what is missing with trips.stage_part(), then merge.",

@@ -60,7 +60,8 @@ pub struct NewRows<'a, 'b, 'c> {
     period: Period,
     /// None when the partition is empty and its index is not to be looked at.
     known: Option<Known<'a>>,
-    tally: &'a mut Tally,
+    /// None when what is stored may be something else.
+    tally: Option<&'a mut Tally>,
     progress: &'a Progress,
     batch: Batch,
     /// The stretches of new rows in the batch, in bytes.
@@ -81,7 +82,7 @@ impl<'a, 'b, 'c> NewRows<'a, 'b, 'c> {
         batches: &'a mut Periods<'b, 'c>,
         period: Period,
         known: Option<Known<'a>>,
-        tally: &'a mut Tally,
+        tally: Option<&'a mut Tally>,
         progress: &'a Progress,
     ) -> Self {
         Self {
@@ -132,7 +133,9 @@ impl<'a, 'b, 'c> NewRows<'a, 'b, 'c> {
                 continue;
             }
             self.appended.inserted += 1;
-            self.tally.days.add(entry.date_time.day(), entry.group);
+            if let Some(tally) = &mut self.tally {
+                tally.days.add(entry.date_time.day(), entry.group);
+            }
             match (self.new.last_mut(), self.new_trips.last_mut()) {
                 (Some(last), Some(trips)) if last.end == row.start => {
                     last.end = row.end;
@@ -144,7 +147,9 @@ impl<'a, 'b, 'c> NewRows<'a, 'b, 'c> {
                 }
             }
         }
-        let Some(places) = &mut self.tally.places else { return Ok(()) };
+        let Some(places) = self.tally.as_mut().and_then(|tally| tally.places.as_mut()) else {
+            return Ok(());
+        };
         let mut trips = self.new_trips.iter();
         trips.try_for_each(|trips| Ok(places.add(&mut self.batch, trips.clone())?))
     }

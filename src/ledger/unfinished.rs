@@ -10,7 +10,8 @@ use crate::pg::locks::Lock;
 use crate::source::inbox::FoundFile;
 use crate::witness::{Beginning, Failure};
 
-/// Enters a load that runs; called by its witness, in a transaction of its own.
+/// Enters a load that runs; called by its witness, in a transaction of its own. The merge of a delivery may
+/// have failed before: what has arrived of it stays, and so does its number.
 pub fn enter_running(load: &Beginning) -> Result<(), LoadError> {
     let args: [DatumWithOid<'_>; 6] = [
         load.load_id.into(),
@@ -29,8 +30,9 @@ pub fn enter_running(load: &Beginning) -> Result<(), LoadError> {
                 AS t (started_at)
              ON CONFLICT (load_id) DO UPDATE
             SET state = EXCLUDED.state, bytes_read = EXCLUDED.bytes_read,
-                started_at = EXCLUDED.started_at, file_changed_at = EXCLUDED.file_changed_at
-          WHERE l.state = 'queued'",
+                started_at = EXCLUDED.started_at, file_changed_at = EXCLUDED.file_changed_at,
+                finished_at = NULL, error_code = NULL, error = NULL
+          WHERE l.state IN ('queued', 'failed')",
         &args,
     )?;
     Ok(())
@@ -61,7 +63,7 @@ pub fn enter_failed(load: &Beginning, failure: &Failure) -> Result<(), LoadError
             SET digest = EXCLUDED.digest, state = EXCLUDED.state, error_code = EXCLUDED.error_code,
                 error = EXCLUDED.error, started_at = EXCLUDED.started_at,
                 finished_at = EXCLUDED.finished_at, file_changed_at = EXCLUDED.file_changed_at
-          WHERE l.state IN ('queued', 'running')",
+          WHERE l.state IN ('queued', 'running', 'failed')",
         &args,
     )?;
     Ok(())
@@ -140,30 +142,54 @@ pub fn fail_job(load_id: i64, code: &str, error: &str) -> Result<(), LoadError> 
     )?)
 }
 
+/// A file that no load has brought as it is now.
+#[derive(Debug)]
+pub struct NewFile {
+    /// The file.
+    pub file: FoundFile,
+    /// It is as it was when a load of it failed in passing: it was complete then.
+    pub has_failed: bool,
+}
+
+/// What has ended the server so often while it was loaded is not tried again by itself.
+const CRASHES: i64 = 3;
+
 /// Which of these files no load has brought as they are now, and none is about to. One that has failed
 /// is tried again when it has changed since, or when the failure was a passing one: a lost connection or
-/// lock, no room on a disk, a cancel, an end of the server, a file that changed while it was read.
-pub fn not_loaded_yet(files: &[FoundFile]) -> Result<Vec<String>, LoadError> {
+/// lock, no room on a disk, a cancel, an end of the server (but not the third), a file that changed while it was read.
+pub fn not_loaded_yet(files: Vec<FoundFile>) -> Result<Vec<NewFile>, LoadError> {
     let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
     let sizes: Vec<i64> = files.iter().map(|file| bigint(file.size)).collect();
     let changes: Vec<i64> = files.iter().map(|file| file.changed_at).collect();
+    let mut found: Vec<Option<bool>> = vec![None; files.len()];
     Spi::connect(|client| {
-        let query = "SELECT f.path
+        let query = "SELECT f.place, l.failures > 0
                FROM unnest($1, $2, $3) WITH ORDINALITY AS f (path, size, changed_at, place)
-              WHERE NOT EXISTS (
-                    SELECT FROM trips.loads AS l
+              CROSS JOIN LATERAL (
+                    SELECT count(*) FILTER (WHERE l.state <> 'failed'
+                               OR l.error_code !~ '^(08|40|53|57|58030|55P03|55006)') AS ends,
+                           count(*) FILTER (WHERE l.state = 'failed') AS failures,
+                           count(*) FILTER (WHERE l.state = 'failed' AND l.error_code = '57P02') AS crashes
+                      FROM trips.loads AS l
                      WHERE l.source = f.path
                        AND (l.state = 'queued'
                             OR l.bytes_read = f.size
                                AND l.file_changed_at = timestamptz '2000-01-01 00:00:00+00'
-                                                       + f.changed_at * interval '1 microsecond'
-                               AND (l.state <> 'failed'
-                                    OR l.error_code !~ '^(08|40|53|57|58030|55P03|55006)')))
-              ORDER BY f.place";
-        let rows = client.select(query, None, &[paths.into(), sizes.into(), changes.into()])?;
-        let paths = rows.map(|row| row.get::<String>(1)).collect::<Result<Vec<_>, _>>()?;
-        Ok(paths.into_iter().flatten().collect())
-    })
+                                                       + f.changed_at * interval '1 microsecond')) AS l
+              WHERE l.ends = 0 AND l.crashes < $4";
+        let args = [paths.into(), sizes.into(), changes.into(), CRASHES.into()];
+        for row in client.select(query, None, &args)? {
+            let place = row.get::<i64>(1)?.and_then(|place| usize::try_from(place - 1).ok());
+            if let Some(slot) = place.and_then(|place| found.get_mut(place)) {
+                *slot = row.get::<bool>(2)?;
+            }
+        }
+        Ok::<_, LoadError>(())
+    })?;
+    let new = files.into_iter().zip(found);
+    Ok(new
+        .filter_map(|(file, has_failed)| Some(NewFile { file, has_failed: has_failed? }))
+        .collect())
 }
 
 /// How these loads stand that the ledger has as done, failed or queued.

@@ -10,6 +10,7 @@ use super::deliver::{self, Request};
 use crate::error::LoadError;
 use crate::events;
 use crate::grants;
+use crate::history::History;
 use crate::ledger::{self, Delivery, Ticket};
 use crate::pg::extension;
 use crate::pg::locks::Lock;
@@ -27,44 +28,60 @@ pub struct Attempt {
     /// What is found out about the file.
     pub delivery: RefCell<Delivery>,
     witness: Cell<Option<Witness>>,
+    _rights: Rights,
+}
+
+/// The rights of the tables' owner, while this lives; the extension stays to the end of the transaction.
+pub(super) struct Rights {
     // In this order they go: the rights first, then the table that they came from.
     _owner: AsOwner,
     _ledger: Table,
+}
+
+impl Rights {
+    /// Takes them. Who the caller is must have been asked before.
+    pub(super) fn take() -> Result<Self, LoadError> {
+        extension::hold();
+        let ledger = Table::open_for_insert(c"loads");
+        let owner = AsOwner::of(&ledger);
+        grants::require_one_owner(ledger.owner())?;
+        Ok(Self { _owner: owner, _ledger: ledger })
+    }
 }
 
 impl Attempt {
     /// Begins a load for the current user, who has been checked.
     pub fn begin(source: &str) -> Result<Self, LoadError> {
         let requested_by = session::role_name(session::current_user());
-        Self::with_ticket(source, || ledger::begin(requested_by))
+        let rights = Rights::take()?;
+        Ok(Self::of(ledger::begin(requested_by)?, Self::delivery_of(source), rights))
     }
 
     /// Begins a load that nobody has asked for but the owner of the tables.
     pub fn begin_as_owner(source: &str) -> Result<Self, LoadError> {
-        // The name is that of the user whose rights it has by then.
-        let requested_by = || session::role_name(session::current_user());
-        Self::with_ticket(source, || ledger::begin(requested_by()))
+        let rights = Rights::take()?;
+        // The current user is the owner by now.
+        let requested_by = session::role_name(session::current_user());
+        Ok(Self::of(ledger::begin(requested_by)?, Self::delivery_of(source), rights))
     }
 
     /// Begins a load that has its number already.
     pub fn resume(source: &str, load_id: i64, requested_by: String) -> Result<Self, LoadError> {
-        Self::with_ticket(source, || ledger::begin_again(load_id, requested_by))
+        let rights = Rights::take()?;
+        let ticket = ledger::begin_again(load_id, requested_by)?;
+        Ok(Self::of(ticket, Self::delivery_of(source), rights))
     }
 
-    fn with_ticket(
-        source: &str,
-        ticket: impl FnOnce() -> Result<Ticket, LoadError>,
-    ) -> Result<Self, LoadError> {
-        extension::hold();
-        let ledger = Table::open_for_insert(c"loads");
-        let owner = AsOwner::of(&ledger);
-        grants::require_one_owner(ledger.owner())?;
-        let ticket = ticket()?;
+    /// A load of this number and these bytes.
+    pub(super) fn of(ticket: Ticket, delivery: Delivery, rights: Rights) -> Self {
         Lock::Load(ticket.load_id).try_take();
         Lock::AtWork(ticket.load_id).try_take();
-        let delivery = RefCell::new(Delivery { source: source.to_owned(), ..Delivery::default() });
-        let witness = Cell::new(None);
-        Ok(Self { ticket, delivery, witness, _owner: owner, _ledger: ledger })
+        let (delivery, witness) = (RefCell::new(delivery), Cell::new(None));
+        Self { ticket, delivery, witness, _rights: rights }
+    }
+
+    fn delivery_of(source: &str) -> Delivery {
+        Delivery { source: source.to_owned(), ..Delivery::default() }
     }
 
     /// From now on somebody watches, if nobody does yet; `false` when no worker is free.
@@ -73,6 +90,14 @@ impl Attempt {
         let is_there = witness.is_some();
         self.witness.set(witness);
         is_there
+    }
+
+    /// Takes the history; who must wait for it can be seen and cancelled, and is remembered when he is ended.
+    pub fn hold_history(&self, delivery: &Delivery) -> History {
+        History::try_hold().unwrap_or_else(|| {
+            self.call_witness(delivery);
+            History::hold()
+        })
     }
 
     /// Has the ledger remember how the load fails; returns whether it does.
@@ -103,9 +128,23 @@ impl Drop for Attempt {
 
 /// Loads a file, and has the ledger remember it if it fails.
 pub fn load_file(request: &Request<'_>, attempt: Attempt) -> Result<LoadRow, LoadError> {
+    observed(attempt, |attempt| {
+        let result = deliver::deliver(request, attempt);
+        match request.access {
+            Access::AnyFile => result,
+            Access::Beneath(_) => result.map_err(LoadError::without_content),
+        }
+    })
+}
+
+/// Does the work of a load, tells its end, and has the ledger remember it if it fails.
+pub(super) fn observed(
+    attempt: Attempt,
+    work: impl FnOnce(&Attempt) -> Result<LoadRow, LoadError>,
+) -> Result<LoadRow, LoadError> {
     // An error of PostgreSQL (a cancel, a full disk, a lost lock) is remembered too, and goes on.
     let observer = AssertUnwindSafe(&attempt);
-    let result = PgTryBuilder::new(AssertUnwindSafe(|| deliver::deliver(request, &attempt)))
+    let result = PgTryBuilder::new(AssertUnwindSafe(|| work(&attempt)))
         .catch_others(move |cause| {
             let (CaughtError::PostgresError(report)
             | CaughtError::ErrorReport(report)
@@ -121,10 +160,6 @@ pub fn load_file(request: &Request<'_>, attempt: Attempt) -> Result<LoadRow, Loa
             cause.rethrow()
         })
         .execute();
-    let result = match request.access {
-        Access::AnyFile => result,
-        Access::Beneath(_) => result.map_err(LoadError::without_content),
-    };
     match &result {
         Ok(_) => attempt.finish(),
         Err(error) if error.is_of_delivery() => remember(error, &attempt),

@@ -8,6 +8,7 @@ use trips_core::trip::Trip;
 
 use crate::areas;
 use crate::error::LoadError;
+use crate::history::booking::Unbooked;
 use crate::history::{Days, History, NextBatch, Tally};
 use crate::ledger::{self, Totals};
 use crate::pg::progress::{Phase, Progress};
@@ -20,7 +21,9 @@ pub struct Loader<'a> {
     history: &'a History,
     tally: Tally,
     /// Days that are to be counted anew.
-    adopted: Vec<Days>,
+    uncounted: Vec<Days>,
+    /// There while rows are in the history and not in the books.
+    unbooked: Option<Unbooked>,
     /// Where the rows went so far.
     pub totals: Totals,
 }
@@ -30,7 +33,8 @@ impl<'a> Loader<'a> {
     pub fn new(history: &'a History) -> Result<Self, LoadError> {
         let places = settings::keeps_areas().then(areas::collector).transpose()?;
         let tally = Tally { days: DailyCounts::default(), places };
-        Ok(Self { history, tally, adopted: Vec::new(), totals: Totals::default() })
+        let totals = Totals::default();
+        Ok(Self { history, tally, uncounted: Vec::new(), unbooked: None, totals })
     }
 
     /// Whether batches must have the places of their trips.
@@ -45,10 +49,11 @@ impl<'a> Loader<'a> {
         progress: &Progress,
     ) -> Result<(), LoadError> {
         progress.phase(Phase::Inserting);
+        self.unbooked.get_or_insert_with(Unbooked::begin);
         let appended = self.history.append(next_batch, &mut self.tally, progress)?;
         self.totals.inserted += appended.inserted;
         self.totals.duplicate += appended.duplicates;
-        self.adopted.extend(appended.adopted);
+        self.uncounted.extend(appended.uncounted);
         Ok(())
     }
 
@@ -59,8 +64,9 @@ impl<'a> Loader<'a> {
             progress.phase(Phase::Inserting);
         }
         summary::add(&mut self.tally.days, names)?;
-        let adopted = std::mem::take(&mut self.adopted);
-        if adopted.is_empty() { Ok(()) } else { changes::count_again(&adopted) }
+        let days = std::mem::take(&mut self.uncounted);
+        let days = self.unbooked.take().map(|unbooked| unbooked.end(days)).unwrap_or_default();
+        if days.is_empty() { Ok(()) } else { changes::count_again(&days) }
     }
 
     /// Appends rows to staging, while the file is read.

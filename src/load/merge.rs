@@ -3,6 +3,7 @@
 use pgrx::check_for_interrupts;
 use trips_core::rules::Rules;
 
+use super::attempt::Attempt;
 use super::loader::{Collector, Loader, summarize};
 use super::outside;
 use crate::error::LoadError;
@@ -14,17 +15,24 @@ use crate::settings;
 use crate::staging::{self, StagedRow};
 
 /// Where rows of outside writers come from, as the ledger says it.
-pub const SOURCE: &str = "trips.stg_trip_data";
+const SOURCE: &str = "trips.stg_trip_data";
 
-/// Promotes the staged rows of one load, or of all, or the parts of one delivery; rows of outside
-/// writers become a load of their own, under this ticket. Returns the ledger row of the newest load that
-/// it touched, if any.
-pub fn merge(ticket: &Ticket, only: Option<i64>) -> Result<Option<LoadRow>, LoadError> {
+/// Promotes the staged rows of one load, or of all, or the parts of one delivery, for the current user.
+/// Returns the ledger row of the newest load that it touched, if any.
+pub fn merge_staged(only: Option<i64>) -> Result<Option<LoadRow>, LoadError> {
     if let Some(load_id) = only
-        && let Some(row) = outside::merge(load_id, &ticket.requested_by)?
+        && let Some(row) = outside::merge(load_id)?
     {
         return Ok(Some(row));
     }
+    let attempt = Attempt::begin(SOURCE)?;
+    let row = merge(&attempt.ticket, only)?;
+    attempt.finish();
+    Ok(row)
+}
+
+/// Rows of outside writers become a load of their own, under this ticket.
+fn merge(ticket: &Ticket, only: Option<i64>) -> Result<Option<LoadRow>, LoadError> {
     let interval = settings::notice_interval();
     let asked_by = &ticket.requested_by;
     let progress = Progress::begin(ticket.load_id, asked_by, 0, Passes::Reading, interval);

@@ -1,26 +1,31 @@
 //! Files that outside readers bring, part by part: opened, staged, and merged when all of it is there.
 
 use pgrx::{Spi, check_for_interrupts};
-use trips_core::part::Part;
+use trips_core::decode::DecodeError;
+use trips_core::part::{self, Part};
 
-use super::deliver::{skip, warn_of_zero_coordinates};
+use super::attempt::{Attempt, Rights, observed};
+use super::deliver::{skip, tell_unwatched, warn_of_zero_coordinates};
 use super::loader::{Collector, Loader, summarize};
 use crate::error::{DeliveryError, LoadError};
 use crate::history::History;
-use crate::ledger::{self, Delivery, Ticket, Totals};
+use crate::ledger::{self, Delivery, Totals};
 use crate::parts::{self, OpenDelivery};
+use crate::pg::locks::Lock;
 use crate::pg::progress::{Passes, Phase, Progress};
-use crate::pg::relation::Table;
 use crate::pg::row::LoadRow;
-use crate::pg::session::{self, AsOwner};
+use crate::pg::session;
 use crate::settings;
 
 /// Announces a file for a role. The same file opened again is the same delivery, and what has arrived of
 /// it stays; in another reading, it begins anew.
-pub fn open(ticket: &Ticket, delivery: Delivery, reading: String) -> Result<LoadRow, LoadError> {
+pub fn open(attempt: Attempt, delivery: Delivery, reading: String) -> Result<LoadRow, LoadError> {
+    let ticket = &attempt.ticket;
     let digest = delivery.digest.unwrap_or_default();
     if let Some(known) = ledger::same_bytes(&digest) {
-        return skip(ticket, &delivery, known);
+        let row = skip(ticket, &delivery, known)?;
+        attempt.finish();
+        return Ok(row);
     }
     let new = OpenDelivery { ticket: ticket.clone(), delivery, reading };
     while !parts::open(&new)? {
@@ -42,8 +47,7 @@ pub fn open(ticket: &Ticket, delivery: Delivery, reading: String) -> Result<Load
 /// Stages a part of a delivery for the current user; `false` when it is there already.
 pub fn stage_part(load_id: i64, content: &[u8]) -> Result<bool, LoadError> {
     let caller = session::role_name(session::current_user());
-    let ledger = Table::open_for_insert(c"loads");
-    let _owner = AsOwner::of(&ledger);
+    let _rights = Rights::take()?;
     let open = parts::of_load(load_id)?.ok_or(DeliveryError::Unknown(load_id))?;
     require_own(&open, &caller)?;
     let part = decode(load_id, content)?;
@@ -57,44 +61,66 @@ pub fn stage_part(load_id: i64, content: &[u8]) -> Result<bool, LoadError> {
 /// Forgets a delivery of the current user; `false` when there is none.
 pub fn drop(load_id: i64) -> Result<bool, LoadError> {
     let caller = session::role_name(session::current_user());
-    let ledger = Table::open_for_insert(c"loads");
-    let _owner = AsOwner::of(&ledger);
-    let Some(open) = parts::hold(load_id)? else { return Ok(false) };
-    require_own(&open, &caller)?;
+    let _rights = Rights::take()?;
+    if held_by(load_id, &caller)?.is_none() {
+        return Ok(false);
+    }
     parts::forget(load_id)?;
     Ok(true)
 }
 
-/// Brings a delivery into the history, and enters it into the ledger; none when there is no such
-/// delivery.
-pub fn merge(load_id: i64, caller: &str) -> Result<Option<LoadRow>, LoadError> {
-    let Some(open) = parts::hold(load_id)? else { return Ok(None) };
-    require_own(&open, caller)?;
-    let OpenDelivery { ticket, delivery, .. } = open;
-    let (bytes, source) = (delivery.bytes, delivery.source.clone());
-    if let Some(byte) = parts::first_gap(load_id, bytes)? {
-        return Err(DeliveryError::Incomplete { load_id, byte, source_name: source }.into());
+/// Brings a delivery of the current user into the history, and enters it into the ledger; none when
+/// there is no such delivery.
+pub fn merge(load_id: i64) -> Result<Option<LoadRow>, LoadError> {
+    let caller = session::role_name(session::current_user());
+    let rights = Rights::take()?;
+    let Some(OpenDelivery { ticket, delivery, .. }) = held_by(load_id, &caller)? else {
+        return Ok(None);
+    };
+    // It is asked too early, or of a delivery that must begin anew: that is no failure of the load.
+    if let Some(byte) = parts::first_gap(load_id, delivery.bytes)? {
+        let source_name = delivery.source;
+        return Err(DeliveryError::Incomplete { load_id, byte, source_name }.into());
     }
+    // The witness of an attempt that has failed may be looking at it.
+    Lock::Load(load_id).take();
+    observed(Attempt::of(ticket, delivery, rights), merge_whole).map(Some)
+}
+
+/// The delivery that is held from now on, if it is there and this role's.
+fn held_by(load_id: i64, caller: &str) -> Result<Option<OpenDelivery>, LoadError> {
+    let held = parts::hold(load_id)?;
+    held.map(|open| require_own(&open, caller).map(|()| open)).transpose()
+}
+
+/// Brings a delivery that is complete into the history.
+fn merge_whole(attempt: &Attempt) -> Result<LoadRow, LoadError> {
+    let (ticket, delivery) = (&attempt.ticket, &*attempt.delivery.borrow());
+    let (load_id, bytes) = (ticket.load_id, delivery.bytes);
     if let Some(limit) = settings::max_errors()
         && parts::rejected(load_id)? > limit
     {
-        return Err(LoadError::TooManyBadLines { path: source, limit, first: Vec::new() });
+        let path = delivery.source.clone();
+        return Err(LoadError::TooManyBadLines { path, limit, first: Vec::new() });
     }
     let interval = settings::notice_interval();
-    let progress = Progress::begin(load_id, caller, bytes, Passes::Reading, interval);
+    let progress = Progress::begin(load_id, &ticket.requested_by, bytes, Passes::Reading, interval);
     progress.phase(Phase::Waiting);
-    let history = History::hold();
+    let history = attempt.hold_history(delivery);
     // Another load may have brought the same bytes meanwhile.
     let row = match delivery.digest.as_ref().and_then(ledger::same_bytes) {
-        Some(known) => skip(&ticket, &delivery, known)?,
+        Some(known) => skip(ticket, delivery, known)?,
         None => {
+            if !attempt.call_witness(delivery) {
+                tell_unwatched();
+            }
             let totals = merge_parts(&history, load_id, &progress)?;
             summarize(totals.inserted, &progress)?;
-            ledger::enter(&ticket, &delivery, Some(totals), None)?
+            ledger::enter(ticket, delivery, Some(totals), None)?
         }
     };
     parts::forget(load_id)?;
-    Ok(Some(row))
+    Ok(row)
 }
 
 fn merge_parts(history: &History, load_id: i64, progress: &Progress) -> Result<Totals, LoadError> {
@@ -121,10 +147,17 @@ fn merge_parts(history: &History, load_id: i64, progress: &Progress) -> Result<T
     Ok(loader.totals)
 }
 
-/// Reads a part, and believes nothing of it that it does not check.
+/// Reads a part, and believes nothing of it that it does not check. The parts of a delivery cover its file once, and
+/// none has more records than bytes: no sum of theirs is greater than the file's size.
 fn decode(load_id: i64, content: &[u8]) -> Result<Part, LoadError> {
-    let part = Part::decode(content, &settings::rules()?)
-        .map_err(|error| DeliveryError::NotAPart { load_id, error })?;
+    let (bytes, limit) = (content.len(), part::MAX_BYTES);
+    if bytes > limit {
+        return Err(DeliveryError::TooLarge { bytes, limit }.into());
+    }
+    let part = Part::decode(content, &settings::rules()?).map_err(|error| match error {
+        DecodeError::Memory => LoadError::OutOfMemory,
+        error => DeliveryError::NotAPart { load_id, error }.into(),
+    })?;
     if part.load_id != load_id {
         return Err(DeliveryError::OtherDelivery { load_id, found: part.load_id }.into());
     }

@@ -2,7 +2,8 @@
 
 use pgrx::{FromDatum, PgTrigger, pg_sys};
 
-/// The days (since 2000-01-01) of the rows that the statement has added or removed; none when the trigger has
+/// The days (since 2000-01-01) of the rows that the statement has added or removed, in order; those outside of the
+/// years 1 to 9999 are of the first or the last of these days. None when the trigger has
 /// no transition tables, and nobody knows.
 pub fn days(trigger: &PgTrigger<'_>) -> Option<Vec<i32>> {
     let data = trigger.trigger_data();
@@ -16,14 +17,15 @@ pub fn days(trigger: &PgTrigger<'_>) -> Option<Vec<i32>> {
             // result is one in the current memory context.
             let name = unsafe { std::ffi::CStr::from_ptr(pg_sys::quote_identifier(name)) };
             let name = name.to_string_lossy();
-            format!("SELECT c.date_time FROM {name} AS c WHERE isfinite(c.date_time)")
+            format!("SELECT c.date_time FROM {name} AS c")
         })
         .collect();
     if parts.is_empty() {
         return None;
     }
     let query = format!(
-        "SELECT DISTINCT c.date_time::date - date '2000-01-01' FROM ({}) AS c ORDER BY 1",
+        "SELECT DISTINCT least(greatest(c.date_time, '0001-01-01'), '9999-12-31')::date - date '2000-01-01'
+           FROM ({}) AS c ORDER BY 1",
         parts.join(" UNION ALL ")
     );
     let query = std::ffi::CString::new(query).unwrap_or_default();

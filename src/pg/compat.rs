@@ -88,3 +88,34 @@ pub unsafe fn backend_entry(number: i32) -> *mut pg_sys::LocalPgBackendStatus {
         pg_sys::pgstat_get_local_beentry_by_index(number)
     }
 }
+
+/// Whether this backend holds this lock, in this mode.
+///
+/// # Safety
+/// The tag is a valid one.
+pub unsafe fn holds_lock(tag: *const pg_sys::LOCKTAG, mode: pg_sys::LOCKMODE) -> bool {
+    #[cfg(any(feature = "pg15", feature = "pg16"))]
+    // SAFETY: our caller promises a valid tag.
+    unsafe {
+        pg_sys::LockHeldByMe(tag, mode)
+    }
+    #[cfg(not(any(feature = "pg15", feature = "pg16")))]
+    // SAFETY: as above; no stronger one is asked for.
+    unsafe {
+        pg_sys::LockHeldByMe(tag, mode, false)
+    }
+}
+
+/// Whether a role may do what a table's owner may.
+pub fn owns_table(table: pg_sys::Oid, role: pg_sys::Oid) -> bool {
+    #[cfg(feature = "pg15")]
+    // SAFETY: two oids; a table that is gone is an ERROR.
+    unsafe {
+        pg_sys::pg_class_ownercheck(table, role)
+    }
+    #[cfg(not(feature = "pg15"))]
+    // SAFETY: as above.
+    unsafe {
+        pg_sys::object_ownercheck(pg_sys::RelationRelationId, table, role)
+    }
+}

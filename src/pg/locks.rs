@@ -3,6 +3,8 @@
 
 use pgrx::pg_sys;
 
+use super::compat;
+
 const MODE: pg_sys::LOCKMODE = pg_sys::ExclusiveLock as pg_sys::LOCKMODE;
 
 /// What is locked.
@@ -22,6 +24,8 @@ pub enum Lock {
     Worker(u16),
     /// Who has it waits to try again what could not be begun: one for each database does.
     Resting,
+    /// The watched folder: who has it watches it.
+    Watcher,
 }
 
 impl Lock {
@@ -34,7 +38,8 @@ impl Lock {
             Self::Events => (0x7471, 0),
             Self::Inbox(hash) => (0x7472, hash),
             Self::Worker(place) => (0x7473, u64::from(place)),
-            Self::Resting => (0x7475, 0),
+            Self::Resting => (0x7477, 0),
+            Self::Watcher => (0x7475, 0),
         };
         let [high, low] = [number >> 32, number & 0xffff_ffff]
             .map(|half| u32::try_from(half).expect("half of 64 bits"));
@@ -111,5 +116,50 @@ impl Drop for HeldLock {
         let tag = self.0.tag();
         // SAFETY: the session owns the lock once more than it has given it back.
         unsafe { pg_sys::LockRelease(&raw const tag, MODE, true) };
+    }
+}
+
+/// Takes a lock on an object that is no table, as DDL does, if nobody has to be waited for; until the transaction
+/// ends.
+pub fn try_object(class: pg_sys::Oid, object: pg_sys::Oid) -> bool {
+    let (class, object) = (class.to_u32(), object.to_u32());
+    let tag = tag_of(pg_sys::LockTagType::LOCKTAG_OBJECT, class, object);
+    // SAFETY: the tag lives through the call; the lock is owned by the transaction that we are in.
+    let result = unsafe { pg_sys::LockAcquire(&raw const tag, MODE, false, true) };
+    result != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
+}
+
+/// Whether this backend has a table to itself.
+pub fn has_alone(table: pg_sys::Oid) -> bool {
+    holds(table, pg_sys::AccessExclusiveLock)
+}
+
+/// Whether this backend holds a lock on a table that its partitions cannot come or go without.
+pub fn may_have_altered(table: pg_sys::Oid) -> bool {
+    let modes = [
+        pg_sys::ShareUpdateExclusiveLock,
+        pg_sys::ShareRowExclusiveLock,
+        pg_sys::ExclusiveLock,
+        pg_sys::AccessExclusiveLock,
+    ];
+    modes.into_iter().any(|mode| holds(table, mode))
+}
+
+fn holds(table: pg_sys::Oid, mode: u32) -> bool {
+    let tag = tag_of(pg_sys::LockTagType::LOCKTAG_RELATION, table.to_u32(), 0);
+    // SAFETY: the tag lives through the call, which looks into the backend's own memory.
+    unsafe { compat::holds_lock(&raw const tag, mode as pg_sys::LOCKMODE) }
+}
+
+/// The tag of a table, or of another object of this database.
+fn tag_of(kind: pg_sys::LockTagType::Type, second: u32, third: u32) -> pg_sys::LOCKTAG {
+    pg_sys::LOCKTAG {
+        // SAFETY: reads a variable of the backend.
+        locktag_field1: unsafe { pg_sys::MyDatabaseId }.to_u32(),
+        locktag_field2: second,
+        locktag_field3: third,
+        locktag_field4: 0,
+        locktag_type: u8::try_from(kind).expect("a small number"),
+        locktag_lockmethodid: u8::try_from(pg_sys::DEFAULT_LOCKMETHOD).expect("a small number"),
     }
 }

@@ -6,7 +6,7 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{PgLogLevel, PgSqlErrorCode, PgTupleDesc, pg_sys};
 use trips_core::timestamp::Timestamp;
 
-use super::compat;
+use super::{compat, locks};
 
 /// A column as it is expected.
 #[derive(Debug, Clone, Copy)]
@@ -48,8 +48,12 @@ impl Table {
 
     /// Opens `trips.<name>` for inserting, if there is such a table.
     pub fn find_for_insert(name: &CStr) -> Option<Self> {
-        let oid = Self::oid_of(name);
-        (oid != pg_sys::InvalidOid).then(|| Self::open_oid_for_insert(oid))
+        Self::find(name).map(Self::open_oid_for_insert)
+    }
+
+    /// The oid of `trips.<name>`, whoever asks; none when there is no such table.
+    pub fn find(name: &CStr) -> Option<pg_sys::Oid> {
+        Some(Self::oid_of(name)).filter(|&oid| oid != pg_sys::InvalidOid)
     }
 
     fn oid_of(name: &CStr) -> pg_sys::Oid {
@@ -88,17 +92,16 @@ impl Table {
         }
     }
 
-    /// The same, if no other load has it; `false` when one has.
+    /// As [`Table::lock_against_other_loads`], if nobody has to be waited for.
     pub fn try_lock_against_other_loads(&self) -> bool {
-        // SAFETY: as above.
-        unsafe {
-            pg_sys::ConditionalLockDatabaseObject(
-                pg_sys::RelationRelationId,
-                (*self.0).rd_id,
-                0,
-                pg_sys::ExclusiveLock as pg_sys::LOCKMODE,
-            )
-        }
+        locks::try_object(pg_sys::RelationRelationId, self.oid())
+    }
+
+    /// Whether somebody waits for a lock that we hold on this table, SHARE UPDATE EXCLUSIVE.
+    pub fn has_waiters(&self) -> bool {
+        let mode = pg_sys::ShareUpdateExclusiveLock as pg_sys::LOCKMODE;
+        // SAFETY: the relation is open. PostgreSQL warns of a lock that is not held, and does no more.
+        unsafe { pg_sys::LockHasWaitersRelation(self.0, mode) }
     }
 
     /// Whether the table has no pages at all.
@@ -134,19 +137,25 @@ impl Table {
             let descriptor = &*compat::partitions(self.0);
             let bounds = descriptor.boundinfo.as_ref()?;
             let count = usize::try_from(bounds.ndatums).ok()?;
-            let is_behind = |bound: usize| match **bounds.kind.add(bound) {
-                pg_sys::PartitionRangeDatumKind::PARTITION_RANGE_DATUM_MINVALUE => true,
-                pg_sys::PartitionRangeDatumKind::PARTITION_RANGE_DATUM_VALUE => {
-                    (**bounds.datums.add(bound)).value().cast_signed() as i64 <= time.0
-                }
-                _ => false,
-            };
-            let passed = (0..count).take_while(|&bound| is_behind(bound)).count();
+            let passed = (0..count).take_while(|&bound| is_behind(bounds, bound, time)).count();
             let index = match *bounds.indexes.add(passed) {
                 -1 => bounds.default_index,
                 index => index,
             };
             Some(*descriptor.oids.add(usize::try_from(index).ok()?))
+        }
+    }
+
+    /// Whether one partition, and not that for the rest, has all times from the first to the last.
+    pub fn has_one_partition_for(&self, first: Timestamp, last: Timestamp) -> bool {
+        // SAFETY: as in `partition_at`.
+        unsafe {
+            let Some(bounds) = (*compat::partitions(self.0)).boundinfo.as_ref() else {
+                return false;
+            };
+            let count = usize::try_from(bounds.ndatums).unwrap_or(0);
+            let passed = |time| (0..count).take_while(|&i| is_behind(bounds, i, time)).count();
+            passed(first) == passed(last) && *bounds.indexes.add(passed(first)) != -1
         }
     }
 
@@ -174,16 +183,23 @@ impl Table {
 
     /// Whether the table has triggers that are not this extension's.
     pub fn has_other_triggers(&self) -> bool {
-        self.triggers().any(|is_ours| !is_ours)
+        self.triggers().any(|(is_ours, _)| !is_ours)
+    }
+
+    /// Whether the table has triggers of others that may alter a row before it is stored.
+    pub fn has_altering_triggers(&self) -> bool {
+        let altering =
+            pg_sys::TRIGGER_TYPE_ROW | pg_sys::TRIGGER_TYPE_BEFORE | pg_sys::TRIGGER_TYPE_INSERT;
+        self.triggers().any(|(is_ours, when)| !is_ours && when & altering == altering)
     }
 
     /// Whether the table has triggers of this extension.
     pub fn is_followed(&self) -> bool {
-        self.triggers().any(|is_ours| is_ours)
+        self.triggers().any(|(is_ours, _)| is_ours)
     }
 
-    /// For each trigger: whether its function is one of the schema `trips`.
-    fn triggers(&self) -> impl Iterator<Item = bool> + use<> {
+    /// For each trigger: whether its function is one of the schema `trips`, and when it fires.
+    fn triggers(&self) -> impl Iterator<Item = (bool, u32)> + use<> {
         let mut triggers = Vec::new();
         // SAFETY: the relation is open, so its description of triggers is valid, or NULL without any; it
         // has so many. The name is a C string.
@@ -191,8 +207,9 @@ impl Table {
             if let Some(found) = (*self.0).trigdesc.as_ref() {
                 let schema = pg_sys::get_namespace_oid(c"trips".as_ptr(), true);
                 for i in 0..usize::try_from(found.numtriggers).unwrap_or(0) {
-                    let function = (*found.triggers.add(i)).tgfoid;
-                    triggers.push(pg_sys::get_func_namespace(function) == schema);
+                    let trigger = &*found.triggers.add(i);
+                    let is_ours = pg_sys::get_func_namespace(trigger.tgfoid) == schema;
+                    triggers.push((is_ours, u32::from(trigger.tgtype.cast_unsigned())));
                 }
             }
         }
@@ -253,6 +270,27 @@ impl Drop for Table {
             // SAFETY: we opened it once and close it once. While an ERROR unwinds, the abort of the
             // transaction closes it instead.
             unsafe { pg_sys::table_close(self.0, pg_sys::NoLock as pg_sys::LOCKMODE) }
+        }
+    }
+}
+
+/// Whether a time is at or behind a bound.
+///
+/// # Safety
+/// The bounds are those of a table that is partitioned by ranges of one timestamp, and have one of this number.
+unsafe fn is_behind(
+    bounds: &pg_sys::PartitionBoundInfoData,
+    bound: usize,
+    time: Timestamp,
+) -> bool {
+    // SAFETY: `datums` and `kind` have as many members as there are bounds, each with one for the only column.
+    unsafe {
+        match **bounds.kind.add(bound) {
+            pg_sys::PartitionRangeDatumKind::PARTITION_RANGE_DATUM_MINVALUE => true,
+            pg_sys::PartitionRangeDatumKind::PARTITION_RANGE_DATUM_VALUE => {
+                (**bounds.datums.add(bound)).value().cast_signed() as i64 <= time.0
+            }
+            _ => false,
         }
     }
 }

@@ -1,8 +1,9 @@
 //! The session that calls us: who it is, what it may, how it talks.
 
 use std::ffi::{CStr, CString};
+use std::time::Duration;
 
-use pgrx::{PgSqlErrorCode, pg_sys};
+use pgrx::{FromDatum, PgSqlErrorCode, check_for_interrupts, pg_sys};
 
 use super::deferred;
 use super::relation::Table;
@@ -105,13 +106,28 @@ pub fn after_error() {
 }
 
 /// Whether this session restores a dump, as pg_restore and pg_upgrade do: they do not check functions.
-pub fn is_restoring() -> Result<bool, pgrx::spi::SpiError> {
-    // SAFETY: reads a variable of the server.
-    if unsafe { pg_sys::IsBinaryUpgrade } {
-        return Ok(true);
+pub fn is_restoring() -> bool {
+    // SAFETY: reads variables of the backend.
+    unsafe { pg_sys::IsBinaryUpgrade || !pg_sys::check_function_bodies }
+}
+
+/// How many triggers are at work, one within another.
+pub fn trigger_depth() -> i32 {
+    // SAFETY: the function has no arguments and does not look for any; its result is an int, and never NULL.
+    unsafe { i32::from_datum(pg_sys::pg_trigger_depth(std::ptr::null_mut()), false).unwrap_or(0) }
+}
+
+/// Sleeps until the time is over or the backend is told something; a cancel ends it.
+pub fn sleep(time: Duration) {
+    let events = pg_sys::WL_LATCH_SET | pg_sys::WL_TIMEOUT | pg_sys::WL_EXIT_ON_PM_DEATH;
+    // SAFETY: the latch is the backend's own.
+    unsafe {
+        let wait = pg_sys::PG_WAIT_EXTENSION;
+        let milliseconds = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        pg_sys::WaitLatch(pg_sys::MyLatch, events.cast_signed(), milliseconds, wait);
+        pg_sys::ResetLatch(pg_sys::MyLatch);
     }
-    let query = "SELECT pg_catalog.current_setting('check_function_bodies')";
-    Ok(pgrx::Spi::get_one::<String>(query)?.as_deref() == Some("off"))
+    check_for_interrupts!();
 }
 
 /// Runs queries outside of any statement, as at the end of a transaction.
@@ -123,6 +139,13 @@ pub fn with_snapshot<T>(work: impl FnOnce() -> T) -> T {
         pg_sys::PopActiveSnapshot();
         result
     }
+}
+
+/// As [`with_snapshot`], within a statement: queries see all that this transaction has done so far.
+pub fn with_new_snapshot<T>(work: impl FnOnce() -> T) -> T {
+    // SAFETY: we are in a transaction, and not in parallel mode, where nothing is changed.
+    unsafe { pg_sys::CommandCounterIncrement() };
+    with_snapshot(work)
 }
 
 /// Names mean PostgreSQL's own until the transaction ends, or until code of somebody else has run.

@@ -4,14 +4,18 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
-use pgrx::bgworkers::{BackgroundWorker, BackgroundWorkerBuilder, BgWorkerStartTime};
+use pgrx::bgworkers::{
+    BackgroundWorker, BackgroundWorkerBuilder, BackgroundWorkerStatus, BgWorkerStartTime,
+    DynamicBackgroundWorker,
+};
 use pgrx::pg_sys::panic::CaughtError;
-use pgrx::{PgLogLevel, PgSqlErrorCode, PgTryBuilder, ereport, pg_guard, pg_sys};
+use pgrx::{PgLogLevel, PgSqlErrorCode, PgTryBuilder, Spi, ereport, pg_guard, pg_sys};
 
 use super::board::Board;
 use super::session::sqlstate;
-use super::{compat, deferred};
-use crate::{background, settings, witness};
+use super::{compat, databases, deferred};
+use crate::background::{self, launcher};
+use crate::witness;
 
 /// How long PostgreSQL waits before it starts a worker again that a crash or an error has ended.
 const RESTART: Duration = Duration::from_secs(5);
@@ -36,6 +40,23 @@ pub fn is_queue_worker(pid: i32) -> bool {
     }
 }
 
+/// A worker that watches the folder.
+pub struct Watcher(DynamicBackgroundWorker);
+
+impl Watcher {
+    /// Starts it in this database; none when there is no free slot. It is not started again when it ends: the
+    /// launcher does that, if the database is still there.
+    pub fn start(database: pg_sys::Oid) -> Option<Self> {
+        let name = "trips_pipeline watcher";
+        builder(name, "trips_watcher", database).load_dynamic().ok().map(Self)
+    }
+
+    /// Whether it is at work, or about to be.
+    pub fn is_alive(&self) -> bool {
+        matches!(self.0.pid(), Ok(_) | Err(BackgroundWorkerStatus::NotYetStarted))
+    }
+}
+
 /// The database of this session.
 pub fn current_database() -> pg_sys::Oid {
     // SAFETY: reads a variable of the backend.
@@ -43,16 +64,18 @@ pub fn current_database() -> pg_sys::Oid {
 }
 
 fn start(name: &str, function: &str, database: pg_sys::Oid, argument: pg_sys::Datum) -> bool {
+    let builder = builder(name, function, database).set_argument(Some(argument));
+    builder.set_restart_time(Some(RESTART)).load_dynamic().is_ok()
+}
+
+fn builder(name: &str, function: &str, database: pg_sys::Oid) -> BackgroundWorkerBuilder {
     BackgroundWorkerBuilder::new(name)
         .set_type(name)
         .set_library("$libdir/trips_pipeline")
         .set_function(function)
-        .set_argument(Some(argument))
         .set_extra(&database.to_u32().to_string())
-        .set_restart_time(Some(RESTART))
+        .set_restart_time(None)
         .enable_spi_access()
-        .load_dynamic()
-        .is_ok()
 }
 
 /// Has PostgreSQL start the launcher with the server, if the library is preloaded.
@@ -78,6 +101,7 @@ pub extern "C-unwind" fn trips_witness(argument: pg_sys::Datum) {
     if connect_to_extra() {
         let board = u32::try_from(argument.value()).ok().and_then(Board::attach);
         witness::watch(board);
+        background::go_on();
     }
 }
 
@@ -90,24 +114,54 @@ pub extern "C-unwind" fn trips_queue(argument: pg_sys::Datum) {
     }
 }
 
-/// The main function of the launcher.
+/// The main function of who watches the folder.
+#[pg_guard]
+#[unsafe(no_mangle)]
+pub extern "C-unwind" fn trips_watcher(_argument: pg_sys::Datum) {
+    if connect_to_extra() {
+        background::watch_folder();
+    }
+}
+
+/// The main function of the launcher. It is connected to no database: any may be dropped.
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn trips_launcher(_argument: pg_sys::Datum) {
     handle_signals();
     set_own_settings();
-    BackgroundWorker::connect_worker_to_spi(Some(&settings::watch_database()), None);
-    background::launch();
+    BackgroundWorker::connect_worker_to_spi(None, None);
+    launcher::launch();
 }
 
 /// Connects to the database that the worker was started for, as the superuser of the cluster, because
-/// the owner of the tables may not be allowed to log in.
+/// the owner of the tables may not be allowed to log in. `false` when the database is gone, or lets nobody in: PostgreSQL
+/// would start again and again who ends with an error, and who returns is forgotten.
 fn connect_to_extra() -> bool {
-    let Ok(database) = BackgroundWorker::get_extra().parse::<u32>() else { return false };
+    let Ok(database) = BackgroundWorker::get_extra().parse::<u32>().map(pg_sys::Oid::from) else {
+        return false;
+    };
+    if !databases::has_directory(database) {
+        return false;
+    }
     handle_signals();
     set_own_settings();
-    BackgroundWorker::connect_worker_to_spi_by_oid(Some(pg_sys::Oid::from(database)), None);
-    true
+    let in_any_case = pg_sys::BGWORKER_BYPASS_ALLOWCONN;
+    // SAFETY: a background worker that asked for it connects, once; invalid is the role of the superuser.
+    unsafe {
+        pg_sys::BackgroundWorkerInitializeConnectionByOid(
+            database,
+            pg_sys::InvalidOid,
+            in_any_case,
+        );
+    }
+    lets_sessions_in()
+}
+
+/// Whether the database that we are in has not been closed to sessions.
+fn lets_sessions_in() -> bool {
+    let query = "SELECT d.datallowconn FROM pg_catalog.pg_database AS d
+                  WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()";
+    try_transaction(|| Spi::get_one::<bool>(query)).is_ok_and(|found| found == Ok(Some(true)))
 }
 
 /// What a database or a role has set for its sessions is not meant for workers: names would mean something else, a

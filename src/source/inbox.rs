@@ -2,13 +2,16 @@
 
 use std::fs::{File, Metadata, read_dir};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use glob::{MatchOptions, Pattern};
 use pgrx::check_for_interrupts;
 
-use super::{Access, beneath, changed_at};
+use super::{Access, EPOCH, Source, beneath, changed_at, writers};
 use crate::error::LoadError;
+use crate::pg::lease::Writers;
 
 /// `*` and `?` do not begin a hidden name: programs write files under such names before they rename them.
 const OPTIONS: MatchOptions = MatchOptions {
@@ -26,6 +29,17 @@ pub struct FoundFile {
     pub size: u64,
     /// Its ctime: microseconds since 2000-01-01 UTC.
     pub changed_at: i64,
+    /// How many names it has.
+    pub links: u64,
+}
+
+impl FoundFile {
+    /// How long ago it was changed, by the clock of this machine.
+    pub fn age(&self) -> Duration {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let micros = self.changed_at.saturating_add(EPOCH * 1_000_000);
+        now.saturating_sub(Duration::from_micros(u64::try_from(micros).unwrap_or(0)))
+    }
 }
 
 /// What a pattern names.
@@ -92,13 +106,32 @@ pub fn list(pattern: &str, access: &Access) -> Result<Listing, LoadError> {
         }
         let text = part.as_os_str().to_string_lossy().into_owned();
         let is_wild = text.contains(['*', '?', '[']);
-        let wild = is_wild.then(|| Pattern::new(&text)).transpose().map_err(|error| {
-            LoadError::Pattern { pattern: pattern.to_owned(), error: error.to_string() }
-        })?;
+        let wild = is_wild.then(|| compile(pattern, &text)).transpose()?;
         parts.push((text, wild));
     }
+    list_parts(root, Path::new("/"), &parts)
+}
+
+/// The files of a directory whose names fit a pattern. The directory's name means itself, whatever is in it.
+pub fn list_directory(directory: &str, pattern: &str) -> Result<Listing, LoadError> {
+    let parts = [(pattern.to_owned(), Some(compile(pattern, pattern)?))];
+    list_parts(Some(directory.into()), Path::new(directory), &parts)
+}
+
+fn compile(pattern: &str, part: &str) -> Result<Pattern, LoadError> {
+    Pattern::new(part).map_err(|error| LoadError::Pattern {
+        pattern: pattern.to_owned(),
+        error: error.to_string(),
+    })
+}
+
+fn list_parts(
+    root: Option<PathBuf>,
+    from: &Path,
+    parts: &[(String, Option<Pattern>)],
+) -> Result<Listing, LoadError> {
     let mut listing = Listing::default();
-    expand(&Place { root }, PathBuf::from("/"), &parts, false, &mut listing)?;
+    expand(&Place { root }, from.to_owned(), parts, false, &mut listing)?;
     listing.files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(listing)
 }
@@ -119,7 +152,13 @@ pub fn find(path: &str, access: &Access) -> Option<FoundFile> {
 }
 
 fn found(path: String, metadata: &Metadata) -> FoundFile {
-    FoundFile { path, size: metadata.len(), changed_at: changed_at(metadata) }
+    let (size, links) = (metadata.len(), metadata.nlink());
+    FoundFile { path, size, changed_at: changed_at(metadata), links }
+}
+
+/// Who has the file open for writing, as far as that can be found out.
+pub fn writers(path: &str, access: &Access) -> Writers {
+    Source::open(path, access).map_or(Writers::Unknown, |source| writers::of(&source.file))
 }
 
 fn expand(

@@ -78,7 +78,9 @@ const LINES: &str = "
       SELECT r.name, format('column %s: %s', row_number() OVER (PARTITION BY r.oid ORDER BY a.attnum),
                row(a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity,
                    a.attgenerated, a.attstorage, a.attcompression, a.attcollation::regcollation,
-                   a.attoptions, pg_get_expr(d.adbin, d.adrelid)))
+                   -- Without the stamp that some builds of PostgreSQL give each column.
+                   ARRAY(SELECT o FROM unnest(a.attoptions) AS o WHERE o NOT LIKE 'pg_attver=%'),
+                   pg_get_expr(d.adbin, d.adrelid)))
         FROM relation AS r JOIN pg_attribute AS a
           ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
         LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum

@@ -163,7 +163,11 @@ impl Cluster {
     pub fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> String {
         let path = self.path(name);
         fs::write(&path, bytes).expect("a file");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("permissions");
+        let readable = fs::Permissions::from_mode(0o644);
+        // Without need, it would be a change of the file after it was closed.
+        if fs::metadata(&path).expect("a file").permissions().mode() & 0o777 != 0o644 {
+            fs::set_permissions(&path, readable).expect("permissions");
+        }
         path
     }
 

@@ -1,6 +1,7 @@
 //! A Spark cluster on loopback that lives as long as a value: a master and two workers of 1 GB.
 
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -78,7 +79,18 @@ impl Spark {
     /// When it cannot be started.
     #[must_use]
     pub fn begin(&self, arguments: &[&str]) -> Child {
-        self.command(&["submit"], arguments).spawn().expect("the script runs")
+        self.command(&["submit"], arguments).process_group(0).spawn().expect("the script runs")
+    }
+
+    /// Kills the driver of a job that was begun, at once.
+    ///
+    /// # Panics
+    /// When it has ended.
+    pub fn kill_driver(&self, mut job: Child) {
+        let pid = i32::try_from(job.id()).expect("a process id");
+        // SAFETY: signals the group of processes that we have started, which is not waited for yet.
+        assert_eq!(unsafe { libc::kill(-pid, libc::SIGKILL) }, 0);
+        job.wait().expect("it has ended");
     }
 
     /// Kills a worker (1 or 2) and its executors at once.

@@ -6,6 +6,7 @@ use trips_tests::Cluster;
 const MEMBERS: &[&str] = &[
     "event trigger trips_partitions",
     "event trigger trips_partitions_dropped",
+    "event trigger trips_partitions_hold",
     "function trips.area(double precision,double precision,double precision,double precision)",
     "function trips.area_faults()",
     "function trips.cancel(bigint)",
@@ -24,9 +25,11 @@ const MEMBERS: &[&str] = &[
     "function trips.h3_center(text)",
     "function trips.h3_corners(text)",
     "function trips.h3_number(point,integer)",
+    "function trips.hold_partitions()",
     "function trips.ingest(text,text,bigint,boolean)",
     "function trips.ingest_new(text,bigint,bigint,bigint)",
     "function trips.is_inside(point,box)",
+    "function trips.kept_summary()",
     "function trips.latest_datasource(integer)",
     "function trips.loads_at_work()",
     "function trips.merge_staged(bigint)",
@@ -191,6 +194,7 @@ fn settings_have_units_and_bounds() {
             ("trips.parse_threads", None, "superuser", true),
             ("trips.watch_database", None, "sighup", true),
             ("trips.watch_directory", None, "sighup", true),
+            ("trips.watch_interval", Some("ms"), "sighup", true),
             ("trips.watch_pattern", None, "sighup", true),
             ("trips.zero_coordinates", None, "user", true),
         ]

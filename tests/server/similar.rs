@@ -207,6 +207,93 @@ fn bad_arguments_are_told() {
 }
 
 /// A cell by its name, its middle, its corners and its box; places that are not on the earth.
+/// A place is inside of an area for all questions, or for none.
+#[test]
+fn areas_mean_the_same_everywhere() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let longitudes = ["-180", "-179.5", "-175", "-170", "0", "170", "175", "180"];
+    let lines: String = longitudes
+        .iter()
+        .enumerate()
+        .map(|(i, longitude)| {
+            format!("R,POINT ({longitude} 1),POINT (5 5),2020-01-01 12:00:0{i},s\n")
+        })
+        .collect();
+    let path = cluster.file("edge.csv", format!("{FIVE_COLUMNS}{lines}"));
+    cluster.ingest(&mut client, &path);
+    for area in [
+        "box '((-190,-90),(-170,90))'",
+        "box '((-180,-90),(-180,90))'",
+        "box '((-540,0),(-535,2))'",
+        "box '((180,0),(185,2))'",
+        "box '((170,-90),(190,90))'",
+        "box '((535,0),(545,2))'",
+        "box '((-400,0),(400,2))'",
+        "box '((170,-90),(-170,90))'",
+        "trips.area(170, -90, -170, 90)",
+        "trips.area(-180, 1, -175, 1)",
+    ] {
+        let [weekly, similar, inside]: [i64; 3] = [
+            format!("SELECT coalesce(sum(trips), 0)::bigint FROM trips.weekly_counts({area})"),
+            format!("SELECT coalesce(sum(trips), 0)::bigint FROM trips.similar_trips(area => {area}, at_least => 1)"),
+            format!("SELECT count(*) FROM trips.hist_trip_data WHERE trips.is_inside(origin_coord, {area})"),
+        ]
+        .map(|query| client.query_one(&query, &[]).unwrap().get(0));
+        assert_eq!([similar, inside], [weekly; 2], "{area}");
+    }
+    for area in ["box '((NaN,0),(1,1))'", "box '((-infinity,0),(1,1))'"] {
+        for query in [
+            format!("SELECT * FROM trips.weekly_counts({area})"),
+            format!("SELECT * FROM trips.similar_trips(area => {area})"),
+            format!("SELECT * FROM trips.similar_trips(area => {area}, since => '2030-01-01')"),
+            format!("SELECT trips.is_inside(point(0, 0), {area})"),
+        ] {
+            let error = client.query(&query, &[]).unwrap_err();
+            assert_eq!(server_error(&error).0, "22003", "{query}");
+        }
+    }
+}
+
+/// Arguments are checked whatever plan is made, also when no partition is left to be read.
+#[test]
+fn prepared_questions_check_their_arguments() {
+    let (_cluster, mut client) = cluster_with_trips();
+    client
+        .batch_execute(
+            "SET plan_cache_mode = force_generic_plan;
+             PREPARE alike (date, date, int, text, bigint) AS
+               SELECT * FROM trips.similar_trips(since => $1, until => $2, resolution => $3, match => $4, at_least => $5);
+             PREPARE like_this (uuid, int, date, date, timestamp) AS
+               SELECT * FROM trips.similar_to($1, $2, since => $3, until => $4, began => $5)",
+        )
+        .unwrap();
+    for (execute, expected) in [
+        ("alike('2021-02-01', '2021-01-01', 9, 'origin', 2)", "22023"),
+        ("alike('infinity', NULL, 9, 'origin', 2)", "22023"),
+        ("alike('2030-01-01', '2030-02-01', 16, 'origin', 2)", "22023"),
+        ("alike('2030-01-01', '2030-02-01', 9, 'begin', 2)", "22023"),
+        ("alike('2030-01-01', '2030-02-01', 9, 'origin', 0)", "22023"),
+        ("alike('2030-01-01', '2030-02-01', 9, 'origin', NULL)", "22004"),
+        ("like_this(gen_random_uuid(), 16, NULL, NULL, '2030-01-01')", "22023"),
+        ("like_this(gen_random_uuid(), 9, '2021-02-01', '2021-01-01', NULL)", "22023"),
+    ] {
+        let error = client.batch_execute(&format!("EXECUTE {execute}")).unwrap_err();
+        assert_eq!(server_error(&error).0, expected, "{execute}");
+    }
+    client
+        .batch_execute(
+            "EXECUTE alike('4713-01-01 BC', '294276-12-31', 9, 'origin', 2);
+             EXECUTE alike('5874897-12-31', '5874897-12-31', 9, 'origin', 2);
+             EXECUTE like_this(gen_random_uuid(), 9, '4713-01-01 BC', '5874897-12-31', NULL)",
+        )
+        .unwrap();
+    let all = "SELECT sum(trips)::bigint FROM trips.similar_trips(at_least => 1";
+    let until = format!("{all}, since => '4713-01-01 BC', until => '294276-12-31')");
+    let [all, until] = [format!("{all})"), until].map(|query| texts(&mut client, &query));
+    assert_eq!(all, until);
+}
+
 #[test]
 fn cells() {
     let cluster = Cluster::start();

@@ -1,17 +1,26 @@
 //! A watched folder: a file lands, it is in the history.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::time::{Duration, Instant};
 
 use postgres::Client;
 use trips_tests::{Cluster, FIVE_COLUMNS, rows_as_csv, trip_line};
 
+mod crashes;
+mod places;
+mod writers;
+
 /// A server that watches `inbox` of its directory, which is not there yet.
 fn start(more: &str) -> (Cluster, String) {
+    start_in("inbox", more)
+}
+
+/// A server that watches this folder of its directory.
+fn start_in(inbox: &str, more: &str) -> (Cluster, String) {
     let mut cluster = Cluster::start_bare("");
     cluster.client().batch_execute("CREATE EXTENSION trips_pipeline").unwrap();
-    let inbox = cluster.path("inbox");
+    let inbox = cluster.path(inbox);
     let configuration = format!(
         "shared_preload_libraries = 'trips_pipeline'\ntrips.watch_database = 'trips'
          trips.watch_directory = '{inbox}'\n{more}"
@@ -23,6 +32,37 @@ fn start(more: &str) -> (Cluster, String) {
 fn make_inbox(inbox: &str) {
     fs::create_dir(inbox).unwrap();
     fs::set_permissions(inbox, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// Gives a file to the user whose process the server is: of his files the kernel tells whether they are open.
+fn give_to_server(cluster: &Cluster, path: &str) {
+    let server = fs::metadata(cluster.path("data")).unwrap();
+    std::os::unix::fs::chown(path, Some(server.uid()), None).unwrap();
+}
+
+/// A file of the server's user lands in a folder: all of it at once.
+fn land(cluster: &Cluster, path: &str, bytes: impl AsRef<[u8]>) {
+    let landing = cluster.file("landing", bytes);
+    give_to_server(cluster, &landing);
+    fs::rename(landing, cluster.path(path)).unwrap();
+}
+
+/// The process that watches the folder.
+fn watcher(client: &mut Client) -> i32 {
+    let query = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'trips_pipeline watcher'";
+    let begin = Instant::now();
+    loop {
+        if let Some(row) = client.query_opt(query, &[]).unwrap() {
+            return row.get(0);
+        }
+        assert!(begin.elapsed() < START, "nobody watches");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn loads_of(client: &mut Client, name: &str) -> i64 {
+    let query = "SELECT count(*) FROM trips.loads WHERE source LIKE '%/' || $1";
+    client.query_one(query, &[&name]).unwrap().get(0)
 }
 
 fn wait_for_rows(
@@ -55,7 +95,7 @@ fn a_file_lands_and_is_in_the_history() {
     let mut client = cluster.client();
     // The folder comes late, with a file in it.
     make_inbox(&inbox);
-    cluster.file("inbox/first.csv", one("first", 1));
+    land(&cluster, "inbox/first.csv", one("first", 1));
     wait_for_rows(&cluster, &mut client, 1, START);
     // Renamed into it.
     cluster.file("waiting", one("a", 1));
@@ -82,10 +122,11 @@ fn a_file_lands_and_is_in_the_history() {
     let failed =
         "SELECT error_code FROM trips.loads WHERE source LIKE '%bad.csv' AND state = 'failed'";
     assert_eq!(client.query_one(failed, &[]).unwrap().get::<_, &str>(0), "42703");
-    // The folder is renamed away and made anew.
+    // The folder is renamed away and made anew, with a file in it.
+    make_inbox(&cluster.path("new"));
+    land(&cluster, "new/again.csv", one("again", 1));
     fs::rename(&inbox, cluster.path("gone")).unwrap();
-    make_inbox(&inbox);
-    cluster.file("inbox/again.csv", one("again", 1));
+    fs::rename(cluster.path("new"), &inbox).unwrap();
     wait_for_rows(&cluster, &mut client, 5, START);
 }
 
@@ -94,7 +135,7 @@ fn five_hundred_files_at_once() {
     let (mut cluster, inbox) = start("max_worker_processes = 20");
     make_inbox(&inbox);
     let mut client = cluster.client();
-    cluster.file("inbox/0.csv", one("first", 1));
+    land(&cluster, "inbox/0.csv", one("first", 1));
     wait_for_rows(&cluster, &mut client, 1, START);
     let before = cluster.path("before");
     fs::create_dir(&before).unwrap();
@@ -111,7 +152,7 @@ fn five_hundred_files_at_once() {
     // What is there already when the server starts is not read again.
     drop(client);
     cluster.restart(|_| ());
-    cluster.file("inbox/last.csv", one("last", 1));
+    land(&cluster, "inbox/last.csv", one("last", 1));
     let mut client = cluster.client();
     wait_for_rows(&cluster, &mut client, 5002, START);
     assert_eq!(client.query_one(loads, &[]).unwrap().get::<_, i64>(0), 502);

@@ -4,8 +4,12 @@ use trips_tests::{Spark, real_trips, rows_as_csv};
 
 use crate::{history, start_server, texts};
 
-const SIMILAR: &str = "SELECT concat_ws('|', round((origin_coord[0])::numeric, 1), round((origin_coord[1])::numeric, 1),
-        count(*)) FROM trips.hist_trip_data GROUP BY 1";
+/// What similar() is to answer: its places and hours, most trips first. Spark rounds halves away from zero, as numeric does.
+const SIMILAR: &str = "SELECT round(origin_coord[0]::numeric, 1)::float8, round(origin_coord[1]::numeric, 1)::float8,
+        round(destination_coord[0]::numeric, 1)::float8, round(destination_coord[1]::numeric, 1)::float8,
+        extract(hour FROM date_time)::int / 6 * 6, count(*)
+   FROM trips.hist_trip_data GROUP BY 1, 2, 3, 4, 5
+  ORDER BY 6 DESC, 1 NULLS FIRST, 2 NULLS FIRST, 3 NULLS FIRST, 4 NULLS FIRST, 5 LIMIT 30";
 
 #[test]
 #[ignore = "needs Spark: make test-spark"]
@@ -40,20 +44,23 @@ fn jdbc_questions_and_the_archive() {
         lines(spark.submit(&["analytics.py", "weekly-avg", "--parquet", &archive])),
         expected
     );
-    let similar = lines(spark.submit(&[
-        "analytics.py",
-        "similar",
-        "--decimals",
-        "1",
-        "--hours",
-        "24",
-        "--top",
-        "3",
-    ]));
-    assert_eq!(similar.len(), 3);
-    let most: i64 = similar[0].rsplit('|').next().expect("a count").parse().expect("a number");
-    let counts = texts(&mut client, SIMILAR);
-    assert!(most > 0 && counts.len() > 3, "{similar:?}");
+    let similar = ["analytics.py", "similar", "--decimals", "1", "--hours", "6", "--top", "30"];
+    let numbers = |line: &String| -> Vec<Option<f64>> {
+        line.trim_matches(['(', ')']).split(['|', ',']).map(|number| number.parse().ok()).collect()
+    };
+    let expected: Vec<_> = texts(&mut client, SIMILAR).iter().map(numbers).collect();
+    let found: Vec<_> = lines(spark.submit(&similar)).iter().map(numbers).collect();
+    assert_eq!(found, expected);
+    assert!(found.len() == 30 && found[0][5] > Some(1.0), "{found:?}");
+
+    // A month that is archived and gone from the database stays, and is not counted again.
+    client
+        .batch_execute("DELETE FROM trips.hist_trip_data WHERE date_time < '2018-05-02'")
+        .expect("fewer");
+    let fewer = history(&mut client).0;
+    let second = cluster.path("archive 2");
+    let printed = spark.submit(&["archive.py", "out", &second]);
+    assert!(fewer < trips.0 && printed.contains(&format!("archived {fewer} trips")), "{printed}");
 
     // Back into an empty history, twice.
     let empty = start_server();

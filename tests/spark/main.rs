@@ -3,6 +3,7 @@
 //! `make test-spark` installs Spark and runs these; they are ignored elsewhere.
 
 mod both_ways;
+mod failures;
 mod jobs;
 
 use postgres::Client;

@@ -19,7 +19,7 @@ mod group;
 mod place;
 mod question;
 
-pub use area::{Area, AreaError, corners};
+pub use area::{Area, AreaError, corners, is_inside};
 pub use block::{Corrupt, decode};
 pub use collector::{Collector, FEW, Week, WeekTrips};
 pub use group::{Directory, Group, build, trips, write_entry};

@@ -119,12 +119,12 @@ impl Block {
     /// Reads encoded trips back, checks each, and sorts them.
     ///
     /// # Errors
-    /// What about a trip is not as a validated one is.
+    /// What about a trip is not as a validated one is; or there is no memory.
     ///
     /// # Panics
     /// When the bytes are over 4 GiB.
     pub(crate) fn decode(bytes: &[u8], rules: &Rules) -> Result<Self, DecodeError> {
-        let mut block = Self { values: bytes.to_vec(), places: Vec::new() };
+        let mut block = Self { values: decode::copy(bytes)?, places: Vec::new() };
         let at = |from: &Cursor<'_>| {
             u32::try_from(bytes.len() - from.0.len()).expect("a block is under 4 GiB")
         };
@@ -134,10 +134,11 @@ impl Block {
             let trip = decode::trip(&mut from, rules)
                 .map_err(|what| DecodeError::Trip { number, what })?;
             let length = at(&from) - offset;
+            block.places.try_reserve(1)?;
             block.places.push(Place { date_time: trip.date_time, offset, length });
         }
         if !block.places.is_sorted() {
-            block.sort().map_err(|_| DecodeError::Length)?;
+            block.sort()?;
         }
         Ok(block)
     }

@@ -1,6 +1,8 @@
 //! Encoded values read back: bytes from another process are believed only when they are what this crate
 //! would have written.
 
+use std::collections::TryReserveError;
+
 use thiserror::Error;
 
 use crate::point::Point;
@@ -33,7 +35,7 @@ pub enum DecodeError {
         /// Its column.
         what: &'static str,
     },
-    /// A rejected line does not have the columns, or names another load.
+    /// A rejected line does not have the columns or their values, or names another load.
     #[error(
         "rejected line {number} has not the columns of trips.stg_trip_data, or is of another load"
     )]
@@ -41,6 +43,15 @@ pub enum DecodeError {
         /// The number of the line among the rejected ones, from 1.
         number: usize,
     },
+    /// There is no memory for what they say.
+    #[error("out of memory")]
+    Memory,
+}
+
+impl From<TryReserveError> for DecodeError {
+    fn from(_: TryReserveError) -> Self {
+        Self::Memory
+    }
 }
 
 /// Takes values from the beginning of some bytes.
@@ -69,6 +80,14 @@ impl<'a> Cursor<'a> {
             length => self.bytes(usize::try_from(length).ok()?).map(Some),
         }
     }
+}
+
+/// A copy of some bytes.
+pub(crate) fn copy(bytes: &[u8]) -> Result<Vec<u8>, TryReserveError> {
+    let mut copy = Vec::new();
+    copy.try_reserve_exact(bytes.len())?;
+    copy.extend_from_slice(bytes);
+    Ok(copy)
 }
 
 /// The trip that begins here; what is wrong, by its column.

@@ -17,6 +17,10 @@ use crate::staged::StagedRows;
 
 const MAGIC: [u8; 8] = *b"trips\0\0\x01";
 
+/// The longest part that is taken from others. A reader of ours ends one at 64 MiB of memory; what may come on
+/// top is one chunk of lines that are all rejected, or one record of 16 MiB whose bytes no text can hold.
+pub const MAX_BYTES: usize = 256 * 1024 * 1024;
+
 /// Some consecutive records of a file.
 #[derive(Debug, Default)]
 pub struct Part {
@@ -100,7 +104,7 @@ impl Part {
     /// What about the bytes is not as [`Part::encode`] writes it, under these rules.
     ///
     /// # Panics
-    /// Never: a value of PostgreSQL's is under 1 GiB, and a block holds 4 GiB.
+    /// Never: who takes parts from others takes none over [`MAX_BYTES`], and a block holds 4 GiB.
     pub fn decode(bytes: &[u8], rules: &Rules) -> Result<Self, DecodeError> {
         let mut from = Cursor(bytes);
         if from.array() != Some(MAGIC) {
@@ -122,7 +126,13 @@ impl Part {
         let block = Block::decode(trips, rules)?;
         let staged = StagedRows::decode(lines, load_id)?;
         let found = (block.len() + staged.len()) as u64;
-        if found.checked_add(duplicates) != Some(rows) || first_byte.checked_add(bytes).is_none() {
+        // A record has a byte at least. So what is summed over the parts of a file stays under its size.
+        let fits = found.checked_add(duplicates) == Some(rows)
+            && zero_coordinates <= rows
+            && rows <= bytes
+            && bytes > 0
+            && first_byte.checked_add(bytes).is_some();
+        if !fits {
             return Err(DecodeError::Counts { counted: rows.saturating_sub(duplicates), found });
         }
         Ok(Self { load_id, first_byte, bytes, rows, duplicates, zero_coordinates, block, staged })

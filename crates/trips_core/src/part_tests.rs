@@ -90,3 +90,59 @@ fn what_is_no_trip_is_refused() {
     let error = Part::decode(&bytes, &later.unwrap()).unwrap_err();
     assert_eq!(error, DecodeError::Trip { number: 1, what: "date_time" });
 }
+
+/// Counts that agree with each other, and with no file.
+#[test]
+fn counts_that_no_file_has_are_refused() {
+    let bytes = part().encode().unwrap();
+    let (first, size, rows, duplicates, zeros) = (16, 24, 32, 40, 48);
+    for forged in [
+        &[(rows, u64::MAX), (duplicates, u64::MAX - 4)][..],
+        &[(rows, 1000), (duplicates, 996)],
+        &[(size, 0)],
+        &[(size, 4)],
+        &[(zeros, 6)],
+        &[(zeros, u64::MAX)],
+        &[(first, u64::MAX)],
+    ] {
+        let mut other = bytes.clone();
+        for &(at, number) in forged {
+            other[at..at + 8].copy_from_slice(&number.to_be_bytes());
+        }
+        let error = Part::decode(&other, &Rules::default()).unwrap_err();
+        assert!(matches!(error, DecodeError::Counts { .. }), "{forged:?}: {error}");
+    }
+}
+
+/// A rejected line that no reader writes.
+#[test]
+fn what_is_no_rejected_line_is_refused() {
+    let bytes = part().encode().unwrap();
+    let find = |what: &[u8]| bytes.windows(what.len()).position(|window| window == what).unwrap();
+    // The line of the record that is wrong, its column, its code, the texts around them.
+    let line = find(&[&8_i32.to_be_bytes()[..], &4_i64.to_be_bytes()].concat()) + 4;
+    let value = find(b"POINT (14.4 95.0)");
+    let raw_line = find(b"bad,POINT");
+    let column = find(b"\0\0\0\x0corigin_coord") + 4;
+    let (code, reason) = (column + 16, column + 25);
+    assert_eq!(&bytes[code..code + 5], b"22003");
+    for (at, with) in [
+        (line, &0_i64.to_be_bytes()[..]),
+        (line, &(-1_i64).to_be_bytes()),
+        (value, b"\0"),
+        (value, b"\xff"),
+        (raw_line, b"\0"),
+        (raw_line, b"\xff"),
+        (column, b"O"),
+        (code, b"a"),
+        (code, b"-"),
+        (code, b"\0"),
+        (reason, b"\0"),
+        (reason, b"\xff"),
+    ] {
+        let mut other = bytes.clone();
+        other[at..at + with.len()].copy_from_slice(with);
+        let error = Part::decode(&other, &Rules::default()).unwrap_err();
+        assert!(matches!(error, DecodeError::Line { .. }), "{at} {with:?}: {error}");
+    }
+}

@@ -30,7 +30,17 @@ pub struct Cut {
     pub unclosed: Vec<u64>,
 }
 
-/// Cuts a file into pieces of about this many bytes, and looks at its header and its quotes.
+/// What the look through a file has passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Passed {
+    /// The header, which has so many bytes with what is before it.
+    Header(u64),
+    /// A piece.
+    Piece(Piece),
+}
+
+/// Cuts a file into pieces of about this many bytes, never fewer but at its end, and looks at its header and its
+/// quotes. What it has passed is told at once; more of the source may have been read by then.
 ///
 /// # Errors
 /// Why it is no file of this feed.
@@ -39,15 +49,18 @@ pub fn cut<R: Read>(
     source: R,
     max_record: usize,
     piece_bytes: u64,
+    mut passed: impl FnMut(Passed),
 ) -> Result<Cut, Unfit> {
     let mut reader = RecordReader::new(source, max_record);
     read_header(feed, &mut reader, max_record)?;
+    passed(Passed::Header(reader.position()));
     let mut piece = Piece { first_byte: 0, bytes: reader.position(), first_line: 1 };
     let mut cut = Cut { pieces: Vec::new(), unclosed: Vec::new() };
     loop {
         let line = reader.line();
         let Some(chunk) = reader.next_chunk(CHUNK, 0)? else { break };
         if piece.bytes >= piece_bytes {
+            passed(Passed::Piece(piece));
             cut.pieces.push(piece);
             let first_byte = piece.first_byte + piece.bytes;
             piece = Piece { first_byte, bytes: 0, first_line: line };
@@ -56,6 +69,7 @@ pub fn cut<R: Read>(
         let room = UNCLOSED_QUOTES - cut.unclosed.len();
         cut.unclosed.extend(chunk.unclosed().take(room));
     }
+    passed(Passed::Piece(piece));
     cut.pieces.push(piece);
     Ok(cut)
 }
@@ -99,10 +113,11 @@ impl<R: Read> PieceReader<R> {
             Some(left) => usize::try_from(left).unwrap_or(CHUNK).min(CHUNK),
             None => return Err(io::ErrorKind::InvalidData.into()),
         };
-        match self.reader.next_chunk(left, 0)? {
-            Some(chunk) => Ok(Some(chunk)),
-            None => Err(io::ErrorKind::UnexpectedEof.into()),
+        let chunk = self.reader.next_chunk(left, 0)?.ok_or(io::ErrorKind::UnexpectedEof)?;
+        if self.position() > self.end {
+            return Err(io::ErrorKind::InvalidData.into());
         }
+        Ok(Some(chunk))
     }
 }
 

@@ -36,7 +36,7 @@ fn read_at_once(file: &[u8], max_record: usize) -> Rows {
 }
 
 fn read_in_pieces(file: &[u8], max_record: usize, piece_bytes: u64) -> (usize, Rows) {
-    let cut = cut(&Feed::trips(), file, max_record, piece_bytes).unwrap();
+    let cut = cut(&Feed::trips(), file, max_record, piece_bytes, |_| ()).unwrap();
     let (mut rows, mut begin) = (Rows::new(), 0);
     for &piece in &cut.pieces {
         assert_eq!(piece.first_byte, begin);
@@ -94,7 +94,7 @@ fn quotes_that_are_never_closed_are_told() {
     let open = format!("\"open\n{}", "plain line\n".repeat(20));
     for (count, told) in [(1, vec![2]), (5, vec![2, 23, 44])] {
         let file = [HEADER, &open.repeat(count)].concat();
-        let cut = cut(&Feed::trips(), file.as_bytes(), 100, u64::MAX).unwrap();
+        let cut = cut(&Feed::trips(), file.as_bytes(), 100, u64::MAX, |_| ()).unwrap();
         assert_eq!(cut.unclosed, told);
     }
 }
@@ -103,7 +103,7 @@ fn quotes_that_are_never_closed_are_told() {
 #[test]
 fn a_piece_that_does_not_fit_is_noticed() {
     let file = dirty(30_000);
-    let pieces = cut(&Feed::trips(), &file[..], 1_000, 1).unwrap().pieces;
+    let pieces = cut(&Feed::trips(), &file[..], 1_000, 1, |_| ()).unwrap().pieces;
     let last = *pieces.last().unwrap();
     let from = usize::try_from(last.first_byte).unwrap();
     let mut reader = PieceReader::of(&file[from..file.len() - 10], 1_000, last);

@@ -18,6 +18,10 @@ pub enum Column {
 }
 
 impl Column {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Region, Self::Origin, Self::Destination, Self::DateTime, Self::Datasource];
+
     /// The column's name in `trips.stg_trip_data`.
     #[must_use]
     pub const fn name(self) -> &'static str {

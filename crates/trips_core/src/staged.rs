@@ -3,26 +3,38 @@
 use std::borrow::Cow;
 use std::collections::TryReserveError;
 
-use crate::decode::{Cursor, DecodeError};
+use crate::decode::{self, Cursor, DecodeError};
 use crate::escape::storable;
 use crate::key::{encode_missing, encode_text, encode_value};
 use crate::record::Record;
 use crate::reject::{Column, Rejection};
 use crate::trip::TripText;
 
-/// Passes over a row of a rejected line.
+/// Passes over a row of a rejected line, and checks its values.
 fn rejected(from: &mut Cursor<'_>, load_id: i64) -> Option<()> {
     let columns = i16::from_be_bytes(from.array()?);
     let (load, line) = (from.value()??, from.value()??);
-    let is_ours = columns == 12 && load == load_id.to_be_bytes() && line.len() == 8;
-    // The five values, of which any may be missing; the raw line; its bytes; the reason.
+    let line = i64::from_be_bytes(line.try_into().ok()?);
+    let is_ours = columns == 12 && load == load_id.to_be_bytes() && line >= 1;
+    let is_text = |value: &[u8]| !value.contains(&0) && std::str::from_utf8(value).is_ok();
+    // The five values, of which any may be missing.
+    let mut are_texts = true;
     for _ in 0..5 {
-        from.value()?;
+        are_texts &= from.value()?.is_none_or(is_text);
     }
-    let raw_line = from.value()?;
-    let (_raw_bytes, _column, code, reason) =
-        (from.value()?, from.value()?, from.value()?, from.value()?);
-    let is_told = raw_line.is_some() && code?.len() == 5 && reason.is_some();
+    // The raw line; its bytes, whatever they are; the column, or none; the code and the reason.
+    let raw_line = from.value()??;
+    from.value()?;
+    let (column, code, reason) = (from.value()?, from.value()??, from.value()??);
+    let is_column = |name: &[u8]| Column::ALL.iter().any(|c| c.name().as_bytes() == name);
+    let is_code = |code: &[u8]| {
+        code.len() == 5 && code.iter().all(|c| c.is_ascii_digit() || c.is_ascii_uppercase())
+    };
+    let is_told = are_texts
+        && is_text(raw_line)
+        && column.is_none_or(is_column)
+        && is_code(code)
+        && is_text(reason);
     (is_ours && is_told).then_some(())
 }
 
@@ -112,18 +124,17 @@ impl StagedRows {
         Ok(())
     }
 
-    /// Takes rows of rejected lines that another process has made for this load. Whether their texts
-    /// are texts is for COPY to see.
+    /// Takes rows of rejected lines that another process has made for this load.
     ///
     /// # Errors
-    /// When a row has not the columns of one, or is of another load.
+    /// When a row has not the columns of one and their values, or is of another load; or there is no memory.
     pub(crate) fn decode(bytes: &[u8], load_id: i64) -> Result<Self, DecodeError> {
         let (mut from, mut count) = (Cursor(bytes), 0);
         while !from.0.is_empty() {
             count += 1;
             rejected(&mut from, load_id).ok_or(DecodeError::Line { number: count })?;
         }
-        Ok(Self { bytes: bytes.to_vec(), count })
+        Ok(Self { bytes: decode::copy(bytes)?, count })
     }
 
     /// How many rows it holds.

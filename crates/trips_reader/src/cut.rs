@@ -1,27 +1,31 @@
 //! A look through a whole file: its digest, and its pieces.
 
+use std::cell::RefCell;
 use std::io::{self, Read, Write};
+use std::path::Path;
 
 use serde_json::{Value, json};
 use trips_core::feed::Feed;
 use trips_core::header::HeaderError;
 use trips_core::opening::{UNCLOSED_QUOTES, Unfit};
-use trips_core::piece::{self, Cut};
+use trips_core::piece::{self, Cut, Passed};
 
-use crate::Failure;
 use crate::options::{Options, open};
+use crate::{Failure, shown};
 
 /// A piece has this many bytes, about, unless it is told otherwise.
 const PIECE_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Prints what is found.
-pub fn run(path: &str, options: &Options<'_>, out: &mut impl Write) -> Result<(), Failure> {
+pub fn run(path: &Path, options: &Options<'_>, out: &mut impl Write) -> Result<(), Failure> {
     let piece_bytes = options.number("piece_bytes", Some(PIECE_BYTES))?;
     let max_record = options.max_record_bytes()?;
     let (file, size, mtime_ns) = open(path)?;
-    let mut source = Hashed { source: file, hasher: blake3::Hasher::new() };
-    let found = match piece::cut(&Feed::trips(), &mut source, max_record, piece_bytes) {
-        Err(Unfit::Read(error)) => return Err(Failure::File { path: path.to_owned(), error }),
+    let digests = RefCell::new(Digests::new(piece_bytes));
+    let source = Hashed { source: file, digests: &digests };
+    let passed = |what| digests.borrow_mut().pass(what);
+    let found = match piece::cut(&Feed::trips(), source, max_record, piece_bytes, passed) {
+        Err(Unfit::Read(error)) => return Err(Failure::File { path: shown(path), error }),
         Err(unfit) => refused(path, code(&unfit), &unfit.to_string()),
         Ok(Cut { unclosed, .. }) if unclosed.len() == UNCLOSED_QUOTES => {
             let last = unclosed[UNCLOSED_QUOTES - 1];
@@ -31,28 +35,33 @@ pub fn run(path: &str, options: &Options<'_>, out: &mut impl Write) -> Result<()
         Ok(Cut { pieces, .. }) => {
             let covered: u64 = pieces.iter().map(|piece| piece.bytes).sum();
             if covered != size {
-                return Err(Failure::Changed(path.to_owned()));
+                return Err(Failure::Changed(shown(path)));
             }
-            let pieces: Vec<_> =
-                pieces.iter().map(|p| [p.first_byte, p.bytes, p.first_line]).collect();
+            let Digests { whole, pieces: digests, .. } = digests.into_inner();
+            let pieces: Vec<_> = pieces
+                .iter()
+                .zip(&digests)
+                .map(|(p, digest)| {
+                    json!([p.first_byte, p.bytes, p.first_line, digest.to_hex().as_str()])
+                })
+                .collect();
             json!({
                 "bytes": size,
                 "mtime_ns": mtime_ns.to_string(),
-                "digest": source.hasher.finalize().to_hex().as_str(),
+                "digest": whole.finalize().to_hex().as_str(),
                 "pieces": pieces,
             })
         }
     };
-    let changed = || Failure::Changed(path.to_owned());
     let (_, size_now, mtime_now) = open(path)?;
     if (size_now, mtime_now) != (size, mtime_ns) {
-        return Err(changed());
+        return Err(Failure::Changed(shown(path)));
     }
     writeln!(out, "{found}").map_err(Failure::Write)
 }
 
-fn refused(path: &str, code: &str, reason: &str) -> Value {
-    json!({ "refused": { "code": code, "message": format!("file {path}: {reason}") } })
+fn refused(path: &Path, code: &str, reason: &str) -> Value {
+    json!({ "refused": { "code": code, "message": format!("file {}: {reason}", shown(path)) } })
 }
 
 /// The SQLSTATE that `trips.ingest` gives.
@@ -66,15 +75,83 @@ fn code(unfit: &Unfit) -> &'static str {
 }
 
 /// Hashes what is read.
-struct Hashed<R> {
+struct Hashed<'a, R> {
     source: R,
-    hasher: blake3::Hasher,
+    digests: &'a RefCell<Digests>,
 }
 
-impl<R: Read> Read for Hashed<R> {
+impl<R: Read> Read for Hashed<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.source.read(buffer)?;
-        self.hasher.update(&buffer[..count]);
+        let mut digests = self.digests.borrow_mut();
+        digests.whole.update(&buffer[..count]);
+        digests.take(&buffer[..count])?;
         Ok(count)
+    }
+}
+
+/// BLAKE3 of a file, and of each of its pieces behind the header: a later piece means what it does only with it.
+struct Digests {
+    whole: blake3::Hasher,
+    header: blake3::Hasher,
+    /// The piece that is being read, and how many bytes of it are hashed.
+    piece: blake3::Hasher,
+    hashed: u64,
+    /// So many bytes a piece has at least, if the file has them.
+    least: u64,
+    /// What is read and may be the next piece's.
+    pending: Vec<u8>,
+    pieces: Vec<blake3::Hash>,
+}
+
+impl Digests {
+    fn new(piece_bytes: u64) -> Self {
+        let new = blake3::Hasher::new;
+        let (whole, header, piece) = (new(), new(), new());
+        // Until the header has been passed, nothing is certain.
+        let (hashed, least, pending) = (piece_bytes, piece_bytes, Vec::new());
+        Self { whole, header, piece, hashed, least, pending, pieces: Vec::new() }
+    }
+
+    fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let certain = usize::try_from(self.least.saturating_sub(self.hashed)).unwrap_or(usize::MAX);
+        let (certain, open) = bytes.split_at(certain.min(bytes.len()));
+        self.piece.update(certain);
+        self.hashed += certain.len() as u64;
+        self.pending.try_reserve(open.len()).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        self.pending.extend_from_slice(open);
+        Ok(())
+    }
+
+    fn pass(&mut self, what: Passed) {
+        match what {
+            Passed::Header(bytes) => {
+                let header = self.split(bytes);
+                self.header.update(&header);
+                self.begin_piece(bytes);
+            }
+            Passed::Piece(piece) => {
+                let rest = self.split(piece.bytes.saturating_sub(self.hashed));
+                self.piece.update(&rest);
+                self.pieces.push(self.piece.finalize());
+                self.begin_piece(0);
+            }
+        }
+    }
+
+    /// Takes so many of the pending bytes.
+    fn split(&mut self, bytes: u64) -> Vec<u8> {
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX).min(self.pending.len());
+        let behind = self.pending.split_off(bytes);
+        std::mem::replace(&mut self.pending, behind)
+    }
+
+    /// Begins a piece, of which so many bytes are the header.
+    fn begin_piece(&mut self, hashed: u64) {
+        self.piece = self.header.clone();
+        self.hashed = hashed;
+        let certain = self.split(self.least.saturating_sub(hashed));
+        self.piece.update(&certain);
+        self.hashed += certain.len() as u64;
     }
 }

@@ -5,7 +5,9 @@ mod cut;
 mod options;
 mod read;
 
+use std::ffi::OsString;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use options::Options;
@@ -13,11 +15,13 @@ use options::Options;
 const USAGE: &str = "usage:
   trips_reader cut FILE [piece_bytes=N] [max_record_bytes=N]
       looks through a file and prints one line of JSON: its size, time and BLAKE3, and its pieces as
-      [first_byte, bytes, first_line]; or, under \"refused\", why it is no file of trips
-  trips_reader read FILE load_id=N first_byte=N bytes=N first_line=N file_bytes=N mtime_ns=N
+      [first_byte, bytes, first_line, BLAKE3 of the header and the piece]; or, under \"refused\", why it is no
+      file of trips
+  trips_reader read FILE load_id=N first_byte=N bytes=N first_line=N blake3=D file_bytes=N mtime_ns=N
                [max_record_bytes=N] [earliest_date=D] [latest_date=D] [zero_coordinates=keep|warn|stage]
-      reads one piece and prints its parts, each behind its length (8 bytes, big-endian)
-  trips_reader version";
+      reads one piece, which is held in memory, and prints its parts, each behind its length (8 bytes, big-endian)
+  trips_reader version
+exit codes: 1; 3 when the file changed meanwhile";
 
 /// What ends the program.
 #[derive(Debug, thiserror::Error)]
@@ -34,13 +38,21 @@ enum Failure {
     Write(io::Error),
 }
 
+/// A path as a person reads it.
+fn shown(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
 fn run() -> Result<(), Failure> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     let mut out = io::stdout().lock();
-    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+    // A path may be any bytes; an option that is no text is none.
+    let texts: Vec<&str> = arguments.iter().map(|a| a.to_str().unwrap_or_default()).collect();
+    let path = || Path::new(&arguments[1]);
+    match texts[..] {
         ["version"] => writeln!(out, "{}", env!("CARGO_PKG_VERSION")).map_err(Failure::Write),
-        ["cut", path, ref options @ ..] => cut::run(path, &Options::of(options)?, &mut out),
-        ["read", path, ref options @ ..] => read::run(path, &Options::of(options)?, &mut out),
+        ["cut", _, ref options @ ..] => cut::run(path(), &Options::of(options)?, &mut out),
+        ["read", _, ref options @ ..] => read::run(path(), &Options::of(options)?, &mut out),
         _ => Err(Failure::Usage("what is to be done?".into())),
     }
 }
@@ -50,7 +62,12 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("trips_reader: {failure}");
-            ExitCode::FAILURE
+            // Who runs it must tell apart what another attempt cannot mend.
+            if matches!(failure, Failure::Changed(_)) {
+                ExitCode::from(3)
+            } else {
+                ExitCode::FAILURE
+            }
         }
     }
 }

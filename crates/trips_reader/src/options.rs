@@ -2,13 +2,15 @@
 
 use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use trips_core::rules::{Rules, ZeroCoordinates};
 
-use crate::Failure;
+use crate::{Failure, shown};
 
 /// The names that may be given.
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 12] = [
+    "blake3",
     "piece_bytes",
     "load_id",
     "first_byte",
@@ -54,6 +56,13 @@ impl<'a> Options<'a> {
         }
     }
 
+    /// A digest that must be given.
+    pub fn digest(&self, name: &str) -> Result<blake3::Hash, Failure> {
+        let text = self.text(name).ok_or_else(|| Failure::Usage(format!("{name} is missing")))?;
+        blake3::Hash::from_hex(text)
+            .map_err(|_| Failure::Usage(format!("{name}={text:?} is no digest")))
+    }
+
     /// The longest record, as `trips.max_record_bytes` allows it.
     pub fn max_record_bytes(&self) -> Result<usize, Failure> {
         self.number("max_record_bytes", Some(1 << 20))
@@ -75,14 +84,14 @@ impl<'a> Options<'a> {
 }
 
 /// Opens a file, and says its size and when it was changed, in nanoseconds since 1970.
-pub fn open(path: &str) -> Result<(File, u64, i128), Failure> {
-    let failed = |error| Failure::File { path: path.to_owned(), error };
+pub fn open(path: &Path) -> Result<(File, u64, i128), Failure> {
+    let failed = |error| Failure::File { path: shown(path), error };
     let file = File::open(path).map_err(failed)?;
     let found = file.metadata().map_err(failed)?;
     Ok((file, found.len(), changed_at(&found)))
 }
 
 /// When a file was changed, in nanoseconds since 1970.
-pub fn changed_at(found: &Metadata) -> i128 {
+fn changed_at(found: &Metadata) -> i128 {
     i128::from(found.mtime()) * 1_000_000_000 + i128::from(found.mtime_nsec())
 }

@@ -1,26 +1,33 @@
 //! One piece of a file into parts.
+//!
+//! The piece is held in memory and compared with its digest before the first part is printed: what is staged is what
+//! was cut, even when the file changes in the middle of the job.
 
 use std::fs::File;
-use std::io::{Seek, SeekFrom, Write};
+use std::io::{self, Chain, Cursor, Read, Seek, SeekFrom, Write};
+use std::path::Path;
 
 use trips_core::feed::Feed;
+use trips_core::header::Layout;
 use trips_core::opening::{Unfit, read_header};
 use trips_core::parse::{Parser, Target};
 use trips_core::part::Part;
 use trips_core::piece::{Piece, PieceReader};
 use trips_core::record::RecordReader;
 
-use crate::Failure;
-use crate::options::{Options, changed_at, open};
+use crate::options::{Options, open};
+use crate::{Failure, shown};
 
 /// A part ends when it covers so many bytes of the file, or takes so many of memory: a line of two
 /// bytes takes a hundred times as many when it is rejected.
 const COVERED: u64 = 8 * 1024 * 1024;
 const MEMORY: usize = 64 * 1024 * 1024;
 
+/// A piece, and behind it the rest of the file: what a faulty record at its end is depends on what follows.
+type Bytes = Chain<Cursor<Vec<u8>>, File>;
+
 /// Reads the piece and prints its parts.
-pub fn run(path: &str, options: &Options<'_>, out: &mut impl Write) -> Result<(), Failure> {
-    let failed = |error| Failure::File { path: path.to_owned(), error };
+pub fn run(path: &Path, options: &Options<'_>, out: &mut impl Write) -> Result<(), Failure> {
     let piece = Piece {
         first_byte: options.number("first_byte", None)?,
         bytes: options.number("bytes", None)?,
@@ -29,11 +36,14 @@ pub fn run(path: &str, options: &Options<'_>, out: &mut impl Write) -> Result<()
     let expected = (options.number("file_bytes", None)?, options.number("mtime_ns", None)?);
     let (file, size, mtime_ns) = open(path)?;
     if (size, mtime_ns) != expected {
-        return Err(Failure::Changed(path.to_owned()));
+        return Err(Failure::Changed(shown(path)));
     }
-    let look_again = file.try_clone().map_err(failed)?;
+    let failed = |error| Failure::File { path: shown(path), error };
     let load_id = options.number("load_id", None)?;
-    let (parser, mut reader) = begin(path, file, load_id, piece, options)?;
+    let max_record = options.max_record_bytes()?;
+    let (layout, mut reader) = begin(path, file, piece, max_record, options.digest("blake3")?)?;
+    let (target, rules) = (Target::History, options.rules()?);
+    let parser = Parser { layout, target, load_id, max_record, rules, keeps_places: false };
     let mut part = Part::new(load_id, piece.first_byte);
     while let Some(chunk) = reader.next_chunk().map_err(failed)? {
         part.push(&parser.parse(chunk)?)?;
@@ -49,38 +59,65 @@ pub fn run(path: &str, options: &Options<'_>, out: &mut impl Write) -> Result<()
     if part.bytes > 0 {
         write(&mut part, out)?;
     }
-    let now = look_again.metadata().map_err(failed)?;
-    if (now.len(), changed_at(&now)) == expected {
-        Ok(())
-    } else {
-        Err(Failure::Changed(path.to_owned()))
-    }
+    Ok(())
 }
 
-/// Reads the header, and goes to where the piece begins.
+/// Reads the header and the piece, and compares them with the digest.
 fn begin(
-    path: &str,
-    mut file: File,
-    load_id: i64,
+    path: &Path,
+    file: File,
     piece: Piece,
-    options: &Options<'_>,
-) -> Result<(Parser, PieceReader<File>), Failure> {
-    let failed = |error| Failure::File { path: path.to_owned(), error };
-    let max_record = options.max_record_bytes()?;
-    let mut reader = RecordReader::new(file.try_clone().map_err(failed)?, max_record);
-    let layout =
-        read_header(&Feed::trips(), &mut reader, max_record).map_err(|unfit| match unfit {
-            Unfit::Read(error) => failed(error),
-            _ => Failure::Changed(path.to_owned()),
-        })?;
-    let rules = options.rules()?;
-    let target = Target::History;
-    let parser = Parser { layout, target, load_id, max_record, rules, keeps_places: false };
+    max_record: usize,
+    digest: blake3::Hash,
+) -> Result<(Layout, PieceReader<Bytes>), Failure> {
+    let failed = |error| Failure::File { path: shown(path), error };
+    let changed = || Failure::Changed(shown(path));
+    let header_of = |unfit| match unfit {
+        Unfit::Read(error) => failed(error),
+        _ => changed(),
+    };
+    let require = |found: blake3::Hash| if found == digest { Ok(()) } else { Err(changed()) };
+    let feed = Feed::trips();
     if piece.first_byte == 0 {
-        return Ok((parser, PieceReader::behind_header(reader, piece)));
+        let bytes = read_piece(file, piece).map_err(failed)?;
+        require(blake3::hash(bytes.get_ref().0.get_ref()))?;
+        let mut reader = RecordReader::new(bytes, max_record);
+        let layout = read_header(&feed, &mut reader, max_record).map_err(header_of)?;
+        return Ok((layout, PieceReader::behind_header(reader, piece)));
     }
-    file.seek(SeekFrom::Start(piece.first_byte)).map_err(failed)?;
-    Ok((parser, PieceReader::of(file, max_record, piece)))
+    let mut header = Kept { source: &file, bytes: Vec::new() };
+    let mut reader = RecordReader::new(&mut header, max_record);
+    let layout = read_header(&feed, &mut reader, max_record).map_err(header_of)?;
+    let length = usize::try_from(reader.position()).unwrap_or(usize::MAX);
+    let header = header.bytes.get(..length).ok_or_else(changed)?.to_vec();
+    let bytes = read_piece(file, piece).map_err(failed)?;
+    let mut hasher = blake3::Hasher::new();
+    require(hasher.update(&header).update(bytes.get_ref().0.get_ref()).finalize())?;
+    Ok((layout, PieceReader::of(bytes, max_record, piece)))
+}
+
+/// The bytes of a piece; fewer when the file ends before it does.
+fn read_piece(mut file: File, piece: Piece) -> io::Result<Bytes> {
+    file.seek(SeekFrom::Start(piece.first_byte))?;
+    let mut bytes = Vec::new();
+    let length = usize::try_from(piece.bytes).map_err(|_| io::ErrorKind::OutOfMemory)?;
+    bytes.try_reserve_exact(length).map_err(|_| io::ErrorKind::OutOfMemory)?;
+    (&mut file).take(piece.bytes).read_to_end(&mut bytes)?;
+    Ok(Cursor::new(bytes).chain(file))
+}
+
+/// Keeps what is read.
+struct Kept<R> {
+    source: R,
+    bytes: Vec<u8>,
+}
+
+impl<R: Read> Read for Kept<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.source.read(buffer)?;
+        self.bytes.extend_from_slice(&buffer[..count]);
+        Ok(count)
+    }
 }
 
 fn write(part: &mut Part, out: &mut impl Write) -> Result<(), Failure> {

@@ -118,11 +118,7 @@ impl Area {
     /// When a number is not finite.
     pub fn new(west: f64, south: f64, east: f64, north: f64) -> Result<Self, AreaError> {
         let corners = [west, south, east, north];
-        for (name, value) in ["west", "south", "east", "north"].into_iter().zip(corners) {
-            if !value.is_finite() {
-                return Err(AreaError::NotFinite(name, value));
-            }
-        }
+        require_finite(corners)?;
         let turns = [0.0, 360.0, -360.0].into_iter();
         let longitudes = turns.filter_map(|turn| shifted(west, east, turn));
         let rects = longitudes.map(|longitude| Rect { longitude, latitude: (south, north) });
@@ -138,11 +134,7 @@ impl Area {
     /// Whether the point is inside.
     #[must_use]
     pub fn has(&self, point: Point) -> bool {
-        let [west, south, east, north] = self.corners;
-        let within = |longitude: f64| west <= longitude && longitude <= east;
-        let longitude = point.longitude;
-        (south <= point.latitude && point.latitude <= north)
-            && (within(longitude) || within(longitude + 360.0) || within(longitude - 360.0))
+        has(self.corners, point)
     }
 
     pub(super) fn windows(&self, is_exact: bool) -> Vec<Windows> {
@@ -158,6 +150,32 @@ impl Area {
             })
             .collect()
     }
+}
+
+/// Whether a point is inside of the area of a box with these corners (west, south, east, north), as
+/// [`Area::has`] says it, without what answers need that look at many.
+///
+/// # Errors
+/// When a number of the corners is not finite.
+pub fn is_inside(corners: [f64; 4], point: Point) -> Result<bool, AreaError> {
+    require_finite(corners)?;
+    Ok(has(corners, point))
+}
+
+fn require_finite(corners: [f64; 4]) -> Result<(), AreaError> {
+    for (name, value) in ["west", "south", "east", "north"].into_iter().zip(corners) {
+        if !value.is_finite() {
+            return Err(AreaError::NotFinite(name, value));
+        }
+    }
+    Ok(())
+}
+
+fn has([west, south, east, north]: [f64; 4], point: Point) -> bool {
+    let within = |longitude: f64| west <= longitude && longitude <= east;
+    let longitude = point.longitude;
+    (south <= point.latitude && point.latitude <= north)
+        && (within(longitude) || within(longitude + 360.0) || within(longitude - 360.0))
 }
 
 /// The numbers that are inside for certain, and those that may be.

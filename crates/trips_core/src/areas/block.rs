@@ -59,6 +59,16 @@ pub(super) fn size(columns: &Columns, count: usize) -> usize {
     BESIDE + columns.iter().flatten().map(of_column).sum::<usize>()
 }
 
+/// How many places with these columns have so many bytes at most.
+pub(super) fn fitting(columns: &Columns, bytes: usize) -> usize {
+    let columns = columns.iter().flatten();
+    // Each column may end in a byte that is not full.
+    let (beside, width) = columns.fold((BESIDE, 0), |(beside, width), (_, bits)| {
+        (beside + COLUMN + 1, width + *bits as usize)
+    });
+    ((bytes - beside) * 8).checked_div(width).unwrap_or(usize::MAX)
+}
+
 /// Writes places of one kind, of which there is at least one.
 pub(super) fn encode(places: &[Place], columns: &Columns) -> Vec<u8> {
     let mut out = Vec::with_capacity(size(columns, places.len()));

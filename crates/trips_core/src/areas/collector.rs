@@ -1,14 +1,14 @@
 //! The places of new trips, collected week by week while they are written; full weeks are made into
 //! groups by a thread.
 
-use std::collections::TryReserveError;
+use std::collections::{TryReserveError, VecDeque};
 use std::mem;
 use std::ops::Range;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::group::{self, Group};
+use super::group::{Builder, Group};
 use super::place::{Place, week_of_time};
 use crate::batch::Batch;
 use crate::pool::PoolError;
@@ -16,6 +16,8 @@ use crate::pool::PoolError;
 /// So many trips of a week are few: they are not worth a thread, and are merged with other groups
 /// of few.
 pub const FEW: usize = 32 * 1024;
+/// So many trips wait at most for a processor that has nothing else to do: 30 MB of places.
+const HELD: usize = 1_500_000;
 /// How long the owner waits before it looks whether it is wanted elsewhere.
 const PATIENCE: Duration = Duration::from_millis(20);
 
@@ -47,6 +49,9 @@ pub struct Collector {
     week: i32,
     parts: Parts,
     few: Vec<Week>,
+    /// Weeks of many trips, which the thread has not been given, and how many trips these are.
+    held: VecDeque<(i32, Parts)>,
+    held_trips: usize,
     /// Weeks that the thread has not given back.
     waiting: usize,
     jobs: Option<Sender<(i32, Parts)>>,
@@ -65,8 +70,10 @@ impl Collector {
         let thread = std::thread::Builder::new()
             .name("trips areas".into())
             .spawn(move || {
+                let (mut builder, mut places) = (Builder::default(), Vec::new());
                 for (week, parts) in queue {
-                    let groups = joined(parts).and_then(|places| group::build(&places));
+                    let joined = join(parts, &mut places);
+                    let groups = joined.and_then(|()| builder.build(&places));
                     if results.send((week, groups)).is_err() {
                         return;
                     }
@@ -77,6 +84,8 @@ impl Collector {
             week: 0,
             parts: Vec::new(),
             few: Vec::new(),
+            held: VecDeque::new(),
+            held_trips: 0,
             waiting: 0,
             jobs: Some(jobs),
             done,
@@ -140,17 +149,45 @@ impl Collector {
 
     fn end_week(&mut self) -> Result<(), TryReserveError> {
         let parts = mem::take(&mut self.parts);
-        match (parts.iter().map(Vec::len).sum::<usize>(), &self.jobs) {
-            (0, _) => {}
-            (count, Some(jobs)) if count > FEW => {
-                // It fails when the thread has panicked; then waiting says so.
-                let _ = jobs.send((self.week, parts));
-                self.waiting += 1;
+        match count(&parts) {
+            0 => {}
+            many if many > FEW => {
+                self.held_trips += many;
+                self.held.push_back((self.week, parts));
+                while self.held_trips > HELD {
+                    self.release_one();
+                }
             }
             _ => {
-                let trips = WeekTrips::Few(joined(parts)?);
-                self.few.push(Week { week: self.week, trips });
+                let mut places = Vec::new();
+                join(parts, &mut places)?;
+                self.few.push(Week { week: self.week, trips: WeekTrips::Few(places) });
             }
+        }
+        Ok(())
+    }
+
+    fn release_one(&mut self) {
+        let Some((week, parts)) = self.held.pop_front() else { return };
+        self.held_trips -= count(&parts);
+        if let Some(jobs) = &self.jobs {
+            // It fails when the thread has panicked; then waiting says so.
+            let _ = jobs.send((week, parts));
+            self.waiting += 1;
+        }
+    }
+
+    /// Gives the thread what was held back: from now on a processor is free for it. Before, it would
+    /// only take one from those who parse and write.
+    ///
+    /// # Errors
+    /// When there is no memory.
+    pub fn release(&mut self) -> Result<(), TryReserveError> {
+        if count(&self.parts) > FEW {
+            self.end_week()?;
+        }
+        while !self.held.is_empty() {
+            self.release_one();
         }
         Ok(())
     }
@@ -161,6 +198,7 @@ impl Collector {
     /// When the thread has no memory, or has panicked.
     pub fn take(&mut self, mut poll: impl FnMut()) -> Result<Vec<Week>, PoolError> {
         self.end_week()?;
+        self.release()?;
         let mut weeks = mem::take(&mut self.few);
         while self.waiting > 0 {
             match self.done.recv_timeout(PATIENCE) {
@@ -179,15 +217,16 @@ impl Collector {
     }
 }
 
-/// The places of all parts, which are given back one by one.
-fn joined(mut parts: Parts) -> Result<Vec<Place>, TryReserveError> {
-    if let [only] = &mut *parts {
-        return Ok(mem::take(only));
-    }
-    let mut places = Vec::new();
-    places.try_reserve_exact(parts.iter().map(Vec::len).sum())?;
+fn count(parts: &Parts) -> usize {
+    parts.iter().map(Vec::len).sum()
+}
+
+/// Makes `places` those of all parts, which are given back one by one.
+fn join(parts: Parts, places: &mut Vec<Place>) -> Result<(), TryReserveError> {
+    places.clear();
+    places.try_reserve(count(&parts))?;
     parts.into_iter().for_each(|part| places.extend_from_slice(&part));
-    Ok(places)
+    Ok(())
 }
 
 impl Drop for Collector {

@@ -6,10 +6,10 @@ use super::area::Range;
 use super::block::{self, Corrupt};
 use super::place::{Kind, Place, day_of_week};
 
-/// Trips of a block, at most. A block is split until it fits a page.
-const BLOCK: usize = 720;
-/// Bytes of a block, at most: with what PostgreSQL adds, it fits a page.
-const BLOCK_BYTES: usize = 8000;
+/// Trips of a block, at most: more would make an area's edge coarse. Most blocks end where their page does.
+const BLOCK: usize = 1440;
+/// Bytes of a block, at most: with what PostgreSQL adds (64), it fits a page.
+const BLOCK_BYTES: usize = 8100;
 /// Blocks of a group, at most: so its directory fits a page.
 const BLOCKS: usize = 200;
 /// Bytes of an entry of the directory: kind, first day, last day, nothing, trips in 4 bytes, the least
@@ -34,30 +34,107 @@ pub struct Group {
 /// # Errors
 /// When there is no memory.
 pub fn build(places: &[Place]) -> Result<Vec<Group>, TryReserveError> {
-    let mut groups: Vec<Group> = Vec::new();
-    for part in places.chunks(SORTED) {
-        let sorted = sorted(part)?;
-        for of_kind in sorted.chunk_by(|a, b| a.kind == b.kind) {
-            of_kind.chunks(BLOCK).for_each(|chunk| add(chunk, &mut groups));
-        }
-    }
-    Ok(groups)
+    Builder::default().build(places)
 }
 
-fn add(places: &[Place], groups: &mut Vec<Group>) {
-    let columns = block::columns_of(places);
+/// Makes groups, week after week, in memory that is used again.
+#[derive(Debug, Default)]
+pub struct Builder {
+    keys: Vec<u64>,
+    other_keys: Vec<u64>,
+    block: Vec<Place>,
+}
+
+impl Builder {
+    /// Makes groups of all places of a week.
+    ///
+    /// # Errors
+    /// When there is no memory.
+    pub fn build(&mut self, places: &[Place]) -> Result<Vec<Group>, TryReserveError> {
+        let mut groups: Vec<Group> = Vec::new();
+        self.block.try_reserve(BLOCK)?;
+        for part in places.chunks(SORTED) {
+            self.sort(part)?;
+            for of_kind in self.keys.chunk_by(|a, b| kind_of(*a) == kind_of(*b)) {
+                let mut keys = of_kind;
+                while !keys.is_empty() {
+                    let next = keys.iter().take(BLOCK).map(|&key| part[index_of(key)]);
+                    self.block.clear();
+                    self.block.extend(next);
+                    keys = &keys[add(&self.block, &mut groups)..];
+                }
+            }
+        }
+        Ok(groups)
+    }
+
+    /// Makes a key for each place and sorts the keys: by kind, and along a curve on which near places are
+    /// near each other (Morton's).
+    fn sort(&mut self, places: &[Place]) -> Result<(), TryReserveError> {
+        let extents = extents(places);
+        // 15 bits of each axis are the order: with the kind, three digits to sort by.
+        let shifts = extents.map(|axes| {
+            let extent = axes.map(|(least, greatest)| greatest.saturating_sub(least));
+            (u32::BITS - extent[0].max(extent[1]).leading_zeros()).saturating_sub(15)
+        });
+        self.keys.clear();
+        self.keys.try_reserve(places.len())?;
+        self.keys.extend(places.iter().enumerate().map(|(i, place)| {
+            let kind = usize::from(place.kind.number());
+            let [x, y] = near(place);
+            let along = |axis: usize, column: usize| {
+                spread((place.at[column] - extents[kind][axis].0) >> shifts[kind])
+            };
+            let curve = along(0, x) | along(1, y) << 1;
+            (u64::from(place.kind.number()) << 30 | curve) << 22 | i as u64
+        }));
+        sort_keys(&mut self.keys, &mut self.other_keys)
+    }
+}
+
+/// The kind of a key's place, as a number.
+fn kind_of(key: u64) -> u64 {
+    key >> 52
+}
+
+/// Which place a key belongs to.
+fn index_of(key: u64) -> usize {
+    usize::try_from(key & (SORTED as u64 - 1)).unwrap_or(0)
+}
+
+/// The columns that say where a trip is: its origin, or where that is not known, its destination.
+fn near(place: &Place) -> [usize; 2] {
+    if place.kind.ends()[0] { [0, 1] } else { [2, 3] }
+}
+
+/// The least and the greatest longitude and latitude of each kind: their grids differ.
+fn extents(places: &[Place]) -> [[(u32, u32); 2]; Kind::COUNT as usize] {
+    let mut extents = [[(u32::MAX, 0_u32); 2]; Kind::COUNT as usize];
+    for place in places {
+        let of_kind = &mut extents[usize::from(place.kind.number())];
+        for (extent, column) in of_kind.iter_mut().zip(near(place)) {
+            *extent = (extent.0.min(place.at[column]), extent.1.max(place.at[column]));
+        }
+    }
+    extents
+}
+
+/// Adds a block of the first of these places, as many as fit a page, and returns how many.
+fn add(mut places: &[Place], groups: &mut Vec<Group>) -> usize {
+    let mut columns = block::columns_of(places);
     if block::size(&columns, places.len()) > BLOCK_BYTES {
-        let (first, second) = places.split_at(places.len() / 2);
-        add(first, groups);
-        return add(second, groups);
+        // Fewer places need no wider columns.
+        places = &places[..block::fitting(&columns, BLOCK_BYTES)];
+        columns = block::columns_of(places);
     }
     if groups.last().is_none_or(|group| group.blocks.len() == BLOCKS) {
         groups.push(Group::default());
     }
-    let Some(group) = groups.last_mut() else { return };
+    let Some(group) = groups.last_mut() else { return places.len() };
     group.trips += places.len() as u64;
     write_entry(places, &mut group.directory);
     group.blocks.push(block::encode(places, &columns));
+    places.len()
 }
 
 /// Appends what a directory says of a block of these places; nothing, when there are none.
@@ -81,41 +158,6 @@ pub fn write_entry(places: &[Place], out: &mut Vec<u8>) {
     }
 }
 
-/// The places by kind, and along a curve on which near places are near each other (Morton's).
-fn sorted(places: &[Place]) -> Result<Vec<Place>, TryReserveError> {
-    // Where the origin is not known, the destination says where the trip is.
-    let near = |place: &Place| if place.kind.ends()[0] { [0, 1] } else { [2, 3] };
-    // The grids of the kinds differ.
-    let of_kind = |place: &Place| usize::from(place.kind.number());
-    let mut extents = [[(u32::MAX, 0_u32); 2]; Kind::COUNT as usize];
-    for place in places {
-        for (extent, column) in extents[of_kind(place)].iter_mut().zip(near(place)) {
-            *extent = (extent.0.min(place.at[column]), extent.1.max(place.at[column]));
-        }
-    }
-    // 15 bits of each axis are the order: with the kind, three digits to sort by.
-    let shifts = extents.map(|axes| {
-        let extent = axes.map(|(least, greatest)| greatest.saturating_sub(least));
-        (u32::BITS - extent[0].max(extent[1]).leading_zeros()).saturating_sub(15)
-    });
-    let mut keys = Vec::new();
-    keys.try_reserve_exact(places.len())?;
-    for (i, place) in places.iter().enumerate() {
-        let (kind, [x, y]) = (of_kind(place), near(place));
-        let along = |axis: usize, column: usize| {
-            spread((place.at[column] - extents[kind][axis].0) >> shifts[kind])
-        };
-        let curve = along(0, x) | along(1, y) << 1;
-        keys.push((u64::from(place.kind.number()) << 30 | curve) << 22 | i as u64);
-    }
-    sort_keys(&mut keys)?;
-    let mut sorted = Vec::new();
-    sorted.try_reserve_exact(places.len())?;
-    let index = |key: u64| usize::try_from(key & (SORTED as u64 - 1)).unwrap_or(0);
-    sorted.extend(keys.into_iter().map(|key| places[index(key)]));
-    Ok(sorted)
-}
-
 /// Puts a zero before each of 15 bits.
 fn spread(number: u32) -> u64 {
     let mut x = u64::from(number);
@@ -128,14 +170,13 @@ fn spread(number: u32) -> u64 {
 
 /// Sorts by the bits above the lowest 22: by 11 of them at a time, which takes a third of the time of a
 /// sort that compares.
-fn sort_keys(keys: &mut Vec<u64>) -> Result<(), TryReserveError> {
+fn sort_keys(keys: &mut Vec<u64>, other: &mut Vec<u64>) -> Result<(), TryReserveError> {
     const DIGIT: u64 = (1 << 11) - 1;
     if keys.len() < 4096 {
         keys.sort_unstable();
         return Ok(());
     }
-    let mut other = Vec::new();
-    other.try_reserve_exact(keys.len())?;
+    other.try_reserve(keys.len().saturating_sub(other.len()))?;
     other.resize(keys.len(), 0);
     for shift in [22, 33, 44] {
         let digit = |key: u64| usize::try_from((key >> shift) & DIGIT).unwrap_or(0);
@@ -150,7 +191,7 @@ fn sort_keys(keys: &mut Vec<u64>) -> Result<(), TryReserveError> {
             other[*start] = key;
             *start += 1;
         }
-        std::mem::swap(keys, &mut other);
+        std::mem::swap(keys, other);
     }
     Ok(())
 }

@@ -79,10 +79,10 @@ impl Kind {
     }
 }
 
-/// Lines of the grid to a degree: a centimetre for coordinates that it has exactly, a decimetre for
-/// the others, which would only take more room.
+/// Lines of the grid to a degree: a centimetre for coordinates that it has exactly, a metre for the
+/// others, which would only take more room: a trip within a metre of an area's edge is looked up.
 pub(super) fn scale(is_exact: bool) -> f64 {
-    if is_exact { 1e7 } else { 1e6 }
+    if is_exact { 1e7 } else { 1e5 }
 }
 
 /// The number of a coordinate. It never falls when the coordinate rises: each step (a product, a sum,

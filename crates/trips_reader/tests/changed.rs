@@ -1,0 +1,77 @@
+//! A file that changes in the middle of a job, and is then as before: no part of the changed one is printed.
+
+use std::fs::{File, FileTimes};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+const HEADER: &str = "region,origin_coord,destination_coord,date_time,datasource\n";
+
+fn reader(arguments: &[&str], path: &Path, options: &[String]) -> Output {
+    let program = env!("CARGO_BIN_EXE_trips_reader");
+    Command::new(program).args(arguments).arg(path).args(options).output().unwrap()
+}
+
+/// A file of three pieces, of whose name not all bytes are text.
+fn file() -> (PathBuf, String) {
+    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let path = directory.join(std::ffi::OsStr::from_bytes(b"trips \xc3\xa4\xff.csv"));
+    let rows: String = (0..60_000)
+        .map(|i| format!("Turin {i},POINT (1 2),POINT (3 4),2018-05-01 00:{:02}:00,car\n", i % 60))
+        .collect();
+    let content = [HEADER, &rows].concat();
+    std::fs::write(&path, &content).unwrap();
+    (path, content)
+}
+
+#[test]
+fn a_changed_file_is_not_read() {
+    let (path, content) = file();
+    let cut = reader(&["cut"], &path, &["piece_bytes=1000000".to_owned()]);
+    assert!(cut.status.success(), "{}", String::from_utf8_lossy(&cut.stderr));
+    let cut: serde_json::Value = serde_json::from_slice(&cut.stdout).unwrap();
+    assert_eq!(cut["digest"], blake3::hash(content.as_bytes()).to_hex().as_str());
+    let pieces = cut["pieces"].as_array().unwrap();
+    assert!(pieces.len() > 2, "{pieces:?}");
+    let read = |piece: &serde_json::Value| {
+        let options = [
+            "load_id=1".to_owned(),
+            format!("first_byte={}", piece[0]),
+            format!("bytes={}", piece[1]),
+            format!("first_line={}", piece[2]),
+            format!("blake3={}", piece[3].as_str().unwrap()),
+            format!("file_bytes={}", cut["bytes"]),
+            format!("mtime_ns={}", cut["mtime_ns"].as_str().unwrap()),
+        ];
+        reader(&["read"], &path, &options)
+    };
+    let modified = path.metadata().unwrap().modified().unwrap();
+    let write = |content: &str| {
+        std::fs::write(&path, content).unwrap();
+        let file = File::options().append(true).open(&path).unwrap();
+        file.set_times(FileTimes::new().set_modified(modified)).unwrap();
+    };
+    for piece in pieces {
+        assert!(read(piece).status.success());
+    }
+    // As long as before and of the same time: other values everywhere, then the columns of the header.
+    let other_rows = content.replace("Turin", "Tirin");
+    let other_header =
+        content.replace("origin_coord,destination_coord", "destination_coord,origin_coord");
+    for other in [&other_rows, &other_header] {
+        assert_eq!(other.len(), content.len());
+        write(other);
+        for piece in pieces {
+            let output = read(piece);
+            let message = String::from_utf8_lossy(&output.stderr);
+            assert!(message.contains("changed since it was cut"), "{message}");
+            assert!(output.status.code() == Some(3) && output.stdout.is_empty(), "{piece}");
+        }
+    }
+    write(&content);
+    for piece in pieces {
+        let output = read(piece);
+        assert!(output.status.success() && output.stdout.len() > 1000, "{piece}");
+    }
+    std::fs::remove_file(&path).unwrap();
+}

@@ -1,0 +1,84 @@
+//! The launcher, which PostgreSQL starts when the library is preloaded: has the queues of all databases go on, and a
+//! worker watch the folder.
+
+use std::time::Duration;
+
+use pgrx::pg_sys;
+
+use super::{RETRY, tell};
+use crate::pg::databases::{self, Database};
+use crate::pg::worker::{self, Watcher};
+use crate::settings;
+
+/// How long the launcher sleeps that has nothing to do.
+const NOTHING_TO_DO: Duration = Duration::from_secs(3600);
+
+#[derive(Default)]
+struct Launcher {
+    /// The databases whose queues do not go on yet; none before they are known.
+    waiting: Option<Vec<pg_sys::Oid>>,
+    watcher: Option<Watcher>,
+    /// Why nobody watches the folder, as it was told.
+    told: Option<String>,
+}
+
+/// The main function of the launcher.
+pub fn launch() {
+    let mut launcher = Launcher::default();
+    loop {
+        worker::wait(launcher.look());
+        worker::reload_settings();
+    }
+}
+
+impl Launcher {
+    /// Starts what does not run yet and should; returns when to look again.
+    fn look(&mut self) -> Duration {
+        let wants_watcher = settings::watched_folder().is_some();
+        let lacks_watcher = wants_watcher && !self.watcher.as_ref().is_some_and(Watcher::is_alive);
+        let is_any_waiting = self.waiting.as_ref().is_none_or(|waiting| !waiting.is_empty());
+        if lacks_watcher || is_any_waiting {
+            match worker::try_transaction(databases::open_databases) {
+                Ok(databases) => {
+                    self.start_queues(&databases);
+                    if lacks_watcher {
+                        self.start_watcher(&databases);
+                    }
+                }
+                Err(failed) => failed.log(),
+            }
+        }
+        let is_any_waiting = self.waiting.as_ref().is_none_or(|waiting| !waiting.is_empty());
+        if wants_watcher || is_any_waiting { RETRY } else { NOTHING_TO_DO }
+    }
+
+    /// More databases than free slots: the others' turn comes when some workers have ended.
+    fn start_queues(&mut self, databases: &[Database]) {
+        let all = || databases.iter().filter(|d| !d.is_template).map(|d| d.oid).collect();
+        let waiting = self.waiting.get_or_insert_with(all);
+        waiting.retain(|&oid| {
+            databases.iter().any(|database| database.oid == oid)
+                && !worker::start_queue_worker(oid, 0)
+        });
+    }
+
+    fn start_watcher(&mut self, databases: &[Database]) {
+        let name = settings::watch_database();
+        let database = databases.iter().find(|database| database.name == name);
+        self.watcher = database.and_then(|database| Watcher::start(database.oid));
+        let reason = match (database, &self.watcher) {
+            (_, Some(_)) => None,
+            (None, _) => Some(format!(
+                "the folder is not watched: trips.watch_database \"{name}\" does not exist, or lets nobody in"
+            )),
+            (Some(_), None) => Some(
+                "the folder is not watched: no background worker is free (max_worker_processes)"
+                    .to_owned(),
+            ),
+        };
+        if let Some(reason) = reason.as_deref().filter(|_| reason != self.told) {
+            tell(reason);
+        }
+        self.told = reason;
+    }
+}

@@ -1,0 +1,110 @@
+//! A folder that is open: what happens in it, and whether it is still the one that its path names.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
+
+use rustix::fd::OwnedFd;
+use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
+use rustix::io::Errno;
+
+use crate::pg::worker;
+
+/// What has happened in the folder.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct News {
+    /// Names of files that were written and closed, or moved there.
+    pub names: BTreeSet<String>,
+    /// The folder must be looked through: more has happened than was kept.
+    pub is_incomplete: bool,
+    /// The folder itself has gone.
+    pub is_gone: bool,
+}
+
+/// A folder that is watched.
+#[derive(Debug)]
+pub struct OpenFolder {
+    path: String,
+    /// Device and inode.
+    identity: (u64, u64),
+    events: OwnedFd,
+    /// Names that were made since the watch began, and not closed yet.
+    begun: BTreeSet<String>,
+}
+
+fn identity(path: &str) -> io::Result<(u64, u64)> {
+    let metadata = std::fs::metadata(path)?;
+    Ok((metadata.dev(), metadata.ino()))
+}
+
+impl OpenFolder {
+    /// Begins to watch a folder.
+    pub fn open(path: &str) -> io::Result<Self> {
+        // In this order: if it is replaced meanwhile, that is noticed at the next look.
+        let identity = identity(path)?;
+        let events = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
+        let wanted = WatchFlags::CREATE
+            | WatchFlags::CLOSE_WRITE
+            | WatchFlags::MOVED_TO
+            | WatchFlags::DELETE_SELF
+            | WatchFlags::MOVE_SELF
+            | WatchFlags::ONLYDIR;
+        inotify::add_watch(&events, path, wanted)?;
+        Ok(Self { path: path.to_owned(), identity, events, begun: BTreeSet::new() })
+    }
+
+    /// Whether its path still names it. A parent that is renamed, or something that is mounted over it, is no event.
+    pub fn is_in_place(&self) -> io::Result<bool> {
+        Ok(identity(&self.path)? == self.identity)
+    }
+
+    /// Waits until something happens, but not longer than this.
+    pub fn wait(&self, timeout: Duration) {
+        worker::wait_for(&self.events, timeout);
+    }
+
+    /// Whether a file of this name was made before our eyes, by somebody who has not closed it yet.
+    pub fn is_begun(&self, name: &str) -> bool {
+        self.begun.contains(name)
+    }
+
+    /// Forgets the names that are gone.
+    pub fn forget_begun(&mut self, is_there: impl Fn(&str) -> bool) {
+        self.begun.retain(|name| is_there(name));
+    }
+
+    /// Takes all that has happened since the last time.
+    pub fn read_news(&mut self) -> io::Result<News> {
+        let mut news = News::default();
+        let mut buffer = [MaybeUninit::uninit(); 16 * 1024];
+        let mut reader = inotify::Reader::new(&self.events, &mut buffer);
+        loop {
+            let event = match reader.next() {
+                Ok(event) => event,
+                Err(Errno::WOULDBLOCK) => break,
+                Err(Errno::INTR) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            let flags = event.events();
+            news.is_incomplete |= flags.contains(ReadFlags::QUEUE_OVERFLOW);
+            news.is_gone |= flags
+                .intersects(ReadFlags::DELETE_SELF | ReadFlags::MOVE_SELF | ReadFlags::IGNORED);
+            let Some(name) = event.file_name().and_then(|name| name.to_str().ok()) else {
+                continue;
+            };
+            if flags.contains(ReadFlags::CREATE) {
+                self.begun.insert(name.to_owned());
+            } else {
+                self.begun.remove(name);
+                news.names.insert(name.to_owned());
+            }
+        }
+        if news.is_incomplete {
+            // Some may have been closed since.
+            self.begun.clear();
+        }
+        Ok(news)
+    }
+}

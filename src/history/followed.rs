@@ -1,0 +1,193 @@
+//! Which partitions there are, and that what others do to them is followed.
+
+use pgrx::{Spi, pg_sys};
+use trips_core::timestamp::Timestamp;
+
+use super::{Days, HISTORY};
+use crate::error::{HistoryError, LoadError};
+use crate::pg::relation::Table;
+
+const MICROSECONDS_OF_DAY: i64 = 86_400_000_000;
+
+/// A trigger of ours: its name, when it fires, its transition tables. sql/06_changes.sql makes those of the history.
+type Trigger = (&'static str, &'static str, &'static str);
+
+const HOLD: Trigger = ("trips_hold", "BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE", "");
+const OF_UPDATE: Trigger = (
+    "trips_follow_update",
+    "AFTER UPDATE",
+    "REFERENCING OLD TABLE AS trips_removed NEW TABLE AS trips_added",
+);
+const OF_DELETE: Trigger =
+    ("trips_follow_delete", "AFTER DELETE", "REFERENCING OLD TABLE AS trips_removed");
+
+/// Those of a partition are its own, so that statements on the partition itself are seen, and pg_dump carries
+/// them with it. Inserts have no transition table: it would hold every row of every load.
+const OF_PARTITION: [Trigger; 4] =
+    [HOLD, ("trips_follow", "AFTER INSERT OR TRUNCATE", ""), OF_UPDATE, OF_DELETE];
+
+const OF_HISTORY: [Trigger; 5] = [
+    HOLD,
+    ("trips_follow_insert", "AFTER INSERT", "REFERENCING NEW TABLE AS trips_added"),
+    OF_UPDATE,
+    OF_DELETE,
+    ("trips_follow_truncate", "AFTER TRUNCATE", ""),
+];
+
+/// Has what others do to a table followed: makes the triggers that are missing, and enables the others.
+fn follow_with(table: &str, triggers: &[Trigger]) -> Result<(), LoadError> {
+    for (name, when, tables) in triggers {
+        let is_disabled = Spi::connect(|client| {
+            let mut found = client.select(
+                "SELECT t.tgenabled IN ('D', 'R') FROM pg_trigger AS t
+                  WHERE t.tgrelid = $1::regclass AND t.tgname = $2 AND t.tgfoid = 'trips.follow_change'::regproc",
+                Some(1),
+                &[table.into(), (*name).into()],
+            )?;
+            found.next().map(|row| row.get::<bool>(1)).transpose()
+        })?;
+        match is_disabled.flatten() {
+            Some(false) => {}
+            Some(true) => Spi::run(&format!("ALTER TABLE {table} ENABLE TRIGGER {name}"))?,
+            None => Spi::run(&format!(
+                "CREATE TRIGGER {name} {when} ON {table} {tables}
+                   FOR EACH STATEMENT EXECUTE FUNCTION trips.follow_change()"
+            ))?,
+        }
+    }
+    Ok(())
+}
+
+/// Has what others do to a partition followed.
+pub fn follow(table: &str) -> Result<(), LoadError> {
+    follow_with(table, &OF_PARTITION)
+}
+
+/// Has the history and all its partitions followed.
+pub fn follow_all() -> Result<(), LoadError> {
+    follow_with("trips.hist_trip_data", &OF_HISTORY)?;
+    let partitions = names(
+        "SELECT format('%I.%I', n.nspname, c.relname)
+           FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+           JOIN pg_namespace AS n ON n.oid = c.relnamespace
+          WHERE i.inhparent = 'trips.hist_trip_data'::regclass AND c.relkind = 'r'",
+    )?;
+    partitions.iter().try_for_each(|name| follow(name))?;
+    // Event triggers are their superuser's.
+    let disabled = names(
+        "SELECT e.evtname::text FROM pg_event_trigger AS e
+          WHERE e.evtname IN ('trips_partitions_hold', 'trips_partitions', 'trips_partitions_dropped')
+            AND e.evtenabled IN ('D', 'R') AND pg_has_role(current_user, e.evtowner, 'USAGE')",
+    )?;
+    disabled
+        .iter()
+        .try_for_each(|name| Ok(Spi::run(&format!("ALTER EVENT TRIGGER {name} ENABLE"))?))
+}
+
+/// Has all partitions followed, and no table any more that is none. Returns the days of those that are new.
+pub fn settle() -> Result<Vec<Days>, LoadError> {
+    let detached = names(
+        "SELECT format('%I ON %I.%I', t.tgname, n.nspname, c.relname)
+           FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid
+           JOIN pg_namespace AS n ON n.oid = c.relnamespace
+           JOIN pg_class AS h ON h.oid = 'trips.hist_trip_data'::regclass
+          WHERE t.tgfoid = 'trips.follow_change'::regproc AND c.relkind = 'r' AND c.relowner = h.relowner
+            AND NOT EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = c.oid AND i.inhparent = h.oid)",
+    )?;
+    for trigger in detached {
+        Spi::run(&format!("DROP TRIGGER {trigger}"))?;
+    }
+    let unfollowed = names(
+        "SELECT format('%I.%I', n.nspname, c.relname)
+           FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+           JOIN pg_namespace AS n ON n.oid = c.relnamespace
+          WHERE i.inhparent = 'trips.hist_trip_data'::regclass AND c.relkind = 'r'
+            AND NOT EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = c.oid
+                               AND t.tgfoid = 'trips.follow_change'::regproc)",
+    )?;
+    let mut days = Vec::new();
+    for name in unfollowed {
+        follow(&name)?;
+        let oid =
+            Spi::get_one_with_args::<pg_sys::Oid>("SELECT $1::regclass::oid", &[name.into()])?;
+        days.extend(oid.map(days_of).transpose()?.flatten());
+    }
+    Ok(days)
+}
+
+/// Refuses partitions that nobody could follow: a table that is divided itself, or another server's.
+pub fn require_plain_partitions() -> Result<(), LoadError> {
+    let others = names(
+        "SELECT format('%I.%I', n.nspname, c.relname)
+           FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+           JOIN pg_namespace AS n ON n.oid = c.relnamespace
+          WHERE i.inhparent = 'trips.hist_trip_data'::regclass AND c.relkind <> 'r'",
+    )?;
+    others.into_iter().next().map_or(Ok(()), |table| Err(HistoryError::NotPlain { table }.into()))
+}
+
+/// Refuses trips outside of the years 1 to 9999: no file brings them, and nothing that is derived counts them.
+pub fn require_sane_dates() -> Result<(), LoadError> {
+    let found = Spi::connect(|client| {
+        let mut found = client.select(
+            "SELECT h.date_time::text FROM trips.hist_trip_data AS h
+              WHERE h.date_time < '0001-01-01' OR h.date_time >= '10000-01-01' LIMIT 1",
+            Some(1),
+            &[],
+        )?;
+        found.next().map(|row| row.get::<String>(1)).transpose()
+    })?;
+    found.flatten().map_or(Ok(()), |date| Err(HistoryError::Date { date }.into()))
+}
+
+/// Those of these days (since 2000-01-01) that have no partition for themselves: none, or that for the rest, or
+/// several.
+pub fn without_own_partition(mut days: Vec<i32>) -> Vec<i32> {
+    let history = Table::open_for_insert(HISTORY);
+    days.retain(|&day| {
+        let first = i64::from(day) * MICROSECONDS_OF_DAY;
+        let last = first + (MICROSECONDS_OF_DAY - 1);
+        !history.has_one_partition_for(Timestamp(first), Timestamp(last))
+    });
+    days
+}
+
+fn names(query: &str) -> Result<Vec<String>, LoadError> {
+    Spi::connect(|client| {
+        let found = client.select(query, None, &[])?;
+        let names = found.map(|row| row.get::<String>(1)).collect::<Result<Vec<_>, _>>()?;
+        Ok(names.into_iter().flatten().collect())
+    })
+}
+
+/// Whether a partition is followed. While a dump is restored, they are not: their triggers come last.
+pub fn is_followed() -> Result<bool, LoadError> {
+    let followed = Spi::get_one::<bool>(
+        "SELECT EXISTS (SELECT FROM pg_inherits AS i JOIN pg_trigger AS t ON t.tgrelid = i.inhrelid
+                         WHERE i.inhparent = 'trips.hist_trip_data'::regclass
+                           AND t.tgfoid = 'trips.follow_change'::regproc)",
+    )?;
+    Ok(followed == Some(true))
+}
+
+/// The days that lie within a partition's bounds; none when the table is no partition of the history.
+pub fn days_of(oid: pg_sys::Oid) -> Result<Option<Days>, LoadError> {
+    Spi::connect(|client| {
+        // The bounds are written as the session writes dates, and read in the same way. An infinite one is none.
+        let mut found = client.select(
+            "SELECT CASE WHEN isfinite(d.first) THEN d.first - date '2000-01-01' END,
+                    CASE WHEN isfinite(d.last) THEN d.last - date '2000-01-01' END
+               FROM pg_class AS c JOIN pg_inherits AS i ON i.inhrelid = c.oid
+               LEFT JOIN regexp_match(pg_get_expr(c.relpartbound, c.oid),
+                           '^FOR VALUES FROM \\(''?([^)'']*)''?\\) TO \\(''?([^)'']*)''?\\)$') AS b ON true
+              CROSS JOIN LATERAL (
+                     SELECT nullif(b[1], 'MINVALUE')::timestamp::date,
+                            (nullif(b[2], 'MAXVALUE')::timestamp - interval '1 microsecond')::date) AS d (first, last)
+              WHERE c.oid = $1 AND i.inhparent = 'trips.hist_trip_data'::regclass",
+            Some(1),
+            &[oid.into()],
+        )?;
+        let Some(row) = found.next() else { return Ok(None) };
+        Ok(Some(Days { first: row.get(1)?, last: row.get(2)? }))
+    })
+}

@@ -1,0 +1,63 @@
+//! What an event trigger is told of the command that it is called for.
+
+use pgrx::{PgList, pg_sys};
+
+use super::{compat, session};
+
+/// The parts of an ALTER TABLE; none of another command, and when no event trigger has called.
+fn parts(call: pg_sys::FunctionCallInfo) -> Option<(*mut pg_sys::RangeVar, Vec<Part>)> {
+    // SAFETY: PostgreSQL calls functions with their call's data, and event triggers with a context of the type
+    // that its tag says, whose parse tree has the type that its own tag says. The parts of an ALTER TABLE are
+    // AlterTableCmds, those that attach and detach partitions have a PartitionCmd.
+    unsafe {
+        let data = (*call).context;
+        if data.is_null() || (*data).type_ != pg_sys::NodeTag::T_EventTriggerData {
+            return None;
+        }
+        let tree = (*data.cast::<pg_sys::EventTriggerData>()).parsetree;
+        if tree.is_null() || (*tree).type_ != pg_sys::NodeTag::T_AlterTableStmt {
+            return None;
+        }
+        let statement = &*tree.cast::<pg_sys::AlterTableStmt>();
+        let commands = PgList::<pg_sys::AlterTableCmd>::from_pg(statement.cmds);
+        let parts = commands.iter_ptr().map(|command| match (*command).subtype {
+            pg_sys::AlterTableType::AT_AttachPartition => Part::Attach,
+            pg_sys::AlterTableType::AT_DetachPartition
+            | pg_sys::AlterTableType::AT_DetachPartitionFinalize => Part::Detach,
+            _ => Part::Other,
+        });
+        Some((statement.relation, parts.collect()))
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Attach,
+    Detach,
+    Other,
+}
+
+/// Whether the command is an ALTER TABLE that detaches a partition.
+pub fn detaches(call: pg_sys::FunctionCallInfo) -> bool {
+    parts(call).is_some_and(|(_, parts)| parts.contains(&Part::Detach))
+}
+
+/// Whether the command, which is about to begin, will attach a partition to this table, for somebody who may do that.
+pub fn will_attach_to(call: pg_sys::FunctionCallInfo, table: pg_sys::Oid) -> bool {
+    let Some((name, parts)) = parts(call) else { return false };
+    if !parts.contains(&Part::Attach) {
+        return false;
+    }
+    // SAFETY: the name is that of the parse tree. No lock is taken. A schema that the role may not use is an ERROR,
+    // as it is one for the command itself.
+    let found = unsafe {
+        pg_sys::RangeVarGetRelidExtended(
+            name,
+            pg_sys::NoLock as pg_sys::LOCKMODE,
+            pg_sys::RVROption::RVR_MISSING_OK,
+            None,
+            std::ptr::null_mut(),
+        )
+    };
+    found == table && compat::owns_table(table, session::current_user())
+}

@@ -1,0 +1,186 @@
+//! What is still being written is not loaded; what nobody has told of is found.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, Instant};
+
+use trips_tests::{Cluster, FIVE_COLUMNS, trip_line};
+
+use super::{
+    START, give_to_server, land, loads_of, make_inbox, one, start, wait_for_rows, watcher,
+};
+
+/// The folder is looked through every second: in this time, some times.
+const SOME_LOOKS: Duration = Duration::from_secs(5);
+const SOON: Duration = Duration::from_secs(2);
+
+/// A file with half a row in it, which is still open; and the rest.
+fn begin(path: &str) -> (File, String) {
+    let line = trip_line(path.rsplit('/').next().unwrap(), 1);
+    let (half, rest) = line.split_at(line.len() / 2);
+    let mut file = File::options().create(true).append(true).open(path).unwrap();
+    file.write_all(format!("{FIVE_COLUMNS}{half}").as_bytes()).unwrap();
+    file.sync_all().unwrap();
+    (file, rest.to_owned())
+}
+
+fn start_with_inbox() -> (Cluster, String) {
+    start_with_inbox_of("trips.watch_interval = '1s'")
+}
+
+fn start_with_inbox_of(configuration: &str) -> (Cluster, String) {
+    let (cluster, inbox) = start(configuration);
+    make_inbox(&inbox);
+    let mut client = cluster.client();
+    land(&cluster, "inbox/first.csv", one("first", 1));
+    wait_for_rows(&cluster, &mut client, 1, START);
+    (cluster, inbox)
+}
+
+fn assert_all_good(cluster: &Cluster) {
+    let query = "SELECT count(*) FROM trips.loads WHERE state <> 'loaded' OR rows_staged > 0";
+    assert_eq!(cluster.client().query_one(query, &[]).unwrap().get::<_, i64>(0), 0);
+}
+
+/// Whose file it is makes no difference while the folder is watched.
+#[test]
+fn a_file_that_is_written_slowly() {
+    let (cluster, inbox) = start_with_inbox();
+    let mut client = cluster.client();
+    let (mut own, rest_of_own) = begin(&format!("{inbox}/own.csv"));
+    give_to_server(&cluster, &format!("{inbox}/own.csv"));
+    let (mut other, rest_of_other) = begin(&format!("{inbox}/other.csv"));
+    std::thread::sleep(SOME_LOOKS);
+    assert_eq!((loads_of(&mut client, "own.csv"), loads_of(&mut client, "other.csv")), (0, 0));
+    own.write_all(rest_of_own.as_bytes()).unwrap();
+    drop(own);
+    wait_for_rows(&cluster, &mut client, 2, SOON);
+    other.write_all(rest_of_other.as_bytes()).unwrap();
+    drop(other);
+    wait_for_rows(&cluster, &mut client, 3, SOON);
+    // One is opened again, and gets another row; a second writer comes and goes meanwhile.
+    let mut own = File::options().append(true).open(format!("{inbox}/own.csv")).unwrap();
+    let line = trip_line("more", 1);
+    let (half, rest) = line.split_at(line.len() / 2);
+    own.write_all(half.as_bytes()).unwrap();
+    drop(File::options().append(true).open(format!("{inbox}/own.csv")).unwrap());
+    std::thread::sleep(SOME_LOOKS);
+    assert_eq!(loads_of(&mut client, "own.csv"), 1);
+    own.write_all(rest.as_bytes()).unwrap();
+    drop(own);
+    wait_for_rows(&cluster, &mut client, 4, SOON);
+    assert_eq!((loads_of(&mut client, "own.csv"), loads_of(&mut client, "other.csv")), (2, 1));
+    assert_all_good(&cluster);
+}
+
+/// What is being written while the server starts is not taken for complete.
+#[test]
+fn a_file_that_is_open_at_the_start() {
+    let (mut cluster, inbox) = start_with_inbox();
+    let (mut own, rest) = begin(&format!("{inbox}/own.csv"));
+    give_to_server(&cluster, &format!("{inbox}/own.csv"));
+    cluster.restart(|_| ());
+    let mut client = cluster.client();
+    // Nobody can tell whether it is open: it is taken when it was left alone.
+    cluster.file("inbox/other.csv", one("other", 1));
+    wait_for_rows(&cluster, &mut client, 2, START);
+    std::thread::sleep(SOME_LOOKS);
+    assert_eq!(loads_of(&mut client, "own.csv"), 0);
+    own.write_all(rest.as_bytes()).unwrap();
+    drop(own);
+    wait_for_rows(&cluster, &mut client, 3, SOON);
+    assert_eq!(loads_of(&mut client, "own.csv"), 1);
+    assert_all_good(&cluster);
+}
+
+/// A writer who has closed his file, and then changes its mode, keeps nobody from loading it.
+#[test]
+fn a_file_that_changes_while_it_is_read() {
+    let (cluster, inbox) = start_with_inbox_of("");
+    let (mut client, mut holder) = (cluster.client(), cluster.client());
+    let outside = cluster.file("outside.csv", one("outside", 1));
+    let mut held = holder.transaction().unwrap();
+    held.query_one("SELECT trips.ingest($1)", &[&outside]).unwrap();
+    land(&cluster, "inbox/changes.csv", one("changes", 1));
+    let pid = watcher(&mut client);
+    let waits = "SELECT FROM pg_locks WHERE NOT granted AND pid = $1";
+    while client.query_opt(waits, &[&pid]).unwrap().is_none() {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let path = format!("{inbox}/changes.csv");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o640)).unwrap();
+    held.rollback().unwrap();
+    wait_for_rows(&cluster, &mut client, 2, Duration::from_secs(3));
+    let failed = "SELECT FROM trips.loads WHERE state = 'failed' AND error_code = '55006'";
+    assert!(client.query_opt(failed, &[]).unwrap().is_some());
+}
+
+/// No event tells of a second name for a file: it is found when it was left alone.
+#[test]
+fn a_file_that_nobody_has_told_of() {
+    let (cluster, inbox) = start_with_inbox();
+    let mut client = cluster.client();
+    let outside = cluster.file("outside", one("outside", 1));
+    fs::hard_link(outside, format!("{inbox}/linked.csv")).unwrap();
+    wait_for_rows(&cluster, &mut client, 2, SOME_LOOKS);
+    assert_eq!(loads_of(&mut client, "linked.csv"), 1);
+}
+
+/// A folder in which something happens all the time is looked through nevertheless.
+#[test]
+fn what_failed_in_passing_is_tried_again_in_a_busy_folder() {
+    let (cluster, inbox) = start_with_inbox();
+    let (mut client, mut holder) = (cluster.client(), cluster.client());
+    let outside = cluster.file("outside.csv", one("outside", 1));
+    let mut held = holder.transaction().unwrap();
+    held.query_one("SELECT trips.ingest($1)", &[&outside]).unwrap();
+    cluster.file("inbox/waits.csv", one("waits", 1));
+    let pid = watcher(&mut client);
+    let begin = Instant::now();
+    let waits = "SELECT FROM pg_locks WHERE NOT granted AND pid = $1";
+    while client.query_opt(waits, &[&pid]).unwrap().is_none() {
+        assert!(begin.elapsed() < START, "{}", cluster.log());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    client.query_one("SELECT pg_cancel_backend($1)", &[&pid]).unwrap();
+    let failed = "SELECT FROM trips.loads WHERE state = 'failed' AND error_code = '57014'";
+    while client.query_opt(failed, &[]).unwrap().is_none() {
+        assert!(begin.elapsed() < START, "{}", cluster.log());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    held.rollback().unwrap();
+    let begin = Instant::now();
+    let loaded = "SELECT FROM trips.loads WHERE state = 'loaded' AND source LIKE '%waits.csv'";
+    while client.query_opt(loaded, &[]).unwrap().is_none() {
+        assert!(begin.elapsed() < SOME_LOOKS, "{}", cluster.log());
+        fs::write(format!("{inbox}/notes.txt"), "busy").unwrap();
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// More happens than the kernel keeps: the folder is looked through, with the same caution as at the start.
+#[test]
+fn an_overflow() {
+    let (cluster, inbox) = start_with_inbox();
+    let mut client = cluster.client();
+    let kept = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap();
+    let kept: u32 = kept.trim().parse().unwrap();
+    let path = cluster.file("late", one("late", 1));
+    give_to_server(&cluster, &path);
+    let (own, _) = begin(&format!("{inbox}/own.csv"));
+    give_to_server(&cluster, &format!("{inbox}/own.csv"));
+    let pid = watcher(&mut client);
+    // SAFETY: a signal to a process of our own server.
+    unsafe { libc::kill(pid, libc::SIGSTOP) };
+    // Equal events that follow each other are one.
+    for i in 0..kept + 100 {
+        File::create(format!("{inbox}/{}.txt", i % 2)).unwrap();
+    }
+    fs::rename(path, format!("{inbox}/late.csv")).unwrap();
+    // SAFETY: as above.
+    unsafe { libc::kill(pid, libc::SIGCONT) };
+    wait_for_rows(&cluster, &mut client, 2, SOON);
+    assert_eq!(loads_of(&mut client, "own.csv"), 0);
+    drop(own);
+}
