@@ -14,7 +14,6 @@ use pgrx::Spi;
 use pgrx::bgworkers::BackgroundWorker;
 use serde::{Deserialize, Serialize};
 
-use crate::background;
 use crate::error::LoadError;
 use crate::events::{self, Position, Standing};
 use crate::ledger::{self, Delivery, Ticket};
@@ -127,18 +126,14 @@ impl Witness {
 /// The witness's own side, in its own process. Without a board it comes after a crash, and only closes
 /// what is dead.
 pub fn watch(board: Option<Board>) {
-    match board {
-        None => close_dead(None),
-        Some(board) => {
-            let Ok(beginning) = serde_json::from_slice::<Beginning>(board.beginning()) else {
-                return;
-            };
-            board.witnessed();
-            watch_load(&board, &beginning);
-            in_database(events::forget_old);
-        }
-    }
-    background::go_on();
+    let Some(board) = board else {
+        close_dead(None);
+        return;
+    };
+    let Ok(beginning) = serde_json::from_slice::<Beginning>(board.beginning()) else { return };
+    board.witnessed();
+    watch_load(&board, &beginning);
+    in_database(events::forget_old);
 }
 
 fn watch_load(board: &Board, load: &Beginning) {

@@ -10,6 +10,7 @@ use super::deliver::{self, Request};
 use crate::error::LoadError;
 use crate::events;
 use crate::grants;
+use crate::history::History;
 use crate::ledger::{self, Delivery, Ticket};
 use crate::pg::extension;
 use crate::pg::locks::Lock;
@@ -59,7 +60,7 @@ impl Attempt {
     /// Begins a load that nobody has asked for but the owner of the tables.
     pub fn begin_as_owner(source: &str) -> Result<Self, LoadError> {
         let rights = Rights::take()?;
-        // The name is that of the user whose rights it has now.
+        // The current user is the owner by now.
         let requested_by = session::role_name(session::current_user());
         Ok(Self::of(ledger::begin(requested_by)?, Self::delivery_of(source), rights))
     }
@@ -89,6 +90,14 @@ impl Attempt {
         let is_there = witness.is_some();
         self.witness.set(witness);
         is_there
+    }
+
+    /// Takes the history; who must wait for it can be seen and cancelled, and is remembered when he is ended.
+    pub fn hold_history(&self, delivery: &Delivery) -> History {
+        History::try_hold().unwrap_or_else(|| {
+            self.call_witness(delivery);
+            History::hold()
+        })
     }
 
     /// Has the ledger remember how the load fails; returns whether it does.

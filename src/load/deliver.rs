@@ -64,11 +64,7 @@ pub fn deliver(request: &Request<'_>, attempt: &Attempt) -> Result<LoadRow, Load
         return skip(ticket, delivery, known);
     }
     progress.phase(Phase::Waiting);
-    let history = History::try_hold().unwrap_or_else(|| {
-        // Who waits can be seen and cancelled, and is remembered when he is ended.
-        attempt.call_witness(delivery);
-        History::hold()
-    });
+    let history = attempt.hold_history(delivery);
     let known = find_same_bytes(&mut source, delivery, attempt, &progress)?;
     if let Some(known) = known.filter(|_| !request.force) {
         return skip(ticket, delivery, known);

@@ -106,7 +106,7 @@ fn merge_whole(attempt: &Attempt) -> Result<LoadRow, LoadError> {
     let interval = settings::notice_interval();
     let progress = Progress::begin(load_id, &ticket.requested_by, bytes, Passes::Reading, interval);
     progress.phase(Phase::Waiting);
-    let history = History::hold();
+    let history = attempt.hold_history(delivery);
     // Another load may have brought the same bytes meanwhile.
     let row = match delivery.digest.as_ref().and_then(ledger::same_bytes) {
         Some(known) => skip(ticket, delivery, known)?,

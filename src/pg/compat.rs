@@ -72,6 +72,23 @@ pub unsafe fn partitions(relation: pg_sys::Relation) -> pg_sys::PartitionDesc {
     }
 }
 
+/// The entry of a backend, by its number among those that the transaction has copied.
+///
+/// # Safety
+/// The number is one of those that `pgstat_fetch_stat_numbackends` counts.
+pub unsafe fn backend_entry(number: i32) -> *mut pg_sys::LocalPgBackendStatus {
+    #[cfg(any(feature = "pg13", feature = "pg14", feature = "pg15"))]
+    // SAFETY: our caller promises a number that is there.
+    unsafe {
+        pg_sys::pgstat_fetch_stat_local_beentry(number)
+    }
+    #[cfg(not(any(feature = "pg13", feature = "pg14", feature = "pg15")))]
+    // SAFETY: as above.
+    unsafe {
+        pg_sys::pgstat_get_local_beentry_by_index(number)
+    }
+}
+
 /// Whether this backend holds this lock, in this mode.
 ///
 /// # Safety
@@ -100,22 +117,5 @@ pub fn owns_table(table: pg_sys::Oid, role: pg_sys::Oid) -> bool {
     // SAFETY: as above.
     unsafe {
         pg_sys::object_ownercheck(pg_sys::RelationRelationId, table, role)
-    }
-}
-
-/// The entry of a backend, by its number among those that the transaction has copied.
-///
-/// # Safety
-/// The number is one of those that `pgstat_fetch_stat_numbackends` counts.
-pub unsafe fn backend_entry(number: i32) -> *mut pg_sys::LocalPgBackendStatus {
-    #[cfg(any(feature = "pg13", feature = "pg14", feature = "pg15"))]
-    // SAFETY: our caller promises a number that is there.
-    unsafe {
-        pg_sys::pgstat_fetch_stat_local_beentry(number)
-    }
-    #[cfg(not(any(feature = "pg13", feature = "pg14", feature = "pg15")))]
-    // SAFETY: as above.
-    unsafe {
-        pg_sys::pgstat_get_local_beentry_by_index(number)
     }
 }

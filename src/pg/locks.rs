@@ -22,10 +22,10 @@ pub enum Lock {
     Inbox(u64),
     /// A place among the workers of the queue.
     Worker(u16),
-    /// The watched folder: who has it watches it.
-    Watcher,
     /// Who has it waits to try again what could not be begun: one for each database does.
     Resting,
+    /// The watched folder: who has it watches it.
+    Watcher,
 }
 
 impl Lock {
@@ -38,8 +38,8 @@ impl Lock {
             Self::Events => (0x7471, 0),
             Self::Inbox(hash) => (0x7472, hash),
             Self::Worker(place) => (0x7473, u64::from(place)),
-            Self::Watcher => (0x7475, 0),
             Self::Resting => (0x7477, 0),
+            Self::Watcher => (0x7475, 0),
         };
         let [high, low] = [number >> 32, number & 0xffff_ffff]
             .map(|half| u32::try_from(half).expect("half of 64 bits"));

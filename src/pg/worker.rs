@@ -31,6 +31,15 @@ pub fn start_queue_worker(database: pg_sys::Oid, after: i64) -> bool {
     start("trips_pipeline queue", "trips_queue", database, after.into())
 }
 
+/// Whether the process is a worker of a queue.
+pub fn is_queue_worker(pid: i32) -> bool {
+    // SAFETY: the answer is NULL, or a C string in memory of this process that the next question changes.
+    unsafe {
+        let kind = pg_sys::GetBackgroundWorkerTypeByPid(pid);
+        !kind.is_null() && std::ffi::CStr::from_ptr(kind) == c"trips_pipeline queue"
+    }
+}
+
 /// A worker that watches the folder.
 pub struct Watcher(DynamicBackgroundWorker);
 
@@ -45,15 +54,6 @@ impl Watcher {
     /// Whether it is at work, or about to be.
     pub fn is_alive(&self) -> bool {
         matches!(self.0.pid(), Ok(_) | Err(BackgroundWorkerStatus::NotYetStarted))
-    }
-}
-
-/// Whether the process is a worker of a queue.
-pub fn is_queue_worker(pid: i32) -> bool {
-    // SAFETY: the answer is NULL, or a C string in memory of this process that the next question changes.
-    unsafe {
-        let kind = pg_sys::GetBackgroundWorkerTypeByPid(pid);
-        !kind.is_null() && std::ffi::CStr::from_ptr(kind) == c"trips_pipeline queue"
     }
 }
 
@@ -101,6 +101,7 @@ pub extern "C-unwind" fn trips_witness(argument: pg_sys::Datum) {
     if connect_to_extra() {
         let board = u32::try_from(argument.value()).ok().and_then(Board::attach);
         witness::watch(board);
+        background::go_on();
     }
 }
 
