@@ -59,9 +59,9 @@ check "no secret is in an image" 0 \
 check "no port is open to others" "" \
   "$("$run" compose ps -q | xargs docker inspect -f '{{range .NetworkSettings.Ports}}{{range .}}{{.HostIp}} {{end}}{{end}}' |
     xargs -n 1 | grep -v -x 127.0.0.1 || true)"
-check "ports" "$POSTGRES_PORT $SPARK_UI_PORT $JUPYTER_PORT" \
+check "ports" "$(printf '%s\n' "$POSTGRES_PORT" "$SPARK_UI_PORT" "$JUPYTER_PORT" | sort | xargs)" \
   "$("$run" compose ps -q postgres spark jupyter | xargs docker inspect \
-    -f '{{range .NetworkSettings.Ports}}{{range .}}{{.HostPort}} {{end}}{{end}}' | xargs)"
+    -f '{{range .NetworkSettings.Ports}}{{range .}}{{.HostPort}} {{end}}{{end}}' | xargs -n 1 | sort | xargs)"
 check "files are read-only" "1 1 1" \
   "$(for service in postgres spark spark-worker-1; do
     "$run" compose exec -T "$service" sh -c 'touch /data/x 2> /dev/null; echo $?' < /dev/null
