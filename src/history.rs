@@ -104,7 +104,7 @@ impl History {
 
     /// Takes the history if no other load has it.
     pub fn try_hold() -> Option<Self> {
-        Table::open_for_insert(HISTORY).try_lock_against_other_loads().then(|| Self(()))
+        Table::open_for_insert(HISTORY).try_lock_against_other_loads().then_some(Self(()))
     }
 
     /// Takes the history against loads until this transaction ends.

@@ -14,7 +14,6 @@ use trips_core::reject::BadLine;
 use super::attempt::Attempt;
 use super::loader::{Loader, summarize};
 use crate::error::LoadError;
-use crate::history::History;
 use crate::ledger::{self, Delivery, SameBytes, Ticket};
 use crate::pg::progress::{Passes, Phase, Progress};
 use crate::pg::row::LoadRow;
