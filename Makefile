@@ -71,7 +71,7 @@ bench-spark: build ## a Spark load against the plain JDBC write of the same rows
 bench-100m: build ## 100 million trips into one history (needs 40 GB of disk; BENCH_FILES, BENCH_ROWS)
 	@scripts/bench.sh hundred_million
 
-bench-overhead: build ## what events and areas cost a load (3 minutes; BENCH_ROWS, BENCH_ROUNDS)
+bench-overhead: build ## what events and areas cost a load (2 minutes; BENCH_ROWS, BENCH_ROUNDS)
 	@scripts/bench.sh overhead
 
 bench-questions: build ## how long the questions take with 20 million trips (5 minutes, 8 GB of disk; BENCH_FILES, BENCH_ROWS)

@@ -11,6 +11,7 @@ exit code is 1 then.
 """
 
 import argparse
+import concurrent.futures
 import glob
 import json
 import os
@@ -18,7 +19,7 @@ import subprocess
 import sys
 import time
 
-from trips_spark import connect, environment, session
+from trips_spark import connect, context, environment, has_workers
 
 # The settings of the server that decide what a good line is.
 RULES = ("max_record_bytes", "earliest_date", "latest_date", "zero_coordinates")
@@ -147,12 +148,9 @@ def covers(parts, first, end):
 class Job:
     """The load of some files."""
 
-    def __init__(self, context, wanted):
-        self.context, self.reader, self.slow = context, wanted.reader, wanted.slow
+    def __init__(self, wanted):
+        self.context, self.reader, self.slow = None, wanted.reader, wanted.slow
         self.only_stage = wanted.only_stage
-        # A local master repeats no task.
-        repeats = context.getConf().get("spark.task.maxFailures", "4")
-        self.attempts = 1 if context.master.startswith("local") else int(repeats)
         self.rules = trying(rules_of)
         version = subprocess.run([self.reader, "version"], capture_output=True, text=True, check=True).stdout.strip()
         how = {"piece_bytes": wanted.piece_bytes, **self.rules}
@@ -161,9 +159,26 @@ class Job:
         # How each file ended: loaded, skipped, refused or failed.
         self.ends = {}
 
-    def cut(self, paths):
+    def start(self, paths):
+        """Starts the cluster's workers, and cuts files here until they are up: one file after the other. Gives how the
+        files are cut."""
         reader, options = self.reader, self.options
-        return self.context.parallelize(paths, len(paths)).map(lambda path: cut(reader, path, options)).collect()
+        with concurrent.futures.ThreadPoolExecutor(1) as here:
+            cuts = {path: here.submit(cut, reader, path, options) for path in paths}
+            self.context = context("trips load")
+            # A local master repeats no task.
+            repeats = self.context.getConf().get("spark.task.maxFailures", "4")
+            self.attempts = 1 if self.context.master.startswith("local") else int(repeats)
+            while not has_workers(self.context) and not all(future.done() for future in cuts.values()):
+                time.sleep(0.02)
+            found = {path: future.result() for path, future in cuts.items() if not future.cancel()}
+        # What is not to be seen from here may be seen from there.
+        rest = [path for path in paths
+                if path not in found or found[path].get("refused", {}).get("code") == "58030"]
+        if rest:
+            there = self.context.parallelize(rest, len(rest)).map(lambda path: cut(reader, path, options))
+            found.update(zip(rest, there.collect()))
+        return [found[path] for path in paths]
 
     def fail(self, path, failed):
         self.ends[path] = "failed"
@@ -243,7 +258,7 @@ class Job:
 
     def run(self, paths):
         first, copies = {}, []
-        for path, cut_file in zip(paths, self.cut(paths)):
+        for path, cut_file in zip(paths, self.start(paths)):
             if "refused" in cut_file:
                 self.ends[path] = "refused"
                 tell("refused", path, **cut_file["refused"])
@@ -277,10 +292,9 @@ def main():
     wanted = arguments()
     paths = [path for pattern in wanted.files for path in sorted(glob.glob(pattern)) or [pattern]]
     paths = list(dict.fromkeys(paths))
-    spark = session("trips load")
-    job = Job(spark.sparkContext, wanted)
+    job = Job(wanted)
     job.run(paths)
-    spark.stop()
+    job.context.stop()
     ends = list(job.ends.values())
     print(f"loaded {ends.count('loaded')} of {len(paths)} files")
     return 1 if "refused" in ends or "failed" in ends else 0

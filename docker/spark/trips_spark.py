@@ -42,6 +42,22 @@ def server_options(settings):
     return f"{SERVER_ALIVE} {settings.get('PGOPTIONS', '')}".strip()
 
 
+def context(name):
+    """A context without SQL, for workers that start other programs: their Java does little, and starts sooner when it
+    compiles less."""
+    from pyspark import SparkConf, SparkContext
+
+    conf = SparkConf().setAppName(name)
+    if not conf.contains("spark.executor.extraJavaOptions"):
+        conf.set("spark.executor.extraJavaOptions", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+    return SparkContext(conf=conf)
+
+
+def has_workers(spark):
+    """Whether tasks would be taken at once: a worker's executor is up, or the master is a local one."""
+    return spark.master.startswith("local") or spark._jsc.sc().getExecutorMemoryStatus().size() > 1
+
+
 def session(name):
     """A session of Spark's; times are wall-clock times without a zone, and stay so."""
     from pyspark.sql import SparkSession
