@@ -81,7 +81,7 @@ BEGIN
 END;
 $$;
 COMMENT ON PROCEDURE trips.ingest_new(text, bigint, bigint, bigint) IS
-  'Brings in every regular file that a pattern names and that no load has brought as it is now, in the order of the paths, each in a transaction of its own: CALL trips.ingest_new(''/data/inbox/*.csv''). *, ? and […] may stand in any part of the pattern, names that begin with a dot are left out. A file that fails is in trips.loads, costs no other file, and is tried again when it has changed or the failure was a passing one. Returns how many were loaded, skipped (their bytes are known) and failed; zeros when another session is at it. Rights as of trips.ingest().';
+  'Brings in every regular file that a pattern names and that no load has brought as it is now, in the order of the paths, each in a transaction of its own: CALL trips.ingest_new(''/data/inbox/*.csv''). *, ? and […] may stand in any part of the pattern, names that begin with a dot are left out. A file that fails is in trips.loads, costs no other file, and is tried again when it has changed or the failure was a passing one (the end of the server: twice). A file that somebody is known to have open for writing is left for the next run, with a NOTICE. Returns how many were loaded, skipped (their bytes are known) and failed; zeros when another session is at it. Rights as of trips.ingest().';
 
 CREATE FUNCTION trips.schedule(job text, cron text, pattern text) RETURNS bigint
 LANGUAGE plpgsql VOLATILE

@@ -5,6 +5,7 @@ use pgrx::{PgLogLevel, PgSqlErrorCode, ereport, pg_extern};
 
 use crate::error::LoadError;
 use crate::ledger::{self, Delivery};
+use crate::pg::lease::Writers;
 use crate::pg::locks::Lock;
 use crate::pg::relation::Table;
 use crate::pg::session::{self, AsOwner};
@@ -77,8 +78,23 @@ fn new_files(pattern: Option<&str>) -> Result<Vec<String>, ErrorReport> {
             )
         );
     }
-    let ledger = Table::open_for_insert(c"loads");
-    let _owner = AsOwner::of(&ledger);
-    let new = ledger::not_loaded_yet(listing.files)?;
-    Ok(new.into_iter().map(|new| new.file.path).collect())
+    let new = {
+        let ledger = Table::open_for_insert(c"loads");
+        let _owner = AsOwner::of(&ledger);
+        ledger::not_loaded_yet(listing.files)?
+    };
+    Ok(new.into_iter().map(|new| new.file.path).filter(|path| is_written(path, access)).collect())
+}
+
+/// Whether nobody is known to be writing the file still: half a row would be another trip, for ever.
+fn is_written(path: &str, access: &Access) -> bool {
+    let is_open = inbox::writers(path, access) == Writers::Some;
+    if is_open {
+        ereport!(
+            PgLogLevel::NOTICE,
+            PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
+            format!("{path} is left for the next run: somebody has it open for writing")
+        );
+    }
+    !is_open
 }

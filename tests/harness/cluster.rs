@@ -1,7 +1,7 @@
 //! A PostgreSQL cluster that lives as long as a value.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -169,6 +169,15 @@ impl Cluster {
             fs::set_permissions(&path, readable).expect("permissions");
         }
         path
+    }
+
+    /// Gives a file to the user whose process the server is: of his files the kernel tells whether they are open.
+    ///
+    /// # Panics
+    /// When that is not allowed.
+    pub fn give_to_server(&self, path: &str) {
+        let server = fs::metadata(self.path("data")).expect("the data directory");
+        chown(path, Some(server.uid()), None).expect("another owner");
     }
 
     /// A path in the cluster's directory.

@@ -1,6 +1,7 @@
 //! `CALL trips.ingest_new`: every file of an inbox that is new, each in a transaction of its own.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
@@ -180,4 +181,28 @@ fn a_plain_loader_sees_his_directory_only() {
         assert_eq!(server_error(&error).0, "42501", "{outside}");
     }
     assert_eq!(loads(&mut admin).len(), 1);
+}
+
+/// Half a row would be a trip of its own.
+#[test]
+fn a_file_that_is_still_open_is_left_for_the_next_run() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let inbox = inbox(&cluster);
+    let pattern = format!("{inbox}/*.csv");
+    cluster.file("inbox/b.csv", one("b", 1));
+    let path = cluster.file("inbox/a.csv", "");
+    // The kernel answers only the owner of a file.
+    cluster.give_to_server(&path);
+    let text = one("a", 1);
+    let (half, rest) = text.split_at(text.len() - 4);
+    let mut file = File::options().append(true).open(&path).unwrap();
+    file.write_all(half.as_bytes()).unwrap();
+    file.sync_all().unwrap();
+    assert_eq!(call(&mut client, &pattern), [1, 0, 0]);
+    file.write_all(rest.as_bytes()).unwrap();
+    drop(file);
+    assert_eq!(call(&mut client, &pattern), [1, 0, 0]);
+    let expected = [("b.csv", "loaded"), ("a.csv", "loaded")];
+    assert_eq!(loads(&mut client), expected.map(|(a, b)| (a.to_owned(), b.to_owned())));
 }

@@ -1,7 +1,7 @@
 //! A watched folder: a file lands, it is in the history.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 use postgres::Client;
@@ -34,16 +34,10 @@ fn make_inbox(inbox: &str) {
     fs::set_permissions(inbox, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// Gives a file to the user whose process the server is: of his files the kernel tells whether they are open.
-fn give_to_server(cluster: &Cluster, path: &str) {
-    let server = fs::metadata(cluster.path("data")).unwrap();
-    std::os::unix::fs::chown(path, Some(server.uid()), None).unwrap();
-}
-
 /// A file of the server's user lands in a folder: all of it at once.
 fn land(cluster: &Cluster, path: &str, bytes: impl AsRef<[u8]>) {
     let landing = cluster.file("landing", bytes);
-    give_to_server(cluster, &landing);
+    cluster.give_to_server(&landing);
     fs::rename(landing, cluster.path(path)).unwrap();
 }
 
@@ -87,7 +81,7 @@ fn one(region: &str, n: u32) -> String {
     format!("{FIVE_COLUMNS}{}", trip_line(region, n))
 }
 
-const START: Duration = Duration::from_secs(20);
+const START: Duration = Duration::from_secs(40);
 
 #[test]
 fn a_file_lands_and_is_in_the_history() {

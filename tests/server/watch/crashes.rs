@@ -59,5 +59,5 @@ fn a_file_with_which_the_server_dies() {
     assert_eq!(client.query_one(&call, &[]).unwrap().get::<_, i64>(0), 0);
     client.batch_execute("DROP TRIGGER wait ON trips.loads").unwrap();
     cluster.file("inbox/crash.csv", one("crash", 1));
-    wait_for_rows(&cluster, &mut client, 2, Duration::from_secs(2));
+    wait_for_rows(&cluster, &mut client, 2, START);
 }

@@ -7,9 +7,7 @@ use std::time::{Duration, Instant};
 
 use trips_tests::{Cluster, FIVE_COLUMNS, trip_line};
 
-use super::{
-    START, give_to_server, land, loads_of, make_inbox, one, start, wait_for_rows, watcher,
-};
+use super::{START, land, loads_of, make_inbox, one, start, wait_for_rows, watcher};
 
 /// The folder is looked through every second: in this time, some times.
 const SOME_LOOKS: Duration = Duration::from_secs(5);
@@ -49,7 +47,7 @@ fn a_file_that_is_written_slowly() {
     let (cluster, inbox) = start_with_inbox();
     let mut client = cluster.client();
     let (mut own, rest_of_own) = begin(&format!("{inbox}/own.csv"));
-    give_to_server(&cluster, &format!("{inbox}/own.csv"));
+    cluster.give_to_server(&format!("{inbox}/own.csv"));
     let (mut other, rest_of_other) = begin(&format!("{inbox}/other.csv"));
     std::thread::sleep(SOME_LOOKS);
     assert_eq!((loads_of(&mut client, "own.csv"), loads_of(&mut client, "other.csv")), (0, 0));
@@ -79,7 +77,7 @@ fn a_file_that_is_written_slowly() {
 fn a_file_that_is_open_at_the_start() {
     let (mut cluster, inbox) = start_with_inbox();
     let (mut own, rest) = begin(&format!("{inbox}/own.csv"));
-    give_to_server(&cluster, &format!("{inbox}/own.csv"));
+    cluster.give_to_server(&format!("{inbox}/own.csv"));
     cluster.restart(|_| ());
     let mut client = cluster.client();
     // Nobody can tell whether it is open: it is taken when it was left alone.
@@ -167,9 +165,9 @@ fn an_overflow() {
     let kept = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap();
     let kept: u32 = kept.trim().parse().unwrap();
     let path = cluster.file("late", one("late", 1));
-    give_to_server(&cluster, &path);
+    cluster.give_to_server(&path);
     let (own, _) = begin(&format!("{inbox}/own.csv"));
-    give_to_server(&cluster, &format!("{inbox}/own.csv"));
+    cluster.give_to_server(&format!("{inbox}/own.csv"));
     let pid = watcher(&mut client);
     // SAFETY: a signal to a process of our own server.
     unsafe { libc::kill(pid, libc::SIGSTOP) };
