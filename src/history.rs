@@ -154,6 +154,10 @@ impl History {
                 // Somebody may have written by hand before the lock.
                 && table.is_bare();
             let known = (!in_bulk).then(|| Known::open(table));
+            if let Some(places) = &mut tally.places {
+                // Building the index keeps one processor busy, and so does COPY; the heap's bulk needs all there are.
+                places.hold_back(in_bulk);
+            }
             // Making the partition has ended what the backend showed.
             progress.phase(Phase::Inserting);
             let counted = (!is_altered).then_some(&mut *tally);

@@ -52,6 +52,8 @@ pub struct Collector {
     /// Weeks of many trips, which the thread has not been given, and how many trips these are.
     held: VecDeque<(i32, Parts)>,
     held_trips: usize,
+    /// How many may be held back.
+    held_at_most: usize,
     /// Weeks that the thread has not given back.
     waiting: usize,
     jobs: Option<Sender<(i32, Parts)>>,
@@ -86,11 +88,17 @@ impl Collector {
             few: Vec::new(),
             held: VecDeque::new(),
             held_trips: 0,
+            held_at_most: 0,
             waiting: 0,
             jobs: Some(jobs),
             done,
             thread: Some(thread),
         })
+    }
+
+    /// Whether a processor will be free for the thread later, and is not now.
+    pub fn hold_back(&mut self, is_wanted: bool) {
+        self.held_at_most = if is_wanted { HELD } else { 0 };
     }
 
     /// Takes the places of these trips of a batch away; of all of them at once, without a copy.
@@ -154,7 +162,7 @@ impl Collector {
             many if many > FEW => {
                 self.held_trips += many;
                 self.held.push_back((self.week, parts));
-                while self.held_trips > HELD {
+                while self.held_trips > self.held_at_most {
                     self.release_one();
                 }
             }
