@@ -8,6 +8,7 @@ use thiserror::Error;
 use trips_core::escape::{quoted, quoted_path};
 use trips_core::form::Form;
 use trips_core::header::{Guess, HeaderError};
+use trips_core::partition_bounds::PartitionBounds;
 use trips_core::pool::PoolError;
 use trips_core::record::Fault;
 use trips_core::reject::{BadLine, Rejection, SqlState};
@@ -92,7 +93,7 @@ pub enum LoadError {
     #[error("trips.{table} took {taken} of {offered} rows")]
     RowsVanished { table: &'static str, offered: u64, taken: u64 },
     #[error("the table {table} is in the way of a partition of the history")]
-    PartitionName { table: String },
+    PartitionName { table: String, bounds: PartitionBounds, beside: Vec<String> },
 
     #[error(
         "column {column} of {table} {}",
@@ -194,6 +195,13 @@ impl LoadError {
             Self::TooManyBadLines { first, .. } if !first.is_empty() => {
                 let lines: Vec<String> = first.iter().map(ToString::to_string).collect();
                 Some(format!("The first are: {}", lines.join("\n")))
+            }
+            Self::PartitionName { bounds, beside, .. } => {
+                let beside = match &beside[..] {
+                    [] => String::new(),
+                    names => format!(", beside {}", names.join(" and ")),
+                };
+                Some(format!("A partition is needed for values {bounds}{beside}."))
             }
             Self::UnclosedQuotes { last, .. } => {
                 Some(format!("The last one begins in the record at line {last}."))

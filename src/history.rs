@@ -1,7 +1,7 @@
 //! The history `trips.hist_trip_data`: what it has, and what goes in.
 //!
-//! It is divided by months. A month that the history does not have yet is filled without its index,
-//! which is then built at once; into the others, rows go through COPY.
+//! It is partitioned by ranges of time, of whatever bounds. Where it has no partition, a load makes one for the month. A
+//! partition that is empty is filled without its index, which is then built at once; into the others, rows go through COPY.
 
 pub mod booking;
 mod followed;
@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use pgrx::{Spi, pg_sys};
 use trips_core::areas::Collector;
-use trips_core::batch::Batch;
+use trips_core::batch::{self, Batch};
+use trips_core::block::Block;
 use trips_core::counts::DailyCounts;
 
 pub use self::followed::{
@@ -22,8 +23,8 @@ pub use self::followed::{
     without_own_partition,
 };
 use self::known::Known;
-use self::new_rows::{NewRows, Periods};
-use self::partition::Partition;
+use self::new_rows::{NewRows, Walk};
+use self::partition::{Created, Partition};
 use crate::error::{HistoryError, LoadError};
 use crate::pg::copy::copy_rows;
 use crate::pg::heap_append::HeapAppend;
@@ -44,8 +45,8 @@ const COLUMNS: [Column; 7] = [
     Column { name: c"load_id", type_oid: pg_sys::INT8OID, is_required: true },
 ];
 
-/// From so many trips in its first batch on, building the index of an empty partition anew is cheaper
-/// than inserting into it row by row.
+/// From so many trips of a run on, building the index of an empty partition anew is cheaper than inserting into it row
+/// by row.
 const WORTH_A_BUILD: usize = 4_000;
 
 /// How often who may not wait for a lock tries to get it.
@@ -55,7 +56,9 @@ const POLL: Duration = Duration::from_millis(20);
 ///
 /// One load at a time is what makes "not there yet" mean "not there": two loads of the same trips
 /// follow each other, and the second sees the rows of the first.
-pub struct History(());
+pub struct History {
+    created: Created,
+}
 
 /// Days since 2000-01-01, both inside; none is the beginning, or the end, of all time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,12 +102,13 @@ impl History {
     /// Waits for other loads to commit and takes the history until this transaction ends.
     pub fn hold() -> Self {
         Self::lock();
-        Self(())
+        Self { created: Created::default() }
     }
 
     /// Takes the history if no other load has it.
     pub fn try_hold() -> Option<Self> {
-        Table::open_for_insert(HISTORY).try_lock_against_other_loads().then_some(Self(()))
+        let is_taken = Table::open_for_insert(HISTORY).try_lock_against_other_loads();
+        is_taken.then(|| Self { created: Created::default() })
     }
 
     /// Takes the history against loads until this transaction ends.
@@ -126,70 +130,97 @@ impl History {
         Ok(())
     }
 
-    /// Appends the trips of a run that are not there yet, and adds them to what is derived.
-    #[expect(clippy::unused_self, reason = "only who holds the history may write to it")]
+    /// Appends the trips of a run that are not there yet, and adds them to what is derived. The blocks are what the
+    /// batches are made of.
     pub fn append(
         &self,
+        blocks: &[Block],
         next_batch: &mut NextBatch<'_>,
         tally: &mut Tally,
         progress: &Progress,
     ) -> Result<Appended, LoadError> {
-        let mut periods = Periods::of(next_batch);
+        self.created.require_few_more(blocks)?;
+        let mut walk = Walk::of(next_batch);
         let mut total = Appended::default();
-        while let Some((period, first)) = periods.advance()? {
-            let partition = Partition::open(period)?;
-            total.uncounted.extend(partition.adopted);
-            let table = &partition.table;
-            let whole = whole_history();
-            // What they store is known when it is there.
-            let is_altered = table.has_altering_triggers();
-            if is_altered {
-                total.uncounted.extend(days_of(table.oid())?);
-            }
-            let in_bulk = whole.is_none()
-                && HeapAppend::fits(table, &COLUMNS)
-                && (partition.is_new || first >= WORTH_A_BUILD)
-                && table.is_bare()
-                && table.try_lock_indexes()
-                // Somebody may have written by hand before the lock.
-                && table.is_bare();
-            let known = (!in_bulk).then(|| Known::open(table));
-            if let Some(places) = &mut tally.places {
-                // Building the index keeps one processor busy, and so does COPY; the heap's bulk needs all there are.
-                places.hold_back(in_bulk);
-            }
-            // Making the partition has ended what the backend showed.
-            progress.phase(Phase::Inserting);
-            let counted = (!is_altered).then_some(&mut *tally);
-            let mut rows = NewRows::new(&mut periods, period, known, counted, progress);
-            let taken = if in_bulk {
-                progress.inserts_without_copy(table.oid());
-                let mut append = HeapAppend::begin(table, &COLUMNS);
-                let taken = rows.append_to(&mut append);
-                append.finish();
-                taken
-            } else {
-                let target = whole.as_ref().unwrap_or(table);
-                let columns = COLUMNS.map(|column| column.name);
-                booking::fill(target.oid(), || copy_rows(target, &columns, &mut rows))
-            };
-            let Appended { inserted: offered, duplicates, .. } = rows.finish()?;
-            if taken != offered {
-                return Err(LoadError::RowsVanished { table: "hist_trip_data", offered, taken });
-            }
-            total.inserted += offered;
-            total.duplicates += duplicates;
-            let name = table.name();
-            drop(partition);
-            if in_bulk {
-                if let Some(places) = &mut tally.places {
-                    places.release()?;
-                }
-                build_index(&name)?;
-            }
+        while let Some(time) = walk.next_time()? {
+            let partition = Partition::open(time, &self.created)?;
+            let trips = batch::count_within(blocks, partition.bounds);
+            let appended = append_to(partition, trips, &mut walk, tally, progress)?;
+            total.inserted += appended.inserted;
+            total.duplicates += appended.duplicates;
+            total.uncounted.extend(appended.uncounted);
         }
         Ok(total)
     }
+}
+
+/// Appends the next trips of a run, those of this partition; there are about so many of them.
+fn append_to(
+    partition: Partition,
+    trips: usize,
+    walk: &mut Walk<'_, '_>,
+    tally: &mut Tally,
+    progress: &Progress,
+) -> Result<Appended, LoadError> {
+    let (table, bounds) = (&partition.table, partition.bounds);
+    let mut uncounted: Vec<Days> = partition.adopted.into_iter().collect();
+    let whole = whole_history();
+    // What they store is known when it is there.
+    let is_altered = table.has_altering_triggers();
+    if is_altered {
+        uncounted.extend(days_of(table.oid()));
+    }
+    let in_bulk = whole.is_none()
+        && is_worth_a_build(&partition, trips)
+        && HeapAppend::fits(table, &COLUMNS)
+        && is_ours_alone(table);
+    let known = (!in_bulk).then(|| Known::open(table));
+    if let Some(places) = &mut tally.places {
+        // Building the index keeps one processor busy, and so does COPY; the heap's bulk needs all there are.
+        places.hold_back(in_bulk);
+    }
+    // Making the partition has ended what the backend showed.
+    progress.phase(Phase::Inserting);
+    let counted = (!is_altered).then_some(&mut *tally);
+    let mut rows = NewRows::new(walk, bounds, known, counted, progress);
+    let taken = if in_bulk {
+        progress.inserts_without_copy(table.oid());
+        let mut append = HeapAppend::begin(table, &COLUMNS, bounds);
+        let taken = rows.append_to(&mut append);
+        append.finish();
+        taken
+    } else {
+        let target = whole.as_ref().unwrap_or(table);
+        let columns = COLUMNS.map(|column| column.name);
+        booking::fill(target.oid(), || copy_rows(target, &columns, &mut rows))
+    };
+    let Appended { inserted, duplicates, .. } = rows.finish()?;
+    if taken != inserted {
+        return Err(LoadError::RowsVanished { table: "hist_trip_data", offered: inserted, taken });
+    }
+    let name = table.name();
+    drop(partition);
+    if in_bulk {
+        if let Some(places) = &mut tally.places {
+            places.release()?;
+        }
+        build_index(&name)?;
+    }
+    Ok(Appended { inserted, duplicates, uncounted })
+}
+
+/// Whether so many trips are rather stored without the partition's index, which is then built. The default partition
+/// holds other times, too, and gets its rows through COPY.
+fn is_worth_a_build(partition: &Partition, trips: usize) -> bool {
+    !partition.is_default && (partition.is_new || trips >= WORTH_A_BUILD)
+}
+
+/// Whether the table is empty and nobody else can store rows or find some, until this transaction ends.
+fn is_ours_alone(table: &Table) -> bool {
+    table.is_bare()
+        && table.try_lock_indexes()
+        // Somebody may have written by hand before the lock.
+        && table.is_bare()
 }
 
 /// The partitioned table, when somebody's trigger on it wants to see the rows: then COPY goes through

@@ -23,6 +23,9 @@ static PARSE_THREADS: GucSetting<i32> = GucSetting::<i32>::new(0);
 /// The most threads that are started when the setting leaves it to us.
 const MOST_THREADS: usize = 8;
 
+/// Twenty years of months. Each partition takes some nine locks until the load commits, and stays.
+static MAX_NEW_PARTITIONS: GucSetting<i32> = GucSetting::<i32>::new(240);
+
 static MAX_ERRORS: GucSetting<i32> = GucSetting::<i32>::new(-1);
 
 static KEEP_AREAS: GucSetting<bool> = GucSetting::<bool>::new(true);
@@ -113,6 +116,16 @@ fn register_limits() {
         &PARSE_THREADS,
         0,
         64,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_int_guc(
+        c"trips.max_new_partitions",
+        c"How many partitions of the history a load may create.",
+        c"A load that needs more is refused before it creates one.",
+        &MAX_NEW_PARTITIONS,
+        0,
+        i32::MAX,
         GucContext::Suset,
         GucFlags::default(),
     );
@@ -263,6 +276,11 @@ pub fn memory() -> usize {
 /// Bytes of the longest record.
 pub fn max_record_bytes() -> usize {
     usize::try_from(MAX_RECORD_BYTES.get()).unwrap_or(1024)
+}
+
+/// Partitions that a load may create.
+pub fn max_new_partitions() -> usize {
+    usize::try_from(MAX_NEW_PARTITIONS.get()).unwrap_or(0)
 }
 
 /// Bad lines that a file may have; none when any number is allowed.

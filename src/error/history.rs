@@ -2,6 +2,7 @@
 
 use pgrx::PgSqlErrorCode;
 use thiserror::Error;
+use trips_core::timestamp::Timestamp;
 
 /// Why a change of the history by hand is refused.
 #[derive(Debug, Error)]
@@ -12,6 +13,12 @@ pub enum HistoryError {
     Date { date: String },
     #[error("a load is at work that waits to make a partition of the history")]
     InUse,
+    #[error("the load needs {wanted} new partitions of the history, more than {limit}")]
+    TooManyPartitions { wanted: usize, limit: usize },
+    #[error("no partition can be created for {time}: {table} is being detached from the history")]
+    Detaching { table: String, time: Timestamp },
+    #[error("no partition of the history was found for {time}")]
+    NoPartition { time: Timestamp },
 }
 
 impl HistoryError {
@@ -21,6 +28,10 @@ impl HistoryError {
             Self::NotPlain { .. } => PgSqlErrorCode::ERRCODE_WRONG_OBJECT_TYPE,
             Self::Date { .. } => PgSqlErrorCode::ERRCODE_DATETIME_FIELD_OVERFLOW,
             Self::InUse => PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE,
+            Self::TooManyPartitions { .. } => PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+            Self::Detaching { .. } | Self::NoPartition { .. } => {
+                PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE
+            }
         }
     }
 
@@ -31,6 +42,13 @@ impl HistoryError {
                 "Neither loads nor what counts their trips look into tables that are divided again, or are on another server: attach plain tables."
             }
             Self::Date { .. } => "No question would count it.",
+            Self::TooManyPartitions { .. } => {
+                "Check the dates of the file. If they are right, raise trips.max_new_partitions, or create wider partitions by hand."
+            }
+            Self::Detaching { .. } => {
+                "End it with ALTER TABLE trips.hist_trip_data DETACH PARTITION … FINALIZE, and repeat the load."
+            }
+            Self::NoPartition { .. } => "Repeat the load.",
             Self::InUse => {
                 "Repeat the command when the load is done. A partition that is being detached concurrently: ALTER TABLE trips.hist_trip_data DETACH PARTITION … FINALIZE."
             }

@@ -5,9 +5,13 @@ use trips_core::timestamp::Timestamp;
 
 use super::{Days, HISTORY};
 use crate::error::{HistoryError, LoadError};
+use crate::pg::partitions::Kind;
 use crate::pg::relation::Table;
 
 const MICROSECONDS_OF_DAY: i64 = 86_400_000_000;
+/// 0001-01-01 and 9999-12-31, since 2000-01-01.
+const FIRST_DAY: i32 = -730_119;
+const LAST_DAY: i32 = 2_921_939;
 
 /// A trigger of ours: its name, when it fires, its transition tables. sql/06_changes.sql makes those of the history.
 type Trigger = (&'static str, &'static str, &'static str);
@@ -110,7 +114,7 @@ pub fn settle() -> Result<Vec<Days>, LoadError> {
         follow(&name)?;
         let oid =
             Spi::get_one_with_args::<pg_sys::Oid>("SELECT $1::regclass::oid", &[name.into()])?;
-        days.extend(oid.map(days_of).transpose()?.flatten());
+        days.extend(oid.and_then(days_of));
     }
     Ok(days)
 }
@@ -170,24 +174,13 @@ pub fn is_followed() -> Result<bool, LoadError> {
     Ok(followed == Some(true))
 }
 
-/// The days that lie within a partition's bounds; none when the table is no partition of the history.
-pub fn days_of(oid: pg_sys::Oid) -> Result<Option<Days>, LoadError> {
-    Spi::connect(|client| {
-        // The bounds are written as the session writes dates, and read in the same way. An infinite one is none.
-        let mut found = client.select(
-            "SELECT CASE WHEN isfinite(d.first) THEN d.first - date '2000-01-01' END,
-                    CASE WHEN isfinite(d.last) THEN d.last - date '2000-01-01' END
-               FROM pg_class AS c JOIN pg_inherits AS i ON i.inhrelid = c.oid
-               LEFT JOIN regexp_match(pg_get_expr(c.relpartbound, c.oid),
-                           '^FOR VALUES FROM \\(''?([^)'']*)''?\\) TO \\(''?([^)'']*)''?\\)$') AS b ON true
-              CROSS JOIN LATERAL (
-                     SELECT nullif(b[1], 'MINVALUE')::timestamp::date,
-                            (nullif(b[2], 'MAXVALUE')::timestamp - interval '1 microsecond')::date) AS d (first, last)
-              WHERE c.oid = $1 AND i.inhparent = 'trips.hist_trip_data'::regclass",
-            Some(1),
-            &[oid.into()],
-        )?;
-        let Some(row) = found.next() else { return Ok(None) };
-        Ok(Some(Days { first: row.get(1)?, last: row.get(2)? }))
-    })
+/// The days that lie within a partition's bounds, all for the default partition; none when the table is no partition
+/// of the history.
+pub fn days_of(oid: pg_sys::Oid) -> Option<Days> {
+    let kind = Table::open_for_insert(HISTORY).kind_of_partition(oid)?;
+    let Kind::Range(bounds) = kind else { return Some(Days::ALL) };
+    let (first, last) = bounds.first_and_last();
+    // No trip lies outside of these days, but bounds may.
+    let day = |time: Timestamp| time.day().clamp(FIRST_DAY, LAST_DAY);
+    Some(Days { first: first.map(day), last: last.map(day) })
 }

@@ -1,10 +1,11 @@
-//! The rows of a period that are new, for whoever appends them.
+//! The rows of a run that are new in a partition, for whoever appends them.
 
 use std::ops::Range;
 
 use pgrx::check_for_interrupts;
 use trips_core::batch::Batch;
-use trips_core::period::Period;
+use trips_core::partition_bounds::{Bound, PartitionBounds};
+use trips_core::timestamp::Timestamp;
 
 use super::known::Known;
 use super::{Appended, NextBatch, Tally};
@@ -13,57 +14,55 @@ use crate::pg::copy::Rows;
 use crate::pg::heap_append::HeapAppend;
 use crate::pg::progress::Progress;
 
-/// The batches of a run, one period after the other.
-pub struct Periods<'a, 'b> {
+/// The trips of a run, partition by partition: batches are cut where the partitions' bounds are.
+pub struct Walk<'a, 'b> {
     next_batch: &'a mut NextBatch<'b>,
-    /// The first batch of the next period.
-    waiting: Option<Batch>,
+    batch: Batch,
+    /// How many trips of the batch have been taken.
+    taken: usize,
+    /// Trips that the batches had more than once, not told yet.
+    duplicates: usize,
 }
 
-impl<'a, 'b> Periods<'a, 'b> {
+impl<'a, 'b> Walk<'a, 'b> {
     /// Nothing is taken yet.
     pub fn of(next_batch: &'a mut NextBatch<'b>) -> Self {
-        Self { next_batch, waiting: None }
+        Self { next_batch, batch: Batch::default(), taken: 0, duplicates: 0 }
     }
 
-    /// The next period that has trips, and how many its first batch has.
-    pub fn advance(&mut self) -> Result<Option<(Period, usize)>, LoadError> {
-        if self.waiting.is_none() {
-            self.waiting = self.next_with_trips()?;
-        }
-        let of = |batch: &Batch| Some((batch.period()?, batch.entries.len()));
-        Ok(self.waiting.as_ref().and_then(of))
-    }
-
-    /// The next batch, if it is of this period.
-    fn next_of(&mut self, period: Period) -> Result<Option<Batch>, LoadError> {
-        if self.waiting.is_none() {
-            self.waiting = self.next_with_trips()?;
-        }
-        Ok(self.waiting.take_if(|batch| batch.period() == Some(period)))
-    }
-
-    fn next_with_trips(&mut self) -> Result<Option<Batch>, LoadError> {
-        loop {
+    /// The time of the next trip.
+    pub fn next_time(&mut self) -> Result<Option<Timestamp>, LoadError> {
+        while self.taken == self.batch.entries.len() {
             check_for_interrupts!();
-            match (self.next_batch)()? {
-                Some(batch) if batch.entries.is_empty() => {}
-                batch => return Ok(batch),
-            }
+            let Some(batch) = (self.next_batch)()? else { return Ok(None) };
+            self.duplicates += batch.duplicates;
+            (self.batch, self.taken) = (batch, 0);
         }
+        Ok(self.batch.entries.get(self.taken).map(|entry| entry.date_time))
+    }
+
+    /// Takes the next trips of a batch, if they are within these bounds.
+    fn next_within(&mut self, bounds: PartitionBounds) -> Result<Option<Range<usize>>, LoadError> {
+        if !self.next_time()?.is_some_and(|time| bounds.contains(time)) {
+            return Ok(None);
+        }
+        let rest = &self.batch.entries[self.taken..];
+        let count = rest.partition_point(|entry| Bound::At(entry.date_time) < bounds.upper);
+        let first = self.taken;
+        self.taken += count;
+        Ok(Some(first..self.taken))
     }
 }
 
-/// The rows of a period's batches without those that the history has.
+/// The rows that go into a partition: those of a run within its bounds, without those that it has.
 pub struct NewRows<'a, 'b, 'c> {
-    batches: &'a mut Periods<'b, 'c>,
-    period: Period,
+    walk: &'a mut Walk<'b, 'c>,
+    bounds: PartitionBounds,
     /// None when the partition is empty and its index is not to be looked at.
     known: Option<Known<'a>>,
     /// None when what is stored may be something else.
     tally: Option<&'a mut Tally>,
     progress: &'a Progress,
-    batch: Batch,
     /// The stretches of new rows in the batch, in bytes.
     new: Vec<Range<usize>>,
     /// The same stretches, in trips.
@@ -77,21 +76,20 @@ pub struct NewRows<'a, 'b, 'c> {
 }
 
 impl<'a, 'b, 'c> NewRows<'a, 'b, 'c> {
-    /// The rows of this period, which is the next one.
+    /// The rows within these bounds, which the next trip is.
     pub fn new(
-        batches: &'a mut Periods<'b, 'c>,
-        period: Period,
+        walk: &'a mut Walk<'b, 'c>,
+        bounds: PartitionBounds,
         known: Option<Known<'a>>,
         tally: Option<&'a mut Tally>,
         progress: &'a Progress,
     ) -> Self {
         Self {
-            batches,
-            period,
+            walk,
+            bounds,
             known,
             tally,
             progress,
-            batch: Batch::default(),
             new: Vec::new(),
             new_trips: Vec::new(),
             given: 0,
@@ -105,7 +103,7 @@ impl<'a, 'b, 'c> NewRows<'a, 'b, 'c> {
     pub fn append_to(&mut self, append: &mut HeapAppend<'_>) -> u64 {
         let mut taken = 0;
         while let Some(range) = self.next_range() {
-            taken += append.append(&mut self.batch.rows[range]);
+            taken += append.append(&mut self.walk.batch.rows[range]);
             self.progress.inserted(taken);
         }
         taken
@@ -116,15 +114,19 @@ impl<'a, 'b, 'c> NewRows<'a, 'b, 'c> {
         self.error.map_or(Ok(self.appended), Err)
     }
 
-    /// Finds out which rows of the batch are new.
-    fn compare(&mut self) -> Result<(), LoadError> {
+    /// Finds out which of these trips of the batch are new.
+    fn compare(&mut self, trips: Range<usize>) -> Result<(), LoadError> {
         self.new.clear();
         self.new_trips.clear();
         self.given = 0;
-        self.progress.wrote((self.batch.entries.len() + self.batch.duplicates) as u64);
-        self.appended.duplicates += self.batch.duplicates as u64;
-        let mut start = 0;
-        for (i, entry) in self.batch.entries.iter().enumerate() {
+        let duplicates = std::mem::take(&mut self.walk.duplicates);
+        self.progress.wrote((trips.len() + duplicates) as u64);
+        self.appended.duplicates += duplicates as u64;
+        let entries = &self.walk.batch.entries;
+        let before = trips.start.checked_sub(1).and_then(|before| entries.get(before));
+        let mut start = before.map_or(0, |entry| entry.end as usize);
+        for i in trips {
+            let entry = &entries[i];
             let row = start..entry.end as usize;
             start = row.end;
             let known = self.known.as_mut().filter(|known| !known.is_over());
@@ -151,7 +153,7 @@ impl<'a, 'b, 'c> NewRows<'a, 'b, 'c> {
             return Ok(());
         };
         let mut trips = self.new_trips.iter();
-        trips.try_for_each(|trips| Ok(places.add(&mut self.batch, trips.clone())?))
+        trips.try_for_each(|trips| Ok(places.add(&mut self.walk.batch, trips.clone())?))
     }
 
     /// Where the next rows stand in the batch.
@@ -161,17 +163,18 @@ impl<'a, 'b, 'c> NewRows<'a, 'b, 'c> {
             self.progress.publish();
         }
         while self.given == self.new.len() {
-            match self.batches.next_of(self.period) {
-                Ok(Some(batch)) => self.batch = batch,
-                Ok(None) => return None,
+            let next = self.walk.next_within(self.bounds);
+            let compared = next.and_then(|trips| {
+                let Some(trips) = trips else { return Ok(false) };
+                self.compare(trips).map(|()| true)
+            });
+            match compared {
+                Ok(true) => {}
+                Ok(false) => return None,
                 Err(error) => {
                     self.error = Some(error);
                     return None;
                 }
-            }
-            if let Err(error) = self.compare() {
-                self.error = Some(error);
-                return None;
             }
         }
         self.given += 1;
@@ -182,6 +185,6 @@ impl<'a, 'b, 'c> NewRows<'a, 'b, 'c> {
 impl Rows for NewRows<'_, '_, '_> {
     fn next_rows(&mut self) -> Option<&[u8]> {
         let range = self.next_range()?;
-        Some(&self.batch.rows[range])
+        Some(&self.walk.batch.rows[range])
     }
 }

@@ -1,36 +1,74 @@
-//! The partitions of the history: one table for each period that has trips.
+//! The partitions of the history: one table for each range of times that has trips.
+
+use std::cell::Cell;
 
 use pgrx::{Spi, pg_sys};
-use trips_core::period::Period;
+use trips_core::batch;
+use trips_core::block::Block;
+use trips_core::partition_bounds::{Bound, PartitionBounds};
 use trips_core::timestamp::Timestamp;
 
 use super::followed::{days_of, follow};
 use super::{COLUMNS, Days, HISTORY, booking};
-use crate::error::LoadError;
-use crate::pg::relation::Table;
+use crate::error::{HistoryError, LoadError};
+use crate::pg::partitions::{Detaching, Place};
+use crate::pg::relation::{Table, name_of};
+use crate::settings;
 
 /// A partition, open for inserting.
 pub struct Partition {
     /// Its table.
     pub table: Table,
+    /// Between these, all times have their place in it. The default partition may have others, too.
+    pub bounds: PartitionBounds,
+    /// It is the default partition.
+    pub is_default: bool,
     /// This load has made it: nobody else sees it before the commit.
     pub is_new: bool,
     /// Its days, when somebody else has made it and filled it.
     pub adopted: Option<Days>,
 }
 
+/// How many partitions a load has made.
+#[derive(Debug, Default)]
+pub struct Created(Cell<usize>);
+
+impl Created {
+    /// Refuses the trips of a run before anything is made, when the load would make too many partitions for them.
+    pub fn require_few_more(&self, blocks: &[Block]) -> Result<(), LoadError> {
+        let history = Table::open_for_insert(HISTORY);
+        let (mut wanted, mut from) = (self.0.get(), Bound::MinValue);
+        while let Some(time) = batch::first_from(blocks, from) {
+            let place = history.place_of(time, Detaching::Omitted);
+            let bounds = match place {
+                Place::Gap(gap) => PartitionBounds::fitting(time, gap),
+                _ => place.bounds(),
+            };
+            wanted += usize::from(place.partition().is_none());
+            from = bounds.upper;
+        }
+        let limit = settings::max_new_partitions();
+        if wanted > limit {
+            return Err(HistoryError::TooManyPartitions { wanted, limit }.into());
+        }
+        Ok(())
+    }
+}
+
 impl Partition {
-    /// Opens the partition of a period, and makes it if there is none.
+    /// Opens the partition where a time belongs, whatever its name and its bounds are, and makes it if there is none.
     ///
     /// It is made as a table and then attached, which keeps no reader of the history waiting, as
     /// CREATE TABLE … PARTITION OF would.
-    pub fn open(period: Period) -> Result<Self, LoadError> {
-        let found = find(period);
-        let is_new = found.is_none();
-        let oid = match found {
-            Some(oid) => oid,
-            None => booking::command(|| create(period))?,
-        };
+    pub fn open(time: Timestamp, created: &Created) -> Result<Self, LoadError> {
+        let mut place = place_of(time, Detaching::Omitted);
+        let is_new = place.partition().is_none();
+        if is_new {
+            booking::command(|| create(time))?;
+            created.0.set(created.0.get() + 1);
+            place = place_of(time, Detaching::Omitted);
+        }
+        let oid = place.partition().ok_or(HistoryError::NoPartition { time })?;
         let mut table = Table::open_oid_for_insert(oid);
         let mut adopted = None;
         if !table.is_followed() {
@@ -38,7 +76,7 @@ impl Partition {
             drop(table);
             follow(&name)?;
             table = Table::open_oid_for_insert(oid);
-            adopted = if is_bare { None } else { days_of(oid)? };
+            adopted = if is_bare { None } else { days_of(oid) };
         }
         if let Some((column, has_other_type)) = table.lacks(&COLUMNS) {
             let column = column.to_string_lossy().into_owned();
@@ -47,36 +85,50 @@ impl Partition {
         if !table.has_history_key() {
             return Err(LoadError::PartitionKey { table: table.name() });
         }
-        Ok(Self { table, is_new, adopted })
+        let is_default = matches!(place, Place::Default(..));
+        Ok(Self { table, bounds: place.bounds(), is_default, is_new, adopted })
     }
 }
 
-/// The partition where the period's beginning belongs, whatever its name and its bounds are.
-fn find(period: Period) -> Option<pg_sys::Oid> {
-    let first = period.start().unwrap_or(Timestamp(i64::MIN));
-    Table::open_for_insert(HISTORY).partition_at(first)
+/// The history is not left open: a table that is cannot get partitions.
+fn place_of(time: Timestamp, detaching: Detaching) -> Place {
+    Table::open_for_insert(HISTORY).place_of(time, detaching)
 }
 
-fn create(period: Period) -> Result<pg_sys::Oid, LoadError> {
-    let name = format!("hist_trip_data_{}", period.suffix());
+/// Makes a partition for a time that has none: it fits between those that are there.
+fn create(time: Timestamp) -> Result<(), LoadError> {
+    let gap = match place_of(time, Detaching::Included) {
+        Place::Gap(gap) => gap,
+        Place::Partition(oid, _) | Place::Default(oid, _) => {
+            return Err(HistoryError::Detaching { table: name_of(oid), time }.into());
+        }
+    };
+    let bounds = PartitionBounds::fitting(time, gap);
+    let name = format!("hist_trip_data_{}", bounds.suffix());
     let table = format!("trips.{name}");
     let taken = Spi::get_one_with_args::<bool>(
         "SELECT to_regclass($1) IS NOT NULL",
         &[table.as_str().into()],
     )?;
     if taken == Some(true) {
-        return Err(LoadError::PartitionName { table });
+        return Err(LoadError::PartitionName { table, bounds, beside: neighbours(gap) });
     }
     // The parts of these names are digits, letters and underscores.
     Spi::run(&format!(
         "CREATE TABLE {table} (LIKE trips.hist_trip_data INCLUDING ALL,
            CONSTRAINT {name}_pkey PRIMARY KEY (date_time, trip_key))"
     ))?;
-    let (from, to) = period.dates();
-    let bound = |date: Option<String>, none: &str| date.map_or(none.into(), |d| format!("'{d}'"));
-    let (from, to) = (bound(from, "MINVALUE"), bound(to, "MAXVALUE"));
     Spi::run(&format!(
-        "ALTER TABLE trips.hist_trip_data ATTACH PARTITION {table} FOR VALUES FROM ({from}) TO ({to})"
+        "ALTER TABLE trips.hist_trip_data ATTACH PARTITION {table} FOR VALUES {bounds}"
     ))?;
-    find(period).ok_or(LoadError::PartitionName { table })
+    Ok(())
+}
+
+/// The names of the partitions on both sides of a gap.
+fn neighbours(gap: PartitionBounds) -> Vec<String> {
+    let (first, last) = gap.first_and_last();
+    let before = first.map(|first| Timestamp(first.0.saturating_sub(1)));
+    let behind = last.map(|last| Timestamp(last.0.saturating_add(1)));
+    let partition = |time| place_of(time, Detaching::Included).partition();
+    [before, behind].into_iter().flatten().filter_map(partition).map(name_of).collect()
 }

@@ -176,9 +176,10 @@ fn read(
         if run.trips() > 0 {
             progress.begin_run(run.trips() as u64);
             let mut batches = pool.batches(run.blocks);
+            let blocks = batches.blocks();
             let mut next_batch = || batches.next_batch(poll_interrupts).map_err(name);
-            loader.append(&mut next_batch, progress)?;
-            drop(batches);
+            loader.append(&blocks, &mut next_batch, progress)?;
+            drop((batches, blocks));
             loader.count(&pool.group_names(), progress)?;
             progress.phase(Phase::Reading);
         }

@@ -42,15 +42,16 @@ impl<'a> Loader<'a> {
         self.tally.places.is_some()
     }
 
-    /// Appends the batches of a run.
+    /// Appends the batches of a run, which are made of these blocks.
     pub fn append(
         &mut self,
+        blocks: &[Block],
         next_batch: &mut NextBatch<'_>,
         progress: &Progress,
     ) -> Result<(), LoadError> {
         progress.phase(Phase::Inserting);
         self.unbooked.get_or_insert_with(Unbooked::begin);
-        let appended = self.history.append(next_batch, &mut self.tally, progress)?;
+        let appended = self.history.append(blocks, next_batch, &mut self.tally, progress)?;
         self.totals.inserted += appended.inserted;
         self.totals.duplicate += appended.duplicates;
         self.uncounted.extend(appended.uncounted);
@@ -135,7 +136,7 @@ impl Collector {
             let Some(stretch) = stretches.next() else { return Ok(None) };
             Ok(Some(batch::build(&blocks, stretch, self.load_id, keeps_places, &mut groups)?))
         };
-        loader.append(&mut next_batch, progress)?;
+        loader.append(&blocks, &mut next_batch, progress)?;
         loader.count(&self.groups.names(), progress)
     }
 }

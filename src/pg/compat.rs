@@ -55,20 +55,24 @@ pub unsafe fn handle_signal(signal: i32, handler: unsafe extern "C-unwind" fn(i3
     }
 }
 
-/// The partitions of a partitioned relation and their bounds, without those that are being detached.
+/// The partitions of a partitioned relation and their bounds; without those that are being detached, or with them.
 ///
 /// # Safety
 /// The relation is open and partitioned; the descriptor lives as long as it is open.
-pub unsafe fn partitions(relation: pg_sys::Relation) -> pg_sys::PartitionDesc {
+pub unsafe fn partitions(
+    relation: pg_sys::Relation,
+    omits_detached: bool,
+) -> pg_sys::PartitionDesc {
     #[cfg(feature = "pg13")]
-    // SAFETY: our caller promises an open, partitioned relation.
+    // SAFETY: our caller promises an open, partitioned relation. None is detached concurrently there.
     unsafe {
+        let _ = omits_detached;
         pg_sys::RelationGetPartitionDesc(relation)
     }
     #[cfg(not(feature = "pg13"))]
     // SAFETY: as above.
     unsafe {
-        pg_sys::RelationGetPartitionDesc(relation, true)
+        pg_sys::RelationGetPartitionDesc(relation, omits_detached)
     }
 }
 

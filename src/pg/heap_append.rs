@@ -6,12 +6,16 @@
 //! ends in, as they lie in the batch. Whatever somebody has added to the table (a trigger, a column, a
 //! constraint, an index) makes [`HeapAppend::fits`] false, and COPY does the work.
 
-use pgrx::{check_for_interrupts, pg_sys};
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::{PgLogLevel, PgSqlErrorCode, check_for_interrupts, pg_sys};
+use trips_core::partition_bounds::PartitionBounds;
+use trips_core::timestamp::Timestamp;
 
 use super::relation::{Column, Table};
 
 /// Columns of the history: region, origin, destination, date_time, datasource, trip_key, load_id.
 const COLUMNS: usize = 7;
+const DATE_TIME: usize = 3;
 const TRIP_KEY: usize = 5;
 /// Rows of one `heap_multi_insert`, as many as COPY takes.
 const ROWS_AT_ONCE: usize = 1000;
@@ -28,11 +32,15 @@ pub struct HeapAppend<'a> {
     scratch: pg_sys::MemoryContext,
     /// Texts that need a header of four bytes, which must be aligned.
     long_texts: Vec<Box<[u32]>>,
+    /// Of the partition. Nobody else looks whether a row is within them.
+    bounds: PartitionBounds,
+    /// That of the row that was filled last.
+    date_time: Timestamp,
 }
 
 impl<'a> HeapAppend<'a> {
     /// Whether the table is as the extension makes it: a plain table with the columns of the history
-    /// and its primary key, no trigger but the extension's, no check. The rows must be within its partition's bounds.
+    /// and its primary key, no trigger but the extension's, no check.
     pub fn fits(table: &Table, columns: &[Column; COLUMNS]) -> bool {
         // SAFETY: the relation is open, so its descriptors are valid; the list is a copy.
         unsafe {
@@ -50,11 +58,12 @@ impl<'a> HeapAppend<'a> {
         }
     }
 
-    /// Begins to append. The primary key does not hear of the rows: it must be built anew afterwards.
+    /// Begins to append to a partition of these bounds, which its rows must be within. The primary key does not hear
+    /// of the rows: it must be built anew afterwards.
     ///
     /// # Panics
     /// When the table does not fit.
-    pub fn begin(table: &'a Table, columns: &[Column; COLUMNS]) -> Self {
+    pub fn begin(table: &'a Table, columns: &[Column; COLUMNS], bounds: PartitionBounds) -> Self {
         assert!(Self::fits(table, columns), "the partition has changed");
         // SAFETY: the table is open and locked for inserting, and stays so while `self` lives; what is
         // made here is given back by `finish`, or by the abort of the transaction.
@@ -76,12 +85,14 @@ impl<'a> HeapAppend<'a> {
                 command: pg_sys::GetCurrentCommandId(true),
                 scratch,
                 long_texts: Vec::new(),
+                bounds,
+                date_time: Timestamp(0),
             }
         }
     }
 
-    /// Appends rows as binary COPY writes them, and returns how many. The bytes are used up: numbers
-    /// and lengths are turned into the processor's form where they lie.
+    /// Appends rows as binary COPY writes them, in the order of their times, and returns how many. The bytes are used
+    /// up: numbers and lengths are turned into the processor's form where they lie.
     pub fn append(&mut self, mut rows: &mut [u8]) -> u64 {
         let mut appended = 0;
         while !rows.is_empty() {
@@ -90,12 +101,34 @@ impl<'a> HeapAppend<'a> {
             while count < ROWS_AT_ONCE && !rows.is_empty() {
                 rows = self.fill(self.slots[count], rows);
                 count += 1;
+                if count == 1 {
+                    self.require_within_bounds();
+                }
             }
+            self.require_within_bounds();
             self.insert(count);
             self.long_texts.clear();
             appended += count as u64;
         }
         appended
+    }
+
+    /// Refuses the row that was filled last, if it does not belong to the partition: what is stored there would be
+    /// found by some queries and not by others.
+    fn require_within_bounds(&self) {
+        let (time, bounds) = (self.date_time, self.bounds);
+        if !bounds.contains(time) {
+            let message = format!(
+                "a trip of {time} is not within the bounds of the partition {}: {bounds}",
+                self.table.name()
+            );
+            ErrorReport::new(
+                PgSqlErrorCode::ERRCODE_CHECK_VIOLATION,
+                message,
+                "HeapAppend::append",
+            )
+            .report(PgLogLevel::ERROR);
+        }
     }
 
     /// Makes a slot stand for the first row, and returns the rows behind it.
@@ -122,7 +155,11 @@ impl<'a> HeapAppend<'a> {
                     let value = &field[4..];
                     let mut number = [0; 8];
                     number.copy_from_slice(value);
-                    pg_sys::Datum::from(i64::from_be_bytes(number))
+                    let number = i64::from_be_bytes(number);
+                    if column == DATE_TIME {
+                        self.date_time = Timestamp(number);
+                    }
+                    pg_sys::Datum::from(number)
                 }
             };
             self.set(slot, column, Some(datum));

@@ -4,7 +4,6 @@ use std::ffi::CStr;
 
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{PgLogLevel, PgSqlErrorCode, PgTupleDesc, pg_sys};
-use trips_core::timestamp::Timestamp;
 
 use super::{compat, locks};
 
@@ -126,39 +125,6 @@ impl Table {
         }
     }
 
-    /// The partition where a time belongs, by the bounds of a table that is partitioned by ranges of
-    /// one timestamp.
-    pub fn partition_at(&self, time: Timestamp) -> Option<pg_sys::Oid> {
-        // SAFETY: the relation is open and partitioned, so it has a descriptor, which lives as long as
-        // it is open. Its bounds are in ascending order; `datums` and `kind` have `ndatums` of them,
-        // each with as many members as the key has columns, and `indexes` has one more (partbounds.h).
-        // How a table is partitioned cannot be changed: the history is, by ranges of date_time.
-        unsafe {
-            let descriptor = &*compat::partitions(self.0);
-            let bounds = descriptor.boundinfo.as_ref()?;
-            let count = usize::try_from(bounds.ndatums).ok()?;
-            let passed = (0..count).take_while(|&bound| is_behind(bounds, bound, time)).count();
-            let index = match *bounds.indexes.add(passed) {
-                -1 => bounds.default_index,
-                index => index,
-            };
-            Some(*descriptor.oids.add(usize::try_from(index).ok()?))
-        }
-    }
-
-    /// Whether one partition, and not that for the rest, has all times from the first to the last.
-    pub fn has_one_partition_for(&self, first: Timestamp, last: Timestamp) -> bool {
-        // SAFETY: as in `partition_at`.
-        unsafe {
-            let Some(bounds) = (*compat::partitions(self.0)).boundinfo.as_ref() else {
-                return false;
-            };
-            let count = usize::try_from(bounds.ndatums).unwrap_or(0);
-            let passed = |time| (0..count).take_while(|&i| is_behind(bounds, i, time)).count();
-            passed(first) == passed(last) && *bounds.indexes.add(passed(first)) != -1
-        }
-    }
-
     /// Whether these are its columns, in this order, and no others: none that is generated, and none
     /// NOT NULL that may be empty in a row.
     pub fn has_columns(&self, wanted: &[Column]) -> bool {
@@ -238,13 +204,7 @@ impl Table {
 
     /// Its name with its schema, quoted as SQL needs it.
     pub fn name(&self) -> String {
-        // SAFETY: the relation is open; the functions return C strings of the current memory context.
-        unsafe {
-            let class = (*self.0).rd_rel;
-            let schema = pg_sys::get_namespace_name((*class).relnamespace);
-            let name = pg_sys::quote_qualified_identifier(schema, (*class).relname.data.as_ptr());
-            CStr::from_ptr(name).to_string_lossy().into_owned()
-        }
+        name_of(self.oid())
     }
 
     pub(super) fn as_ptr(&self) -> pg_sys::Relation {
@@ -274,23 +234,16 @@ impl Drop for Table {
     }
 }
 
-/// Whether a time is at or behind a bound.
-///
-/// # Safety
-/// The bounds are those of a table that is partitioned by ranges of one timestamp, and have one of this number.
-unsafe fn is_behind(
-    bounds: &pg_sys::PartitionBoundInfoData,
-    bound: usize,
-    time: Timestamp,
-) -> bool {
-    // SAFETY: `datums` and `kind` have as many members as there are bounds, each with one for the only column.
+/// The name of a table with its schema, quoted as SQL needs it. The table is not locked: one that is gone has none.
+pub fn name_of(table: pg_sys::Oid) -> String {
+    // SAFETY: the functions return C strings of the current memory context; NULL for what is gone.
     unsafe {
-        match **bounds.kind.add(bound) {
-            pg_sys::PartitionRangeDatumKind::PARTITION_RANGE_DATUM_MINVALUE => true,
-            pg_sys::PartitionRangeDatumKind::PARTITION_RANGE_DATUM_VALUE => {
-                (**bounds.datums.add(bound)).value().cast_signed() as i64 <= time.0
-            }
-            _ => false,
+        let name = pg_sys::get_rel_name(table);
+        let schema = pg_sys::get_namespace_name(pg_sys::get_rel_namespace(table));
+        if name.is_null() || schema.is_null() {
+            return String::new();
         }
+        let name = pg_sys::quote_qualified_identifier(schema, name);
+        CStr::from_ptr(name).to_string_lossy().into_owned()
     }
 }

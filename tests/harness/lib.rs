@@ -11,6 +11,7 @@ mod files;
 pub mod historical;
 mod life;
 mod machine;
+mod placed;
 mod port;
 mod programs;
 mod spark;
@@ -20,6 +21,7 @@ pub use catalogue::catalogue;
 pub use cluster::Cluster;
 pub use delivered::{digest, parts_of};
 pub use files::{FIVE_COLUMNS, lines_of, month_as_csv, real_trips, rows_as_csv, trip_line};
+pub use placed::misplaced;
 pub use programs::{Programs, extension_file};
 pub use spark::Spark;
 

@@ -187,6 +187,7 @@ fn settings_have_units_and_bounds() {
             ("trips.keep_areas", None, "superuser", true),
             ("trips.latest_date", None, "user", true),
             ("trips.max_errors", None, "user", true),
+            ("trips.max_new_partitions", None, "superuser", true),
             ("trips.max_record_bytes", Some("B"), "superuser", true),
             ("trips.max_workers", None, "sighup", true),
             ("trips.memory", Some("kB"), "superuser", true),

@@ -3,6 +3,7 @@
 mod access;
 mod areas;
 mod bad_inputs;
+mod bounds;
 mod cancel;
 mod catalog;
 mod changes;

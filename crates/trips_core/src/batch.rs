@@ -2,16 +2,17 @@
 //!
 //! Blocks come in the order of the file; batches go out in the order of the index. In between, the
 //! time of all blocks is cut into stretches, and each stretch is keyed, sorted and deduplicated by
-//! itself. Equal trips have equal times, so they meet in the same stretch.
+//! itself. Equal trips have equal times, so they meet in the same stretch. Where the history's partitions begin and
+//! end is not known here: who writes a batch cuts it at their bounds.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeSet, HashMap, TryReserveError};
+use std::collections::{HashMap, TryReserveError};
 use std::sync::Mutex;
 
 use crate::areas;
 use crate::block::{Block, Place};
 use crate::key::{self, TripKey};
-use crate::period::Period;
+use crate::partition_bounds::{Bound, PartitionBounds};
 use crate::point::Point;
 use crate::timestamp::Timestamp;
 
@@ -56,47 +57,52 @@ pub struct Batch {
     pub duplicates: usize,
 }
 
-impl Batch {
-    /// The period of its trips; none without trips.
-    #[must_use]
-    pub fn period(&self) -> Option<Period> {
-        self.entries.first().map(|entry| Period::of(entry.date_time))
-    }
-}
-
 /// A stretch of time: from, and to before; none is the beginning, or the end, of all time.
 pub type Stretch = (Option<Timestamp>, Option<Timestamp>);
 
-/// Cuts the time of sorted blocks into stretches of about so many trips each, none of which has trips
-/// of two periods.
+/// Cuts the time of sorted blocks into stretches of about so many trips each.
 #[must_use]
 pub fn stretches(blocks: &[Block], trips: usize) -> Vec<Stretch> {
-    let samples = blocks.iter().flat_map(|block| block.places().iter().step_by(SAMPLED));
-    let mut times: Vec<Timestamp> = samples.map(|place| place.date_time).collect();
+    let mut times = Vec::new();
+    // Every so many trips, whatever block they are in, and the first from the middle of its step: the first trips of
+    // the blocks alone would make the first stretch a short one.
+    let mut skip = SAMPLED / 2;
+    for block in blocks {
+        let places = block.places();
+        times.extend(places.iter().skip(skip).step_by(SAMPLED).map(|place| place.date_time));
+        let seen = places.len().saturating_sub(skip).next_multiple_of(SAMPLED);
+        skip = (skip + seen) - places.len();
+    }
     times.sort_unstable();
     let mut cuts: Vec<Timestamp> =
         times.into_iter().step_by((trips / SAMPLED).max(1)).skip(1).collect();
-    cuts.extend(ends_of_periods(blocks));
-    cuts.sort_unstable();
     cuts.dedup();
     let from = std::iter::once(None).chain(cuts.iter().copied().map(Some));
     let to = cuts.iter().copied().map(Some).chain(std::iter::once(None));
     from.zip(to).collect()
 }
 
-/// The ends of all periods that have trips, without the last one's.
-fn ends_of_periods(blocks: &[Block]) -> BTreeSet<Timestamp> {
-    let mut ends = BTreeSet::new();
-    let mut last = None;
-    for block in blocks {
-        let mut places = block.places();
-        last = last.max(places.last().map(|place| place.date_time));
-        while let Some(end) = places.first().and_then(|p| Period::of(p.date_time).end()) {
-            ends.insert(end);
-            places = &places[places.partition_point(|p| p.date_time < end)..];
-        }
-    }
-    ends.into_iter().filter(|&end| last.is_some_and(|last| end <= last)).collect()
+/// How many trips of sorted blocks lie within the bounds, those that are there twice counted twice.
+#[must_use]
+pub fn count_within(blocks: &[Block], bounds: PartitionBounds) -> usize {
+    let before = |block: &Block, bound| match bound {
+        Bound::MinValue => 0,
+        Bound::At(time) => block.places().partition_point(|place| place.date_time < time),
+        Bound::MaxValue => block.len(),
+    };
+    let within = |block| before(block, bounds.upper).saturating_sub(before(block, bounds.lower));
+    blocks.iter().map(within).sum()
+}
+
+/// The time of the first trip of sorted blocks that is at or behind a bound.
+#[must_use]
+pub fn first_from(blocks: &[Block], bound: Bound) -> Option<Timestamp> {
+    let first = |block: &Block| {
+        let places = block.places();
+        let at = places.partition_point(|place| Bound::At(place.date_time) < bound);
+        places.get(at).map(|place| place.date_time)
+    };
+    blocks.iter().filter_map(first).min()
 }
 
 /// Makes the batch of a stretch of time of sorted blocks, for this load; with the places of its trips

@@ -32,6 +32,7 @@ pub mod key;
 pub mod opening;
 pub mod parse;
 pub mod part;
+pub mod partition_bounds;
 pub mod period;
 pub mod piece;
 pub mod point;

@@ -1,7 +1,8 @@
-//! The months that the history is divided by.
+//! The months by which loads partition the history where it has no partition yet.
 
 use chrono::{Datelike, NaiveDate};
 
+use crate::partition_bounds::{Bound, PartitionBounds};
 use crate::timestamp::{MICROS_PER_DAY, POSTGRES_EPOCH, Timestamp};
 
 /// The first year that is divided into months; all before is one period.
@@ -58,14 +59,13 @@ impl Period {
         }
     }
 
-    /// Its bounds as dates, `YYYY-MM-DD`: the first day, and the first day behind it.
+    /// The bounds of its partition.
     #[must_use]
-    pub fn dates(self) -> (Option<String>, Option<String>) {
-        let date = |time: Option<Timestamp>| {
-            let date = NaiveDate::from_num_days_from_ce_opt(POSTGRES_EPOCH + time?.day())?;
-            Some(format!("{:04}-{:02}-{:02}", date.year(), date.month(), date.day()))
-        };
-        (date(self.start()), date(self.end()))
+    pub fn bounds(self) -> PartitionBounds {
+        PartitionBounds {
+            lower: self.start().map_or(Bound::MinValue, Bound::At),
+            upper: self.end().map_or(Bound::MaxValue, Bound::At),
+        }
     }
 
     /// What the names of its tables end in: `2018_05`, `before_1970`, `from_2100`.
@@ -109,11 +109,16 @@ mod tests {
             assert_eq!(Period::of(time(text)), period, "{text}");
             assert_eq!(period.suffix(), suffix);
         }
-        let dates =
-            |from: Option<&str>, to: Option<&str>| (from.map(Into::into), to.map(Into::into));
-        assert_eq!(Period::Before.dates(), dates(None, Some("1970-01-01")));
-        assert_eq!(Period::Month(2019, 12).dates(), dates(Some("2019-12-01"), Some("2020-01-01")));
-        assert_eq!(Period::After.dates(), dates(Some("2100-01-01"), None));
+        let texts = [Period::Before, Period::Month(2019, 12), Period::After]
+            .map(|period| period.bounds().to_string());
+        assert_eq!(
+            texts,
+            [
+                "FROM (MINVALUE) TO ('1970-01-01')",
+                "FROM ('2019-12-01') TO ('2020-01-01')",
+                "FROM ('2100-01-01') TO (MAXVALUE)"
+            ]
+        );
         assert_eq!(Period::of(Timestamp(i64::MIN)), Period::Before);
         assert_eq!(Period::of(Timestamp(i64::MAX)), Period::After);
     }

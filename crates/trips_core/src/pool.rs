@@ -284,6 +284,12 @@ pub struct Batches<'a, R> {
 }
 
 impl<R> Batches<'_, R> {
+    /// The trips of the run.
+    #[must_use]
+    pub fn blocks(&self) -> Arc<Vec<Block>> {
+        self.blocks.clone()
+    }
+
     /// The next batch, or none after the last; `poll` is called at least every 20 ms of waiting.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Dates and times: chrono reads and writes them as we do, and the periods divide them without a gap.
 
 use chrono::{Datelike, NaiveDate, NaiveDateTime, TimeDelta, Timelike};
+use trips_core::partition_bounds::{Bound, PartitionBounds};
 use trips_core::period::Period;
 use trips_core::reject::SqlState;
 use trips_core::timestamp::{Timestamp, parse};
@@ -89,12 +90,12 @@ fn check_period(time: Timestamp) {
     assert!(end.is_none_or(|end| time < end && Period::of(end) > period));
     assert!(start.is_none_or(|start| Period::of(Timestamp(start.0 - 1)) < period));
     assert!(end.is_none_or(|end| Period::of(Timestamp(end.0 - 1)) == period));
-    let read = |date: Option<String>| {
-        date.map(|date| parse(format!("{date} 00:00:00").as_bytes()).expect("a date"))
-    };
-    let (from, to) = period.dates();
-    if let (Period::Month(..), Some(from)) = (period, &from) {
-        assert_eq!(format!("{}-01", period.suffix().replace('_', "-")), *from);
-    }
-    assert_eq!((read(from), read(to)), (start.map(Some), end.map(Some)));
+    let bounds = period.bounds();
+    assert!(bounds.contains(time));
+    assert_eq!(bounds.lower, start.map_or(Bound::MinValue, Bound::At));
+    assert_eq!(bounds.upper, end.map_or(Bound::MaxValue, Bound::At));
+    assert_eq!(bounds.suffix(), period.suffix());
+    assert_eq!(PartitionBounds::fitting(time, PartitionBounds::ALL), bounds);
+    let alone = PartitionBounds { lower: Bound::At(time), upper: Bound::At(Timestamp(time.0 + 1)) };
+    assert_eq!(PartitionBounds::fitting(time, alone), alone);
 }
