@@ -115,11 +115,10 @@ CREATE TABLE trips.loads (
   CONSTRAINT loads_same_as_check CHECK (same_as <> load_id AND (state <> 'skipped' OR same_as IS NOT NULL)),
   CONSTRAINT loads_error_check CHECK (state <> 'failed' OR (error_code IS NOT NULL AND error IS NOT NULL))
 );
--- The last guard of "the same bytes once". A forced load of known bytes has same_as.
-CREATE UNIQUE INDEX loads_digest_key ON trips.loads (digest)
-  WHERE state = 'loaded' AND same_as IS NULL;
--- No other file can have the bytes of one whose size no load has brought: then it need not be hashed first.
-CREATE INDEX loads_bytes_read_idx ON trips.loads (bytes_read)
+-- The last guard of "the same bytes once". A forced load of known bytes has same_as. The size comes first: no other file
+-- can have the bytes of one whose size no load has brought, and need not be hashed first. It is a part of the key because
+-- outside readers claim both: a digest that is claimed with another size is not that of the file.
+CREATE UNIQUE INDEX loads_digest_key ON trips.loads (bytes_read, digest)
   WHERE state = 'loaded' AND same_as IS NULL;
 -- Every witness looks for loads that are left as running.
 CREATE INDEX loads_unfinished_idx ON trips.loads (load_id) WHERE state IN ('queued', 'running');

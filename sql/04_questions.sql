@@ -9,6 +9,12 @@ AS 'MODULE_PATHNAME', 'check_period_wrapper';
 COMMENT ON FUNCTION trips.check_period(date, date) IS
   'True for a period that the questions take: both dates are inside, either may be NULL. 22023 when since is after until, or a date is infinite';
 
+CREATE FUNCTION trips.check_weeks(since date, until date) RETURNS boolean
+LANGUAGE c IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'check_weeks_wrapper';
+COMMENT ON FUNCTION trips.check_weeks(date, date) IS
+  'True for a period that the questions by week take: one of trips.check_period() whose dates are of the years 1 to 9999, the only ones that trips can have. 22023 for others';
+
 CREATE FUNCTION trips.check_grouping(
   resolution int, bucket interval, match text, at_least bigint
 ) RETURNS boolean
@@ -35,7 +41,7 @@ BEGIN ATOMIC
                FROM trips.daily_trip_counts AS d
               WHERE d.region = period_of_region.region
                 AND d.trips > 0)) AS last_day
-     WHERE trips.check_period(since, until)
+     WHERE trips.check_weeks(since, until)
        AND period_of_region.region IS NOT NULL
   ), week AS MATERIALIZED (
     SELECT p.first_day, p.last_day,
@@ -47,7 +53,7 @@ BEGIN ATOMIC
     FROM week AS w;
 END;
 COMMENT ON FUNCTION trips.period_of_region(text, date, date) IS
-  'The period that a question about a region means: since and until where they are given, elsewhere the Monday of its first trip''s week and the Sunday of its last trip''s; the Monday of its first week, and how many ISO weeks have a day in it. No row when it has no day. 22023 as trips.check_period()';
+  'The period that a question about a region means: since and until where they are given, elsewhere the Monday of its first trip''s week and the Sunday of its last trip''s; the Monday of its first week, and how many ISO weeks have a day in it. No row when it has no day. 22023 as trips.check_weeks()';
 
 CREATE FUNCTION trips.weekly_avg(region text, since date DEFAULT NULL, until date DEFAULT NULL)
 RETURNS numeric
@@ -61,7 +67,7 @@ BEGIN ATOMIC
     FROM trips.period_of_region(weekly_avg.region, since, until) AS p;
 END;
 COMMENT ON FUNCTION trips.weekly_avg(text, date, date) IS
-  'Average number of trips of a region per ISO week, not rounded: its trips from since to until (both inside) by the weeks that have a day in this period, weeks without trips included. A date that is not given: the week of the region''s first or last trip. NULL when that leaves no period (no trips), with no error for an unknown region. 22023 when since is after until. Needs SELECT on trips.daily_trip_counts';
+  'Average number of trips of a region per ISO week, not rounded: its trips from since to until (both inside) by the weeks that have a day in this period, weeks without trips included. A date that is not given: the week of the region''s first or last trip. NULL when that leaves no period (no trips), with no error for an unknown region. 22023 when since is after until, or a date is not of the years 1 to 9999. Needs SELECT on trips.daily_trip_counts';
 
 CREATE FUNCTION trips.weekly_counts(region text, since date DEFAULT NULL, until date DEFAULT NULL)
 RETURNS TABLE (week date, trips bigint)

@@ -51,7 +51,7 @@ SET search_path = pg_catalog, pg_temp
 SET jit = off
 AS 'MODULE_PATHNAME', 'weekly_counts_of_area_wrapper';
 COMMENT ON FUNCTION trips.weekly_counts(box, date, date, text) IS
-  'Trips in an area by ISO week (its Monday), weeks without trips with 0. Edges are inside. The period is since to until, both inside; where one is not given, the week of the area''s own first or last trip. match: origin, destination, both or either must be inside. trips.area() makes boxes across the antimeridian. 22023 for another match, since after until, or a period or box that is not finite; 22004 when area or match is NULL. Needs SELECT on the history, the daily roll-up and the tables area_directory and area_blocks';
+  'Trips in an area by ISO week (its Monday), weeks without trips with 0. Edges are inside. The period is since to until, both inside; where one is not given, the week of the area''s own first or last trip. match: origin, destination, both or either must be inside. trips.area() makes boxes across the antimeridian. 22023 for another match, since after until, a date that is not of the years 1 to 9999, or a box that is not finite; 22004 when area or match is NULL. Needs SELECT on the history, the daily roll-up and the tables area_directory and area_blocks';
 
 CREATE FUNCTION trips.weekly_avg(
   area box, since date DEFAULT NULL, until date DEFAULT NULL, match text DEFAULT 'origin'

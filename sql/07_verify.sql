@@ -87,8 +87,11 @@ AS $body$
      WHERE i.inhparent = 'trips.hist_trip_data'::regclass
        AND (NOT EXISTS (SELECT FROM pg_index AS x
                           JOIN pg_constraint AS k ON k.conindid = x.indexrelid AND k.contype = 'p'
-                         WHERE x.indrelid = c.oid AND x.indisvalid
-                           AND pg_get_constraintdef(k.oid) = 'PRIMARY KEY (date_time, trip_key)')
+                         WHERE x.indrelid = c.oid AND x.indisvalid AND x.indnatts = 2 AND NOT k.condeferrable
+                           AND ARRAY(SELECT a.attname::text
+                                       FROM unnest(k.conkey) WITH ORDINALITY AS u (attnum, place)
+                                       JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = u.attnum
+                                      ORDER BY u.place) = ARRAY['date_time', 'trip_key'])
             OR (SELECT count(*) FROM pg_trigger AS t
                  WHERE t.tgrelid = c.oid AND t.tgenabled IN ('O', 'A')
                    AND t.tgfoid = 'trips.follow_change'::regproc

@@ -100,7 +100,10 @@ fn open_delivery(
     let reading = reading.ok_or(LoadError::NullArgument("reading"))?;
     let digest =
         digest.try_into().map_err(|_| LoadError::from(DeliveryError::Digest(digest.len())))?;
-    let bytes = u64::try_from(bytes).map_err(|_| LoadError::from(DeliveryError::Bytes(bytes)))?;
+    let bytes = u64::try_from(bytes)
+        .ok()
+        .filter(|&bytes| bytes > 0)
+        .ok_or_else(|| LoadError::from(DeliveryError::Bytes(bytes)))?;
     let source_name = source.to_owned();
     let delivery =
         Delivery { source: source_name, digest: Some(digest), bytes, ..Delivery::default() };

@@ -62,10 +62,10 @@ fn tell(text: &str) {
 /// The main function of who watches the folder, in the database into which its files are loaded; ends when another
 /// database is set, or no folder.
 pub fn watch_folder() {
-    let database = settings::watch_database();
+    let database = settings::watched_folder().map(|folder| folder.database);
     let mut place = None;
     while let Some(folder) = settings::watched_folder()
-        && settings::watch_database() == database
+        && Some(&folder.database) == database.as_ref()
     {
         // A launcher that was started again has started another watcher.
         place = place.or_else(|| HeldLock::try_take(Lock::Watcher));

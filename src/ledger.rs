@@ -97,12 +97,13 @@ pub fn begin_again(load_id: i64, requested_by: String) -> Result<Ticket, LoadErr
     Ok(Ticket { load_id, started_at, requested_by })
 }
 
-/// The first load that brought these bytes, among all that are committed now.
-pub fn same_bytes(digest: &[u8; 32]) -> Option<SameBytes> {
+/// The first load that brought these bytes, among all that are committed now. Another size is another file, whatever
+/// somebody has said of its digest.
+pub fn same_bytes(digest: &[u8; 32], bytes: u64) -> Option<SameBytes> {
     latest::two_bigints(
         c"SELECT load_id, rows_staged FROM trips.loads
-           WHERE digest = $1 AND state = 'loaded' AND same_as IS NULL",
-        digest.as_slice(),
+           WHERE bytes_read = $1 AND digest = $2 AND state = 'loaded' AND same_as IS NULL",
+        &[bigint(bytes).into(), digest.as_slice().into()],
     )
     .map(|(load_id, staged)| SameBytes { load_id, staged })
 }
@@ -112,7 +113,7 @@ pub fn has_size(bytes: u64) -> bool {
     let found = latest::two_bigints(
         c"SELECT load_id, rows_staged FROM trips.loads
            WHERE bytes_read = $1 AND state = 'loaded' AND same_as IS NULL LIMIT 1",
-        bigint(bytes),
+        &[bigint(bytes).into()],
     );
     found.is_some()
 }
@@ -219,7 +220,7 @@ pub fn has_moved_on() -> Result<bool, LoadError> {
     const STATE: &CStr =
         c"SELECT count(*), coalesce(sum(rows_inserted), 0)::bigint FROM trips.loads
            WHERE rows_inserted > 0 AND $1 IS NOT NULL";
-    let now = latest::two_bigints(STATE, Vec::<u8>::new());
+    let now = latest::two_bigints(STATE, &[Vec::<u8>::new().into()]);
     let then = Spi::connect(|client| {
         let query = STATE.to_str().unwrap_or_default();
         client.select(query, Some(1), &[Vec::<u8>::new().into()])?.first().get_two::<i64, i64>()

@@ -1,5 +1,7 @@
 //! What may be asked: the arguments of the questions, checked before anything is read.
 
+use std::ops::RangeInclusive;
+
 use pgrx::PgSqlErrorCode;
 use pgrx::datum::{Date, Interval};
 use pgrx::pg_sys::panic::ErrorReport;
@@ -10,6 +12,9 @@ use trips_h3::{H3Error, Resolution};
 /// Microseconds of a day.
 const DAY: i128 = 86_400_000_000;
 
+/// The days of the years 1 to 9999, since 2000-01-01: trips of other years are not in the history.
+pub const YEARS: RangeInclusive<i32> = -730_119..=2_921_939;
+
 /// Why a question cannot be answered.
 #[derive(Debug, Error)]
 pub enum QuestionError {
@@ -19,6 +24,8 @@ pub enum QuestionError {
     Period { since: Date, until: Date },
     #[error("{0} is infinite: expected a date")]
     InfiniteDate(&'static str),
+    #[error("{name} is {date}: expected a date of the years 1 to 9999")]
+    Years { name: &'static str, date: Date },
     #[error("{0}")]
     Cell(H3Error),
     #[error("bucket is {0}: expected a length that a day can be divided into")]
@@ -51,6 +58,9 @@ impl QuestionError {
             Self::Period { .. } => "Both dates are inside the period. Are they swapped?",
             Self::InfiniteDate(_) => {
                 "Leave it out: the period then begins or ends with the trips themselves."
+            }
+            Self::Years { .. } => {
+                "No trip lies outside of these years. Leave the date out: the period then begins or ends with the trips themselves."
             }
             Self::Cell(H3Error::Resolution(_)) => {
                 "9, a cell of about 0.1 square kilometres, is a city block or two; each step is seven times finer."
@@ -87,6 +97,19 @@ pub fn check_period(since: Option<Date>, until: Option<Date>) -> Result<(), Ques
         (Some(since), Some(until)) if since > until => Err(QuestionError::Period { since, until }),
         _ => Ok(()),
     }
+}
+
+/// A period of which every week is a row of the answer must be one that trips can have.
+pub fn check_weeks(since: Option<Date>, until: Option<Date>) -> Result<(), QuestionError> {
+    for (name, date) in [("since", &since), ("until", &until)] {
+        if let Some(date) = date
+            && date.is_finite()
+            && !YEARS.contains(&date.to_pg_epoch_days())
+        {
+            return Err(QuestionError::Years { name, date: *date });
+        }
+    }
+    check_period(since, until)
 }
 
 /// How trips are grouped.

@@ -1,13 +1,15 @@
 //! The settings `trips.*`. Others read them through the functions here only.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::time::Duration;
 
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum};
 use trips_core::rules::{self, Rules};
 
 use crate::error::LoadError;
-use crate::pg::guc_check;
+use crate::pg::guc_check::define_text;
+
+mod checks;
 
 /// Rows are collected, sorted and written in runs of this much memory. 256 MB hold about 2.6 million
 /// trips of 130 bytes.
@@ -65,6 +67,8 @@ pub struct WatchedFolder {
     pub directory: String,
     /// Which names in it are loaded.
     pub pattern: String,
+    /// The database into which they are loaded.
+    pub database: String,
 }
 
 /// The words of `trips.zero_coordinates`.
@@ -196,66 +200,53 @@ fn register_background() {
         GucContext::Sighup,
         GucFlags::UNIT_MS,
     );
-    GucRegistry::define_string_guc(
-        c"trips.watch_database",
-        c"The database into which the watched folder's files are loaded.",
-        c"The extension must be in it.",
+    define_text::<checks::Database>(
+        [
+            c"trips.watch_database",
+            c"The database into which the watched folder's files are loaded.",
+            c"The extension must be in it.",
+        ],
         &WATCH_DATABASE,
         GucContext::Sighup,
-        GucFlags::default(),
     );
-    guc_check::define_watch_directory(
+    define_text::<checks::WatchDirectory>(
         [
             c"trips.watch_directory",
             c"A folder whose files are loaded when they have been written; empty is none.",
             c"Absolute path. The library must be in shared_preload_libraries.",
         ],
         &WATCH_DIRECTORY,
+        GucContext::Sighup,
     );
-    guc_check::define_watch_pattern(
+    define_text::<checks::WatchPattern>(
         [
             c"trips.watch_pattern",
             c"Which files of the watched folder are loaded.",
             c"A pattern of names, as *.csv.",
         ],
         &WATCH_PATTERN,
+        GucContext::Sighup,
     );
 }
 
-/// What is wrong with a value of `trips.watch_directory`.
-pub fn fault_of_watch_directory(text: &str) -> Option<&'static CStr> {
-    let is_fit = text.is_empty() || (text.starts_with('/') && text.contains(|c| c != '/'));
-    (!is_fit).then_some(c"It must be an absolute path, or empty.")
-}
-
-/// What is wrong with a value of `trips.watch_pattern`.
-pub fn fault_of_watch_pattern(text: &str) -> Option<&'static CStr> {
-    let is_fit = !text.contains('/') && glob::Pattern::new(text).is_ok();
-    (!is_fit).then_some(
-        c"It must be a pattern of names, as *.csv: no slash in it, each [ has its ], and no ***.",
-    )
-}
-
 fn register_rules() {
-    GucRegistry::define_string_guc(
-        c"trips.data_directories",
-        c"Directories of files that may be loaded without the rights of pg_read_server_files.",
-        c"Absolute paths, separated by commas; empty allows none. What lies beneath counts too.",
+    define_text::<checks::Directories>(
+        [
+            c"trips.data_directories",
+            c"Directories of files that may be loaded without the rights of pg_read_server_files.",
+            c"Absolute paths, separated by commas; empty allows none. What lies beneath counts too.",
+        ],
         &DATA_DIRECTORIES,
         GucContext::Suset,
-        GucFlags::default(),
     );
     for (name, short, setting) in [
         (c"trips.earliest_date", c"The first date on which a trip can have begun.", &EARLIEST_DATE),
         (c"trips.latest_date", c"The last date on which a trip can have begun.", &LATEST_DATE),
     ] {
-        GucRegistry::define_string_guc(
-            name,
-            short,
-            c"YYYY-MM-DD, local to the feed. Lines outside are staged.",
+        define_text::<checks::Date>(
+            [name, short, c"YYYY-MM-DD, local to the feed. Lines outside are staged."],
             setting,
             GucContext::Userset,
-            GucFlags::default(),
         );
     }
     GucRegistry::define_enum_guc(
@@ -322,20 +313,17 @@ pub fn max_workers() -> u16 {
 /// The folder that is to be watched.
 pub fn watched_folder() -> Option<WatchedFolder> {
     let directory = text_of(&WATCH_DIRECTORY).trim_end_matches('/').to_owned();
-    directory
-        .starts_with('/')
-        .then(|| WatchedFolder { directory, pattern: text_of(&WATCH_PATTERN) })
+    directory.starts_with('/').then(|| WatchedFolder {
+        directory,
+        pattern: text_of(&WATCH_PATTERN),
+        database: text_of(&WATCH_DATABASE),
+    })
 }
 
 /// How often the folder is looked through, and how long a file must be left alone of which nobody can tell whether
 /// it is being written.
 pub fn watch_interval() -> Duration {
     Duration::from_millis(u64::try_from(WATCH_INTERVAL_MS.get()).unwrap_or(60_000))
-}
-
-/// The database into which its files are loaded.
-pub fn watch_database() -> String {
-    text_of(&WATCH_DATABASE)
 }
 
 /// Directories beneath which files may be loaded by whoever may load.

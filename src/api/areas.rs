@@ -10,6 +10,7 @@ use trips_core::point::Point;
 use crate::areas::ask::{self, Asked};
 use crate::areas::error::QuestionError;
 use crate::areas::faults;
+use crate::questions::YEARS;
 
 /// `trips.area(west, south, east, north) -> box`
 #[pg_extern(sql = false)]
@@ -79,6 +80,7 @@ fn asked(
         Some(date) if date.is_infinity() || date.is_neg_infinity() => {
             Err(QuestionError::InfiniteDate(name))
         }
+        Some(date) if !YEARS.contains(&date.to_pg_epoch_days()) => Err(QuestionError::Years(name)),
         date => Ok(date.map(|date| date.to_pg_epoch_days())),
     };
     let (since, until) = (day("since", since)?, day("until", until)?);

@@ -6,6 +6,7 @@ use pgrx::{AllocatedByRust, PgLogLevel, PgTrigger, PgTriggerError, pg_extern, pg
 
 use crate::changes::{self, Touched};
 use crate::error::LoadError;
+use crate::pg::own_settings::OwnSettings;
 use crate::pg::relation::Table;
 use crate::pg::{change, ddl, session};
 
@@ -14,6 +15,7 @@ use crate::pg::{change, ddl, session};
 fn follow_change<'a>(
     trigger: &'a PgTrigger<'a>,
 ) -> Result<Option<PgHeapTuple<'a, AllocatedByRust>>, PgTriggerError> {
+    let _settings = OwnSettings::set();
     if trigger.event().fired_before() {
         changes::begin();
         return Ok(None);

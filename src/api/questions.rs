@@ -14,6 +14,12 @@ fn check_period(since: Option<Date>, until: Option<Date>) -> Result<bool, ErrorR
     Ok(questions::check_period(since, until).map(|()| true)?)
 }
 
+/// `trips.check_weeks(since, until) -> boolean`
+#[pg_extern(sql = false)]
+fn check_weeks(since: Option<Date>, until: Option<Date>) -> Result<bool, ErrorReport> {
+    Ok(questions::check_weeks(since, until).map(|()| true)?)
+}
+
 /// `trips.check_grouping(resolution, bucket, match, at_least) -> boolean`
 #[pg_extern(sql = false)]
 fn check_grouping(

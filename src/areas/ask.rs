@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pgrx::check_for_interrupts;
 use pgrx::datum::{DatumWithOid, Timestamp as PgTimestamp};
-use trips_core::areas::{Area, Directory, Ends, Found, Question, first_day, week_of_day};
+use trips_core::areas::{
+    Area, Directory, Ends, Found, Question, first_day, trips as trips_of, week_of_day,
+};
 use trips_core::timestamp::Timestamp;
 
 use super::BLOCK_IDS;
@@ -85,7 +87,7 @@ fn count(asked: &Asked) -> BTreeMap<i32, u64> {
     let mut counts = BTreeMap::new();
     let mut blocks = BTreeMap::new();
     for (&week, known) in &mut weeks {
-        if known.in_groups != known.rolled_up {
+        if known.is_damaged || known.in_groups != known.rolled_up {
             known.is_damaged = true;
             continue;
         }
@@ -149,8 +151,11 @@ fn read_directory(asked: &Asked, weeks: &mut BTreeMap<i32, Known>) {
             return;
         };
         if let Some(known) = weeks.get_mut(&week_of_day(monday)) {
-            known.in_groups += row.get::<i64>(3).unwrap_or(0);
-            known.groups.push((group, row.bytes(4).unwrap_or_default().to_vec()));
+            let (trips, directory) = (row.get::<i64>(3).unwrap_or(0), row.bytes(4));
+            let directory = directory.unwrap_or_default().to_vec();
+            known.is_damaged |= u64::try_from(trips) != Ok(trips_of(&directory));
+            known.in_groups += trips;
+            known.groups.push((group, directory));
         }
     };
     read::all(

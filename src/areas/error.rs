@@ -17,6 +17,8 @@ pub enum QuestionError {
     Match(String),
     #[error("{0} is infinite: expected a date, or NULL")]
     InfiniteDate(&'static str),
+    #[error("{0} is outside of the years 1 to 9999")]
+    Years(&'static str),
     #[error("since is after until: the period has no day")]
     EmptyPeriod,
 }
@@ -32,6 +34,7 @@ impl QuestionError {
             Self::Area(AreaError::Inverted(..))
             | Self::Match(_)
             | Self::InfiniteDate(_)
+            | Self::Years(_)
             | Self::EmptyPeriod => Code::ERRCODE_INVALID_PARAMETER_VALUE,
         }
     }
@@ -51,7 +54,7 @@ impl QuestionError {
             Self::Match(_) => {
                 "origin: trips that begin in the area; destination: that end there; both; either: one of the two, or both."
             }
-            Self::InfiniteDate(_) => {
+            Self::InfiniteDate(_) | Self::Years(_) => {
                 "NULL, or leaving it out, takes the week of the area's own first or last trip."
             }
             Self::EmptyPeriod => "Both dates are inside; exchange them.",

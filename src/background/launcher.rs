@@ -34,15 +34,16 @@ pub fn launch() {
 impl Launcher {
     /// Starts what does not run yet and should; returns when to look again.
     fn look(&mut self) -> Duration {
-        let wants_watcher = settings::watched_folder().is_some();
+        let folder = settings::watched_folder();
+        let wants_watcher = folder.is_some();
         let lacks_watcher = wants_watcher && !self.watcher.as_ref().is_some_and(Watcher::is_alive);
         let is_any_waiting = self.waiting.as_ref().is_none_or(|waiting| !waiting.is_empty());
         if lacks_watcher || is_any_waiting {
             match worker::try_transaction(databases::open_databases) {
                 Ok(databases) => {
                     self.start_queues(&databases);
-                    if lacks_watcher {
-                        self.start_watcher(&databases);
+                    if lacks_watcher && let Some(folder) = folder {
+                        self.start_watcher(&databases, &folder.database);
                     }
                 }
                 Err(failed) => failed.log(),
@@ -62,8 +63,7 @@ impl Launcher {
         });
     }
 
-    fn start_watcher(&mut self, databases: &[Database]) {
-        let name = settings::watch_database();
+    fn start_watcher(&mut self, databases: &[Database], name: &str) {
         let database = databases.iter().find(|database| database.name == name);
         self.watcher = database.and_then(|database| Watcher::start(database.oid));
         let reason = match (database, &self.watcher) {

@@ -37,7 +37,12 @@ const CHANGED: &str = "55006";
 pub fn watch(folder: &WatchedFolder) {
     let mut is_told = false;
     while settings::watched_folder().as_ref() == Some(folder) {
-        match watch_open(folder) {
+        let watched = if session::database_is_utf8() {
+            watch_open(folder)
+        } else {
+            Err(io::Error::other(LoadError::DatabaseEncoding))
+        };
+        match watched {
             Ok(()) => is_told = false,
             Err(error) => {
                 if !is_told {
@@ -170,6 +175,11 @@ impl Watch<'_> {
         for NewFile { file, has_failed } in &new {
             if self.is_ready(file, *has_failed, occasion(&file.path)) {
                 self.load(file);
+                worker::reload_settings();
+                // Others are not this folder's any more, or not this database's.
+                if settings::watched_folder().as_ref() != Some(self.folder) {
+                    break;
+                }
             }
         }
         true

@@ -10,7 +10,7 @@ use trips_core::escape::{quoted, quoted_path};
 pub enum DeliveryError {
     #[error("the digest has {0} bytes: expected the 32 of BLAKE3")]
     Digest(usize),
-    #[error("the file has {0} bytes: expected 0 or more")]
+    #[error("the file has {0} bytes: expected 1 or more")]
     Bytes(i64),
     #[error("delivery {0} is unknown")]
     Unknown(i64),

@@ -41,6 +41,9 @@ pub(super) struct Rights {
 impl Rights {
     /// Takes them. Who the caller is must have been asked before.
     pub(super) fn take() -> Result<Self, LoadError> {
+        if !session::database_is_utf8() {
+            return Err(LoadError::DatabaseEncoding);
+        }
         extension::hold();
         let ledger = Table::open_for_insert(c"loads");
         let owner = AsOwner::of(&ledger);

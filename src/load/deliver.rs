@@ -113,7 +113,7 @@ fn find_same_bytes(
         })?;
         delivery.digest = Some(digest);
     }
-    Ok(delivery.digest.as_ref().and_then(ledger::same_bytes))
+    Ok(delivery.digest.and_then(|digest| ledger::same_bytes(&digest, delivery.bytes)))
 }
 
 /// The bytes are known: only the ledger hears of it.

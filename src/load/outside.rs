@@ -22,7 +22,7 @@ use crate::settings;
 pub fn open(attempt: Attempt, delivery: Delivery, reading: String) -> Result<LoadRow, LoadError> {
     let ticket = &attempt.ticket;
     let digest = delivery.digest.unwrap_or_default();
-    if let Some(known) = ledger::same_bytes(&digest) {
+    if let Some(known) = ledger::same_bytes(&digest, delivery.bytes) {
         let row = skip(ticket, &delivery, known)?;
         attempt.finish();
         return Ok(row);
@@ -108,7 +108,7 @@ fn merge_whole(attempt: &Attempt) -> Result<LoadRow, LoadError> {
     progress.phase(Phase::Waiting);
     let history = attempt.hold_history(delivery);
     // Another load may have brought the same bytes meanwhile.
-    let row = match delivery.digest.as_ref().and_then(ledger::same_bytes) {
+    let row = match delivery.digest.and_then(|digest| ledger::same_bytes(&digest, bytes)) {
         Some(known) => skip(ticket, delivery, known)?,
         None => {
             if !attempt.call_witness(delivery) {

@@ -2,15 +2,20 @@
 
 use std::ffi::CStr;
 
-use pgrx::{FromDatum, IntoDatum, pg_sys};
+use pgrx::datum::DatumWithOid;
+use pgrx::{FromDatum, pg_sys};
 
-/// Runs a query with one argument, and returns the two bigints of its first row.
+/// Runs a query with arguments that are not NULL, and returns the two bigints of its first row.
 ///
 /// A load asks the ledger this way after it has waited for another load: in REPEATABLE READ, the
 /// transaction's own snapshot would still show the time before.
-pub fn two_bigints<T: IntoDatum>(query: &CStr, argument: T) -> Option<(i64, i64)> {
-    let mut types = [T::type_oid()];
-    let mut values = [argument.into_datum()?];
+pub fn two_bigints(query: &CStr, arguments: &[DatumWithOid<'_>]) -> Option<(i64, i64)> {
+    let mut types: Vec<pg_sys::Oid> = arguments.iter().map(DatumWithOid::oid).collect();
+    let mut values = Vec::with_capacity(arguments.len());
+    for argument in arguments {
+        values.push(argument.datum()?.sans_lifetime());
+    }
+    let count = i32::try_from(values.len()).ok()?;
     // SAFETY: SPI is connected and finished here, in one piece; an ERROR in between leaves the
     // finish to the transaction's abort. The active snapshot is popped as it was pushed. The arrays
     // live through the call; NULL for the nulls says there are none. With read_only = true the query
@@ -21,7 +26,7 @@ pub fn two_bigints<T: IntoDatum>(query: &CStr, argument: T) -> Option<(i64, i64)
         pg_sys::SPI_connect();
         let status = pg_sys::SPI_execute_with_args(
             query.as_ptr(),
-            1,
+            count,
             types.as_mut_ptr(),
             values.as_mut_ptr(),
             std::ptr::null(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use pgrx::{FromDatum, PgSqlErrorCode, check_for_interrupts, pg_sys};
 
 use super::deferred;
+use super::own_settings::OwnSettings;
 use super::relation::Table;
 
 /// No other module may define settings with this prefix, and unknown ones are refused.
@@ -156,17 +157,19 @@ pub fn use_own_names() -> Result<(), pgrx::spi::SpiError> {
 /// The rights of the tables' owner, until this goes: callers write through us, never by themselves. Outside
 /// of any statement, what the owner has deferred runs before that.
 ///
-/// The functions that use it run under `SET search_path = pg_catalog, pg_temp`, so that no name means
-/// something of the caller's.
+/// Statements mean what was written while this lives: see [`OwnSettings`].
 pub struct AsOwner {
     user: pg_sys::Oid,
     context: i32,
+    /// It goes after the owner's rights have gone.
+    _settings: OwnSettings,
 }
 
 impl AsOwner {
     /// Takes on the rights of the owner of this table.
     pub fn of(table: &Table) -> Self {
-        let mut before = Self { user: pg_sys::InvalidOid, context: 0 };
+        let mut before =
+            Self { user: pg_sys::InvalidOid, context: 0, _settings: OwnSettings::set() };
         // SAFETY: both pointers are to fields of ours. The owner is an existing role.
         unsafe {
             pg_sys::GetUserIdAndSecContext(&raw mut before.user, &raw mut before.context);

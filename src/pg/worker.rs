@@ -13,7 +13,7 @@ use pgrx::{PgLogLevel, PgSqlErrorCode, PgTryBuilder, Spi, ereport, pg_guard, pg_
 
 use super::board::Board;
 use super::session::sqlstate;
-use super::{compat, databases, deferred};
+use super::{compat, databases, deferred, own_settings};
 use crate::background::{self, launcher};
 use crate::witness;
 
@@ -164,32 +164,9 @@ fn lets_sessions_in() -> bool {
     try_transaction(|| Spi::get_one::<bool>(query)).is_ok_and(|found| found == Ok(Some(true)))
 }
 
-/// What a database or a role has set for its sessions is not meant for workers: names would mean something else, a
-/// lock would not be waited for, nothing could be written. PostgreSQL's own workers do the same.
 fn set_own_settings() {
     deferred::this_is_a_worker();
-    let settings = [
-        (c"search_path", c"pg_catalog, pg_temp"),
-        (c"lock_timeout", c"0"),
-        (c"statement_timeout", c"0"),
-        (c"idle_in_transaction_session_timeout", c"0"),
-        #[cfg(any(feature = "pg17", feature = "pg18"))]
-        (c"transaction_timeout", c"0"),
-        (c"default_transaction_isolation", c"read committed"),
-        (c"default_transaction_read_only", c"off"),
-    ];
-    for (name, value) in settings {
-        // SAFETY: two C strings, which are copied. Before the connection, so that the first transaction has them, too;
-        // from this source, what is set for the database comes second.
-        unsafe {
-            pg_sys::SetConfigOption(
-                name.as_ptr(),
-                value.as_ptr(),
-                pg_sys::GucContext::PGC_SUSET,
-                pg_sys::GucSource::PGC_S_OVERRIDE,
-            );
-        }
-    }
+    own_settings::set_for_worker();
 }
 
 /// A background worker begins with its signals blocked and unblocks them once, when its handlers are in place.

@@ -12,6 +12,7 @@ const MEMBERS: &[&str] = &[
     "function trips.cancel(bigint)",
     "function trips.check_grouping(integer,interval,text,bigint)",
     "function trips.check_period(date,date)",
+    "function trips.check_weeks(date,date)",
     "function trips.datasource_regions(text)",
     "function trips.drop_delivery(bigint)",
     "function trips.events_since(bigint)",

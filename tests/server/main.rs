@@ -30,6 +30,7 @@ mod queue;
 mod reader;
 mod schema;
 mod sessions;
+mod settings;
 mod similar;
 mod staging;
 mod standby;

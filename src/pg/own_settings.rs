@@ -1,0 +1,108 @@
+//! The settings under which a statement of this extension means what was written, whatever the session, its role or
+//! its database has set.
+
+use std::ffi::CStr;
+
+use pgrx::pg_sys;
+
+/// Settings that change how a statement is read, how a name is printed into one, or where what it creates is stored.
+/// Settings that change only how a value is shown (DateStyle, IntervalStyle, TimeZone, extra_float_digits, bytea_output,
+/// lc_*) stay the caller's: no statement of ours is made of a value as text. So do planner, memory and timeouts.
+const SETTINGS: [(&CStr, &CStr); 8] = [
+    (c"search_path", c"pg_catalog, pg_temp"),
+    // PostgreSQL 15 cannot refresh a materialized view concurrently with it.
+    (c"quote_all_identifiers", c"off"),
+    (c"standard_conforming_strings", c"on"),
+    (c"backslash_quote", c"safe_encoding"),
+    (c"transform_null_equals", c"off"),
+    (c"array_nulls", c"on"),
+    // The caller may have no rights there; the owner of the tables has.
+    (c"default_tablespace", c""),
+    (c"default_table_access_method", c"heap"),
+];
+
+/// These settings apply until this goes.
+#[derive(Debug)]
+pub struct OwnSettings {
+    level: i32,
+}
+
+impl OwnSettings {
+    /// Sets those that have another value.
+    pub fn set() -> Self {
+        // SAFETY: we are in a transaction. The nest level undoes the changes at its end, or PostgreSQL does at the abort
+        // of the (sub)transaction. Temporary files go where the caller may write: PostgreSQL keeps its answer for the
+        // rest of the transaction.
+        let level = unsafe {
+            pg_sys::PrepareTempTablespaces();
+            pg_sys::NewGUCNestLevel()
+        };
+        for (name, value) in SETTINGS {
+            if !is(name, value) {
+                // SAFETY: two C strings, which are copied.
+                unsafe {
+                    pg_sys::set_config_option(
+                        name.as_ptr(),
+                        value.as_ptr(),
+                        pg_sys::GucContext::PGC_USERSET,
+                        pg_sys::GucSource::PGC_S_SESSION,
+                        pg_sys::GucAction::GUC_ACTION_SAVE,
+                        true,
+                        0,
+                        false,
+                    );
+                }
+            }
+        }
+        Self { level }
+    }
+}
+
+impl Drop for OwnSettings {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            // SAFETY: the level is the one that `set` opened, and nothing opened later is open still. While an ERROR
+            // unwinds, the abort closes it.
+            unsafe { pg_sys::AtEOXact_GUC(true, self.level) }
+        }
+    }
+}
+
+/// Whether a setting has this value.
+fn is(name: &CStr, value: &CStr) -> bool {
+    // SAFETY: the result is NULL, or a C string that is read before the next question changes it.
+    unsafe {
+        let found = pg_sys::GetConfigOption(name.as_ptr(), true, false);
+        !found.is_null() && CStr::from_ptr(found) == value
+    }
+}
+
+/// The settings of a worker, for as long as it lives: what a database or a role has set for its sessions is not meant
+/// for workers. A lock would not be waited for, nothing could be written, an error would end the process.
+/// PostgreSQL's own workers do the same.
+pub fn set_for_worker() {
+    let of_sessions = [
+        (c"lock_timeout", c"0"),
+        (c"statement_timeout", c"0"),
+        (c"idle_in_transaction_session_timeout", c"0"),
+        #[cfg(any(feature = "pg17", feature = "pg18"))]
+        (c"transaction_timeout", c"0"),
+        (c"default_transaction_isolation", c"read committed"),
+        (c"default_transaction_read_only", c"off"),
+        (c"default_transaction_deferrable", c"off"),
+        (c"session_replication_role", c"origin"),
+        (c"exit_on_error", c"off"),
+    ];
+    for (name, value) in SETTINGS.into_iter().chain(of_sessions) {
+        // SAFETY: two C strings, which are copied. Before the connection, so that the first transaction has them, too;
+        // from this source, what is set for the database comes second.
+        unsafe {
+            pg_sys::SetConfigOption(
+                name.as_ptr(),
+                value.as_ptr(),
+                pg_sys::GucContext::PGC_SUSET,
+                pg_sys::GucSource::PGC_S_OVERRIDE,
+            );
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! What the settings that are texts may be: told when they are set.
+
+use std::ffi::CStr;
+
+use trips_core::rules::{Rules, ZeroCoordinates};
+
+use crate::pg::guc_check::Check;
+
+/// The longest name in PostgreSQL, bytes (NAMEDATALEN - 1).
+const LONGEST_NAME: usize = 63;
+
+/// `trips.earliest_date`, `trips.latest_date`.
+pub struct Date;
+
+impl Check for Date {
+    fn fault(text: &str) -> Option<&'static CStr> {
+        let is_fit = Rules::new(text, text, ZeroCoordinates::Keep).is_some();
+        (!is_fit)
+            .then_some(c"It must be a date of the years 1 to 9999, as 2018-05-31 (YYYY-MM-DD).")
+    }
+}
+
+/// `trips.data_directories`.
+pub struct Directories;
+
+impl Check for Directories {
+    fn fault(text: &str) -> Option<&'static CStr> {
+        let is_fit =
+            text.trim().is_empty() || text.split(',').all(|name| name.trim().starts_with('/'));
+        (!is_fit).then_some(c"It must be absolute paths, separated by commas, or empty.")
+    }
+}
+
+/// `trips.watch_directory`.
+pub struct WatchDirectory;
+
+impl Check for WatchDirectory {
+    fn fault(text: &str) -> Option<&'static CStr> {
+        let is_fit = text.is_empty() || (text.starts_with('/') && text.contains(|c| c != '/'));
+        (!is_fit).then_some(c"It must be an absolute path, or empty.")
+    }
+}
+
+/// `trips.watch_pattern`.
+pub struct WatchPattern;
+
+impl Check for WatchPattern {
+    fn fault(text: &str) -> Option<&'static CStr> {
+        let is_fit = !text.contains('/') && glob::Pattern::new(text).is_ok();
+        (!is_fit).then_some(
+            c"It must be a pattern of names, as *.csv: no slash in it, each [ has its ], and no ***.",
+        )
+    }
+}
+
+/// `trips.watch_database`.
+pub struct Database;
+
+impl Check for Database {
+    fn fault(text: &str) -> Option<&'static CStr> {
+        let is_fit = (1..=LONGEST_NAME).contains(&text.len());
+        (!is_fit).then_some(c"It must be the name of a database: 1 to 63 bytes.")
+    }
+}
