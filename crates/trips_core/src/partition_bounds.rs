@@ -60,14 +60,14 @@ impl PartitionBounds {
     #[must_use]
     pub fn fitting(time: Timestamp, gap: Self) -> Self {
         let period = Period::of(time).bounds();
-        // A bound that lies where no trip can be needs not be touched.
-        let lower = gap.lower.max(period.lower);
-        let upper = gap.upper.min(period.upper);
-        let is_cut = |bound| matches!(bound, Bound::At(_));
-        Self {
-            lower: if is_cut(lower) { lower.max(Bound::At(FIRST_TRIP)) } else { lower },
-            upper: if is_cut(upper) { upper.min(Bound::At(AFTER_LAST_TRIP)) } else { upper },
-        }
+        let (lower, upper) = (gap.lower.max(period.lower), gap.upper.min(period.upper));
+        // A bound of another partition that lies where no trip can be needs not be touched.
+        let is_time = |bound| matches!(bound, Bound::At(_));
+        let is_early = is_time(lower) && FIRST_TRIP <= time;
+        let is_late = is_time(upper) && time < AFTER_LAST_TRIP;
+        let lower = if is_early { lower.max(Bound::At(FIRST_TRIP)) } else { lower };
+        let upper = if is_late { upper.min(Bound::At(AFTER_LAST_TRIP)) } else { upper };
+        Self { lower, upper }
     }
 
     /// What the name of a partition of these bounds ends in: a [`Period`]'s suffix, or both bounds in digits, as
@@ -76,7 +76,9 @@ impl PartitionBounds {
     pub fn suffix(&self) -> String {
         let period = match (self.lower, self.upper) {
             (Bound::At(time), _) => Some(Period::of(time)),
-            (Bound::MinValue, Bound::At(time)) => Some(Period::of(Timestamp(time.0 - 1))),
+            (Bound::MinValue, Bound::At(time)) => {
+                Some(Period::of(Timestamp(time.0.saturating_sub(1))))
+            }
             _ => None,
         };
         match period.filter(|period| period.bounds() == *self) {

@@ -96,6 +96,7 @@ fn check_period(time: Timestamp) {
     assert_eq!(bounds.upper, end.map_or(Bound::MaxValue, Bound::At));
     assert_eq!(bounds.suffix(), period.suffix());
     assert_eq!(PartitionBounds::fitting(time, PartitionBounds::ALL), bounds);
-    let alone = PartitionBounds { lower: Bound::At(time), upper: Bound::At(Timestamp(time.0 + 1)) };
+    let next = time.0.checked_add(1).map_or(Bound::MaxValue, |next| Bound::At(Timestamp(next)));
+    let alone = PartitionBounds { lower: Bound::At(time), upper: next };
     assert_eq!(PartitionBounds::fitting(time, alone), alone);
 }
