@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use pgrx::{Spi, pg_sys};
 use trips_core::areas::Collector;
-use trips_core::batch::{self, Batch};
+use trips_core::batch::{self, Batch, RunBlocks};
 use trips_core::block::Block;
 use trips_core::counts::DailyCounts;
 
@@ -48,6 +48,9 @@ const COLUMNS: [Column; 7] = [
 /// From so many trips of a run on, building the index of an empty partition anew is cheaper than inserting into it row
 /// by row.
 const WORTH_A_BUILD: usize = 4_000;
+
+/// The memory for building an index, at least.
+const LEAST_FOR_INDEX: usize = 16 * 1024 * 1024;
 
 /// How often who may not wait for a lock tries to get it.
 const POLL: Duration = Duration::from_millis(20);
@@ -91,8 +94,28 @@ pub struct Appended {
 pub struct Tally {
     /// How many there are on each day.
     pub days: DailyCounts,
+    /// Moves these counts to where they belong.
+    pub write_days: fn(&mut DailyCounts) -> Result<(), LoadError>,
+    /// So many bytes of them are moved before a run is over.
+    pub most_bytes: usize,
     /// Where they begin and end, if that is kept.
     pub places: Option<Collector>,
+}
+
+impl Tally {
+    /// Whether no more trips are to be counted before what is counted is moved.
+    fn is_full(&self) -> bool {
+        self.days.bytes() >= self.most_bytes
+    }
+
+    /// Makes room for the trips of a partition.
+    fn make_room(&mut self) -> Result<(), LoadError> {
+        if self.days.bytes() < self.most_bytes / 2 {
+            Ok(())
+        } else {
+            (self.write_days)(&mut self.days)
+        }
+    }
 }
 
 /// Gives the batches of a run in order, then none.
@@ -134,18 +157,23 @@ impl History {
     /// batches are made of.
     pub fn append(
         &self,
-        blocks: &[Block],
+        blocks: &RunBlocks,
         next_batch: &mut NextBatch<'_>,
         tally: &mut Tally,
         progress: &Progress,
     ) -> Result<Appended, LoadError> {
-        self.created.require_few_more(blocks)?;
+        self.created.require_few_more(&blocks.borrow())?;
         let mut walk = Walk::of(next_batch);
         let mut total = Appended::default();
         while let Some(time) = walk.next_time()? {
+            tally.make_room()?;
             let partition = Partition::open(time, &self.created)?;
-            let trips = batch::count_within(blocks, partition.bounds);
-            let appended = append_to(partition, trips, &mut walk, tally, progress)?;
+            let trips = batch::count_within(&blocks.borrow(), partition.bounds);
+            let (appended, to_build) = append_to(partition, trips, &mut walk, tally, progress)?;
+            if let Some(table) = to_build {
+                let bytes = blocks.borrow().iter().map(Block::bytes).sum();
+                build_index(&table, bytes)?;
+            }
             total.inserted += appended.inserted;
             total.duplicates += appended.duplicates;
             total.uncounted.extend(appended.uncounted);
@@ -154,14 +182,15 @@ impl History {
     }
 }
 
-/// Appends the next trips of a run, those of this partition; there are about so many of them.
+/// Appends the next trips of a run, those of this partition; there are about so many of them. Returns the table whose
+/// index is to be built, too.
 fn append_to(
     partition: Partition,
     trips: usize,
     walk: &mut Walk<'_, '_>,
     tally: &mut Tally,
     progress: &Progress,
-) -> Result<Appended, LoadError> {
+) -> Result<(Appended, Option<String>), LoadError> {
     let (table, bounds) = (&partition.table, partition.bounds);
     let mut uncounted: Vec<Days> = partition.adopted.into_iter().collect();
     let whole = whole_history();
@@ -198,15 +227,11 @@ fn append_to(
     if taken != inserted {
         return Err(LoadError::RowsVanished { table: "hist_trip_data", offered: inserted, taken });
     }
-    let name = table.name();
-    drop(partition);
-    if in_bulk {
-        if let Some(places) = &mut tally.places {
-            places.release()?;
-        }
-        build_index(&name)?;
+    let to_build = in_bulk.then(|| table.name());
+    if let Some(places) = tally.places.as_mut().filter(|_| in_bulk) {
+        places.release()?;
     }
-    Ok(Appended { inserted, duplicates, uncounted })
+    Ok((Appended { inserted, duplicates, uncounted }, to_build))
 }
 
 /// Whether so many trips are rather stored without the partition's index, which is then built. The default partition
@@ -230,9 +255,9 @@ fn whole_history() -> Option<Table> {
     table.has_other_triggers().then_some(table)
 }
 
-/// Builds the index of a partition that was filled without it, in the memory that the run had.
-fn build_index(table: &str) -> Result<(), LoadError> {
-    let memory = (settings::memory() / 1024).max(64 * 1024);
+/// Builds the index of a partition that was filled without it, in the memory that the run does not have.
+fn build_index(table: &str, bytes_of_run: usize) -> Result<(), LoadError> {
+    let memory = settings::memory().saturating_sub(bytes_of_run).max(LEAST_FOR_INDEX) / 1024;
     let query = "SELECT set_config('maintenance_work_mem', $1, true)";
     let before = Spi::get_one::<String>("SELECT current_setting('maintenance_work_mem')")?;
     Spi::run_with_args(query, &[format!("{memory}kB").into()])?;

@@ -2,27 +2,19 @@
 
 use pgrx::Spi;
 use pgrx::datum::DatumWithOid;
-use trips_core::counts::DailyCounts;
+use trips_core::counts::DayCount;
 
 use crate::error::LoadError;
 use crate::history::{Days, booking};
 
-/// The region and the datasource of every group.
-pub type GroupNames = [(String, Option<String>)];
-
-/// Moves the counts of inserted trips to the roll-up: the cost is that of the region-days they touch.
-pub fn add(counts: &mut DailyCounts, names: &GroupNames) -> Result<(), LoadError> {
-    let counts = counts.take_sorted();
-    if counts.is_empty() {
-        return Ok(());
-    }
+/// Adds counts of inserted trips to the roll-up: the cost is that of the region-days they touch.
+pub fn add(counts: &[DayCount<'_>]) -> Result<(), LoadError> {
     let (mut days, mut regions, mut datasources, mut trips) = (vec![], vec![], vec![], vec![]);
-    for (day, group, count) in counts {
-        let (region, datasource) = &names[group as usize];
-        days.push(day);
-        regions.push(region.as_str());
-        datasources.push(datasource.as_deref());
-        trips.push(i64::try_from(count).unwrap_or(i64::MAX));
+    for count in counts {
+        days.push(count.day);
+        regions.push(count.region);
+        datasources.push(count.datasource);
+        trips.push(i64::try_from(count.trips).unwrap_or(i64::MAX));
     }
     let args: [DatumWithOid<'_>; 4] =
         [days.into(), regions.into(), datasources.into(), trips.into()];

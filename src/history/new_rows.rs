@@ -125,6 +125,8 @@ impl<'a, 'b, 'c> NewRows<'a, 'b, 'c> {
         let entries = &self.walk.batch.entries;
         let before = trips.start.checked_sub(1).and_then(|before| entries.get(before));
         let mut start = before.map_or(0, |entry| entry.end as usize);
+        let days = self.tally.as_mut().map(|tally| tally.days.of_batch(&self.walk.batch.groups));
+        let mut days = days.transpose()?;
         for i in trips {
             let entry = &entries[i];
             let row = start..entry.end as usize;
@@ -135,8 +137,8 @@ impl<'a, 'b, 'c> NewRows<'a, 'b, 'c> {
                 continue;
             }
             self.appended.inserted += 1;
-            if let Some(tally) = &mut self.tally {
-                tally.days.add(entry.date_time.day(), entry.group);
+            if let Some(days) = &mut days {
+                days.add(entry.date_time.day(), entry.group)?;
             }
             match (self.new.last_mut(), self.new_trips.last_mut()) {
                 (Some(last), Some(trips)) if last.end == row.start => {
@@ -163,6 +165,10 @@ impl<'a, 'b, 'c> NewRows<'a, 'b, 'c> {
             self.progress.publish();
         }
         while self.given == self.new.len() {
+            // The rest comes when the counts are moved.
+            if self.tally.as_ref().is_some_and(|tally| tally.is_full()) {
+                return None;
+            }
             let next = self.walk.next_within(self.bounds);
             let compared = next.and_then(|trips| {
                 let Some(trips) = trips else { return Ok(false) };

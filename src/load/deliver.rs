@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use pgrx::{PgLogLevel, PgSqlErrorCode, check_for_interrupts, ereport};
+use trips_core::batch::RunBlocks;
 use trips_core::feed::Feed;
 use trips_core::header::Layout;
 use trips_core::opening::{self, UNCLOSED_QUOTES, Unfit};
@@ -176,11 +177,17 @@ fn read(
         if run.trips() > 0 {
             progress.begin_run(run.trips() as u64);
             let mut batches = pool.batches(run.blocks);
-            let blocks = batches.blocks();
-            let mut next_batch = || batches.next_batch(poll_interrupts).map_err(name);
+            let blocks = RunBlocks::new(batches.blocks());
+            let mut next_batch = || {
+                let batch = batches.next_batch(poll_interrupts).map_err(name)?;
+                if batch.is_none() {
+                    blocks.take();
+                }
+                Ok(batch)
+            };
             loader.append(&blocks, &mut next_batch, progress)?;
-            drop((batches, blocks));
-            loader.count(&pool.group_names(), progress)?;
+            drop(batches);
+            loader.count(progress)?;
             progress.phase(Phase::Reading);
         }
         progress.end_run();

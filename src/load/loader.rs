@@ -1,8 +1,11 @@
 //! What all loads end with: runs of trips into the history, counts into the roll-up, the summary.
 
-use trips_core::batch::{self, GroupCache, Groups};
+use std::sync::Arc;
+
+use trips_core::batch::{self, RunBlocks};
 use trips_core::block::Block;
 use trips_core::counts::DailyCounts;
+use trips_core::group::GroupCache;
 use trips_core::staged::StagedRows;
 use trips_core::trip::Trip;
 
@@ -13,8 +16,12 @@ use crate::history::{Days, History, NextBatch, Tally};
 use crate::ledger::{self, Totals};
 use crate::pg::progress::{Phase, Progress};
 use crate::pg::session;
-use crate::summary::{self, GroupNames};
-use crate::{changes, settings, staging};
+use crate::{changes, settings, staging, summary};
+
+/// Counts of a run that take so many bytes, or the memory of a run, are moved in halves.
+const COUNTED: usize = 32 * 1024 * 1024;
+/// Counts that one statement moves: PostgreSQL copies them several times.
+const BYTES_AT_ONCE: usize = 1024 * 1024;
 
 /// Writes the runs of one load and keeps its books.
 pub struct Loader<'a> {
@@ -32,7 +39,8 @@ impl<'a> Loader<'a> {
     /// The books of a load are empty.
     pub fn new(history: &'a History) -> Result<Self, LoadError> {
         let places = settings::keeps_areas().then(areas::collector).transpose()?;
-        let tally = Tally { days: DailyCounts::default(), places };
+        let (days, most_bytes) = (DailyCounts::default(), settings::memory().min(COUNTED) / 2);
+        let tally = Tally { days, write_days, most_bytes, places };
         let totals = Totals::default();
         Ok(Self { history, tally, uncounted: Vec::new(), unbooked: None, totals })
     }
@@ -45,7 +53,7 @@ impl<'a> Loader<'a> {
     /// Appends the batches of a run, which are made of these blocks.
     pub fn append(
         &mut self,
-        blocks: &[Block],
+        blocks: &RunBlocks,
         next_batch: &mut NextBatch<'_>,
         progress: &Progress,
     ) -> Result<(), LoadError> {
@@ -59,12 +67,12 @@ impl<'a> Loader<'a> {
     }
 
     /// Moves what was counted to the roll-up, and what was collected to the areas.
-    pub fn count(&mut self, names: &GroupNames, progress: &Progress) -> Result<(), LoadError> {
+    pub fn count(&mut self, progress: &Progress) -> Result<(), LoadError> {
         if let Some(places) = &mut self.tally.places {
             areas::write(places, Some(progress))?;
             progress.phase(Phase::Inserting);
         }
-        summary::add(&mut self.tally.days, names)?;
+        write_days(&mut self.tally.days)?;
         let days = std::mem::take(&mut self.uncounted);
         let days = self.unbooked.take().map(|unbooked| unbooked.end(days)).unwrap_or_default();
         if days.is_empty() { Ok(()) } else { changes::count_again(&days) }
@@ -82,62 +90,78 @@ impl<'a> Loader<'a> {
     }
 }
 
+/// Moves counts to the roll-up, some at a time.
+fn write_days(days: &mut DailyCounts) -> Result<(), LoadError> {
+    days.take()?.slices(BYTES_AT_ONCE).try_for_each(|slice| summary::add(&slice))
+}
+
 /// Trips that come one by one, collected into runs without the help of threads.
 pub struct Collector {
     load_id: i64,
-    groups: Groups,
+    keeps_places: bool,
     blocks: Vec<Block>,
+    /// The block to which trips that come one by one are added.
+    last: Block,
+    /// What the others take until their trips are written.
     bytes: usize,
 }
 
-/// Trips in a block, before the next one is begun.
-const TRIPS_IN_BLOCK: usize = 32 * 1024;
+/// A block of so many bytes is full.
+const BYTES_OF_BLOCK: usize = 1024 * 1024;
 /// Trips of a batch, about.
 const TRIPS_IN_BATCH: usize = 8 * 1024;
 
 impl Collector {
     /// Collects nothing yet, for this load.
-    pub fn new(load_id: i64) -> Self {
-        Self { load_id, groups: Groups::default(), blocks: Vec::new(), bytes: 0 }
+    pub fn new(load_id: i64, loader: &Loader<'_>) -> Self {
+        let (keeps_places, blocks, last) = (loader.keeps_places(), Vec::new(), Block::default());
+        Self { load_id, keeps_places, blocks, last, bytes: 0 }
     }
 
     /// Takes a trip.
     pub fn push(&mut self, trip: &Trip<'_>) -> Result<(), LoadError> {
-        if self.blocks.last().is_none_or(|block| block.len() >= TRIPS_IN_BLOCK) {
-            self.bytes += self.blocks.last().map_or(0, Block::bytes);
-            self.blocks.push(Block::default());
+        self.last.push(trip)?;
+        if self.last.bytes() < BYTES_OF_BLOCK {
+            return Ok(());
         }
-        let last = self.blocks.len() - 1;
-        Ok(self.blocks[last].push(trip)?)
+        let mut block = std::mem::take(&mut self.last);
+        block.sort()?;
+        self.push_block(block)
     }
 
-    /// Takes trips that are together already.
-    pub fn push_block(&mut self, block: Block) {
-        self.bytes += block.bytes();
+    /// Takes trips that are together already, and sorted.
+    pub fn push_block(&mut self, block: Block) -> Result<(), LoadError> {
+        self.bytes += block.cost(self.keeps_places);
+        self.blocks.try_reserve(1)?;
         self.blocks.push(block);
-        // What comes one by one goes into another block.
-        self.blocks.push(Block::default());
+        Ok(())
     }
 
     /// Whether a run's memory is used up.
     pub fn is_full(&self) -> bool {
-        self.bytes >= settings::memory()
+        self.bytes + self.last.bytes() >= settings::memory()
     }
 
     /// Writes what is collected.
     pub fn write(&mut self, loader: &mut Loader<'_>, progress: &Progress) -> Result<(), LoadError> {
-        let mut blocks = std::mem::take(&mut self.blocks);
+        let mut last = std::mem::take(&mut self.last);
+        last.sort()?;
+        self.push_block(last)?;
+        let blocks = RunBlocks::new(Arc::new(std::mem::take(&mut self.blocks)));
         self.bytes = 0;
-        blocks.iter_mut().try_for_each(Block::sort)?;
-        let mut stretches = batch::stretches(&blocks, TRIPS_IN_BATCH).into_iter();
-        let mut groups = GroupCache::new(&self.groups);
-        let keeps_places = loader.keeps_places();
+        let mut stretches = batch::stretches(&blocks.borrow(), TRIPS_IN_BATCH).into_iter();
+        let (load_id, keeps_places) = (self.load_id, self.keeps_places);
+        let mut groups = GroupCache::default();
         let mut next_batch = || {
-            let Some(stretch) = stretches.next() else { return Ok(None) };
-            Ok(Some(batch::build(&blocks, stretch, self.load_id, keeps_places, &mut groups)?))
+            let Some(stretch) = stretches.next() else {
+                blocks.take();
+                return Ok(None);
+            };
+            let blocks = blocks.borrow();
+            Ok(Some(batch::build(&blocks, stretch, load_id, keeps_places, &mut groups)?))
         };
         loader.append(&blocks, &mut next_batch, progress)?;
-        loader.count(&self.groups.names(), progress)
+        loader.count(progress)
     }
 }
 

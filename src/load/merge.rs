@@ -74,7 +74,7 @@ fn merge_load(
     progress: &Progress,
 ) -> Result<Totals, LoadError> {
     let mut loader = Loader::new(history)?;
-    let mut collector = Collector::new(load_id);
+    let mut collector = Collector::new(load_id, &loader);
     let mut batches = staging::rows(load)?;
     let mut rows_read = 0;
     loop {

@@ -126,7 +126,7 @@ fn merge_whole(attempt: &Attempt) -> Result<LoadRow, LoadError> {
 fn merge_parts(history: &History, load_id: i64, progress: &Progress) -> Result<Totals, LoadError> {
     progress.phase(Phase::Reading);
     let mut loader = Loader::new(history)?;
-    let mut collector = Collector::new(load_id);
+    let mut collector = Collector::new(load_id, &loader);
     let (mut rows, mut zero_coordinates) = (0, 0);
     for first_byte in parts::places(load_id)? {
         check_for_interrupts!();
@@ -136,7 +136,7 @@ fn merge_parts(history: &History, load_id: i64, progress: &Progress) -> Result<T
         loader.totals.duplicate += part.duplicates;
         progress.read(part.first_byte + part.bytes, rows);
         loader.stage(&part.staged, progress)?;
-        collector.push_block(part.block);
+        collector.push_block(part.block)?;
         if collector.is_full() {
             collector.write(&mut loader, progress)?;
             progress.phase(Phase::Reading);

@@ -5,12 +5,14 @@
 //! itself. Equal trips have equal times, so they meet in the same stretch. Where the history's partitions begin and
 //! end is not known here: who writes a batch cuts it at their bounds.
 
+use std::cell::RefCell;
 use std::cmp::Ordering;
-use std::collections::{HashMap, TryReserveError};
-use std::sync::Mutex;
+use std::collections::TryReserveError;
+use std::sync::Arc;
 
 use crate::areas;
 use crate::block::{Block, Place};
+use crate::group::{GroupCache, Groups};
 use crate::key::{self, TripKey};
 use crate::partition_bounds::{Bound, PartitionBounds};
 use crate::point::Point;
@@ -18,6 +20,8 @@ use crate::timestamp::Timestamp;
 
 /// Of so many trips of a block, one is looked at to cut the time.
 const SAMPLED: usize = 64;
+/// A batch of so many bytes of trips is cut, however few they are.
+const MOST_BYTES: usize = 2 * 1024 * 1024;
 /// What a row has beside its five values: the number of its columns, trip_key and load_id, each of
 /// these behind its length.
 const BESIDE_VALUES: usize = 2 + (4 + 16) + (4 + 8);
@@ -29,7 +33,7 @@ pub struct Entry {
     pub date_time: Timestamp,
     /// What it is.
     pub key: TripKey,
-    /// Its region and datasource, as [`Groups`] numbers them.
+    /// Its region and datasource, as [`Batch::groups`] numbers them.
     pub group: u32,
     /// Where its row ends; it begins where the one before ends.
     pub end: u32,
@@ -53,14 +57,19 @@ pub struct Batch {
     pub entries: Vec<Entry>,
     /// Where they begin and end, in the same order; none when nobody keeps them.
     pub places: Vec<areas::Place>,
+    /// Their regions and datasources, each once.
+    pub groups: Groups,
     /// How many trips were there more than once and were dropped.
     pub duplicates: usize,
 }
 
+/// The blocks of a run, until all of its batches are made: then there are none.
+pub type RunBlocks = RefCell<Arc<Vec<Block>>>;
+
 /// A stretch of time: from, and to before; none is the beginning, or the end, of all time.
 pub type Stretch = (Option<Timestamp>, Option<Timestamp>);
 
-/// Cuts the time of sorted blocks into stretches of about so many trips each.
+/// Cuts the time of sorted blocks into stretches of about so many trips each, fewer where they are large.
 #[must_use]
 pub fn stretches(blocks: &[Block], trips: usize) -> Vec<Stretch> {
     let mut times = Vec::new();
@@ -69,13 +78,22 @@ pub fn stretches(blocks: &[Block], trips: usize) -> Vec<Stretch> {
     let mut skip = SAMPLED / 2;
     for block in blocks {
         let places = block.places();
-        times.extend(places.iter().skip(skip).step_by(SAMPLED).map(|place| place.date_time));
+        let samples = (skip..places.len()).step_by(SAMPLED);
+        let bytes = |i: usize| Block::encoded_bytes(&places[i..places.len().min(i + SAMPLED)]);
+        times.extend(samples.map(|i| (places[i].date_time, bytes(i))));
         let seen = places.len().saturating_sub(skip).next_multiple_of(SAMPLED);
         skip = (skip + seen) - places.len();
     }
     times.sort_unstable();
-    let mut cuts: Vec<Timestamp> =
-        times.into_iter().step_by((trips / SAMPLED).max(1)).skip(1).collect();
+    let (mut cuts, mut samples, mut bytes) = (Vec::new(), 0, 0);
+    for (time, size) in times {
+        if samples >= (trips / SAMPLED).max(1) || bytes >= MOST_BYTES {
+            cuts.push(time);
+            (samples, bytes) = (0, 0);
+        }
+        samples += 1;
+        bytes += size;
+    }
     cuts.dedup();
     let from = std::iter::once(None).chain(cuts.iter().copied().map(Some));
     let to = cuts.iter().copied().map(Some).chain(std::iter::once(None));
@@ -105,6 +123,12 @@ pub fn first_from(blocks: &[Block], bound: Bound) -> Option<Timestamp> {
     blocks.iter().filter_map(first).min()
 }
 
+/// How many bytes the batch of a stretch takes while it is made, about.
+pub(crate) fn cost(blocks: &[Block], stretch: Stretch) -> usize {
+    let places = blocks.iter().map(|block| block.between(stretch.0, stretch.1));
+    places.map(Block::cost_of_batch).sum()
+}
+
 /// Makes the batch of a stretch of time of sorted blocks, for this load; with the places of its trips
 /// or without.
 ///
@@ -118,7 +142,7 @@ pub fn build(
     stretch: Stretch,
     load_id: i64,
     keeps_places: bool,
-    groups: &mut GroupCache<'_>,
+    cache: &mut GroupCache,
 ) -> Result<Batch, TryReserveError> {
     let slices: Vec<(&Block, &[Place])> =
         blocks.iter().map(|block| (block, block.between(stretch.0, stretch.1))).collect();
@@ -140,14 +164,16 @@ pub fn build(
     batch.rows.try_reserve_exact(bytes)?;
     batch.entries.try_reserve_exact(found.len())?;
     batch.places.try_reserve_exact(if keeps_places { found.len() } else { 0 })?;
+    cache.begin_batch();
     for (date_time, key, values) in found {
+        let group = cache.number(values, &mut batch.groups)?;
         let rows = &mut batch.rows;
         rows.extend_from_slice(&7_i16.to_be_bytes());
         rows.extend_from_slice(values);
         key::encode_value(&key, rows);
         key::encode_value(&load_id.to_be_bytes(), rows);
         let end = u32::try_from(rows.len()).expect("a batch is under 4 GiB");
-        batch.entries.push(Entry { date_time, key, group: groups.number(values), end });
+        batch.entries.push(Entry { date_time, key, group, end });
         if keeps_places {
             let [origin, destination] = points(values);
             batch.places.push(areas::Place::of(date_time, origin, destination));
@@ -156,67 +182,8 @@ pub fn build(
     Ok(batch)
 }
 
-/// Regions and datasources, numbered as they come, shared by all who build batches.
-#[derive(Debug, Default)]
-pub struct Groups {
-    numbers: Mutex<HashMap<Box<[u8]>, u32>>,
-}
-
-impl Groups {
-    /// The region and the datasource of every number.
-    ///
-    /// # Panics
-    /// When a thread that numbered has panicked.
-    #[must_use]
-    pub fn names(&self) -> Vec<(String, Option<String>)> {
-        let numbers = self.numbers.lock().expect("nobody panics while numbering");
-        let mut names = vec![(String::new(), None); numbers.len()];
-        for (values, number) in numbers.iter() {
-            let (region, rest) = split_value(values);
-            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-            names[*number as usize] =
-                (region.map(text).unwrap_or_default(), split_value(rest).0.map(text));
-        }
-        names
-    }
-}
-
-/// A thread's memory of the numbers that it has asked for.
-#[derive(Debug)]
-pub struct GroupCache<'a> {
-    groups: &'a Groups,
-    known: HashMap<Box<[u8]>, u32>,
-    wanted: Vec<u8>,
-}
-
-impl<'a> GroupCache<'a> {
-    /// A memory that knows nothing yet.
-    #[must_use]
-    pub fn new(groups: &'a Groups) -> Self {
-        Self { groups, known: HashMap::new(), wanted: Vec::new() }
-    }
-
-    /// The number of the group of a trip's encoded values.
-    fn number(&mut self, values: &[u8]) -> u32 {
-        // Region is the first value; origin, destination and date_time stand before the last.
-        let region = value_length(values);
-        let datasource = (0..3).fold(region, |at, _| at + value_length(&values[at..]));
-        self.wanted.clear();
-        self.wanted.extend_from_slice(&values[..region]);
-        self.wanted.extend_from_slice(&values[datasource..]);
-        if let Some(number) = self.known.get(self.wanted.as_slice()) {
-            return *number;
-        }
-        let mut numbers = self.groups.numbers.lock().expect("nobody panics while numbering");
-        let next = u32::try_from(numbers.len()).expect("under 4 billion groups");
-        let number = *numbers.entry(self.wanted.as_slice().into()).or_insert(next);
-        self.known.insert(self.wanted.as_slice().into(), number);
-        number
-    }
-}
-
 /// Bytes of the first encoded value, its length included.
-fn value_length(values: &[u8]) -> usize {
+pub(crate) fn value_length(values: &[u8]) -> usize {
     let length = i32::from_be_bytes(values[..4].try_into().expect("four bytes"));
     4 + usize::try_from(length).unwrap_or(0)
 }
@@ -231,7 +198,7 @@ fn points(values: &[u8]) -> [Option<Point>; 2] {
 }
 
 /// The first value of encoded ones, and the rest.
-fn split_value(values: &[u8]) -> (Option<&[u8]>, &[u8]) {
+pub(crate) fn split_value(values: &[u8]) -> (Option<&[u8]>, &[u8]) {
     let (value, rest) = values.split_at(value_length(values));
     let is_missing = value[..4] == (-1_i32).to_be_bytes();
     ((!is_missing).then_some(&value[4..]), rest)

@@ -11,6 +11,14 @@ use crate::trip::Trip;
 /// The longest encoded trip, without the bytes of its two texts: five lengths, two points, a time.
 const WITHOUT_TEXTS: usize = 5 * 4 + 2 * 16 + 8;
 
+/// What the place of a trip takes until its week is written.
+const COLLECTED: usize = 24;
+
+/// The trips of a moment make a batch, whatever their number: their rows, their groups, and the cache of these.
+fn cost_of_moment(places: &[Place]) -> usize {
+    Block::encoded_bytes(places) * 3 + places.len() * 300
+}
+
 /// Where a trip stands in its block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place {
@@ -159,6 +167,27 @@ impl Block {
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.values.len() + self.places.len() * size_of::<Place>()
+    }
+
+    /// How many bytes a sorted block takes until its trips are written: itself, and what is made of the trips
+    /// that begin at one moment, which are always in one batch.
+    #[must_use]
+    pub fn cost(&self, keeps_places: bool) -> usize {
+        let moments = self.places.chunk_by(|a, b| a.date_time == b.date_time);
+        let moment = moments.filter(|moment| moment.len() > 1).map(cost_of_moment).max();
+        let places = if keeps_places { self.len() * COLLECTED } else { 0 };
+        self.bytes() + places + moment.unwrap_or(0)
+    }
+
+    /// How many bytes some places that follow each other in a sorted block have.
+    pub(crate) fn encoded_bytes(places: &[Place]) -> usize {
+        let ends = places.first().zip(places.last());
+        ends.map_or(0, |(first, last)| (last.offset + last.length - first.offset) as usize)
+    }
+
+    /// How many bytes a batch of some of its trips takes while it is made, about.
+    pub(crate) fn cost_of_batch(places: &[Place]) -> usize {
+        Self::encoded_bytes(places) * 2 + places.len() * 200
     }
 
     /// The places of a sorted block's trips.

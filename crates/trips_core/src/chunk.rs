@@ -7,6 +7,9 @@ use memchr::{memchr, memchr_iter, memrchr};
 use crate::framing::{Fault, line_ends};
 use crate::record::{Record, RecordReader};
 
+/// A chunk whose records are known one by one has so many at most.
+const FRAMED: usize = 64 * 1024;
+
 /// Whole records, as they stand in the file.
 #[derive(Debug, Default)]
 pub struct Chunk {
@@ -62,7 +65,7 @@ impl<R: Read> RecordReader<R> {
         let mut chunk = Chunk { number, ..Chunk::default() };
         let mut framed = Vec::new();
         let begin = self.position();
-        while self.position() - begin < size as u64 {
+        while self.position() - begin < size as u64 && framed.len() < FRAMED {
             let Some(record) = self.next_record()? else { break };
             chunk.bytes.try_reserve(record.raw.len()).map_err(|_| io::ErrorKind::OutOfMemory)?;
             chunk.bytes.extend_from_slice(record.raw);

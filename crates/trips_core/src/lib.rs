@@ -27,6 +27,7 @@ pub mod escape;
 pub mod feed;
 pub mod form;
 mod framing;
+pub mod group;
 pub mod header;
 pub mod key;
 pub mod opening;

@@ -5,6 +5,7 @@ use std::collections::TryReserveError;
 use crate::block::Block;
 use crate::chunk::Chunk;
 use crate::header::Layout;
+use crate::opening::UNCLOSED_QUOTES;
 use crate::record::{Fault, Record};
 use crate::reject::BadLine;
 use crate::rules::{Rules, ZeroCoordinates};
@@ -57,10 +58,27 @@ pub struct Parsed {
     pub bad_lines: u64,
     /// The first of them.
     pub first_bad: Vec<BadLine>,
-    /// Lines where a quote is never closed.
+    /// Lines where a quote is never closed, as many as a refusal needs.
     pub unclosed: Vec<u64>,
     /// How many trips have the coordinate `(0, 0)`, if somebody wants to be told.
     pub zero_coordinates: u64,
+}
+
+impl Parsed {
+    /// The rows for staging so far; the trips, and what the chunk covers, stay for the rest.
+    fn take_piece(&mut self) -> Self {
+        let block = std::mem::take(&mut self.block);
+        let rest = Self {
+            number: self.number,
+            covers: self.covers,
+            rows: block.len() as u64,
+            zero_coordinates: self.zero_coordinates,
+            block,
+            ..Self::default()
+        };
+        let piece = std::mem::replace(self, rest);
+        Self { covers: 0, rows: piece.staged.len() as u64, zero_coordinates: 0, ..piece }
+    }
 }
 
 impl Parser {
@@ -71,6 +89,30 @@ impl Parser {
     pub fn parse(&self, chunk: Chunk) -> Result<Parsed, TryReserveError> {
         let mut parsed = Parsed { number: chunk.number, covers: chunk.covers, ..Parsed::default() };
         chunk.for_each(self.max_record, |record| self.take(record, &mut parsed))?;
+        parsed.block.sort()?;
+        Ok(parsed)
+    }
+
+    /// Parses a chunk, and gives its rows for staging away whenever they have so many bytes: a line of two bytes
+    /// takes a hundred. What is returned has the rest of them, and all trips.
+    ///
+    /// # Errors
+    /// When there is no memory, or what `give` says.
+    pub fn parse_in_pieces<E: From<TryReserveError>>(
+        &self,
+        chunk: Chunk,
+        bytes: usize,
+        mut give: impl FnMut(Parsed) -> Result<(), E>,
+    ) -> Result<Parsed, E> {
+        let mut parsed = Parsed { number: chunk.number, covers: chunk.covers, ..Parsed::default() };
+        chunk.for_each(self.max_record, |record| {
+            // A large record waits for its turn, so that there is one of them at a time.
+            let is_large = StagedRows::most_bytes(record.raw.len()) > bytes;
+            if is_large || parsed.staged.bytes() > bytes {
+                give(parsed.take_piece())?;
+            }
+            self.take(record, &mut parsed).map_err(E::from)
+        })?;
         parsed.block.sort()?;
         Ok(parsed)
     }
@@ -99,7 +141,9 @@ impl Parser {
                 parsed.staged.reserve(record.raw.len())?;
                 parsed.staged.push_rejected(self.load_id, record, texts, &rejection);
                 parsed.bad_lines += 1;
-                if record.fault == Some(Fault::UnclosedQuote) {
+                if record.fault == Some(Fault::UnclosedQuote)
+                    && parsed.unclosed.len() < UNCLOSED_QUOTES
+                {
                     parsed.unclosed.push(record.line);
                 }
                 if parsed.first_bad.len() < BAD_LINES_TOLD {

@@ -3,6 +3,7 @@
 //! The threads touch nothing but their own memory and the file. They end with the [`Pool`]: no
 //! thread outlives it, whether it is dropped at the end or because of an error.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,15 +12,27 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::batch::{self, Batch, GroupCache, Groups, Stretch};
+use crate::batch::{self, Batch, Stretch};
 use crate::block::Block;
+use crate::group::GroupCache;
 use crate::parse::{Parsed, Parser};
 use crate::record::RecordReader;
 
+mod batches;
+
+pub use self::batches::Batches;
+
 /// Bytes of the file that a thread takes at a time: with what becomes of them, they fit its cache.
 pub const CHUNK: usize = 1024 * 1024;
-/// Trips of a batch, about: their rows fit a core's cache.
-const BATCH: usize = 8 * 1024;
+/// What threads hold and their owner has not taken yet has so many bytes at most, whatever the memory of a run.
+const IN_FLIGHT: usize = 48 * 1024 * 1024;
+/// What a thread takes for a chunk, beside its longest record: the chunk, its trips while they are sorted, its rows
+/// for staging.
+const JOB: usize = 5 * 1024 * 1024;
+/// Rows for staging leave their thread when they have so many bytes.
+const PIECE: usize = 2 * 1024 * 1024;
+/// The most characters that are told of a panic.
+const TOLD: usize = 500;
 /// How long the owner waits before it looks whether it is wanted elsewhere.
 const PATIENCE: Duration = Duration::from_millis(20);
 
@@ -37,22 +50,47 @@ pub enum PoolError {
     Thread(String),
 }
 
+impl PoolError {
+    /// What a thread that has panicked said.
+    pub(crate) fn of_panic(payload: Box<dyn Any + Send>) -> Self {
+        let text = match payload.downcast::<String>() {
+            Ok(text) => *text,
+            Err(payload) => payload.downcast_ref::<&str>().copied().unwrap_or("it panicked").into(),
+        };
+        Self::Thread(text.chars().take(TOLD).collect())
+    }
+}
+
 enum Job {
     Parse,
     Build { number: usize, blocks: Arc<Vec<Block>>, stretch: Stretch },
 }
 
 enum Done {
-    Parsed(Box<Parsed>),
+    Parsed(Arrived),
     EndOfFile,
     Built(usize, Batch),
     Failed(PoolError),
 }
 
+/// A chunk, or a piece of it.
+enum Arrived {
+    /// Its thread goes on when it is told to.
+    Piece(Box<Parsed>, Sender<()>),
+    /// All of it, or the rest; and how many bytes its trips take until they are written.
+    Whole(Box<Parsed>, usize),
+}
+
+impl Arrived {
+    fn number(&self) -> u64 {
+        let (Self::Piece(parsed, _) | Self::Whole(parsed, _)) = self;
+        parsed.number
+    }
+}
+
 struct Shared<R> {
     reader: Mutex<(RecordReader<R>, u64)>,
     parser: Parser,
-    groups: Groups,
     stop: AtomicBool,
 }
 
@@ -60,13 +98,14 @@ struct Shared<R> {
 pub struct Pool<R> {
     shared: Arc<Shared<R>>,
     jobs: Option<Sender<Job>>,
-    done: Receiver<Done>,
+    /// None when the threads are to end: what they still send is dropped, and who waits for an answer gets none.
+    done: Option<Receiver<Done>>,
     threads: Vec<JoinHandle<()>>,
     end_of_file: bool,
     /// The number of the chunk that comes next in the order of the file.
     next_chunk: u64,
     /// Chunks that were parsed before their turn.
-    early: BTreeMap<u64, Box<Parsed>>,
+    early: BTreeMap<u64, Arrived>,
 }
 
 /// Sorted blocks of a part of a file, as much as memory allowed.
@@ -99,7 +138,6 @@ impl<R: Read + Send + 'static> Pool<R> {
         let shared = Arc::new(Shared {
             reader: Mutex::new((reader, 0)),
             parser,
-            groups: Groups::default(),
             stop: AtomicBool::new(false),
         });
         let (jobs, queue) = channel();
@@ -108,7 +146,7 @@ impl<R: Read + Send + 'static> Pool<R> {
         let mut pool = Self {
             shared,
             jobs: Some(jobs),
-            done,
+            done: Some(done),
             threads: Vec::new(),
             end_of_file: false,
             next_chunk: 0,
@@ -125,9 +163,9 @@ impl<R: Read + Send + 'static> Pool<R> {
         Ok(pool)
     }
 
-    /// Reads on until the blocks take `memory` bytes or the file ends. `each` gets
-    /// every chunk in the order of the file and takes its staged rows away; `poll` is called at least
-    /// every 20 ms.
+    /// Reads on until the trips take `memory` bytes or the file ends. `each` gets
+    /// every chunk in the order of the file, some in pieces, and takes its staged rows away; `poll` is called at
+    /// least every 20 ms.
     ///
     /// # Errors
     /// What a thread, `each` or `poll` says.
@@ -140,7 +178,7 @@ impl<R: Read + Send + 'static> Pool<R> {
         let mut run = Run::default();
         let (mut asked, mut bytes) = (0, 0);
         loop {
-            while !self.end_of_file && bytes < memory && asked < self.threads.len() {
+            while !self.end_of_file && bytes < memory && self.may_ask(asked, memory - bytes) {
                 self.submit(Job::Parse);
                 asked += 1;
             }
@@ -149,10 +187,12 @@ impl<R: Read + Send + 'static> Pool<R> {
                 return Ok(run);
             }
             match self.wait(&mut poll)? {
-                Done::Parsed(parsed) => {
-                    asked -= 1;
-                    bytes += parsed.block.bytes();
-                    self.early.insert(parsed.number, parsed);
+                Done::Parsed(arrived) => {
+                    if let Arrived::Whole(_, cost) = arrived {
+                        asked -= 1;
+                        bytes += cost;
+                    }
+                    self.early.insert(arrived.number(), arrived);
                 }
                 Done::EndOfFile => {
                     asked -= 1;
@@ -161,25 +201,34 @@ impl<R: Read + Send + 'static> Pool<R> {
                 Done::Failed(error) => return Err(error.into()),
                 Done::Built(..) => unreachable!("nothing is built while a run is read"),
             }
-            while let Some(mut parsed) = self.early.remove(&self.next_chunk) {
-                self.next_chunk += 1;
-                each(&mut parsed)?;
-                run.blocks.push(parsed.block);
+            while let Some(arrived) = self.early.remove(&self.next_chunk) {
+                match arrived {
+                    Arrived::Piece(mut parsed, go_on) => {
+                        each(&mut parsed)?;
+                        drop(parsed);
+                        // Its thread may have ended; then waiting says so.
+                        let _ = go_on.send(());
+                    }
+                    Arrived::Whole(mut parsed, _) => {
+                        self.next_chunk += 1;
+                        each(&mut parsed)?;
+                        run.blocks.push(parsed.block);
+                    }
+                }
             }
         }
     }
 
-    /// Begins to make the batches of a run.
-    pub fn batches(&mut self, blocks: Vec<Block>) -> Batches<'_, R> {
-        let stretches = batch::stretches(&blocks, BATCH);
-        let blocks = Arc::new(blocks);
-        Batches { pool: self, blocks, stretches, asked: 0, given: 0, ready: BTreeMap::new() }
+    /// Whether one more chunk may be parsed, beside so many; so many bytes of the run's memory are free.
+    fn may_ask(&self, asked: usize, free: usize) -> bool {
+        let job = JOB + self.shared.parser.max_record;
+        let at_most = (IN_FLIGHT.saturating_add(free) / job).max(1);
+        asked < self.threads.len() && asked + self.early.len() < at_most
     }
 
-    /// The names of the groups that entries of batches have numbers of.
-    #[must_use]
-    pub fn group_names(&self) -> Vec<(String, Option<String>)> {
-        self.shared.groups.names()
+    /// Begins to make the batches of a run.
+    pub fn batches(&mut self, blocks: Vec<Block>) -> Batches<'_, R> {
+        Batches::of(self, blocks)
     }
 
     /// Ends the threads and gives the reader back.
@@ -203,7 +252,10 @@ impl<R> Pool<R> {
 
     fn wait(&self, poll: &mut impl FnMut()) -> Result<Done, PoolError> {
         loop {
-            match self.done.recv_timeout(PATIENCE) {
+            let Some(done) = &self.done else {
+                return Err(PoolError::Thread("all threads were ended".into()));
+            };
+            match done.recv_timeout(PATIENCE) {
                 Ok(done) => return Ok(done),
                 Err(RecvTimeoutError::Timeout) => poll(),
                 Err(RecvTimeoutError::Disconnected) => {
@@ -216,6 +268,9 @@ impl<R> Pool<R> {
     fn end_threads(&mut self) {
         self.shared.stop.store(true, Ordering::Relaxed);
         self.jobs = None;
+        // Threads that wait for their turn hear that it does not come.
+        self.early.clear();
+        self.done = None;
         for thread in self.threads.drain(..) {
             let _ = thread.join();
         }
@@ -230,25 +285,25 @@ impl<R> Drop for Pool<R> {
 
 impl<R: Read> Shared<R> {
     fn work(&self, queue: &Mutex<Receiver<Job>>, results: &Sender<Done>) {
-        let mut groups = GroupCache::new(&self.groups);
+        let mut groups = GroupCache::default();
         loop {
             let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
             let Ok(job) = job else { return };
             if self.stop.load(Ordering::Relaxed) {
                 return;
             }
-            let run = || self.run(job, &mut groups);
+            let run = || self.run(job, results, &mut groups);
             let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
-            let failed = |_| Done::Failed(PoolError::Thread("it panicked".into()));
+            let failed = |payload| Done::Failed(PoolError::of_panic(payload));
             if results.send(done.unwrap_or_else(failed)).is_err() {
                 return;
             }
         }
     }
 
-    fn run(&self, job: Job, groups: &mut GroupCache<'_>) -> Done {
+    fn run(&self, job: Job, results: &Sender<Done>, groups: &mut GroupCache) -> Done {
         let result = match job {
-            Job::Parse => self.parse(),
+            Job::Parse => self.parse(results),
             Job::Build { number, blocks, stretch } => {
                 let Parser { load_id, keeps_places, .. } = self.parser;
                 batch::build(&blocks, stretch, load_id, keeps_places, groups)
@@ -259,7 +314,7 @@ impl<R: Read> Shared<R> {
         result.unwrap_or_else(Done::Failed)
     }
 
-    fn parse(&self) -> Result<Done, PoolError> {
+    fn parse(&self, results: &Sender<Done>) -> Result<Done, PoolError> {
         let chunk = {
             let mut reading = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
             let (reader, number) = &mut *reading;
@@ -268,54 +323,13 @@ impl<R: Read> Shared<R> {
             chunk
         };
         let Some(chunk) = chunk else { return Ok(Done::EndOfFile) };
-        Ok(Done::Parsed(Box::new(self.parser.parse(chunk)?)))
-    }
-}
-
-/// The batches of a run, in the order of the index.
-pub struct Batches<'a, R> {
-    pool: &'a mut Pool<R>,
-    blocks: Arc<Vec<Block>>,
-    stretches: Vec<Stretch>,
-    asked: usize,
-    given: usize,
-    /// Batches that were built before their turn.
-    ready: BTreeMap<usize, Batch>,
-}
-
-impl<R> Batches<'_, R> {
-    /// The trips of the run.
-    #[must_use]
-    pub fn blocks(&self) -> Arc<Vec<Block>> {
-        self.blocks.clone()
-    }
-
-    /// The next batch, or none after the last; `poll` is called at least every 20 ms of waiting.
-    ///
-    /// # Errors
-    /// What a thread says.
-    pub fn next_batch(&mut self, mut poll: impl FnMut()) -> Result<Option<Batch>, PoolError> {
-        let ahead = self.given + 2 * self.pool.threads.len() + 1;
-        while self.asked < self.stretches.len().min(ahead) {
-            let (number, blocks) = (self.asked, self.blocks.clone());
-            self.pool.submit(Job::Build { number, blocks, stretch: self.stretches[number] });
-            self.asked += 1;
-        }
-        if self.given == self.stretches.len() {
-            return Ok(None);
-        }
-        loop {
-            if let Some(batch) = self.ready.remove(&self.given) {
-                self.given += 1;
-                return Ok(Some(batch));
-            }
-            match self.pool.wait(&mut poll)? {
-                Done::Built(number, batch) => self.ready.insert(number, batch),
-                Done::Failed(error) => return Err(error),
-                Done::Parsed(_) | Done::EndOfFile => {
-                    unreachable!("nothing is parsed while batches are built")
-                }
-            };
-        }
+        let parsed = self.parser.parse_in_pieces(chunk, PIECE, |piece| {
+            let (go_on, answer) = channel();
+            // Who does not take it does not answer either.
+            let _ = results.send(Done::Parsed(Arrived::Piece(Box::new(piece), go_on)));
+            answer.recv().map_err(|_| PoolError::Thread("the load has ended".into()))
+        })?;
+        let cost = parsed.block.cost(self.parser.keeps_places);
+        Ok(Done::Parsed(Arrived::Whole(Box::new(parsed), cost)))
     }
 }

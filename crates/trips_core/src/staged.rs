@@ -47,14 +47,19 @@ pub struct StagedRows {
 }
 
 impl StagedRows {
+    /// How many bytes the row of a record of so many can have.
+    pub(crate) fn most_bytes(record: usize) -> usize {
+        // A byte that text cannot hold takes four characters, in the raw line; the values, when
+        // they are there, repeat the record once; the reason is short.
+        record * 6 + 4096
+    }
+
     /// Makes room for one more row of a record of this many bytes, so that adding it cannot fail.
     ///
     /// # Errors
     /// When there is no memory.
     pub fn reserve(&mut self, record: usize) -> Result<(), TryReserveError> {
-        // A byte that text cannot hold takes four characters, in the raw line; the values, when
-        // they are there, repeat the record once; the reason is short.
-        self.bytes.try_reserve(record * 6 + 4096)
+        self.bytes.try_reserve(Self::most_bytes(record))
     }
 
     /// Adds a record that is no trip: its raw text, its values if it has any, and the reason.

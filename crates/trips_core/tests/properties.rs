@@ -1,9 +1,10 @@
 //! What holds for any input.
 
 use proptest::prelude::*;
-use trips_core::batch::{self, GroupCache, Groups};
+use trips_core::batch;
 use trips_core::block::Block;
 use trips_core::feed::{Feed, PointColumns};
+use trips_core::group::GroupCache;
 use trips_core::header::{Guess, HeaderError, Layout};
 use trips_core::key;
 use trips_core::opening::read_header;
@@ -103,19 +104,16 @@ proptest! {
             parts[i % blocks].push(&plain(region, *time)).unwrap();
         }
         parts.iter_mut().for_each(|block| block.sort().unwrap());
-        let groups = Groups::default();
-        let mut cache = GroupCache::new(&groups);
-        let (mut found, mut duplicates) = (Vec::new(), 0);
+        let mut cache = GroupCache::default();
+        let (mut found, mut seen, mut duplicates) = (Vec::new(), Vec::new(), 0);
         for stretch in batch::stretches(&parts, wanted) {
             let batch = batch::build(&parts, stretch, 1, true, &mut cache).unwrap();
             duplicates += batch.duplicates;
             prop_assert_eq!(batch.entries.last().map_or(0, |e| e.end as usize), batch.rows.len());
+            seen.extend(batch.entries.iter().map(|e| (e.date_time.0, batch.groups.names(e.group).0.to_owned())));
             found.extend(batch.entries);
         }
-        let names = groups.names();
         prop_assert!(found.is_sorted_by(|a, b| a.cmp_key(b.date_time, &b.key).is_lt()));
-        let mut seen: Vec<(i64, String)> =
-            found.iter().map(|e| (e.date_time.0, names[e.group as usize].0.clone())).collect();
         let mut distinct = trips.clone();
         distinct.sort();
         distinct.dedup();

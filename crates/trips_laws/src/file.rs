@@ -1,12 +1,13 @@
 //! A whole file: every record becomes a trip or a row for staging, whatever way it takes.
 
 use std::borrow::Cow;
+use std::collections::TryReserveError;
 use std::sync::LazyLock;
 
-use trips_core::batch::{GroupCache, Groups};
 use trips_core::block::Block;
 use trips_core::feed::Feed;
 use trips_core::form;
+use trips_core::group::GroupCache;
 use trips_core::header::Layout;
 use trips_core::parse::{Parser, Target};
 use trips_core::record::RecordReader;
@@ -95,8 +96,7 @@ fn load(file: &[u8], max_record: usize, way: Way<'_>) -> Option<Outcome> {
     let layout = read_header(&mut reader)?;
     let Way { target, rules, .. } = way;
     let parser = Parser { layout, target, load_id: LOAD_ID, max_record, rules, keeps_places: true };
-    let groups = Groups::default();
-    let mut cache = GroupCache::new(&groups);
+    let mut cache = GroupCache::default();
     let (mut outcome, mut blocks) = (Outcome::default(), Vec::new());
     let mut covered = reader.position();
     for number in 0.. {
@@ -104,12 +104,17 @@ fn load(file: &[u8], max_record: usize, way: Way<'_>) -> Option<Outcome> {
         let is_over = chunk.is_none();
         if let Some(chunk) = chunk {
             covered += chunk.covers;
-            let parsed = parser.parse(chunk).expect("there is memory");
+            let parsed = parser.parse_in_pieces(chunk, way.memory, |piece| {
+                assert_eq!((piece.number, piece.covers, piece.block.len()), (number, 0, 0));
+                outcome.take(piece);
+                Ok::<_, TryReserveError>(())
+            });
+            let parsed = parsed.expect("there is memory");
             assert_eq!(parsed.number, number);
             blocks.push(outcome.take(parsed));
         }
         if is_over || blocks.iter().map(Block::bytes).sum::<usize>() >= way.memory {
-            outcome.build(&std::mem::take(&mut blocks), way.stretch, &groups, &mut cache);
+            outcome.build(&std::mem::take(&mut blocks), way.stretch, &mut cache);
         }
         if is_over {
             break;

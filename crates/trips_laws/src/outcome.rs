@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use trips_core::batch::{self, Batch, GroupCache, Groups};
+use trips_core::batch::{self, Batch};
 use trips_core::block::Block;
 use trips_core::counts::DailyCounts;
+use trips_core::group::GroupCache;
 use trips_core::key::{self, TripKey};
+use trips_core::opening::UNCLOSED_QUOTES;
 use trips_core::parse::{BAD_LINES_TOLD, Parsed};
 use trips_core::rules::Rules;
 use trips_core::timestamp::Timestamp;
@@ -62,17 +64,12 @@ impl Outcome {
         self.staged += parsed.staged.len() as u64;
         self.staged_bytes.extend_from_slice(parsed.staged.rows());
         self.unclosed.extend(parsed.unclosed);
+        self.unclosed.truncate(UNCLOSED_QUOTES);
         parsed.block
     }
 
     /// Makes the batches of a run.
-    pub fn build(
-        &mut self,
-        blocks: &[Block],
-        trips: usize,
-        groups: &Groups,
-        cache: &mut GroupCache<'_>,
-    ) {
+    pub fn build(&mut self, blocks: &[Block], trips: usize, cache: &mut GroupCache) {
         let (mut built, mut last) = (0, None);
         for stretch in batch::stretches(blocks, trips) {
             let batch =
@@ -81,6 +78,7 @@ impl Outcome {
             let is_inside = |time: Timestamp| {
                 stretch.0.is_none_or(|from| from <= time) && stretch.1.is_none_or(|to| time < to)
             };
+            let mut counts = self.counts.of_batch(&batch.groups).expect("there is memory");
             for entry in &batch.entries {
                 assert!(is_inside(entry.date_time), "{entry:?} is outside {stretch:?}");
                 // Sorted over all batches of a run, and none twice.
@@ -88,10 +86,10 @@ impl Outcome {
                 assert!(last < Some(key), "{entry:?} is out of order");
                 last = Some(key);
                 self.trips.insert((entry.date_time.0, entry.key));
-                self.counts.add(entry.date_time.day(), entry.group);
+                counts.add(entry.date_time.day(), entry.group).expect("there is memory");
                 self.counted += 1;
             }
-            check_rows(&batch, &groups.names());
+            check_rows(&batch);
         }
         assert_eq!(built, blocks.iter().map(|b| b.len() as u64).sum::<u64>(), "a trip is lost");
         self.built += built;
@@ -142,14 +140,18 @@ impl Outcome {
     pub fn settle(&mut self) {
         assert_eq!(self.rows, self.built + self.staged);
         assert_eq!(self.staged, self.merged + self.bad.len() as u64);
-        let counts = self.counts.take_sorted();
-        assert!(counts.is_sorted_by(|a, b| (a.0, a.1) < (b.0, b.1)));
-        assert_eq!(counts.iter().map(|count| count.2).sum::<u64>(), self.counted);
+        let counted = self.counts.take().expect("there is memory");
+        let counts: Vec<_> = counted.slices(100).flatten().collect();
+        assert!(counts.is_sorted_by_key(|count| count.day));
+        let groups =
+            counts.iter().map(|c| (c.day, c.region, c.datasource)).collect::<BTreeSet<_>>();
+        assert_eq!(groups.len(), counts.len(), "a group is counted in one place");
+        assert_eq!(counts.iter().map(|count| count.trips).sum::<u64>(), self.counted);
     }
 }
 
 /// The rows of a batch are its entries, encoded.
-fn check_rows(batch: &Batch, names: &[(String, Option<String>)]) {
+fn check_rows(batch: &Batch) {
     let mut rest = &batch.rows[..];
     for entry in &batch.entries {
         let row = copied::take_row(&mut rest, 7);
@@ -157,9 +159,9 @@ fn check_rows(batch: &Batch, names: &[(String, Option<String>)]) {
         assert_eq!(copied::bigint(row[3]), entry.date_time.0);
         assert_eq!(copied::key(row[5]), entry.key);
         assert_eq!(copied::bigint(row[6]), LOAD_ID);
-        let (region, datasource) = &names[entry.group as usize];
-        assert_eq!(row[0].map(copied::text), Some(region.as_str()));
-        assert_eq!(row[4].map(copied::text), datasource.as_deref());
+        let (region, datasource) = batch.groups.names(entry.group);
+        assert_eq!(row[0].map(copied::text), Some(region));
+        assert_eq!(row[4].map(copied::text), datasource);
         assert!(row[1..3].iter().flatten().all(|point| point.len() == 16));
     }
     assert!(rest.is_empty());

@@ -1,0 +1,86 @@
+//! The batches of a run, made by the threads of a pool.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::sync::Arc;
+
+use super::{Done, IN_FLIGHT, Job, Pool, PoolError};
+use crate::batch::{self, Batch, Stretch};
+use crate::block::Block;
+
+/// Trips of a batch, about: their rows fit a core's cache.
+const BATCH: usize = 8 * 1024;
+
+/// The batches of a run, in the order of the index.
+pub struct Batches<'a, R> {
+    pool: &'a mut Pool<R>,
+    blocks: Arc<Vec<Block>>,
+    stretches: Vec<Stretch>,
+    /// How many are asked for, and what those of them cost that are not given.
+    asked: usize,
+    costs: BTreeMap<usize, usize>,
+    given: usize,
+    /// Batches that were built before their turn.
+    ready: BTreeMap<usize, Batch>,
+}
+
+impl<'a, R: Read + Send + 'static> Batches<'a, R> {
+    pub(super) fn of(pool: &'a mut Pool<R>, blocks: Vec<Block>) -> Self {
+        let stretches = batch::stretches(&blocks, BATCH);
+        let (blocks, costs, ready) = (Arc::new(blocks), BTreeMap::new(), BTreeMap::new());
+        Self { pool, blocks, stretches, asked: 0, costs, given: 0, ready }
+    }
+}
+
+impl<R> Batches<'_, R> {
+    /// The trips of the run.
+    #[must_use]
+    pub fn blocks(&self) -> Arc<Vec<Block>> {
+        self.blocks.clone()
+    }
+
+    /// The next batch, or none after the last; `poll` is called at least every 20 ms of waiting. Behind
+    /// the last one, nothing of the run is kept.
+    ///
+    /// # Errors
+    /// What a thread says.
+    pub fn next_batch(&mut self, mut poll: impl FnMut()) -> Result<Option<Batch>, PoolError> {
+        self.ask();
+        if self.given == self.stretches.len() {
+            self.blocks = Arc::default();
+            return Ok(None);
+        }
+        loop {
+            if let Some(batch) = self.ready.remove(&self.given) {
+                self.costs.remove(&self.given);
+                self.given += 1;
+                return Ok(Some(batch));
+            }
+            match self.pool.wait(&mut poll)? {
+                Done::Built(number, batch) => self.ready.insert(number, batch),
+                Done::Failed(error) => return Err(error),
+                Done::Parsed(_) | Done::EndOfFile => {
+                    unreachable!("nothing is parsed while batches are built")
+                }
+            };
+        }
+    }
+
+    /// Has the threads make batches ahead, as many as keep them busy and memory allows; always the next one.
+    fn ask(&mut self) {
+        let ahead = self.given + 2 * self.pool.threads.len() + 1;
+        let mut in_flight: usize = self.costs.values().sum();
+        while self.asked < self.stretches.len().min(ahead) {
+            let (number, stretch) = (self.asked, self.stretches[self.asked]);
+            let cost = batch::cost(&self.blocks, stretch);
+            in_flight += cost;
+            if in_flight > IN_FLIGHT && number > self.given {
+                return;
+            }
+            let blocks = self.blocks.clone();
+            self.pool.submit(Job::Build { number, blocks, stretch });
+            self.costs.insert(number, cost);
+            self.asked += 1;
+        }
+    }
+}
