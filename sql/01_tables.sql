@@ -141,7 +141,8 @@ COMMENT ON COLUMN trips.loads.rows_duplicate IS
   'Rows whose trip the history had, or the same file brought before';
 COMMENT ON COLUMN trips.loads.rows_staged IS 'Rows that wait in trips.stg_trip_data';
 COMMENT ON COLUMN trips.loads.error_code IS 'SQLSTATE of what made the load fail';
-COMMENT ON COLUMN trips.loads.error IS 'What made the load fail';
+COMMENT ON COLUMN trips.loads.error IS
+  'What made the load fail, without what stands in the file; trips.load_errors has the full error';
 COMMENT ON COLUMN trips.loads.same_as IS
   'The load that had the same bytes; set for a skipped load and for a forced one';
 COMMENT ON COLUMN trips.loads.requested_by IS 'The role that asked for the load';
@@ -151,6 +152,35 @@ COMMENT ON COLUMN trips.loads.finished_at IS 'When it was done, just before its 
 
 COMMENT ON COLUMN trips.loads.file_changed_at IS
   'When the file was changed last before it was read, its ctime; trips.ingest_new() knows by it and the size that a file is the one it was';
+
+-- What the session of a failed load was told. trips.loads says no more than everybody may know who sees it; here, a
+-- message may repeat what stands in a file.
+CREATE TABLE trips.load_failures (
+  load_id         bigint NOT NULL,
+  message         text   NOT NULL,
+  detail          text,
+  hint            text,
+  context         text,
+  schema_name     text,
+  table_name      text,
+  column_name     text,
+  datatype_name   text,
+  constraint_name text,
+  CONSTRAINT load_failures_pkey PRIMARY KEY (load_id)
+);
+COMMENT ON TABLE trips.load_failures IS
+  'The full error of each failed load, as its session was told. Nobody but the owner may read it; trips.load_errors shows the rows of one''s own loads.';
+COMMENT ON COLUMN trips.load_failures.load_id IS 'Number of the load in trips.loads';
+COMMENT ON COLUMN trips.load_failures.message IS 'The primary message; it may repeat values of the file';
+COMMENT ON COLUMN trips.load_failures.detail IS 'DETAIL of the error';
+COMMENT ON COLUMN trips.load_failures.hint IS 'HINT of the error';
+COMMENT ON COLUMN trips.load_failures.context IS
+  'CONTEXT of the error within the load: the functions, triggers and statements that were at work, the innermost first';
+COMMENT ON COLUMN trips.load_failures.schema_name IS 'Schema of the table or data type that the error names';
+COMMENT ON COLUMN trips.load_failures.table_name IS 'Table that the error names';
+COMMENT ON COLUMN trips.load_failures.column_name IS 'Column that the error names';
+COMMENT ON COLUMN trips.load_failures.datatype_name IS 'Data type that the error names';
+COMMENT ON COLUMN trips.load_failures.constraint_name IS 'Constraint that the error names';
 
 -- The queue --------------------------------------------------------------------------------------
 
@@ -280,6 +310,7 @@ COMMENT ON COLUMN trips.events.published_at IS 'When it was told';
 -- belong to the extension. The history's are in its partitions, which do not.
 SELECT pg_catalog.pg_extension_config_dump('trips.stg_trip_data', '');
 SELECT pg_catalog.pg_extension_config_dump('trips.loads', '');
+SELECT pg_catalog.pg_extension_config_dump('trips.load_failures', '');
 SELECT pg_catalog.pg_extension_config_dump('trips.loads_load_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('trips.queue', '');
 SELECT pg_catalog.pg_extension_config_dump('trips.daily_trip_counts', '');

@@ -80,3 +80,30 @@ COMMENT ON COLUMN trips.load_progress.rows_per_second IS 'Rows read so far by se
 COMMENT ON COLUMN trips.load_progress.started_at IS 'When the load began';
 COMMENT ON COLUMN trips.load_progress.estimated_end IS
   'When it will be done at the rate so far; NULL before anything is done';
+
+-- A view, not row-level security: pg_dump would carry the policy of an extension's table a second time.
+CREATE VIEW trips.load_errors WITH (security_barrier) AS
+SELECT f.load_id, l.error_code, f.message, f.detail, f.hint, f.context, f.schema_name, f.table_name,
+       f.column_name, f.datatype_name, f.constraint_name
+  FROM trips.load_failures AS f
+  JOIN trips.loads AS l ON l.load_id OPERATOR(pg_catalog.=) f.load_id
+ WHERE pg_catalog.pg_has_role(
+         (SELECT c.relowner FROM pg_catalog.pg_class AS c
+           WHERE c.oid OPERATOR(pg_catalog.=) 'trips.loads'::pg_catalog.regclass), 'USAGE')
+    OR EXISTS (SELECT FROM pg_catalog.pg_roles AS r
+                WHERE r.rolname OPERATOR(pg_catalog.=) l.requested_by
+                  AND pg_catalog.pg_has_role(r.oid, 'USAGE'));
+COMMENT ON VIEW trips.load_errors IS
+  'The full errors of failed loads: of loads that the current role or a role of which it is a member has asked for, and all for the owner of trips.loads';
+COMMENT ON COLUMN trips.load_errors.load_id IS 'Number of the load in trips.loads';
+COMMENT ON COLUMN trips.load_errors.error_code IS 'SQLSTATE of the error';
+COMMENT ON COLUMN trips.load_errors.message IS 'The primary message; it may repeat values of the file';
+COMMENT ON COLUMN trips.load_errors.detail IS 'DETAIL of the error';
+COMMENT ON COLUMN trips.load_errors.hint IS 'HINT of the error';
+COMMENT ON COLUMN trips.load_errors.context IS
+  'CONTEXT of the error within the load: the functions, triggers and statements that were at work, the innermost first';
+COMMENT ON COLUMN trips.load_errors.schema_name IS 'Schema of the table or data type that the error names';
+COMMENT ON COLUMN trips.load_errors.table_name IS 'Table that the error names';
+COMMENT ON COLUMN trips.load_errors.column_name IS 'Column that the error names';
+COMMENT ON COLUMN trips.load_errors.datatype_name IS 'Data type that the error names';
+COMMENT ON COLUMN trips.load_errors.constraint_name IS 'Constraint that the error names';

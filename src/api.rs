@@ -23,6 +23,7 @@ use crate::error::{DeliveryError, LoadError};
 use crate::grants;
 use crate::ledger::Delivery;
 use crate::load::{self, Attempt, Request, load_file, outside};
+use crate::pg::error_fields;
 use crate::pg::row::LoadRow;
 use crate::pg::session;
 use crate::settings;
@@ -36,6 +37,7 @@ fn ingest(
     max_errors: Option<i64>,
     force: Option<bool>,
 ) -> Result<LoadRow, ErrorReport> {
+    let _errors = error_fields::preserve();
     session::require_writable(c"trips.ingest()");
     let (abort_on_error, max_errors) = limits(on_error, max_errors)?;
     let force = force.ok_or(LoadError::NullArgument("force"))?;
@@ -67,6 +69,7 @@ fn limits(
 /// `trips.stage(path) -> trips.loads`
 #[pg_extern(sql = false)]
 fn stage(path: Option<&str>) -> Result<LoadRow, ErrorReport> {
+    let _errors = error_fields::preserve();
     session::require_writable(c"trips.stage()");
     let path = path.ok_or(LoadError::NullArgument("path"))?;
     let target = Target::Staging;
@@ -79,6 +82,7 @@ fn stage(path: Option<&str>) -> Result<LoadRow, ErrorReport> {
 /// `trips.merge_staged(load_id) -> trips.loads`
 #[pg_extern(sql = false)]
 fn merge_staged(load_id: Option<i64>) -> Result<Option<LoadRow>, ErrorReport> {
+    let _errors = error_fields::preserve();
     session::require_writable(c"trips.merge_staged()");
     require_utf8()?;
     Ok(load::merge_staged(load_id)?)
@@ -92,6 +96,7 @@ fn open_delivery(
     bytes: Option<i64>,
     reading: Option<&str>,
 ) -> Result<LoadRow, ErrorReport> {
+    let _errors = error_fields::preserve();
     session::require_writable(c"trips.open_delivery()");
     require_utf8()?;
     let source = source.ok_or(LoadError::NullArgument("source"))?;
@@ -113,6 +118,7 @@ fn open_delivery(
 /// `trips.stage_part(load_id, part) -> boolean`
 #[pg_extern(sql = false)]
 fn stage_part(load_id: Option<i64>, part: Option<&[u8]>) -> Result<bool, ErrorReport> {
+    let _errors = error_fields::preserve();
     session::require_writable(c"trips.stage_part()");
     let load_id = load_id.ok_or(LoadError::NullArgument("load_id"))?;
     Ok(outside::stage_part(load_id, part.ok_or(LoadError::NullArgument("part"))?)?)
@@ -121,6 +127,7 @@ fn stage_part(load_id: Option<i64>, part: Option<&[u8]>) -> Result<bool, ErrorRe
 /// `trips.drop_delivery(load_id) -> boolean`
 #[pg_extern(sql = false)]
 fn drop_delivery(load_id: Option<i64>) -> Result<bool, ErrorReport> {
+    let _errors = error_fields::preserve();
     session::require_writable(c"trips.drop_delivery()");
     Ok(outside::drop(load_id.ok_or(LoadError::NullArgument("load_id"))?)?)
 }
@@ -128,12 +135,14 @@ fn drop_delivery(load_id: Option<i64>) -> Result<bool, ErrorReport> {
 /// `trips.grant_loader(role)`
 #[pg_extern(sql = false)]
 fn grant_loader(role: Option<pg_sys::Oid>) -> Result<(), ErrorReport> {
+    let _errors = error_fields::preserve();
     Ok(grants::loader(role.ok_or(LoadError::NullArgument("role"))?)?)
 }
 
 /// `trips.grant_reader(role)`
 #[pg_extern(sql = false)]
 fn grant_reader(role: Option<pg_sys::Oid>) -> Result<(), ErrorReport> {
+    let _errors = error_fields::preserve();
     Ok(grants::reader(role.ok_or(LoadError::NullArgument("role"))?)?)
 }
 

@@ -11,8 +11,9 @@ use trips_core::header::{Guess, HeaderError};
 use trips_core::partition_bounds::PartitionBounds;
 use trips_core::pool::PoolError;
 use trips_core::record::Fault;
-use trips_core::reject::{BadLine, Rejection, SqlState};
+use trips_core::reject::{BadLine, SqlState};
 
+mod content;
 mod delivery;
 mod history;
 
@@ -292,26 +293,6 @@ impl LoadError {
             Self::History(error) => error.hint(),
             _ => return None,
         })
-    }
-
-    /// The same error without anything that stands in the file: for callers who may load it, but not
-    /// read whatever the server can read.
-    pub fn without_content(self) -> Self {
-        let hide = |bad: BadLine| {
-            let reason = "what stands there is told to members of pg_read_server_files".to_owned();
-            BadLine { rejection: Rejection { reason, ..bad.rejection }, ..bad }
-        };
-        match self {
-            Self::BadLine { path, bad } => Self::BadLine { path, bad: hide(bad) },
-            Self::TooManyBadLines { path, limit, first } => {
-                Self::TooManyBadLines { path, limit, first: first.into_iter().map(hide).collect() }
-            }
-            Self::Header { path, error: HeaderError::Missing { missing, guess, .. } } => {
-                let found = "told to members of pg_read_server_files".to_owned();
-                Self::Header { path, error: HeaderError::Missing { missing, found, guess } }
-            }
-            other => other,
-        }
     }
 
     /// Whether the ledger should remember it: what concerns a delivery, not the way it was asked for.

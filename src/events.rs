@@ -11,6 +11,7 @@ use pgrx::{PgXactCallbackEvent, Spi, register_xact_callback};
 
 use crate::error::LoadError;
 use crate::ledger;
+use crate::pg::error_fields;
 use crate::pg::locks::Lock;
 use crate::pg::relation::Table;
 use crate::pg::session::{self, AsOwner};
@@ -104,9 +105,9 @@ pub fn publish_at_commit(load_id: i64) {
     });
     if is_first {
         register_xact_callback(PgXactCallbackEvent::PreCommit, || {
+            let _errors = error_fields::preserve();
             let loads = AT_COMMIT.take();
-            session::with_snapshot(|| publish_now(&loads))
-                .unwrap_or_else(|error| pgrx::error!("{error}"));
+            session::with_snapshot(|| publish_now(&loads)).unwrap_or_else(LoadError::raise);
         });
         // A transaction that is prepared may not tell; the witness of its load does, when it is over.
         for event in [PgXactCallbackEvent::Abort, PgXactCallbackEvent::Prepare] {

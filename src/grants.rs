@@ -16,7 +16,7 @@ const LOADER: [&str; 6] = [
        trips.open_delivery(text, bytea, bigint, text), trips.stage_part(bigint, bytea),
        trips.drop_delivery(bigint)",
     "EXECUTE ON PROCEDURE trips.ingest_new(text, bigint, bigint, bigint)",
-    "SELECT ON trips.loads, trips.load_progress, trips.events, trips.deliveries",
+    "SELECT ON trips.loads, trips.load_errors, trips.load_progress, trips.events, trips.deliveries",
     "SELECT (load_id, first_byte, bytes, rows_read, rows_rejected) ON trips.delivery_parts",
     "INSERT (region, origin_coord, destination_coord, date_time, datasource) ON trips.stg_trip_data",
 ];
@@ -49,7 +49,7 @@ fn grant(rights: &[&str], role: pg_sys::Oid) -> Result<(), LoadError> {
 pub fn require_one_owner(ledger_owner: pg_sys::Oid) -> Result<(), LoadError> {
     let query = "SELECT c.oid::regclass::text, c.relowner::regrole::text, $1::regrole::text
            FROM (SELECT to_regclass('trips.' || w.name)::oid
-                   FROM unnest('{hist_trip_data, stg_trip_data, deliveries, delivery_parts, daily_trip_counts,
+                   FROM unnest('{hist_trip_data, stg_trip_data, load_failures, deliveries, delivery_parts, daily_trip_counts,
                                  summarized_trip_data, area_directory, area_blocks}'::text[]) AS w (name)
                  UNION ALL
                  SELECT i.inhrelid FROM pg_inherits AS i WHERE i.inhparent = 'trips.hist_trip_data'::regclass)

@@ -1,5 +1,6 @@
 //! The ledger `trips.loads`: one row per delivery.
 
+mod failure;
 mod unfinished;
 
 use std::ffi::CStr;
@@ -12,9 +13,10 @@ use crate::error::LoadError;
 use crate::pg::latest;
 use crate::pg::row::LoadRow;
 
+pub use self::failure::Failure;
 pub use self::unfinished::{
-    NewFile, back_to_queue, close_dead, enter_failed, enter_queued, enter_running, fail_job,
-    is_queued, not_loaded_yet, requested_by, standings,
+    NewFile, back_to_queue, close_dead, enter_failed, enter_lost, enter_queued, enter_running,
+    fail_job, forget_error, is_queued, not_loaded_yet, requested_by, standings,
 };
 
 type Tuple = PgHeapTuple<'static, AllocatedByRust>;

@@ -11,6 +11,7 @@ pub mod copy;
 pub mod databases;
 pub mod ddl;
 pub mod deferred;
+pub mod error_fields;
 pub mod extension;
 pub mod guc_check;
 pub mod heap_append;

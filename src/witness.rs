@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::LoadError;
 use crate::events::{self, Position, Standing};
-use crate::ledger::{self, Delivery, Ticket};
+use crate::ledger::{self, Delivery, Failure, Ticket};
 use crate::pg::board::{Answer, Board, State};
 use crate::pg::locks::Lock;
 use crate::pg::progress::{self, AtWork, Phase};
@@ -28,8 +28,6 @@ use crate::pg::{extension, worker};
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How often the witness looks whether the load is over.
 const TICK: Duration = Duration::from_millis(200);
-/// The longest text of an error that the ledger keeps, bytes.
-const LONGEST_ERROR: usize = 4000;
 
 /// How often listeners are told how far a load is, at most.
 const TOLD_EVERY: Duration = Duration::from_millis(500);
@@ -54,28 +52,6 @@ pub struct Beginning {
     /// The load's transaction could not change a row that was committed after its snapshot: it is
     /// not entered while it runs.
     pub one_snapshot: bool,
-}
-
-/// How a load failed.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Failure {
-    /// SQLSTATE.
-    pub code: String,
-    /// What happened.
-    pub error: String,
-    /// BLAKE3 of the file's bytes, if they were read.
-    pub digest: Option<[u8; 32]>,
-}
-
-impl Failure {
-    /// A failure with as much of its text as the ledger keeps.
-    pub fn new(code: String, mut error: String, digest: Option<[u8; 32]>) -> Self {
-        if error.len() > LONGEST_ERROR {
-            error.truncate(error.floor_char_boundary(LONGEST_ERROR));
-            error.push('…');
-        }
-        Self { code, error, digest }
-    }
 }
 
 /// The load's side of its witness.
@@ -106,7 +82,7 @@ impl Witness {
     /// touches nothing but shared memory.
     pub fn fail(&self, failure: &Failure) -> bool {
         let begin = Instant::now();
-        let told = serde_json::to_vec(failure).is_ok_and(|message| self.0.fail(&message));
+        let told = self.0.fail(&failure.encode());
         while told && begin.elapsed() < PATIENCE {
             match self.0.answer() {
                 Answer::None => std::thread::sleep(Duration::from_millis(1)),
@@ -152,8 +128,8 @@ fn watch_load(board: &Board, load: &Beginning) {
     let mut told = None;
     loop {
         if board.state() == State::Failed {
-            let failure = serde_json::from_slice::<Failure>(board.failure());
-            let written = failure.is_ok_and(|failure| enter_failed(&failure));
+            let failure = Failure::decode(board.failure());
+            let written = failure.is_some_and(|failure| enter_failed(&failure));
             board.set_answer(if written { Answer::Written } else { Answer::Refused });
             return;
         }
@@ -163,7 +139,9 @@ fn watch_load(board: &Board, load: &Beginning) {
             if board.state() == State::Running && is_back_in_queue(load) {
                 tell(&[load.load_id]);
             } else {
-                enter_failed(&over_without_a_word(board.state()));
+                let failure = over_without_a_word(board.state());
+                in_ledger(&|| ledger::enter_lost(load, &failure));
+                tell(&[load.load_id]);
             }
             return;
         }
@@ -238,7 +216,7 @@ fn over_without_a_word(state: State) -> Failure {
         State::Finished => ("40000", "the transaction that loaded it was rolled back"),
         _ => ("57P01", "the session ended while it was loading"),
     };
-    Failure::new(code.into(), error.into(), None)
+    Failure::new(code, error)
 }
 
 /// Works on the ledger in a transaction of its own, with the rights of its owner. `false` when the

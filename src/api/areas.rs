@@ -10,6 +10,7 @@ use trips_core::point::Point;
 use crate::areas::ask::{self, Asked};
 use crate::areas::error::QuestionError;
 use crate::areas::faults;
+use crate::pg::error_fields;
 use crate::questions::YEARS;
 
 /// `trips.area(west, south, east, north) -> box`
@@ -48,6 +49,7 @@ fn weekly_counts_of_area(
     until: Option<Date>,
     ends: Option<&str>,
 ) -> Result<TableIterator<'static, (name!(week, Date), name!(trips, i64))>, ErrorReport> {
+    let _errors = error_fields::preserve();
     let asked = asked(area, since, until, ends)?;
     let counts = ask::weekly_counts(&asked).map(|(week, trips)| {
         (
@@ -62,6 +64,7 @@ fn weekly_counts_of_area(
 #[pg_extern(sql = false)]
 fn area_faults()
 -> Result<TableIterator<'static, (name!(week, Date), name!(fault, &'static str))>, ErrorReport> {
+    let _errors = error_fields::preserve();
     let faults = faults::find()?
         .into_iter()
         .map(|(week, fault)| (Date::saturating_from_raw(areas::first_day(week)), fault.word()));

@@ -8,7 +8,8 @@ use pgrx::{Spi, check_for_interrupts, name, pg_extern, pg_sys};
 
 use crate::error::LoadError;
 use crate::events;
-use crate::ledger;
+use crate::ledger::{self, Failure};
+use crate::pg::error_fields;
 use crate::pg::locks::Lock;
 use crate::pg::progress::{self, AtWork};
 use crate::pg::relation::Table;
@@ -34,6 +35,7 @@ fn loads_at_work() -> TableIterator<
         name!(started, i64),
     ),
 > {
+    let _errors = error_fields::preserve();
     let caller = Caller::now();
     let rows = progress::at_work().into_iter().filter(|load| caller.may_see(load)).map(|load| {
         let [done, all] = load.bytes;
@@ -46,6 +48,7 @@ fn loads_at_work() -> TableIterator<
 /// `trips.cancel(load_id) -> void`
 #[pg_extern(sql = false)]
 fn cancel(load_id: Option<i64>) -> Result<(), ErrorReport> {
+    let _errors = error_fields::preserve();
     session::require_writable(c"trips.cancel()");
     let load_id = load_id.ok_or(LoadError::NullArgument("load_id"))?;
     Ok(cancel_load(load_id, Caller::now())?)
@@ -100,7 +103,7 @@ fn cancel_waiting(load_id: i64) -> Result<(), LoadError> {
     Lock::Queued(load_id).take();
     queue::wake_worker(load_id, Wake::AtEnd);
     queue::remove(load_id)?;
-    ledger::fail_job(load_id, "57014", "cancelled before it began")?;
+    ledger::fail_job(load_id, &Failure::new("57014", "cancelled before it began"))?;
     events::publish_at_commit(load_id);
     Ok(())
 }

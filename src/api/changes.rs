@@ -8,13 +8,14 @@ use crate::changes::{self, Touched};
 use crate::error::LoadError;
 use crate::pg::own_settings::OwnSettings;
 use crate::pg::relation::Table;
-use crate::pg::{change, ddl, session};
+use crate::pg::{change, ddl, error_fields, session};
 
 /// The triggers of the history and of its partitions.
 #[pg_trigger(sql = false)]
 fn follow_change<'a>(
     trigger: &'a PgTrigger<'a>,
 ) -> Result<Option<PgHeapTuple<'a, AllocatedByRust>>, PgTriggerError> {
+    let _errors = error_fields::preserve();
     let _settings = OwnSettings::set();
     if trigger.event().fired_before() {
         changes::begin();
@@ -36,24 +37,28 @@ fn follow_change<'a>(
 /// The event trigger before ALTER TABLE.
 #[pg_extern(sql = false)]
 fn hold_partitions(call: pg_sys::FunctionCallInfo) {
+    let _errors = error_fields::preserve();
     changes::partition_comes(call);
 }
 
 /// The event trigger after ALTER TABLE, CREATE TABLE and their like.
 #[pg_extern(sql = false)]
 fn follow_partitions(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
+    let _errors = error_fields::preserve();
     changes::partitions_altered(ddl::detaches(call)).map_err(LoadError::into)
 }
 
 /// The event trigger after DROP TABLE and its like.
 #[pg_extern(sql = false)]
 fn follow_dropped_partitions() -> Result<(), ErrorReport> {
+    let _errors = error_fields::preserve();
     changes::partitions_altered(true).map_err(LoadError::into)
 }
 
 /// `trips.rebuild()`
 #[pg_extern(sql = false)]
 fn rebuild() -> Result<(), ErrorReport> {
+    let _errors = error_fields::preserve();
     session::require_writable(c"trips.rebuild()");
     changes::rebuild().map_err(LoadError::into)
 }

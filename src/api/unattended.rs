@@ -5,6 +5,7 @@ use pgrx::{PgLogLevel, PgSqlErrorCode, ereport, pg_extern};
 
 use crate::error::LoadError;
 use crate::ledger::{self, Delivery};
+use crate::pg::error_fields;
 use crate::pg::lease::Writers;
 use crate::pg::locks::Lock;
 use crate::pg::relation::Table;
@@ -22,6 +23,7 @@ fn submit(
     max_errors: Option<i64>,
     force: Option<bool>,
 ) -> Result<i64, ErrorReport> {
+    let _errors = error_fields::preserve();
     session::require_writable(c"trips.submit()");
     let (abort_on_error, max_errors) = super::limits(on_error, max_errors)?;
     let force = force.ok_or(LoadError::NullArgument("force"))?;
@@ -54,6 +56,7 @@ fn submit(
 /// `trips.take_inbox(pattern) -> boolean`
 #[pg_extern(sql = false)]
 fn take_inbox(pattern: Option<&str>) -> Result<bool, ErrorReport> {
+    let _errors = error_fields::preserve();
     session::require_writable(c"trips.ingest_new()");
     let pattern = pattern.ok_or(LoadError::NullArgument("pattern"))?;
     let hash = blake3::hash(pattern.as_bytes());
@@ -64,6 +67,7 @@ fn take_inbox(pattern: Option<&str>) -> Result<bool, ErrorReport> {
 /// `trips.new_files(pattern) -> text[]`
 #[pg_extern(sql = false)]
 fn new_files(pattern: Option<&str>) -> Result<Vec<String>, ErrorReport> {
+    let _errors = error_fields::preserve();
     let pattern = pattern.ok_or(LoadError::NullArgument("pattern"))?;
     let access = &Access::of(session::current_user());
     access.require_any(pattern)?;

@@ -10,7 +10,7 @@ use trips_core::parse::Target;
 use super::{as_owner_of_ledger, in_database, prepare, try_in_database};
 use crate::error::LoadError;
 use crate::events;
-use crate::ledger;
+use crate::ledger::{self, Failure};
 use crate::load::{Attempt, Request, load_file};
 use crate::pg::locks::{HeldLock, Lock};
 use crate::pg::session;
@@ -18,7 +18,6 @@ use crate::pg::worker::{self, Failed};
 use crate::queue::{self, Job};
 use crate::settings;
 use crate::source::Access;
-use crate::witness::Failure;
 
 /// What has ended so many workers is not begun again.
 const ATTEMPTS: i32 = 5;
@@ -225,8 +224,7 @@ fn give_up(load_id: i64, failed: &Failed) -> Result<(), LoadError> {
     queue::remove(load_id)?;
     let standings = {
         let _owner = as_owner_of_ledger();
-        let failure = Failure::new(failed.code.clone(), failed.text.clone(), None);
-        ledger::fail_job(load_id, &failure.code, &failure.error)?;
+        ledger::fail_job(load_id, &Failure::of_caught(failed.error.clone()))?;
         ledger::standings(&[load_id])?
     };
     events::publish(&standings)

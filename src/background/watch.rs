@@ -189,7 +189,7 @@ impl Watch<'_> {
     fn load(&mut self, file: &FoundFile) {
         if let Err(failed) = load(&self.access, &file.path) {
             failed.log();
-            if failed.code == CHANGED {
+            if failed.error.code == CHANGED {
                 self.resting.has_changed(file);
             }
         }

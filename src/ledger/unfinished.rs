@@ -3,12 +3,14 @@
 use pgrx::Spi;
 use pgrx::datum::DatumWithOid;
 
-use super::{Delivery, Ticket, bigint};
+use super::{Delivery, Failure, Ticket, bigint};
 use crate::error::LoadError;
 use crate::events::{Position, Standing};
 use crate::pg::locks::Lock;
+use crate::pg::relation::Table;
+use crate::pg::session;
 use crate::source::inbox::FoundFile;
-use crate::witness::{Beginning, Failure};
+use crate::witness::Beginning;
 
 /// Enters a load that runs; called by its witness, in a transaction of its own. The merge of a delivery may
 /// have failed before: what has arrived of it stays, and so does its number.
@@ -35,25 +37,35 @@ pub fn enter_running(load: &Beginning) -> Result<(), LoadError> {
           WHERE l.state IN ('queued', 'failed')",
         &args,
     )?;
-    Ok(())
+    forget_error(load.load_id)
 }
 
 /// Enters a load that failed, unless it is in the ledger as done; called by its witness, in a
 /// transaction of its own: the load's is lost.
 pub fn enter_failed(load: &Beginning, failure: &Failure) -> Result<(), LoadError> {
-    let args: [DatumWithOid<'_>; 9] = [
+    enter_end(load, failure, true)
+}
+
+/// Enters a load that has ended and has not said how, unless the ledger has its end.
+pub fn enter_lost(load: &Beginning, failure: &Failure) -> Result<(), LoadError> {
+    enter_end(load, failure, false)
+}
+
+fn enter_end(load: &Beginning, failure: &Failure, is_known: bool) -> Result<(), LoadError> {
+    let args: [DatumWithOid<'_>; 10] = [
         load.load_id.into(),
         load.source.as_str().into(),
         failure.digest.map(Vec::from).into(),
         bigint(load.bytes).into(),
-        failure.code.as_str().into(),
+        failure.code().into(),
         failure.error.as_str().into(),
         load.requested_by.as_str().into(),
         load.started_at.into(),
         load.changed_at.into(),
+        is_known.into(),
     ];
-    Spi::run_with_args(
-        "INSERT INTO trips.loads AS l (load_id, source, digest, bytes_read, state, error_code, error,
+    let entered = Spi::connect_mut(|client| {
+        let query = "INSERT INTO trips.loads AS l (load_id, source, digest, bytes_read, state, error_code, error,
                 requested_by, requested_at, started_at, finished_at, file_changed_at)
          SELECT $1, $2, $3, $4, 'failed', $5, $6, $7, t.started_at, t.started_at, clock_timestamp(),
                 timestamptz '2000-01-01 00:00:00+00' + $9 * interval '1 microsecond'
@@ -63,10 +75,49 @@ pub fn enter_failed(load: &Beginning, failure: &Failure) -> Result<(), LoadError
             SET digest = EXCLUDED.digest, state = EXCLUDED.state, error_code = EXCLUDED.error_code,
                 error = EXCLUDED.error, started_at = EXCLUDED.started_at,
                 finished_at = EXCLUDED.finished_at, file_changed_at = EXCLUDED.file_changed_at
-          WHERE l.state IN ('queued', 'running', 'failed')",
+          WHERE l.state IN ('queued', 'running') OR l.state = 'failed' AND $10";
+        Ok::<_, pgrx::spi::SpiError>(client.update(query, None, &args)?.len())
+    })?;
+    if entered > 0 { enter_report(load.load_id, failure) } else { Ok(()) }
+}
+
+/// Enters what the session of a failed load was told. A table whose owner has not the rights of the ledger's is not
+/// written: his triggers would run with them.
+fn enter_report(load_id: i64, failure: &Failure) -> Result<(), LoadError> {
+    let Some(table) = Table::find_for_insert(c"load_failures") else { return Ok(()) };
+    if !session::is_member_of(table.owner(), session::current_user()) {
+        return Ok(());
+    }
+    let report = &failure.report;
+    let args: [DatumWithOid<'_>; 10] = [
+        load_id.into(),
+        report.message.as_str().into(),
+        report.detail.as_deref().into(),
+        report.hint.as_deref().into(),
+        report.context.as_deref().into(),
+        report.schema_name.as_deref().into(),
+        report.table_name.as_deref().into(),
+        report.column_name.as_deref().into(),
+        report.datatype_name.as_deref().into(),
+        report.constraint_name.as_deref().into(),
+    ];
+    Ok(Spi::run_with_args(
+        "INSERT INTO trips.load_failures AS f (load_id, message, detail, hint, context, schema_name,
+                table_name, column_name, datatype_name, constraint_name)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+             ON CONFLICT (load_id) DO UPDATE
+            SET message = EXCLUDED.message, detail = EXCLUDED.detail, hint = EXCLUDED.hint,
+                context = EXCLUDED.context, schema_name = EXCLUDED.schema_name,
+                table_name = EXCLUDED.table_name, column_name = EXCLUDED.column_name,
+                datatype_name = EXCLUDED.datatype_name, constraint_name = EXCLUDED.constraint_name",
         &args,
-    )?;
-    Ok(())
+    )?)
+}
+
+/// A load that has failed has begun again, or is done.
+pub fn forget_error(load_id: i64) -> Result<(), LoadError> {
+    let query = "DELETE FROM trips.load_failures WHERE load_id = $1";
+    Ok(Spi::run_with_args(query, &[load_id.into()])?)
 }
 
 /// Closes the loads that the ledger has as running, but whose process is gone: the server has died
@@ -82,7 +133,7 @@ pub fn close_dead(except: Option<i64>) -> Result<Vec<i64>, LoadError> {
     let dead: Vec<i64> = running.into_iter().flatten().filter(is_dead).collect();
     for load_id in &dead {
         if !back_to_queue(*load_id)? {
-            fail_job(*load_id, "57P02", "the server stopped while it was loading")?;
+            fail_job(*load_id, &Failure::new("57P02", "the server stopped while it was loading"))?;
         }
     }
     Ok(dead)
@@ -132,14 +183,16 @@ pub fn requested_by(load_id: i64) -> Result<Option<String>, LoadError> {
 }
 
 /// Enters that a load has failed which is queued or running, and is nobody's any more.
-pub fn fail_job(load_id: i64, code: &str, error: &str) -> Result<(), LoadError> {
-    let args: [DatumWithOid<'_>; 3] = [load_id.into(), code.into(), error.into()];
-    Ok(Spi::run_with_args(
-        "UPDATE trips.loads
-            SET state = 'failed', error_code = $2, error = $3, finished_at = clock_timestamp()
-          WHERE load_id = $1 AND state IN ('queued', 'running')",
-        &args,
-    )?)
+pub fn fail_job(load_id: i64, failure: &Failure) -> Result<(), LoadError> {
+    let args: [DatumWithOid<'_>; 3] =
+        [load_id.into(), failure.code().into(), failure.error.as_str().into()];
+    let failed = Spi::connect_mut(|client| {
+        let query = "UPDATE trips.loads
+                        SET state = 'failed', error_code = $2, error = $3, finished_at = clock_timestamp()
+                      WHERE load_id = $1 AND state IN ('queued', 'running')";
+        Ok::<_, pgrx::spi::SpiError>(client.update(query, None, &args)?.len())
+    })?;
+    if failed > 0 { enter_report(load_id, failure) } else { Ok(()) }
 }
 
 /// A file that no load has brought as it is now.

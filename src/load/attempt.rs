@@ -3,7 +3,6 @@
 use std::cell::{Cell, RefCell};
 use std::panic::AssertUnwindSafe;
 
-use pgrx::pg_sys::panic::CaughtError;
 use pgrx::{PgLogLevel, PgSqlErrorCode, PgTryBuilder, ereport};
 
 use super::deliver::{self, Request};
@@ -11,14 +10,15 @@ use crate::error::LoadError;
 use crate::events;
 use crate::grants;
 use crate::history::History;
-use crate::ledger::{self, Delivery, Ticket};
+use crate::ledger::{self, Delivery, Failure, Ticket};
+use crate::pg::error_fields::Caught;
 use crate::pg::extension;
 use crate::pg::locks::Lock;
 use crate::pg::relation::Table;
 use crate::pg::row::LoadRow;
 use crate::pg::session::{self, AsOwner};
 use crate::source::Access;
-use crate::witness::{Failure, Witness};
+use crate::witness::Witness;
 
 /// A load that has begun: the rights of the tables' owner, a number in the ledger, and what is known
 /// of the delivery so far. It outlives the errors of the load, which are told from it.
@@ -95,6 +95,13 @@ impl Attempt {
         is_there
     }
 
+    fn has_witness(&self) -> bool {
+        let witness = self.witness.take();
+        let is_there = witness.is_some();
+        self.witness.set(witness);
+        is_there
+    }
+
     /// Takes the history; who must wait for it can be seen and cancelled, and is remembered when he is ended.
     pub fn hold_history(&self, delivery: &Delivery) -> History {
         History::try_hold().unwrap_or_else(|| {
@@ -104,11 +111,12 @@ impl Attempt {
     }
 
     /// Has the ledger remember how the load fails; returns whether it does.
-    pub fn fail(&self, code: String, error: String) -> bool {
+    pub fn fail(&self, failure: Failure) -> bool {
         let digest = self.delivery.borrow().digest;
+        let failure = Failure { digest, ..failure };
         let witness =
             self.witness.take().or_else(|| Witness::start(&self.ticket, &self.delivery.borrow()));
-        witness.is_some_and(|witness| witness.fail(&Failure::new(code, error, digest)))
+        witness.is_some_and(|witness| witness.fail(&failure))
     }
 
     /// The load is done.
@@ -149,15 +157,10 @@ pub(super) fn observed(
     let observer = AssertUnwindSafe(&attempt);
     let result = PgTryBuilder::new(AssertUnwindSafe(|| work(&attempt)))
         .catch_others(move |cause| {
-            let (CaughtError::PostgresError(report)
-            | CaughtError::ErrorReport(report)
-            | CaughtError::RustPanic { ereport: report, .. }) = &cause;
-            let mut text = report.message().to_owned();
-            append_detail(&mut text, report.detail());
+            let failure = Failure::of_caught(Caught::of(&cause));
             session::after_error();
             // A second error must not take the place of the first.
-            let code = session::sqlstate(report.sql_error_code());
-            PgTryBuilder::new(AssertUnwindSafe(|| observer.fail(code, text)))
+            PgTryBuilder::new(AssertUnwindSafe(|| observer.fail(failure)))
                 .catch_others(|_| false)
                 .execute();
             cause.rethrow()
@@ -165,28 +168,20 @@ pub(super) fn observed(
         .execute();
     match &result {
         Ok(_) => attempt.finish(),
-        Err(error) if error.is_of_delivery() => remember(error, &attempt),
+        // Whoever watches the load would say that it was lost.
+        Err(error) if error.is_of_delivery() || attempt.has_witness() => remember(error, &attempt),
         Err(_) => {}
     }
     result
 }
 
 fn remember(error: &LoadError, attempt: &Attempt) {
-    let mut text = error.to_string();
-    append_detail(&mut text, error.detail().as_deref());
-    if !attempt.fail(session::sqlstate(error.code()), text) {
+    if !attempt.fail(Failure::of_load(error)) {
         ereport!(
             PgLogLevel::WARNING,
             PgSqlErrorCode::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
             "the ledger does not remember this failure yet: no background worker could write it",
             "It waits for a lock on trips.loads, or no worker was free: then raise max_worker_processes."
         );
-    }
-}
-
-fn append_detail(text: &mut String, detail: Option<&str>) {
-    if let Some(detail) = detail {
-        text.push('\n');
-        text.push_str(detail);
     }
 }

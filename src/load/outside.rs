@@ -119,6 +119,7 @@ fn merge_whole(attempt: &Attempt) -> Result<LoadRow, LoadError> {
             ledger::enter(ticket, delivery, Some(totals), None)?
         }
     };
+    ledger::forget_error(load_id)?;
     parts::forget(load_id)?;
     Ok(row)
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 use pgrx::pg_sys;
 
 /// Bytes for the words of a failure.
-const FAILURE_ROOM: usize = 16 * 1024;
+const FAILURE_ROOM: usize = 24 * 1024;
 
 /// How a load stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use std::ffi::{CStr, c_int, c_void};
 use pgrx::{pg_guard, pg_sys};
 
 use super::relation::Table;
-use super::session;
+use super::{error_fields, session};
 
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
 const TRAILER: [u8; 2] = (-1_i16).to_be_bytes();
@@ -150,6 +150,8 @@ unsafe extern "C-unwind" fn read_stream(
     _minimum: c_int,
     maximum: c_int,
 ) -> c_int {
+    // What raises an error here is PostgreSQL's, with our code above and below it.
+    let _errors = error_fields::preserve();
     let size = usize::try_from(maximum).expect("COPY's buffer has a size");
     // SAFETY: COPY passes a buffer of `maximum` bytes. The context is the one in which
     // copy_rows was called, which is still there; an ERROR resets it by itself. CURRENT is the stream of the innermost

@@ -243,6 +243,11 @@ impl Drop for Utf8Client {
 
 /// The five characters of a code: PostgreSQL packs six bits of each into a number.
 pub fn sqlstate(code: PgSqlErrorCode) -> String {
-    let packed = code as u32;
+    sqlstate_of_number(code as i32)
+}
+
+/// The same of a code that pgrx does not know.
+pub fn sqlstate_of_number(packed: i32) -> String {
+    let packed = packed.cast_unsigned();
     (0..5).filter_map(|i| char::from_u32(((packed >> (6 * i)) & 0x3f) + u32::from('0'))).collect()
 }

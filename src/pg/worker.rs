@@ -8,11 +8,10 @@ use pgrx::bgworkers::{
     BackgroundWorker, BackgroundWorkerBuilder, BackgroundWorkerStatus, BgWorkerStartTime,
     DynamicBackgroundWorker,
 };
-use pgrx::pg_sys::panic::CaughtError;
 use pgrx::{PgLogLevel, PgSqlErrorCode, PgTryBuilder, Spi, ereport, pg_guard, pg_sys};
 
 use super::board::Board;
-use super::session::sqlstate;
+use super::error_fields::{self, Caught};
 use super::{compat, databases, deferred, own_settings};
 use crate::background::{self, launcher};
 use crate::witness;
@@ -256,21 +255,21 @@ fn wait_on(readable: Option<RawFd>, timeout: Duration) -> bool {
 /// What ended a transaction of a worker.
 #[derive(Debug)]
 pub struct Failed {
-    /// SQLSTATE.
-    pub code: String,
     /// What happened.
-    pub text: String,
+    pub error: Caught,
 }
 
 impl Failed {
     /// Whether somebody has cancelled it.
     pub fn is_cancel(&self) -> bool {
-        self.code == "57014"
+        self.error.code == "57014"
     }
 
     /// Says it in the server's log.
     pub fn log(&self) {
-        let text = format!("trips_pipeline: {} ({})", self.text, self.code);
+        let Caught { code, message, detail, .. } = &self.error;
+        let detail = detail.as_ref().map_or_else(String::new, |detail| format!("\n{detail}"));
+        let text = format!("trips_pipeline: {message}{detail} ({code})");
         ereport!(PgLogLevel::LOG, PgSqlErrorCode::ERRCODE_WARNING, text);
     }
 }
@@ -293,6 +292,7 @@ pub fn try_next_transaction<T>(
         pg_sys::StartTransactionCommand();
         pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
     }
+    let preserved = error_fields::preserve_beyond_transactions();
     let result = PgTryBuilder::new(AssertUnwindSafe(|| {
         let result = work();
         // SAFETY: as above.
@@ -302,18 +302,9 @@ pub fn try_next_transaction<T>(
         }
         Ok(result)
     }))
-    .catch_others(|cause| {
-        let (CaughtError::PostgresError(report)
-        | CaughtError::ErrorReport(report)
-        | CaughtError::RustPanic { ereport: report, .. }) = &cause;
-        let mut text = report.message().to_owned();
-        if let Some(detail) = report.detail() {
-            text.push('\n');
-            text.push_str(detail);
-        }
-        Err(Failed { code: sqlstate(report.sql_error_code()), text })
-    })
+    .catch_others(|cause| Err(Failed { error: Caught::of(&cause) }))
     .execute();
+    drop(preserved);
     // SAFETY: the error has been taken out of PostgreSQL's hands; what a worker does with one is to end
     // its transaction. Statistics are told when none is open.
     unsafe {

@@ -66,9 +66,11 @@ const MEMBERS: &[&str] = &[
     "table trips.delivery_parts",
     "table trips.events",
     "table trips.hist_trip_data",
+    "table trips.load_failures",
     "table trips.loads",
     "table trips.queue",
     "table trips.stg_trip_data",
+    "view trips.load_errors",
     "view trips.load_progress",
 ];
 

@@ -1,0 +1,58 @@
+//! Errors without what stands in the file: a caller who may load a file may not read it for that.
+
+use trips_core::header::HeaderError;
+use trips_core::pool::PoolError;
+use trips_core::reject::{BadLine, Rejection};
+
+use super::LoadError;
+
+/// What a caller is told who is not a member of pg_read_server_files.
+const TO_CALLER: &str = "told to members of pg_read_server_files";
+/// What the ledger says.
+const IN_LEDGER: &str = "in trips.load_errors";
+
+impl LoadError {
+    /// The same error without anything that stands in the file: for callers who may load it, but not
+    /// read whatever the server can read.
+    pub fn without_content(self) -> Self {
+        self.redacted(TO_CALLER).unwrap_or(self)
+    }
+
+    /// What everybody may know who sees the ledger: message and DETAIL, without anything that stands in the file.
+    pub fn public(&self) -> String {
+        let redacted = self.redacted(IN_LEDGER);
+        let error = redacted.as_ref().unwrap_or(self);
+        match error.detail() {
+            Some(detail) => format!("{error}\n{detail}"),
+            None => error.to_string(),
+        }
+    }
+
+    /// The same error with `instead` where it repeats the file; none when it does not. A new error that repeats
+    /// something of a file belongs here.
+    fn redacted(&self, instead: &str) -> Option<Self> {
+        let hide = |bad: &BadLine| {
+            let reason = format!("what stands there is {instead}");
+            BadLine { rejection: Rejection { reason, ..bad.rejection.clone() }, ..bad.clone() }
+        };
+        Some(match self {
+            Self::BadLine { path, bad } => Self::BadLine { path: path.clone(), bad: hide(bad) },
+            Self::TooManyBadLines { path, limit, first } => Self::TooManyBadLines {
+                path: path.clone(),
+                limit: *limit,
+                first: first.iter().map(hide).collect(),
+            },
+            Self::Header { path, error: HeaderError::Missing { missing, guess, .. } } => {
+                let (missing, found, guess) = (missing.clone(), instead.to_owned(), *guess);
+                let error = HeaderError::Missing { missing, found, guess };
+                Self::Header { path: path.clone(), error }
+            }
+            // Rust's own messages quote the text at which they stopped.
+            Self::Threads { path, .. } => {
+                let error = PoolError::Thread(format!("the reason is {instead}"));
+                Self::Threads { path: path.clone(), error }
+            }
+            _ => return None,
+        })
+    }
+}

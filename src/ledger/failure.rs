@@ -1,0 +1,166 @@
+//! How a load has failed: what everybody may know who sees the ledger, and what only some may.
+
+use crate::error::LoadError;
+use crate::pg::error_fields::Caught;
+use crate::pg::session;
+
+/// Bytes of a longer text that the ledger keeps.
+const LONGEST_TEXT: usize = 4000;
+/// Bytes of the longest name that it keeps.
+const LONGEST_NAME: usize = 256;
+/// Bytes of the mark behind a text that is cut.
+const MARK: usize = '…'.len_utf8();
+/// The length of a text that is not there.
+const NONE: u32 = u32::MAX;
+
+/// How a load has failed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Failure {
+    /// What happened, without what stands in the file: for everybody who may see the ledger.
+    pub error: String,
+    /// BLAKE3 of the file's bytes, if they were read.
+    pub digest: Option<[u8; 32]>,
+    /// What happened, as the session was told: for the role that asked for the load, and for the owner.
+    pub report: Caught,
+}
+
+impl Failure {
+    /// No encoded failure has more bytes.
+    pub const MOST_BYTES: usize =
+        1 + 32 + 11 * 4 + 5 * (LONGEST_TEXT + MARK) + 6 * (LONGEST_NAME + MARK);
+
+    /// A failure that is told in the same words to everybody.
+    pub fn new(code: &str, error: &str) -> Self {
+        let report =
+            Caught { code: code.to_owned(), message: error.to_owned(), ..Caught::default() };
+        Self { error: error.to_owned(), digest: None, report }.cut()
+    }
+
+    /// An error of ours. What everybody may know of it says nothing of what stands in the file.
+    pub fn of_load(error: &LoadError) -> Self {
+        let public = error.public();
+        let report = Caught {
+            code: session::sqlstate(error.code()),
+            message: error.to_string(),
+            detail: error.detail(),
+            hint: error.hint().map(str::to_owned),
+            ..Caught::default()
+        };
+        Self { error: public, digest: None, report }.cut()
+    }
+
+    /// An error of PostgreSQL, or of code of the database, in the middle of a load.
+    pub fn of_caught(report: Caught) -> Self {
+        Self { error: public(&report), digest: None, report }.cut()
+    }
+
+    /// SQLSTATE.
+    pub fn code(&self) -> &str {
+        &self.report.code
+    }
+
+    /// As bytes, for another process.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = vec![u8::from(self.digest.is_some())];
+        out.extend(self.digest.unwrap_or_default());
+        for text in self.texts() {
+            let bytes = text.unwrap_or_default().as_bytes();
+            let length = text.map_or(NONE, |_| u32::try_from(bytes.len()).unwrap_or(0));
+            out.extend(length.to_le_bytes());
+            out.extend(bytes);
+        }
+        out
+    }
+
+    /// Of the bytes that [`Failure::encode`] has made; none of others.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let (head, mut rest) = bytes.split_first_chunk::<33>()?;
+        let digest = (head[0] == 1).then(|| std::array::from_fn(|i| head[i + 1]));
+        let mut next = || -> Option<Option<String>> {
+            let (length, behind) = rest.split_first_chunk::<4>()?;
+            rest = behind;
+            let length = u32::from_le_bytes(*length);
+            if length == NONE {
+                return Some(None);
+            }
+            let (text, behind) = rest.split_at_checked(usize::try_from(length).ok()?)?;
+            rest = behind;
+            Some(Some(String::from_utf8(text.to_vec()).ok()?))
+        };
+        let error = next()??;
+        let report = Caught {
+            code: next()??,
+            message: next()??,
+            detail: next()?,
+            hint: next()?,
+            context: next()?,
+            schema_name: next()?,
+            table_name: next()?,
+            column_name: next()?,
+            datatype_name: next()?,
+            constraint_name: next()?,
+        };
+        Some(Self { error, digest, report })
+    }
+
+    fn texts(&self) -> [Option<&str>; 11] {
+        let report = &self.report;
+        [
+            Some(&self.error),
+            Some(&report.code),
+            Some(&report.message),
+            report.detail.as_deref(),
+            report.hint.as_deref(),
+            report.context.as_deref(),
+            report.schema_name.as_deref(),
+            report.table_name.as_deref(),
+            report.column_name.as_deref(),
+            report.datatype_name.as_deref(),
+            report.constraint_name.as_deref(),
+        ]
+    }
+
+    fn cut(mut self) -> Self {
+        let report = &mut self.report;
+        for text in [&mut self.error, &mut report.message] {
+            cut(text, LONGEST_TEXT);
+        }
+        for text in [&mut report.detail, &mut report.hint, &mut report.context] {
+            text.as_mut().into_iter().for_each(|text| cut(text, LONGEST_TEXT));
+        }
+        cut(&mut report.code, LONGEST_NAME);
+        for name in [
+            &mut report.schema_name,
+            &mut report.table_name,
+            &mut report.column_name,
+            &mut report.datatype_name,
+            &mut report.constraint_name,
+        ] {
+            name.as_mut().into_iter().for_each(|name| cut(name, LONGEST_NAME));
+        }
+        self
+    }
+}
+
+/// What everybody may know of an error that code of the database has raised. A trip that has come so far would be in the
+/// history, which readers see; but rejected records, and values that PostgreSQL could not read, are nobody's.
+fn public(report: &Caught) -> String {
+    let of_staging = report.table_name.as_deref() == Some("stg_trip_data")
+        || report.context.as_ref().is_some_and(|context| context.contains("stg_trip_data"));
+    if of_staging {
+        return "an error was raised while rejected records went into trips.stg_trip_data".into();
+    }
+    let message = &report.message;
+    // PostgreSQL quotes the value at the end: invalid input syntax for type integer: "x".
+    match message.find(": \"") {
+        Some(end) if report.code.starts_with("22") => message[..end].to_owned(),
+        _ => message.clone(),
+    }
+}
+
+fn cut(text: &mut String, limit: usize) {
+    if text.len() > limit {
+        text.truncate(text.floor_char_boundary(limit));
+        text.push('…');
+    }
+}

@@ -1,0 +1,408 @@
+//! What pgrx loses of an error of PostgreSQL is kept here and given back.
+//!
+//! pgrx turns an ERROR of C code into a panic that carries message, DETAIL, HINT, place and, if it knows it, the
+//! SQLSTATE. It raises the error anew when the panic leaves Rust. An unknown SQLSTATE becomes XX000 on the way, and
+//! CONTEXT, the names of constraint, table, column and data type, and the internal query are gone.
+//!
+//! So each function that PostgreSQL calls pushes a callback on `error_context_stack`. PostgreSQL calls it for every
+//! error below: it copies the error. The callback stays while a panic unwinds, so PostgreSQL calls it again when pgrx
+//! raises the error anew: it finds the copy and sets what is missing. PostgreSQL takes the callback off as it takes off
+//! its own: whoever catches the error restores the stack.
+
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ptr::{self, NonNull};
+
+use pgrx::pg_sys::panic::CaughtError;
+use pgrx::{PgSqlErrorCode, pg_guard, pg_sys};
+
+use super::session::sqlstate_of_number;
+
+/// Errors that a function remembers. Most of them were caught: code that runs meanwhile may raise and catch others.
+const REMEMBERED: usize = 8;
+/// Only the newest error may be larger, bytes.
+const SMALL: usize = 64 * 1024;
+/// Bytes of a field for those who write it down.
+const LONGEST_FIELD: usize = 4000;
+
+// SAFETY: as in elog.h; pgrx does not bind them.
+unsafe extern "C-unwind" {
+    fn errcode(sqlerrcode: c_int) -> c_int;
+    fn errmsg_internal(fmt: *const c_char, ...) -> c_int;
+    fn errdetail_internal(fmt: *const c_char, ...) -> c_int;
+    fn errdetail_log(fmt: *const c_char, ...) -> c_int;
+    fn errhint(fmt: *const c_char, ...) -> c_int;
+    fn errcontext_msg(fmt: *const c_char, ...) -> c_int;
+}
+
+/// A function that PostgreSQL has called: the callback, and the errors that were raised below it, newest first.
+#[repr(C)]
+struct Level {
+    callback: pg_sys::ErrorContextCallback,
+    memory: pg_sys::MemoryContext,
+    errors: [*mut pg_sys::ErrorData; REMEMBERED],
+}
+
+/// Errors of PostgreSQL pass the function that has this in full.
+#[must_use = "errors are preserved while this lives"]
+pub struct Preserved {
+    level: NonNull<Level>,
+    was_panicking: bool,
+}
+
+/// Errors that leave the function which calls this first of all keep their fields. PostgreSQL has called the function,
+/// so the current memory context lives until it returns or its error has been reported.
+pub fn preserve() -> Preserved {
+    // SAFETY: reads a variable of the backend.
+    Preserved::push(unsafe { pg_sys::CurrentMemoryContext })
+}
+
+/// The same for code that catches the errors itself, and begins and ends transactions.
+pub fn preserve_beyond_transactions() -> Preserved {
+    // SAFETY: as above.
+    Preserved::push(unsafe { pg_sys::TopMemoryContext })
+}
+
+impl Preserved {
+    fn push(memory: pg_sys::MemoryContext) -> Self {
+        // SAFETY: the memory is of the level's size and stays where it is; zeroes are a valid level. The callback lies
+        // on the stack until `drop` takes it off, or PostgreSQL does when it catches an error; the memory lives longer.
+        unsafe {
+            let size = size_of::<Level>();
+            let level = pg_sys::MemoryContextAllocZero(memory, size).cast::<Level>();
+            (*level).memory = memory;
+            (*level).callback = pg_sys::ErrorContextCallback {
+                previous: pg_sys::error_context_stack,
+                callback: Some(at_error),
+                arg: level.cast(),
+            };
+            pg_sys::error_context_stack = level.cast();
+            let level = NonNull::new_unchecked(level);
+            Self { level, was_panicking: std::thread::panicking() }
+        }
+    }
+}
+
+impl Drop for Preserved {
+    fn drop(&mut self) {
+        // An error passes: pgrx raises it anew, and the callback must be there then.
+        if std::thread::panicking() && !self.was_panicking {
+            return;
+        }
+        let level = self.level.as_ptr();
+        // SAFETY: the level is there. What others have pushed above it is theirs to take off, or was left by an error.
+        unsafe {
+            pg_sys::error_context_stack = (*level).callback.previous;
+            for error in (*level).errors {
+                forget(error);
+            }
+            pg_sys::pfree(level.cast());
+        }
+    }
+}
+
+/// PostgreSQL calls this for every message below, from the innermost callback to the outermost.
+#[pg_guard]
+unsafe extern "C-unwind" fn at_error(level: *mut c_void) {
+    // SAFETY: the argument is the level, which is there as long as its callback is on the stack. PostgreSQL is about to
+    // report a message, which CopyErrorData copies; its place in memory that goes with the message is copied, too.
+    unsafe {
+        let level = level.cast::<Level>();
+        let before = pg_sys::MemoryContextSwitchTo((*level).memory);
+        let error = pg_sys::CopyErrorData();
+        (*error).filename = copy_of((*error).filename);
+        (*error).funcname = copy_of((*error).funcname);
+        pg_sys::MemoryContextSwitchTo(before);
+        if (*error).elevel != pg_sys::PGERROR.cast_signed() {
+            forget(error);
+            return;
+        }
+        // Above Rust code lies no other callback: it is pgrx that raises an error, or C code without one of its own.
+        let is_of_rust = pg_sys::error_context_stack.cast() == level;
+        let errors = &mut (*level).errors;
+        let same = |&&known: &&*mut pg_sys::ErrorData| is_same(known, error);
+        match errors.iter().find(same).copied().filter(|_| is_of_rust && is_bare(error)) {
+            Some(known) => {
+                give_back(&*known, &*error);
+                forget(error);
+            }
+            None => remember(errors, error),
+        }
+    }
+}
+
+/// Puts an error before the others.
+///
+/// # Safety
+/// All are errors that [`at_error`] has copied, or NULL.
+unsafe fn remember(errors: &mut [*mut pg_sys::ErrorData; REMEMBERED], new: *mut pg_sys::ErrorData) {
+    errors.rotate_right(1);
+    // SAFETY: see above.
+    unsafe {
+        forget(std::mem::replace(&mut errors[0], new));
+        for older in &mut errors[1..] {
+            if size_of_error(*older) > SMALL {
+                forget(std::mem::replace(older, ptr::null_mut()));
+            }
+        }
+    }
+}
+
+/// Frees an error.
+///
+/// # Safety
+/// It is one that [`at_error`] has copied, or NULL, and is not used again.
+unsafe fn forget(error: *mut pg_sys::ErrorData) {
+    if error.is_null() {
+        return;
+    }
+    // SAFETY: see above; the names of its place are copies of ours.
+    unsafe {
+        for name in [(*error).filename, (*error).funcname] {
+            if !name.is_null() {
+                pg_sys::pfree(name.cast_mut().cast());
+            }
+        }
+        pg_sys::FreeErrorData(error);
+    }
+}
+
+/// # Safety
+/// The text is a C string, or NULL.
+unsafe fn copy_of(text: *const c_char) -> *const c_char {
+    // SAFETY: see above.
+    if text.is_null() { text } else { unsafe { pg_sys::pstrdup(text) } }
+}
+
+/// # Safety
+/// The text is a C string, or NULL, and lives as long as it is looked at.
+unsafe fn bytes<'a>(text: *const c_char) -> Option<&'a [u8]> {
+    // SAFETY: see above.
+    (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_bytes())
+}
+
+/// # Safety
+/// An error that [`at_error`] has copied, or NULL.
+unsafe fn size_of_error(error: *const pg_sys::ErrorData) -> usize {
+    // SAFETY: see above.
+    let Some(error) = (unsafe { error.as_ref() }) else { return 0 };
+    let texts = [
+        error.message,
+        error.detail,
+        error.detail_log,
+        error.hint,
+        error.context,
+        error.backtrace,
+        error.internalquery,
+    ];
+    // SAFETY: as above.
+    texts.into_iter().filter_map(|text| unsafe { bytes(text) }).map(<[u8]>::len).sum()
+}
+
+/// Whether an error has nothing of what pgrx loses.
+///
+/// # Safety
+/// An error that [`at_error`] has copied.
+unsafe fn is_bare(error: *const pg_sys::ErrorData) -> bool {
+    // SAFETY: see above.
+    let error = unsafe { &*error };
+    let texts = [
+        error.context,
+        error.schema_name,
+        error.table_name,
+        error.column_name,
+        error.datatype_name,
+        error.constraint_name,
+        error.internalquery,
+    ];
+    texts.into_iter().all(|text| text.is_null())
+}
+
+/// Whether pgrx has made the second error of the first: it keeps message and place, and the code if it knows it.
+///
+/// # Safety
+/// Errors that [`at_error`] has copied, or NULL.
+unsafe fn is_same(known: *const pg_sys::ErrorData, error: *const pg_sys::ErrorData) -> bool {
+    // SAFETY: see above.
+    let (Some(known), Some(error)) = (unsafe { (known.as_ref(), error.as_ref()) }) else {
+        return false;
+    };
+    // SAFETY: see above.
+    let [file, function, message] =
+        [known.filename, known.funcname, known.message].map(|text| unsafe { bytes(text) });
+    // SAFETY: see above.
+    let [its_file, its_function, its_message] =
+        [error.filename, error.funcname, error.message].map(|text| unsafe { bytes(text) });
+    code_of_pgrx(known.sqlerrcode) == error.sqlerrcode
+        && known.lineno == error.lineno
+        && (file == its_file || file.is_none())
+        && (function == its_function || function.is_none())
+        && (message == its_message || message.is_none_or(|text| str::from_utf8(text).is_err()))
+}
+
+fn code_of_pgrx(code: c_int) -> c_int {
+    PgSqlErrorCode::from(code) as c_int
+}
+
+/// Sets what `error`, which is being reported now, has not and `known` has.
+///
+/// # Safety
+/// PostgreSQL is reporting `error`; both are copies that [`at_error`] has made.
+unsafe fn give_back(known: &pg_sys::ErrorData, error: &pg_sys::ErrorData) {
+    const TEXT: *const c_char = c"%s".as_ptr();
+    let names = [
+        (pg_sys::PG_DIAG_SCHEMA_NAME, known.schema_name),
+        (pg_sys::PG_DIAG_TABLE_NAME, known.table_name),
+        (pg_sys::PG_DIAG_COLUMN_NAME, known.column_name),
+        (pg_sys::PG_DIAG_DATATYPE_NAME, known.datatype_name),
+        (pg_sys::PG_DIAG_CONSTRAINT_NAME, known.constraint_name),
+    ];
+    // SAFETY: texts of the copy are C strings or NULL; each function copies what it is given into the error that is
+    // being reported. No value with a destructor is in the closures, which C code may leave by an error.
+    unsafe {
+        pg_sys::ffi::pg_guard_ffi_boundary(|| errcode(known.sqlerrcode));
+        for (field, name) in names {
+            if !name.is_null() {
+                pg_sys::err_generic_string(c_int::from(field), name);
+            }
+        }
+        // pgrx has made UTF-8 of them, whatever the encoding of the database is.
+        let differs = |a: *mut c_char, b| !a.is_null() && bytes(a) != bytes(b);
+        if differs(known.message, error.message) {
+            pg_sys::ffi::pg_guard_ffi_boundary(|| errmsg_internal(TEXT, known.message));
+        }
+        if differs(known.detail, error.detail) {
+            pg_sys::ffi::pg_guard_ffi_boundary(|| errdetail_internal(TEXT, known.detail));
+        }
+        if differs(known.hint, error.hint) {
+            pg_sys::ffi::pg_guard_ffi_boundary(|| errhint(TEXT, known.hint));
+        }
+        if !known.detail_log.is_null() {
+            pg_sys::ffi::pg_guard_ffi_boundary(|| errdetail_log(TEXT, known.detail_log));
+        }
+        if !known.context.is_null() {
+            pg_sys::ffi::pg_guard_ffi_boundary(|| errcontext_msg(TEXT, known.context));
+        }
+        if !known.internalquery.is_null() {
+            pg_sys::internalerrquery(known.internalquery);
+        }
+        pg_sys::internalerrposition(known.internalpos);
+        pg_sys::errposition(known.cursorpos);
+        pg_sys::errhidestmt(known.hide_stmt);
+        pg_sys::errhidecontext(known.hide_ctx);
+    }
+}
+
+/// An error as its raiser has raised it: what a person needs of it, each field cut.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Caught {
+    /// SQLSTATE.
+    pub code: String,
+    /// Its primary message.
+    pub message: String,
+    /// DETAIL.
+    pub detail: Option<String>,
+    /// HINT.
+    pub hint: Option<String>,
+    /// CONTEXT, as far as the function knows it that has caught the error.
+    pub context: Option<String>,
+    /// Schema of the object that it is about.
+    pub schema_name: Option<String>,
+    /// Table that it is about.
+    pub table_name: Option<String>,
+    /// Column that it is about.
+    pub column_name: Option<String>,
+    /// Data type that it is about.
+    pub datatype_name: Option<String>,
+    /// Constraint that it is about.
+    pub constraint_name: Option<String>,
+}
+
+impl Caught {
+    /// What has been caught. The function that asks, or one that has called it, preserves errors.
+    pub fn of(cause: &CaughtError) -> Self {
+        let (CaughtError::PostgresError(report)
+        | CaughtError::ErrorReport(report)
+        | CaughtError::RustPanic { ereport: report, .. }) = cause;
+        let text = |text: &str| cut(text.to_owned());
+        let of_pgrx = Self {
+            code: sqlstate_of_number(report.sql_error_code() as c_int),
+            message: text(report.message()),
+            detail: report.detail().map(text),
+            hint: report.hint().map(text),
+            ..Self::default()
+        };
+        let known = innermost().and_then(|level| {
+            let is_it = |known: &pg_sys::ErrorData| {
+                let line = u32::try_from(known.lineno) == Ok(report.line_number());
+                // SAFETY: the message of a copy is a C string or NULL.
+                let message = unsafe { bytes(known.message) }.map(String::from_utf8_lossy);
+                line && code_of_pgrx(known.sqlerrcode) == report.sql_error_code() as c_int
+                    && message.is_none_or(|message| message == report.message())
+            };
+            // SAFETY: the level is on the stack, and its errors are copies or NULL.
+            unsafe {
+                level.as_ref().errors.iter().filter_map(|error| error.as_ref()).find(|e| is_it(e))
+            }
+        });
+        match known {
+            Some(known) => of_pgrx.with(known),
+            None => of_pgrx,
+        }
+    }
+
+    fn with(self, known: &pg_sys::ErrorData) -> Self {
+        // SAFETY: texts of a copy are C strings or NULL.
+        let text = |text| unsafe { bytes(text) }.map(|b| cut(String::from_utf8_lossy(b).into()));
+        Self {
+            code: sqlstate_of_number(known.sqlerrcode),
+            context: text(known.context),
+            schema_name: text(known.schema_name),
+            table_name: text(known.table_name),
+            column_name: text(known.column_name),
+            datatype_name: text(known.datatype_name),
+            constraint_name: text(known.constraint_name),
+            ..self
+        }
+    }
+}
+
+fn cut(mut text: String) -> String {
+    if text.len() > LONGEST_FIELD {
+        text.truncate(text.floor_char_boundary(LONGEST_FIELD));
+        text.push('…');
+    }
+    text
+}
+
+/// The innermost function that preserves errors.
+fn innermost() -> Option<NonNull<Level>> {
+    // SAFETY: what is on the stack is there; our callback is always a level's.
+    unsafe {
+        let mut entry = pg_sys::error_context_stack;
+        while let Some(callback) = entry.as_ref() {
+            if callback.callback.is_some_and(|function| {
+                ptr::fn_addr_eq(function, at_error as unsafe extern "C-unwind" fn(*mut c_void))
+            }) {
+                return NonNull::new(entry.cast());
+            }
+            entry = callback.previous;
+        }
+        None
+    }
+}
+
+/// Has pgrx report no backtraces: it would put them into DETAIL, which goes to clients. Rust looks at the environment
+/// once, when it is asked for the first backtrace.
+pub fn never_trace() {
+    const NAMES: [&str; 2] = ["RUST_LIB_BACKTRACE", "RUST_BACKTRACE"];
+    let before = NAMES.map(std::env::var_os);
+    // SAFETY: the library is being loaded; no thread of ours runs, and PostgreSQL has none. The environment is as it was
+    // when this returns, for the programs that the server starts.
+    unsafe {
+        NAMES.iter().for_each(|name| std::env::remove_var(name));
+        drop(std::backtrace::Backtrace::capture());
+        for (name, value) in NAMES.iter().zip(before) {
+            value.into_iter().for_each(|value| std::env::set_var(name, value));
+        }
+    }
+}
