@@ -56,7 +56,7 @@ pgrx::extension_sql_file!(
 /// Called by PostgreSQL when the library is loaded.
 #[pgrx::pg_guard]
 extern "C-unwind" fn _PG_init() {
-    pg::error_fields::never_trace();
+    pg::backtraces::never_trace();
     settings::register();
     pg::worker::register_launcher();
     pg::upgrade::skip_refresh_in_binary_upgrade();

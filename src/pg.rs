@@ -4,6 +4,7 @@
 //! PostgreSQL unwinds through them as a panic, with destructors run; what belongs to the transaction
 //! (locks, pins, snapshots) is released by its abort.
 
+pub mod backtraces;
 pub mod board;
 pub mod change;
 pub mod compat;

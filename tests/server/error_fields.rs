@@ -233,7 +233,11 @@ fn a_queued_load() {
     let name: String =
         client.query_one("SELECT constraint_name FROM trips.load_errors", &[]).unwrap().get(0);
     assert_eq!(name, "k");
-    assert!(cluster.log().contains("mine"), "{}", cluster.log());
+    let begin = Instant::now();
+    while !cluster.log().contains("mine") {
+        assert!(begin.elapsed() < Duration::from_secs(10), "{}", cluster.log());
+        std::thread::sleep(Duration::from_millis(20));
+    }
     assert!(!cluster.log().contains("XX000"), "{}", cluster.log());
 }
 
