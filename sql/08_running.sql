@@ -41,6 +41,13 @@ AS 'MODULE_PATHNAME', 'new_files_wrapper';
 COMMENT ON FUNCTION trips.new_files(text) IS
   'The files that a pattern names and that no load has brought as they are now, in the order of their paths. A step of trips.ingest_new(), and has its rights.';
 
+CREATE FUNCTION trips.ingest_match(pattern text, path text) RETURNS trips.loads
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'ingest_match_wrapper';
+COMMENT ON FUNCTION trips.ingest_match(text, text) IS
+  'Loads a file that a pattern names, as trips.ingest() does by default, and follows no link out of the directory before the first wildcard of the pattern. A step of trips.ingest_new(): requires its privileges.';
+
 -- It commits, so it can have no settings of its own: every name has its schema.
 CREATE PROCEDURE trips.ingest_new(
   pattern text, INOUT loaded bigint DEFAULT 0, INOUT skipped bigint DEFAULT 0, INOUT failed bigint DEFAULT 0
@@ -61,7 +68,7 @@ BEGIN
     files := trips.new_files(pattern);
     FOREACH file IN ARRAY files LOOP
       BEGIN
-        SELECT l.state INTO state FROM trips.ingest(file) AS l;
+        SELECT l.state INTO state FROM trips.ingest_match(pattern, file) AS l;
         IF state OPERATOR(pg_catalog.=) 'loaded' THEN
           loaded := loaded OPERATOR(pg_catalog.+) 1;
         ELSE

@@ -48,6 +48,20 @@ fn ingest(
     Ok(load_file(&request, begin(path, access)?)?)
 }
 
+/// `trips.ingest_match(pattern, path) -> trips.loads`
+#[pg_extern(sql = false)]
+fn ingest_match(pattern: Option<&str>, path: Option<&str>) -> Result<LoadRow, ErrorReport> {
+    let _errors = error_fields::preserve();
+    session::require_writable(c"trips.ingest_new()");
+    let pattern = pattern.ok_or(LoadError::NullArgument("pattern"))?;
+    let path = path.ok_or(LoadError::NullArgument("path"))?;
+    let (abort_on_error, max_errors) = limits(Some("stage"), None)?;
+    let access = &Access::of_pattern(session::current_user(), pattern);
+    let (target, force) = (Target::History, false);
+    let request = Request { path, access, target, abort_on_error, max_errors, force };
+    Ok(load_file(&request, begin(path, access)?)?)
+}
+
 /// What bad lines are to do, from the arguments `on_error` and `max_errors`.
 fn limits(
     on_error: Option<&str>,

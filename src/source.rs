@@ -30,6 +30,8 @@ const FLAGS: i32 = libc::O_NONBLOCK | libc::O_NOCTTY;
 pub enum Access {
     /// All that the server can read: the caller is a member of pg_read_server_files.
     AnyFile,
+    /// Those beneath this directory, of all that the server can read: such a caller loads what a pattern names.
+    Within(String),
     /// Those beneath these directories.
     Beneath(Vec<String>),
 }
@@ -42,6 +44,19 @@ impl Access {
         } else {
             Self::Beneath(settings::data_directories())
         }
+    }
+
+    /// The same for the files that a pattern names: no link leads out of the directory before its first wildcard.
+    pub fn of_pattern(role: pg_sys::Oid, pattern: &str) -> Self {
+        match Self::of(role) {
+            Self::AnyFile => Self::Within(inbox::fixed_directory(pattern)),
+            access => access,
+        }
+    }
+
+    /// Whether the caller may read what he loads.
+    pub fn shows_content(&self) -> bool {
+        !matches!(self, Self::Beneath(_))
     }
 
     /// Refuses who may load no file at all.
@@ -79,6 +94,11 @@ impl Source {
         let file = match access {
             Access::AnyFile => {
                 OpenOptions::new().read(true).custom_flags(FLAGS).open(path).map_err(open_error)?
+            }
+            Access::Within(directory) => {
+                let path = Path::new(path);
+                beneath::open(Path::new(directory), inbox::below(Path::new(directory), path))
+                    .map_err(open_error)?
             }
             Access::Beneath(directories) => {
                 let Some((directory, rest)) = beneath::split(directories, path) else {

@@ -69,7 +69,7 @@ fn take_inbox(pattern: Option<&str>) -> Result<bool, ErrorReport> {
 fn new_files(pattern: Option<&str>) -> Result<Vec<String>, ErrorReport> {
     let _errors = error_fields::preserve();
     let pattern = pattern.ok_or(LoadError::NullArgument("pattern"))?;
-    let access = &Access::of(session::current_user());
+    let access = &Access::of_pattern(session::current_user(), pattern);
     access.require_any(pattern)?;
     let listing = inbox::list(pattern, access)?;
     if listing.others > 0 {

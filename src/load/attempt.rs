@@ -17,7 +17,6 @@ use crate::pg::locks::Lock;
 use crate::pg::relation::Table;
 use crate::pg::row::LoadRow;
 use crate::pg::session::{self, AsOwner};
-use crate::source::Access;
 use crate::witness::Witness;
 
 /// A load that has begun: the rights of the tables' owner, a number in the ledger, and what is known
@@ -141,10 +140,8 @@ impl Drop for Attempt {
 pub fn load_file(request: &Request<'_>, attempt: Attempt) -> Result<LoadRow, LoadError> {
     observed(attempt, |attempt| {
         let result = deliver::deliver(request, attempt);
-        match request.access {
-            Access::AnyFile => result,
-            Access::Beneath(_) => result.map_err(LoadError::without_content),
-        }
+        let shows_content = request.access.shows_content();
+        if shows_content { result } else { result.map_err(LoadError::without_content) }
     })
 }
 

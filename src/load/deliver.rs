@@ -253,7 +253,7 @@ fn read_header(
             Unfit::Fault(fault) => LoadError::HeaderFault { path, fault },
             Unfit::Header(error) => LoadError::Header { path, error },
         })?;
-    if *request.access == Access::AnyFile {
+    if request.access.shows_content() {
         notice_unused(&layout.unused);
     }
     Ok(layout)

@@ -52,11 +52,11 @@ fn open_with(directory: &Path, rest: &Path, flags: OFlags) -> io::Result<File> {
         Ok(file) => Ok(file.into()),
         Err(Errno::NOSYS) => Err(io::Error::new(
             io::ErrorKind::Unsupported,
-            "this system cannot keep a path beneath trips.data_directories (openat2, Linux 5.6)",
+            "this system cannot keep a path beneath a directory (openat2, Linux 5.6)",
         )),
         Err(Errno::XDEV) => Err(io::Error::new(
             io::ErrorKind::PermissionDenied,
-            "a link leads out of trips.data_directories",
+            "a link leads out of the directory that it must stay in",
         )),
         Err(error) => Err(error.into()),
     }

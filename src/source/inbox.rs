@@ -79,7 +79,7 @@ impl Place {
     }
 }
 
-fn below<'a>(root: &Path, path: &'a Path) -> &'a Path {
+pub(super) fn below<'a>(root: &Path, path: &'a Path) -> &'a Path {
     match path.strip_prefix(root) {
         Ok(rest) if rest.as_os_str().is_empty() => Path::new("."),
         Ok(rest) => rest,
@@ -94,6 +94,7 @@ pub fn list(pattern: &str, access: &Access) -> Result<Listing, LoadError> {
     }
     let root = match access {
         Access::AnyFile => None,
+        Access::Within(directory) => Some(directory.into()),
         Access::Beneath(directories) => {
             let found = beneath::split(directories, pattern);
             Some(found.ok_or_else(|| LoadError::MayNotRead(pattern.to_owned()))?.0)
@@ -105,11 +106,25 @@ pub fn list(pattern: &str, access: &Access) -> Result<Listing, LoadError> {
             continue;
         }
         let text = part.as_os_str().to_string_lossy().into_owned();
-        let is_wild = text.contains(['*', '?', '[']);
-        let wild = is_wild.then(|| compile(pattern, &text)).transpose()?;
+        let wild = is_wild(&text).then(|| compile(pattern, &text)).transpose()?;
         parts.push((text, wild));
     }
     list_parts(root, Path::new("/"), &parts)
+}
+
+fn is_wild(part: &str) -> bool {
+    part.contains(['*', '?', '['])
+}
+
+/// The directory of an absolute pattern before its first part with a wildcard; that of the file, where it has none.
+pub fn fixed_directory(pattern: &str) -> String {
+    let fixed = pattern.split('/').take_while(|part| !is_wild(part)).collect::<Vec<_>>().join("/");
+    let directory = if fixed.len() < pattern.len() {
+        fixed.as_str()
+    } else {
+        fixed.trim_end_matches('/').rsplit_once('/').map_or("", |(directory, _)| directory)
+    };
+    if directory.is_empty() { "/".to_owned() } else { directory.to_owned() }
 }
 
 /// The files of a directory whose names fit a pattern. The directory's name means itself, whatever is in it.
@@ -145,6 +160,7 @@ pub fn matches(pattern: &str, name: &str) -> bool {
 pub fn find(path: &str, access: &Access) -> Option<FoundFile> {
     let root = match access {
         Access::AnyFile => None,
+        Access::Within(directory) => Some(directory.into()),
         Access::Beneath(directories) => Some(beneath::split(directories, path)?.0),
     };
     let metadata = Place { root }.look(Path::new(path)).ok().filter(Metadata::is_file)?;

@@ -37,7 +37,7 @@ fn server_ids() -> Option<(u32, u32)> {
 /// A command that runs as the server's user and ends with the thread that started it.
 pub fn server_command(program: impl AsRef<Path>) -> Command {
     let mut command = Command::new(program.as_ref());
-    command.current_dir("/").env("LC_ALL", "C").env_remove("RUST_BACKTRACE");
+    command.current_dir("/").env("LC_ALL", "C").env("RUST_BACKTRACE", "1");
     if let Some((user, group)) = server_ids() {
         command.uid(user).gid(group);
     }

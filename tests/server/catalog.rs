@@ -28,6 +28,7 @@ const MEMBERS: &[&str] = &[
     "function trips.h3_number(point,integer)",
     "function trips.hold_partitions()",
     "function trips.ingest(text,text,bigint,boolean)",
+    "function trips.ingest_match(text,text)",
     "function trips.ingest_new(text,bigint,bigint,bigint)",
     "function trips.is_inside(point,box)",
     "function trips.kept_summary()",

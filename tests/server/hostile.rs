@@ -35,6 +35,8 @@ const STEPS: &[&str] = &[
     "SELECT * FROM trips.verify()",
     "SELECT trips.rebuild()",
     "SELECT * FROM trips.weekly_counts(trips.area(0, 40, 20, 60), match => 'both')",
+    "SELECT state FROM trips.ingest_match('{month}', '{month}')",
+    "SELECT * FROM trips.load_errors",
     "TRUNCATE trips.hist_trip_data",
 ];
 

@@ -21,6 +21,7 @@ mod hostile;
 mod inbox;
 mod ingest;
 mod keys;
+mod leaks;
 mod partitions;
 mod pollution;
 mod privileges;
