@@ -54,9 +54,27 @@ CREATE EVENT TRIGGER trips_partitions_dropped ON sql_drop WHEN TAG IN ('DROP TAB
   EXECUTE FUNCTION trips.follow_dropped_partitions();
 COMMENT ON EVENT TRIGGER trips_partitions_dropped IS 'Follows partitions of the history that are dropped';
 
+CREATE FUNCTION trips.partition_bounds()
+RETURNS TABLE (partition regclass, lower_bound timestamp, upper_bound timestamp, is_default boolean)
+LANGUAGE c STABLE PARALLEL RESTRICTED
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'partition_bounds_wrapper';
+COMMENT ON FUNCTION trips.partition_bounds() IS
+  'The bounds of all partitions of trips.hist_trip_data, in ascending order; NULL is MINVALUE or MAXVALUE. The default partition has a row for each gap between the others. For the owner of the extension';
+
+CREATE FUNCTION trips.repair_partitions()
+RETURNS TABLE (moved_from regclass, moved_to regclass, trips bigint, duplicates bigint)
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET constraint_exclusion = off
+AS 'MODULE_PATHNAME', 'repair_partitions_wrapper';
+COMMENT ON FUNCTION trips.repair_partitions() IS
+  'Moves trips that are in a partition whose bounds do not hold them to where they belong, creates the partitions that are missing, and runs trips.rebuild(). A trip that is there already is dropped and booked as a duplicate of its load. Returns what was moved. Loads wait for its transaction. For the owner of the extension';
+
 CREATE FUNCTION trips.rebuild() RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
+SET constraint_exclusion = off
 AS 'MODULE_PATHNAME', 'rebuild_wrapper';
 COMMENT ON FUNCTION trips.rebuild() IS
   'Makes all that is derived from the history anew: the daily roll-up, what area questions are answered from, the weekly summary; has all partitions followed. Loads wait for its transaction. For the owner of the extension';

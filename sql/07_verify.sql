@@ -96,6 +96,16 @@ AS $body$
                  WHERE t.tgrelid = c.oid AND t.tgenabled IN ('O', 'A')
                    AND t.tgfoid = 'trips.follow_change'::regproc
                    AND t.tgname IN ('trips_hold', 'trips_follow', 'trips_follow_update', 'trips_follow_delete')) < 4)
+  ), bounds AS MATERIALIZED (
+    SELECT b.partition, b.lower_bound, b.upper_bound FROM trips.partition_bounds() AS b
+  ), misplaced AS (
+    -- The planner believes the bounds that are in doubt: OFFSET keeps it from leaving partitions out.
+    SELECT count(*) AS faults, min(h.partition::regclass::text) AS first
+      FROM (SELECT h.tableoid AS partition, h.date_time FROM trips.hist_trip_data AS h OFFSET 0) AS h
+     WHERE NOT EXISTS (SELECT FROM bounds AS b
+                        WHERE b.partition = h.partition
+                          AND (b.lower_bound IS NULL OR h.date_time >= b.lower_bound)
+                          AND (b.upper_bound IS NULL OR h.date_time < b.upper_bound))
   ), follower AS (
     SELECT count(*) AS faults, min(f.name) AS first
       FROM (SELECT format('trigger %s on trips.hist_trip_data', w.name) AS name
@@ -153,6 +163,10 @@ AS $body$
           SELECT 'partitions', faults, first, 'every partition has its key and its triggers',
                  '%s partitions lack the primary key (date_time, trip_key) or one of the triggers trips_hold, trips_follow, trips_follow_update, trips_follow_delete, or have it disabled; one is %s: SELECT trips.rebuild() makes triggers'
             FROM partition
+          UNION ALL
+          SELECT 'bounds', faults, first, 'every trip is within the bounds of its partition',
+                 '%s trips are in a partition whose bounds do not hold them, some in %s, and queries miss them: SELECT * FROM trips.repair_partitions()'
+            FROM misplaced
           UNION ALL
           SELECT 'triggers', faults, first, 'changes of the history are followed',
                  '%s triggers that follow changes are missing or disabled, one is the %s: SELECT trips.rebuild() makes and enables those of the table and, for a superuser, enables event triggers'

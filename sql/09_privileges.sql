@@ -20,6 +20,8 @@ REVOKE ALL ON FUNCTION trips.unschedule(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.require_pg_cron(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.follow_change() FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.rebuild() FROM PUBLIC;
+REVOKE ALL ON FUNCTION trips.partition_bounds() FROM PUBLIC;
+REVOKE ALL ON FUNCTION trips.repair_partitions() FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.area_faults() FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.kept_summary() FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.verify() FROM PUBLIC;

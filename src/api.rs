@@ -7,6 +7,7 @@
 mod areas;
 mod at_work;
 mod changes;
+mod partitions;
 mod questions;
 mod unattended;
 

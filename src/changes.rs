@@ -3,14 +3,14 @@
 //! The triggers of the history and of its partitions call this room: before a statement, for the lock that
 //! loads take, and after it, to count again the days that it has touched.
 
-use pgrx::pg_sys;
+use pgrx::{PgLogLevel, PgSqlErrorCode, ereport, pg_sys};
 
 use crate::error::LoadError;
-use crate::history::{self, Days, History, booking};
+use crate::history::{self, Days, History, Moved, booking};
 use crate::pg::relation::Table;
 use crate::pg::session::{self, AsOwner};
 use crate::pg::{ddl, locks};
-use crate::{areas, ledger, summary};
+use crate::{areas, grants, ledger, summary};
 
 /// What a statement has touched.
 #[derive(Debug)]
@@ -135,7 +135,42 @@ pub fn rebuild() -> Result<(), LoadError> {
     require_newest_snapshot()?;
     summary::count_again(Days::ALL)?;
     summary::refresh()?;
-    areas::fill()
+    // A repair has changed what queries that only read would not see yet.
+    session::with_new_snapshot(areas::fill)?;
+    warn_of_damaged_partitions()
+}
+
+/// Moves the trips that are in a partition whose bounds do not hold them, and makes all that is derived anew.
+pub fn repair_partitions() -> Result<Vec<Moved>, LoadError> {
+    let history = Table::open_for_insert(c"hist_trip_data");
+    let _owner = AsOwner::of(&history);
+    grants::require_one_owner(history.owner())?;
+    drop(history);
+    History::lock();
+    require_newest_snapshot()?;
+    let moved = history::unheard(history::move_misplaced)?;
+    for &(load_id, count) in moved.iter().flat_map(|moved| &moved.duplicates) {
+        ledger::book_duplicates(load_id, count)?;
+    }
+    rebuild()?;
+    Ok(moved)
+}
+
+/// Says that trips are where their partition's bounds do not hold them: what is counted from them is in doubt.
+fn warn_of_damaged_partitions() -> Result<(), LoadError> {
+    let damaged = history::damaged_partitions()?;
+    if let Some(first) = damaged.first() {
+        ereport!(
+            PgLogLevel::WARNING,
+            PgSqlErrorCode::ERRCODE_DATA_CORRUPTED,
+            format!(
+                "{} partitions have trips that are outside of their bounds, one is {first}",
+                damaged.len()
+            ),
+            "Queries do not find such trips. SELECT * FROM trips.repair_partitions() moves them to where they belong."
+        );
+    }
+    Ok(())
 }
 
 /// Days that follow each other, together.

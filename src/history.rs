@@ -8,6 +8,7 @@ mod followed;
 mod known;
 mod new_rows;
 mod partition;
+mod repair;
 
 use std::ffi::CStr;
 use std::time::Duration;
@@ -24,7 +25,9 @@ pub use self::followed::{
 };
 use self::known::Known;
 use self::new_rows::{NewRows, Walk};
+pub use self::partition::places;
 use self::partition::{Created, Partition};
+pub use self::repair::{Moved, damaged_partitions, move_misplaced, unheard};
 use crate::error::{HistoryError, LoadError};
 use crate::pg::copy::copy_rows;
 use crate::pg::heap_append::HeapAppend;

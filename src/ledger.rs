@@ -205,6 +205,18 @@ pub fn book_merge(load_id: i64, totals: Totals) -> Result<LoadRow, LoadError> {
     )
 }
 
+/// Books that so many of a load's trips, which were counted as inserted, were duplicates.
+pub fn book_duplicates(load_id: i64, count: i64) -> Result<(), LoadError> {
+    let args: [DatumWithOid<'_>; 2] = [load_id.into(), count.into()];
+    Spi::run_with_args(
+        "UPDATE trips.loads AS l
+            SET rows_inserted = l.rows_inserted - $2, rows_duplicate = l.rows_duplicate + $2
+          WHERE l.load_id = $1 AND l.rows_inserted >= $2",
+        &args,
+    )?;
+    Ok(())
+}
+
 /// The row of a load that is done; none when there is no such load.
 pub fn loaded(load_id: i64) -> Result<Option<LoadRow>, LoadError> {
     let row = Spi::connect_mut(|client| {

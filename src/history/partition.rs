@@ -91,8 +91,19 @@ impl Partition {
 }
 
 /// The history is not left open: a table that is cannot get partitions.
-fn place_of(time: Timestamp, detaching: Detaching) -> Place {
+pub fn place_of(time: Timestamp, detaching: Detaching) -> Place {
     Table::open_for_insert(HISTORY).place_of(time, detaching)
+}
+
+/// Which partition holds the times between which bounds, and whether it is the default one: that has each gap.
+pub fn places() -> Vec<(pg_sys::Oid, PartitionBounds, bool)> {
+    let history = Table::open_for_insert(HISTORY);
+    let place = |place| match place {
+        Place::Partition(oid, bounds) => Some((oid, bounds, false)),
+        Place::Default(oid, bounds) => Some((oid, bounds, true)),
+        Place::Gap(_) => None,
+    };
+    history.places(Detaching::Omitted).into_iter().filter_map(place).collect()
 }
 
 /// Makes a partition for a time that has none: it fits between those that are there.

@@ -151,6 +151,15 @@ impl<'a> Descriptor<'a> {
         passed
     }
 
+    /// Where the rows of a piece go.
+    fn place(&self, number: usize) -> Place {
+        match (self.holder(number), self.default()) {
+            (Some(holder), _) => Place::Partition(self.oid(holder), self.piece(number)),
+            (None, Some(default)) => Place::Default(default, self.gap(number)),
+            (None, None) => Place::Gap(self.gap(number)),
+        }
+    }
+
     /// The bounds of a gap: all pieces beside this one that no partition has, together.
     fn gap(&self, number: usize) -> PartitionBounds {
         let is_gap = |&piece: &usize| self.holder(piece).is_none();
@@ -164,12 +173,22 @@ impl Table {
     /// Where the rows of a time go.
     pub fn place_of(&self, time: Timestamp, detaching: Detaching) -> Place {
         let descriptor = Descriptor::of(self, detaching);
-        let piece = descriptor.piece_of(time);
-        match (descriptor.holder(piece), descriptor.default()) {
-            (Some(holder), _) => Place::Partition(descriptor.oid(holder), descriptor.piece(piece)),
-            (None, Some(default)) => Place::Default(default, descriptor.gap(piece)),
-            (None, None) => Place::Gap(descriptor.gap(piece)),
+        descriptor.place(descriptor.piece_of(time))
+    }
+
+    /// All places of the time, in ascending order.
+    pub fn places(&self, detaching: Detaching) -> Vec<Place> {
+        let descriptor = Descriptor::of(self, detaching);
+        let mut places = Vec::new();
+        let mut piece = 0;
+        while piece <= descriptor.count() {
+            let place = descriptor.place(piece);
+            let is_of_the_place =
+                |&piece: &usize| descriptor.piece(piece).upper <= place.bounds().upper;
+            piece += (piece..=descriptor.count()).take_while(is_of_the_place).count();
+            places.push(place);
         }
+        places
     }
 
     /// Whether one partition, and not that for the rest, has all times from the first to the last.

@@ -34,6 +34,8 @@ const STEPS: &[&str] = &[
     "SELECT trips.weekly_avg(trips.area(170, -90, -170, 90))",
     "SELECT * FROM trips.verify()",
     "SELECT trips.rebuild()",
+    "SELECT * FROM trips.partition_bounds()",
+    "SELECT * FROM trips.repair_partitions()",
     "SELECT * FROM trips.weekly_counts(trips.area(0, 40, 20, 60), match => 'both')",
     "SELECT state FROM trips.ingest_match('{month}', '{month}')",
     "SELECT * FROM trips.load_errors",

@@ -30,6 +30,7 @@ mod questions;
 mod questions_file;
 mod queue;
 mod reader;
+mod repair;
 mod schema;
 mod sessions;
 mod settings;

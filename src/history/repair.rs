@@ -1,0 +1,173 @@
+//! Trips that are in a partition whose bounds do not hold them: found, and moved to where they belong.
+//!
+//! PostgreSQL's planner believes the bounds, so no condition on the time is asked of the history as a whole here: each
+//! partition is read by itself, and the functions run with `constraint_exclusion = off`.
+
+use pgrx::datum::{DatumWithOid, Timestamp as PgTimestamp};
+use pgrx::{Spi, pg_sys};
+use trips_core::partition_bounds::{Bound, PartitionBounds};
+use trips_core::timestamp::Timestamp;
+
+use super::partition::{Created, Partition, place_of};
+use super::{HISTORY, booking};
+use crate::error::LoadError;
+use crate::pg::partitions::{Detaching, Place};
+use crate::pg::relation::{Table, name_of};
+
+/// What was moved from one partition to another.
+#[derive(Debug)]
+pub struct Moved {
+    /// Where the trips were.
+    pub from: pg_sys::Oid,
+    /// Where they belong.
+    pub to: pg_sys::Oid,
+    /// How many were moved.
+    pub trips: i64,
+    /// How many were dropped because they were there already: for each load, as the ledger knows them.
+    pub duplicates: Vec<(i64, i64)>,
+}
+
+/// The partitions that have trips which their bounds do not hold.
+pub fn damaged_partitions() -> Result<Vec<String>, LoadError> {
+    let mut damaged = Vec::new();
+    for partition in plain_partitions() {
+        let name = name_of(partition);
+        let mut next = first_time(&name, Bound::MinValue)?;
+        while let Some(time) = next {
+            let place = place_of(time, Detaching::Omitted);
+            if place.partition() != Some(partition) {
+                damaged.push(name);
+                break;
+            }
+            next = first_time(&name, place.bounds().upper)?;
+        }
+    }
+    Ok(damaged)
+}
+
+/// Moves all trips to where they belong, and creates the partitions that are missing. What is derived does not hear of
+/// it.
+pub fn move_misplaced() -> Result<Vec<Moved>, LoadError> {
+    let created = Created::default();
+    let mut moved: Vec<Moved> = Vec::new();
+    for from in plain_partitions() {
+        let name = name_of(from);
+        let mut next = first_time(&name, Bound::MinValue)?;
+        while let Some(time) = next {
+            let mut place = place_of(time, Detaching::Omitted);
+            if place.partition() != Some(from) {
+                let target = Partition::open(time, &created)?;
+                place = Place::Partition(target.table.oid(), target.bounds);
+                // A table that is open cannot be asked through SPI for its triggers to be made.
+                drop(target);
+                let to = place.partition().unwrap_or(from);
+                let part = move_between(from, to, place.bounds())?;
+                // A default partition may get trips of several of its gaps.
+                match moved.iter_mut().find(|moved| (moved.from, moved.to) == (from, to)) {
+                    Some(moved) => {
+                        moved.trips += part.trips;
+                        moved.duplicates.extend(part.duplicates);
+                    }
+                    None => moved.push(part),
+                }
+            }
+            next = first_time(&name, place.bounds().upper)?;
+        }
+    }
+    Ok(moved)
+}
+
+/// The partitions that loads write to.
+fn plain_partitions() -> Vec<pg_sys::Oid> {
+    let history = Table::open_for_insert(HISTORY);
+    history.partitions(Detaching::Omitted).into_iter().map(|(oid, _)| oid).collect()
+}
+
+/// The first time in a partition that is at or behind a bound.
+fn first_time(partition: &str, from: Bound) -> Result<Option<Timestamp>, LoadError> {
+    let (condition, args) = match from {
+        Bound::MinValue => ("", vec![]),
+        Bound::At(time) => ("WHERE p.date_time >= $1", vec![datum(time)]),
+        Bound::MaxValue => return Ok(None),
+    };
+    let query = format!("SELECT min(p.date_time) FROM ONLY {partition} AS p {condition}");
+    let found = Spi::get_one_with_args::<PgTimestamp>(&query, &args)?;
+    Ok(found.map(|time| Timestamp(time.into())))
+}
+
+/// Moves the trips within these bounds from one partition to another; one that is there already is dropped.
+fn move_between(
+    from: pg_sys::Oid,
+    to: pg_sys::Oid,
+    bounds: PartitionBounds,
+) -> Result<Moved, LoadError> {
+    let [source, target] = [from, to].map(name_of);
+    let mut args = Vec::new();
+    let mut within = String::from("true");
+    for (bound, comparison) in [(bounds.lower, ">="), (bounds.upper, "<")] {
+        if let Bound::At(time) = bound {
+            args.push(datum(time));
+            within += &format!(" AND m.date_time {comparison} ${}", args.len());
+        }
+    }
+    let duplicates = Spi::connect_mut(|client| {
+        let dropped = client.update(
+            &format!(
+                "WITH gone AS (
+                   DELETE FROM ONLY {source} AS m
+                    WHERE {within} AND EXISTS (
+                          SELECT FROM ONLY {target} AS t
+                           WHERE t.date_time = m.date_time AND t.trip_key = m.trip_key)
+                   RETURNING m.load_id)
+                 SELECT g.load_id, count(*) FROM gone AS g GROUP BY 1"
+            ),
+            None,
+            &args,
+        )?;
+        let counts = dropped.map(|row| Ok((row.get(1)?, row.get(2)?)));
+        counts.collect::<Result<Vec<(Option<i64>, Option<i64>)>, LoadError>>()
+    })?;
+    let duplicates = duplicates.into_iter().filter_map(|(load, count)| load.zip(count)).collect();
+
+    let columns = columns()?;
+    let counts = Spi::connect_mut(|client| {
+        let query = format!(
+            "WITH gone AS (DELETE FROM ONLY {source} AS m WHERE {within} RETURNING m.*),
+                  come AS (INSERT INTO {target} ({columns}) OVERRIDING SYSTEM VALUE
+                           SELECT {columns} FROM gone RETURNING 1)
+             SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM come)"
+        );
+        client.update(&query, Some(1), &args)?.first().get_two::<i64, i64>()
+    })?;
+    let (gone, come) = (counts.0.unwrap_or(0), counts.1.unwrap_or(0));
+    let left = format!("SELECT count(*) FROM ONLY {source} AS m WHERE {within}");
+    let left = Spi::get_one_with_args::<i64>(&left, &args)?.unwrap_or(0);
+    if gone != come || left > 0 {
+        let count = |rows: i64| u64::try_from(rows).unwrap_or(0);
+        let (offered, taken) = (count(gone + left), count(come));
+        return Err(LoadError::RowsVanished { table: "hist_trip_data", offered, taken });
+    }
+    Ok(Moved { from, to, trips: come, duplicates })
+}
+
+/// The columns of the history, whatever somebody has added, without those that are computed.
+fn columns() -> Result<String, LoadError> {
+    let columns = Spi::get_one::<String>(
+        "SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute AS a
+          WHERE a.attrelid = 'trips.hist_trip_data'::regclass AND a.attnum > 0 AND NOT a.attisdropped
+            AND a.attgenerated = ''",
+    )?;
+    Ok(columns.unwrap_or_default())
+}
+
+fn datum(time: Timestamp) -> DatumWithOid<'static> {
+    PgTimestamp::try_from(time.0).ok().into()
+}
+
+/// What others hear of the moves is kept until this goes; then all is to be derived anew.
+pub fn unheard<T>(work: impl FnOnce() -> Result<T, LoadError>) -> Result<T, LoadError> {
+    let unbooked = booking::Unbooked::begin();
+    let result = work()?;
+    unbooked.end(Vec::new());
+    Ok(result)
+}
