@@ -147,13 +147,27 @@ impl Source {
     }
 
     /// The bytes from the beginning, through the same descriptor.
-    pub fn bytes(&self, hashed: bool) -> Result<Bytes, LoadError> {
+    pub fn bytes(&self) -> Result<Bytes, LoadError> {
         let file = self.file.try_clone().map_err(|error| self.read_error(error))?;
-        Ok(Bytes { file, hasher: hashed.then(blake3::Hasher::new), stop: Arc::default() })
+        Ok(Bytes { file, hasher: blake3::Hasher::new(), stop: Arc::default() })
     }
 
-    /// Makes sure that the bytes that were hashed are the bytes that were loaded.
-    pub fn require_unchanged(&self) -> Result<(), LoadError> {
+    /// The digest of the bytes that were loaded. They must be those that were hashed before, if they were, and
+    /// the file must be as it was opened: who writes through a mapping changes bytes and no time.
+    pub fn digest_of_loaded(
+        &self,
+        loaded: &Bytes,
+        before: Option<[u8; 32]>,
+    ) -> Result<[u8; 32], LoadError> {
+        let digest = *loaded.hasher.finalize().as_bytes();
+        if before.is_some_and(|before| before != digest) {
+            return Err(LoadError::Changed(self.path.clone()));
+        }
+        self.require_unchanged()?;
+        Ok(digest)
+    }
+
+    fn require_unchanged(&self) -> Result<(), LoadError> {
         let now = self.file.metadata().map_err(|error| self.read_error(error))?;
         let identity =
             |m: &Metadata| (m.len(), m.mtime(), m.mtime_nsec(), m.ctime(), m.ctime_nsec());
@@ -170,11 +184,11 @@ impl Source {
     }
 }
 
-/// The bytes of a file for the threads that parse them, hashed on the way if that is wanted.
+/// The bytes of a file for the threads that parse them, hashed on the way.
 #[derive(Debug)]
 pub struct Bytes {
     file: File,
-    hasher: Option<blake3::Hasher>,
+    hasher: blake3::Hasher,
     stop: Arc<AtomicBool>,
 }
 
@@ -194,11 +208,6 @@ impl Bytes {
     pub fn stopper(&self) -> StopReading {
         StopReading(self.stop.clone())
     }
-
-    /// BLAKE3 of what was read, if it was wanted.
-    pub fn digest(&self) -> Option<[u8; 32]> {
-        self.hasher.as_ref().map(|hasher| *hasher.finalize().as_bytes())
-    }
 }
 
 impl Read for Bytes {
@@ -207,9 +216,7 @@ impl Read for Bytes {
             return Err(std::io::Error::other("the load has ended"));
         }
         let count = self.file.read(buffer)?;
-        if let Some(hasher) = &mut self.hasher {
-            hasher.update(&buffer[..count]);
-        }
+        self.hasher.update(&buffer[..count]);
         Ok(count)
     }
 }

@@ -203,8 +203,9 @@ class Job:
         return [
             {"path": path, "options": {
                 "load_id": load_id, "first_byte": first, "bytes": size, "first_line": line, "blake3": digest,
-                "file_bytes": cut_file["bytes"], "mtime_ns": cut_file["mtime_ns"], **self.rules}}
-            for first, size, line, digest in cut_file["pieces"] if not covers(arrived, first, first + size)]
+                "file_bytes": cut_file["bytes"], "mtime_ns": cut_file["mtime_ns"], **self.rules,
+                **({"columns": columns} if columns else {})}}
+            for first, size, line, digest, columns in cut_file["pieces"] if not covers(arrived, first, first + size)]
 
     def stage(self, pieces):
         """Has the workers stage these pieces, a task for each; tells of files of which one fails."""

@@ -74,10 +74,9 @@ pub fn deliver(request: &Request<'_>, attempt: &Attempt) -> Result<LoadRow, Load
         tell_unwatched();
     }
     let mut loader = Loader::new(&history)?;
-    let bytes = source.bytes(delivery.digest.is_none())?;
+    let bytes = source.bytes()?;
     let bytes = read(request, &source, bytes, ticket.load_id, &mut loader, &progress)?;
-    source.require_unchanged()?;
-    delivery.digest = delivery.digest.or(bytes.digest());
+    delivery.digest = Some(source.digest_of_loaded(&bytes, delivery.digest)?);
     summarize(loader.totals.inserted, &progress)?;
     let same_as = known.map(|known| known.load_id);
     ledger::enter(ticket, delivery, Some(loader.totals), same_as)

@@ -26,10 +26,11 @@ pub fn parts_of(file: &[u8], load_id: i64, bytes: usize) -> Vec<Vec<u8>> {
     let (target, rules) = (Target::History, Rules::default());
     let parser =
         Parser { layout, target, load_id, max_record: MAX_RECORD, rules, keeps_places: false };
-    let (mut parts, mut begin) = (Vec::new(), 0);
+    let (mut parts, mut begin, mut columns) = (Vec::new(), 0, parser.columns());
     while let Some(chunk) = reader.next_chunk(bytes, 0).expect("memory") {
         let mut part = Part::new(load_id, begin);
-        part.push(&parser.parse(chunk).expect("memory")).expect("memory");
+        let parsed = parser.parse_next(chunk, &mut columns).expect("memory");
+        part.push(&parsed).expect("memory");
         part.close().expect("memory");
         // The first one has the header, too.
         part.bytes = reader.position() - begin;

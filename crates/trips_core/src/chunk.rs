@@ -25,7 +25,7 @@ pub struct Chunk {
 }
 
 /// A record that was found by reading the file in order.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 struct Framed {
     line: u64,
     end: usize,
@@ -86,7 +86,20 @@ impl Chunk {
         framed.filter(|record| record.fault == Some(Fault::UnclosedQuote)).map(|record| record.line)
     }
 
-    /// Calls `f` for every record, until it fails.
+    /// Whether there are quotes in it: only then can a value hold a comma or a line end.
+    #[must_use]
+    pub fn has_quotes(&self) -> bool {
+        self.framed.is_some()
+    }
+
+    /// How many bytes of memory it takes, about.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        let framed = self.framed.as_ref().map_or(0, Vec::capacity);
+        self.bytes.capacity() + framed * size_of::<Framed>()
+    }
+
+    /// Calls `f` for every record, until it fails. The chunk is as before afterwards, and can be read again.
     ///
     /// # Errors
     /// What `f` says.
@@ -94,20 +107,25 @@ impl Chunk {
     /// # Panics
     /// Never: reading from memory does not fail.
     pub fn for_each<E>(
-        self,
+        &mut self,
         max_record: usize,
         mut f: impl FnMut(&Record<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let Some(framed) = self.framed else {
-            let mut reader = RecordReader::of_bytes(self.bytes, self.first_line, max_record);
-            while let Some(record) = reader.next_record().expect("memory can be read") {
-                f(&record)?;
+        let Some(framed) = &self.framed else {
+            let bytes = std::mem::take(&mut self.bytes);
+            let mut reader = RecordReader::of_bytes(bytes, self.first_line, max_record);
+            let mut result = Ok(());
+            while result.is_ok()
+                && let Some(record) = reader.next_record().expect("memory can be read")
+            {
+                result = f(&record);
             }
-            return Ok(());
+            self.bytes = reader.into_bytes();
+            return result;
         };
         let mut spans = Vec::new();
         let mut start = 0;
-        for Framed { line, end, fault } in framed {
+        for &Framed { line, end, fault } in framed {
             f(&Record::of_raw(line, &self.bytes[start..end], fault, &mut spans))?;
             start = end;
         }

@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::point::Point;
 use crate::rules::Rules;
 use crate::timestamp::Timestamp;
-use crate::trip::{MAX_TEXT, Trip};
+use crate::trip::{self, Trip};
 
 /// What is wrong with bytes that another process has sent.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -110,13 +110,9 @@ pub(crate) fn trip<'a>(from: &mut Cursor<'a>, rules: &Rules) -> Result<Trip<'a>,
     })
 }
 
-/// A name as validation leaves it: something, and no blanks around it.
+/// A name as validation leaves it: nothing has to be trimmed.
 fn text(value: &[u8]) -> Option<&str> {
-    let is_name = !value.is_empty()
-        && value.len() <= MAX_TEXT
-        && value.trim_ascii().len() == value.len()
-        && !value.contains(&0);
-    if is_name { std::str::from_utf8(value).ok() } else { None }
+    trip::text(value).ok()?.filter(|name| name.len() == value.len())
 }
 
 /// A coordinate as validation leaves it: -180 is 180, and no zero has a sign.

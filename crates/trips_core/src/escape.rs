@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::blanks;
+
 /// The most characters of a value that a message repeats.
 const SHOWN: usize = 60;
 /// The most characters of a path; most file systems allow no longer name.
@@ -49,10 +51,10 @@ fn quoted_up_to(limit: usize, value: &[u8]) -> String {
     shown
 }
 
-/// Not a control character, nor one that turns the direction of text or hides.
+/// Not a control character, nor one that is not seen, nor a blank that looks like another.
 fn is_printable(c: char) -> bool {
-    !c.is_control()
-        && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    let is_blank = c.is_whitespace() && c != ' ';
+    !c.is_control() && !is_blank && !blanks::is_invisible(c)
 }
 
 /// A line as text that PostgreSQL can store: bytes that are not UTF-8, and NUL, become `\xNN`.
@@ -87,6 +89,12 @@ mod tests {
         assert_eq!(quoted(b"a\nb\0c"), r#""a\nb\u{0}c""#);
         assert_eq!(quoted("přes\u{202e}".as_bytes()), r#""přes\u{202e}""#);
         assert_eq!(quoted(b"\xc3("), r#""\xc3(""#);
+    }
+
+    #[test]
+    fn what_is_not_seen_is_shown() {
+        let shown = quoted("\u{feff}a\u{a0}b\u{200b}\x0b c".as_bytes());
+        assert_eq!(shown, r#""\u{feff}a\u{a0}b\u{200b}\u{b} c""#);
     }
 
     #[test]

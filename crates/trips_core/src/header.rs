@@ -1,9 +1,11 @@
 //! The first record of a file: which of its columns is which part of a trip.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use thiserror::Error;
 
+use crate::blanks;
 use crate::escape::quoted;
 use crate::feed::{Feed, PointColumns};
 use crate::record::Record;
@@ -22,8 +24,19 @@ pub struct Layout {
     destination: PointAt,
     date_time: usize,
     datasource: usize,
-    /// The header itself, to know it when it comes again.
-    names: Vec<String>,
+    /// The columns that are looked for, to know a header behind the first one.
+    names: Arc<ColumnNames>,
+}
+
+/// The names of a feed's columns, as names are compared.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct ColumnNames {
+    feed: Feed,
+    /// Every spelling, with the number of its column.
+    spellings: Vec<(Vec<u8>, u8)>,
+    /// How many columns the feed has.
+    pub(crate) count: usize,
+    shortest: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,8 +87,25 @@ impl Layout {
     /// # Errors
     /// When a column of the feed is missing or there twice.
     pub fn resolve(feed: &Feed, header: &Record<'_>) -> Result<Self, HeaderError> {
-        let names: Vec<String> = header.values().map(|value| normal(&value)).collect();
+        Self::of_names(&ColumnNames::of(feed), header.values()).map_err(|error| match error {
+            Unresolved::Missing(missing) => {
+                let (found, guess) = (quoted(header.raw), guess(header));
+                HeaderError::Missing { missing, found, guess }
+            }
+            Unresolved::Duplicate { name, first, second } => {
+                HeaderError::Duplicate { name, first, second }
+            }
+        })
+    }
+
+    /// As [`Layout::resolve`], of values that need not be a record.
+    pub(crate) fn of_names<'v>(
+        columns: &Arc<ColumnNames>,
+        values: impl Iterator<Item = Cow<'v, [u8]>>,
+    ) -> Result<Self, Unresolved> {
+        let names: Vec<String> = values.map(|value| normal(&value)).collect();
         let mut finder = Finder { names: &names, used: vec![false; names.len()], missing: vec![] };
+        let feed = &columns.feed;
         let region = finder.find(&feed.region)?;
         let origin = finder.find_point(&feed.origin)?;
         let destination = finder.find_point(&feed.destination)?;
@@ -83,13 +113,59 @@ impl Layout {
         let datasource = finder.find(&feed.datasource)?;
         let Finder { used, missing, .. } = finder;
         if !missing.is_empty() {
-            let (found, guess) = (quoted(header.raw), guess(header));
-            return Err(HeaderError::Missing { missing, found, guess });
+            return Err(Unresolved::Missing(missing));
         }
         let is_unused = |(name, used): (&String, bool)| (!used).then(|| quoted(name.as_bytes()));
         let unused = names.iter().zip(used).filter_map(is_unused).collect();
-        let columns = names.len();
+        let (columns, names) = (names.len(), columns.clone());
         Ok(Self { columns, unused, region, origin, destination, date_time, datasource, names })
+    }
+
+    /// The names of the feed's columns.
+    pub(crate) fn names(&self) -> &Arc<ColumnNames> {
+        &self.names
+    }
+
+    /// Whether records are read alike by both.
+    #[must_use]
+    pub fn reads_as(&self, other: &Self) -> bool {
+        self.places() == other.places()
+    }
+
+    /// How many columns there are, and where each of the feed's is: what [`Layout::of_places`] takes.
+    pub(crate) fn places(&self) -> Vec<usize> {
+        let mut places = vec![self.columns, self.region];
+        for point in [self.origin, self.destination] {
+            match point {
+                PointAt::Point(at) => places.push(at),
+                PointAt::LonLat { longitude, latitude } => places.extend([longitude, latitude]),
+            }
+        }
+        places.extend([self.date_time, self.datasource]);
+        places
+    }
+
+    /// The layout of the same feed with these places; none when they are no layout's.
+    pub(crate) fn of_places(&self, places: &[usize]) -> Option<Self> {
+        let (&columns, rest) = places.split_first()?;
+        let distinct = rest.iter().enumerate().all(|(i, at)| !rest[..i].contains(at));
+        if !distinct || rest.len() != self.names.count || rest.iter().any(|&at| at >= columns) {
+            return None;
+        }
+        let mut rest = rest.iter().copied();
+        let region = rest.next()?;
+        let mut point = |like| {
+            Some(match like {
+                PointAt::Point(_) => PointAt::Point(rest.next()?),
+                PointAt::LonLat { .. } => {
+                    PointAt::LonLat { longitude: rest.next()?, latitude: rest.next()? }
+                }
+            })
+        };
+        let (origin, destination) = (point(self.origin)?, point(self.destination)?);
+        let (date_time, datasource) = (rest.next()?, rest.next()?);
+        let (names, unused) = (self.names.clone(), Vec::new());
+        Some(Self { columns, unused, region, origin, destination, date_time, datasource, names })
     }
 
     /// The texts that make a trip, from a record with the right number of values.
@@ -112,16 +188,70 @@ impl Layout {
             datasource: record.value(self.datasource),
         }
     }
+}
 
-    /// Whether the record says what the header said.
-    #[must_use]
-    pub fn is_repeated_header(&self, record: &Record<'_>) -> bool {
-        let repeats =
-            |value: &[u8], name: &str| value.trim_ascii().eq_ignore_ascii_case(name.as_bytes());
-        // Asked of every record: one look at the time settles it for all that are no header.
-        record.len() == self.columns
-            && repeats(&record.value(self.date_time), &self.names[self.date_time])
-            && record.values().zip(&self.names).all(|(value, name)| repeats(&value, name))
+/// Why values are no header.
+pub(crate) enum Unresolved {
+    Missing(Vec<String>),
+    Duplicate { name: String, first: usize, second: usize },
+}
+
+impl ColumnNames {
+    fn of(feed: &Feed) -> Arc<Self> {
+        let mut columns = vec![&feed.region];
+        for point in [&feed.origin, &feed.destination] {
+            match point {
+                PointColumns::Point(names) => columns.push(names),
+                PointColumns::LonLat { longitude, latitude } => {
+                    columns.extend([longitude, latitude]);
+                }
+            }
+        }
+        columns.extend([&feed.date_time, &feed.datasource]);
+        let count = columns.len();
+        let spellings: Vec<(Vec<u8>, u8)> = (0_u8..)
+            .zip(columns)
+            .flat_map(|(at, names)| names.iter().map(move |name| (name, at)))
+            .map(|(name, at)| (normal(name.as_bytes()).into_bytes(), at))
+            .collect();
+        let shortest = spellings.iter().map(|(name, _)| name.len()).min().unwrap_or(0);
+        Arc::new(Self { feed: feed.clone(), spellings, count, shortest })
+    }
+
+    /// The number of the column with this name.
+    pub(crate) fn column(&self, value: &[u8]) -> Option<u8> {
+        if value.len() < self.shortest {
+            return None;
+        }
+        let name = blanks::trim(value);
+        let is_it = |spelling: &&(Vec<u8>, u8)| spelling.0.eq_ignore_ascii_case(name);
+        self.spellings.iter().find(is_it).map(|(_, column)| *column)
+    }
+
+    /// Every way to take a name off the end of a value: what is before it, and the name.
+    pub(crate) fn at_the_end_of<'v>(
+        &self,
+        value: &'v [u8],
+    ) -> impl Iterator<Item = (&'v [u8], &'v [u8])> {
+        let value = blanks::trim(value);
+        let split = move |(name, _): &(Vec<u8>, u8)| {
+            let (before, end) = value.split_at_checked(value.len().checked_sub(name.len())?)?;
+            end.eq_ignore_ascii_case(name).then_some((before, end))
+        };
+        self.spellings.iter().filter_map(split)
+    }
+
+    /// Every way to take a name off the beginning of a value: the name, and what is behind it.
+    pub(crate) fn at_the_beginning_of<'v>(
+        &self,
+        value: &'v [u8],
+    ) -> impl Iterator<Item = (&'v [u8], &'v [u8])> {
+        let value = blanks::trim(value);
+        let split = move |(name, _): &(Vec<u8>, u8)| {
+            let (begin, behind) = value.split_at_checked(name.len())?;
+            begin.eq_ignore_ascii_case(name).then_some((begin, behind))
+        };
+        self.spellings.iter().filter_map(split)
     }
 }
 
@@ -135,7 +265,7 @@ fn well_known_text(longitude: &[u8], latitude: &[u8]) -> Cow<'static, [u8]> {
 
 /// A column's name as names are compared.
 fn normal(name: &[u8]) -> String {
-    String::from_utf8_lossy(name.trim_ascii()).to_ascii_lowercase()
+    String::from_utf8_lossy(blanks::trim(name)).to_ascii_lowercase()
 }
 
 /// What a line that lacks the names of columns seems to be.
@@ -164,11 +294,11 @@ struct Finder<'a> {
 
 impl Finder<'_> {
     /// The column with one of these names; 0, and a note, when there is none.
-    fn find(&mut self, spellings: &[String]) -> Result<usize, HeaderError> {
+    fn find(&mut self, spellings: &[String]) -> Result<usize, Unresolved> {
         let is_it = |name: &String| spellings.iter().any(|s| normal(s.as_bytes()) == *name);
         let mut found = (0..self.names.len()).filter(|&i| is_it(&self.names[i]));
         match (found.next(), found.next()) {
-            (Some(first), Some(second)) => Err(HeaderError::Duplicate {
+            (Some(first), Some(second)) => Err(Unresolved::Duplicate {
                 name: spellings[0].clone(),
                 first: first + 1,
                 second: second + 1,
@@ -184,7 +314,7 @@ impl Finder<'_> {
         }
     }
 
-    fn find_point(&mut self, columns: &PointColumns) -> Result<PointAt, HeaderError> {
+    fn find_point(&mut self, columns: &PointColumns) -> Result<PointAt, Unresolved> {
         Ok(match columns {
             PointColumns::Point(names) => PointAt::Point(self.find(names)?),
             PointColumns::LonLat { longitude, latitude } => {

@@ -19,8 +19,10 @@
 
 pub mod areas;
 pub mod batch;
+pub mod blanks;
 pub mod block;
 pub mod chunk;
+pub mod columns;
 pub mod counts;
 pub mod decode;
 pub mod escape;
@@ -30,6 +32,7 @@ mod framing;
 pub mod group;
 pub mod header;
 pub mod key;
+pub mod later_header;
 pub mod opening;
 pub mod parse;
 pub mod part;

@@ -32,7 +32,7 @@ pub enum Unfit {
     Header(HeaderError),
 }
 
-/// Finds the columns of a feed in the first record of a file, behind a byte order mark.
+/// Finds the columns of a feed in the first record of a file.
 ///
 /// # Errors
 /// Why there is none.
@@ -42,9 +42,6 @@ pub fn read_header<R: Read>(
     max_record: usize,
 ) -> Result<Layout, Unfit> {
     let first = reader.peek(form::LOOKED_AT)?.to_vec();
-    if first.starts_with(b"\xef\xbb\xbf") {
-        reader.skip(3);
-    }
     // What else a file may be is asked only when it has no good header.
     let unfit = |error| form::of(&first).map_or(error, Unfit::Form);
     // A line without an end is not followed to the end of the file, where nothing could stop it.

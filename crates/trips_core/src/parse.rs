@@ -1,16 +1,19 @@
 //! A chunk of a file becomes a block of trips and rows for staging.
 
 use std::collections::TryReserveError;
+use std::sync::Arc;
 
 use crate::block::Block;
 use crate::chunk::Chunk;
+use crate::columns::Columns;
 use crate::header::Layout;
+use crate::later_header;
 use crate::opening::UNCLOSED_QUOTES;
 use crate::record::{Fault, Record};
-use crate::reject::BadLine;
+use crate::reject::{BadLine, Rejection};
 use crate::rules::{Rules, ZeroCoordinates};
 use crate::staged::StagedRows;
-use crate::trip;
+use crate::trip::{self, TripText};
 
 /// Bad lines that a refusal tells.
 pub const BAD_LINES_TOLD: usize = 10;
@@ -27,7 +30,7 @@ pub enum Target {
 /// How a file is parsed.
 #[derive(Debug, Clone)]
 pub struct Parser {
-    /// Its columns.
+    /// Its columns, as its first record names them.
     pub layout: Layout,
     /// What happens to its rows.
     pub target: Target,
@@ -62,6 +65,8 @@ pub struct Parsed {
     pub unclosed: Vec<u64>,
     /// How many trips have the coordinate `(0, 0)`, if somebody wants to be told.
     pub zero_coordinates: u64,
+    /// The columns of what follows, when a header in it has changed them.
+    pub columns: Option<Columns>,
 }
 
 impl Parsed {
@@ -82,48 +87,86 @@ impl Parsed {
 }
 
 impl Parser {
-    /// Parses a chunk.
+    /// The columns at the beginning of the file.
+    #[must_use]
+    pub fn columns(&self) -> Columns {
+        Columns::Known(Arc::new(self.layout.clone()))
+    }
+
+    /// Parses the next chunk of a file, and remembers the columns of what follows.
     ///
     /// # Errors
     /// When there is no memory.
-    pub fn parse(&self, chunk: Chunk) -> Result<Parsed, TryReserveError> {
-        let mut parsed = Parsed { number: chunk.number, covers: chunk.covers, ..Parsed::default() };
-        chunk.for_each(self.max_record, |record| self.take(record, &mut parsed))?;
-        parsed.block.sort()?;
+    ///
+    /// # Panics
+    /// Never: the rows of a chunk take fewer bytes than there can be.
+    pub fn parse_next(
+        &self,
+        mut chunk: Chunk,
+        columns: &mut Columns,
+    ) -> Result<Parsed, TryReserveError> {
+        let give = |_| -> Result<(), TryReserveError> { unreachable!("it is one piece") };
+        let parsed = self.parse_in_pieces(&mut chunk, columns, usize::MAX, give)?;
+        if let Some(after) = &parsed.columns {
+            *columns = after.clone();
+        }
         Ok(parsed)
     }
 
-    /// Parses a chunk, and gives its rows for staging away whenever they have so many bytes: a line of two bytes
-    /// takes a hundred. What is returned has the rest of them, and all trips.
+    /// Parses a chunk that begins with records of these columns, and gives its rows for staging away whenever they
+    /// have so many bytes: a line of two bytes takes a hundred. What is returned has the rest of them, and all trips.
     ///
     /// # Errors
     /// When there is no memory, or what `give` says.
     pub fn parse_in_pieces<E: From<TryReserveError>>(
         &self,
-        chunk: Chunk,
+        chunk: &mut Chunk,
+        columns: &Columns,
         bytes: usize,
         mut give: impl FnMut(Parsed) -> Result<(), E>,
     ) -> Result<Parsed, E> {
         let mut parsed = Parsed { number: chunk.number, covers: chunk.covers, ..Parsed::default() };
+        let (mut now, has_quotes) = (columns.clone(), chunk.has_quotes());
         chunk.for_each(self.max_record, |record| {
             // A large record waits for its turn, so that there is one of them at a time.
             let is_large = StagedRows::most_bytes(record.raw.len()) > bytes;
             if is_large || parsed.staged.bytes() > bytes {
                 give(parsed.take_piece())?;
             }
-            self.take(record, &mut parsed).map_err(E::from)
+            if let Some(after) = self.take(record, &now, has_quotes, &mut parsed)? {
+                now = after;
+            }
+            Ok::<(), E>(())
         })?;
+        parsed.columns = (now != *columns).then_some(now);
         parsed.block.sort()?;
         Ok(parsed)
     }
 
-    fn take(&self, record: &Record<'_>, parsed: &mut Parsed) -> Result<(), TryReserveError> {
+    /// Takes a record; returns the columns of the next one when it is, or holds, a header.
+    fn take(
+        &self,
+        record: &Record<'_>,
+        columns: &Columns,
+        has_quotes: bool,
+        parsed: &mut Parsed,
+    ) -> Result<Option<Columns>, TryReserveError> {
         parsed.rows += 1;
-        let texts = trip::texts(&self.layout, record);
+        let texts = match columns {
+            Columns::Known(layout) => trip::texts(layout, record),
+            Columns::Unknown { line } => Err(later_header::not_known(*line)),
+        };
         let checked = match &texts {
             Ok(texts) => texts.validate(&self.rules),
             Err(rejection) => Err(rejection.clone()),
         };
+        // A header is no trip: its time is none. What it is then costs nothing where rows are trips.
+        if (checked.is_err() || later_header::may_hide_in_row(record, has_quotes))
+            && let Some(header) = later_header::find(&self.layout, record, columns)
+        {
+            self.reject(record, None, header.rejection(columns), parsed)?;
+            return Ok(Some(header.columns(record.line)));
+        }
         match (checked, &texts) {
             (Ok(trip), _) if self.target == Target::History => {
                 if self.rules.zero_coordinates == ZeroCoordinates::Warn {
@@ -136,20 +179,26 @@ impl Parser {
                 parsed.staged.push_waiting(self.load_id, record, texts);
             }
             (Ok(_), Err(_)) => unreachable!("a trip is made of texts"),
-            (Err(rejection), _) => {
-                let texts = texts.as_ref().ok();
-                parsed.staged.reserve(record.raw.len())?;
-                parsed.staged.push_rejected(self.load_id, record, texts, &rejection);
-                parsed.bad_lines += 1;
-                if record.fault == Some(Fault::UnclosedQuote)
-                    && parsed.unclosed.len() < UNCLOSED_QUOTES
-                {
-                    parsed.unclosed.push(record.line);
-                }
-                if parsed.first_bad.len() < BAD_LINES_TOLD {
-                    parsed.first_bad.push(BadLine { line: record.line, rejection });
-                }
-            }
+            (Err(rejection), _) => self.reject(record, texts.as_ref().ok(), rejection, parsed)?,
+        }
+        Ok(None)
+    }
+
+    fn reject(
+        &self,
+        record: &Record<'_>,
+        texts: Option<&TripText<'_>>,
+        rejection: Rejection,
+        parsed: &mut Parsed,
+    ) -> Result<(), TryReserveError> {
+        parsed.staged.reserve(record.raw.len())?;
+        parsed.staged.push_rejected(self.load_id, record, texts, &rejection);
+        parsed.bad_lines += 1;
+        if record.fault == Some(Fault::UnclosedQuote) && parsed.unclosed.len() < UNCLOSED_QUOTES {
+            parsed.unclosed.push(record.line);
+        }
+        if parsed.first_bad.len() < BAD_LINES_TOLD {
+            parsed.first_bad.push(BadLine { line: record.line, rejection });
         }
         Ok(())
     }

@@ -25,7 +25,7 @@ fn part() -> Part {
     };
     let mut part = Part::new(7, 0);
     let chunk = reader.next_chunk(CHUNK, 0).unwrap().unwrap();
-    part.push(&parser.parse(chunk).unwrap()).unwrap();
+    part.push(&parser.parse_next(chunk, &mut parser.columns()).unwrap()).unwrap();
     part.close().unwrap();
     part
 }

@@ -2,12 +2,15 @@
 //! first line, and read apart as if the file had been read in one go.
 
 use std::io::{self, Read};
+use std::sync::Arc;
 
 use crate::chunk::Chunk;
+use crate::columns::Columns;
 use crate::feed::Feed;
+use crate::later_header;
 use crate::opening::{UNCLOSED_QUOTES, Unfit, read_header};
 use crate::pool::CHUNK;
-use crate::record::RecordReader;
+use crate::record::{Record, RecordReader};
 
 /// A piece of a file: whole records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +28,8 @@ pub struct Piece {
 pub struct Cut {
     /// Its pieces: together, all of it.
     pub pieces: Vec<Piece>,
+    /// The columns with which each piece begins; none are those of the first record of the file.
+    pub columns: Vec<Option<Columns>>,
     /// The lines of the first records with a quote that is never closed: as many as make it something
     /// else than CSV, at most.
     pub unclosed: Vec<u64>,
@@ -52,22 +57,32 @@ pub fn cut<R: Read>(
     mut passed: impl FnMut(Passed),
 ) -> Result<Cut, Unfit> {
     let mut reader = RecordReader::new(source, max_record);
-    read_header(feed, &mut reader, max_record)?;
+    let layout = Arc::new(read_header(feed, &mut reader, max_record)?);
     passed(Passed::Header(reader.position()));
     let mut piece = Piece { first_byte: 0, bytes: reader.position(), first_line: 1 };
-    let mut cut = Cut { pieces: Vec::new(), unclosed: Vec::new() };
+    let mut cut = Cut { pieces: Vec::new(), columns: vec![None], unclosed: Vec::new() };
+    let first = Columns::Known(layout.clone());
+    let mut columns = first.clone();
     loop {
         let line = reader.line();
-        let Some(chunk) = reader.next_chunk(CHUNK, 0)? else { break };
+        let Some(mut chunk) = reader.next_chunk(CHUNK, 0)? else { break };
         if piece.bytes >= piece_bytes {
             passed(Passed::Piece(piece));
             cut.pieces.push(piece);
+            cut.columns.push((columns != first).then(|| columns.clone()));
             let first_byte = piece.first_byte + piece.bytes;
             piece = Piece { first_byte, bytes: 0, first_line: line };
         }
         piece.bytes += chunk.covers;
         let room = UNCLOSED_QUOTES - cut.unclosed.len();
         cut.unclosed.extend(chunk.unclosed().take(room));
+        let look = |record: &Record<'_>| {
+            if let Some(header) = later_header::find(&layout, record, &columns) {
+                columns = header.columns(record.line);
+            }
+            Ok::<(), io::Error>(())
+        };
+        chunk.for_each(max_record, look)?;
     }
     passed(Passed::Piece(piece));
     cut.pieces.push(piece);

@@ -49,7 +49,7 @@ fn read_in_pieces(file: &[u8], max_record: usize, piece_bytes: u64) -> (usize, R
             let from = usize::try_from(piece.first_byte).unwrap();
             PieceReader::of(&file[from..], max_record, piece)
         };
-        while let Some(chunk) = reader.next_chunk().unwrap() {
+        while let Some(mut chunk) = reader.next_chunk().unwrap() {
             let each = |record: &crate::record::Record<'_>| {
                 rows.push((record.line, record.raw.to_vec(), record.fault));
                 Ok::<(), ()>(())

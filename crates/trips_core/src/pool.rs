@@ -4,7 +4,7 @@
 //! thread outlives it, whether it is dropped at the end or because of an error.
 
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, TryReserveError};
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -14,12 +14,15 @@ use std::time::Duration;
 
 use crate::batch::{self, Batch, Stretch};
 use crate::block::Block;
+use crate::columns::Columns;
 use crate::group::GroupCache;
 use crate::parse::{Parsed, Parser};
 use crate::record::RecordReader;
 
+mod arrived;
 mod batches;
 
+use self::arrived::Arrived;
 pub use self::batches::Batches;
 
 /// Bytes of the file that a thread takes at a time: with what becomes of them, they fit its cache.
@@ -44,7 +47,7 @@ pub enum PoolError {
     Read(#[from] io::Error),
     /// There is no memory.
     #[error("out of memory")]
-    Memory(#[from] std::collections::TryReserveError),
+    Memory(#[from] TryReserveError),
     /// A thread could not be started, or has panicked.
     #[error("a thread failed: {0}")]
     Thread(String),
@@ -73,24 +76,11 @@ enum Done {
     Failed(PoolError),
 }
 
-/// A chunk, or a piece of it.
-enum Arrived {
-    /// Its thread goes on when it is told to.
-    Piece(Box<Parsed>, Sender<()>),
-    /// All of it, or the rest; and how many bytes its trips take until they are written.
-    Whole(Box<Parsed>, usize),
-}
-
-impl Arrived {
-    fn number(&self) -> u64 {
-        let (Self::Piece(parsed, _) | Self::Whole(parsed, _)) = self;
-        parsed.number
-    }
-}
-
 struct Shared<R> {
     reader: Mutex<(RecordReader<R>, u64)>,
     parser: Parser,
+    /// The columns behind the last chunk that was handed out: most likely those of the next ones.
+    columns: Mutex<Columns>,
     stop: AtomicBool,
 }
 
@@ -106,6 +96,8 @@ pub struct Pool<R> {
     next_chunk: u64,
     /// Chunks that were parsed before their turn.
     early: BTreeMap<u64, Arrived>,
+    /// The columns with which the next chunk begins.
+    columns: Columns,
 }
 
 /// Sorted blocks of a part of a file, as much as memory allowed.
@@ -135,9 +127,11 @@ impl<R: Read + Send + 'static> Pool<R> {
         parser: Parser,
         threads: usize,
     ) -> Result<Self, PoolError> {
+        let columns = parser.columns();
         let shared = Arc::new(Shared {
             reader: Mutex::new((reader, 0)),
             parser,
+            columns: Mutex::new(columns.clone()),
             stop: AtomicBool::new(false),
         });
         let (jobs, queue) = channel();
@@ -151,6 +145,7 @@ impl<R: Read + Send + 'static> Pool<R> {
             end_of_file: false,
             next_chunk: 0,
             early: BTreeMap::new(),
+            columns,
         };
         for number in 0..threads.max(1) {
             let (shared, queue, results) = (pool.shared.clone(), queue.clone(), results.clone());
@@ -188,9 +183,9 @@ impl<R: Read + Send + 'static> Pool<R> {
             }
             match self.wait(&mut poll)? {
                 Done::Parsed(arrived) => {
-                    if let Arrived::Whole(_, cost) = arrived {
+                    if let Arrived::Whole(whole) = &arrived {
                         asked -= 1;
-                        bytes += cost;
+                        bytes += whole.cost;
                     }
                     self.early.insert(arrived.number(), arrived);
                 }
@@ -203,13 +198,11 @@ impl<R: Read + Send + 'static> Pool<R> {
             }
             while let Some(arrived) = self.early.remove(&self.next_chunk) {
                 match arrived {
-                    Arrived::Piece(mut parsed, go_on) => {
-                        each(&mut parsed)?;
-                        drop(parsed);
-                        // Its thread may have ended; then waiting says so.
-                        let _ = go_on.send(());
-                    }
-                    Arrived::Whole(mut parsed, _) => {
+                    Arrived::Piece(piece) => self.take_piece(*piece, &mut each)?,
+                    Arrived::Whole(whole) => {
+                        bytes -= whole.cost;
+                        let (mut parsed, cost) = self.settle(*whole, &mut each)?;
+                        bytes += cost;
                         self.next_chunk += 1;
                         each(&mut parsed)?;
                         run.blocks.push(parsed.block);
@@ -323,13 +316,8 @@ impl<R: Read> Shared<R> {
             chunk
         };
         let Some(chunk) = chunk else { return Ok(Done::EndOfFile) };
-        let parsed = self.parser.parse_in_pieces(chunk, PIECE, |piece| {
-            let (go_on, answer) = channel();
-            // Who does not take it does not answer either.
-            let _ = results.send(Done::Parsed(Arrived::Piece(Box::new(piece), go_on)));
-            answer.recv().map_err(|_| PoolError::Thread("the load has ended".into()))
-        })?;
-        let cost = parsed.block.cost(self.parser.keeps_places);
-        Ok(Done::Parsed(Arrived::Whole(Box::new(parsed), cost)))
+        let columns = self.columns.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let whole = self.parse_chunk(chunk, columns, results)?;
+        Ok(Done::Parsed(Arrived::Whole(Box::new(whole))))
     }
 }

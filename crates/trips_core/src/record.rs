@@ -4,10 +4,14 @@
 //! ends and doubled quotes. What RFC 4180 does not allow (a quote inside a bare value, text after
 //! a closing quote, a quote that never closes) is a fault of that record, and of no other: a faulty
 //! record is cut at the end of its first physical line and reading goes on at the next.
+//!
+//! A byte order mark at the beginning of a record is not a part of it, wherever in the file it stands: files
+//! are joined. RFC 4180 knows none; quotes behind one are quotes.
 
 use std::borrow::Cow;
 use std::io::{self, Read};
 
+use crate::blanks::BYTE_ORDER_MARK;
 pub use crate::framing::Fault;
 use crate::framing::{Scan, Span, is_blank, line_end, scan, undouble};
 
@@ -129,6 +133,11 @@ impl<R: Read> RecordReader<R> {
         self.source
     }
 
+    /// The bytes in memory that it was made of, as they were.
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.buffer
+    }
+
     /// How many bytes of the source have become records.
     pub fn position(&self) -> u64 {
         self.position
@@ -184,6 +193,10 @@ impl<R: Read> RecordReader<R> {
             // A full window is judged as if more came, for the same reason: whether the end of the
             // file has been seen yet depends on the buffer too.
             let at_eof = self.eof && window_end == self.end && bytes.len() < window;
+            if bytes.starts_with(BYTE_ORDER_MARK) {
+                self.skip(BYTE_ORDER_MARK.len());
+                continue;
+            }
             match scan(bytes, at_eof, &mut self.spans) {
                 Scan::Record { len, next, .. } if is_blank(&bytes[..len]) => {
                     self.step(0, next, 1, None);
@@ -223,6 +236,10 @@ impl<R: Read> RecordReader<R> {
     /// Keeps the first `max_record` bytes of the line at `start` and passes over the rest of it.
     fn cut_long_line(&mut self) -> io::Result<Step> {
         let kept = self.max_record;
+        // Where all of the line is there, nothing is moved: a chunk may be read again.
+        if let Some((_, next)) = line_end(&self.buffer[..self.end], self.start + kept, self.eof) {
+            return Ok(self.step(kept, next - self.start, 1, Some(Fault::TooLong)));
+        }
         self.buffer.copy_within(self.start..self.start + kept, 0);
         // What is kept lies at the front; the line's rest is read behind it and dropped.
         let mut from = self.start + kept;

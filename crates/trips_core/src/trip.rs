@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::blanks;
 use crate::escape::quoted;
 use crate::header::Layout;
 use crate::point::{self, Point};
@@ -31,7 +32,7 @@ pub struct TripText<'a> {
 /// A trip as it goes into the history.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trip<'a> {
-    /// The region's name: not empty, no blanks around it.
+    /// The region's name: not empty, nothing around it or in it that is not seen.
     pub region: &'a str,
     /// Where it began, if that is known.
     pub origin: Option<Point>,
@@ -87,9 +88,9 @@ impl TripText<'_> {
     }
 }
 
-/// A name without the blanks around it; an empty one is none.
-fn text(value: &[u8]) -> Result<Option<&str>, ValueError> {
-    let trimmed = value.trim_ascii();
+/// A name without what is not seen around it; an empty one is none.
+pub(crate) fn text(value: &[u8]) -> Result<Option<&str>, ValueError> {
+    let trimmed = blanks::trim(value);
     if trimmed.is_empty() {
         return Ok(None);
     }
@@ -99,20 +100,27 @@ fn text(value: &[u8]) -> Result<Option<&str>, ValueError> {
             format!("{} has {} bytes, over the {MAX_TEXT} allowed", quoted(value), trimmed.len()),
         ));
     }
-    let not_text = |what| {
+    let not_text = |what: &str| {
         let reason = format!("{} holds {what}", quoted(value));
         ValueError::new(SqlState::CharacterNotInRepertoire, reason)
     };
     if trimmed.contains(&0) {
         return Err(not_text("a NUL byte"));
     }
-    std::str::from_utf8(trimmed).map(Some).map_err(|_| not_text("bytes that are not UTF-8"))
+    let name = std::str::from_utf8(trimmed).map_err(|_| not_text("bytes that are not UTF-8"))?;
+    match blanks::invisible_in(name) {
+        Some(c) => {
+            let what = format!("the invisible character U+{:04X}", u32::from(c));
+            Err(not_text(&what))
+        }
+        None => Ok(Some(name)),
+    }
 }
 
 /// What a record of a file turned out to be: the texts to validate, or why there are none.
 ///
 /// # Errors
-/// When the record is faulty, has another number of values than the header, or repeats the header.
+/// When the record is faulty, or has another number of values than the header.
 pub fn texts<'a>(layout: &Layout, record: &Record<'a>) -> Result<TripText<'a>, Rejection> {
     let bad_format =
         |reason: String| Err(Rejection::of_record(SqlState::BadCopyFileFormat, reason));
@@ -129,9 +137,6 @@ pub fn texts<'a>(layout: &Layout, record: &Record<'a>) -> Result<TripText<'a>, R
     if record.len() != layout.columns {
         let (found, expected) = (record.len(), layout.columns);
         return bad_format(format!("the record has {found} values: expected {expected}"));
-    }
-    if layout.is_repeated_header(record) {
-        return bad_format("the record repeats the header".into());
     }
     Ok(layout.texts(record))
 }

@@ -288,7 +288,7 @@ fn sent() -> Vec<u8> {
     let parser = Parser { layout, target, load_id: 7, max_record: 1000, rules, keeps_places: true };
     let mut part = Part::new(7, 0);
     let chunk = reader.next_chunk(1 << 20, 0).unwrap().unwrap();
-    part.push(&parser.parse(chunk).unwrap()).unwrap();
+    part.push(&parser.parse_next(chunk, &mut parser.columns()).unwrap()).unwrap();
     part.close().unwrap();
     part.encode().unwrap()
 }

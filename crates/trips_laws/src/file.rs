@@ -5,12 +5,15 @@ use std::collections::TryReserveError;
 use std::sync::LazyLock;
 
 use trips_core::block::Block;
+use trips_core::chunk::Chunk;
+use trips_core::columns::Columns;
 use trips_core::feed::Feed;
 use trips_core::form;
 use trips_core::group::GroupCache;
 use trips_core::header::Layout;
+use trips_core::later_header;
 use trips_core::parse::{Parser, Target};
-use trips_core::record::RecordReader;
+use trips_core::record::{Record, RecordReader};
 use trips_core::rules::{Rules, ZeroCoordinates};
 
 use crate::check_reason;
@@ -98,19 +101,23 @@ fn load(file: &[u8], max_record: usize, way: Way<'_>) -> Option<Outcome> {
     let parser = Parser { layout, target, load_id: LOAD_ID, max_record, rules, keeps_places: true };
     let mut cache = GroupCache::default();
     let (mut outcome, mut blocks) = (Outcome::default(), Vec::new());
+    let mut columns = parser.columns();
     let mut covered = reader.position();
     for number in 0.. {
         let chunk = reader.next_chunk(way.chunk, number).expect("memory can be read");
         let is_over = chunk.is_none();
-        if let Some(chunk) = chunk {
+        if let Some(mut chunk) = chunk {
             covered += chunk.covers;
-            let parsed = parser.parse_in_pieces(chunk, way.memory, |piece| {
+            let seen = columns_behind(&mut chunk, &parser, &columns);
+            let parsed = parser.parse_in_pieces(&mut chunk, &columns, way.memory, |piece| {
                 assert_eq!((piece.number, piece.covers, piece.block.len()), (number, 0, 0));
                 outcome.take(piece);
                 Ok::<_, TryReserveError>(())
             });
-            let parsed = parsed.expect("there is memory");
+            let mut parsed = parsed.expect("there is memory");
+            columns = parsed.columns.take().unwrap_or(columns);
             assert_eq!(parsed.number, number);
+            assert_eq!(columns, seen, "who looks for headers only finds others");
             blocks.push(outcome.take(parsed));
         }
         if is_over || blocks.iter().map(Block::bytes).sum::<usize>() >= way.memory {
@@ -126,14 +133,27 @@ fn load(file: &[u8], max_record: usize, way: Way<'_>) -> Option<Outcome> {
     Some(outcome)
 }
 
-/// The columns, from the first record behind a byte order mark.
+/// The columns behind a chunk, by who looks for headers only, as the cutter of pieces does.
+fn columns_behind(chunk: &mut Chunk, parser: &Parser, before: &Columns) -> Columns {
+    let mut columns = before.clone();
+    let look = |record: &Record<'_>| {
+        if let Some(header) = later_header::find(&parser.layout, record, &columns) {
+            check_reason(&header.rejection(&columns).reason);
+            columns = header.columns(record.line);
+            let text = columns.to_string();
+            assert_eq!(Columns::read(&text, &parser.layout), Some(columns.clone()), "{text}");
+        }
+        Ok::<(), ()>(())
+    };
+    chunk.for_each(parser.max_record, look).expect("nothing fails");
+    columns
+}
+
+/// The columns, from the first record.
 fn read_header(reader: &mut RecordReader<Pieces<'_>>) -> Option<Layout> {
     let first = reader.peek(form::LOOKED_AT).expect("memory can be read");
     let form = form::of(first);
     assert!(form.is_none_or(|form| !form.name.is_empty() && !form.advice.is_empty()));
-    if first.starts_with(b"\xef\xbb\xbf") {
-        reader.skip(3);
-    }
     let header = reader.next_record().expect("memory can be read")?;
     if let Some(fault) = header.fault {
         check_reason(&fault.to_string());

@@ -32,7 +32,7 @@ pub fn run(path: &Path, options: &Options<'_>, out: &mut impl Write) -> Result<(
             let what = "quoted values are never closed; the last one begins in the record at line";
             refused(path, "22P04", &format!("{UNCLOSED_QUOTES} {what} {last}"))
         }
-        Ok(Cut { pieces, .. }) => {
+        Ok(Cut { pieces, columns, .. }) => {
             let covered: u64 = pieces.iter().map(|piece| piece.bytes).sum();
             if covered != size {
                 return Err(Failure::Changed(shown(path)));
@@ -41,8 +41,11 @@ pub fn run(path: &Path, options: &Options<'_>, out: &mut impl Write) -> Result<(
             let pieces: Vec<_> = pieces
                 .iter()
                 .zip(&digests)
-                .map(|(p, digest)| {
-                    json!([p.first_byte, p.bytes, p.first_line, digest.to_hex().as_str()])
+                .zip(&columns)
+                .map(|((p, digest), columns)| {
+                    let columns = columns.as_ref().map(ToString::to_string);
+                    let digest = digest.to_hex();
+                    json!([p.first_byte, p.bytes, p.first_line, digest.as_str(), columns])
                 })
                 .collect();
             json!({

@@ -9,8 +9,9 @@ use trips_core::rules::{Rules, ZeroCoordinates};
 use crate::{Failure, shown};
 
 /// The names that may be given.
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 13] = [
     "blake3",
+    "columns",
     "piece_bytes",
     "load_id",
     "first_byte",
@@ -37,7 +38,8 @@ impl<'a> Options<'a> {
         options.collect::<Result<_, _>>().map(Self)
     }
 
-    fn text(&self, name: &str) -> Option<&'a str> {
+    /// The text of an option, if it is given.
+    pub fn text(&self, name: &str) -> Option<&'a str> {
         self.0.iter().rev().find(|(given, _)| *given == name).map(|(_, value)| *value)
     }
 

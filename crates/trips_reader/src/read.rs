@@ -6,7 +6,9 @@
 use std::fs::File;
 use std::io::{self, Chain, Cursor, Read, Seek, SeekFrom, Write};
 use std::path::Path;
+use std::sync::Arc;
 
+use trips_core::columns::Columns;
 use trips_core::feed::Feed;
 use trips_core::header::Layout;
 use trips_core::opening::{Unfit, read_header};
@@ -38,15 +40,25 @@ pub fn run(path: &Path, options: &Options<'_>, out: &mut impl Write) -> Result<(
     if (size, mtime_ns) != expected {
         return Err(Failure::Changed(shown(path)));
     }
-    let failed = |error| Failure::File { path: shown(path), error };
+    // Its bytes are those that were cut: only what is behind them can be other than it was.
+    let failed = |error: io::Error| match error.kind() {
+        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => Failure::Changed(shown(path)),
+        _ => Failure::File { path: shown(path), error },
+    };
     let load_id = options.number("load_id", None)?;
     let max_record = options.max_record_bytes()?;
     let (layout, mut reader) = begin(path, file, piece, max_record, options.digest("blake3")?)?;
+    let mut columns = match options.text("columns") {
+        Some(text) => Columns::read(text, &layout).ok_or_else(|| {
+            Failure::Usage(format!("columns={text:?} are no columns of the file"))
+        })?,
+        None => Columns::Known(Arc::new(layout.clone())),
+    };
     let (target, rules) = (Target::History, options.rules()?);
     let parser = Parser { layout, target, load_id, max_record, rules, keeps_places: false };
     let mut part = Part::new(load_id, piece.first_byte);
     while let Some(chunk) = reader.next_chunk().map_err(failed)? {
-        part.push(&parser.parse(chunk)?)?;
+        part.push(&parser.parse_next(chunk, &mut columns)?)?;
         // The header is a part of the first one.
         part.bytes = reader.position() - part.first_byte;
         if part.bytes >= COVERED || part.memory() >= MEMORY {

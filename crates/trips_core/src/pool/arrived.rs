@@ -1,0 +1,151 @@
+//! Chunks that arrive from their threads, some in pieces, and are handed out in the order of the file.
+//!
+//! A thread takes a chunk to begin with the columns that were last known. A header in a chunk before it may tell
+//! others when it is too late: then the chunk is parsed again, before anything of it is handed out.
+
+use std::collections::TryReserveError;
+use std::io::Read;
+use std::sync::PoisonError;
+use std::sync::mpsc::{Sender, channel};
+
+use super::{Done, PIECE, Pool, PoolError, Shared};
+use crate::chunk::Chunk;
+use crate::columns::Columns;
+use crate::parse::Parsed;
+
+/// A chunk, or a piece of it.
+pub(super) enum Arrived {
+    Piece(Box<Piece>),
+    Whole(Box<Whole>),
+}
+
+/// Rows for staging of a chunk whose thread waits for an answer.
+pub(super) struct Piece {
+    pub(super) parsed: Parsed,
+    /// The columns with which the chunk was taken to begin.
+    begins_with: Columns,
+    /// Its thread goes on when it is told so; it begins again when it is told other columns.
+    answer: Sender<Option<Columns>>,
+}
+
+/// All of a chunk, or the rest.
+pub(super) struct Whole {
+    pub(super) parsed: Parsed,
+    /// How many bytes its trips take until they are written.
+    pub(super) cost: usize,
+    /// The columns with which it was taken to begin.
+    begins_with: Columns,
+    /// The chunk itself: it is parsed again when it begins with other columns.
+    chunk: Chunk,
+}
+
+/// What stopped the parsing of a chunk.
+enum Stopped<E> {
+    /// A header in front of it, which was seen meanwhile, names these columns.
+    Again(Columns),
+    Memory(TryReserveError),
+    By(E),
+}
+
+impl<E> From<TryReserveError> for Stopped<E> {
+    fn from(error: TryReserveError) -> Self {
+        Self::Memory(error)
+    }
+}
+
+impl Arrived {
+    pub(super) fn number(&self) -> u64 {
+        match self {
+            Self::Piece(piece) => piece.parsed.number,
+            Self::Whole(whole) => whole.parsed.number,
+        }
+    }
+}
+
+impl<R> Pool<R> {
+    /// Hands out a piece of the next chunk, or has the chunk begun again.
+    pub(super) fn take_piece<E>(
+        &self,
+        piece: Piece,
+        each: &mut impl FnMut(&mut Parsed) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let Piece { mut parsed, begins_with, answer } = piece;
+        let is_right = begins_with == self.columns;
+        if is_right {
+            each(&mut parsed)?;
+        }
+        drop(parsed);
+        // Its thread may have ended; then waiting says so.
+        let _ = answer.send((!is_right).then(|| self.columns.clone()));
+        Ok(())
+    }
+
+    /// The next chunk as its columns have it, and the cost of its trips. It is rarely parsed again, and here: all
+    /// threads may wait for their turn, which comes after it.
+    pub(super) fn settle<E: From<PoolError>>(
+        &mut self,
+        whole: Whole,
+        each: &mut impl FnMut(&mut Parsed) -> Result<(), E>,
+    ) -> Result<(Parsed, usize), E> {
+        let Whole { mut parsed, mut cost, begins_with, mut chunk } = whole;
+        let parser = &self.shared.parser;
+        if begins_with != self.columns {
+            drop(parsed);
+            let give = |mut piece: Parsed| each(&mut piece).map_err(Stopped::By);
+            let again = parser.parse_in_pieces(&mut chunk, &self.columns, PIECE, give);
+            parsed = again.map_err(|stopped| match stopped {
+                Stopped::By(error) => error,
+                Stopped::Memory(error) => PoolError::from(error).into(),
+                Stopped::Again(_) => unreachable!("its columns are known"),
+            })?;
+            cost = parsed.block.cost(parser.keeps_places);
+        }
+        if let Some(after) = parsed.columns.take() {
+            let mut shared = self.shared.columns.lock().unwrap_or_else(PoisonError::into_inner);
+            shared.clone_from(&after);
+            drop(shared);
+            self.columns = after;
+        }
+        Ok((parsed, cost))
+    }
+}
+
+impl<R: Read> Shared<R> {
+    /// Parses a chunk, and again when another has told meanwhile with which columns it begins.
+    pub(super) fn parse_chunk(
+        &self,
+        mut chunk: Chunk,
+        mut begins_with: Columns,
+        results: &Sender<Done>,
+    ) -> Result<Whole, PoolError> {
+        loop {
+            let give = |parsed| hand_over(parsed, &begins_with, results);
+            match self.parser.parse_in_pieces(&mut chunk, &begins_with, PIECE, give) {
+                Ok(parsed) => {
+                    let cost = parsed.block.cost(self.parser.keeps_places);
+                    return Ok(Whole { parsed, cost, begins_with, chunk });
+                }
+                Err(Stopped::Again(columns)) => begins_with = columns,
+                Err(Stopped::Memory(error)) => return Err(error.into()),
+                Err(Stopped::By(error)) => return Err(error),
+            }
+        }
+    }
+}
+
+/// Gives a piece to the owner, and waits for the answer.
+fn hand_over(
+    parsed: Parsed,
+    begins_with: &Columns,
+    results: &Sender<Done>,
+) -> Result<(), Stopped<PoolError>> {
+    let (answer, answered) = channel();
+    let piece = Piece { parsed, begins_with: begins_with.clone(), answer };
+    // Who does not take it does not answer either.
+    let _ = results.send(Done::Parsed(Arrived::Piece(Box::new(piece))));
+    match answered.recv() {
+        Ok(None) => Ok(()),
+        Ok(Some(columns)) => Err(Stopped::Again(columns)),
+        Err(_) => Err(Stopped::By(PoolError::Thread("the load has ended".into()))),
+    }
+}
