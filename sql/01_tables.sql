@@ -104,6 +104,7 @@ CREATE TABLE trips.loads (
   started_at     timestamptz,
   finished_at    timestamptz,
   file_changed_at timestamptz,
+  options        jsonb,
   CONSTRAINT loads_pkey PRIMARY KEY (load_id),
   CONSTRAINT loads_state_check CHECK (
     state = ANY (ARRAY['queued', 'running', 'loaded', 'skipped', 'failed', 'retracted'])),
@@ -152,6 +153,8 @@ COMMENT ON COLUMN trips.loads.finished_at IS 'When it was done, just before its 
 
 COMMENT ON COLUMN trips.loads.file_changed_at IS
   'When the file was changed last before it was read, its ctime; trips.ingest_new() knows by it and the size that a file is the one it was';
+COMMENT ON COLUMN trips.loads.options IS
+  'Arguments and settings by which the load judged the records of the file; NULL for a load that has not ended, and for rows that no file brought';
 
 -- What the session of a failed load was told. trips.loads says no more than everybody may know who sees it; here, a
 -- message may repeat what stands in a file.

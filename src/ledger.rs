@@ -61,6 +61,8 @@ pub struct Delivery {
     pub bytes: u64,
     /// When the file was changed last (its ctime): microseconds since 2000-01-01 UTC.
     pub changed_at: Option<i64>,
+    /// Arguments and settings by which its records are judged: a JSON object.
+    pub options: Option<String>,
 }
 
 /// A load that had the same bytes.
@@ -129,7 +131,7 @@ pub fn enter(
 ) -> Result<LoadRow, LoadError> {
     let state = if totals.is_some() { "loaded" } else { "skipped" };
     let totals = totals.unwrap_or_default();
-    let args: [DatumWithOid<'_>; 13] = [
+    let args: [DatumWithOid<'_>; 14] = [
         ticket.load_id.into(),
         delivery.source.as_str().into(),
         delivery.digest.map(Vec::from).into(),
@@ -143,20 +145,21 @@ pub fn enter(
         ticket.requested_by.as_str().into(),
         ticket.started_at.into(),
         delivery.changed_at.into(),
+        delivery.options.as_deref().into(),
     ];
     returned_row(
         "INSERT INTO trips.loads AS l (load_id, source, digest, bytes_read, state, rows_read,
                 rows_inserted, rows_duplicate, rows_staged, same_as, requested_by, requested_at,
-                started_at, finished_at, file_changed_at)
+                started_at, finished_at, file_changed_at, options)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, clock_timestamp(),
-                 timestamptz '2000-01-01 00:00:00+00' + $13 * interval '1 microsecond')
+                 timestamptz '2000-01-01 00:00:00+00' + $13 * interval '1 microsecond', $14::jsonb)
              ON CONFLICT (load_id) DO UPDATE
             SET digest = EXCLUDED.digest, bytes_read = EXCLUDED.bytes_read, state = EXCLUDED.state,
                 rows_read = EXCLUDED.rows_read, rows_inserted = EXCLUDED.rows_inserted,
                 rows_duplicate = EXCLUDED.rows_duplicate, rows_staged = EXCLUDED.rows_staged,
                 same_as = EXCLUDED.same_as, started_at = EXCLUDED.started_at,
                 finished_at = EXCLUDED.finished_at, file_changed_at = EXCLUDED.file_changed_at,
-                error_code = NULL, error = NULL
+                options = EXCLUDED.options, error_code = NULL, error = NULL
          RETURNING l",
         &args,
     )

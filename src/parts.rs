@@ -76,6 +76,7 @@ fn find(condition: &str, value: DatumWithOid<'_>) -> Result<Option<OpenDelivery>
             digest: row.get::<Vec<u8>>(3)?.and_then(|digest| digest.try_into().ok()),
             bytes: row.get::<i64>(4)?.and_then(|n| n.try_into().ok()).ok_or_else(missing)?,
             changed_at: None,
+            options: None,
         };
         let reading = row.get(5)?.ok_or_else(missing)?;
         Ok(Some(OpenDelivery { ticket, delivery, reading }))

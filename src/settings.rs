@@ -358,6 +358,19 @@ pub fn rules_as_text() -> [(&'static str, String); 3] {
     ]
 }
 
+/// Arguments and settings that decide which records a load takes and when it refuses the file, as a JSON object.
+pub fn options(abort_on_error: bool, max_errors: Option<u64>) -> String {
+    let mut options = serde_json::Map::new();
+    options.insert("on_error".into(), if abort_on_error { "abort" } else { "stage" }.into());
+    options.insert("max_errors".into(), max_errors.into());
+    for (name, value) in rules_as_text() {
+        options.insert(name.into(), value.into());
+    }
+    options.insert("trips.max_record_bytes".into(), max_record_bytes().into());
+    options.insert("trips.max_new_partitions".into(), max_new_partitions().into());
+    serde_json::Value::Object(options).to_string()
+}
+
 fn text_of(setting: &GucSetting<Option<CString>>) -> String {
     setting.get().map_or_else(String::new, |text| text.to_string_lossy().into_owned())
 }

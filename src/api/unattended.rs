@@ -82,10 +82,11 @@ fn new_files(pattern: Option<&str>) -> Result<Vec<String>, ErrorReport> {
             )
         );
     }
+    let options = settings::options(false, settings::max_errors());
     let new = {
         let ledger = Table::open_for_insert(c"loads");
         let _owner = AsOwner::of(&ledger);
-        ledger::not_loaded_yet(listing.files)?
+        ledger::not_loaded_yet(listing.files, &options)?
     };
     Ok(new.into_iter().map(|new| new.file.path).filter(|path| is_written(path, access)).collect())
 }

@@ -166,7 +166,7 @@ impl Watch<'_> {
         let paths: Vec<String> = files.iter().map(|file| file.path.clone()).collect();
         let new = in_database(|| {
             let _owner = as_owner_of_ledger();
-            ledger::not_loaded_yet(files)
+            ledger::not_loaded_yet(files, &settings::options(false, settings::max_errors()))
         });
         let Some(new) = new else { return false };
         let new_paths: BTreeSet<&str> = new.iter().map(|new| new.file.path.as_str()).collect();

@@ -20,6 +20,8 @@ pub struct Failure {
     pub error: String,
     /// BLAKE3 of the file's bytes, if they were read.
     pub digest: Option<[u8; 32]>,
+    /// Arguments and settings of the load, as [`Delivery`](super::Delivery) has them.
+    pub options: Option<String>,
     /// What happened, as the session was told: for the role that asked for the load, and for the owner.
     pub report: Caught,
 }
@@ -27,13 +29,13 @@ pub struct Failure {
 impl Failure {
     /// No encoded failure has more bytes.
     pub const MOST_BYTES: usize =
-        1 + 32 + 11 * 4 + 5 * (LONGEST_TEXT + MARK) + 6 * (LONGEST_NAME + MARK);
+        1 + 32 + 12 * 4 + 6 * (LONGEST_TEXT + MARK) + 6 * (LONGEST_NAME + MARK);
 
     /// A failure that is told in the same words to everybody.
     pub fn new(code: &str, error: &str) -> Self {
         let report =
             Caught { code: code.to_owned(), message: error.to_owned(), ..Caught::default() };
-        Self { error: error.to_owned(), digest: None, report }.cut()
+        Self { error: error.to_owned(), report, ..Self::default() }.cut()
     }
 
     /// An error of ours. What everybody may know of it says nothing of what stands in the file.
@@ -46,12 +48,12 @@ impl Failure {
             hint: error.hint().map(str::to_owned),
             ..Caught::default()
         };
-        Self { error: public, digest: None, report }.cut()
+        Self { error: public, report, ..Self::default() }.cut()
     }
 
     /// An error of PostgreSQL, or of code of the database, in the middle of a load.
     pub fn of_caught(report: Caught) -> Self {
-        Self { error: public(&report), digest: None, report }.cut()
+        Self { error: public(&report), report, ..Self::default() }.cut()
     }
 
     /// SQLSTATE.
@@ -88,6 +90,7 @@ impl Failure {
             Some(Some(String::from_utf8(text.to_vec()).ok()?))
         };
         let error = next()??;
+        let options = next()?;
         let report = Caught {
             code: next()??,
             message: next()??,
@@ -100,13 +103,14 @@ impl Failure {
             datatype_name: next()?,
             constraint_name: next()?,
         };
-        Some(Self { error, digest, report })
+        Some(Self { error, digest, options, report })
     }
 
-    fn texts(&self) -> [Option<&str>; 11] {
+    fn texts(&self) -> [Option<&str>; 12] {
         let report = &self.report;
         [
             Some(&self.error),
+            self.options.as_deref(),
             Some(&report.code),
             Some(&report.message),
             report.detail.as_deref(),
@@ -121,6 +125,8 @@ impl Failure {
     }
 
     fn cut(mut self) -> Self {
+        // Cut, it would be no JSON.
+        self.options = self.options.filter(|options| options.len() <= LONGEST_TEXT);
         let report = &mut self.report;
         for text in [&mut self.error, &mut report.message] {
             cut(text, LONGEST_TEXT);

@@ -52,7 +52,7 @@ pub fn enter_lost(load: &Beginning, failure: &Failure) -> Result<(), LoadError> 
 }
 
 fn enter_end(load: &Beginning, failure: &Failure, is_known: bool) -> Result<(), LoadError> {
-    let args: [DatumWithOid<'_>; 10] = [
+    let args: [DatumWithOid<'_>; 11] = [
         load.load_id.into(),
         load.source.as_str().into(),
         failure.digest.map(Vec::from).into(),
@@ -63,18 +63,21 @@ fn enter_end(load: &Beginning, failure: &Failure, is_known: bool) -> Result<(), 
         load.started_at.into(),
         load.changed_at.into(),
         is_known.into(),
+        failure.options.as_deref().into(),
     ];
     let entered = Spi::connect_mut(|client| {
         let query = "INSERT INTO trips.loads AS l (load_id, source, digest, bytes_read, state, error_code, error,
-                requested_by, requested_at, started_at, finished_at, file_changed_at)
+                requested_by, requested_at, started_at, finished_at, file_changed_at,
+                options)
          SELECT $1, $2, $3, $4, 'failed', $5, $6, $7, t.started_at, t.started_at, clock_timestamp(),
-                timestamptz '2000-01-01 00:00:00+00' + $9 * interval '1 microsecond'
+                timestamptz '2000-01-01 00:00:00+00' + $9 * interval '1 microsecond', $11::jsonb
            FROM (SELECT timestamptz '2000-01-01 00:00:00+00' + $8 * interval '1 microsecond')
                 AS t (started_at)
              ON CONFLICT (load_id) DO UPDATE
             SET digest = EXCLUDED.digest, state = EXCLUDED.state, error_code = EXCLUDED.error_code,
                 error = EXCLUDED.error, started_at = EXCLUDED.started_at,
-                finished_at = EXCLUDED.finished_at, file_changed_at = EXCLUDED.file_changed_at
+                finished_at = EXCLUDED.finished_at, file_changed_at = EXCLUDED.file_changed_at,
+                options = EXCLUDED.options
           WHERE l.state IN ('queued', 'running') OR l.state = 'failed' AND $10";
         Ok::<_, pgrx::spi::SpiError>(client.update(query, None, &args)?.len())
     })?;
@@ -213,9 +216,11 @@ pub struct NewFile {
 const CRASHES: i64 = 3;
 
 /// Which of these files no load has brought as they are now, and none is about to. One that has failed
-/// is tried again when it has changed since, or when the failure was a passing one: a lost connection or
-/// lock, no room on a disk, a cancel, an end of the server (but not the third), a file that changed while it was read.
-pub fn not_loaded_yet(files: Vec<FoundFile>) -> Result<Vec<NewFile>, LoadError> {
+/// is tried again when it has changed since, when it has failed under other options than these, or when the failure was a
+/// passing one: a lost connection or lock, no room on a disk, a cancel, an end of the server (but not the third), a file
+/// that changed while it was read. One whose rows were staged under other options is brought once more: its bytes are
+/// known, and the caller is told of the rows.
+pub fn not_loaded_yet(files: Vec<FoundFile>, options: &str) -> Result<Vec<NewFile>, LoadError> {
     let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
     let sizes: Vec<i64> = files.iter().map(|file| bigint(file.size)).collect();
     let changes: Vec<i64> = files.iter().map(|file| file.changed_at).collect();
@@ -224,8 +229,12 @@ pub fn not_loaded_yet(files: Vec<FoundFile>) -> Result<Vec<NewFile>, LoadError> 
         let query = "SELECT f.place, l.failures > 0
                FROM unnest($1, $2, $3) WITH ORDINALITY AS f (path, size, changed_at, place)
               CROSS JOIN LATERAL (
-                    SELECT count(*) FILTER (WHERE l.state <> 'failed'
-                               OR l.error_code !~ '^(08|40|53|57|58030|55P03|55006)') AS ends,
+                    SELECT count(*) FILTER (WHERE CASE l.state
+                               WHEN 'failed' THEN l.error_code !~ '^(08|40|53|57|58030|55P03|55006)'
+                                                  AND l.options = $5::jsonb
+                               WHEN 'loaded' THEN l.rows_staged = 0 OR l.options IS NULL
+                                                  OR l.options = $5::jsonb
+                               ELSE true END) AS ends,
                            count(*) FILTER (WHERE l.state = 'failed') AS failures,
                            count(*) FILTER (WHERE l.state = 'failed' AND l.error_code = '57P02') AS crashes
                       FROM trips.loads AS l
@@ -235,7 +244,7 @@ pub fn not_loaded_yet(files: Vec<FoundFile>) -> Result<Vec<NewFile>, LoadError> 
                                AND l.file_changed_at = timestamptz '2000-01-01 00:00:00+00'
                                                        + f.changed_at * interval '1 microsecond')) AS l
               WHERE l.ends = 0 AND l.crashes < $4";
-        let args = [paths.into(), sizes.into(), changes.into(), CRASHES.into()];
+        let args = [paths.into(), sizes.into(), changes.into(), CRASHES.into(), options.into()];
         for row in client.select(query, None, &args)? {
             let place = row.get::<i64>(1)?.and_then(|place| usize::try_from(place - 1).ok());
             if let Some(slot) = place.and_then(|place| found.get_mut(place)) {

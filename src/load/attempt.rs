@@ -17,6 +17,7 @@ use crate::pg::locks::Lock;
 use crate::pg::relation::Table;
 use crate::pg::row::LoadRow;
 use crate::pg::session::{self, AsOwner};
+use crate::settings;
 use crate::witness::Witness;
 
 /// A load that has begun: the rights of the tables' owner, a number in the ledger, and what is known
@@ -111,8 +112,8 @@ impl Attempt {
 
     /// Has the ledger remember how the load fails; returns whether it does.
     pub fn fail(&self, failure: Failure) -> bool {
-        let digest = self.delivery.borrow().digest;
-        let failure = Failure { digest, ..failure };
+        let Delivery { digest, options, .. } = self.delivery.borrow().clone();
+        let failure = Failure { digest, options, ..failure };
         let witness =
             self.witness.take().or_else(|| Witness::start(&self.ticket, &self.delivery.borrow()));
         witness.is_some_and(|witness| witness.fail(&failure))
@@ -138,6 +139,8 @@ impl Drop for Attempt {
 
 /// Loads a file, and has the ledger remember it if it fails.
 pub fn load_file(request: &Request<'_>, attempt: Attempt) -> Result<LoadRow, LoadError> {
+    attempt.delivery.borrow_mut().options =
+        Some(settings::options(request.abort_on_error, request.max_errors));
     observed(attempt, |attempt| {
         let result = deliver::deliver(request, attempt);
         let shows_content = request.access.shows_content();

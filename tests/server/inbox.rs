@@ -206,3 +206,46 @@ fn a_file_that_is_still_open_is_left_for_the_next_run() {
     let expected = [("b.csv", "loaded"), ("a.csv", "loaded")];
     assert_eq!(loads(&mut client), expected.map(|(a, b)| (a.to_owned(), b.to_owned())));
 }
+
+/// What failed because of one caller's arguments or settings is no failure of the file.
+#[test]
+fn failures_of_other_options_are_not_final() {
+    let cluster = Cluster::start();
+    let (mut client, mut other) = (cluster.client(), cluster.client());
+    let inbox = inbox(&cluster);
+    let pattern = format!("{inbox}/*.csv");
+    for name in ["a", "b", "c", "d", "e"] {
+        cluster.file(&format!("inbox/{name}.csv"), format!("{}bad\n", one(name, 1)));
+    }
+    cluster.file("inbox/f.csv", "no header");
+    for statement in [
+        format!("SELECT trips.ingest('{inbox}/a.csv', 'abort')"),
+        format!("SELECT trips.ingest('{inbox}/b.csv', max_errors => 0)"),
+        format!("SET trips.max_errors = 0; SELECT trips.ingest('{inbox}/c.csv')"),
+        format!("RESET trips.max_errors; SELECT trips.ingest('{inbox}/f.csv')"),
+    ] {
+        other.batch_execute(&statement).unwrap_err();
+    }
+    other.batch_execute("SET trips.latest_date = '1970-01-02'").unwrap();
+    let row =
+        other.query_one("SELECT * FROM trips.ingest($1)", &[&format!("{inbox}/d.csv")]).unwrap();
+    assert_eq!(trips_tests::Load::from_row(&row).rows, [2, 0, 0, 2]);
+    other.batch_execute("RESET trips.latest_date").unwrap();
+    // d.csv is known; f.csv has failed under the same options; e.csv is new.
+    assert_eq!(call(&mut client, &pattern), [4, 1, 0]);
+    assert_eq!(call(&mut client, &pattern), [0, 0, 0]);
+    // The rows of d.csv wait, and are there when somebody takes them.
+    client.batch_execute("SELECT trips.merge_staged()").unwrap();
+    let regions = "SELECT string_agg(region, '' ORDER BY region) FROM trips.hist_trip_data";
+    assert_eq!(client.query_one(regions, &[]).unwrap().get::<_, String>(0), "abcde");
+    // Under rules that refuse a line, a failure of the run is final for such runs.
+    cluster.file("inbox/g.csv", format!("{}bad\n", one("g", 1)));
+    client.batch_execute("SET trips.max_errors = 0").unwrap();
+    assert_eq!(call(&mut client, &pattern)[2], 2, "f.csv and g.csv");
+    assert_eq!(call(&mut client, &pattern), [0, 0, 0]);
+    let options: String = client
+        .query_one("SELECT options->>'on_error' FROM trips.loads WHERE source LIKE '%/a.csv' AND state = 'failed'", &[])
+        .unwrap()
+        .get(0);
+    assert_eq!(options, "abort");
+}
