@@ -32,7 +32,7 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'take_inbox_wrapper';
 COMMENT ON FUNCTION trips.take_inbox(text) IS
-  'Keeps other sessions from bringing in the files of this pattern until the transaction ends; false when one is at it. A step of trips.ingest_new(), and has its rights.';
+  'Keeps other sessions of the same role from loading the files of this pattern until the transaction ends; returns false when one does. A step of trips.ingest_new(): requires its privileges, and access to the pattern.';
 
 CREATE FUNCTION trips.new_files(pattern text) RETURNS text[]
 LANGUAGE c VOLATILE PARALLEL UNSAFE
@@ -58,13 +58,15 @@ DECLARE
   files pg_catalog.text[];
   file pg_catalog.text;
   state pg_catalog.text;
+  is_free pg_catalog.bool;
 BEGIN
   loaded := 0;
   skipped := 0;
   failed := 0;
   -- Inside of a transaction it would fail at the first file's end: it fails before.
   COMMIT;
-  IF trips.take_inbox(pattern) THEN
+  is_free := trips.take_inbox(pattern);
+  IF is_free THEN
     files := trips.new_files(pattern);
     FOREACH file IN ARRAY files LOOP
       BEGIN
@@ -80,15 +82,19 @@ BEGIN
         RAISE NOTICE '% (%)', SQLERRM, SQLSTATE;
       END;
       COMMIT;
-      EXIT WHEN NOT trips.take_inbox(pattern);
+      is_free := trips.take_inbox(pattern);
+      EXIT WHEN NOT is_free;
     END LOOP;
-  ELSE
-    RAISE NOTICE 'another session is bringing in the files of %', pattern;
+  END IF;
+  IF NOT is_free THEN
+    RAISE WARNING USING
+      MESSAGE = pg_catalog.format('role %I already loads the files of %L in another session', current_user, pattern),
+      HINT = 'Wait for that session, or end it: its transaction holds an advisory lock in pg_locks.';
   END IF;
 END;
 $$;
 COMMENT ON PROCEDURE trips.ingest_new(text, bigint, bigint, bigint) IS
-  'Brings in every regular file that a pattern names and that no load has brought as it is now, in the order of the paths, each in a transaction of its own: CALL trips.ingest_new(''/data/inbox/*.csv''). *, ? and […] may stand in any part of the pattern, names that begin with a dot are left out. A file that fails is in trips.loads, costs no other file, and is tried again when it has changed or the failure was a passing one (the end of the server: twice). A file that somebody is known to have open for writing is left for the next run, with a NOTICE. Returns how many were loaded, skipped (their bytes are known) and failed; zeros when another session is at it. Rights as of trips.ingest().';
+  'Brings in every regular file that a pattern names and that no load has brought as it is now, in the order of the paths, each in a transaction of its own: CALL trips.ingest_new(''/data/inbox/*.csv''). *, ? and […] may stand in any part of the pattern, names that begin with a dot are left out. A file that fails is in trips.loads, costs no other file, and is tried again when it has changed or the failure was a passing one (the end of the server: twice). A file that somebody is known to have open for writing is left for the next run, with a NOTICE. Returns how many were loaded, skipped (their bytes are known) and failed; with a WARNING, zeros when another session of the same role loads this pattern. Rights as of trips.ingest().';
 
 CREATE FUNCTION trips.schedule(job text, cron text, pattern text) RETURNS bigint
 LANGUAGE plpgsql VOLATILE

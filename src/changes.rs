@@ -24,8 +24,8 @@ pub enum Touched {
 }
 
 /// A statement begins: it waits for loads, and loads wait for its transaction.
-pub fn begin() {
-    History::lock();
+pub fn begin() -> Result<(), LoadError> {
+    History::lock()
 }
 
 /// A statement has ended that has filled, or changed, this table.
@@ -53,14 +53,15 @@ pub fn end(table: pg_sys::Oid, touched: Touched, may_bring: bool) -> Result<(), 
 
 /// A command begins that attaches a partition to the history, if it is one. It waits for loads before it takes
 /// the lock that they may need.
-pub fn partition_comes(call: pg_sys::FunctionCallInfo) {
+pub fn partition_comes(call: pg_sys::FunctionCallInfo) -> Result<(), LoadError> {
     if let Some(history) = Table::find(c"hist_trip_data")
         && ddl::will_attach_to(call, history)
         && !booking::is_own_command()
         && !session::is_restoring()
     {
-        History::lock();
+        History::lock()?;
     }
+    Ok(())
 }
 
 /// A command has ended that may have made, attached, detached or dropped partitions.
@@ -75,11 +76,7 @@ pub fn partitions_altered(loses: bool) -> Result<(), LoadError> {
     }
     // It may have been dropped, too.
     let Some(counts) = Table::find_for_insert(c"daily_trip_counts") else { return Ok(()) };
-    if locks::has_alone(history) {
-        History::lock();
-    } else {
-        History::lock_unless_a_load_waits()?;
-    }
+    History::lock()?;
     // Each table may have an owner of its own; that is what the command may have changed.
     let counted = {
         let _owner = AsOwner::of(&counts);
@@ -130,7 +127,7 @@ pub fn rebuild() -> Result<(), LoadError> {
     let history = Table::open_for_insert(c"hist_trip_data");
     let _owner = AsOwner::of(&history);
     drop(history);
-    History::lock();
+    History::lock()?;
     history::follow_all()?;
     require_newest_snapshot()?;
     summary::count_again(Days::ALL)?;
@@ -146,7 +143,7 @@ pub fn repair_partitions() -> Result<Vec<Moved>, LoadError> {
     let _owner = AsOwner::of(&history);
     grants::require_one_owner(history.owner())?;
     drop(history);
-    History::lock();
+    History::lock()?;
     require_newest_snapshot()?;
     let moved = history::unheard(history::move_misplaced)?;
     for &(load_id, count) in moved.iter().flat_map(|moved| &moved.duplicates) {

@@ -6,12 +6,12 @@
 pub mod booking;
 mod followed;
 mod known;
+mod lock;
 mod new_rows;
 mod partition;
 mod repair;
 
 use std::ffi::CStr;
-use std::time::Duration;
 
 use pgrx::{Spi, pg_sys};
 use trips_core::areas::Collector;
@@ -28,12 +28,12 @@ use self::new_rows::{NewRows, Walk};
 pub use self::partition::places;
 use self::partition::{Created, Partition};
 pub use self::repair::{Moved, damaged_partitions, move_misplaced, unheard};
-use crate::error::{HistoryError, LoadError};
+use crate::error::LoadError;
 use crate::pg::copy::copy_rows;
 use crate::pg::heap_append::HeapAppend;
 use crate::pg::progress::{Phase, Progress};
 use crate::pg::relation::{Column, Table};
-use crate::pg::session;
+use crate::pg::table_locks::{self, Mode};
 use crate::settings;
 
 const HISTORY: &CStr = c"hist_trip_data";
@@ -54,9 +54,6 @@ const WORTH_A_BUILD: usize = 4_000;
 
 /// The memory for building an index, at least.
 const LEAST_FOR_INDEX: usize = 16 * 1024 * 1024;
-
-/// How often who may not wait for a lock tries to get it.
-const POLL: Duration = Duration::from_millis(20);
 
 /// The history, held for one load: no other load writes to it.
 ///
@@ -125,37 +122,6 @@ impl Tally {
 pub type NextBatch<'a> = dyn FnMut() -> Result<Option<Batch>, LoadError> + 'a;
 
 impl History {
-    /// Waits for other loads to commit and takes the history until this transaction ends.
-    pub fn hold() -> Self {
-        Self::lock();
-        Self { created: Created::default() }
-    }
-
-    /// Takes the history if no other load has it.
-    pub fn try_hold() -> Option<Self> {
-        let is_taken = Table::open_for_insert(HISTORY).try_lock_against_other_loads();
-        is_taken.then(|| Self { created: Created::default() })
-    }
-
-    /// Takes the history against loads until this transaction ends.
-    pub fn lock() {
-        // The lock stays; the table is closed, because none that is open can get partitions.
-        Table::open_for_insert(HISTORY).lock_against_other_loads();
-    }
-
-    /// As [`History::lock`], for who holds a lock on the table that loads may need: gives up when a load waits
-    /// for it. A wait for the load would be a deadlock, and PostgreSQL might end the load.
-    pub fn lock_unless_a_load_waits() -> Result<(), LoadError> {
-        let table = Table::open_for_insert(HISTORY);
-        while !table.try_lock_against_other_loads() {
-            if table.has_waiters() {
-                return Err(HistoryError::InUse.into());
-            }
-            session::sleep(POLL);
-        }
-        Ok(())
-    }
-
     /// Appends the trips of a run that are not there yet, and adds them to what is derived. The blocks are what the
     /// batches are made of.
     pub fn append(
@@ -166,6 +132,7 @@ impl History {
         progress: &Progress,
     ) -> Result<Appended, LoadError> {
         self.created.require_few_more(&blocks.borrow())?;
+        partition::lock_free_ones(&blocks.borrow());
         let mut walk = Walk::of(next_batch);
         let mut total = Appended::default();
         while let Some(time) = walk.next_time()? {
@@ -246,6 +213,8 @@ fn is_worth_a_build(partition: &Partition, trips: usize) -> bool {
 /// Whether the table is empty and nobody else can store rows or find some, until this transaction ends.
 fn is_ours_alone(table: &Table) -> bool {
     table.is_bare()
+        // What REINDEX needs. Who is in the way may wait for us: COPY does not mind him.
+        && table_locks::try_take(table.oid(), Mode::Share)
         && table.try_lock_indexes()
         // Somebody may have written by hand before the lock.
         && table.is_bare()

@@ -28,5 +28,7 @@ pub mod relation;
 pub mod row;
 pub mod session;
 pub mod signals;
+pub mod subtransaction;
+pub mod table_locks;
 pub mod upgrade;
 pub mod worker;

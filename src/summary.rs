@@ -6,6 +6,8 @@ use trips_core::counts::DayCount;
 
 use crate::error::LoadError;
 use crate::history::{Days, booking};
+use crate::pg::relation::Table;
+use crate::pg::table_locks::{self, Mode};
 
 /// Adds counts of inserted trips to the roll-up: the cost is that of the region-days they touch.
 pub fn add(counts: &[DayCount<'_>]) -> Result<(), LoadError> {
@@ -70,6 +72,9 @@ pub fn refresh() -> Result<(), LoadError> {
     } else {
         "REFRESH MATERIALIZED VIEW trips.summarized_trip_data"
     };
+    if let Some(view) = Table::find(c"summarized_trip_data") {
+        table_locks::take(view, Mode::Exclusive)?;
+    }
     Ok(booking::command(|| Spi::run(command))?)
 }
 

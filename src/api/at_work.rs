@@ -55,6 +55,9 @@ fn cancel(load_id: Option<i64>) -> Result<(), ErrorReport> {
 }
 
 fn cancel_load(load_id: i64, caller: Caller) -> Result<(), LoadError> {
+    if cancel_at_work(load_id, &caller)? {
+        return Ok(());
+    }
     let ledger = Table::open_for_insert(c"loads");
     let _owner = AsOwner::of(&ledger);
     let asked_by = ledger::requested_by(load_id)?;
@@ -94,6 +97,20 @@ fn cancel_load(load_id: i64, caller: Caller) -> Result<(), LoadError> {
     Err(LoadError::NotRunning(load_id))
 }
 
+/// Cancels a load that is seen at work; `false` when the ledger must be asked. It takes no lock on the ledger,
+/// which somebody may have locked.
+fn cancel_at_work(load_id: i64, caller: &Caller) -> Result<bool, LoadError> {
+    let pid = match at_work(load_id) {
+        Some(load) => {
+            caller.require(Some(load.asked_by), load_id)?;
+            Some(load.pid)
+        }
+        None => holder_of(Lock::AtWork(load_id))?
+            .filter(|&pid| caller.may_cancel(progress::user_of(pid))),
+    };
+    Ok(pid.is_some_and(session::cancel))
+}
+
 /// Takes a load out of the queue at which nobody is.
 fn cancel_waiting(load_id: i64) -> Result<(), LoadError> {
     if !ledger::is_queued(load_id)? {
@@ -113,22 +130,23 @@ fn at_work(load_id: i64) -> Option<AtWork> {
     progress::at_work().into_iter().find(|load| load.load_id == load_id)
 }
 
-/// Who asks, and whose tables they are.
+/// Who asks.
 struct Caller {
     role: pg_sys::Oid,
-    owner: pg_sys::Oid,
+    /// Whether the role may do what the owner of the ledger may.
+    is_owner: bool,
 }
 
 impl Caller {
     fn now() -> Self {
-        let owner = Table::open_for_insert(c"loads").owner();
-        Self { role: session::current_user(), owner }
+        // Who watches waits for nobody who has locked the ledger.
+        Self { role: session::current_user(), is_owner: Table::is_own(c"loads") }
     }
 
     /// The role that asked for a load, its members, and the owner of the tables may cancel it.
     fn may_cancel(&self, asked_by: Option<pg_sys::Oid>) -> bool {
         let is_of = |role| role != pg_sys::InvalidOid && session::is_member_of(self.role, role);
-        is_of(self.owner) || asked_by.is_some_and(is_of)
+        self.is_owner || asked_by.is_some_and(is_of)
     }
 
     fn require(&self, asked_by: Option<pg_sys::Oid>, load_id: i64) -> Result<(), LoadError> {

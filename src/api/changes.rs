@@ -18,7 +18,9 @@ fn follow_change<'a>(
     let _errors = error_fields::preserve();
     let _settings = OwnSettings::set();
     if trigger.event().fired_before() {
-        changes::begin();
+        if let Err(error) = changes::begin() {
+            ErrorReport::from(error).report(PgLogLevel::ERROR);
+        }
         return Ok(None);
     }
     let table = trigger.relid()?;
@@ -36,9 +38,9 @@ fn follow_change<'a>(
 
 /// The event trigger before ALTER TABLE.
 #[pg_extern(sql = false)]
-fn hold_partitions(call: pg_sys::FunctionCallInfo) {
+fn hold_partitions(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
     let _errors = error_fields::preserve();
-    changes::partition_comes(call);
+    changes::partition_comes(call).map_err(LoadError::into)
 }
 
 /// The event trigger after ALTER TABLE, CREATE TABLE and their like.

@@ -11,7 +11,9 @@ pub enum HistoryError {
     NotPlain { table: String },
     #[error("a trip of {date} is out of range: expected a date from 0001-01-01 to 9999-12-31")]
     Date { date: String },
-    #[error("a load is at work that waits to make a partition of the history")]
+    #[error(
+        "could not obtain the history lock: the load that holds it waits for a lock of this transaction"
+    )]
     InUse,
     #[error("the load needs {wanted} new partitions of the history, more than {limit}")]
     TooManyPartitions { wanted: usize, limit: usize },
@@ -50,7 +52,7 @@ impl HistoryError {
             }
             Self::NoPartition { .. } => "Repeat the load.",
             Self::InUse => {
-                "Repeat the command when the load is done. A partition that is being detached concurrently: ALTER TABLE trips.hist_trip_data DETACH PARTITION … FINALIZE."
+                "Roll back, and repeat the transaction. After DETACH PARTITION … CONCURRENTLY, run ALTER TABLE trips.hist_trip_data DETACH PARTITION … FINALIZE."
             }
         }
     }

@@ -13,6 +13,7 @@ use super::{COLUMNS, Days, HISTORY, booking};
 use crate::error::{HistoryError, LoadError};
 use crate::pg::partitions::{Detaching, Place};
 use crate::pg::relation::{Table, name_of};
+use crate::pg::table_locks::{self, Mode};
 use crate::settings;
 
 /// A partition, open for inserting.
@@ -36,22 +37,38 @@ pub struct Created(Cell<usize>);
 impl Created {
     /// Refuses the trips of a run before anything is made, when the load would make too many partitions for them.
     pub fn require_few_more(&self, blocks: &[Block]) -> Result<(), LoadError> {
-        let history = Table::open_for_insert(HISTORY);
-        let (mut wanted, mut from) = (self.0.get(), Bound::MinValue);
-        while let Some(time) = batch::first_from(blocks, from) {
-            let place = history.place_of(time, Detaching::Omitted);
-            let bounds = match place {
-                Place::Gap(gap) => PartitionBounds::fitting(time, gap),
-                _ => place.bounds(),
-            };
-            wanted += usize::from(place.partition().is_none());
-            from = bounds.upper;
-        }
+        let mut wanted = self.0.get();
+        each_place(blocks, |place| wanted += usize::from(place.partition().is_none()));
         let limit = settings::max_new_partitions();
         if wanted > limit {
             return Err(HistoryError::TooManyPartitions { wanted, limit }.into());
         }
         Ok(())
+    }
+}
+
+/// Takes the lock on those partitions of a run for which nobody has to be waited for. Who comes later waits for the
+/// load without a lock that the load needs; the others are waited for when it is their turn.
+pub fn lock_free_ones(blocks: &[Block]) {
+    each_place(blocks, |place| {
+        if let Some(partition) = place.partition() {
+            table_locks::try_take(partition, Mode::RowExclusive);
+        }
+    });
+}
+
+/// Looks at the places of a run's trips, in order.
+fn each_place(blocks: &[Block], mut look: impl FnMut(Place)) {
+    let history = Table::open_for_insert(HISTORY);
+    let mut from = Bound::MinValue;
+    while let Some(time) = batch::first_from(blocks, from) {
+        let place = history.place_of(time, Detaching::Omitted);
+        let bounds = match place {
+            Place::Gap(gap) => PartitionBounds::fitting(time, gap),
+            _ => place.bounds(),
+        };
+        look(place);
+        from = bounds.upper;
     }
 }
 
@@ -64,16 +81,21 @@ impl Partition {
         let mut place = place_of(time, Detaching::Omitted);
         let is_new = place.partition().is_none();
         if is_new {
+            // What attaching it needs, before anything is made.
+            let history = Table::open_for_insert(HISTORY).oid();
+            table_locks::take(history, Mode::ShareUpdateExclusive)?;
             booking::command(|| create(time))?;
             created.0.set(created.0.get() + 1);
             place = place_of(time, Detaching::Omitted);
         }
         let oid = place.partition().ok_or(HistoryError::NoPartition { time })?;
+        table_locks::take_with_indexes(oid, Mode::RowExclusive)?;
         let mut table = Table::open_oid_for_insert(oid);
         let mut adopted = None;
         if !table.is_followed() {
             let (name, is_bare) = (table.name(), table.is_bare());
             drop(table);
+            table_locks::take(oid, Mode::ShareRowExclusive)?;
             follow(&name)?;
             table = Table::open_oid_for_insert(oid);
             adopted = if is_bare { None } else { days_of(oid) };

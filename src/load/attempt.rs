@@ -103,11 +103,12 @@ impl Attempt {
     }
 
     /// Takes the history; who must wait for it can be seen and cancelled, and is remembered when he is ended.
-    pub fn hold_history(&self, delivery: &Delivery) -> History {
-        History::try_hold().unwrap_or_else(|| {
-            self.call_witness(delivery);
-            History::hold()
-        })
+    pub fn hold_history(&self, delivery: &Delivery) -> Result<History, LoadError> {
+        if let Some(history) = History::try_hold()? {
+            return Ok(history);
+        }
+        self.call_witness(delivery);
+        History::hold()
     }
 
     /// Has the ledger remember how the load fails; returns whether it does.

@@ -64,7 +64,7 @@ pub fn deliver(request: &Request<'_>, attempt: &Attempt) -> Result<LoadRow, Load
         return skip(ticket, delivery, known);
     }
     progress.phase(Phase::Waiting);
-    let history = attempt.hold_history(delivery);
+    let history = attempt.hold_history(delivery)?;
     let known = find_same_bytes(&mut source, delivery, attempt, &progress)?;
     if let Some(known) = known.filter(|_| !request.force) {
         return skip(ticket, delivery, known);

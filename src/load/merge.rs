@@ -38,7 +38,7 @@ fn merge(ticket: &Ticket, only: Option<i64>) -> Result<Option<LoadRow>, LoadErro
     let progress = Progress::begin(ticket.load_id, asked_by, 0, Passes::Reading, interval);
     progress.phase(Phase::Waiting);
     let rules = settings::rules()?;
-    let history = History::hold();
+    let history = History::hold()?;
     let loads = staging::loads(only)?;
     if loads.is_empty()
         && let Some(load_id) = only

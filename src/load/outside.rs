@@ -106,7 +106,7 @@ fn merge_whole(attempt: &Attempt) -> Result<LoadRow, LoadError> {
     let interval = settings::notice_interval();
     let progress = Progress::begin(load_id, &ticket.requested_by, bytes, Passes::Reading, interval);
     progress.phase(Phase::Waiting);
-    let history = attempt.hold_history(delivery);
+    let history = attempt.hold_history(delivery)?;
     // Another load may have brought the same bytes meanwhile.
     let row = match delivery.digest.and_then(|digest| ledger::same_bytes(&digest, bytes)) {
         Some(known) => skip(ticket, delivery, known)?,

@@ -1,7 +1,7 @@
 //! Locks on numbers of our own, kept apart from the advisory locks that users take. PostgreSQL gives
 //! them back when the transaction ends, however it ends.
 
-use pgrx::pg_sys;
+use pgrx::{PgSqlErrorCode, PgTryBuilder, pg_sys};
 
 use super::compat;
 
@@ -26,6 +26,8 @@ pub enum Lock {
     Resting,
     /// The watched folder: who has it watches it.
     Watcher,
+    /// A process whose statement was cancelled because the load that has this lock waits for its transaction.
+    GiveWay(i32),
 }
 
 impl Lock {
@@ -40,6 +42,7 @@ impl Lock {
             Self::Worker(place) => (0x7473, u64::from(place)),
             Self::Resting => (0x7477, 0),
             Self::Watcher => (0x7475, 0),
+            Self::GiveWay(pid) => (0x7478, u64::from(pid.cast_unsigned())),
         };
         let [high, low] = [number >> 32, number & 0xffff_ffff]
             .map(|half| u32::try_from(half).expect("half of 64 bits"));
@@ -129,9 +132,30 @@ pub fn try_object(class: pg_sys::Oid, object: pg_sys::Oid) -> bool {
     result != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
 }
 
-/// Whether this backend has a table to itself.
-pub fn has_alone(table: pg_sys::Oid) -> bool {
-    holds(table, pg_sys::AccessExclusiveLock)
+/// Waits for a lock on an object that is no table, and takes it until the transaction ends; `false` when whoever has
+/// it waits for this transaction: then the transaction must end.
+#[must_use]
+pub fn take_object(class: pg_sys::Oid, object: pg_sys::Oid) -> bool {
+    let mode = MODE;
+    // SAFETY: locks an oid of a catalog in a transaction.
+    PgTryBuilder::new(|| unsafe {
+        pg_sys::LockDatabaseObject(class, object, 0, mode);
+        true
+    })
+    .catch_when(PgSqlErrorCode::ERRCODE_T_R_DEADLOCK_DETECTED, |_| false)
+    .catch_when(PgSqlErrorCode::ERRCODE_QUERY_CANCELED, |error| {
+        // SAFETY: reads a variable of the backend.
+        if Lock::GiveWay(unsafe { pg_sys::MyProcPid }).is_free() { error.rethrow() } else { false }
+    })
+    .execute()
+}
+
+/// Gives a lock on an object back that was taken last, before the transaction ends.
+pub fn give_object_back(class: pg_sys::Oid, object: pg_sys::Oid) {
+    let (class, object) = (class.to_u32(), object.to_u32());
+    let tag = tag_of(pg_sys::LockTagType::LOCKTAG_OBJECT, class, object);
+    // SAFETY: the tag lives through the call. Who does not have it is warned.
+    unsafe { pg_sys::LockRelease(&raw const tag, MODE, false) };
 }
 
 /// Whether this backend holds a lock on a table that its partitions cannot come or go without.

@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{PgLogLevel, PgSqlErrorCode, PgTupleDesc, pg_sys};
 
-use super::{compat, locks};
+use super::{compat, session};
 
 /// A column as it is expected.
 #[derive(Debug, Clone, Copy)]
@@ -55,6 +55,11 @@ impl Table {
         Some(Self::oid_of(name)).filter(|&oid| oid != pg_sys::InvalidOid)
     }
 
+    /// Whether the current user may do what the owner of `trips.<name>` may. It takes no lock.
+    pub fn is_own(name: &CStr) -> bool {
+        Self::find(name).is_some_and(|table| compat::owns_table(table, session::current_user()))
+    }
+
     fn oid_of(name: &CStr) -> pg_sys::Oid {
         // SAFETY: both names are C strings that live through the calls; what is missing is InvalidOid.
         unsafe {
@@ -75,34 +80,6 @@ impl Table {
         Self(unsafe { pg_sys::table_open(oid, lock as pg_sys::LOCKMODE) })
     }
 
-    /// Waits until no other load holds this table, and holds it until the transaction ends.
-    ///
-    /// It is a lock of its own, on the table as an object (as DDL takes them on objects that are not
-    /// tables), so that only loads meet: VACUUM, readers and writers by hand do not conflict with it.
-    pub fn lock_against_other_loads(&self) {
-        // SAFETY: three oids and a lock mode; the relation is open.
-        unsafe {
-            pg_sys::LockDatabaseObject(
-                pg_sys::RelationRelationId,
-                (*self.0).rd_id,
-                0,
-                pg_sys::ExclusiveLock as pg_sys::LOCKMODE,
-            );
-        }
-    }
-
-    /// As [`Table::lock_against_other_loads`], if nobody has to be waited for.
-    pub fn try_lock_against_other_loads(&self) -> bool {
-        locks::try_object(pg_sys::RelationRelationId, self.oid())
-    }
-
-    /// Whether somebody waits for a lock that we hold on this table, SHARE UPDATE EXCLUSIVE.
-    pub fn has_waiters(&self) -> bool {
-        let mode = pg_sys::ShareUpdateExclusiveLock as pg_sys::LOCKMODE;
-        // SAFETY: the relation is open. PostgreSQL warns of a lock that is not held, and does no more.
-        unsafe { pg_sys::LockHasWaitersRelation(self.0, mode) }
-    }
-
     /// Whether the table has no pages at all.
     pub fn is_bare(&self) -> bool {
         // SAFETY: the relation is open.
@@ -116,12 +93,18 @@ impl Table {
     /// for, and keeps it until the transaction ends.
     pub fn try_lock_indexes(&self) -> bool {
         let lock = pg_sys::AccessExclusiveLock as pg_sys::LOCKMODE;
+        let mut indexes = self.indexes().into_iter();
+        // SAFETY: an oid and a mode.
+        indexes.all(|index| unsafe { pg_sys::ConditionalLockRelationOid(index, lock) })
+    }
+
+    /// Its indexes.
+    pub fn indexes(&self) -> Vec<pg_sys::Oid> {
         // SAFETY: the relation is open; the list is a copy that is ours.
         unsafe {
             let indexes = pg_sys::RelationGetIndexList(self.0);
             let count = if indexes.is_null() { 0 } else { (*indexes).length };
-            (0..count)
-                .all(|i| pg_sys::ConditionalLockRelationOid(pg_sys::list_nth_oid(indexes, i), lock))
+            (0..count).map(|i| pg_sys::list_nth_oid(indexes, i)).collect()
         }
     }
 

@@ -87,19 +87,24 @@ pub(super) fn below<'a>(root: &Path, path: &'a Path) -> &'a Path {
     }
 }
 
-/// The files that an absolute pattern names: `*`, `?` and `[…]` may stand in any part of it.
-pub fn list(pattern: &str, access: &Access) -> Result<Listing, LoadError> {
+/// Refuses a pattern whose files the access does not reach. Returns the directory that nothing leads out of.
+pub fn require_access(pattern: &str, access: &Access) -> Result<Option<PathBuf>, LoadError> {
     if !Path::new(pattern).is_absolute() {
         return Err(LoadError::RelativePath(pattern.to_owned()));
     }
-    let root = match access {
-        Access::AnyFile => None,
-        Access::Within(directory) => Some(directory.into()),
+    match access {
+        Access::AnyFile => Ok(None),
+        Access::Within(directory) => Ok(Some(directory.into())),
         Access::Beneath(directories) => {
             let found = beneath::split(directories, pattern);
-            Some(found.ok_or_else(|| LoadError::MayNotRead(pattern.to_owned()))?.0)
+            Ok(Some(found.ok_or_else(|| LoadError::MayNotRead(pattern.to_owned()))?.0))
         }
-    };
+    }
+}
+
+/// The files that an absolute pattern names: `*`, `?` and `[…]` may stand in any part of it.
+pub fn list(pattern: &str, access: &Access) -> Result<Listing, LoadError> {
+    let root = require_access(pattern, access)?;
     let mut parts = Vec::new();
     for part in Path::new(pattern).components() {
         if let Component::RootDir = part {

@@ -15,6 +15,7 @@ mod placed;
 mod port;
 mod programs;
 mod spark;
+pub mod spec;
 
 pub use answers::{answers, partitions_without_key};
 pub use catalogue::catalogue;

@@ -24,6 +24,7 @@ mod inbox;
 mod ingest;
 mod keys;
 mod leaks;
+mod locks;
 mod partitions;
 mod pollution;
 mod privileges;

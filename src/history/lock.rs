@@ -1,0 +1,68 @@
+//! The history lock: which transaction may write to the history, and in which order a load takes its locks.
+//!
+//! It is a lock of its own, on the table as an object (as DDL takes them on objects that are not tables), so that
+//! VACUUM and readers do not conflict with it. docs/architecture.md has the lock order.
+
+use std::ffi::CStr;
+
+use pgrx::pg_sys;
+
+use super::partition::Created;
+use super::{HISTORY, History};
+use crate::error::{HistoryError, LoadError};
+use crate::pg::locks;
+use crate::pg::relation::Table;
+use crate::pg::table_locks::{self, Mode};
+
+/// The tables that a load writes to, in the order in which it locks them.
+const WRITTEN: [&CStr; 5] =
+    [HISTORY, c"stg_trip_data", c"daily_trip_counts", c"area_directory", c"area_blocks"];
+
+const CLASS: pg_sys::Oid = pg_sys::RelationRelationId;
+
+impl History {
+    /// Waits for other loads, and for those that have locked a table that a load writes to; takes the history
+    /// until this transaction ends. It holds none of these locks while it waits for another.
+    pub fn hold() -> Result<Self, LoadError> {
+        loop {
+            let history = oid()?;
+            take_turn(history)?;
+            let Err(table) = table_locks::try_take_all(&WRITTEN) else {
+                return Ok(Self { created: Created::default() });
+            };
+            // Whoever has it may need the history next.
+            locks::give_object_back(CLASS, history);
+            table_locks::wait_until_free(table, Mode::RowExclusive)?;
+        }
+    }
+
+    /// Takes the history if nobody has to be waited for.
+    pub fn try_hold() -> Result<Option<Self>, LoadError> {
+        let history = oid()?;
+        if !locks::try_object(CLASS, history) {
+            return Ok(None);
+        }
+        if table_locks::try_take_all(&WRITTEN).is_err() {
+            locks::give_object_back(CLASS, history);
+            return Ok(None);
+        }
+        Ok(Some(Self { created: Created::default() }))
+    }
+
+    /// Takes the history against loads until this transaction ends: for changes by hand. The load that has it may
+    /// need a lock of this transaction: that is an error here, and not in the load.
+    pub fn lock() -> Result<(), LoadError> {
+        // Its lock stays. The table is closed, because none that is open can get partitions.
+        let history = Table::open_for_insert(HISTORY).oid();
+        take_turn(history)
+    }
+}
+
+fn oid() -> Result<pg_sys::Oid, LoadError> {
+    // It is opened only to say that it is missing.
+    Ok(Table::find(HISTORY).unwrap_or_else(|| Table::open_for_insert(HISTORY).oid()))
+}
+
+fn take_turn(history: pg_sys::Oid) -> Result<(), LoadError> {
+    if locks::take_object(CLASS, history) { Ok(()) } else { Err(HistoryError::InUse.into()) }
+}

@@ -1,0 +1,40 @@
+//! Work that may fail without ending the transaction.
+
+use std::panic::AssertUnwindSafe;
+
+use pgrx::pg_sys::panic::CaughtError;
+use pgrx::{PgTryBuilder, pg_sys};
+
+/// What becomes of a subtransaction whose work has succeeded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// It belongs to the transaction.
+    Keep,
+    /// It is rolled back.
+    Undo,
+}
+
+/// Works in a subtransaction. An error of PostgreSQL rolls it back, with the locks that it has taken, and is returned.
+pub fn attempt<T>(end: End, work: impl FnOnce() -> T) -> Result<T, CaughtError> {
+    // SAFETY: we are in a transaction, and not in parallel mode. As PL/pgSQL does it, the memory context and the
+    // resource owner of the caller are those that it goes on with.
+    let (memory, owner) = unsafe {
+        let before = (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner);
+        pg_sys::BeginInternalSubTransaction(std::ptr::null());
+        pg_sys::MemoryContextSwitchTo(before.0);
+        before
+    };
+    let result = PgTryBuilder::new(AssertUnwindSafe(|| Ok(work()))).catch_others(Err).execute();
+    // SAFETY: ends the subtransaction that was begun above: `work` leaves none open. An error that is not caught
+    // here (a panic of Rust) ends the transaction with all of them.
+    unsafe {
+        if result.is_ok() && end == End::Keep {
+            pg_sys::ReleaseCurrentSubTransaction();
+        } else {
+            pg_sys::RollbackAndReleaseCurrentSubTransaction();
+        }
+        pg_sys::MemoryContextSwitchTo(memory);
+        pg_sys::CurrentResourceOwner = owner;
+    }
+    result
+}

@@ -1,0 +1,181 @@
+//! Sessions whose steps are run in a given order, as PostgreSQL's isolation tester does it.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use postgres::{Client, NoTls};
+
+use crate::{Cluster, server_error};
+
+/// How long a step may take when no other session can do anything about it.
+const LONGEST: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(2);
+
+/// A step that has ended.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// Number of its session.
+    pub session: usize,
+    /// Number of the step in its session.
+    pub number: usize,
+    /// Whether it waited for a lock of another session.
+    pub waited: bool,
+    /// SQLSTATE and message of its error.
+    pub error: Option<(String, String)>,
+}
+
+/// All orders in which sessions with so many steps can be run: each order names the session of every step.
+#[must_use]
+pub fn permutations(steps: &[usize]) -> Vec<Vec<usize>> {
+    if steps.iter().all(|&left| left == 0) {
+        return vec![Vec::new()];
+    }
+    let mut orders = Vec::new();
+    for session in (0..steps.len()).filter(|&session| steps[session] > 0) {
+        let mut rest = steps.to_vec();
+        rest[session] -= 1;
+        for mut order in permutations(&rest) {
+            order.insert(0, session);
+            orders.push(order);
+        }
+    }
+    orders
+}
+
+type Answer = Result<(), (String, String)>;
+
+struct Session {
+    pid: i32,
+    commands: Sender<String>,
+    answers: Receiver<Answer>,
+    thread: JoinHandle<()>,
+    /// The step that it is at, and whether it has been seen to wait.
+    busy: Option<(usize, bool)>,
+    next: usize,
+    /// A step has failed: the others are left out.
+    is_over: bool,
+}
+
+impl Session {
+    fn start(cluster: &Cluster, database: &str) -> Self {
+        let mut client = cluster.config(database).connect(NoTls).expect("a connection");
+        let pid = client.query_one("SELECT pg_backend_pid()", &[]).expect("a pid").get(0);
+        let (commands, todo) = channel::<String>();
+        let (done, answers) = channel();
+        let thread = std::thread::spawn(move || {
+            for command in todo {
+                let result = client.batch_execute(&command).map_err(|error| {
+                    let (code, message, _) = server_error(&error);
+                    (code, message)
+                });
+                if result.is_err() {
+                    client.batch_execute("ROLLBACK").expect("a rollback");
+                }
+                if done.send(result).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { pid, commands, answers, thread, busy: None, next: 0, is_over: false }
+    }
+}
+
+struct Run<'a> {
+    control: Client,
+    sessions: Vec<Session>,
+    steps: &'a [Vec<String>],
+    ended: Vec<Step>,
+}
+
+impl Run<'_> {
+    /// Takes what a session has answered, if it has.
+    fn look(&mut self, number: usize) -> bool {
+        let session = &mut self.sessions[number];
+        let Some((step, waited)) = session.busy else { return true };
+        let Ok(answer) = session.answers.try_recv() else { return false };
+        session.busy = None;
+        session.is_over = answer.is_err();
+        self.ended.push(Step { session: number, number: step, waited, error: answer.err() });
+        true
+    }
+
+    fn is_blocked(&mut self, number: usize) -> bool {
+        let query = "SELECT cardinality(pg_blocking_pids($1)) > 0";
+        let pid = self.sessions[number].pid;
+        self.control.query_one(query, &[&pid]).expect("an answer").get(0)
+    }
+
+    /// Waits until a session has ended its step, or waits for another one.
+    fn settle(&mut self, number: usize) {
+        let begin = Instant::now();
+        let mut seen = 0;
+        while !self.look(number) && seen < 2 {
+            assert!(begin.elapsed() < LONGEST, "a step neither ends nor waits: {:?}", self.ended);
+            std::thread::sleep(POLL);
+            seen = if self.is_blocked(number) { seen + 1 } else { 0 };
+        }
+        if let Some((_, waited)) = &mut self.sessions[number].busy {
+            *waited = true;
+        }
+    }
+
+    fn begin(&mut self, number: usize) {
+        let session = &mut self.sessions[number];
+        let step = session.next;
+        session.next += 1;
+        session.busy = Some((step, false));
+        session.commands.send(self.steps[number][step].clone()).expect("a session");
+        self.settle(number);
+    }
+
+    fn is_free(&mut self, number: usize) -> bool {
+        self.look(number)
+    }
+}
+
+/// Runs the steps of sessions in an order. A step whose session waits for another is put off, and those of the others
+/// are run meanwhile. Behind an error the session rolls back, and its other steps are left out.
+///
+/// # Panics
+/// When all sessions wait, and none of them ends.
+#[must_use]
+pub fn run(
+    cluster: &Cluster,
+    database: &str,
+    sessions: &[Vec<String>],
+    order: &[usize],
+) -> Vec<Step> {
+    let started = sessions.iter().map(|_| Session::start(cluster, database)).collect();
+    let mut run = Run {
+        control: cluster.client_of(database),
+        sessions: started,
+        steps: sessions,
+        ended: Vec::new(),
+    };
+    let mut order = order.to_vec();
+    let mut begin = Instant::now();
+    loop {
+        let is_over: Vec<bool> = run.sessions.iter().map(|session| session.is_over).collect();
+        order.retain(|&session| !is_over[session]);
+        let next = (0..order.len()).find(|&i| run.is_free(order[i]));
+        if let Some(i) = next {
+            let session = order.remove(i);
+            if !run.sessions[session].is_over {
+                run.begin(session);
+            }
+            begin = Instant::now();
+            continue;
+        }
+        if (0..run.sessions.len()).fold(true, |all, session| run.look(session) && all) {
+            break;
+        }
+        assert!(begin.elapsed() < LONGEST, "all sessions wait: {:?}", run.ended);
+        std::thread::sleep(POLL);
+    }
+    for session in run.sessions {
+        drop(session.commands);
+        session.thread.join().expect("a session");
+    }
+    run.ended
+}

@@ -1,0 +1,54 @@
+//! Who watches loads waits for nobody.
+
+use std::time::{Duration, Instant};
+
+use trips_tests::{Cluster, rows_as_csv};
+
+/// Somebody has locked the ledger: what runs is seen, and can be cancelled.
+#[test]
+fn loads_are_seen_and_cancelled_although_the_ledger_is_locked() {
+    let cluster = Cluster::start();
+    let (mut loader, mut locker, mut watcher) =
+        (cluster.client(), cluster.client(), cluster.client());
+    let paths = [1, 2].map(|i| cluster.file(&format!("{i}.csv"), rows_as_csv(100, i)));
+    watcher.batch_execute("SET lock_timeout = '1s'").unwrap();
+    // A load that waits for another one.
+    let mut holder = cluster.client();
+    let mut held = holder.transaction().unwrap();
+    held.query_one("SELECT trips.ingest($1)", &[&paths[0]]).unwrap();
+    let path = paths[1].clone();
+    let load =
+        std::thread::spawn(move || loader.query_one("SELECT trips.ingest($1)", &[&path]).map(drop));
+    let begin = Instant::now();
+    let progress = "SELECT load_id FROM trips.load_progress WHERE phase = 'waiting'";
+    let load_id: i64 = loop {
+        if let Some(row) = watcher.query_opt(progress, &[]).unwrap() {
+            break row.get(0);
+        }
+        assert!(begin.elapsed() < Duration::from_secs(20), "nobody waits");
+    };
+    let locking = std::thread::spawn(move || {
+        let locked = locker.batch_execute("BEGIN; LOCK TABLE trips.loads");
+        (locker, locked)
+    });
+    let waits = "SELECT FROM pg_locks WHERE NOT granted AND relation = 'trips.loads'::regclass AND mode = 'AccessExclusiveLock'";
+    while watcher.query_opt(waits, &[]).unwrap().is_none() {
+        assert!(begin.elapsed() < Duration::from_secs(20), "nobody locks the ledger");
+    }
+    for query in [
+        "SELECT count(*) FROM trips.load_progress",
+        "SELECT count(*) FROM trips.loads_at_work()",
+        "SELECT count(*) FROM trips.events_since(0)",
+    ] {
+        watcher.query_one(query, &[]).unwrap_or_else(|error| panic!("{query}: {error:?}"));
+    }
+    watcher.query_one("SELECT trips.cancel($1)", &[&load_id]).unwrap();
+    let error = load.join().unwrap().unwrap_err();
+    assert_eq!(trips_tests::server_error(&error).0, "57014");
+    held.rollback().unwrap();
+    let (mut locker, locked) = locking.join().unwrap();
+    locked.unwrap();
+    // It has the lock now, and nothing loads.
+    assert!(watcher.query("SELECT FROM trips.load_progress", &[]).unwrap().is_empty());
+    locker.batch_execute("ROLLBACK").unwrap();
+}
