@@ -164,20 +164,23 @@ fn grant_reader(role: Option<pg_sys::Oid>) -> Result<(), ErrorReport> {
 /// `trips.trip_key(region, origin_coord, destination_coord, date_time, datasource) -> uuid`
 #[pg_extern(sql = false)]
 fn trip_key(
-    region: Option<&str>,
+    region: Option<&[u8]>,
     origin: Option<pg_sys::Point>,
     destination: Option<pg_sys::Point>,
     date_time: Option<PgTimestamp>,
-    datasource: Option<&str>,
+    datasource: Option<&[u8]>,
 ) -> Result<Uuid, ErrorReport> {
+    // The key is that of the bytes in UTF-8. In another encoding they would be others, or none.
+    require_utf8()?;
+    let text = |bytes| std::str::from_utf8(bytes).map_err(|_| LoadError::DatabaseEncoding);
     let point =
         |point: Option<pg_sys::Point>| point.map(|p| Point { longitude: p.x, latitude: p.y });
     let key = key::of_trip(&Trip {
-        region: region.ok_or(LoadError::NullArgument("region"))?,
+        region: text(region.ok_or(LoadError::NullArgument("region"))?)?,
         origin: point(origin),
         destination: point(destination),
         date_time: Timestamp(date_time.ok_or(LoadError::NullArgument("date_time"))?.into()),
-        datasource,
+        datasource: datasource.map(text).transpose()?,
     });
     Ok(Uuid::from_bytes(key))
 }

@@ -146,10 +146,18 @@ fn create(time: Timestamp) -> Result<(), LoadError> {
     if taken == Some(true) {
         return Err(LoadError::PartitionName { table, bounds, beside: neighbours(gap) });
     }
+    // As PARTITION OF would: in the tablespace that the history has been given, or the database's own.
+    let home = Spi::get_one::<String>(
+        "SELECT (SELECT quote_ident(t.spcname) FROM pg_tablespace AS t WHERE t.oid = c.reltablespace)
+           FROM pg_class AS c WHERE c.oid = 'trips.hist_trip_data'::regclass",
+    )?;
+    let of_key = home.as_ref().map(|home| format!("USING INDEX TABLESPACE {home}"));
+    let of_table = home.as_ref().map(|home| format!("TABLESPACE {home}"));
+    let (of_key, of_table) = (of_key.unwrap_or_default(), of_table.unwrap_or_default());
     // The parts of these names are digits, letters and underscores.
     Spi::run(&format!(
         "CREATE TABLE {table} (LIKE trips.hist_trip_data INCLUDING ALL,
-           CONSTRAINT {name}_pkey PRIMARY KEY (date_time, trip_key))"
+           CONSTRAINT {name}_pkey PRIMARY KEY (date_time, trip_key) {of_key}) {of_table}"
     ))?;
     Spi::run(&format!(
         "ALTER TABLE trips.hist_trip_data ATTACH PARTITION {table} FOR VALUES {bounds}"

@@ -258,6 +258,17 @@ fn wrong_questions_are_told() {
             "exchange",
         ),
         ("SELECT trips.weekly_avg(box '(1,1),(0,0)', '-infinity')", "22023", "NULL"),
+        // It would have 306 million weeks.
+        (
+            "SELECT count(*) FROM trips.weekly_counts(box '(1,1),(0,0)', '4713-01-01 BC', '5874897-12-31')",
+            "22023",
+            "NULL",
+        ),
+        (
+            "SELECT trips.weekly_avg(box '(1,1),(0,0)', '0001-01-01', '10000-01-01')",
+            "22023",
+            "NULL",
+        ),
     ] {
         let error = client.query(query, &[]).expect_err(query);
         let (found, message, said) = server_error(&error);
@@ -275,8 +286,32 @@ fn wrong_questions_are_told() {
             "SELECT count(*)::text FROM trips.weekly_counts(box '(1,1),(0,0)', '2018-05-01', '2018-05-31')",
             "5",
         ),
+        (
+            "SELECT count(*)::text FROM trips.weekly_counts(box '(1,1),(0,0)', '0001-01-01', '9999-12-31')",
+            "521723",
+        ),
     ] {
         let found: String = client.query_one(query, &[]).unwrap().get(0);
         assert_eq!(found, answer, "{query}");
+    }
+}
+
+/// A directory that says another number of trips than its own row is not believed.
+#[test]
+fn a_changed_count_is_no_answer() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let path = cluster.file("may.csv", month_as_csv(2000, 1, "2018-05-01"));
+    cluster.ingest(&mut client, &path);
+    client
+        .batch_execute(
+            "UPDATE trips.area_directory
+                SET directory = set_byte(directory, 4, get_byte(directory, 4) # 1)",
+        )
+        .unwrap();
+    for (ends, corners) in
+        [("origin", [-180.0, -90.0, 180.0, 90.0]), ("either", [5.0, 45.0, 9.0, 50.0])]
+    {
+        assert!(check(&mut client, corners, [None, None], ends) > 0);
     }
 }

@@ -315,3 +315,44 @@ fn a_crash_forgets_deliveries_as_a_whole() {
     }
     assert_eq!(merge(&mut client, again).rows, [100, 100, 0, 0]);
 }
+
+/// Who claims the digest of a file with another size costs nobody that file.
+#[test]
+fn a_claimed_digest_of_another_size_is_no_other_file() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let file = rows_as_csv(100, 1);
+    let path = cluster.file("d.csv", &file);
+    let claim = "SELECT load_id FROM trips.open_delivery('/evil', $1, $2, 'r')";
+    let error = client.query_one(claim, &[&digest(&file), &0_i64]).unwrap_err();
+    let (code, _, hint) = server_error(&error);
+    assert!(code == "22023" && !hint.is_empty(), "{code}: {hint}");
+    // A part that covers the bytes that were claimed, and has no trips.
+    let other = format!("{FIVE_COLUMNS}\n").into_bytes();
+    let bytes = i64::try_from(other.len()).unwrap();
+    let load_id: i64 = client.query_one(claim, &[&digest(&file), &bytes]).unwrap().get(0);
+    for part in parts_of(&other, load_id, 1 << 20) {
+        stage(&mut client, load_id, &part).unwrap();
+    }
+    assert_eq!(merge(&mut client, load_id).summary(), ("loaded", [0, 0, 0, 0]));
+    let load = cluster.ingest(&mut client, &path);
+    assert_eq!((load.summary(), load.same_as), (("loaded", [100, 100, 0, 0]), None));
+    let again = cluster.ingest(&mut client, &path);
+    assert_eq!((again.state.as_str(), again.same_as), ("skipped", Some(load.load_id)));
+    let query = "SELECT * FROM trips.ingest($1, force => true)";
+    let forced = Load::from_row(&client.query_one(query, &[&path]).unwrap());
+    assert_eq!(
+        (forced.summary(), forced.same_as),
+        (("loaded", [100, 0, 100, 0]), Some(load.load_id))
+    );
+    // The claim is known, too, as what it was.
+    let claimed = Load::from_row(
+        &client
+            .query_one(
+                "SELECT * FROM trips.open_delivery('/evil', $1, $2, 'r')",
+                &[&digest(&file), &bytes],
+            )
+            .unwrap(),
+    );
+    assert_eq!((claimed.state.as_str(), claimed.same_as), ("skipped", Some(load_id)));
+}

@@ -144,6 +144,8 @@ fn a_period_must_be_one() {
             ("'2020-02-01', '2020-01-31'", "since is 2020-02-01 and until is 2020-01-31"),
             ("since => '-infinity'", "since is infinite"),
             ("until => 'infinity'", "until is infinite"),
+            ("'4713-01-01 BC', '5874897-12-31'", "since is 4713-01-01 BC"),
+            ("'0001-01-01', '10000-01-01'", "until is 10000-01-01"),
         ] {
             let call = format!("SELECT * FROM trips.{function}('A', {period})");
             let (code, found, hint) = server_error(&client.query(&call, &[]).unwrap_err());

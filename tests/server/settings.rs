@@ -210,3 +210,75 @@ fn nothing_depends_on_settings_of_the_session() {
     }
     assert!(wrong.is_empty(), "{}\n{}", wrong.join("\n"), cluster.log());
 }
+
+/// A partition lies where the owner of the history has placed it, not where the caller's session places its tables.
+#[test]
+fn partitions_lie_where_the_history_does() {
+    let cluster = start();
+    let mut admin = cluster.client();
+    admin
+        .batch_execute(
+            "CREATE EXTENSION trips_pipeline; CREATE ROLE etl LOGIN; SELECT trips.grant_loader('etl')",
+        )
+        .unwrap();
+    let set = format!("ALTER DATABASE trips SET trips.data_directories = '{}'", cluster.path(""));
+    admin.batch_execute(&set).unwrap();
+    let mut etl = cluster.client_as("etl");
+    etl.batch_execute("SET default_tablespace = elsewhere").unwrap();
+    let path = cluster.file("may.csv", format!("{FIVE_COLUMNS}{}", trip_line("Prague", 1)));
+    text(&mut etl, &format!("SELECT state FROM trips.ingest('{path}')"));
+    let places = "SELECT string_agg(concat_ws(' ', c.relname, t.spcname), ', ' ORDER BY c.relname)
+                    FROM pg_class AS c LEFT JOIN pg_tablespace AS t ON t.oid = c.reltablespace
+                   WHERE c.relname LIKE 'hist_trip_data_%'";
+    assert_eq!(text(&mut admin, places), "hist_trip_data_2018_05, hist_trip_data_2018_05_pkey");
+    // What the session has set is as it was.
+    assert_eq!(text(&mut etl, "SHOW default_tablespace"), "elsewhere");
+    admin
+        .batch_execute(
+            "ALTER TABLE trips.hist_trip_data SET TABLESPACE elsewhere; DROP TABLE trips.hist_trip_data_2018_05",
+        )
+        .unwrap();
+    text(&mut etl, &format!("SELECT state FROM trips.ingest('{path}', force => true)"));
+    assert_eq!(
+        text(&mut admin, places),
+        "hist_trip_data_2018_05 elsewhere, hist_trip_data_2018_05_pkey elsewhere"
+    );
+}
+
+/// A wrong value of a text is refused when it is set, wherever that is.
+#[test]
+fn a_wrong_value_is_refused_when_it_is_set() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    client.batch_execute("LOAD 'trips_pipeline'").unwrap();
+    for (setting, value) in [
+        ("earliest_date", "nonsense"),
+        ("earliest_date", ""),
+        ("earliest_date", "2018-02-30"),
+        ("latest_date", "infinity"),
+        ("latest_date", "2018-05-01 00:00:00"),
+        ("latest_date", "10000-01-01"),
+        ("data_directories", "inbox"),
+        ("data_directories", "/inbox, other"),
+        ("data_directories", "/inbox,"),
+    ] {
+        for set in ["SET", "SET LOCAL", "ALTER DATABASE trips SET", "ALTER SYSTEM SET"] {
+            let statement = format!("{set} trips.{setting} = '{value}'");
+            let error = client.batch_execute(&statement).expect_err(&statement);
+            assert_eq!(server_error(&error).0, "22023", "{statement}");
+        }
+    }
+    for setting in ["watch_database = ''", "watch_database = 'repeat'", "watch_directory = 'inbox'"]
+    {
+        let name = "x".repeat(64);
+        let statement = format!("ALTER SYSTEM SET trips.{}", setting.replace("repeat", &name));
+        let error = client.batch_execute(&statement).expect_err(&statement);
+        assert_eq!(server_error(&error).0, "22023", "{statement}");
+    }
+    client
+        .batch_execute(
+            "SET trips.earliest_date = '0001-01-01'; SET trips.latest_date = '9999-12-31';
+             SET trips.data_directories = ' /a b , /c '; SET trips.data_directories = ''",
+        )
+        .unwrap();
+}

@@ -1,11 +1,11 @@
 //! Which folder is watched, for which database; names of all kinds.
 
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use trips_tests::{Cluster, server_error};
 
-use super::{START, land, make_inbox, one, start, start_in, wait_for_rows};
+use super::{START, land, loads_of, make_inbox, one, start, start_in, wait_for_rows, watcher};
 
 /// The folder that the path names is watched, not the one that it named.
 #[test]
@@ -123,4 +123,93 @@ fn a_database_that_is_not_there() {
         assert_eq!(cluster.log().matches(missing).count(), 1 + round, "{}", cluster.log());
     }
     assert!(!cluster.log().contains("FATAL:  database"), "{}", cluster.log());
+}
+
+/// Another database is set while the folder is watched: it has the files from then on.
+#[test]
+fn another_database_is_heard() {
+    let (cluster, inbox) = start("");
+    make_inbox(&inbox);
+    let (mut first, mut admin) = (cluster.client(), cluster.client_of("postgres"));
+    admin.batch_execute("CREATE DATABASE second").unwrap();
+    let mut second = cluster.client_of("second");
+    second.batch_execute("CREATE EXTENSION trips_pipeline").unwrap();
+    land(&cluster, "inbox/a.csv", one("a", 1));
+    wait_for_rows(&cluster, &mut first, 1, START);
+    let before = watcher(&mut admin);
+    admin.batch_execute("ALTER SYSTEM SET trips.watch_database = 'second'").unwrap();
+    admin.batch_execute("SELECT pg_reload_conf()").unwrap();
+    // It is the folder's listing that the new database gets: what lies there is new to it.
+    wait_for_rows(&cluster, &mut second, 1, START);
+    assert_ne!(watcher(&mut admin), before);
+    land(&cluster, "inbox/b.csv", one("b", 2));
+    wait_for_rows(&cluster, &mut second, 2, START);
+    assert_eq!(loads_of(&mut first, "b.csv"), 0);
+}
+
+/// Nothing is loaded into a database that is not encoded in UTF8: by no way.
+#[test]
+fn a_database_that_is_not_utf8() {
+    let (mut cluster, inbox) = start("");
+    make_inbox(&inbox);
+    let mut admin = cluster.client_of("postgres");
+    admin
+        .batch_execute("CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'")
+        .unwrap();
+    cluster.client_of("latin").batch_execute("CREATE EXTENSION trips_pipeline").unwrap();
+    land(&cluster, "inbox/a.csv", one("Z\u{fc}rich", 1));
+    drop(admin);
+    cluster.restart(|cluster| cluster.configure("trips.watch_database = 'latin'"));
+    let begin = Instant::now();
+    let told = "the database is not encoded in UTF8";
+    while !cluster.log().contains(told) {
+        let mut latin = cluster.client_of("latin");
+        let rows: i64 =
+            latin.query_one("SELECT count(*) FROM trips.hist_trip_data", &[]).unwrap().get(0);
+        assert!(rows == 0 && begin.elapsed() < START, "{rows} rows\n{}", cluster.log());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let mut latin = cluster.client_of("latin");
+    // What is queued by hand fails, and says why.
+    latin
+        .batch_execute(&format!(
+            "INSERT INTO trips.loads (load_id, source, state, requested_by, requested_at)
+             VALUES (1, '{inbox}/a.csv', 'queued', 'postgres', now());
+             INSERT INTO trips.queue (load_id, path, on_error, force, settings)
+             VALUES (1, '{inbox}/a.csv', 'stage', false, '{{}}')"
+        ))
+        .unwrap();
+    for call in [
+        format!("SELECT trips.ingest('{inbox}/a.csv')"),
+        format!("SELECT trips.stage('{inbox}/a.csv')"),
+        format!("SELECT trips.submit('{inbox}/a.csv')"),
+        "SELECT trips.merge_staged()".to_owned(),
+        "SELECT trips.open_delivery('a', decode(repeat('00', 32), 'hex'), 1, '')".to_owned(),
+        "SELECT trips.stage_part(1, '')".to_owned(),
+        "SELECT trips.drop_delivery(1)".to_owned(),
+        "SELECT trips.trip_key('a', NULL, NULL, '2018-05-01', NULL)".to_owned(),
+        "SELECT trips.trip_key(convert_from('\\xfc', 'LATIN1'), NULL, NULL, '2018-05-01', NULL)"
+            .to_owned(),
+    ] {
+        let (code, _, hint) = server_error(&latin.query(&call, &[]).expect_err(&call));
+        assert!(code == "0A000" && hint.contains("UTF8"), "{call}: {code} {hint}");
+    }
+    cluster.restart(|_| ());
+    let mut latin = cluster.client_of("latin");
+    let begin = Instant::now();
+    loop {
+        let query = "SELECT state || coalesce(error_code, '') FROM trips.loads WHERE load_id = 1";
+        let state: String = latin.query_one(query, &[]).unwrap().get(0);
+        if state == "failed0A000" {
+            break;
+        }
+        assert!(begin.elapsed() < START, "{state}\n{}", cluster.log());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let rows: i64 =
+        latin.query_one("SELECT count(*) FROM trips.hist_trip_data", &[]).unwrap().get(0);
+    assert_eq!(rows, 0);
+    // Each watcher says it once.
+    let said = cluster.log().matches("could not watch the folder").count();
+    assert!((1..=2).contains(&said), "{}", cluster.log());
 }
