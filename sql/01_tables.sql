@@ -146,7 +146,8 @@ COMMENT ON COLUMN trips.loads.error IS
   'What made the load fail, without what stands in the file; trips.load_errors has the full error';
 COMMENT ON COLUMN trips.loads.same_as IS
   'The load that had the same bytes; set for a skipped load and for a forced one';
-COMMENT ON COLUMN trips.loads.requested_by IS 'The role that asked for the load';
+COMMENT ON COLUMN trips.loads.requested_by IS
+  'Name of the role that asked for the load, when it did; the name may be another role''s by now';
 COMMENT ON COLUMN trips.loads.requested_at IS 'When it was asked for';
 COMMENT ON COLUMN trips.loads.started_at IS 'When it began';
 COMMENT ON COLUMN trips.loads.finished_at IS 'When it was done, just before its commit';
@@ -209,6 +210,18 @@ COMMENT ON COLUMN trips.queue.settings IS
 COMMENT ON COLUMN trips.queue.attempts IS
   'How often a worker has begun it; what has ended five workers is not begun again';
 
+-- Not carried by pg_dump: an oid means nothing in another cluster. pg_upgrade keeps oids of roles, and this table.
+CREATE TABLE trips.queue_roles (
+  load_id bigint NOT NULL,
+  role    oid    NOT NULL,
+  CONSTRAINT queue_roles_pkey PRIMARY KEY (load_id),
+  CONSTRAINT queue_roles_load_id_fkey FOREIGN KEY (load_id) REFERENCES trips.queue (load_id) ON DELETE CASCADE
+);
+COMMENT ON TABLE trips.queue_roles IS
+  'The roles with whose rights queued loads are made, by oid; of a load without a row here (a restored one) it is the role of the name in trips.loads.requested_by';
+COMMENT ON COLUMN trips.queue_roles.load_id IS 'Number of the load';
+COMMENT ON COLUMN trips.queue_roles.role IS 'The role that submitted it';
+
 -- Deliveries of outside readers --------------------------------------------------------------------
 
 -- A file that a cluster reads comes in parts, each in a transaction of its own. Not logged: until the
@@ -221,8 +234,10 @@ CREATE UNLOGGED TABLE trips.deliveries (
   reading      text        NOT NULL,
   requested_by text        NOT NULL,
   requested_at timestamptz NOT NULL,
+  role         oid         NOT NULL,
   CONSTRAINT deliveries_pkey PRIMARY KEY (load_id),
-  CONSTRAINT deliveries_digest_key UNIQUE (digest),
+  -- Each role for itself: a reader that has stopped keeps nobody else from bringing the file.
+  CONSTRAINT deliveries_digest_key UNIQUE (digest, role),
   CONSTRAINT deliveries_digest_check CHECK (pg_catalog.octet_length(digest) = 32),
   CONSTRAINT deliveries_bytes_check CHECK (bytes >= 0)
 );
@@ -234,8 +249,10 @@ COMMENT ON COLUMN trips.deliveries.digest IS 'BLAKE3 of the file''s bytes, 32 by
 COMMENT ON COLUMN trips.deliveries.bytes IS 'Size of the file, bytes';
 COMMENT ON COLUMN trips.deliveries.reading IS
   'How the reader cuts and judges the file: parts that were read in another way are not mixed with these';
-COMMENT ON COLUMN trips.deliveries.requested_by IS 'The role that brings it';
+COMMENT ON COLUMN trips.deliveries.requested_by IS 'Name of the role that brings it, when it was opened';
 COMMENT ON COLUMN trips.deliveries.requested_at IS 'When it was opened';
+COMMENT ON COLUMN trips.deliveries.role IS
+  'The role that brings it, by oid: it and its members may go on. The name may be another role''s by now';
 
 CREATE UNLOGGED TABLE trips.delivery_parts (
   load_id          bigint NOT NULL,

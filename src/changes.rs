@@ -104,6 +104,7 @@ fn count_again_when_booked(days: &[Days]) -> Result<(), LoadError> {
 
 /// What is counted must be all that there is.
 fn require_newest_snapshot() -> Result<(), LoadError> {
+    grants::require_all_rows()?;
     if session::has_one_snapshot() && ledger::has_moved_on()? {
         return Err(LoadError::Serialization);
     }

@@ -2,7 +2,8 @@
 
 use pgrx::{Spi, pg_sys};
 
-use crate::error::LoadError;
+use crate::error::{HistoryError, LoadError};
+use crate::pg::relation::Table;
 use crate::pg::session;
 
 /// Loading, and looking at what became of it. No right on a file: that is pg_read_server_files, or the
@@ -42,6 +43,17 @@ pub fn reader(role: pg_sys::Oid) -> Result<(), LoadError> {
 fn grant(rights: &[&str], role: pg_sys::Oid) -> Result<(), LoadError> {
     let role = session::quoted_role_name(role);
     rights.iter().try_for_each(|right| Ok(Spi::run(&format!("GRANT {right} TO {role}"))?))
+}
+
+/// Refuses to count what row-level security keeps from the owner of the tables, who is the current user.
+pub fn require_all_rows() -> Result<(), LoadError> {
+    for name in [c"hist_trip_data", c"daily_trip_counts", c"stg_trip_data", c"loads"] {
+        if Table::find(name).is_some_and(session::has_row_security) {
+            let table = format!("trips.{}", name.to_string_lossy());
+            return Err(HistoryError::RowSecurity { table }.into());
+        }
+    }
+    Ok(())
 }
 
 /// Makes sure that no table that a load writes to is owned by somebody who has not the rights of the ledger's owner

@@ -7,11 +7,12 @@ use std::ffi::CStr;
 
 use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
 use pgrx::heap_tuple::PgHeapTuple;
-use pgrx::{AllocatedByRust, Spi};
+use pgrx::{AllocatedByRust, Spi, pg_sys};
 
 use crate::error::LoadError;
 use crate::pg::latest;
 use crate::pg::row::LoadRow;
+use crate::pg::session;
 
 pub use self::failure::Failure;
 pub use self::unfinished::{
@@ -46,8 +47,10 @@ pub struct Ticket {
     pub load_id: i64,
     /// When it began.
     pub started_at: TimestampWithTimeZone,
-    /// The role that asked for it.
+    /// The role that asked for it: its name, for people.
     pub requested_by: String,
+    /// The role itself: a name may be given to another one.
+    pub role: pg_sys::Oid,
 }
 
 /// Bytes that were delivered.
@@ -75,7 +78,7 @@ pub struct SameBytes {
 }
 
 /// Takes the next number.
-pub fn begin(requested_by: String) -> Result<Ticket, LoadError> {
+pub fn begin(role: pg_sys::Oid) -> Result<Ticket, LoadError> {
     let (load_id, started_at) = Spi::connect_mut(|client| {
         let row = client
             .update(
@@ -90,15 +93,16 @@ pub fn begin(requested_by: String) -> Result<Ticket, LoadError> {
     Ok(Ticket {
         load_id: load_id.ok_or_else(missing)?,
         started_at: started_at.ok_or_else(missing)?,
-        requested_by,
+        requested_by: session::role_name(role),
+        role,
     })
 }
 
 /// Begins a load that has its number: it was queued.
-pub fn begin_again(load_id: i64, requested_by: String) -> Result<Ticket, LoadError> {
+pub fn begin_again(load_id: i64, role: pg_sys::Oid) -> Result<Ticket, LoadError> {
     let started_at = Spi::get_one::<TimestampWithTimeZone>("SELECT clock_timestamp()")?;
     let started_at = started_at.ok_or(pgrx::spi::SpiError::InvalidPosition)?;
-    Ok(Ticket { load_id, started_at, requested_by })
+    Ok(Ticket { load_id, started_at, requested_by: session::role_name(role), role })
 }
 
 /// The first load that brought these bytes, among all that are committed now. Another size is another file, whatever

@@ -1,7 +1,7 @@
 //! Deliveries of outside readers: `deliveries`, and what has arrived of them in `delivery_parts`.
 
-use pgrx::Spi;
 use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
+use pgrx::{Spi, pg_sys};
 use trips_core::part::Part;
 
 use crate::error::LoadError;
@@ -18,12 +18,12 @@ pub struct OpenDelivery {
     pub reading: String,
 }
 
-const COLUMNS: &str = "load_id, source, digest, bytes, reading, requested_by, requested_at";
+const COLUMNS: &str = "load_id, source, digest, bytes, reading, requested_by, requested_at, role";
 
-/// Enters a delivery, unless another with these bytes is open.
+/// Enters a delivery, unless its role has opened another with these bytes.
 pub fn open(new: &OpenDelivery) -> Result<bool, LoadError> {
     let OpenDelivery { ticket, delivery, reading } = new;
-    let args: [DatumWithOid<'_>; 7] = [
+    let args: [DatumWithOid<'_>; 8] = [
         ticket.load_id.into(),
         delivery.source.as_str().into(),
         delivery.digest.map(Vec::from).into(),
@@ -31,22 +31,24 @@ pub fn open(new: &OpenDelivery) -> Result<bool, LoadError> {
         reading.as_str().into(),
         ticket.requested_by.as_str().into(),
         ticket.started_at.into(),
+        ticket.role.into(),
     ];
     let query = format!(
-        "INSERT INTO trips.deliveries ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7)
-             ON CONFLICT (digest) DO NOTHING"
+        "INSERT INTO trips.deliveries ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+             ON CONFLICT (digest, role) DO NOTHING"
     );
     Spi::connect_mut(|client| Ok(client.update(query.as_str(), None, &args)?.len() == 1))
 }
 
-/// The open delivery of these bytes.
-pub fn of_bytes(digest: &[u8; 32]) -> Result<Option<OpenDelivery>, LoadError> {
-    find("digest = $1", digest.to_vec().into())
+/// The open delivery of these bytes that a role brings. Others may bring them, too: nobody waits for a reader that has
+/// stopped.
+pub fn of_bytes(digest: &[u8; 32], role: pg_sys::Oid) -> Result<Option<OpenDelivery>, LoadError> {
+    find("digest = $1 AND role = $2", &[digest.to_vec().into(), role.into()])
 }
 
 /// The open delivery of this number.
 pub fn of_load(load_id: i64) -> Result<Option<OpenDelivery>, LoadError> {
-    find("load_id = $1", load_id.into())
+    find("load_id = $1", &[load_id.into()])
 }
 
 /// The open delivery of this number, to which nobody adds a part until the transaction ends.
@@ -54,13 +56,13 @@ pub fn of_load(load_id: i64) -> Result<Option<OpenDelivery>, LoadError> {
 /// # Errors
 /// 55P03, PostgreSQL's own, when a part is being added, or somebody else merges or drops it.
 pub fn hold(load_id: i64) -> Result<Option<OpenDelivery>, LoadError> {
-    find("load_id = $1 FOR UPDATE NOWAIT", load_id.into())
+    find("load_id = $1 FOR UPDATE NOWAIT", &[load_id.into()])
 }
 
-fn find(condition: &str, value: DatumWithOid<'_>) -> Result<Option<OpenDelivery>, LoadError> {
+fn find(condition: &str, values: &[DatumWithOid<'_>]) -> Result<Option<OpenDelivery>, LoadError> {
     let query = format!("SELECT {COLUMNS} FROM trips.deliveries WHERE {condition}");
     Spi::connect_mut(|client| {
-        let found = client.update(query.as_str(), Some(1), &[value])?;
+        let found = client.update(query.as_str(), Some(1), values)?;
         if found.is_empty() {
             return Ok(None);
         }
@@ -70,6 +72,7 @@ fn find(condition: &str, value: DatumWithOid<'_>) -> Result<Option<OpenDelivery>
             load_id: row.get(1)?.ok_or_else(missing)?,
             requested_by: row.get(6)?.ok_or_else(missing)?,
             started_at: row.get::<TimestampWithTimeZone>(7)?.ok_or_else(missing)?,
+            role: row.get(8)?.ok_or_else(missing)?,
         };
         let delivery = Delivery {
             source: row.get(2)?.ok_or_else(missing)?,

@@ -4,7 +4,8 @@ use std::cell::Cell;
 
 use pgrx::datum::DatumWithOid;
 use pgrx::{
-    JsonB, PgLogLevel, PgSqlErrorCode, PgXactCallbackEvent, Spi, ereport, register_xact_callback,
+    JsonB, PgLogLevel, PgSqlErrorCode, PgXactCallbackEvent, Spi, ereport, pg_sys,
+    register_xact_callback,
 };
 use serde_json::{Map, Value};
 
@@ -31,6 +32,8 @@ pub struct Job {
     pub settings: Map<String, Value>,
     /// How many workers have begun it.
     pub attempts: i32,
+    /// The role that asked for it; none when that is only known by its name: the queue comes from a dump.
+    pub role: Option<pg_sys::Oid>,
 }
 
 impl Job {
@@ -70,11 +73,28 @@ pub fn enter(job: &Job) -> Result<(), LoadError> {
         job.force.into(),
         JsonB(Value::Object(job.settings.clone())).into(),
     ];
-    Ok(Spi::run_with_args(
+    Spi::run_with_args(
         "INSERT INTO trips.queue (load_id, path, on_error, max_errors, force, settings)
          VALUES ($1, $2, $3, $4, $5, $6)",
         &args,
-    )?)
+    )?;
+    if let Some(role) = job.role {
+        Spi::run_with_args(
+            "INSERT INTO trips.queue_roles (load_id, role) VALUES ($1, $2)",
+            &[job.load_id.into(), role.into()],
+        )?;
+    }
+    Ok(())
+}
+
+/// The role that asked for a load that is queued, as far as it is known by more than its name.
+pub fn role_of(load_id: i64) -> Result<Option<pg_sys::Oid>, LoadError> {
+    let _owner = as_owner();
+    Spi::connect(|client| {
+        let query = "SELECT r.role FROM trips.queue_roles AS r WHERE r.load_id = $1";
+        let mut found = client.select(query, Some(1), &[load_id.into()])?;
+        Ok(found.next().map(|row| row.get(1)).transpose()?.flatten())
+    })
 }
 
 /// The numbers of the loads that wait, or that a worker is making, in the order in which they were asked for;
@@ -95,7 +115,8 @@ pub fn begin(load_id: i64) -> Result<Option<Job>, LoadError> {
     let _owner = as_owner();
     Spi::connect_mut(|client| {
         let query = "UPDATE trips.queue AS q SET attempts = q.attempts + 1 WHERE q.load_id = $1
-                     RETURNING q.path, q.on_error, q.max_errors, q.force, q.settings, q.attempts";
+                     RETURNING q.path, q.on_error, q.max_errors, q.force, q.settings, q.attempts,
+                               (SELECT r.role FROM trips.queue_roles AS r WHERE r.load_id = q.load_id)";
         let mut rows = client.update(query, Some(1), &[load_id.into()])?;
         let Some(row) = rows.next() else { return Ok(None) };
         let settings = match row.get::<JsonB>(5)? {
@@ -110,6 +131,7 @@ pub fn begin(load_id: i64) -> Result<Option<Job>, LoadError> {
             force: row.get(4)?.unwrap_or_default(),
             settings,
             attempts: row.get(6)?.unwrap_or_default(),
+            role: row.get(7)?,
         }))
     })
 }

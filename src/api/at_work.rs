@@ -63,7 +63,7 @@ fn cancel_load(load_id: i64, caller: Caller) -> Result<(), LoadError> {
     let asked_by = ledger::requested_by(load_id)?;
     let is_entered = asked_by.is_some();
     if let Some(name) = asked_by {
-        caller.require(session::role_of_name(&name), load_id)?;
+        caller.require(role_of(load_id, &name)?, load_id)?;
     }
     for _ in 0..LOOKS {
         if let Some(load) = at_work(load_id) {
@@ -109,6 +109,19 @@ fn cancel_at_work(load_id: i64, caller: &Caller) -> Result<bool, LoadError> {
             .filter(|&pid| caller.may_cancel(progress::user_of(pid))),
     };
     Ok(pid.is_some_and(session::cancel))
+}
+
+/// The role that has asked for a load that the ledger shows: as the queue has it, as the load itself says, or whose
+/// process makes it. By its name only when nothing else tells; then it is over, or comes from a dump.
+fn role_of(load_id: i64, name: &str) -> Result<Option<pg_sys::Oid>, LoadError> {
+    if let Some(role) = queue::role_of(load_id)? {
+        return Ok(Some(role));
+    }
+    if let Some(load) = at_work(load_id) {
+        return Ok(Some(load.asked_by));
+    }
+    let session = holder_of(Lock::AtWork(load_id))?.and_then(progress::user_of);
+    Ok(session.or_else(|| session::role_of_name(name)))
 }
 
 /// Takes a load out of the queue at which nobody is.

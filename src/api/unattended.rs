@@ -47,6 +47,7 @@ fn submit(
         force,
         settings: queue::settings_of_session(),
         attempts: 0,
+        role: Some(attempt.ticket.role),
     })?;
     events::publish_at_commit(load_id);
     queue::wake_worker(load_id, Wake::AtCommit);
@@ -87,6 +88,7 @@ fn new_files(pattern: Option<&str>) -> Result<Vec<String>, ErrorReport> {
             )
         );
     }
+    warn_of_unreadable(&listing.unreadable);
     let options = settings::options(false, settings::max_errors());
     let new = {
         let ledger = Table::open_for_insert(c"loads");
@@ -94,6 +96,26 @@ fn new_files(pattern: Option<&str>) -> Result<Vec<String>, ErrorReport> {
         ledger::not_loaded_yet(listing.files, &options)?
     };
     Ok(new.into_iter().map(|new| new.file.path).filter(|path| is_written(path, access)).collect())
+}
+
+/// Names what was passed over: its files are left out, and nothing else would tell.
+fn warn_of_unreadable((count, told): &(u64, Vec<String>)) {
+    for reason in told {
+        ereport!(
+            PgLogLevel::WARNING,
+            PgSqlErrorCode::ERRCODE_WARNING,
+            format!("{reason}"),
+            "The run passes over it. Make it readable for the server, or exclude it from the pattern."
+        );
+    }
+    let more = count.saturating_sub(told.len() as u64);
+    if more > 0 {
+        ereport!(
+            PgLogLevel::WARNING,
+            PgSqlErrorCode::ERRCODE_WARNING,
+            format!("{more} more names of the pattern could not be read")
+        );
+    }
 }
 
 /// Whether nobody is known to be writing the file still: half a row would be another trip, for ever.

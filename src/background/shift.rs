@@ -191,12 +191,13 @@ fn make(job: &Job) -> Result<(), LoadError> {
     }
     // Code of the tables' owners may have run since; what follows is ours.
     session::use_own_names()?;
-    let role = session::role_of_name(&asked_by).filter(|&role| may_submit(role));
+    let role = job.role.or_else(|| session::role_of_name(&asked_by));
+    let role = role.filter(|&role| session::is_role(role) && may_submit(role));
     let role = role.ok_or_else(|| LoadError::MayNotLoad(asked_by.clone()))?;
     job.apply_settings()?;
     // Who owns the tables can write there who asked for what: that gives him no file that is not his.
     let access = &Access::of(if session::may_read_server_files(owner) { role } else { owner });
-    let attempt = Attempt::resume(&job.path, job.load_id, asked_by)?;
+    let attempt = Attempt::resume(&job.path, job.load_id, role)?;
     let request = Request {
         path: &job.path,
         access,

@@ -21,6 +21,8 @@ pub enum HistoryError {
     Detaching { table: String, time: Timestamp },
     #[error("no partition of the history was found for {time}")]
     NoPartition { time: Timestamp },
+    #[error("row-level security of table {table} applies to its owner")]
+    RowSecurity { table: String },
 }
 
 impl HistoryError {
@@ -31,7 +33,7 @@ impl HistoryError {
             Self::Date { .. } => PgSqlErrorCode::ERRCODE_DATETIME_FIELD_OVERFLOW,
             Self::InUse => PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE,
             Self::TooManyPartitions { .. } => PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
-            Self::Detaching { .. } | Self::NoPartition { .. } => {
+            Self::Detaching { .. } | Self::NoPartition { .. } | Self::RowSecurity { .. } => {
                 PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE
             }
         }
@@ -51,6 +53,9 @@ impl HistoryError {
                 "End it with ALTER TABLE trips.hist_trip_data DETACH PARTITION … FINALIZE, and repeat the load."
             }
             Self::NoPartition { .. } => "Repeat the load.",
+            Self::RowSecurity { .. } => {
+                "What is counted must be all that there is: ALTER TABLE … NO FORCE ROW LEVEL SECURITY, or give the owner BYPASSRLS."
+            }
             Self::InUse => {
                 "Roll back, and repeat the transaction. After DETACH PARTITION … CONCURRENTLY, run ALTER TABLE trips.hist_trip_data DETACH PARTITION … FINALIZE."
             }

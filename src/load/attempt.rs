@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::panic::AssertUnwindSafe;
 
-use pgrx::{PgLogLevel, PgSqlErrorCode, PgTryBuilder, ereport};
+use pgrx::{PgLogLevel, PgSqlErrorCode, PgTryBuilder, ereport, pg_sys};
 
 use super::deliver::{self, Request};
 use crate::error::LoadError;
@@ -48,6 +48,7 @@ impl Rights {
         let ledger = Table::open_for_insert(c"loads");
         let owner = AsOwner::of(&ledger);
         grants::require_one_owner(ledger.owner())?;
+        grants::require_all_rows()?;
         Ok(Self { _owner: owner, _ledger: ledger })
     }
 }
@@ -55,23 +56,23 @@ impl Rights {
 impl Attempt {
     /// Begins a load for the current user, who has been checked.
     pub fn begin(source: &str) -> Result<Self, LoadError> {
-        let requested_by = session::role_name(session::current_user());
+        let role = session::current_user();
         let rights = Rights::take()?;
-        Ok(Self::of(ledger::begin(requested_by)?, Self::delivery_of(source), rights))
+        Ok(Self::of(ledger::begin(role)?, Self::delivery_of(source), rights))
     }
 
     /// Begins a load that nobody has asked for but the owner of the tables.
     pub fn begin_as_owner(source: &str) -> Result<Self, LoadError> {
         let rights = Rights::take()?;
         // The current user is the owner by now.
-        let requested_by = session::role_name(session::current_user());
-        Ok(Self::of(ledger::begin(requested_by)?, Self::delivery_of(source), rights))
+        let role = session::current_user();
+        Ok(Self::of(ledger::begin(role)?, Self::delivery_of(source), rights))
     }
 
     /// Begins a load that has its number already.
-    pub fn resume(source: &str, load_id: i64, requested_by: String) -> Result<Self, LoadError> {
+    pub fn resume(source: &str, load_id: i64, role: pg_sys::Oid) -> Result<Self, LoadError> {
         let rights = Rights::take()?;
-        let ticket = ledger::begin_again(load_id, requested_by)?;
+        let ticket = ledger::begin_again(load_id, role)?;
         Ok(Self::of(ticket, Self::delivery_of(source), rights))
     }
 

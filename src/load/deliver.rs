@@ -56,8 +56,7 @@ pub fn deliver(request: &Request<'_>, attempt: &Attempt) -> Result<LoadRow, Load
         Target::Staging => Passes::Reading,
     };
     let interval = settings::notice_interval();
-    let progress =
-        Progress::begin(ticket.load_id, &ticket.requested_by, source.size(), passes, interval);
+    let progress = Progress::begin(ticket.load_id, ticket.role, source.size(), passes, interval);
     // A look without a lock first: known bytes need not wait for a running load.
     let known = find_same_bytes(&mut source, delivery, attempt, &progress)?;
     if let Some(known) = known.filter(|_| !request.force) {

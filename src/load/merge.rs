@@ -34,8 +34,7 @@ pub fn merge_staged(only: Option<i64>) -> Result<Option<LoadRow>, LoadError> {
 /// Rows of outside writers become a load of their own, under this ticket.
 fn merge(ticket: &Ticket, only: Option<i64>) -> Result<Option<LoadRow>, LoadError> {
     let interval = settings::notice_interval();
-    let asked_by = &ticket.requested_by;
-    let progress = Progress::begin(ticket.load_id, asked_by, 0, Passes::Reading, interval);
+    let progress = Progress::begin(ticket.load_id, ticket.role, 0, Passes::Reading, interval);
     progress.phase(Phase::Waiting);
     let rules = settings::rules()?;
     let history = History::hold()?;

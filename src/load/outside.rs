@@ -1,6 +1,6 @@
 //! Files that outside readers bring, part by part: opened, staged, and merged when all of it is there.
 
-use pgrx::{Spi, check_for_interrupts};
+use pgrx::{check_for_interrupts, pg_sys};
 use trips_core::decode::DecodeError;
 use trips_core::part::{self, Part};
 
@@ -9,7 +9,7 @@ use super::deliver::{skip, tell_unwatched, warn_of_zero_coordinates};
 use super::loader::{Collector, Loader, summarize};
 use crate::error::{DeliveryError, LoadError};
 use crate::history::History;
-use crate::ledger::{self, Delivery, Totals};
+use crate::ledger::{self, Delivery, Ticket, Totals};
 use crate::parts::{self, OpenDelivery};
 use crate::pg::locks::Lock;
 use crate::pg::progress::{Passes, Phase, Progress};
@@ -31,9 +31,8 @@ pub fn open(attempt: Attempt, delivery: Delivery, reading: String) -> Result<Loa
     while !parts::open(&new)? {
         check_for_interrupts!();
         // It may be gone again: then it is this one's turn.
-        let Some(there) = parts::of_bytes(&digest)? else { continue };
+        let Some(there) = parts::of_bytes(&digest, ticket.role)? else { continue };
         let load_id = there.ticket.load_id;
-        require_own(&there, &ticket.requested_by)?;
         if there.reading == new.reading && there.delivery.bytes == new.delivery.bytes {
             return ledger::not_entered(&there.ticket, &there.delivery);
         }
@@ -46,10 +45,10 @@ pub fn open(attempt: Attempt, delivery: Delivery, reading: String) -> Result<Loa
 
 /// Stages a part of a delivery for the current user; `false` when it is there already.
 pub fn stage_part(load_id: i64, content: &[u8]) -> Result<bool, LoadError> {
-    let caller = session::role_name(session::current_user());
+    let caller = session::current_user();
     let _rights = Rights::take()?;
     let open = parts::of_load(load_id)?.ok_or(DeliveryError::Unknown(load_id))?;
-    require_own(&open, &caller)?;
+    require_own(&open, caller)?;
     let part = decode(load_id, content)?;
     let (end, bytes) = (part.first_byte + part.bytes, open.delivery.bytes);
     if end > bytes {
@@ -60,9 +59,9 @@ pub fn stage_part(load_id: i64, content: &[u8]) -> Result<bool, LoadError> {
 
 /// Forgets a delivery of the current user; `false` when there is none.
 pub fn drop(load_id: i64) -> Result<bool, LoadError> {
-    let caller = session::role_name(session::current_user());
+    let caller = session::current_user();
     let _rights = Rights::take()?;
-    if held_by(load_id, &caller)?.is_none() {
+    if held_by(load_id, caller)?.is_none() {
         return Ok(false);
     }
     parts::forget(load_id)?;
@@ -72,9 +71,9 @@ pub fn drop(load_id: i64) -> Result<bool, LoadError> {
 /// Brings a delivery of the current user into the history, and enters it into the ledger; none when
 /// there is no such delivery.
 pub fn merge(load_id: i64) -> Result<Option<LoadRow>, LoadError> {
-    let caller = session::role_name(session::current_user());
+    let caller = session::current_user();
     let rights = Rights::take()?;
-    let Some(OpenDelivery { ticket, delivery, .. }) = held_by(load_id, &caller)? else {
+    let Some(OpenDelivery { ticket, delivery, .. }) = held_by(load_id, caller)? else {
         return Ok(None);
     };
     // It is asked too early, or of a delivery that must begin anew: that is no failure of the load.
@@ -88,7 +87,7 @@ pub fn merge(load_id: i64) -> Result<Option<LoadRow>, LoadError> {
 }
 
 /// The delivery that is held from now on, if it is there and this role's.
-fn held_by(load_id: i64, caller: &str) -> Result<Option<OpenDelivery>, LoadError> {
+fn held_by(load_id: i64, caller: pg_sys::Oid) -> Result<Option<OpenDelivery>, LoadError> {
     let held = parts::hold(load_id)?;
     held.map(|open| require_own(&open, caller).map(|()| open)).transpose()
 }
@@ -104,7 +103,7 @@ fn merge_whole(attempt: &Attempt) -> Result<LoadRow, LoadError> {
         return Err(LoadError::TooManyBadLines { path, limit, first: Vec::new() });
     }
     let interval = settings::notice_interval();
-    let progress = Progress::begin(load_id, &ticket.requested_by, bytes, Passes::Reading, interval);
+    let progress = Progress::begin(load_id, ticket.role, bytes, Passes::Reading, interval);
     progress.phase(Phase::Waiting);
     let history = attempt.hold_history(delivery)?;
     // Another load may have brought the same bytes meanwhile.
@@ -166,18 +165,10 @@ fn decode(load_id: i64, content: &[u8]) -> Result<Part, LoadError> {
 }
 
 /// A delivery is its role's, and of members of that role.
-fn require_own(open: &OpenDelivery, caller: &str) -> Result<(), LoadError> {
-    let role = open.ticket.requested_by.as_str();
-    let may = role == caller
-        || Spi::get_one_with_args::<bool>(
-            "SELECT EXISTS (SELECT FROM pg_roles AS c
-                             WHERE c.rolname = $1
-                               AND (c.rolsuper OR EXISTS (
-                                     SELECT FROM pg_roles AS r
-                                      WHERE r.rolname = $2 AND pg_has_role(c.oid, r.oid, 'MEMBER'))))",
-            &[caller.into(), role.into()],
-        )? == Some(true);
-    let of_another =
-        || DeliveryError::OfAnother { load_id: open.ticket.load_id, role: role.to_owned() };
-    if may { Ok(()) } else { Err(of_another().into()) }
+fn require_own(open: &OpenDelivery, caller: pg_sys::Oid) -> Result<(), LoadError> {
+    let Ticket { load_id, requested_by, role, .. } = &open.ticket;
+    if session::may_become(caller, *role) {
+        return Ok(());
+    }
+    Err(DeliveryError::OfAnother { load_id: *load_id, role: requested_by.clone() }.into())
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use pgrx::bgworkers::BackgroundWorker;
 use pgrx::{PgLogLevel, PgSqlErrorCode, ereport, pg_sys};
 
-use super::{compat, session};
+use super::compat;
 
 /// Marks a backend as ours: "trip" in ASCII. The view looks for it.
 const MARK: i64 = 0x7472_6970;
@@ -92,12 +92,12 @@ impl Progress {
     /// A load begins that a role has asked for.
     pub fn begin(
         load_id: i64,
-        asked_by: &str,
+        asked_by: pg_sys::Oid,
         bytes_total: u64,
         passes: Passes,
         interval: Option<Duration>,
     ) -> Self {
-        let role = session::role_of_name(asked_by).map_or(0, |role| i64::from(role.to_u32()));
+        let role = i64::from(asked_by.to_u32());
         let slots = [MARK, load_id, 0, 0, saturated(bytes_total), 0, now(), role];
         let progress = Self {
             slots: Cell::new(slots),

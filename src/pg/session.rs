@@ -59,6 +59,26 @@ pub fn role_of_name(name: &str) -> Option<pg_sys::Oid> {
     (role != pg_sys::InvalidOid).then_some(role)
 }
 
+/// Whether there is a role of this number.
+pub fn is_role(role: pg_sys::Oid) -> bool {
+    // SAFETY: with noerr = true the result of an unknown number is NULL.
+    unsafe { !pg_sys::GetUserNameFromId(role, true).is_null() }
+}
+
+/// Whether the role is the other one, or a superuser, or may SET ROLE to it.
+pub fn may_become(role: pg_sys::Oid, other: pg_sys::Oid) -> bool {
+    // SAFETY: two oids; an unknown one is a member of nothing.
+    unsafe { pg_sys::is_member_of_role(role, other) }
+}
+
+/// Whether row-level security keeps rows of a table from the current user.
+pub fn has_row_security(table: pg_sys::Oid) -> bool {
+    let enabled = pg_sys::CheckEnableRlsResult::RLS_ENABLED;
+    // SAFETY: a table by its oid; invalid is the current user, and with noError = true it is only asked.
+    let found = unsafe { pg_sys::check_enable_rls(table, pg_sys::InvalidOid, true) };
+    u32::try_from(found) == Ok(enabled)
+}
+
 /// Whether the role is the other one, or a member of it, or a superuser.
 pub fn is_member_of(role: pg_sys::Oid, of: pg_sys::Oid) -> bool {
     // SAFETY: two oids; an unknown one is a member of nothing.
@@ -81,6 +101,15 @@ pub fn cancel(pid: i32) -> bool {
 pub fn data_directory() -> String {
     // SAFETY: DataDir is a C string that is set before any session begins.
     unsafe { CStr::from_ptr(pg_sys::DataDir).to_string_lossy().into_owned() }
+}
+
+/// The value of a setting; none when there is no such setting.
+pub fn setting(name: &CStr) -> Option<String> {
+    // SAFETY: the result is NULL, or a C string that is copied before the next question changes it.
+    unsafe {
+        let found = pg_sys::GetConfigOption(name.as_ptr(), true, false);
+        (!found.is_null()).then(|| CStr::from_ptr(found).to_string_lossy().into_owned())
+    }
 }
 
 /// The name of a role, quoted as SQL needs it; one that is missing is an ERROR.

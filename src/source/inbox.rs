@@ -49,6 +49,23 @@ pub struct Listing {
     pub files: Vec<FoundFile>,
     /// How many other things have such names: directories, pipes, links to nothing, names that are no UTF-8.
     pub others: u64,
+    /// Names that the pattern has given and behind which nobody could look: a directory that may not be read, a link
+    /// that leads out or to itself. So many, and the first of them, each with the reason.
+    pub unreadable: (u64, Vec<String>),
+}
+
+/// So many of the names that could not be read are told.
+const UNREADABLE_TOLD: usize = 20;
+
+impl Listing {
+    fn pass_over(&mut self, path: &Path, error: io::Error) {
+        let (count, told) = &mut self.unreadable;
+        *count += 1;
+        if told.len() < UNREADABLE_TOLD {
+            let path = path.to_string_lossy().into_owned();
+            told.push(LoadError::Open { path, error }.to_string());
+        }
+    }
 }
 
 /// Where files are looked for.
@@ -191,12 +208,15 @@ fn expand(
 ) -> Result<(), LoadError> {
     check_for_interrupts!();
     let Some(((name, wild), rest)) = parts.split_first() else {
-        match (place.look(&path), path.into_os_string().into_string()) {
-            (Ok(metadata), Ok(path)) if metadata.is_file() => {
-                listing.files.push(found(path, &metadata));
+        match (place.look(&path), path.to_str()) {
+            (Ok(metadata), Some(path)) if metadata.is_file() => {
+                listing.files.push(found(path.to_owned(), &metadata));
             }
             // What is gone since, or was never there.
             (Err(error), _) if error.kind() == io::ErrorKind::NotFound && !is_guess => {}
+            (Err(error), Some(_)) if error.kind() != io::ErrorKind::NotFound => {
+                listing.pass_over(&path, error);
+            }
             _ => listing.others += 1,
         }
         return Ok(());
@@ -214,6 +234,11 @@ fn expand(
                     io::ErrorKind::NotADirectory | io::ErrorKind::NotFound
                 ) =>
         {
+            return Ok(());
+        }
+        // One of many directories: it costs no file of the others.
+        Err(error) if is_guess => {
+            listing.pass_over(&path, error);
             return Ok(());
         }
         Err(error) => {

@@ -2,7 +2,7 @@
 //! trips.data_directories, and nothing else, whatever links and names somebody makes.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
 use postgres::Client;
 use trips_tests::{Cluster, FIVE_COLUMNS, Load, server_error, trip_line};
@@ -130,6 +130,50 @@ fn the_servers_own_files() {
     }
     symlink(cluster.path("data/pg_hba.conf"), cluster.path("link.csv")).unwrap();
     assert_eq!(refused(&mut admin, &cluster.path("link.csv")).0, "42501");
+}
+
+/// They are the server's, too, where they lie outside of its data directory.
+#[test]
+fn the_servers_own_files_elsewhere() {
+    let mut cluster = Cluster::start();
+    let [wal, etc, log, space] = ["wal", "etc", "logs", "space"].map(|name| cluster.path(name));
+    let owner = std::fs::metadata(cluster.path("data")).unwrap();
+    for directory in [&etc, &log, &space] {
+        std::fs::create_dir(directory).unwrap();
+        std::os::unix::fs::chown(directory, Some(owner.uid()), Some(owner.gid())).unwrap();
+    }
+    cluster.client().batch_execute(&format!("CREATE TABLESPACE space LOCATION '{space}'")).unwrap();
+    cluster.restart(|cluster| {
+        // As initdb --waldir makes it, and as Debian places configurations.
+        std::fs::rename(cluster.path("data/pg_wal"), &wal).unwrap();
+        symlink(&wal, cluster.path("data/pg_wal")).unwrap();
+        for name in ["pg_hba.conf", "pg_ident.conf"] {
+            std::fs::rename(cluster.path(&format!("data/{name}")), format!("{etc}/{name}")).unwrap();
+        }
+        cluster.configure(&format!(
+            "hba_file = '{etc}/pg_hba.conf'\nident_file = '{etc}/pg_ident.conf'\nlog_directory = '{log}'
+             ssl_key_file = '{}'",
+            cluster.path("server.pem")
+        ));
+    });
+    let mut admin = cluster.client();
+    admin.batch_execute("CREATE TABLE public.t TABLESPACE space AS SELECT 1").unwrap();
+    let table: String =
+        admin.query_one("SELECT pg_relation_filepath('public.t')", &[]).unwrap().get(0);
+    let segment: String =
+        admin.query_one("SELECT name FROM pg_ls_waldir() ORDER BY 1 LIMIT 1", &[]).unwrap().get(0);
+    let others = ["etc/users.conf", "logs/postgresql.csv", "server.pem"];
+    let mut paths: Vec<String> = others.map(|name| cluster.file(name, "a")).into();
+    paths.push(format!("{etc}/pg_hba.conf"));
+    paths.push(format!("{wal}/{segment}"));
+    paths.push(cluster.path(&format!("data/{table}")));
+    for path in paths {
+        let (code, message) = refused(&mut admin, &path);
+        assert_eq!(code, "42501", "{message}");
+        assert!(message.contains("lies in the data of this server"), "{message}");
+    }
+    let path = good(&cluster, "PG_notes_1.csv", 1);
+    cluster.ingest(&mut admin, &path);
 }
 
 /// Who may load, but not read whatever the server can read, is told nothing of what is in a file.

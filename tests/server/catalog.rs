@@ -72,6 +72,7 @@ const MEMBERS: &[&str] = &[
     "table trips.load_failures",
     "table trips.loads",
     "table trips.queue",
+    "table trips.queue_roles",
     "table trips.stg_trip_data",
     "view trips.load_errors",
     "view trips.load_progress",

@@ -277,8 +277,10 @@ fn deliveries_belong_to_their_role() {
         for query in ["SELECT trips.merge_staged($1)", "SELECT trips.drop_delivery($1)"] {
             assert_eq!(code(other.query(query, &[&load_id])), "42501", "{role}: {query}");
         }
+        // A loader may bring the same file himself.
         let query = "SELECT trips.open_delivery('x', $1, 1, 'another')";
-        assert_eq!(code(other.query(query, &[&digest(&file)])), "42501", "{role}");
+        let opened = other.query(query, &[&digest(&file)]);
+        assert_eq!(opened.is_ok(), role == "two", "{role}: {opened:?}");
         let content = "SELECT content FROM trips.delivery_parts";
         assert_eq!(code(other.query(content, &[])), "42501", "{role}");
     }

@@ -249,3 +249,41 @@ fn failures_of_other_options_are_not_final() {
         .get(0);
     assert_eq!(options, "abort");
 }
+
+/// One directory that cannot be read costs no file of the others.
+#[test]
+fn unreadable_directories_are_passed_over() {
+    let cluster = Cluster::start();
+    let mut admin = cluster.client();
+    let inbox = inbox(&cluster);
+    for name in ["a", "b", "z"] {
+        fs::create_dir(format!("{inbox}/{name}")).unwrap();
+        cluster.file(&format!("inbox/{name}/x.csv"), one(name, 1));
+    }
+    fs::set_permissions(format!("{inbox}/b"), fs::Permissions::from_mode(0o000)).unwrap();
+    std::os::unix::fs::symlink("loop", format!("{inbox}/loop")).unwrap();
+    fs::create_dir(cluster.path("outside")).unwrap();
+    std::os::unix::fs::symlink(cluster.path("outside"), format!("{inbox}/out")).unwrap();
+    admin
+        .batch_execute(&format!(
+            "CREATE ROLE etl LOGIN; SELECT trips.grant_loader('etl');
+             ALTER DATABASE trips SET trips.data_directories = '{inbox}'"
+        ))
+        .unwrap();
+    let heard = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let told = heard.clone();
+    let mut config = cluster.config("trips");
+    config
+        .user("etl")
+        .notice_callback(move |notice| told.lock().unwrap().push(notice.message().to_owned()));
+    let mut etl = config.connect(postgres::NoTls).unwrap();
+    assert_eq!(call(&mut etl, &format!("{inbox}/*/*.csv")), [2, 0, 0]);
+    let told = heard.lock().unwrap().join("; ");
+    for name in ["b", "loop", "out"] {
+        assert!(told.contains(&format!("/{name}\"")), "{name}: {told}");
+    }
+    // A part of the pattern that is no guess must be there, and readable.
+    let named = format!("CALL trips.ingest_new('{inbox}/b/*.csv')");
+    assert_eq!(server_error(&etl.query_one(&named, &[]).unwrap_err()).0, "42501");
+    assert_eq!(call(&mut admin, &format!("{inbox}/*/*.csv")), [0, 0, 0]);
+}

@@ -34,6 +34,7 @@ mod questions_file;
 mod queue;
 mod reader;
 mod repair;
+mod roles;
 mod schema;
 mod sessions;
 mod settings;
