@@ -299,6 +299,19 @@ COMMENT ON COLUMN trips.daily_trip_counts.datasource IS
   'Datasource, as in trips.hist_trip_data; NULL for trips without one';
 COMMENT ON COLUMN trips.daily_trip_counts.trips IS 'How many trips';
 
+CREATE TABLE trips.weekly_trip_counts (
+  region        text   NOT NULL,
+  week_of_month text   NOT NULL,
+  trips         bigint NOT NULL CHECK (trips > 0),
+  CONSTRAINT weekly_trip_counts_pkey PRIMARY KEY (region, week_of_month)
+);
+COMMENT ON TABLE trips.weekly_trip_counts IS
+  'The weekly sums of trips.daily_trip_counts by region and week of month, kept by every load; a week without trips has no row';
+COMMENT ON COLUMN trips.weekly_trip_counts.region IS 'Region, as in trips.hist_trip_data';
+COMMENT ON COLUMN trips.weekly_trip_counts.week_of_month IS
+  'YYYY-MM-0W: days 1 to 7 of a month are week 1, 8 to 14 week 2, up to week 5';
+COMMENT ON COLUMN trips.weekly_trip_counts.trips IS 'How many trips';
+
 -- The events -------------------------------------------------------------------------------------
 
 CREATE TABLE trips.events (
@@ -334,5 +347,6 @@ SELECT pg_catalog.pg_extension_config_dump('trips.load_failures', '');
 SELECT pg_catalog.pg_extension_config_dump('trips.loads_load_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('trips.queue', '');
 SELECT pg_catalog.pg_extension_config_dump('trips.daily_trip_counts', '');
+SELECT pg_catalog.pg_extension_config_dump('trips.weekly_trip_counts', '');
 -- Not the events; but their numbers go on.
 SELECT pg_catalog.pg_extension_config_dump('trips.events_seq_seq', '');

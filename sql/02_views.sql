@@ -3,15 +3,10 @@
 CREATE MATERIALIZED VIEW trips.summarized_trip_data AS
 SELECT w.region,
        w.week_of_month,
-       pg_catalog.sum(w.trips) AS weekly_avg
-  FROM (SELECT d.region,
-               pg_catalog.to_char(d.day::timestamp, 'YYYY-MM-"0"W') AS week_of_month,
-               d.trips
-          FROM trips.daily_trip_counts AS d) AS w
- GROUP BY w.region, w.week_of_month
-HAVING pg_catalog.sum(w.trips) OPERATOR(pg_catalog.>) 0
+       w.trips::numeric AS weekly_avg
+  FROM trips.weekly_trip_counts AS w
   WITH DATA;
--- Unique, so that it can be refreshed while it is read.
+-- Unique, so that loads find its rows, and it can be refreshed while it is read.
 CREATE UNIQUE INDEX summarized_trip_data_key
   ON trips.summarized_trip_data (region, week_of_month);
 COMMENT ON MATERIALIZED VIEW trips.summarized_trip_data IS

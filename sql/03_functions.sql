@@ -72,12 +72,12 @@ CREATE FUNCTION trips.weekly_avg()
 RETURNS TABLE (region text, week_of_month text, weekly_avg numeric)
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-  SELECT s.region, s.week_of_month, s.weekly_avg
-    FROM trips.summarized_trip_data AS s
-   ORDER BY s.region, s.week_of_month;
+  SELECT w.region, w.week_of_month, w.trips::numeric
+    FROM trips.weekly_trip_counts AS w
+   ORDER BY w.region, w.week_of_month;
 END;
 COMMENT ON FUNCTION trips.weekly_avg() IS
-  'The weekly summary: number of trips by region and week of month (YYYY-MM-0W), in this order';
+  'The weekly summary: number of trips by region and week of month (YYYY-MM-0W), in this order. Needs SELECT on trips.weekly_trip_counts';
 
 CREATE FUNCTION trips.datasource_regions(datasource text) RETURNS SETOF text
 LANGUAGE sql STABLE PARALLEL SAFE

@@ -71,10 +71,29 @@ AS 'MODULE_PATHNAME', 'repair_partitions_wrapper';
 COMMENT ON FUNCTION trips.repair_partitions() IS
   'Moves trips that are in a partition whose bounds do not hold them to where they belong, creates the partitions that are missing, and runs trips.rebuild(). A trip that is there already is dropped and booked as a duplicate of its load. Returns what was moved. Loads wait for its transaction. For the owner of the extension';
 
+-- Without a search_path of its own: it looks the command's view up as the command will. It runs no query.
+CREATE FUNCTION trips.hold_refresh() RETURNS event_trigger
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'hold_refresh_wrapper';
+COMMENT ON FUNCTION trips.hold_refresh() IS
+  'For the event trigger trips_refresh_hold: a REFRESH of trips.summarized_trip_data waits for loads before it locks the view';
+CREATE FUNCTION trips.follow_refresh() RETURNS event_trigger
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'follow_refresh_wrapper';
+COMMENT ON FUNCTION trips.follow_refresh() IS
+  'For the event trigger trips_refresh: trips.summarized_trip_data gets what loads have committed since the snapshot of a REFRESH';
+CREATE EVENT TRIGGER trips_refresh_hold ON ddl_command_start WHEN TAG IN ('REFRESH MATERIALIZED VIEW')
+  EXECUTE FUNCTION trips.hold_refresh();
+COMMENT ON EVENT TRIGGER trips_refresh_hold IS 'A REFRESH of trips.summarized_trip_data waits for loads first';
+CREATE EVENT TRIGGER trips_refresh ON ddl_command_end WHEN TAG IN ('REFRESH MATERIALIZED VIEW')
+  EXECUTE FUNCTION trips.follow_refresh();
+COMMENT ON EVENT TRIGGER trips_refresh IS 'A REFRESH of trips.summarized_trip_data does not undo what loads have committed meanwhile';
+
 CREATE FUNCTION trips.rebuild() RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 SET constraint_exclusion = off
 AS 'MODULE_PATHNAME', 'rebuild_wrapper';
 COMMENT ON FUNCTION trips.rebuild() IS
-  'Makes all that is derived from the history anew: the daily roll-up, what area questions are answered from, the weekly summary; has all partitions followed. Loads wait for its transaction. For the owner of the extension';
+  'Makes all that is derived from the history anew: the daily roll-up, the weekly sums and their view, what area questions are answered from; has all partitions followed. Loads wait for its transaction. For the owner of the extension';

@@ -16,7 +16,7 @@ SET search_path = pg_catalog, pg_temp
 AS $body$
 BEGIN
   IF (SELECT c.relispopulated FROM pg_class AS c WHERE c.oid = 'trips.summarized_trip_data'::regclass) THEN
-    RETURN QUERY SELECT s.region, s.week_of_month, s.weekly_avg FROM trips.summarized_trip_data AS s;
+    RETURN QUERY SELECT s.* FROM trips.summarized_trip_data AS s (region, week_of_month, weekly_avg);
   END IF;
 END;
 $body$;
@@ -47,15 +47,22 @@ AS $body$
                 ON d.day = c.day AND d.region = c.region
                AND COALESCE(d.datasource = c.datasource, d.datasource IS NULL AND c.datasource IS NULL)
              WHERE c.trips IS DISTINCT FROM d.trips) AS f
+  ), weekly AS (
+    SELECT count(*) AS faults, min(week_of_month) AS first
+      FROM (SELECT COALESCE(c.week_of_month, w.week_of_month) AS week_of_month
+              FROM (SELECT c.region, to_char(c.day::timestamp, 'YYYY-MM-"0"W') AS week_of_month,
+                           sum(c.trips) AS trips
+                      FROM counted AS c
+                     GROUP BY 1, 2) AS c
+              FULL JOIN trips.weekly_trip_counts AS w
+                ON w.region = c.region AND w.week_of_month = c.week_of_month
+             WHERE c.trips IS DISTINCT FROM w.trips) AS f
   ), summary AS (
     SELECT count(*) + (SELECT count(*) FROM pg_class AS v
                         WHERE v.oid = 'trips.summarized_trip_data'::regclass AND NOT v.relispopulated) AS faults,
            min(week_of_month) AS first
       FROM (SELECT COALESCE(c.week_of_month, s.week_of_month) AS week_of_month
-              FROM (SELECT c.region, to_char(c.day::timestamp, 'YYYY-MM-"0"W') AS week_of_month,
-                           sum(c.trips) AS trips
-                      FROM counted AS c
-                     GROUP BY 1, 2) AS c
+              FROM trips.weekly_trip_counts AS c
               FULL JOIN trips.kept_summary() AS s
                 ON s.region = c.region AND s.week_of_month = c.week_of_month
              WHERE c.trips IS DISTINCT FROM s.weekly_avg) AS f
@@ -116,7 +123,8 @@ AS $body$
                                   AND t.tgfoid = 'trips.follow_change'::regproc AND t.tgenabled IN ('O', 'A'))
             UNION ALL
             SELECT format('event trigger %s', w.name)
-              FROM unnest(ARRAY['trips_partitions_hold', 'trips_partitions', 'trips_partitions_dropped']) AS w (name)
+              FROM unnest(ARRAY['trips_partitions_hold', 'trips_partitions', 'trips_partitions_dropped',
+                                'trips_refresh_hold', 'trips_refresh']) AS w (name)
              WHERE NOT EXISTS (SELECT FROM pg_event_trigger AS e
                                 WHERE e.evtname = w.name AND e.evtenabled IN ('O', 'A'))) AS f
   ), staged AS (
@@ -135,8 +143,12 @@ AS $body$
                  '%s regions and datasources of days have another count than the history, the first on %s: SELECT trips.rebuild()'
             FROM roll_up
           UNION ALL
-          SELECT 'weekly summary', faults, first, 'trips.summarized_trip_data is a count of the history',
-                 '%s weeks of regions have another count than the history, or the view is not filled; the first is %s: SELECT trips.rebuild()'
+          SELECT 'weekly sums', faults, first, 'trips.weekly_trip_counts is a count of the history',
+                 '%s weeks of regions have another count than the history, the first is %s: SELECT trips.rebuild()'
+            FROM weekly
+          UNION ALL
+          SELECT 'weekly summary', faults, first, 'trips.summarized_trip_data is equal to trips.weekly_trip_counts',
+                 '%s weeks of regions are not as in trips.weekly_trip_counts, or the view is not filled; the first is %s: SELECT trips.rebuild()'
             FROM summary
           UNION ALL
           SELECT 'areas', faults, first::text,

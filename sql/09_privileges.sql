@@ -28,3 +28,5 @@ REVOKE ALL ON FUNCTION trips.verify() FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.hold_partitions() FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.follow_partitions() FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.follow_dropped_partitions() FROM PUBLIC;
+REVOKE ALL ON FUNCTION trips.hold_refresh() FROM PUBLIC;
+REVOKE ALL ON FUNCTION trips.follow_refresh() FROM PUBLIC;

@@ -3,8 +3,11 @@
 //! The triggers of the history and of its partitions call this room: before a statement, for the lock that
 //! loads take, and after it, to count again the days that it has touched.
 
+mod refresh;
+
 use pgrx::{PgLogLevel, PgSqlErrorCode, ereport, pg_sys};
 
+pub use self::refresh::{refresh_begins, refreshed};
 use crate::error::LoadError;
 use crate::history::{self, Days, History, Moved, booking};
 use crate::pg::relation::Table;
@@ -114,13 +117,12 @@ fn require_newest_snapshot() -> Result<(), LoadError> {
 /// Counts days again, and makes what area questions are answered from again, where that is cheap.
 pub fn count_again(days: &[Days]) -> Result<(), LoadError> {
     require_newest_snapshot()?;
-    let mut is_changed = false;
     for &days in days {
-        is_changed |= summary::count_again(days)?;
+        summary::count_again(days)?;
         areas::forget(days)?;
     }
     areas::refill(days)?;
-    if is_changed { summary::refresh() } else { Ok(()) }
+    summary::refresh_if_not_kept()
 }
 
 /// Makes everything anew.
@@ -132,7 +134,7 @@ pub fn rebuild() -> Result<(), LoadError> {
     history::follow_all()?;
     require_newest_snapshot()?;
     summary::count_again(Days::ALL)?;
-    summary::refresh()?;
+    summary::refresh_view()?;
     // A repair has changed what queries that only read would not see yet.
     session::with_new_snapshot(areas::fill)?;
     warn_of_damaged_partitions()

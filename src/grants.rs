@@ -25,8 +25,8 @@ const LOADER: [&str; 6] = [
 /// The history and what is made of it; not staging, which holds lines of files as they came.
 const READER: [&str; 3] = [
     "USAGE ON SCHEMA trips",
-    "SELECT ON trips.hist_trip_data, trips.daily_trip_counts, trips.summarized_trip_data, trips.loads,
-       trips.load_progress, trips.events, trips.area_directory, trips.area_blocks",
+    "SELECT ON trips.hist_trip_data, trips.daily_trip_counts, trips.weekly_trip_counts,
+       trips.summarized_trip_data, trips.loads, trips.load_progress, trips.events, trips.area_directory, trips.area_blocks",
     "EXECUTE ON FUNCTION trips.verify()",
 ];
 
@@ -62,7 +62,7 @@ pub fn require_one_owner(ledger_owner: pg_sys::Oid) -> Result<(), LoadError> {
     let query = "SELECT c.oid::regclass::text, c.relowner::regrole::text, $1::regrole::text
            FROM (SELECT to_regclass('trips.' || w.name)::oid
                    FROM unnest('{hist_trip_data, stg_trip_data, load_failures, deliveries, delivery_parts, daily_trip_counts,
-                                 summarized_trip_data, area_directory, area_blocks}'::text[]) AS w (name)
+                                 weekly_trip_counts, summarized_trip_data, area_directory, area_blocks}'::text[]) AS w (name)
                  UNION ALL
                  SELECT i.inhrelid FROM pg_inherits AS i WHERE i.inhparent = 'trips.hist_trip_data'::regclass)
                 AS written (oid)

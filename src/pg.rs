@@ -20,6 +20,7 @@ pub mod index_scan;
 pub mod latest;
 pub mod lease;
 pub mod locks;
+pub mod matview;
 pub mod own_settings;
 pub mod partitions;
 pub mod progress;

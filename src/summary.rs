@@ -1,15 +1,23 @@
-//! What is derived from the history: the daily roll-up and the weekly summary.
+//! What is derived from the history: the daily roll-up, the weekly sums, and the materialized view over them.
+
+mod view;
 
 use pgrx::Spi;
 use pgrx::datum::DatumWithOid;
 use trips_core::counts::DayCount;
 
+pub use self::view::{
+    NAME as VIEW, keep_all as keep_view, refresh as refresh_view, refresh_if_not_kept,
+};
 use crate::error::LoadError;
-use crate::history::{Days, booking};
-use crate::pg::relation::Table;
-use crate::pg::table_locks::{self, Mode};
+use crate::history::Days;
 
-/// Adds counts of inserted trips to the roll-up: the cost is that of the region-days they touch.
+/// The first and the last day that trips are counted of, 0001-01-01 and 9999-12-31, since 2000-01-01: files
+/// cannot bring others, and changes by hand are refused that do.
+const COUNTED: (i32, i32) = (-730_119, 2_921_939);
+
+/// Adds counts of inserted trips to the roll-up, the weekly sums and the view: the cost is that of the region-days
+/// they touch.
 pub fn add(counts: &[DayCount<'_>]) -> Result<(), LoadError> {
     let (mut days, mut regions, mut datasources, mut trips) = (vec![], vec![], vec![], vec![]);
     for count in counts {
@@ -21,61 +29,85 @@ pub fn add(counts: &[DayCount<'_>]) -> Result<(), LoadError> {
     let args: [DatumWithOid<'_>; 4] =
         [days.into(), regions.into(), datasources.into(), trips.into()];
     Spi::run_with_args(
-        "INSERT INTO trips.daily_trip_counts AS d (day, region, datasource, trips)
-         SELECT date '2000-01-01' + c.day, c.region, c.datasource, c.trips
-           FROM unnest($1::int[], $2::text[], $3::text[], $4::bigint[])
-                AS c (day, region, datasource, trips)
-             ON CONFLICT ON CONSTRAINT daily_trip_counts_key
-             DO UPDATE SET trips = d.trips + EXCLUDED.trips",
+        "WITH counted AS (
+           SELECT date '2000-01-01' + c.day AS day, c.region, c.datasource, c.trips
+             FROM unnest($1::int[], $2::text[], $3::text[], $4::bigint[])
+                  AS c (day, region, datasource, trips)
+         ), daily AS (
+           INSERT INTO trips.daily_trip_counts AS d (day, region, datasource, trips)
+           SELECT c.day, c.region, c.datasource, c.trips FROM counted AS c
+               ON CONFLICT ON CONSTRAINT daily_trip_counts_key
+               DO UPDATE SET trips = d.trips + EXCLUDED.trips
+         )
+         INSERT INTO trips.weekly_trip_counts AS w (region, week_of_month, trips)
+         SELECT c.region, to_char(c.day::timestamp, 'YYYY-MM-\"0\"W'), sum(c.trips)::bigint
+           FROM counted AS c
+          GROUP BY 1, 2
+             ON CONFLICT ON CONSTRAINT weekly_trip_counts_pkey
+             DO UPDATE SET trips = w.trips + EXCLUDED.trips",
         &args,
     )?;
+    let [days, regions, _, _] = args;
+    view::keep_regions(&[days, regions]);
     Ok(())
 }
 
-/// Counts the trips of these days anew from the history; returns whether there were or are any. Those outside of
-/// the years 1 to 9999 are not counted: files cannot bring them, and changes by hand are refused that do.
-pub fn count_again(days: Days) -> Result<bool, LoadError> {
+/// Counts the trips of these days anew from the history, and sums their weeks up anew. Those outside of the years 1
+/// to 9999 are not counted.
+pub fn count_again(days: Days) -> Result<(), LoadError> {
     let args: [DatumWithOid<'_>; 2] = [days.first.into(), days.last.into()];
-    Spi::connect_mut(|client| {
-        let gone = client.update(
-            "DELETE FROM trips.daily_trip_counts AS d
-              WHERE ($1 IS NULL OR d.day >= date '2000-01-01' + $1)
-                AND ($2 IS NULL OR d.day <= date '2000-01-01' + $2)",
-            None,
-            &args,
-        )?;
-        let is_changed = !gone.is_empty();
-        let here = client.update(
-            "INSERT INTO trips.daily_trip_counts (day, region, datasource, trips)
-             SELECT h.date_time::date, h.region, h.datasource, count(*)
-               FROM trips.hist_trip_data AS h
-              WHERE h.date_time >= greatest(date '2000-01-01' + $1, date '0001-01-01')::timestamp
-                AND h.date_time < (least(date '2000-01-01' + $2, date '9999-12-31') + 1)::timestamp
-              GROUP BY 1, 2, 3",
-            None,
-            &args,
-        )?;
-        Ok(is_changed || !here.is_empty())
-    })
+    Spi::run_with_args(
+        "DELETE FROM trips.daily_trip_counts AS d
+          WHERE ($1 IS NULL OR d.day >= date '2000-01-01' + $1)
+            AND ($2 IS NULL OR d.day <= date '2000-01-01' + $2)",
+        &args,
+    )?;
+    Spi::run_with_args(
+        "INSERT INTO trips.daily_trip_counts (day, region, datasource, trips)
+         SELECT h.date_time::date, h.region, h.datasource, count(*)
+           FROM trips.hist_trip_data AS h
+          WHERE h.date_time >= greatest(date '2000-01-01' + $1, date '0001-01-01')::timestamp
+            AND h.date_time < (least(date '2000-01-01' + $2, date '9999-12-31') + 1)::timestamp
+          GROUP BY 1, 2, 3",
+        &args,
+    )?;
+    let counted = |day: i32| day.clamp(COUNTED.0, COUNTED.1);
+    let first = days.first.map_or(COUNTED.0, counted);
+    let last = days.last.map_or(COUNTED.1, counted);
+    sum_up_again(first, last)?;
+    view::keep_weeks(first, last);
+    Ok(())
 }
 
-/// Brings the materialized view up to date without keeping its readers out: the cost is that of the
-/// roll-up, the history is not read.
-pub fn refresh() -> Result<(), LoadError> {
-    // Only a view that has been filled can be refreshed beside its readers; REFRESH … WITH NO DATA
-    // empties it.
-    let is_filled = Spi::get_one::<bool>(
-        "SELECT relispopulated FROM pg_class WHERE oid = 'trips.summarized_trip_data'::regclass",
-    )?;
-    let command = if is_filled == Some(true) {
-        "REFRESH MATERIALIZED VIEW CONCURRENTLY trips.summarized_trip_data"
-    } else {
-        "REFRESH MATERIALIZED VIEW trips.summarized_trip_data"
-    };
-    if let Some(view) = Table::find(c"summarized_trip_data") {
-        table_locks::take(view, Mode::Exclusive)?;
-    }
-    Ok(booking::command(|| Spi::run(command))?)
+/// Sums the weeks up anew that have one of these days. A week that has no trips any more has no row.
+fn sum_up_again(first: i32, last: i32) -> Result<(), LoadError> {
+    Ok(Spi::run_with_args(
+        "WITH weeks AS (
+           SELECT to_char((date '2000-01-01' + $1)::timestamp, 'YYYY-MM-\"0\"W') AS first,
+                  to_char((date '2000-01-01' + $2)::timestamp, 'YYYY-MM-\"0\"W') AS last
+         ), summed AS (
+           SELECT s.region, s.week_of_month, s.trips
+             FROM (SELECT d.region, to_char(d.day::timestamp, 'YYYY-MM-\"0\"W') AS week_of_month,
+                          sum(d.trips)::bigint AS trips
+                     FROM trips.daily_trip_counts AS d
+                    WHERE d.day BETWEEN greatest(date '2000-01-01' + $1 - 6, date '0001-01-01')
+                                    AND least(date '2000-01-01' + $2 + 6, date '9999-12-31')
+                    GROUP BY 1, 2) AS s
+            CROSS JOIN weeks
+            WHERE s.week_of_month COLLATE \"C\" BETWEEN weeks.first AND weeks.last
+              AND s.trips > 0
+         ), gone AS (
+           DELETE FROM trips.weekly_trip_counts AS w USING weeks
+            WHERE w.week_of_month COLLATE \"C\" BETWEEN weeks.first AND weeks.last
+              AND NOT EXISTS (SELECT FROM summed AS s
+                               WHERE s.region = w.region AND s.week_of_month = w.week_of_month)
+         )
+         INSERT INTO trips.weekly_trip_counts AS w (region, week_of_month, trips)
+         SELECT s.region, s.week_of_month, s.trips FROM summed AS s
+             ON CONFLICT ON CONSTRAINT weekly_trip_counts_pkey
+             DO UPDATE SET trips = EXCLUDED.trips WHERE w.trips <> EXCLUDED.trips",
+        &[first.into(), last.into()],
+    )?)
 }
 
 /// The days (since 2000-01-01) that have trips, in order.

@@ -57,6 +57,18 @@ fn follow_dropped_partitions() -> Result<(), ErrorReport> {
     changes::partitions_altered(true).map_err(LoadError::into)
 }
 
+/// The event trigger before REFRESH MATERIALIZED VIEW.
+#[pg_extern(sql = false)]
+fn hold_refresh(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
+    changes::refresh_begins(call).map_err(LoadError::into)
+}
+
+/// The event trigger after REFRESH MATERIALIZED VIEW.
+#[pg_extern(sql = false)]
+fn follow_refresh() -> Result<(), ErrorReport> {
+    changes::refreshed().map_err(LoadError::into)
+}
+
 /// `trips.rebuild()`
 #[pg_extern(sql = false)]
 fn rebuild() -> Result<(), ErrorReport> {

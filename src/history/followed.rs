@@ -80,7 +80,8 @@ pub fn follow_all() -> Result<(), LoadError> {
     // Event triggers are their superuser's.
     let disabled = names(
         "SELECT e.evtname::text FROM pg_event_trigger AS e
-          WHERE e.evtname IN ('trips_partitions_hold', 'trips_partitions', 'trips_partitions_dropped')
+          WHERE e.evtname IN ('trips_partitions_hold', 'trips_partitions', 'trips_partitions_dropped',
+                              'trips_refresh_hold', 'trips_refresh')
             AND e.evtenabled IN ('D', 'R') AND pg_has_role(current_user, e.evtowner, 'USAGE')",
     )?;
     disabled

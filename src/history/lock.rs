@@ -15,8 +15,15 @@ use crate::pg::relation::Table;
 use crate::pg::table_locks::{self, Mode};
 
 /// The tables that a load writes to, in the order in which it locks them.
-const WRITTEN: [&CStr; 5] =
-    [HISTORY, c"stg_trip_data", c"daily_trip_counts", c"area_directory", c"area_blocks"];
+const WRITTEN: [&CStr; 7] = [
+    HISTORY,
+    c"stg_trip_data",
+    c"daily_trip_counts",
+    c"weekly_trip_counts",
+    c"summarized_trip_data",
+    c"area_directory",
+    c"area_blocks",
+];
 
 const CLASS: pg_sys::Oid = pg_sys::RelationRelationId;
 

@@ -165,9 +165,9 @@ impl Collector {
     }
 }
 
-/// Brings the summary up to date after loads that have inserted so many rows.
+/// Ends the books of loads that have inserted so many rows: what is derived is right then, or the load fails.
 ///
-/// Under a snapshot from before another load's commit the view would lack that load's trips.
+/// Under a snapshot from before another load's commit it could lack that load's trips.
 pub fn summarize(inserted: u64, progress: &Progress) -> Result<(), LoadError> {
     if inserted == 0 {
         return Ok(());
@@ -176,5 +176,5 @@ pub fn summarize(inserted: u64, progress: &Progress) -> Result<(), LoadError> {
         return Err(LoadError::Serialization);
     }
     progress.phase(Phase::Summarizing);
-    summary::refresh()
+    summary::refresh_if_not_kept()
 }

@@ -123,3 +123,101 @@ pub fn owns_table(table: pg_sys::Oid, role: pg_sys::Oid) -> bool {
         pg_sys::object_ownercheck(pg_sys::RelationRelationId, table, role)
     }
 }
+
+/// Which indexes must hear of a row that was updated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IndexesToUpdate {
+    /// None: no column of theirs has changed, and the new row is beside the old one.
+    None,
+    /// All.
+    All,
+    /// Those that summarize ranges of blocks (since PostgreSQL 16).
+    #[cfg(not(feature = "pg15"))]
+    Summarizing,
+}
+
+/// Puts a row in the place of another one.
+///
+/// # Safety
+/// The relation is open for writing, `old` is the place of a row that the snapshot sees, and the slot is the
+/// relation's and has the new row.
+pub unsafe fn update_tuple(
+    relation: pg_sys::Relation,
+    old: pg_sys::ItemPointer,
+    new: *mut pg_sys::TupleTableSlot,
+    snapshot: pg_sys::Snapshot,
+) -> IndexesToUpdate {
+    #[cfg(feature = "pg15")]
+    {
+        let mut all = false;
+        // SAFETY: what PostgreSQL asks for is what our caller promises.
+        unsafe {
+            pg_sys::simple_table_tuple_update(relation, old, new, snapshot, &raw mut all);
+        };
+        if all { IndexesToUpdate::All } else { IndexesToUpdate::None }
+    }
+    #[cfg(not(feature = "pg15"))]
+    {
+        let mut which = pg_sys::TU_UpdateIndexes::TU_None;
+        // SAFETY: as above.
+        unsafe {
+            pg_sys::simple_table_tuple_update(relation, old, new, snapshot, &raw mut which);
+        };
+        match which {
+            pg_sys::TU_UpdateIndexes::TU_None => IndexesToUpdate::None,
+            pg_sys::TU_UpdateIndexes::TU_Summarizing => IndexesToUpdate::Summarizing,
+            _ => IndexesToUpdate::All,
+        }
+    }
+}
+
+/// Enters a row that has been written into the indexes of its table.
+///
+/// # Safety
+/// The target's relation and indexes are open for writing, the slot has the row with its place, and the state is one
+/// of the executor.
+pub unsafe fn insert_into_indexes(
+    target: *mut pg_sys::ResultRelInfo,
+    slot: *mut pg_sys::TupleTableSlot,
+    state: *mut pg_sys::EState,
+    which: IndexesToUpdate,
+) {
+    // SAFETY: the target is there.
+    if which == IndexesToUpdate::None || unsafe { (*target).ri_NumIndices } == 0 {
+        return;
+    }
+    let (none, no_list) = (std::ptr::null_mut(), std::ptr::null_mut());
+    #[cfg(feature = "pg15")]
+    // SAFETY: what PostgreSQL asks for is what our caller promises. No constraint is deferred, and none speculative.
+    unsafe {
+        pg_sys::ExecInsertIndexTuples(target, slot, state, false, false, none, no_list);
+    }
+    #[cfg(not(feature = "pg15"))]
+    // SAFETY: as above.
+    unsafe {
+        let only_summarizing = which == IndexesToUpdate::Summarizing;
+        pg_sys::ExecInsertIndexTuples(
+            target,
+            slot,
+            state,
+            false,
+            false,
+            none,
+            no_list,
+            only_summarizing,
+        );
+    }
+}
+
+/// Whether a role may refresh a materialized view: its owner, and since PostgreSQL 17 who has MAINTAIN.
+pub fn may_refresh(view: pg_sys::Oid, role: pg_sys::Oid) -> bool {
+    #[cfg(any(feature = "pg15", feature = "pg16"))]
+    let may_maintain = false;
+    #[cfg(not(any(feature = "pg15", feature = "pg16")))]
+    // SAFETY: two oids; a table that is gone is an ERROR.
+    let may_maintain = unsafe {
+        let maintain = pg_sys::AclMode::from(pg_sys::ACL_MAINTAIN);
+        pg_sys::pg_class_aclcheck(view, role, maintain) == pg_sys::AclResult::ACLCHECK_OK
+    };
+    may_maintain || owns_table(view, role)
+}

@@ -4,17 +4,25 @@ use pgrx::{PgList, pg_sys};
 
 use super::{compat, session};
 
-/// The parts of an ALTER TABLE; none of another command, and when no event trigger has called.
-fn parts(call: pg_sys::FunctionCallInfo) -> Option<(*mut pg_sys::RangeVar, Vec<Part>)> {
+/// What the command is that an event trigger is called for; NULL when no event trigger has called.
+fn tree_of(call: pg_sys::FunctionCallInfo) -> *mut pg_sys::Node {
     // SAFETY: PostgreSQL calls functions with their call's data, and event triggers with a context of the type
-    // that its tag says, whose parse tree has the type that its own tag says. The parts of an ALTER TABLE are
-    // AlterTableCmds, those that attach and detach partitions have a PartitionCmd.
+    // that its tag says.
     unsafe {
         let data = (*call).context;
         if data.is_null() || (*data).type_ != pg_sys::NodeTag::T_EventTriggerData {
-            return None;
+            return std::ptr::null_mut();
         }
-        let tree = (*data.cast::<pg_sys::EventTriggerData>()).parsetree;
+        (*data.cast::<pg_sys::EventTriggerData>()).parsetree
+    }
+}
+
+/// The parts of an ALTER TABLE; none of another command, and when no event trigger has called.
+fn parts(call: pg_sys::FunctionCallInfo) -> Option<(*mut pg_sys::RangeVar, Vec<Part>)> {
+    let tree = tree_of(call);
+    // SAFETY: the parse tree has the type that its tag says. The parts of an ALTER TABLE are AlterTableCmds, those
+    // that attach and detach partitions have a PartitionCmd.
+    unsafe {
         if tree.is_null() || (*tree).type_ != pg_sys::NodeTag::T_AlterTableStmt {
             return None;
         }
@@ -48,6 +56,24 @@ pub fn will_attach_to(call: pg_sys::FunctionCallInfo, table: pg_sys::Oid) -> boo
     if !parts.contains(&Part::Attach) {
         return false;
     }
+    names(name, table) && compat::owns_table(table, session::current_user())
+}
+
+/// Whether the command, which is about to begin, will refresh this materialized view, for somebody who may do that.
+pub fn will_refresh(call: pg_sys::FunctionCallInfo, view: pg_sys::Oid) -> bool {
+    let tree = tree_of(call);
+    // SAFETY: the parse tree has the type that its tag says.
+    let name = unsafe {
+        if tree.is_null() || (*tree).type_ != pg_sys::NodeTag::T_RefreshMatViewStmt {
+            return false;
+        }
+        (*tree.cast::<pg_sys::RefreshMatViewStmt>()).relation
+    };
+    names(name, view) && compat::may_refresh(view, session::current_user())
+}
+
+/// Whether a name of a parse tree is that of a table.
+fn names(name: *mut pg_sys::RangeVar, table: pg_sys::Oid) -> bool {
     // SAFETY: the name is that of the parse tree. No lock is taken. A schema that the role may not use is an ERROR,
     // as it is one for the command itself.
     let found = unsafe {
@@ -59,5 +85,5 @@ pub fn will_attach_to(call: pg_sys::FunctionCallInfo, table: pg_sys::Oid) -> boo
             std::ptr::null_mut(),
         )
     };
-    found == table && compat::owns_table(table, session::current_user())
+    found == table
 }

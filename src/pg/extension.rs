@@ -26,3 +26,10 @@ fn find() -> pg_sys::Oid {
     // SAFETY: a C string; with missing_ok = true an unknown name gives InvalidOid.
     unsafe { pg_sys::get_extension_oid(c"trips_pipeline".as_ptr(), true) }
 }
+
+/// Whether an object is a member of the extension.
+pub fn owns(class: pg_sys::Oid, object: pg_sys::Oid) -> bool {
+    // SAFETY: two oids; an object that no extension has gives InvalidOid.
+    let owner = unsafe { pg_sys::getExtensionOfObject(class, object) };
+    owner != pg_sys::InvalidOid && owner == find()
+}

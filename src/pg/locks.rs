@@ -158,6 +158,11 @@ pub fn give_object_back(class: pg_sys::Oid, object: pg_sys::Oid) {
     unsafe { pg_sys::LockRelease(&raw const tag, MODE, false) };
 }
 
+/// Whether this backend has a table for itself to write to, at least.
+pub fn writes_alone(table: pg_sys::Oid) -> bool {
+    holds(table, pg_sys::ExclusiveLock) || holds(table, pg_sys::AccessExclusiveLock)
+}
+
 /// Whether this backend holds a lock on a table that its partitions cannot come or go without.
 pub fn may_have_altered(table: pg_sys::Oid) -> bool {
     let modes = [

@@ -15,7 +15,8 @@ pub struct Row {
 }
 
 impl Row {
-    fn datum(&self, column: i32) -> Option<pg_sys::Datum> {
+    /// The value of a column, as PostgreSQL has it; it lives as long as the row.
+    pub(super) fn datum(&self, column: i32) -> Option<pg_sys::Datum> {
         let mut is_null = false;
         // SAFETY: the tuple and its descriptor are SPI's, which lives while the row does; a column that
         // there is none of is NULL.
@@ -50,6 +51,7 @@ impl Row {
 
 /// Values that are copied out of a row.
 pub trait Plain {}
+impl Plain for bool {}
 impl Plain for i32 {}
 impl Plain for i64 {}
 impl Plain for Timestamp {}

@@ -56,7 +56,7 @@ SELECT public.try(format('CREATE VIEW public.%I AS SELECT r.*, public.trap_true(
 
 CREATE FUNCTION public.lay_tables(place text) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog AS
 $$ DECLARE name text; BEGIN
-  FOREACH name IN ARRAY ARRAY['loads', 'hist_trip_data', 'stg_trip_data', 'daily_trip_counts',
+  FOREACH name IN ARRAY ARRAY['loads', 'hist_trip_data', 'stg_trip_data', 'daily_trip_counts', 'weekly_trip_counts',
                               'summarized_trip_data', 'load_progress'] LOOP
     EXECUTE format('CREATE TABLE %s.%I (load_id bigint, region text, datasource text);
                     CREATE TRIGGER trap BEFORE INSERT OR UPDATE OR DELETE ON %1$s.%2$I

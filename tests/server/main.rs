@@ -48,5 +48,6 @@ mod upgrade;
 mod verify;
 mod versions;
 mod watch;
+mod weekly;
 mod witness;
 mod workers;

@@ -4,7 +4,7 @@
 use trips_tests::{Cluster, FIVE_COLUMNS, real_trips, server_error, trip_line};
 
 /// What is renamed in an ALTER, the SQLSTATE of the error, and the name in it.
-const MISSING: [(&str, &str, &str); 10] = [
+const MISSING: [(&str, &str, &str); 13] = [
     ("TABLE trips.hist_trip_data RENAME", "42P01", "trips.hist_trip_data"),
     ("TABLE trips.stg_trip_data RENAME", "42P01", "trips.stg_trip_data"),
     ("TABLE trips.loads RENAME", "42P01", "trips.loads"),
@@ -18,6 +18,13 @@ const MISSING: [(&str, &str, &str); 10] = [
         "TABLE trips.daily_trip_counts RENAME CONSTRAINT daily_trip_counts_key",
         "42704",
         "daily_trip_counts_key",
+    ),
+    ("TABLE trips.weekly_trip_counts RENAME", "42P01", "trips.weekly_trip_counts"),
+    ("TABLE trips.weekly_trip_counts RENAME trips", "42703", "trips"),
+    (
+        "TABLE trips.weekly_trip_counts RENAME CONSTRAINT weekly_trip_counts_pkey",
+        "42704",
+        "weekly_trip_counts_pkey",
     ),
 ];
 
@@ -65,7 +72,8 @@ fn columns_of_a_later_version_get_their_defaults() {
             "ALTER TABLE trips.loads ADD COLUMN later text DEFAULT 'x';
              ALTER TABLE trips.stg_trip_data ADD COLUMN later text DEFAULT 'y';
              ALTER TABLE trips.hist_trip_data ADD COLUMN later text DEFAULT 'z';
-             ALTER TABLE trips.daily_trip_counts ADD COLUMN later int DEFAULT 7",
+             ALTER TABLE trips.daily_trip_counts ADD COLUMN later int DEFAULT 7;
+             ALTER TABLE trips.weekly_trip_counts ADD COLUMN later int DEFAULT 8",
         )
         .unwrap();
     let path = cluster.file("trips.csv", [real_trips(), b"bad line\n".to_vec()].concat());
@@ -75,6 +83,7 @@ fn columns_of_a_later_version_get_their_defaults() {
         ("stg_trip_data", "y"),
         ("hist_trip_data", "z"),
         ("daily_trip_counts", "7"),
+        ("weekly_trip_counts", "8"),
     ] {
         let query =
             format!("SELECT count(*), count(*) FILTER (WHERE later::text = $1) FROM trips.{table}");

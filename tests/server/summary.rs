@@ -104,7 +104,7 @@ fn an_unpopulated_view_is_filled() {
     let path = cluster.file("trips.csv", real_trips());
     cluster.ingest(&mut client, &path);
     let sum: String = client
-        .query_one("SELECT sum(weekly_avg)::text FROM trips.weekly_avg()", &[])
+        .query_one("SELECT sum(weekly_avg)::text FROM trips.summarized_trip_data", &[])
         .unwrap()
         .get(0);
     assert_eq!(sum, "100");

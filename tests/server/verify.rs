@@ -11,7 +11,7 @@ fn failed(client: &mut Client) -> Vec<String> {
 }
 
 /// What breaks something without its keepers, and which checks see it.
-const BREAKS: [(&str, &[&str]); 22] = [
+const BREAKS: [(&str, &[&str]); 26] = [
     (
         "UPDATE trips.daily_trip_counts SET trips = trips + 1 WHERE region = 'Lyon' AND day = '2018-05-05'",
         &["daily roll-up"],
@@ -27,7 +27,15 @@ const BREAKS: [(&str, &[&str]); 22] = [
     ),
     (
         "UPDATE trips.daily_trip_counts SET trips = 0 WHERE region = 'Graz'; REFRESH MATERIALIZED VIEW trips.summarized_trip_data",
-        &["daily roll-up", "weekly summary"],
+        &["daily roll-up"],
+    ),
+    (
+        "UPDATE trips.weekly_trip_counts SET trips = trips + 1 WHERE region = 'Graz'",
+        &["weekly sums", "weekly summary"],
+    ),
+    (
+        "DELETE FROM trips.weekly_trip_counts WHERE region = 'Graz'; REFRESH MATERIALIZED VIEW trips.summarized_trip_data",
+        &["weekly sums"],
     ),
     (
         "UPDATE trips.area_blocks SET places = set_byte(places, 10, get_byte(places, 10) # 1) WHERE block_id = (SELECT min(block_id) FROM trips.area_blocks)",
@@ -62,6 +70,8 @@ const BREAKS: [(&str, &[&str]); 22] = [
     ("DROP TRIGGER trips_follow_insert ON trips.hist_trip_data", &["triggers"]),
     ("ALTER EVENT TRIGGER trips_partitions DISABLE", &["triggers"]),
     ("ALTER EVENT TRIGGER trips_partitions_dropped ENABLE REPLICA", &["triggers"]),
+    ("ALTER EVENT TRIGGER trips_refresh DISABLE", &["triggers"]),
+    ("ALTER EVENT TRIGGER trips_refresh_hold ENABLE REPLICA", &["triggers"]),
     ("REFRESH MATERIALIZED VIEW trips.summarized_trip_data WITH NO DATA", &["weekly summary"]),
     ("DELETE FROM trips.stg_trip_data", &["staging"]),
 ];
@@ -100,7 +110,7 @@ fn what_is_broken_is_found() {
                     datasource, trip_key, load_id FROM trips.hist_trip_data WHERE region = 'Tartu'",
         )
         .unwrap();
-    assert_eq!(failed(&mut client), ["daily roll-up", "weekly summary", "ledger", "keys"]);
+    assert_eq!(failed(&mut client), ["daily roll-up", "weekly sums", "ledger", "keys"]);
     client.batch_execute("ROLLBACK").unwrap();
     // A trip twice, where the key is gone.
     client
@@ -114,13 +124,13 @@ fn what_is_broken_is_found() {
     // What rebuild() can mend.
     client
         .batch_execute(
-            "DELETE FROM trips.daily_trip_counts; DELETE FROM trips.area_directory;
+            "DELETE FROM trips.daily_trip_counts; DELETE FROM trips.weekly_trip_counts; DELETE FROM trips.area_directory;
              UPDATE trips.area_blocks SET places = '\\x'; DROP TRIGGER trips_hold ON trips.hist_trip_data_2018_05;
              DROP TRIGGER trips_follow ON trips.hist_trip_data_2018_05;
              REFRESH MATERIALIZED VIEW trips.summarized_trip_data",
         )
         .unwrap();
-    assert_eq!(failed(&mut client), ["daily roll-up", "weekly summary", "partitions"]);
+    assert_eq!(failed(&mut client), ["daily roll-up", "weekly sums", "partitions"]);
     client.batch_execute("SELECT trips.rebuild()").unwrap();
     assert_eq!(failed(&mut client), [""; 0]);
 }

@@ -1,0 +1,111 @@
+//! The materialized view: kept equal to the weekly sums row by row, at the cost of the rows that have changed.
+
+use std::ffi::CStr;
+
+use pgrx::datum::DatumWithOid;
+use pgrx::{Spi, pg_sys};
+
+use crate::error::LoadError;
+use crate::history::booking;
+use crate::pg::matview::MatView;
+use crate::pg::relation::{Column, Table};
+use crate::pg::table_locks::{self, Mode};
+
+pub const NAME: &CStr = c"summarized_trip_data";
+
+const COLUMNS: [Column; 3] = [
+    Column { name: c"region", type_oid: pg_sys::TEXTOID, is_required: true },
+    Column { name: c"week_of_month", type_oid: pg_sys::TEXTOID, is_required: true },
+    Column { name: c"weekly_avg", type_oid: pg_sys::NUMERICOID, is_required: true },
+];
+/// The first columns, which the view has a unique index on.
+const KEY: i16 = 2;
+
+/// What makes the view's rows of some weeks and regions equal to the sums: `$1` days and `$2` regions.
+const OF_REGIONS: &CStr = c"
+    SELECT v.ctid, w.region IS NULL, w.region, w.week_of_month, w.trips::numeric
+      FROM (SELECT DISTINCT c.region, to_char((date '2000-01-01' + c.day)::timestamp, 'YYYY-MM-\"0\"W')
+              FROM unnest($1::int[], $2::text[]) AS c (day, region)) AS t (region, week_of_month)
+      LEFT JOIN trips.weekly_trip_counts AS w
+        ON w.region = t.region AND w.week_of_month = t.week_of_month
+      LEFT JOIN trips.summarized_trip_data AS v (region, week_of_month, weekly_avg)
+        ON v.region = t.region AND v.week_of_month = t.week_of_month
+     WHERE w.trips::numeric IS DISTINCT FROM v.weekly_avg";
+
+/// The same for all regions: the weeks of the days from `$1` to `$2`.
+const OF_WEEKS: &CStr = c"
+    SELECT v.ctid, w.region IS NULL, w.region, w.week_of_month, w.trips::numeric
+      FROM (SELECT w.region, w.week_of_month, w.trips
+              FROM trips.weekly_trip_counts AS w
+             WHERE w.week_of_month COLLATE \"C\"
+                   BETWEEN to_char((date '2000-01-01' + $1)::timestamp, 'YYYY-MM-\"0\"W')
+                       AND to_char((date '2000-01-01' + $2)::timestamp, 'YYYY-MM-\"0\"W')) AS w
+      FULL JOIN (SELECT v.ctid, v.region, v.week_of_month, v.weekly_avg
+                   FROM trips.summarized_trip_data AS v (region, week_of_month, weekly_avg)
+                  WHERE v.week_of_month COLLATE \"C\"
+                        BETWEEN to_char((date '2000-01-01' + $1)::timestamp, 'YYYY-MM-\"0\"W')
+                            AND to_char((date '2000-01-01' + $2)::timestamp, 'YYYY-MM-\"0\"W')) AS v
+        ON v.region = w.region AND v.week_of_month = w.week_of_month
+     WHERE w.trips::numeric IS DISTINCT FROM v.weekly_avg";
+
+/// The same for all there is.
+const OF_ALL: &CStr = c"
+    SELECT v.ctid, w.region IS NULL, w.region, w.week_of_month, w.trips::numeric
+      FROM trips.weekly_trip_counts AS w
+      FULL JOIN (SELECT v.ctid, v.region, v.week_of_month, v.weekly_avg
+                   FROM trips.summarized_trip_data AS v (region, week_of_month, weekly_avg)) AS v
+        ON v.region = w.region AND v.week_of_month = w.week_of_month
+     WHERE w.trips::numeric IS DISTINCT FROM v.weekly_avg";
+
+/// Opens the view if its rows can be written one by one. Either way nobody refreshes it before this transaction ends.
+fn open() -> Option<MatView> {
+    MatView::open(NAME, &COLUMNS, KEY)
+}
+
+/// Brings rows up to date: those of the weeks of these days, each in its region.
+pub fn keep_regions(days_and_regions: &[DatumWithOid<'_>; 2]) {
+    if let Some(view) = open() {
+        view.apply(OF_REGIONS, days_and_regions);
+    }
+}
+
+/// Brings rows up to date: all regions, in the weeks from the first day to the last.
+pub fn keep_weeks(first: i32, last: i32) {
+    if let Some(view) = open() {
+        view.apply(OF_WEEKS, &[first.into(), last.into()]);
+    }
+}
+
+/// Brings all rows up to date.
+pub fn keep_all() {
+    if let Some(view) = open() {
+        view.apply(OF_ALL, &[]);
+    }
+}
+
+/// What cannot be kept row by row is made anew: a view that is empty since REFRESH … WITH NO DATA, or that is
+/// not as the extension makes it. Called after the rows have been tried: so it is the same answer that they had.
+pub fn refresh_if_not_kept() -> Result<(), LoadError> {
+    if open().is_none() { refresh() } else { Ok(()) }
+}
+
+/// Makes the view anew from the weekly sums; without keeping its readers out, where PostgreSQL can do that: when it
+/// is filled, and has a unique index of all its rows.
+pub fn refresh() -> Result<(), LoadError> {
+    let beside_readers = Spi::get_one::<bool>(
+        "SELECT c.relispopulated AND EXISTS (
+                  SELECT FROM pg_index AS i
+                   WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indimmediate
+                     AND i.indpred IS NULL AND i.indexprs IS NULL)
+           FROM pg_class AS c WHERE c.oid = 'trips.summarized_trip_data'::regclass",
+    )?;
+    let command = if beside_readers == Some(true) {
+        "REFRESH MATERIALIZED VIEW CONCURRENTLY trips.summarized_trip_data"
+    } else {
+        "REFRESH MATERIALIZED VIEW trips.summarized_trip_data"
+    };
+    if let Some(view) = Table::find(NAME) {
+        table_locks::take(view, Mode::Exclusive)?;
+    }
+    Ok(booking::command(|| Spi::run(command))?)
+}
