@@ -41,12 +41,15 @@ fn node(client: &mut Client) -> u32 {
     one(client, "SELECT pg_relation_filenode('trips.summarized_trip_data')")
 }
 
-/// Waits until so many sessions wait for a lock.
-fn wait_for_waiters(client: &mut Client, count: i64) {
+/// Waits until a session waits for a lock that a statement like this one needs.
+fn wait_for_waiter(client: &mut Client, statement: &str) {
     let begin = Instant::now();
-    let query = "SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted";
-    while one::<i64>(client, query) != count {
-        assert!(begin.elapsed() < Duration::from_secs(20), "{count} sessions should wait");
+    let query = format!(
+        "SELECT count(*) FROM pg_stat_activity
+          WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '{statement}'"
+    );
+    while one::<i64>(client, &query) == 0 {
+        assert!(begin.elapsed() < Duration::from_secs(20), "nobody waits in {statement}");
         thread::sleep(Duration::from_millis(5));
     }
 }
@@ -63,7 +66,7 @@ fn refresh_beside_a_load(refresh: &str, before: &str) -> (Vec<String>, String) {
     loading.query_one("SELECT trips.ingest($1)", &[&second]).unwrap();
     thread::scope(|scope| {
         let refreshing = scope.spawn(|| cluster.client().batch_execute(refresh));
-        wait_for_waiters(&mut watcher, 1);
+        wait_for_waiter(&mut watcher, "REFRESH%");
         // Nobody who reads the view waits.
         watcher.batch_execute("SET lock_timeout = '5s'; TABLE trips.summarized_trip_data").unwrap();
         loading.commit().unwrap();
@@ -120,7 +123,7 @@ fn a_refresh_with_an_old_snapshot_keeps_what_was_loaded_since() {
             let mut client = cluster.client();
             client.query_one("SELECT trips.ingest($1, force => true)", &[&second]).map(|_| ())
         });
-        wait_for_waiters(&mut loader, 1);
+        wait_for_waiter(&mut loader, "SELECT trips.ingest%");
         both.batch_execute("DELETE FROM trips.hist_trip_data WHERE region = 'A'").unwrap();
         both.commit().unwrap();
         loading.join().unwrap().unwrap();
