@@ -5,7 +5,7 @@ use trips_tests::{Cluster, FIVE_COLUMNS, month_as_csv, trip_line};
 
 fn failed(client: &mut Client) -> Vec<String> {
     let rows = client.query("SELECT check_name, passed, detail FROM trips.verify()", &[]).unwrap();
-    assert_eq!(rows.len(), 11);
+    assert_eq!(rows.len(), 12);
     assert!(rows.iter().all(|row| !row.get::<_, String>("detail").is_empty()));
     rows.iter().filter(|row| !row.get::<_, bool>("passed")).map(|row| row.get(0)).collect()
 }
