@@ -34,12 +34,12 @@ AS 'MODULE_PATHNAME', 'take_inbox_wrapper';
 COMMENT ON FUNCTION trips.take_inbox(text) IS
   'Keeps other sessions of the same role from loading the files of this pattern until the transaction ends; returns false when one does. A step of trips.ingest_new(): requires its privileges, and access to the pattern.';
 
-CREATE FUNCTION trips.new_files(pattern text) RETURNS text[]
+CREATE FUNCTION trips.new_files(pattern text, after text DEFAULT NULL) RETURNS text[]
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'new_files_wrapper';
-COMMENT ON FUNCTION trips.new_files(text) IS
-  'The files that a pattern names and that no load has brought as they are now, in the order of their paths. A step of trips.ingest_new(), and has its rights.';
+COMMENT ON FUNCTION trips.new_files(text, text) IS
+  'The files that a pattern names and that no load has brought as they are now, in the order of their paths: the first of them, or those after a path, some ten thousands at most; none when there are no more. A step of trips.ingest_new(), and has its rights.';
 
 CREATE FUNCTION trips.ingest_match(pattern text, path text) RETURNS trips.loads
 LANGUAGE c VOLATILE PARALLEL UNSAFE
@@ -66,8 +66,10 @@ BEGIN
   -- Inside of a transaction it would fail at the first file's end: it fails before.
   COMMIT;
   is_free := trips.take_inbox(pattern);
-  IF is_free THEN
-    files := trips.new_files(pattern);
+  WHILE is_free LOOP
+    -- Some at a time, those after the last one.
+    files := trips.new_files(pattern, file);
+    EXIT WHEN pg_catalog.cardinality(files) OPERATOR(pg_catalog.=) 0;
     FOREACH file IN ARRAY files LOOP
       BEGIN
         SELECT l.state INTO state FROM trips.ingest_match(pattern, file) AS l;
@@ -85,7 +87,7 @@ BEGIN
       is_free := trips.take_inbox(pattern);
       EXIT WHEN NOT is_free;
     END LOOP;
-  END IF;
+  END LOOP;
   IF NOT is_free THEN
     RAISE WARNING USING
       MESSAGE = pg_catalog.format('role %I already loads the files of %L in another session', current_user, pattern),
@@ -105,6 +107,12 @@ DECLARE
 BEGIN
   IF job IS NULL OR cron IS NULL OR pattern IS NULL THEN
     RAISE null_value_not_allowed USING MESSAGE = 'job, cron and pattern must not be NULL';
+  END IF;
+  IF octet_length(pattern) > 4096 THEN
+    RAISE invalid_parameter_value USING
+      MESSAGE = 'pattern is too long',
+      DETAIL = format('pattern has %s bytes; the limit is 4096.', octet_length(pattern)),
+      HINT = 'Use a shorter one: no file system takes a longer path.';
   END IF;
   IF NOT starts_with(pattern, '/') THEN
     RAISE invalid_name USING

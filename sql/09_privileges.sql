@@ -12,7 +12,7 @@ REVOKE ALL ON FUNCTION trips.grant_reader(regrole) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.submit(text, text, bigint, boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.cancel(bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.take_inbox(text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION trips.new_files(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION trips.new_files(text, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.ingest_match(text, text) FROM PUBLIC;
 REVOKE ALL ON PROCEDURE trips.ingest_new(text, bigint, bigint, bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.schedule(text, text, text) FROM PUBLIC;

@@ -27,8 +27,8 @@ use crate::load::{self, Attempt, Request, load_file, outside};
 use crate::pg::error_fields;
 use crate::pg::row::LoadRow;
 use crate::pg::session;
-use crate::settings;
 use crate::source::Access;
+use crate::{limits, settings};
 
 /// `trips.ingest(path, on_error, max_errors, force) -> trips.loads`
 #[pg_extern(sql = false)]
@@ -40,9 +40,9 @@ fn ingest(
 ) -> Result<LoadRow, ErrorReport> {
     let _errors = error_fields::preserve();
     session::require_writable(c"trips.ingest()");
-    let (abort_on_error, max_errors) = limits(on_error, max_errors)?;
+    let (abort_on_error, max_errors) = error_limits(on_error, max_errors)?;
     let force = force.ok_or(LoadError::NullArgument("force"))?;
-    let path = path.ok_or(LoadError::NullArgument("path"))?;
+    let path = limits::path("path", path.ok_or(LoadError::NullArgument("path"))?)?;
     let access = &Access::of(session::current_user());
     let target = Target::History;
     let request = Request { path, access, target, abort_on_error, max_errors, force };
@@ -64,14 +64,14 @@ fn ingest_match(pattern: Option<&str>, path: Option<&str>) -> Result<LoadRow, Er
 }
 
 /// What bad lines are to do, from the arguments `on_error` and `max_errors`.
-fn limits(
+fn error_limits(
     on_error: Option<&str>,
     max_errors: Option<i64>,
 ) -> Result<(bool, Option<u64>), LoadError> {
     let abort_on_error = match on_error {
         Some("stage") => false,
         Some("abort") => true,
-        Some(other) => return Err(LoadError::OnError(other.to_owned())),
+        Some(other) => return Err(LoadError::OnError(limits::wrong_word(other))),
         None => return Err(LoadError::NullArgument("on_error")),
     };
     let max_errors = match max_errors {
@@ -86,7 +86,7 @@ fn limits(
 fn stage(path: Option<&str>) -> Result<LoadRow, ErrorReport> {
     let _errors = error_fields::preserve();
     session::require_writable(c"trips.stage()");
-    let path = path.ok_or(LoadError::NullArgument("path"))?;
+    let path = limits::path("path", path.ok_or(LoadError::NullArgument("path"))?)?;
     let target = Target::Staging;
     let access = &Access::of(session::current_user());
     let (abort_on_error, max_errors, force) = (false, None, false);
@@ -114,10 +114,10 @@ fn open_delivery(
     let _errors = error_fields::preserve();
     session::require_writable(c"trips.open_delivery()");
     require_utf8()?;
-    let source = source.ok_or(LoadError::NullArgument("source"))?;
+    let source = limits::path("source", source.ok_or(LoadError::NullArgument("source"))?)?;
     let digest = digest.ok_or(LoadError::NullArgument("digest"))?;
     let bytes = bytes.ok_or(LoadError::NullArgument("bytes"))?;
-    let reading = reading.ok_or(LoadError::NullArgument("reading"))?;
+    let reading = limits::path("reading", reading.ok_or(LoadError::NullArgument("reading"))?)?;
     let digest =
         digest.try_into().map_err(|_| LoadError::from(DeliveryError::Digest(digest.len())))?;
     let bytes = u64::try_from(bytes)

@@ -27,6 +27,8 @@ pub enum LoadError {
     NullArgument(&'static str),
     #[error("on_error is {}: expected stage or abort", quoted(.0.as_bytes()))]
     OnError(String),
+    #[error("{argument} is too long")]
+    TooLong { argument: &'static str, bytes: usize, limit: usize },
     #[error("max_errors is {0}: expected 0 or more, or NULL for the setting trips.max_errors")]
     MaxErrors(i64),
     #[error("the database is not encoded in UTF8")]
@@ -137,6 +139,7 @@ impl LoadError {
         match self {
             Self::NullArgument(_) => Code::ERRCODE_NULL_VALUE_NOT_ALLOWED,
             Self::OnError(_) | Self::MaxErrors(_) => Code::ERRCODE_INVALID_PARAMETER_VALUE,
+            Self::TooLong { .. } => Code::ERRCODE_INVALID_PARAMETER_VALUE,
             Self::DatabaseEncoding => Code::ERRCODE_FEATURE_NOT_SUPPORTED,
             Self::MayNotRead(_) | Self::DataOfServer(_) => Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
             Self::Dates { .. } => Code::ERRCODE_INVALID_PARAMETER_VALUE,
@@ -186,6 +189,9 @@ impl LoadError {
     /// More about what was found, where the message has not said it all.
     pub fn detail(&self) -> Option<String> {
         match self {
+            Self::TooLong { argument, bytes, limit } => {
+                Some(format!("{argument} has {bytes} bytes; the limit is {limit}."))
+            }
             Self::MayNotRead(_) => Some(
                 "Only members of pg_read_server_files may load any file of the server; others, files beneath trips.data_directories."
                     .into(),
@@ -217,6 +223,7 @@ impl LoadError {
             Self::OnError(_) => {
                 "stage keeps bad lines in trips.stg_trip_data and loads the rest; abort refuses the file at the first."
             }
+            Self::TooLong { .. } => "Use a shorter one: no file system takes a longer path.",
             Self::DatabaseEncoding => "Create the database with ENCODING 'UTF8'.",
             Self::OtherOwner { .. } => {
                 "Triggers on it would run with the rights of that owner: give all tables of the schema trips, and the partitions, to one role."
@@ -301,6 +308,7 @@ impl LoadError {
             Self::NullArgument(_)
             | Self::OnError(_)
             | Self::MaxErrors(_)
+            | Self::TooLong { .. }
             | Self::DatabaseEncoding
             | Self::OtherOwner { .. }
             | Self::MayNotRead(_)

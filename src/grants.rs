@@ -12,7 +12,7 @@ const LOADER: [&str; 6] = [
     "USAGE ON SCHEMA trips",
     "EXECUTE ON FUNCTION trips.ingest(text, text, bigint, boolean), trips.stage(text),
        trips.merge_staged(bigint), trips.submit(text, text, bigint, boolean), trips.cancel(bigint),
-       trips.take_inbox(text), trips.ingest_match(text, text), trips.new_files(text), trips.schedule(text, text, text),
+       trips.take_inbox(text), trips.ingest_match(text, text), trips.new_files(text, text), trips.schedule(text, text, text),
        trips.unschedule(text), trips.require_pg_cron(text),
        trips.open_delivery(text, bytea, bigint, text), trips.stage_part(bigint, bytea),
        trips.drop_delivery(bigint)",

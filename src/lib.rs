@@ -27,6 +27,7 @@ mod events;
 mod grants;
 mod history;
 mod ledger;
+mod limits;
 mod load;
 mod parts;
 mod pg;

@@ -9,6 +9,8 @@ use thiserror::Error;
 use trips_core::escape::quoted;
 use trips_h3::{H3Error, Resolution};
 
+use crate::limits;
+
 /// Microseconds of a day.
 const DAY: i128 = 86_400_000_000;
 
@@ -123,7 +125,7 @@ pub fn check_grouping(
     check_bucket(bucket.ok_or(QuestionError::Null("bucket"))?)?;
     match ends.ok_or(QuestionError::Null("match"))? {
         "origin" | "destination" | "both" | "either" => {}
-        other => return Err(QuestionError::Match(other.to_owned())),
+        other => return Err(QuestionError::Match(limits::wrong_word(other))),
     }
     match at_least.ok_or(QuestionError::Null("at_least"))? {
         1.. => Ok(()),

@@ -1,16 +1,17 @@
 //! Staging `trips.stg_trip_data`: rows that wait, and why.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString, c_long};
 
-use pgrx::Spi;
 use pgrx::datum::DatumWithOid;
-use trips_core::reject::{Column, Rejection};
+use pgrx::{Spi, check_for_interrupts};
+use trips_core::reject::{Column, Rejection, SqlState, ValueError};
 use trips_core::staged::StagedRows;
-use trips_core::trip::TripText;
+use trips_core::trip::{MAX_TEXT, TripText};
 
 use crate::error::LoadError;
 use crate::pg::copy::{Rows, copy_rows};
 use crate::pg::progress::Progress;
+use crate::pg::read;
 use crate::pg::relation::Table;
 
 const COLUMNS: [&CStr; 12] = [
@@ -28,11 +29,8 @@ const COLUMNS: [&CStr; 12] = [
     c"error",
 ];
 
-/// Staged rows are fetched and settled some at a time: a few first, and then as many as have about
-/// these bytes.
-const FIRST_BATCH: usize = 16;
-const BATCH_BYTES: usize = 4 * 1024 * 1024;
-const LARGEST_BATCH: usize = 10_000;
+/// So many staged rows are fetched and settled at a time. What is long in them is not in them, but stored apart.
+const ROWS_AT_ONCE: c_long = 500;
 
 /// Appends rows to staging.
 pub fn append(rows: &StagedRows, progress: &Progress) -> Result<(), LoadError> {
@@ -58,32 +56,69 @@ impl Rows for Staged<'_> {
     }
 }
 
-/// A staged row.
+/// A staged row. Its values are read only when they can be a trip's by their length.
+#[derive(Debug, Default)]
 pub struct StagedRow {
-    ctid: String,
-    values: [Option<String>; 5],
+    /// Where it is.
+    pub ctid: String,
     /// It is a line that was no record, and nobody has filled in its values.
-    is_raw: bool,
+    pub is_raw: bool,
+    /// How many bytes the values have.
+    sizes: [usize; 5],
+    values: [Vec<u8>; 5],
 }
 
 impl StagedRow {
-    fn bytes(&self) -> usize {
-        self.values.iter().flatten().map(String::len).sum()
-    }
-
-    /// The texts that should make a trip; none when there is but the raw line, rejected before.
-    pub fn texts(&self) -> Option<TripText<'_>> {
-        if self.is_raw {
-            return None;
+    /// The texts that should make a trip, or why they are not even looked at: together they are longer than a record.
+    pub fn texts(&self, max_record: usize) -> Result<TripText<'_>, Rejection> {
+        if self.sizes.iter().sum::<usize>() > max_record {
+            return Err(self.too_long(max_record));
         }
-        let text = |i: usize| self.values[i].as_deref().unwrap_or_default().as_bytes().into();
-        Some(TripText {
+        let text = |i: usize| self.values[i].as_slice().into();
+        Ok(TripText {
             region: text(0),
             origin_coord: text(1),
             destination_coord: text(2),
             date_time: text(3),
             datasource: text(4),
         })
+    }
+
+    /// The longest value is at fault.
+    fn too_long(&self, max_record: usize) -> Rejection {
+        let columns = Column::ALL.into_iter().zip(self.sizes).rev();
+        let (column, bytes) =
+            columns.max_by_key(|(_, bytes)| *bytes).unwrap_or((Column::Region, 0));
+        let limit = match column {
+            Column::Region | Column::Datasource => format!("the {MAX_TEXT} allowed"),
+            _ => format!("the {max_record} allowed for all values (trips.max_record_bytes)"),
+        };
+        ValueError::new(
+            SqlState::StringDataRightTruncation,
+            format!("the value has {bytes} bytes, over {limit}"),
+        )
+        .of(column)
+    }
+
+    /// Takes the place of a row of [`rows`].
+    fn read(&mut self, row: &read::Row, max_record: usize) -> Result<(), LoadError> {
+        let mut ctid = std::mem::take(&mut self.ctid).into_bytes();
+        row.copy_bytes(1, &mut ctid)?;
+        self.ctid = String::from_utf8(ctid).unwrap_or_default();
+        let mut has_values = false;
+        for ((size, value), column) in self.sizes.iter_mut().zip(&mut self.values).zip(3..) {
+            let bytes = row.get::<i32>(column);
+            has_values |= bytes.is_some();
+            *size = bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0);
+            value.clear();
+        }
+        self.is_raw = !has_values && row.get::<i32>(2) == Some(1);
+        if self.sizes.iter().sum::<usize>() <= max_record {
+            for (value, column) in self.values.iter_mut().zip(8..) {
+                row.copy_bytes(column, value)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -108,9 +143,12 @@ pub fn loads(only: Option<i64>) -> Result<Vec<Option<i64>>, LoadError> {
 /// Rows that another session is changing are passed over: they wait for the next merge, and nobody
 /// waits for them while holding the history.
 pub fn rows(load: Option<i64>) -> Result<StagedBatches, LoadError> {
+    // A value that is stored apart is fetched when it is looked at, and its length is known before.
     let query = format!(
-        "SELECT s.ctid::text, s.region, s.origin_coord, s.destination_coord, s.date_time, s.datasource,
-                s.raw_line IS NOT NULL AND s.error_code IS NOT NULL
+        "SELECT s.ctid::text, (s.raw_line IS NOT NULL AND s.error_code IS NOT NULL)::int,
+                octet_length(s.region), octet_length(s.origin_coord), octet_length(s.destination_coord),
+                octet_length(s.date_time), octet_length(s.datasource),
+                s.region, s.origin_coord, s.destination_coord, s.date_time, s.datasource
            FROM trips.stg_trip_data AS s WHERE {} FOR UPDATE OF s SKIP LOCKED",
         if load.is_some() {
             "s.load_id = $1"
@@ -123,14 +161,18 @@ pub fn rows(load: Option<i64>) -> Result<StagedBatches, LoadError> {
         let cursor = client.try_open_cursor_mut(query.as_str(), &[load.into()])?;
         Ok::<_, LoadError>(cursor.detach_into_name())
     })?;
-    Ok(StagedBatches { cursor, size: FIRST_BATCH })
+    let cursor = CString::new(cursor).unwrap_or_default();
+    Ok(StagedBatches { cursor, row: StagedRow::default() })
 }
 
 /// Takes rows away that are trips now.
-pub fn delete(rows: &[&StagedRow]) -> Result<(), LoadError> {
+pub fn delete(rows: &[String]) -> Result<(), LoadError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
     // Arguments are made inside the connection, whose memory goes with it.
     Spi::connect_mut(|client| {
-        let ctids: Vec<&str> = rows.iter().map(|row| row.ctid.as_str()).collect();
+        let ctids: Vec<&str> = rows.iter().map(String::as_str).collect();
         client.update(
             "DELETE FROM trips.stg_trip_data WHERE ctid = ANY ($1::text[]::tid[])",
             None,
@@ -141,12 +183,12 @@ pub fn delete(rows: &[&StagedRow]) -> Result<(), LoadError> {
 }
 
 /// Notes why rows of this load are still no trips, where that is news.
-pub fn reject(load: i64, rows: &[(&StagedRow, Rejection)]) -> Result<(), LoadError> {
+pub fn reject(load: i64, rows: &[(String, Rejection)]) -> Result<(), LoadError> {
     if rows.is_empty() {
         return Ok(());
     }
     Spi::connect_mut(|client| {
-        let ctids: Vec<&str> = rows.iter().map(|(row, _)| row.ctid.as_str()).collect();
+        let ctids: Vec<&str> = rows.iter().map(|(ctid, _)| ctid.as_str()).collect();
         let columns: Vec<Option<&str>> =
             rows.iter().map(|(_, r)| r.column.map(Column::name)).collect();
         let codes: Vec<&str> = rows.iter().map(|(_, r)| r.state.code()).collect();
@@ -170,12 +212,12 @@ pub fn reject(load: i64, rows: &[(&StagedRow, Rejection)]) -> Result<(), LoadErr
 
 /// Makes raw lines this load's, with the reasons that they have: the load that they name may not be in
 /// the ledger, and the next merge must not take them for new ones again.
-pub fn adopt(load: i64, rows: &[&StagedRow]) -> Result<(), LoadError> {
+pub fn adopt(load: i64, rows: &[String]) -> Result<(), LoadError> {
     if rows.is_empty() {
         return Ok(());
     }
     Spi::connect_mut(|client| {
-        let ctids: Vec<&str> = rows.iter().map(|row| row.ctid.as_str()).collect();
+        let ctids: Vec<&str> = rows.iter().map(String::as_str).collect();
         client.update(
             "UPDATE trips.stg_trip_data SET load_id = $1
               WHERE ctid = ANY ($2::text[]::tid[]) AND load_id IS DISTINCT FROM $1",
@@ -188,39 +230,23 @@ pub fn adopt(load: i64, rows: &[&StagedRow]) -> Result<(), LoadError> {
 
 /// The staged rows of a load, as they were when the merge began.
 pub struct StagedBatches {
-    cursor: String,
-    size: usize,
+    cursor: CString,
+    row: StagedRow,
 }
 
 impl StagedBatches {
-    /// The next rows; none are left when it is empty. Each batch is its own connection to SPI, so
-    /// that the memory of the one before is free.
-    pub fn next_batch(&mut self) -> Result<Vec<StagedRow>, LoadError> {
-        let rows = Spi::connect(|client| {
-            let mut cursor = client.find_cursor(&self.cursor)?;
-            let count = i64::try_from(self.size).unwrap_or(i64::MAX);
-            let rows =
-                cursor.fetch(count)?.map(|row| read_row(&row)).collect::<Result<Vec<_>, _>>()?;
-            if !rows.is_empty() {
-                cursor.detach_into_name();
-            }
-            Ok::<_, LoadError>(rows)
-        })?;
-        let bytes: usize = rows.iter().map(StagedRow::bytes).sum();
-        let average = bytes / rows.len().max(1) + 1;
-        self.size = (BATCH_BYTES / average).clamp(1, LARGEST_BATCH);
-        Ok(rows)
+    /// Shows the next rows, one after the other, and returns how many there were; none are left when it is 0.
+    /// One row is in memory at a time.
+    pub fn next_batch(
+        &mut self,
+        max_record: usize,
+        mut each: impl FnMut(&StagedRow) -> Result<(), LoadError>,
+    ) -> Result<u64, LoadError> {
+        let Self { cursor, row } = self;
+        read::fetch(cursor, ROWS_AT_ONCE, |found| {
+            check_for_interrupts!();
+            row.read(found, max_record)?;
+            each(row)
+        })
     }
-}
-
-fn read_row(row: &pgrx::spi::SpiHeapTupleData<'_>) -> Result<StagedRow, LoadError> {
-    let mut values: [Option<String>; 5] = Default::default();
-    for (i, value) in values.iter_mut().enumerate() {
-        *value = row.get(i + 2)?;
-    }
-    Ok(StagedRow {
-        ctid: row.get(1)?.unwrap_or_default(),
-        is_raw: row.get(7)?.unwrap_or(false) && values.iter().all(Option::is_none),
-        values,
-    })
 }

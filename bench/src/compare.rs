@@ -7,9 +7,9 @@ use std::io::Write as _;
 
 use postgres::Client;
 use serde_json::json;
-use trips_tests::{Cluster, historical};
+use trips_tests::{Cluster, historical, peak_memory};
 
-use crate::measure::{empty_history, generate, ingest, peak_memory, seconds, temporary_bytes};
+use crate::measure::{empty_history, generate, ingest, seconds, temporary_bytes};
 use crate::report::{Spread, machine, save};
 use crate::{Result, SETTINGS, others, reader, start_cluster};
 
@@ -158,7 +158,8 @@ fn memory(cluster: &Cluster, client: &mut Client, rows: u64) -> Result<Vec<(u64,
         // A backend of its own, whose memory holds nothing of what was before.
         let mut backend = cluster.client();
         let expected = [i64::try_from(rows)?, 0, 0];
-        let (_, peak) = peak_memory(&mut backend, |client| ingest(client, &path, expected))?;
+        let (loaded, peak) = peak_memory(&mut backend, |client| ingest(client, &path, expected));
+        loaded?;
         drop(backend);
         std::thread::sleep(std::time::Duration::from_secs(1));
         let temporary = temporary_bytes(client)? - before;

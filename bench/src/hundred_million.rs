@@ -6,7 +6,7 @@ use std::fs;
 use postgres::Client;
 use serde_json::json;
 
-use crate::measure::{generate, ingest, peak_memory, seconds};
+use crate::measure::{generate, ingest, seconds};
 use crate::report::{Spread, machine, save};
 use crate::{Result, SETTINGS, start_cluster};
 
@@ -63,7 +63,8 @@ pub fn run(files: u64, rows: u64) -> Result<()> {
         let expected = [i64::try_from(rows)?, 0, 0];
         // A backend of its own, whose memory holds nothing of the file before.
         let mut client = cluster.client();
-        let (seconds, memory) = peak_memory(&mut client, |client| ingest(client, &path, expected))?;
+        let (seconds, memory) = peak_memory(&mut client, |client| ingest(client, &path, expected));
+        let seconds = seconds?;
         fs::remove_file(&path)?;
         let row = client.query_one(
             "SELECT sum(pg_table_size(inhrelid))::bigint, sum(pg_indexes_size(inhrelid))::bigint

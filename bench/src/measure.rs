@@ -1,10 +1,8 @@
 //! Seconds of a statement, and what it takes of memory and disk.
 
-use std::fs;
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use postgres::Client;
 use trips_datagen::Shape;
@@ -49,35 +47,6 @@ pub fn ingest(client: &mut Client, path: &str, expected: [i64; 3]) -> Result<f64
     } else {
         Err(format!("{path}: inserted, duplicate, staged are {found:?}, not {expected:?}").into())
     }
-}
-
-/// Runs `work` and returns its result and the most private memory (`RssAnon`, bytes) that the
-/// backend of the client had meanwhile.
-pub fn peak_memory<T>(
-    client: &mut Client,
-    work: impl FnOnce(&mut Client) -> Result<T>,
-) -> Result<(T, u64)> {
-    let pid: i32 = client.query_one("SELECT pg_backend_pid()", &[])?.get(0);
-    let (done, peak) = (AtomicBool::new(false), AtomicU64::new(0));
-    let result = std::thread::scope(|scope| {
-        scope.spawn(|| {
-            while !done.load(Ordering::Relaxed) {
-                peak.fetch_max(rss_anon(pid), Ordering::Relaxed);
-                std::thread::sleep(Duration::from_millis(5));
-            }
-        });
-        let result = work(client);
-        done.store(true, Ordering::Relaxed);
-        result
-    })?;
-    Ok((result, peak.into_inner()))
-}
-
-fn rss_anon(pid: i32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
-    let kilobytes = line.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-    kilobytes.unwrap_or(0) * 1024
 }
 
 /// The extension anew, without any data.

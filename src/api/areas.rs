@@ -10,6 +10,7 @@ use trips_core::point::Point;
 use crate::areas::ask::{self, Asked};
 use crate::areas::error::QuestionError;
 use crate::areas::faults;
+use crate::limits;
 use crate::pg::error_fields;
 use crate::questions::YEARS;
 
@@ -92,7 +93,7 @@ fn asked(
     }
     Ok(Asked {
         area: Area::new(low.x, low.y, high.x, high.y)?,
-        ends: Ends::of_word(word).ok_or_else(|| QuestionError::Match(word.to_owned()))?,
+        ends: Ends::of_word(word).ok_or_else(|| QuestionError::Match(limits::wrong_word(word)))?,
         since,
         until,
     })

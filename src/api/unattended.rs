@@ -13,7 +13,7 @@ use crate::pg::session::{self, AsOwner};
 use crate::queue::{self, Job, Wake};
 use crate::source::inbox;
 use crate::source::{Access, Source};
-use crate::{events, settings};
+use crate::{events, limits, settings};
 
 /// `trips.submit(path, on_error, max_errors, force) -> bigint`
 #[pg_extern(sql = false)]
@@ -25,9 +25,9 @@ fn submit(
 ) -> Result<i64, ErrorReport> {
     let _errors = error_fields::preserve();
     session::require_writable(c"trips.submit()");
-    let (abort_on_error, max_errors) = super::limits(on_error, max_errors)?;
+    let (abort_on_error, max_errors) = super::error_limits(on_error, max_errors)?;
     let force = force.ok_or(LoadError::NullArgument("force"))?;
-    let path = path.ok_or(LoadError::NullArgument("path"))?;
+    let path = limits::path("path", path.ok_or(LoadError::NullArgument("path"))?)?;
     settings::rules()?;
     let access = &Access::of(session::current_user());
     access.require_any(path)?;
@@ -59,7 +59,7 @@ fn submit(
 fn take_inbox(pattern: Option<&str>) -> Result<bool, ErrorReport> {
     let _errors = error_fields::preserve();
     session::require_writable(c"trips.ingest_new()");
-    let pattern = pattern.ok_or(LoadError::NullArgument("pattern"))?;
+    let pattern = limits::path("pattern", pattern.ok_or(LoadError::NullArgument("pattern"))?)?;
     let role = session::current_user();
     let access = &Access::of_pattern(role, pattern);
     access.require_any(pattern)?;
@@ -70,15 +70,16 @@ fn take_inbox(pattern: Option<&str>) -> Result<bool, ErrorReport> {
     Ok(Lock::Inbox(number).try_take())
 }
 
-/// `trips.new_files(pattern) -> text[]`
+/// `trips.new_files(pattern, after) -> text[]`
 #[pg_extern(sql = false)]
-fn new_files(pattern: Option<&str>) -> Result<Vec<String>, ErrorReport> {
+fn new_files(pattern: Option<&str>, after: Option<&str>) -> Result<Vec<String>, ErrorReport> {
     let _errors = error_fields::preserve();
-    let pattern = pattern.ok_or(LoadError::NullArgument("pattern"))?;
+    let pattern = limits::path("pattern", pattern.ok_or(LoadError::NullArgument("pattern"))?)?;
+    let after = after.map(|after| limits::path("after", after)).transpose()?;
     let access = &Access::of_pattern(session::current_user(), pattern);
     access.require_any(pattern)?;
-    let listing = inbox::list(pattern, access)?;
-    if listing.others > 0 {
+    let mut listing = inbox::list(pattern, access, after)?;
+    if listing.others > 0 && after.is_none() {
         ereport!(
             PgLogLevel::NOTICE,
             PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
@@ -88,14 +89,22 @@ fn new_files(pattern: Option<&str>) -> Result<Vec<String>, ErrorReport> {
             )
         );
     }
-    warn_of_unreadable(&listing.unreadable);
+    if after.is_none() {
+        warn_of_unreadable(&listing.unreadable);
+    }
     let options = settings::options(false, settings::max_errors());
-    let new = {
-        let ledger = Table::open_for_insert(c"loads");
-        let _owner = AsOwner::of(&ledger);
-        ledger::not_loaded_yet(listing.files, &options)?
-    };
-    Ok(new.into_iter().map(|new| new.file.path).filter(|path| is_written(path, access)).collect())
+    loop {
+        let last = listing.files.last().map(|file| file.path.clone()).filter(|_| listing.is_cut);
+        let new = {
+            let ledger = Table::open_for_insert(c"loads");
+            let _owner = AsOwner::of(&ledger);
+            ledger::not_loaded_yet(listing.files, &options)?
+        };
+        let paths = new.into_iter().map(|new| new.file.path);
+        let written: Vec<String> = paths.filter(|path| is_written(path, access)).collect();
+        let Some(last) = last.filter(|_| written.is_empty()) else { return Ok(written) };
+        listing = inbox::list(pattern, access, Some(&last))?;
+    }
 }
 
 /// Names what was passed over: its files are left out, and nothing else would tell.

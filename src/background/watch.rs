@@ -119,18 +119,28 @@ impl Watch<'_> {
             // Loads that the server has died with: until somebody says that they have failed, they seem to run.
             witness::watch(None);
         }
-        let files = match inbox::list_directory(&folder.directory, &folder.pattern) {
-            Ok(listing) => listing.files,
-            Err(error) => {
-                tell(&format!("could not look through the folder: {error}"));
-                return false;
-            }
-        };
-        let is_there =
-            |path: &str| files.binary_search_by(|file| file.path.as_str().cmp(path)).is_ok();
+        let access = &self.access;
+        let is_there = |path: &str| inbox::find(path, access).is_some();
         self.resting.retain(is_there);
         self.open.forget_begun(|name| is_there(&path_in(folder, name)));
-        self.load_new(files, |_| occasion)
+        let mut after = None;
+        loop {
+            let listed =
+                inbox::list_directory(&folder.directory, &folder.pattern, after.as_deref());
+            let listing = match listed {
+                Ok(listing) => listing,
+                Err(error) => {
+                    tell(&format!("could not look through the folder: {error}"));
+                    return false;
+                }
+            };
+            after = listing.files.last().map(|file| file.path.clone()).filter(|_| listing.is_cut);
+            let is_done = self.load_new(listing.files, |_| occasion);
+            let is_ours = settings::watched_folder().as_ref() == Some(folder);
+            if !is_done || after.is_none() || !is_ours {
+                return is_done;
+            }
+        }
     }
 
     /// Loads files that were closed, or moved there.

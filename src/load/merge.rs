@@ -1,6 +1,7 @@
 //! Staged rows are promoted: what has become a trip goes into the history, the rest stays.
 
 use pgrx::check_for_interrupts;
+use trips_core::reject::Rejection;
 use trips_core::rules::Rules;
 
 use super::attempt::Attempt;
@@ -74,17 +75,21 @@ fn merge_load(
 ) -> Result<Totals, LoadError> {
     let mut loader = Loader::new(history)?;
     let mut collector = Collector::new(load_id, &loader);
+    let max_record = settings::max_record_bytes();
     let mut batches = staging::rows(load)?;
     let mut rows_read = 0;
     loop {
         check_for_interrupts!();
-        let rows = batches.next_batch()?;
-        if rows.is_empty() {
+        let mut settled = Settled::default();
+        let count = batches
+            .next_batch(max_record, |row| settled.take(row, max_record, rules, &mut collector))?;
+        if count == 0 {
             collector.write(&mut loader, progress)?;
             return Ok(loader.totals);
         }
-        rows_read += rows.len() as u64;
-        loader.totals.staged += take(&rows, load_id, rules, &mut collector)?;
+        rows_read += count;
+        loader.totals.staged += count - settled.promoted.len() as u64;
+        settled.book(load_id)?;
         progress.read(0, rows_read);
         if collector.is_full() {
             collector.write(&mut loader, progress)?;
@@ -93,30 +98,43 @@ fn merge_load(
     }
 }
 
-/// Settles some rows: trips leave staging for the collector, the others learn why they stay. Returns
-/// how many stay.
-fn take(
-    rows: &[StagedRow],
-    load_id: i64,
-    rules: &Rules,
-    collector: &mut Collector,
-) -> Result<u64, LoadError> {
-    let (mut promoted, mut rejected, mut raw) = (Vec::new(), Vec::new(), Vec::new());
-    for row in rows {
-        let Some(texts) = row.texts() else {
-            raw.push(row);
-            continue;
-        };
-        match texts.validate(rules) {
+/// What becomes of some rows, by where they are.
+#[derive(Debug, Default)]
+struct Settled {
+    promoted: Vec<String>,
+    rejected: Vec<(String, Rejection)>,
+    raw: Vec<String>,
+}
+
+impl Settled {
+    /// Settles a row: a trip goes to the collector.
+    fn take(
+        &mut self,
+        row: &StagedRow,
+        max_record: usize,
+        rules: &Rules,
+        collector: &mut Collector,
+    ) -> Result<(), LoadError> {
+        let ctid = row.ctid.clone();
+        if row.is_raw {
+            self.raw.push(ctid);
+            return Ok(());
+        }
+        let texts = row.texts(max_record);
+        match texts.as_ref().map_err(Clone::clone).and_then(|texts| texts.validate(rules)) {
             Ok(trip) => {
                 collector.push(&trip)?;
-                promoted.push(row);
+                self.promoted.push(ctid);
             }
-            Err(rejection) => rejected.push((row, rejection)),
+            Err(rejection) => self.rejected.push((ctid, rejection)),
         }
+        Ok(())
     }
-    staging::delete(&promoted)?;
-    staging::reject(load_id, &rejected)?;
-    staging::adopt(load_id, &raw)?;
-    Ok((rows.len() - promoted.len()) as u64)
+
+    /// Trips leave staging, the others learn why they stay.
+    fn book(&self, load_id: i64) -> Result<(), LoadError> {
+        staging::delete(&self.promoted)?;
+        staging::reject(load_id, &self.rejected)?;
+        staging::adopt(load_id, &self.raw)
+    }
 }

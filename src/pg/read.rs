@@ -1,6 +1,7 @@
 //! Queries that see what the statement sees which called us: one snapshot for all of them, so that
 //! what they say fits together whatever others commit meanwhile.
 
+use std::collections::TryReserveError;
 use std::ffi::{CStr, c_long};
 
 use pgrx::datum::DatumWithOid;
@@ -36,6 +37,30 @@ impl Row {
     pub fn point(&self, column: i32) -> Option<Point> {
         let point = self.get::<pg_sys::Point>(column)?;
         Some(Point { longitude: point.x, latitude: point.y })
+    }
+
+    /// Writes the bytes of a column of the type text or bytea; `false` when it is NULL. Nothing else keeps them.
+    ///
+    /// # Errors
+    /// When there is no memory.
+    pub fn copy_bytes(&self, column: i32, into: &mut Vec<u8>) -> Result<bool, TryReserveError> {
+        into.clear();
+        let Some(datum) = self.datum(column) else { return Ok(false) };
+        // SAFETY: the datum is a varlena. What detoasting makes of it, if it makes anything, is ours: it is copied
+        // and freed here.
+        unsafe {
+            let stored = datum.cast_mut_ptr();
+            let value = pg_sys::pg_detoast_datum_packed(stored);
+            let bytes = pgrx::varlena::varlena_to_byte_slice(value);
+            let reserved = into.try_reserve_exact(bytes.len());
+            if reserved.is_ok() {
+                into.extend_from_slice(bytes);
+            }
+            if value != stored {
+                pg_sys::pfree(value.cast());
+            }
+            reserved.map(|()| true)
+        }
     }
 
     /// The bytes of a column of the type bytea.
@@ -103,6 +128,37 @@ pub fn all(query: &CStr, arguments: &[DatumWithOid<'_>], mut each: impl FnMut(&R
         show(pg_sys::SPI_tuptable, &mut each);
         pg_sys::SPI_finish();
     }
+}
+
+/// Fetches the next rows of an open cursor and shows them, until one fails; returns how many there were. Their memory
+/// is free afterwards.
+///
+/// # Errors
+/// What `each` says.
+pub fn fetch<E>(
+    cursor: &CStr,
+    rows: c_long,
+    mut each: impl FnMut(&Row) -> Result<(), E>,
+) -> Result<u64, E> {
+    let mut result = Ok(());
+    // SAFETY: SPI is connected and finished here, in one piece; an ERROR in between leaves the finish to the
+    // transaction's abort. The cursor is looked up by its name, and asked only when it is there; its rows are not
+    // looked at after the finish.
+    let count = unsafe {
+        pg_sys::SPI_connect();
+        let portal = pg_sys::SPI_cursor_find(cursor.as_ptr());
+        assert!(!portal.is_null(), "the cursor {cursor:?} is gone");
+        pg_sys::SPI_cursor_fetch(portal, true, rows);
+        let count = pg_sys::SPI_processed;
+        show(pg_sys::SPI_tuptable, &mut |row| {
+            if result.is_ok() {
+                result = each(row);
+            }
+        });
+        pg_sys::SPI_finish();
+        count
+    };
+    result.map(|()| count)
 }
 
 /// Runs a query and shows its rows, so many of them in memory at a time.

@@ -1,6 +1,7 @@
 //! Files that a pattern names, as they lie there now.
 
-use std::fs::{File, Metadata, read_dir};
+use std::collections::BTreeMap;
+use std::fs::{File, Metadata, ReadDir, read_dir};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
@@ -47,6 +48,8 @@ impl FoundFile {
 pub struct Listing {
     /// In the order of their paths, byte by byte.
     pub files: Vec<FoundFile>,
+    /// There are more behind these: so many were found that not all of them are kept.
+    pub is_cut: bool,
     /// How many other things have such names: directories, pipes, links to nothing, names that are no UTF-8.
     pub others: u64,
     /// Names that the pattern has given and behind which nobody could look: a directory that may not be read, a link
@@ -57,7 +60,7 @@ pub struct Listing {
 /// So many of the names that could not be read are told.
 const UNREADABLE_TOLD: usize = 20;
 
-impl Listing {
+impl First<'_> {
     fn pass_over(&mut self, path: &Path, error: io::Error) {
         let (count, told) = &mut self.unreadable;
         *count += 1;
@@ -68,6 +71,52 @@ impl Listing {
     }
 }
 
+/// So many bytes of files are kept at most.
+const KEPT: usize = 8 * 1024 * 1024;
+/// What a file takes beside its path, about.
+const BESIDE_PATH: usize = 128;
+/// So many parts of a pattern may have `*`, `?` or `[…]`: a directory of each is open while it is looked through.
+const MOST_WILD: usize = 32;
+
+/// The first files in the order of their paths, as many as memory allows.
+#[derive(Default)]
+struct First<'a> {
+    /// Files up to this path are not wanted.
+    after: Option<&'a str>,
+    files: BTreeMap<String, FoundFile>,
+    bytes: usize,
+    is_cut: bool,
+    others: u64,
+    unreadable: (u64, Vec<String>),
+}
+
+impl First<'_> {
+    fn add(&mut self, file: FoundFile) {
+        if self.after.is_some_and(|after| file.path.as_str() <= after) {
+            return;
+        }
+        self.bytes += 2 * file.path.len() + BESIDE_PATH;
+        self.files.insert(file.path.clone(), file);
+        while self.bytes > KEPT
+            && let Some((path, _)) = self.files.pop_last()
+        {
+            self.bytes -= 2 * path.len() + BESIDE_PATH;
+            self.is_cut = true;
+        }
+    }
+}
+
+/// A part of a pattern: its text, and what it names when it is not itself.
+type Part = (String, Option<Pattern>);
+
+/// A directory that is being looked through.
+struct Level {
+    path: PathBuf,
+    names: ReadDir,
+    /// Which part of the pattern its names must fit.
+    part: usize,
+}
+
 /// Where files are looked for.
 struct Place {
     /// The directory that nothing leads out of, when the access is bounded.
@@ -75,15 +124,14 @@ struct Place {
 }
 
 impl Place {
-    fn names(&self, directory: &Path) -> io::Result<Vec<std::ffi::OsString>> {
-        let listed = match &self.root {
-            None => read_dir(directory)?,
+    fn names(&self, directory: &Path) -> io::Result<ReadDir> {
+        match &self.root {
+            None => read_dir(directory),
             Some(root) => {
                 let opened = beneath::look(root, below(root, directory))?;
-                read_dir(beneath::name_of(&opened))?
+                read_dir(beneath::name_of(&opened))
             }
-        };
-        listed.map(|entry| entry.map(|entry| entry.file_name())).collect()
+        }
     }
 
     fn look(&self, path: &Path) -> io::Result<Metadata> {
@@ -119,8 +167,8 @@ pub fn require_access(pattern: &str, access: &Access) -> Result<Option<PathBuf>,
     }
 }
 
-/// The files that an absolute pattern names: `*`, `?` and `[…]` may stand in any part of it.
-pub fn list(pattern: &str, access: &Access) -> Result<Listing, LoadError> {
+/// The files that an absolute pattern names behind a path: `*`, `?` and `[…]` may stand in any part of it.
+pub fn list(pattern: &str, access: &Access, after: Option<&str>) -> Result<Listing, LoadError> {
     let root = require_access(pattern, access)?;
     let mut parts = Vec::new();
     for part in Path::new(pattern).components() {
@@ -131,7 +179,12 @@ pub fn list(pattern: &str, access: &Access) -> Result<Listing, LoadError> {
         let wild = is_wild(&text).then(|| compile(pattern, &text)).transpose()?;
         parts.push((text, wild));
     }
-    list_parts(root, Path::new("/"), &parts)
+    let wild = parts.iter().filter(|(_, wild)| wild.is_some()).count();
+    if wild > MOST_WILD {
+        let error = format!("{wild} of its parts have *, ? or [, the limit is {MOST_WILD}");
+        return Err(LoadError::Pattern { pattern: pattern.to_owned(), error });
+    }
+    list_parts(root, Path::new("/"), &parts, after)
 }
 
 fn is_wild(part: &str) -> bool {
@@ -149,10 +202,15 @@ pub fn fixed_directory(pattern: &str) -> String {
     if directory.is_empty() { "/".to_owned() } else { directory.to_owned() }
 }
 
-/// The files of a directory whose names fit a pattern. The directory's name means itself, whatever is in it.
-pub fn list_directory(directory: &str, pattern: &str) -> Result<Listing, LoadError> {
+/// The files of a directory whose names fit a pattern, behind a path. The directory's name means itself, whatever is
+/// in it.
+pub fn list_directory(
+    directory: &str,
+    pattern: &str,
+    after: Option<&str>,
+) -> Result<Listing, LoadError> {
     let parts = [(pattern.to_owned(), Some(compile(pattern, pattern)?))];
-    list_parts(Some(directory.into()), Path::new(directory), &parts)
+    list_parts(Some(directory.into()), Path::new(directory), &parts, after)
 }
 
 fn compile(pattern: &str, part: &str) -> Result<Pattern, LoadError> {
@@ -165,12 +223,84 @@ fn compile(pattern: &str, part: &str) -> Result<Pattern, LoadError> {
 fn list_parts(
     root: Option<PathBuf>,
     from: &Path,
-    parts: &[(String, Option<Pattern>)],
+    parts: &[Part],
+    after: Option<&str>,
 ) -> Result<Listing, LoadError> {
-    let mut listing = Listing::default();
-    expand(&Place { root }, from.to_owned(), parts, false, &mut listing)?;
-    listing.files.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(listing)
+    let (place, mut first) = (Place { root }, First { after, ..First::default() });
+    // A level for each part that names more than itself, whatever the pattern's length.
+    let mut levels = Vec::new();
+    levels.extend(descend(&place, from.to_owned(), parts, 0, &mut first)?);
+    while let Some(level) = levels.last_mut() {
+        check_for_interrupts!();
+        let Some(entry) = level.names.next() else {
+            levels.pop();
+            continue;
+        };
+        let name = entry.map_err(|error| unreadable(&level.path, error))?.file_name();
+        let fits = |wild: &Pattern| match name.to_str() {
+            Some(name) => wild.matches_with(name, OPTIONS),
+            None => wild.matches_with(&name.to_string_lossy(), OPTIONS),
+        };
+        if parts[level.part].1.as_ref().is_some_and(fits) {
+            let (path, part) = (level.path.join(&name), level.part + 1);
+            levels.extend(descend(&place, path, parts, part, &mut first)?);
+        }
+    }
+    let First { files, is_cut, others, unreadable, .. } = first;
+    Ok(Listing { files: files.into_values().collect(), is_cut, others, unreadable })
+}
+
+fn unreadable(path: &Path, error: io::Error) -> LoadError {
+    LoadError::Open { path: path.to_string_lossy().into_owned(), error }
+}
+
+/// Follows the parts of a pattern that name themselves, from this one on: to a file, or to a directory that is to be
+/// looked through.
+fn descend(
+    place: &Place,
+    mut path: PathBuf,
+    parts: &[Part],
+    mut part: usize,
+    first: &mut First<'_>,
+) -> Result<Option<Level>, LoadError> {
+    // Behind a part that was guessed, a name may be that of a file, or gone.
+    let is_guess = parts[..part].iter().any(|(_, wild)| wild.is_some());
+    while let Some((name, None)) = parts.get(part) {
+        path.push(name);
+        part += 1;
+    }
+    if part == parts.len() {
+        match (place.look(&path), path.to_str()) {
+            (Ok(metadata), Some(path)) if metadata.is_file() => {
+                first.add(found(path.to_owned(), &metadata));
+            }
+            // What is gone since, or was never there.
+            (Err(error), _) if error.kind() == io::ErrorKind::NotFound && !is_guess => {}
+            (Err(error), Some(_)) if error.kind() != io::ErrorKind::NotFound => {
+                first.pass_over(&path, error);
+            }
+            _ => first.others += 1,
+        }
+        return Ok(None);
+    }
+    match place.names(&path) {
+        Ok(names) => Ok(Some(Level { path, names, part })),
+        Err(error)
+            if is_guess
+                && matches!(
+                    error.kind(),
+                    io::ErrorKind::NotADirectory | io::ErrorKind::NotFound
+                ) =>
+        {
+            Ok(None)
+        }
+        // One of many directories: it costs no file of the others.
+        Err(error) if is_guess => {
+            first.pass_over(&path, error);
+            Ok(None)
+        }
+        Err(error) => Err(unreadable(&path, error)),
+    }
 }
 
 /// Whether a file's name is one of those that a pattern names.
@@ -197,62 +327,4 @@ fn found(path: String, metadata: &Metadata) -> FoundFile {
 /// Who has the file open for writing, as far as that can be found out.
 pub fn writers(path: &str, access: &Access) -> Writers {
     Source::open(path, access).map_or(Writers::Unknown, |source| writers::of(&source.file))
-}
-
-fn expand(
-    place: &Place,
-    path: PathBuf,
-    parts: &[(String, Option<Pattern>)],
-    is_guess: bool,
-    listing: &mut Listing,
-) -> Result<(), LoadError> {
-    check_for_interrupts!();
-    let Some(((name, wild), rest)) = parts.split_first() else {
-        match (place.look(&path), path.to_str()) {
-            (Ok(metadata), Some(path)) if metadata.is_file() => {
-                listing.files.push(found(path.to_owned(), &metadata));
-            }
-            // What is gone since, or was never there.
-            (Err(error), _) if error.kind() == io::ErrorKind::NotFound && !is_guess => {}
-            (Err(error), Some(_)) if error.kind() != io::ErrorKind::NotFound => {
-                listing.pass_over(&path, error);
-            }
-            _ => listing.others += 1,
-        }
-        return Ok(());
-    };
-    let Some(wild) = wild else {
-        return expand(place, path.join(name), rest, is_guess, listing);
-    };
-    let names = match place.names(&path) {
-        Ok(names) => names,
-        // A name that a pattern has given may be that of a file, or gone.
-        Err(error)
-            if is_guess
-                && matches!(
-                    error.kind(),
-                    io::ErrorKind::NotADirectory | io::ErrorKind::NotFound
-                ) =>
-        {
-            return Ok(());
-        }
-        // One of many directories: it costs no file of the others.
-        Err(error) if is_guess => {
-            listing.pass_over(&path, error);
-            return Ok(());
-        }
-        Err(error) => {
-            return Err(LoadError::Open { path: path.to_string_lossy().into_owned(), error });
-        }
-    };
-    for name in names {
-        let matches = match name.to_str() {
-            Some(name) => wild.matches_with(name, OPTIONS),
-            None => wild.matches_with(&name.to_string_lossy(), OPTIONS),
-        };
-        if matches {
-            expand(place, path.join(&name), rest, true, listing)?;
-        }
-    }
-    Ok(())
 }

@@ -39,7 +39,7 @@ const MEMBERS: &[&str] = &[
     "function trips.latest_datasource(integer)",
     "function trips.loads_at_work()",
     "function trips.merge_staged(bigint)",
-    "function trips.new_files(text)",
+    "function trips.new_files(text,text)",
     "function trips.open_delivery(text,bytea,bigint,text)",
     "function trips.partition_bounds()",
     "function trips.period_of_region(text,date,date)",

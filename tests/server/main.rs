@@ -25,6 +25,7 @@ mod ingest;
 mod keys;
 mod leaks;
 mod locks;
+mod memory;
 mod partitions;
 mod pollution;
 mod privileges;
