@@ -26,10 +26,12 @@ pub fn add(counts: &[DayCount<'_>]) -> Result<(), LoadError> {
         datasources.push(count.datasource);
         trips.push(i64::try_from(count.trips).unwrap_or(i64::MAX));
     }
-    let args: [DatumWithOid<'_>; 4] =
-        [days.into(), regions.into(), datasources.into(), trips.into()];
-    Spi::run_with_args(
-        "WITH counted AS (
+    // Arguments are made inside the connection, whose memory goes with it.
+    Spi::connect_mut(|client| {
+        let args: [DatumWithOid<'_>; 4] =
+            [days.into(), regions.into(), datasources.into(), trips.into()];
+        client.update(
+            "WITH counted AS (
            SELECT date '2000-01-01' + c.day AS day, c.region, c.datasource, c.trips
              FROM unnest($1::int[], $2::text[], $3::text[], $4::bigint[])
                   AS c (day, region, datasource, trips)
@@ -45,11 +47,13 @@ pub fn add(counts: &[DayCount<'_>]) -> Result<(), LoadError> {
           GROUP BY 1, 2
              ON CONFLICT ON CONSTRAINT weekly_trip_counts_pkey
              DO UPDATE SET trips = w.trips + EXCLUDED.trips",
-        &args,
-    )?;
-    let [days, regions, _, _] = args;
-    view::keep_regions(&[days, regions]);
-    Ok(())
+            None,
+            &args,
+        )?;
+        let [days, regions, _, _] = args;
+        view::keep_regions(&[days, regions]);
+        Ok(())
+    })
 }
 
 /// Counts the trips of these days anew from the history, and sums their weeks up anew. Those outside of the years 1

@@ -19,9 +19,9 @@ use crate::pg::session;
 use crate::{changes, settings, staging, summary};
 
 /// Counts of a run that take so many bytes, or the memory of a run, are moved in halves.
-const COUNTED: usize = 32 * 1024 * 1024;
+const COUNTED: usize = 16 * 1024 * 1024;
 /// Counts that one statement moves: PostgreSQL copies them several times.
-const BYTES_AT_ONCE: usize = 1024 * 1024;
+const BYTES_AT_ONCE: usize = 512 * 1024;
 
 /// Writes the runs of one load and keeps its books.
 pub struct Loader<'a> {

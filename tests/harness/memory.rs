@@ -1,11 +1,12 @@
 //! Private memory of a backend, and limits of it.
 
 use std::fs;
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use postgres::Client;
+
+use crate::machine::{run, server_command};
 
 /// Runs `work` and returns its result and the most private memory (`RssAnon`, bytes) that the
 /// backend of the client had meanwhile.
@@ -37,7 +38,7 @@ pub fn limit_addresses(client: &mut Client, more: u64) {
     let pid = backend(client);
     let limit = status(pid, "VmSize:") + more;
     let arguments = [format!("--pid={pid}"), format!("--as={limit}")];
-    assert!(Command::new("prlimit").args(arguments).status().expect("prlimit runs").success());
+    run(server_command("prlimit").args(arguments));
 }
 
 fn backend(client: &mut Client) -> i32 {
