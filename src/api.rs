@@ -54,9 +54,9 @@ fn ingest(
 fn ingest_match(pattern: Option<&str>, path: Option<&str>) -> Result<LoadRow, ErrorReport> {
     let _errors = error_fields::preserve();
     session::require_writable(c"trips.ingest_new()");
-    let pattern = pattern.ok_or(LoadError::NullArgument("pattern"))?;
-    let path = path.ok_or(LoadError::NullArgument("path"))?;
-    let (abort_on_error, max_errors) = limits(Some("stage"), None)?;
+    let pattern = limits::path("pattern", pattern.ok_or(LoadError::NullArgument("pattern"))?)?;
+    let path = limits::path("path", path.ok_or(LoadError::NullArgument("path"))?)?;
+    let (abort_on_error, max_errors) = error_limits(Some("stage"), None)?;
     let access = &Access::of_pattern(session::current_user(), pattern);
     let (target, force) = (Target::History, false);
     let request = Request { path, access, target, abort_on_error, max_errors, force };
