@@ -147,6 +147,24 @@ fn rows_behind_an_unclear_header_are_staged() {
     }
 }
 
+/// The rest of a line that is too long is not kept, but a header at its end is seen.
+#[test]
+fn a_header_behind_what_is_too_long() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    for nothing in ["\0".repeat(3_000_000), format!("\"{}", "x,".repeat(600_000))] {
+        let a = trip_line("A", 1);
+        let file = format!(
+            "{FIVE_COLUMNS}{a}{nothing}{SWAPPED}\n{}{FIVE_COLUMNS}{}",
+            swapped_line("B", 2),
+            trip_line("C", 3)
+        );
+        let (trips, staged) = load(&cluster, &mut client, "too long", &file);
+        assert_eq!(trips, [trip("A"), trip("C")]);
+        assert_eq!(staged.iter().map(|s| s.1.as_str()).collect::<Vec<_>>(), ["22P04"; 3]);
+    }
+}
+
 /// What only looks like a header is a row, or a bad line and nothing more.
 #[test]
 fn rows_that_name_columns_are_rows() {

@@ -28,7 +28,9 @@ pub struct Chunk {
 #[derive(Debug, Clone, Copy)]
 struct Framed {
     line: u64,
+    /// Where its bytes end, and behind them the tail of a line that is too long.
     end: usize,
+    tail_end: usize,
     fault: Option<Fault>,
 }
 
@@ -67,10 +69,13 @@ impl<R: Read> RecordReader<R> {
         let begin = self.position();
         while self.position() - begin < size as u64 && framed.len() < FRAMED {
             let Some(record) = self.next_record()? else { break };
-            chunk.bytes.try_reserve(record.raw.len()).map_err(|_| io::ErrorKind::OutOfMemory)?;
+            let length = record.raw.len() + record.tail.len();
+            chunk.bytes.try_reserve(length).map_err(|_| io::ErrorKind::OutOfMemory)?;
             chunk.bytes.extend_from_slice(record.raw);
-            let (line, end, fault) = (record.line, chunk.bytes.len(), record.fault);
-            framed.push(Framed { line, end, fault });
+            let end = chunk.bytes.len();
+            chunk.bytes.extend_from_slice(record.tail);
+            let (line, tail_end, fault) = (record.line, chunk.bytes.len(), record.fault);
+            framed.push(Framed { line, end, tail_end, fault });
         }
         chunk.covers = self.position() - begin;
         chunk.framed = Some(framed);
@@ -125,9 +130,10 @@ impl Chunk {
         };
         let mut spans = Vec::new();
         let mut start = 0;
-        for &Framed { line, end, fault } in framed {
-            f(&Record::of_raw(line, &self.bytes[start..end], fault, &mut spans))?;
-            start = end;
+        for &Framed { line, end, tail_end, fault } in framed {
+            let (raw, tail) = (&self.bytes[start..end], &self.bytes[end..tail_end]);
+            f(&Record::of_raw(line, raw, tail, fault, &mut spans))?;
+            start = tail_end;
         }
         Ok(())
     }

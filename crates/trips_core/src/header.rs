@@ -34,6 +34,8 @@ pub(crate) struct ColumnNames {
     feed: Feed,
     /// Every spelling, with the number of its column.
     spellings: Vec<(Vec<u8>, u8)>,
+    /// The same, of letters and digits only.
+    letters: Vec<(Vec<u8>, u8)>,
     /// How many columns the feed has.
     pub(crate) count: usize,
     shortest: usize,
@@ -214,18 +216,24 @@ impl ColumnNames {
             .flat_map(|(at, names)| names.iter().map(move |name| (name, at)))
             .map(|(name, at)| (normal(name.as_bytes()).into_bytes(), at))
             .collect();
-        let shortest = spellings.iter().map(|(name, _)| name.len()).min().unwrap_or(0);
-        Arc::new(Self { feed: feed.clone(), spellings, count, shortest })
+        let only_letters = |(name, at): &(Vec<u8>, u8)| (letters(name).collect::<Vec<u8>>(), *at);
+        let letters: Vec<_> = spellings.iter().map(only_letters).collect();
+        let shortest = letters.iter().map(|(name, _)| name.len()).min().unwrap_or(0);
+        Arc::new(Self { feed: feed.clone(), spellings, letters, count, shortest })
     }
 
-    /// The number of the column with this name.
-    pub(crate) fn column(&self, value: &[u8]) -> Option<u8> {
+    /// The number of the column that a value seems to name: only letters and digits count, and what is before the
+    /// last point does not (`#Region`, `[Origin Coord]`, `trips.date_time`).
+    pub(crate) fn resembles(&self, value: &[u8]) -> Option<u8> {
         if value.len() < self.shortest {
             return None;
         }
-        let name = blanks::trim(value);
-        let is_it = |spelling: &&(Vec<u8>, u8)| spelling.0.eq_ignore_ascii_case(name);
-        self.spellings.iter().find(is_it).map(|(_, column)| *column)
+        let name = memchr::memrchr(b'.', value).map_or(value, |point| &value[point + 1..]);
+        let first = letters(name).next()?;
+        let is_it = |spelling: &&(Vec<u8>, u8)| {
+            spelling.0.first() == Some(&first) && letters(name).eq(spelling.0.iter().copied())
+        };
+        self.letters.iter().find(is_it).map(|(_, column)| *column)
     }
 
     /// Every way to take a name off the end of a value: what is before it, and the name.
@@ -261,6 +269,11 @@ fn well_known_text(longitude: &[u8], latitude: &[u8]) -> Cow<'static, [u8]> {
         return Cow::Borrowed(b"");
     }
     Cow::Owned([b"POINT (", longitude.trim_ascii(), b" ", latitude.trim_ascii(), b")"].concat())
+}
+
+/// The letters and digits of a name, in lower case.
+fn letters(name: &[u8]) -> impl Iterator<Item = u8> {
+    name.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase)
 }
 
 /// A column's name as names are compared.

@@ -4,11 +4,14 @@
 //! nothing else: not on the rules, nor on what the record would be as a row. So whoever reads a part of a
 //! file finds the same headers as who reads all of it.
 //!
-//! A record that names three columns of the feed, or one or two and has no point and no time among its
+//! A record that seems to name three columns of the feed, or one or two and has no point and no time among its
 //! values, is no row. It is a header when its values have the name of each column once. It is a row and a
 //! header, joined because a file did not end with a newline, when its first values are a row's, the next
 //! one ends with a name, and with the rest each column is named once; or the other way round. In all other
 //! cases nobody knows the columns of the records behind it.
+//!
+//! What seems to be a name need not be one (`#Region`, `[Origin Coord]`, `trips.date_time`): a header is read only
+//! by names as the feed has them, and stops the reading of rows by less.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -59,6 +62,10 @@ pub fn may_hide_in_row(record: &Record<'_>, has_quotes: bool) -> bool {
 pub fn find(layout: &Layout, record: &Record<'_>, columns: &Columns) -> Option<Header> {
     let (names, columns) = (layout.names(), columns.count());
     let mask = named(names, record.raw);
+    // The rest of a line that is too long is gone, but for its end.
+    if named(names, record.tail).count_ones() >= NAMES {
+        return Some(Header::Unclear);
+    }
     if mask == 0 {
         return None;
     }
@@ -73,7 +80,7 @@ pub fn find(layout: &Layout, record: &Record<'_>, columns: &Columns) -> Option<H
 
 /// The feed's columns that are named somewhere in a record, a bit for each.
 fn named(names: &ColumnNames, raw: &[u8]) -> u32 {
-    let columns = tokens(raw).filter_map(|token| names.column(token));
+    let columns = tokens(raw).filter_map(|token| names.resembles(token));
     columns.fold(0, |mask, column| mask | 1 << column)
 }
 
@@ -101,7 +108,8 @@ fn is_data(value: &[u8]) -> bool {
 
 /// What a column may be called.
 fn is_word(value: &[u8]) -> bool {
-    value.first().is_some_and(|&byte| byte.is_ascii_alphabetic() || byte == b'_' || byte > 0x7f)
+    let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || *byte > 0x7f;
+    value.iter().find(|byte| is_letter(byte)).is_some_and(|byte| !byte.is_ascii_digit())
 }
 
 type Values<'a> = Vec<Cow<'a, [u8]>>;

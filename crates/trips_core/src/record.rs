@@ -17,6 +17,8 @@ use crate::framing::{Scan, Span, is_blank, line_end, scan, undouble};
 
 /// How many bytes are asked of the source at a time, at least.
 const CHUNK: usize = 256 * 1024;
+/// So many bytes of the end of a line that is too long are looked at: a header may be joined to it.
+const TAIL: usize = 16 * 1024;
 
 /// One record of the file, borrowed from the reader's buffer.
 #[derive(Debug)]
@@ -27,6 +29,8 @@ pub struct Record<'a> {
     pub raw: &'a [u8],
     /// What is wrong with it; its values mean nothing then.
     pub fault: Option<Fault>,
+    /// The last bytes of a line that is too long, which may be in `raw`, too; else nothing.
+    pub tail: &'a [u8],
     spans: &'a [Span],
 }
 
@@ -35,6 +39,7 @@ impl<'a> Record<'a> {
     pub(crate) fn of_raw(
         line: u64,
         raw: &'a [u8],
+        tail: &'a [u8],
         fault: Option<Fault>,
         spans: &'a mut Vec<Span>,
     ) -> Self {
@@ -43,7 +48,7 @@ impl<'a> Record<'a> {
         } else {
             spans.clear();
         }
-        Record { line, raw, fault, spans }
+        Record { line, raw, fault, tail, spans }
     }
 
     /// How many values it has.
@@ -92,6 +97,8 @@ pub struct RecordReader<R> {
     position: u64,
     max_record: usize,
     spans: Vec<Span>,
+    /// The end of the last line that was too long.
+    tail: Vec<u8>,
 }
 
 impl RecordReader<io::Empty> {
@@ -115,6 +122,7 @@ impl<R: Read> RecordReader<R> {
             position: 0,
             max_record,
             spans: Vec::new(),
+            tail: Vec::new(),
         }
     }
 
@@ -176,7 +184,8 @@ impl<R: Read> RecordReader<R> {
         };
         let begin = self.start - consumed;
         let raw = &self.buffer[begin..begin + raw];
-        Ok(Some(Record { line, raw, fault, spans: &self.spans }))
+        let tail = if fault == Some(Fault::TooLong) { &self.tail[..] } else { &[] };
+        Ok(Some(Record { line, raw, fault, tail, spans: &self.spans }))
     }
 
     /// Steps over one record, and the blank lines before it.
@@ -203,10 +212,18 @@ impl<R: Read> RecordReader<R> {
                 }
                 Scan::Record { len, next, lines } => {
                     let fault = (len > self.max_record).then_some(Fault::TooLong);
+                    if fault.is_some() {
+                        self.tail.clear();
+                        keep_end(&mut self.tail, &bytes[..len]);
+                    }
                     return Ok(Some(self.step(len.min(self.max_record), next, lines, fault)));
                 }
                 Scan::Fault { len, next, fault } => {
                     let fault = if len > self.max_record { Fault::TooLong } else { fault };
+                    if fault == Fault::TooLong {
+                        self.tail.clear();
+                        keep_end(&mut self.tail, &bytes[..len]);
+                    }
                     return Ok(Some(self.step(len.min(self.max_record), next, 1, Some(fault))));
                 }
                 Scan::Incomplete if bytes.len() == window => {
@@ -236,15 +253,19 @@ impl<R: Read> RecordReader<R> {
     /// Keeps the first `max_record` bytes of the line at `start` and passes over the rest of it.
     fn cut_long_line(&mut self) -> io::Result<Step> {
         let kept = self.max_record;
+        self.tail.clear();
         // Where all of the line is there, nothing is moved: a chunk may be read again.
-        if let Some((_, next)) = line_end(&self.buffer[..self.end], self.start + kept, self.eof) {
+        if let Some((end, next)) = line_end(&self.buffer[..self.end], self.start + kept, self.eof) {
+            keep_end(&mut self.tail, &self.buffer[self.start..end]);
             return Ok(self.step(kept, next - self.start, 1, Some(Fault::TooLong)));
         }
+        keep_end(&mut self.tail, &self.buffer[self.start..self.start + kept]);
         self.buffer.copy_within(self.start..self.start + kept, 0);
         // What is kept lies at the front; the line's rest is read behind it and dropped.
         let mut from = self.start + kept;
         loop {
-            if let Some((_, next)) = line_end(&self.buffer[..self.end], from, self.eof) {
+            if let Some((end, next)) = line_end(&self.buffer[..self.end], from, self.eof) {
+                keep_end(&mut self.tail, &self.buffer[from..end]);
                 self.position += (next - from) as u64;
                 self.buffer.copy_within(next..self.end, kept);
                 self.end = kept + (self.end - next);
@@ -253,6 +274,7 @@ impl<R: Read> RecordReader<R> {
             }
             // A lone `\r` at the very end is kept: its `\n` may be the next byte.
             let tail = usize::from(self.buffer[self.end - 1] == b'\r' && self.end > from);
+            keep_end(&mut self.tail, &self.buffer[from..self.end - tail]);
             self.position += (self.end - tail - from) as u64;
             self.buffer.copy_within(self.end - tail..self.end, kept);
             self.end = kept + tail;
@@ -289,6 +311,14 @@ impl<R: Read> RecordReader<R> {
         self.eof = count == 0;
         Ok(())
     }
+}
+
+/// Adds bytes to the end of a line, of which no more than [`TAIL`] are kept.
+fn keep_end(tail: &mut Vec<u8>, bytes: &[u8]) {
+    let bytes = &bytes[bytes.len().saturating_sub(TAIL)..];
+    let surplus = (tail.len() + bytes.len()).saturating_sub(TAIL);
+    tail.drain(..surplus);
+    tail.extend_from_slice(bytes);
 }
 
 /// One step of the reader.

@@ -12,13 +12,15 @@ struct Row {
     line: u64,
     raw: Vec<u8>,
     fault: Option<Fault>,
+    tail: Vec<u8>,
     values: Vec<Vec<u8>>,
 }
 
 impl Row {
     fn of(record: &Record<'_>) -> Self {
         let values = record.values().map(std::borrow::Cow::into_owned).collect();
-        Self { line: record.line, raw: record.raw.to_vec(), fault: record.fault, values }
+        let (raw, tail) = (record.raw.to_vec(), record.tail.to_vec());
+        Self { line: record.line, raw, fault: record.fault, tail, values }
     }
 }
 
@@ -105,6 +107,9 @@ fn check_extent(row: &Row, own: &[u8], is_last: bool, max_record: usize) {
     if row.fault == Some(Fault::TooLong) {
         assert_eq!(row.raw.len(), max_record);
         assert!(!rest.is_empty());
+        let line = own.strip_suffix(b"\n").unwrap_or(own);
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        assert!(line.ends_with(&row.tail) && !row.tail.is_empty(), "{row:?} of {own:?}");
     } else {
         assert!(row.raw.len() <= max_record);
         let is_line_end = matches!(rest, b"\n" | b"\r\n" | b"\r");
