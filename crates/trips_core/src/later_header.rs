@@ -49,9 +49,8 @@ pub enum Header {
 pub fn may_hide_in_row(record: &Record<'_>, has_quotes: bool) -> bool {
     let columns = record.len();
     let has_more = || {
-        let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
         memchr::memchr_iter(b',', record.raw).count() >= columns
-            || record.raw.iter().any(|b| is_end(b))
+            || memchr::memchr2(b'\n', b'\r', record.raw).is_some()
     };
     columns >= NOT_NAMES + NAMES as usize || (has_quotes && has_more())
 }
