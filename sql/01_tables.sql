@@ -121,7 +121,7 @@ CREATE TABLE trips.loads (
 -- outside readers claim both: a digest that is claimed with another size is not that of the file.
 CREATE UNIQUE INDEX loads_digest_key ON trips.loads (bytes_read, digest)
   WHERE state = 'loaded' AND same_as IS NULL;
--- Every witness looks for loads that are left as running.
+-- Every load monitor looks for loads that are left as running.
 CREATE INDEX loads_unfinished_idx ON trips.loads (load_id) WHERE state IN ('queued', 'running');
 -- Which files of an inbox are known is asked by path; a path may be longer than a B-tree takes.
 CREATE INDEX loads_source_idx ON trips.loads USING hash (source);

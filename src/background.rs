@@ -3,7 +3,7 @@
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use pgrx::{PgLogLevel, PgSqlErrorCode, Spi, ereport};
+use pgrx::Spi;
 
 use crate::error::LoadError;
 use crate::pg::extension;
@@ -17,7 +17,7 @@ pub mod launcher;
 mod shift;
 mod watch;
 
-pub use self::shift::{go_on, work_on_queue};
+pub use self::shift::{go_on, start_worker_for_queue, work_on_queue};
 
 /// How long the launcher, and who watches a folder, wait for what is not there.
 const RETRY: Duration = Duration::from_secs(5);
@@ -56,7 +56,7 @@ fn as_owner_of_ledger() -> (AsOwner, Table) {
 
 /// Says something in the server's log.
 fn tell(text: &str) {
-    ereport!(PgLogLevel::LOG, PgSqlErrorCode::ERRCODE_WARNING, format!("trips_pipeline: {text}"));
+    worker::log(text);
 }
 
 /// The main function of who watches the folder, in the database into which its files are loaded; ends when another

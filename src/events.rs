@@ -109,14 +109,14 @@ pub fn publish_at_commit(load_id: i64) {
             let loads = AT_COMMIT.take();
             session::with_snapshot(|| publish_now(&loads)).unwrap_or_else(LoadError::raise);
         });
-        // A transaction that is prepared may not tell; the witness of its load does, when it is over.
+        // A transaction that is prepared may not tell; the load monitor does, when it is over.
         for event in [PgXactCallbackEvent::Abort, PgXactCallbackEvent::Prepare] {
             register_xact_callback(event, || drop(AT_COMMIT.take()));
         }
     }
 }
 
-/// What is loaded has begun; a load may be done before its witness has told that.
+/// What is loaded has begun; a load may be done before the load monitor has told that.
 fn with_beginnings(ends: Vec<Standing>) -> Vec<Standing> {
     let with_beginning = |end: Standing| {
         let beginning = (end.state == "loaded").then(|| Standing {

@@ -1,6 +1,7 @@
 //! The ledger `trips.loads`: one row per delivery.
 
 mod failure;
+mod load_info;
 mod unfinished;
 
 use std::ffi::CStr;
@@ -15,9 +16,11 @@ use crate::pg::row::LoadRow;
 use crate::pg::session;
 
 pub use self::failure::Failure;
+pub use self::load_info::LoadInfo;
 pub use self::unfinished::{
     NewFile, back_to_queue, close_dead, enter_failed, enter_lost, enter_queued, enter_running,
-    fail_job, forget_error, is_queued, not_loaded_yet, requested_by, standings,
+    fail_job, forget_error, info_of_running, is_queued, not_done, not_loaded_yet, requested_by,
+    running, standings,
 };
 
 type Tuple = PgHeapTuple<'static, AllocatedByRust>;
@@ -158,8 +161,8 @@ pub fn enter(
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, clock_timestamp(),
                  timestamptz '2000-01-01 00:00:00+00' + $13 * interval '1 microsecond', $14::jsonb)
              ON CONFLICT (load_id) DO UPDATE
-            SET digest = EXCLUDED.digest, bytes_read = EXCLUDED.bytes_read, state = EXCLUDED.state,
-                rows_read = EXCLUDED.rows_read, rows_inserted = EXCLUDED.rows_inserted,
+            SET source = EXCLUDED.source, digest = EXCLUDED.digest,
+                bytes_read = EXCLUDED.bytes_read, state = EXCLUDED.state, rows_read = EXCLUDED.rows_read, rows_inserted = EXCLUDED.rows_inserted,
                 rows_duplicate = EXCLUDED.rows_duplicate, rows_staged = EXCLUDED.rows_staged,
                 same_as = EXCLUDED.same_as, started_at = EXCLUDED.started_at,
                 finished_at = EXCLUDED.finished_at, file_changed_at = EXCLUDED.file_changed_at,

@@ -10,7 +10,7 @@
 //! * [`history`], [`staging`], [`parts`], [`summary`], [`areas`], [`ledger`], [`events`], [`queue`]: each has its tables,
 //!   nobody else writes to them;
 //! * [`changes`]: what keeps them right when somebody else changes the history;
-//! * [`witness`]: the process that writes down what a load's own transaction cannot;
+//! * [`monitor`]: the background worker that enters what a load's own transaction cannot;
 //! * [`grants`]: what a role needs, in one call;
 //! * [`questions`]: what may be asked;
 //! * [`settings`], [`error`]: what all of them share;
@@ -29,6 +29,7 @@ mod history;
 mod ledger;
 mod limits;
 mod load;
+mod monitor;
 mod parts;
 mod pg;
 mod questions;
@@ -37,7 +38,6 @@ mod settings;
 mod source;
 mod staging;
 mod summary;
-mod witness;
 
 pgrx::extension_sql_file!("../sql/01_tables.sql", name = "tables", bootstrap);
 pgrx::extension_sql_file!("../sql/02_views.sql", name = "views", requires = ["tables"]);

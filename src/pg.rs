@@ -5,7 +5,6 @@
 //! (locks, pins, snapshots) is released by its abort.
 
 pub mod backtraces;
-pub mod board;
 pub mod change;
 pub mod compat;
 pub mod copy;
@@ -28,6 +27,7 @@ pub mod read;
 pub mod relation;
 pub mod row;
 pub mod session;
+pub mod shared_state;
 pub mod signals;
 pub mod subtransaction;
 pub mod table_locks;

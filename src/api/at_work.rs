@@ -89,7 +89,7 @@ fn cancel_load(load_id: i64, caller: Caller) -> Result<(), LoadError> {
                 return Ok(());
             }
             None if Lock::Load(load_id).try_take() => return cancel_waiting(load_id),
-            // A session before or behind its load, or a witness that looks whether it is over.
+            // A session before or behind its load, or a worker that closes what the server has stopped with.
             _ => std::thread::sleep(BETWEEN_LOOKS),
         }
         check_for_interrupts!();

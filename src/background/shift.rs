@@ -66,17 +66,21 @@ pub fn work_on_queue(after: i64) {
 }
 
 /// A process whose own work is done looks whether loads wait at which nobody is: when they were queued, no worker may
-/// have been free.
+/// have been free. Its own slot is one that is free, if no other is.
 pub fn go_on() {
-    let places = || (0..settings::max_workers()).any(|place| Lock::Worker(place).is_free());
-    if in_database(queue::waiting).is_none_or(|loads| loads.is_empty()) || !places() {
-        return;
-    }
-    let mut shift = Shift { after: 0, passed: BTreeSet::new(), is_blind: false };
-    // Its own slot is one that is free, if no other is.
-    if shift.find().is_some() && !worker::start_queue_worker(worker::current_database(), 0) {
+    if !start_worker_for_queue() {
         work_on_queue(0);
     }
+}
+
+/// Starts a worker if loads wait at which nobody is; `false` when one is needed and no slot is free.
+pub fn start_worker_for_queue() -> bool {
+    let places = || (0..settings::max_workers()).any(|place| Lock::Worker(place).is_free());
+    if in_database(queue::waiting).is_none_or(|loads| loads.is_empty()) || !places() {
+        return true;
+    }
+    let mut shift = Shift { after: 0, passed: BTreeSet::new(), is_blind: false };
+    shift.find().is_none() || worker::start_queue_worker(worker::current_database(), 0)
 }
 
 /// What a worker knows of the queue.

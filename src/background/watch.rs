@@ -11,13 +11,13 @@ use super::{RETRY, as_owner_of_ledger, in_database, prepare, tell};
 use crate::error::LoadError;
 use crate::ledger::{self, NewFile};
 use crate::load::{Attempt, Request, load_file};
+use crate::monitor;
 use crate::pg::lease::Writers;
 use crate::pg::session;
 use crate::pg::worker::{self, Failed};
 use crate::settings::{self, WatchedFolder};
 use crate::source::Access;
 use crate::source::inbox::{self, FoundFile};
-use crate::witness;
 
 mod open_folder;
 mod resting;
@@ -117,7 +117,7 @@ impl Watch<'_> {
         let folder = self.folder;
         if occasion == Occasion::Begin {
             // Loads that the server has died with: until somebody says that they have failed, they seem to run.
-            witness::watch(None);
+            monitor::worker::close_dead();
         }
         let access = &self.access;
         let is_there = |path: &str| inbox::find(path, access).is_some();

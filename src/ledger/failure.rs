@@ -38,6 +38,11 @@ impl Failure {
         Self { error: error.to_owned(), report, ..Self::default() }.cut()
     }
 
+    /// The transaction of a load has not committed, and has not said why.
+    pub fn rolled_back() -> Self {
+        Self::new("40000", "the transaction that loaded it was rolled back")
+    }
+
     /// An error of ours. What everybody may know of it says nothing of what stands in the file.
     pub fn of_load(error: &LoadError) -> Self {
         let public = error.public();

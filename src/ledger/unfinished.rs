@@ -3,18 +3,18 @@
 use pgrx::Spi;
 use pgrx::datum::DatumWithOid;
 
-use super::{Delivery, Failure, Ticket, bigint};
+use super::{Delivery, Failure, LoadInfo, Ticket, bigint};
 use crate::error::LoadError;
 use crate::events::{Position, Standing};
 use crate::pg::locks::Lock;
+use crate::pg::progress;
 use crate::pg::relation::Table;
 use crate::pg::session::{self, AsOwner};
 use crate::source::inbox::FoundFile;
-use crate::witness::Beginning;
 
-/// Enters a load that runs; called by its witness, in a transaction of its own. The merge of a delivery may
+/// Enters a load that runs; called by the load monitor, in a transaction of its own. The merge of a delivery may
 /// have failed before: what has arrived of it stays, and so does its number.
-pub fn enter_running(load: &Beginning) -> Result<(), LoadError> {
+pub fn enter_running(load: &LoadInfo) -> Result<(), LoadError> {
     let args: [DatumWithOid<'_>; 6] = [
         load.load_id.into(),
         load.source.as_str().into(),
@@ -40,18 +40,18 @@ pub fn enter_running(load: &Beginning) -> Result<(), LoadError> {
     forget_error(load.load_id)
 }
 
-/// Enters a load that failed, unless it is in the ledger as done; called by its witness, in a
+/// Enters a load that failed, unless it is in the ledger as done; called by the load monitor, in a
 /// transaction of its own: the load's is lost.
-pub fn enter_failed(load: &Beginning, failure: &Failure) -> Result<(), LoadError> {
+pub fn enter_failed(load: &LoadInfo, failure: &Failure) -> Result<(), LoadError> {
     enter_end(load, failure, true)
 }
 
 /// Enters a load that has ended and has not said how, unless the ledger has its end.
-pub fn enter_lost(load: &Beginning, failure: &Failure) -> Result<(), LoadError> {
+pub fn enter_lost(load: &LoadInfo, failure: &Failure) -> Result<(), LoadError> {
     enter_end(load, failure, false)
 }
 
-fn enter_end(load: &Beginning, failure: &Failure, is_known: bool) -> Result<(), LoadError> {
+fn enter_end(load: &LoadInfo, failure: &Failure, is_known: bool) -> Result<(), LoadError> {
     let args: [DatumWithOid<'_>; 11] = [
         load.load_id.into(),
         load.source.as_str().into(),
@@ -128,23 +128,78 @@ pub fn forget_error(load_id: i64) -> Result<(), LoadError> {
     Ok(Spi::run_with_args(query, &[load_id.into()])?)
 }
 
-/// Closes the loads that the ledger has as running, but whose process is gone: the server has died
-/// with them. Who notices first does it; `except` is the caller's own load. What came from the queue goes
-/// back there. Returns which they were.
-pub fn close_dead(except: Option<i64>) -> Result<Vec<i64>, LoadError> {
-    let running = Spi::connect(|client| {
-        let query = "SELECT load_id FROM trips.loads WHERE state = 'running' AND load_id IS DISTINCT FROM $1";
-        let rows = client.select(query, None, &[except.into()])?;
-        rows.map(|row| row.get::<i64>(1)).collect::<Result<Vec<_>, _>>()
-    })?;
+/// Closes the loads that the ledger has as running, but whose process is gone: the server has stopped with them, or they
+/// have ended while no load monitor was there. `known` are loads that the monitor follows itself. What came from the
+/// queue goes back there. Returns which they were.
+pub fn close_dead(known: &[i64]) -> Result<Vec<i64>, LoadError> {
     let is_dead = |load_id: &i64| Lock::Load(*load_id).try_take();
-    let dead: Vec<i64> = running.into_iter().flatten().filter(is_dead).collect();
-    for load_id in &dead {
-        if !back_to_queue(*load_id)? {
-            fail_job(*load_id, &Failure::new("57P02", "the server stopped while it was loading"))?;
+    let dead: Vec<i64> = running(known)?.into_iter().filter(is_dead).collect();
+    let server_started = progress::server_started();
+    for &load_id in &dead {
+        let Some(load) = info_of_running(load_id, 0)? else { continue };
+        if back_to_queue(load_id)? {
+            continue;
         }
+        let failure = if server_started.is_some_and(|started| load.started_at > started) {
+            Failure::rolled_back()
+        } else {
+            Failure::new("57P02", "the server stopped while it was loading")
+        };
+        fail_job(load_id, &failure)?;
     }
     Ok(dead)
+}
+
+/// The loads that the ledger has as running, without those that are known.
+pub fn running(known: &[i64]) -> Result<Vec<i64>, LoadError> {
+    Spi::connect(|client| {
+        let query =
+            "SELECT load_id FROM trips.loads WHERE state = 'running' AND load_id <> ALL ($1)
+                      ORDER BY load_id";
+        let rows = client.select(query, None, &[known.to_vec().into()])?;
+        Ok(rows.filter_map(|row| row.get::<i64>(1).transpose()).collect::<Result<Vec<_>, _>>()?)
+    })
+}
+
+/// What the ledger knows of a load that it has as running.
+pub fn info_of_running(load_id: i64, ledger: u32) -> Result<Option<LoadInfo>, LoadError> {
+    Spi::connect(|client| {
+        let query = "SELECT source, coalesce(bytes_read, 0), requested_by,
+                            (extract(epoch FROM started_at - timestamptz '2000-01-01 00:00:00+00')
+                             * 1000000)::bigint,
+                            (extract(epoch FROM file_changed_at - timestamptz '2000-01-01 00:00:00+00')
+                             * 1000000)::bigint
+                       FROM trips.loads WHERE load_id = $1 AND state = 'running'";
+        let rows = client.select(query, Some(1), &[load_id.into()])?;
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let row = rows.first();
+        let bytes = row.get::<i64>(2)?.and_then(|bytes| u64::try_from(bytes).ok());
+        Ok(Some(LoadInfo {
+            load_id,
+            source: row.get::<String>(1)?.unwrap_or_default(),
+            bytes: bytes.unwrap_or(0),
+            changed_at: row.get::<i64>(5)?,
+            requested_by: row.get::<String>(3)?.unwrap_or_default(),
+            started_at: row.get::<i64>(4)?.unwrap_or(0),
+            ledger,
+            one_snapshot: false,
+        }))
+    })
+}
+
+/// Which of these loads the ledger does not have as done.
+pub fn not_done(loads: &[i64]) -> Result<Vec<i64>, LoadError> {
+    Spi::connect(|client| {
+        let query = "SELECT u.load_id FROM unnest($1) AS u (load_id)
+                      WHERE NOT EXISTS (
+                            SELECT FROM trips.loads AS l
+                             WHERE l.load_id = u.load_id
+                               AND l.state NOT IN ('queued', 'running', 'failed'))";
+        let rows = client.select(query, None, &[loads.to_vec().into()])?;
+        Ok(rows.filter_map(|row| row.get::<i64>(1).transpose()).collect::<Result<Vec<_>, _>>()?)
+    })
 }
 
 /// Has a load wait again whose process is gone, if it came from the queue and is still there.

@@ -10,7 +10,8 @@ use crate::error::LoadError;
 use crate::events;
 use crate::grants;
 use crate::history::History;
-use crate::ledger::{self, Delivery, Failure, Ticket};
+use crate::ledger::{self, Delivery, Failure, LoadInfo, SameBytes, Ticket, Totals};
+use crate::monitor::client::{self, MonitoredLoad};
 use crate::pg::error_fields::Caught;
 use crate::pg::extension;
 use crate::pg::locks::Lock;
@@ -18,7 +19,6 @@ use crate::pg::relation::Table;
 use crate::pg::row::LoadRow;
 use crate::pg::session::{self, AsOwner};
 use crate::settings;
-use crate::witness::Witness;
 
 /// A load that has begun: the rights of the tables' owner, a number in the ledger, and what is known
 /// of the delivery so far. It outlives the errors of the load, which are told from it.
@@ -27,7 +27,7 @@ pub struct Attempt {
     pub ticket: Ticket,
     /// What is found out about the file.
     pub delivery: RefCell<Delivery>,
-    witness: Cell<Option<Witness>>,
+    monitored: Cell<Option<MonitoredLoad>>,
     _rights: Rights,
 }
 
@@ -80,27 +80,39 @@ impl Attempt {
     pub(super) fn of(ticket: Ticket, delivery: Delivery, rights: Rights) -> Self {
         Lock::Load(ticket.load_id).try_take();
         Lock::AtWork(ticket.load_id).try_take();
-        let (delivery, witness) = (RefCell::new(delivery), Cell::new(None));
-        Self { ticket, delivery, witness, _rights: rights }
+        let (delivery, monitored) = (RefCell::new(delivery), Cell::new(None));
+        Self { ticket, delivery, monitored, _rights: rights }
     }
 
     fn delivery_of(source: &str) -> Delivery {
         Delivery { source: source.to_owned(), ..Delivery::default() }
     }
 
-    /// From now on somebody watches, if nobody does yet; `false` when no worker is free.
-    pub fn call_witness(&self, delivery: &Delivery) -> bool {
-        let witness = self.witness.take().or_else(|| Witness::start(&self.ticket, delivery));
-        let is_there = witness.is_some();
-        self.witness.set(witness);
-        is_there
+    /// From now on the load monitor follows the load, if it does not yet. Without one the load goes on.
+    pub fn register(&self, delivery: &Delivery) {
+        let load = self.monitored.get().unwrap_or_else(|| client::register(self.info(delivery)));
+        self.monitored.set(Some(load));
+        if load.is_to_be_told_unmonitored() {
+            ereport!(
+                PgLogLevel::NOTICE,
+                PgSqlErrorCode::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
+                "could not start the load monitor: no background worker slot is free",
+                "trips.loads shows loads without a monitor only after they commit. Raise max_worker_processes."
+            );
+        }
     }
 
-    fn has_witness(&self) -> bool {
-        let witness = self.witness.take();
-        let is_there = witness.is_some();
-        self.witness.set(witness);
-        is_there
+    fn info(&self, delivery: &Delivery) -> LoadInfo {
+        LoadInfo {
+            load_id: self.ticket.load_id,
+            source: delivery.source.clone(),
+            bytes: delivery.bytes,
+            changed_at: delivery.changed_at,
+            requested_by: self.ticket.requested_by.clone(),
+            started_at: self.ticket.started_at.into(),
+            ledger: Table::open_for_insert(c"loads").oid().to_u32(),
+            one_snapshot: session::has_one_snapshot(),
+        }
     }
 
     /// Takes the history; who must wait for it can be seen and cancelled, and is remembered when he is ended.
@@ -108,24 +120,53 @@ impl Attempt {
         if let Some(history) = History::try_hold()? {
             return Ok(history);
         }
-        self.call_witness(delivery);
+        self.register(delivery);
         History::hold()
+    }
+
+    /// Enters the load as done, or as skipped because of `same_as` when it has no totals. The monitor has done with
+    /// this row of the ledger before.
+    pub fn enter(
+        &self,
+        delivery: &Delivery,
+        totals: Option<Totals>,
+        same_as: Option<i64>,
+    ) -> Result<LoadRow, LoadError> {
+        if let Some(load) = self.monitored.get() {
+            load.wait_until_entered();
+        }
+        ledger::enter(&self.ticket, delivery, totals, same_as)
+    }
+
+    /// The bytes are known: only the ledger hears of it.
+    pub fn skip(&self, delivery: &Delivery, known: SameBytes) -> Result<LoadRow, LoadError> {
+        if known.staged > 0 {
+            let (load_id, staged) = (known.load_id, known.staged);
+            ereport!(
+                PgLogLevel::NOTICE,
+                PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
+                format!(
+                    "load {load_id} has the same bytes; {staged} of its rows wait in staging: SELECT * FROM trips.merge_staged({load_id})"
+                )
+            );
+        }
+        self.enter(delivery, None, Some(known.load_id))
     }
 
     /// Has the ledger remember how the load fails; returns whether it does.
     pub fn fail(&self, failure: Failure) -> bool {
         let Delivery { digest, options, .. } = self.delivery.borrow().clone();
         let failure = Failure { digest, options, ..failure };
-        let witness =
-            self.witness.take().or_else(|| Witness::start(&self.ticket, &self.delivery.borrow()));
-        witness.is_some_and(|witness| witness.fail(&failure))
+        let register = || client::register(self.info(&self.delivery.borrow()));
+        let load = self.monitored.take().unwrap_or_else(register);
+        load.fail(&failure)
     }
 
     /// The load is done.
     pub fn finish(self) {
         events::publish_at_commit(self.ticket.load_id);
-        if let Some(witness) = self.witness.take() {
-            witness.finish();
+        if let Some(load) = self.monitored.take() {
+            load.finish();
         }
     }
 }
@@ -170,8 +211,10 @@ pub(super) fn observed(
         .execute();
     match &result {
         Ok(_) => attempt.finish(),
-        // Whoever watches the load would say that it was lost.
-        Err(error) if error.is_of_delivery() || attempt.has_witness() => remember(error, &attempt),
+        // The monitor would enter it as lost.
+        Err(error) if error.is_of_delivery() || attempt.monitored.get().is_some() => {
+            remember(error, &attempt)
+        }
         Err(_) => {}
     }
     result
@@ -182,8 +225,8 @@ fn remember(error: &LoadError, attempt: &Attempt) {
         ereport!(
             PgLogLevel::WARNING,
             PgSqlErrorCode::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
-            "the ledger does not remember this failure yet: no background worker could write it",
-            "It waits for a lock on trips.loads, or no worker was free: then raise max_worker_processes."
+            "could not record the failed load in trips.loads yet",
+            "The load monitor waits for a lock on trips.loads, or no background worker slot is free."
         );
     }
 }

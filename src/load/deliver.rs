@@ -15,7 +15,7 @@ use trips_core::reject::BadLine;
 use super::attempt::Attempt;
 use super::loader::{Loader, summarize};
 use crate::error::LoadError;
-use crate::ledger::{self, Delivery, SameBytes, Ticket};
+use crate::ledger::{self, Delivery, SameBytes};
 use crate::pg::progress::{Passes, Phase, Progress};
 use crate::pg::row::LoadRow;
 use crate::pg::signals;
@@ -60,40 +60,28 @@ pub fn deliver(request: &Request<'_>, attempt: &Attempt) -> Result<LoadRow, Load
     // A look without a lock first: known bytes need not wait for a running load.
     let known = find_same_bytes(&mut source, delivery, attempt, &progress)?;
     if let Some(known) = known.filter(|_| !request.force) {
-        return skip(ticket, delivery, known);
+        return attempt.skip(delivery, known);
     }
     progress.phase(Phase::Waiting);
     let history = attempt.hold_history(delivery)?;
     let known = find_same_bytes(&mut source, delivery, attempt, &progress)?;
     if let Some(known) = known.filter(|_| !request.force) {
-        return skip(ticket, delivery, known);
+        return attempt.skip(delivery, known);
     }
     progress.read(0, 0);
-    if !attempt.call_witness(delivery) {
-        tell_unwatched();
-    }
+    attempt.register(delivery);
     let mut loader = Loader::new(&history)?;
     let bytes = source.bytes()?;
     let bytes = read(request, &source, bytes, ticket.load_id, &mut loader, &progress)?;
     delivery.digest = Some(source.digest_of_loaded(&bytes, delivery.digest)?);
     summarize(loader.totals.inserted, &progress)?;
     let same_as = known.map(|known| known.load_id);
-    ledger::enter(ticket, delivery, Some(loader.totals), same_as)
-}
-
-/// The load goes on, but nobody would know that it died.
-pub(super) fn tell_unwatched() {
-    ereport!(
-        PgLogLevel::NOTICE,
-        PgSqlErrorCode::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
-        "no background worker is free: the ledger does not show this load before it is done",
-        "Raise max_worker_processes."
-    );
+    attempt.enter(delivery, Some(loader.totals), same_as)
 }
 
 /// The load that has brought these bytes. The file is hashed here only if a load has brought one of
 /// its size: otherwise its bytes must be new, and are hashed while they are parsed. Where that takes long, it is
-/// witnessed like a load that has begun.
+/// monitored like a load that has begun.
 fn find_same_bytes(
     source: &mut Source,
     delivery: &mut Delivery,
@@ -107,31 +95,12 @@ fn find_same_bytes(
             progress.hashed(done);
             if !is_long && begin.elapsed() > HASHED_UNSEEN {
                 is_long = true;
-                attempt.call_witness(delivery);
+                attempt.register(delivery);
             }
         })?;
         delivery.digest = Some(digest);
     }
     Ok(delivery.digest.and_then(|digest| ledger::same_bytes(&digest, delivery.bytes)))
-}
-
-/// The bytes are known: only the ledger hears of it.
-pub(super) fn skip(
-    ticket: &Ticket,
-    delivery: &Delivery,
-    known: SameBytes,
-) -> Result<LoadRow, LoadError> {
-    if known.staged > 0 {
-        let (load_id, staged) = (known.load_id, known.staged);
-        ereport!(
-            PgLogLevel::NOTICE,
-            PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
-            format!(
-                "load {load_id} has the same bytes; {staged} of its rows wait in staging: SELECT * FROM trips.merge_staged({load_id})"
-            )
-        );
-    }
-    ledger::enter(ticket, delivery, None, Some(known.load_id))
 }
 
 /// Reads the file from its header to its end into the loader, run by run, and gives its bytes back.

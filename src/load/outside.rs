@@ -5,7 +5,7 @@ use trips_core::decode::DecodeError;
 use trips_core::part::{self, Part};
 
 use super::attempt::{Attempt, Rights, observed};
-use super::deliver::{skip, tell_unwatched, warn_of_zero_coordinates};
+use super::deliver::warn_of_zero_coordinates;
 use super::loader::{Collector, Loader, summarize};
 use crate::error::{DeliveryError, LoadError};
 use crate::history::History;
@@ -23,7 +23,7 @@ pub fn open(attempt: Attempt, delivery: Delivery, reading: String) -> Result<Loa
     let ticket = &attempt.ticket;
     let digest = delivery.digest.unwrap_or_default();
     if let Some(known) = ledger::same_bytes(&digest, delivery.bytes) {
-        let row = skip(ticket, &delivery, known)?;
+        let row = attempt.skip(&delivery, known)?;
         attempt.finish();
         return Ok(row);
     }
@@ -81,7 +81,7 @@ pub fn merge(load_id: i64) -> Result<Option<LoadRow>, LoadError> {
         let source_name = delivery.source;
         return Err(DeliveryError::Incomplete { load_id, byte, source_name }.into());
     }
-    // The witness of an attempt that has failed may be looking at it.
+    // A worker that closes what the server has stopped with may be looking at it.
     Lock::Load(load_id).take();
     observed(Attempt::of(ticket, delivery, rights), merge_whole).map(Some)
 }
@@ -108,14 +108,12 @@ fn merge_whole(attempt: &Attempt) -> Result<LoadRow, LoadError> {
     let history = attempt.hold_history(delivery)?;
     // Another load may have brought the same bytes meanwhile.
     let row = match delivery.digest.and_then(|digest| ledger::same_bytes(&digest, bytes)) {
-        Some(known) => skip(ticket, delivery, known)?,
+        Some(known) => attempt.skip(delivery, known)?,
         None => {
-            if !attempt.call_witness(delivery) {
-                tell_unwatched();
-            }
+            attempt.register(delivery);
             let totals = merge_parts(&history, load_id, &progress)?;
             summarize(totals.inserted, &progress)?;
-            ledger::enter(ticket, delivery, Some(totals), None)?
+            attempt.enter(delivery, Some(totals), None)?
         }
     };
     ledger::forget_error(load_id)?;

@@ -28,6 +28,8 @@ pub enum Lock {
     Watcher,
     /// A process whose statement was cancelled because the load that has this lock waits for its transaction.
     GiveWay(i32),
+    /// The load monitor of the database holds it.
+    Monitor,
 }
 
 impl Lock {
@@ -43,6 +45,7 @@ impl Lock {
             Self::Resting => (0x7477, 0),
             Self::Watcher => (0x7475, 0),
             Self::GiveWay(pid) => (0x7478, u64::from(pid.cast_unsigned())),
+            Self::Monitor => (0x7479, 0),
         };
         let [high, low] = [number >> 32, number & 0xffff_ffff]
             .map(|half| u32::try_from(half).expect("half of 64 bits"));
@@ -110,7 +113,8 @@ pub struct HeldLock(Lock);
 impl HeldLock {
     /// Takes it; none when another process has it.
     pub fn try_take(lock: Lock) -> Option<Self> {
-        lock.acquire(true, true).then_some(Self(lock))
+        // What is not taken must not be given back.
+        lock.acquire(true, true).then(|| Self(lock))
     }
 }
 

@@ -9,7 +9,6 @@ use std::cell::Cell;
 use std::ffi::{CStr, CString};
 use std::time::{Duration, Instant};
 
-use pgrx::bgworkers::BackgroundWorker;
 use pgrx::{PgLogLevel, PgSqlErrorCode, ereport, pg_sys};
 
 use super::compat;
@@ -321,13 +320,39 @@ pub fn look_again() {
     unsafe { pg_sys::pgstat_clear_backend_activity_snapshot() }
 }
 
-/// A load that is at work in this database; looked at in a transaction of its own.
-pub fn of_load(load_id: i64) -> Option<AtWork> {
-    BackgroundWorker::transaction(|| at_work().into_iter().find(|load| load.load_id == load_id))
+/// When the server's shared memory was made, and with it the process that writes checkpoints: no load from before is
+/// alive. Microseconds since 2000-01-01 UTC.
+pub fn server_started() -> Option<i64> {
+    let checkpointer = pg_sys::BackendType::B_CHECKPOINTER;
+    let found = entries().find(|entry| entry.st_backendType == checkpointer);
+    found.map(|entry| entry.st_proc_start_timestamp)
+}
+
+/// Publishes numbers in the first progress slots of this process, which runs no command that has progress: a mark, a
+/// number, and the process's id.
+pub fn publish_numbers(numbers: [i64; 3]) {
+    for (slot, number) in (0..).zip(numbers) {
+        set(slot, number);
+    }
+}
+
+/// The numbers that a process of this database publishes with this mark.
+pub fn numbers_of_a_process(mark: i64) -> Option<[i64; 3]> {
+    // SAFETY: reads a variable of the backend.
+    let database = unsafe { pg_sys::MyDatabaseId };
+    look_again();
+    let found = entries().find_map(|entry| {
+        let numbers = *entry.st_progress_param.first_chunk()?;
+        // The slots of a process that has ended are not cleared for the next one.
+        let is_own = numbers[2] == i64::from(entry.st_procpid) && entry.st_procpid != 0;
+        (entry.st_databaseid == database && numbers[0] == mark && is_own).then_some(numbers)
+    });
+    look_again();
+    found
 }
 
 fn set(slot: i32, value: i64) {
-    // SAFETY: writes one of the twenty numbers of this backend's own entry; 10 to 17 are in range.
+    // SAFETY: writes one of the twenty numbers of this backend's own entry; 0 to 17 are in range.
     unsafe { pg_sys::pgstat_progress_update_param(slot, value) }
 }
 

@@ -10,19 +10,24 @@ use pgrx::bgworkers::{
 };
 use pgrx::{PgLogLevel, PgSqlErrorCode, PgTryBuilder, Spi, ereport, pg_guard, pg_sys};
 
-use super::board::Board;
 use super::error_fields::{self, Caught};
 use super::{compat, databases, deferred, own_settings};
 use crate::background::{self, launcher};
-use crate::witness;
+use crate::monitor;
 
-/// How long PostgreSQL waits before it starts a worker again that a crash or an error has ended.
+/// How long PostgreSQL waits before it starts a worker again that an error has ended; after a crash, not at all.
 const RESTART: Duration = Duration::from_secs(5);
 
-/// Starts a witness of this database that knows the board; `false` when there is no free slot
-/// (`max_worker_processes`).
-pub fn start_witness(board: &Board) -> bool {
-    start("trips_pipeline witness", "trips_witness", current_database(), board.handle().into())
+/// Starts a load monitor of this database; `false` when there is no free slot (`max_worker_processes`). `mailbox` is the
+/// handle of the session's own shared memory.
+pub fn start_monitor(mailbox: u32) -> bool {
+    start("trips_pipeline monitor", "trips_monitor", current_database(), mailbox.into())
+}
+
+/// Whether the server never has a slot for a worker.
+pub fn has_no_workers() -> bool {
+    // SAFETY: reads a variable of the backend.
+    unsafe { pg_sys::max_worker_processes == 0 }
 }
 
 /// Starts a worker of a database's queue; `after` is the load for which it is started, 0 for none.
@@ -93,13 +98,13 @@ pub fn register_launcher() {
         .load();
 }
 
-/// The witness's main function; PostgreSQL finds it by this name.
+/// The main function of the load monitor; PostgreSQL finds it by this name.
 #[pg_guard]
 #[unsafe(no_mangle)]
-pub extern "C-unwind" fn trips_witness(argument: pg_sys::Datum) {
+pub extern "C-unwind" fn trips_monitor(argument: pg_sys::Datum) {
     if connect_to_extra() {
-        let board = u32::try_from(argument.value()).ok().and_then(Board::attach);
-        witness::watch(board);
+        show_activity();
+        monitor::worker::monitor(u32::try_from(argument.value()).unwrap_or_default());
         background::go_on();
     }
 }
@@ -161,6 +166,54 @@ fn lets_sessions_in() -> bool {
     let query = "SELECT d.datallowconn FROM pg_catalog.pg_database AS d
                   WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()";
     try_transaction(|| Spi::get_one::<bool>(query)).is_ok_and(|found| found == Ok(Some(true)))
+}
+
+/// The progress slots of this process can be read whatever the database is set to.
+fn show_activity() {
+    // SAFETY: two C strings, which are copied.
+    unsafe {
+        pg_sys::SetConfigOption(
+            c"track_activities".as_ptr(),
+            c"on".as_ptr(),
+            pg_sys::GucContext::PGC_SUSET,
+            pg_sys::GucSource::PGC_S_SESSION,
+        );
+    }
+}
+
+/// Works, and waits no longer than this for any lock.
+pub fn with_lock_timeout<T>(timeout: Duration, work: impl FnOnce() -> T) -> T {
+    let timeout = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+    with_variable(&raw mut pg_sys::LockTimeout, timeout, work)
+}
+
+/// Works, and does not wait until its commits are on disk.
+pub fn without_flush<T>(work: impl FnOnce() -> T) -> T {
+    let off = pg_sys::SyncCommitLevel::SYNCHRONOUS_COMMIT_OFF.cast_signed();
+    with_variable(&raw mut pg_sys::synchronous_commit, off, work)
+}
+
+/// Works with another value of a setting; no error leaves the work of a worker.
+fn with_variable<T>(variable: *mut i32, value: i32, work: impl FnOnce() -> T) -> T {
+    // SAFETY: both callers name a variable of the backend that a setting of type integer or enum is kept in.
+    unsafe {
+        let before = variable.replace(value);
+        let result = work();
+        variable.write(before);
+        result
+    }
+}
+
+/// Waits until the last commit of this process is on disk.
+pub fn flush_commits() {
+    // SAFETY: reads a variable of the backend: 0, or the end of a record that has been written.
+    unsafe { pg_sys::XLogFlush(pg_sys::XactLastCommitEnd) }
+}
+
+/// Says something in the server's log.
+pub fn log(text: &str) {
+    let text = format!("trips_pipeline: {text}");
+    ereport!(PgLogLevel::LOG, PgSqlErrorCode::ERRCODE_WARNING, text);
 }
 
 fn set_own_settings() {
@@ -269,8 +322,7 @@ impl Failed {
     pub fn log(&self) {
         let Caught { code, message, detail, .. } = &self.error;
         let detail = detail.as_ref().map_or_else(String::new, |detail| format!("\n{detail}"));
-        let text = format!("trips_pipeline: {message}{detail} ({code})");
-        ereport!(PgLogLevel::LOG, PgSqlErrorCode::ERRCODE_WARNING, text);
+        log(&format!("{message}{detail} ({code})"));
     }
 }
 

@@ -196,7 +196,7 @@ fn a_failure_that_the_worker_cannot_write() {
     assert!(begin.elapsed() < std::time::Duration::from_secs(10));
     transaction.rollback().unwrap();
     assert!(
-        cluster.log().contains("the ledger does not remember this failure yet"),
+        cluster.log().contains("could not record the failed load in trips.loads yet"),
         "{}",
         cluster.log()
     );

@@ -43,7 +43,7 @@ fn a_running_load_is_in_the_ledger() {
     wait_for(&mut client, "loaded", "", Duration::ZERO);
     // Its witness goes when it sees that.
     let witnesses =
-        "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'trips_pipeline witness'";
+        "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'trips_pipeline monitor'";
     let begin = Instant::now();
     while client.query_one(witnesses, &[]).unwrap().get::<_, i64>(0) > 0 {
         assert!(begin.elapsed() < SOON, "a witness stays");
@@ -207,7 +207,7 @@ fn the_extension_is_dropped_under_the_witness() {
     wait_for_lock(&mut client, "client backend", "object");
     loading.rollback().unwrap();
     wait_for_lock(&mut client, "client backend", "relation");
-    wait_for_lock(&mut client, "trips_pipeline witness", "object");
+    wait_for_lock(&mut client, "trips_pipeline monitor", "object");
     reading.rollback().unwrap();
     drop.join().unwrap().unwrap();
 }
@@ -241,6 +241,7 @@ fn a_load_without_a_worker() {
     let path = cluster.file("a.csv", format!("{FIVE_COLUMNS}{}", trip_line("A", 1)));
     assert_eq!(cluster.ingest(&mut client, &path).rows, [1, 1, 0, 0]);
     let notices = notices.lock().unwrap();
-    let told = notices.iter().filter(|text| text.contains("no background worker is free")).count();
+    let told =
+        notices.iter().filter(|text| text.contains("could not start the load monitor")).count();
     assert_eq!(told, 1, "{notices:?}");
 }

@@ -1,0 +1,320 @@
+//! The side of the sessions: a load registers with the monitor of its database, and reports how it ends.
+//!
+//! A session remembers the loads of its open transaction. When the monitor ends before them (somebody has terminated
+//! it), the next contact starts another one and registers them again.
+
+use std::cell::RefCell;
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
+
+use pgrx::{
+    PgSubXactCallbackEvent, PgTryBuilder, PgXactCallbackEvent, check_for_interrupts,
+    register_subxact_callback, register_xact_callback,
+};
+
+use super::message::Message;
+use crate::ledger::{Failure, LoadInfo};
+use crate::pg::locks::Lock;
+use crate::pg::shared_state::registry::Registry;
+use crate::pg::shared_state::{Mailbox, Reader, Step};
+use crate::pg::worker;
+
+/// How long a load waits until the monitor has entered it as running. It waits at its end, if at all.
+const ENTER_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a failing load waits until the monitor has entered that.
+const FAIL_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a worker may take to start.
+const START_TIMEOUT: Duration = Duration::from_secs(5);
+/// Other sessions may have taken the last worker slots for a monitor that is about to begin.
+const PUBLISH_TIMEOUT: Duration = Duration::from_millis(300);
+/// How often that is waited for.
+const PUBLISH_INTERVAL: Duration = Duration::from_secs(10);
+
+thread_local! {
+    static CLIENT: RefCell<Client> = const { RefCell::new(Client::new()) };
+}
+
+/// A load of this session that the monitor follows, or will.
+#[derive(Debug, Clone, Copy)]
+pub struct MonitoredLoad {
+    load_id: i64,
+    tag: u64,
+}
+
+/// Registers a load. It is remembered until its transaction ends, whether a monitor could be reached or not.
+pub fn register(info: LoadInfo) -> MonitoredLoad {
+    CLIENT.with_borrow_mut(|client| client.register(info.bounded()))
+}
+
+impl MonitoredLoad {
+    /// Whether the user is to be told that no monitor follows the load: once, until one can be reached again.
+    pub fn is_to_be_told_unmonitored(self) -> bool {
+        CLIENT.with_borrow_mut(|client| {
+            let is_monitored = client.contact();
+            !std::mem::replace(&mut client.has_told, !is_monitored) && !is_monitored
+        })
+    }
+
+    /// Returns when the monitor has entered the load as running, or will not any more. Until then, the load must not
+    /// touch its own row of the ledger.
+    pub fn wait_until_entered(self) {
+        let begin = Instant::now();
+        while self.is_pending(begin.elapsed()) {
+            check_for_interrupts!();
+            pause(begin.elapsed());
+        }
+    }
+
+    fn is_pending(self, waited: Duration) -> bool {
+        CLIENT.with_borrow_mut(|client| match client.step(self.tag) {
+            Some(Step::Requested) => {
+                let is_pending = waited < ENTER_TIMEOUT && client.contact();
+                is_pending || !client.change_step(self.tag, Step::Requested, Step::Withdrawn)
+            }
+            // Its transaction does not wait for locks longer than that.
+            Some(Step::Entering) => waited < 2 * ENTER_TIMEOUT && client.contact(),
+            _ => false,
+        })
+    }
+
+    /// Reports the failure of the load; returns whether it is in the ledger. It touches shared memory only, as long as the
+    /// monitor lives: so it can be called after an error of PostgreSQL.
+    pub fn fail(self, failure: &Failure) -> bool {
+        let begin = Instant::now();
+        CLIENT.with_borrow_mut(|client| client.fail(self, failure));
+        loop {
+            let step = CLIENT.with_borrow_mut(|client| {
+                if client.contact() { client.step(self.tag) } else { Some(Step::FailDeferred) }
+            });
+            if step != Some(Step::FailRequested) {
+                return step == Some(Step::FailWritten);
+            }
+            if begin.elapsed() > FAIL_TIMEOUT {
+                return false;
+            }
+            pause(begin.elapsed());
+        }
+    }
+
+    /// The function of the load has returned. The monitor finds out by itself whether the transaction commits.
+    pub fn finish(self) {
+        CLIENT.with_borrow_mut(|client| client.finish(self));
+    }
+}
+
+/// Sleeps a moment: shorter at the beginning, when the other side is most likely to answer.
+fn pause(waited: Duration) {
+    let is_new = waited < Duration::from_millis(20);
+    std::thread::sleep(if is_new { Duration::from_micros(100) } else { Duration::from_millis(1) });
+}
+
+/// A load of the open transaction.
+struct OpenLoad {
+    info: LoadInfo,
+    tag: u64,
+    is_finished: bool,
+    failure: Option<Failure>,
+}
+
+struct Client {
+    mailbox: Option<Mailbox>,
+    open: Vec<OpenLoad>,
+    /// Messages that the mailbox has had no room for, or that nobody has come to read.
+    unsent: Vec<Message>,
+    next_tag: u64,
+    has_callbacks: bool,
+    /// The user knows that no monitor can be reached.
+    has_told: bool,
+    /// When a monitor was asked for that has not come yet.
+    started: Option<Instant>,
+    /// When this session has waited in vain for a monitor that others have started.
+    waited: Option<Instant>,
+}
+
+impl Client {
+    const fn new() -> Self {
+        Self {
+            mailbox: None,
+            open: Vec::new(),
+            unsent: Vec::new(),
+            next_tag: 0,
+            has_callbacks: false,
+            has_told: false,
+            started: None,
+            waited: None,
+        }
+    }
+
+    fn register(&mut self, info: LoadInfo) -> MonitoredLoad {
+        if !self.has_callbacks {
+            self.has_callbacks = true;
+            call_at_ends();
+        }
+        self.next_tag += 1;
+        let load = MonitoredLoad { load_id: info.load_id, tag: self.next_tag };
+        self.mailbox = self.mailbox.take().or_else(Mailbox::create);
+        if let Some(mailbox) = &self.mailbox {
+            let step = if info.one_snapshot { Step::Withdrawn } else { Step::Requested };
+            mailbox.set_step(load.tag, step);
+        }
+        self.unsent.push(Message::Begin { tag: load.tag, info: info.clone() });
+        self.open.push(OpenLoad { info, tag: load.tag, is_finished: false, failure: None });
+        self.contact();
+        load
+    }
+
+    fn fail(&mut self, load: MonitoredLoad, failure: &Failure) {
+        if let Some(mailbox) = &self.mailbox {
+            mailbox.set_step(load.tag, Step::FailRequested);
+        }
+        let failure = failure.clone();
+        if let Some(open) = self.open.iter_mut().find(|open| open.tag == load.tag) {
+            open.failure = Some(failure.clone());
+        }
+        let MonitoredLoad { load_id, tag } = load;
+        self.unsent.push(Message::Fail { load_id, tag, failure });
+    }
+
+    fn finish(&mut self, load: MonitoredLoad) {
+        if let Some(open) = self.open.iter_mut().rfind(|open| open.tag == load.tag) {
+            open.is_finished = true;
+        }
+        self.unsent.push(Message::Finish { load_id: load.load_id });
+        self.contact();
+    }
+
+    fn step(&self, tag: u64) -> Option<Step> {
+        self.mailbox.as_ref().and_then(|mailbox| mailbox.step(tag))
+    }
+
+    fn change_step(&self, tag: u64, from: Step, to: Step) -> bool {
+        self.mailbox.as_ref().is_some_and(|mailbox| mailbox.change_step(tag, from, to))
+    }
+
+    /// Sends what is to be sent, to a new monitor if the last one has ended; `false` when there is none.
+    fn contact(&mut self) -> bool {
+        let Some(mailbox) = &self.mailbox else { return false };
+        let is_served = match mailbox.reader() {
+            Reader::Attached => true,
+            Reader::Awaited => self.started.is_some_and(|at| at.elapsed() < START_TIMEOUT),
+            Reader::Gone => false,
+        };
+        if !is_served {
+            if !self.find_monitor() {
+                return false;
+            }
+            self.send_again();
+        }
+        self.send();
+        true
+    }
+
+    /// Writes what fits into the mailbox; the rest at the next contact.
+    fn send(&mut self) {
+        let Some(mailbox) = &self.mailbox else { return };
+        let sent = self.unsent.iter().take_while(|message| mailbox.push(&message.encode())).count();
+        if sent > 0 {
+            self.unsent.drain(..sent);
+            mailbox.wake_reader();
+        }
+    }
+
+    /// Everything that a new monitor must know of the open transaction.
+    fn send_again(&mut self) {
+        self.unsent.clear();
+        for OpenLoad { info, tag, is_finished, failure } in &self.open {
+            self.unsent.push(Message::Begin { tag: *tag, info: info.clone() });
+            if *is_finished {
+                self.unsent.push(Message::Finish { load_id: info.load_id });
+            }
+            // What is in the ledger already is not entered again.
+            let is_asked = self.mailbox.as_ref().is_some_and(|mailbox| {
+                matches!(mailbox.step(*tag), Some(Step::FailRequested | Step::FailDeferred))
+            });
+            if let Some(failure) = failure.as_ref().filter(|_| is_asked) {
+                let (load_id, failure) = (info.load_id, failure.clone());
+                self.unsent.push(Message::Fail { load_id, tag: *tag, failure });
+            }
+        }
+    }
+
+    /// Leaves the mailbox with the monitor of the database, or starts one; `false` when there is no worker slot.
+    fn find_monitor(&mut self) -> bool {
+        let Some(mailbox) = &self.mailbox else { return false };
+        mailbox.await_reader();
+        let is_found = Registry::leave_handle(mailbox.handle())
+            || Lock::Monitor.is_free() && worker::start_monitor(mailbox.handle())
+            || self.wait_for_monitor(mailbox)
+            || worker::start_monitor(mailbox.handle());
+        if is_found {
+            (self.started, self.waited) = (Some(Instant::now()), None);
+        } else {
+            mailbox.expect_nobody();
+            self.waited = self.waited.or_else(|| Some(Instant::now()));
+        }
+        is_found
+    }
+
+    /// Another session may have started a monitor that sessions do not find yet.
+    fn wait_for_monitor(&self, mailbox: &Mailbox) -> bool {
+        if worker::has_no_workers() || self.waited.is_some_and(|at| at.elapsed() < PUBLISH_INTERVAL)
+        {
+            return false;
+        }
+        let begin = Instant::now();
+        while begin.elapsed() < PUBLISH_TIMEOUT {
+            std::thread::sleep(Duration::from_millis(2));
+            if Registry::leave_handle(mailbox.handle()) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The transaction is over, or prepared: then the monitor follows its loads without the session.
+    fn transaction_ended(&mut self, is_rolled_back: bool) {
+        self.has_callbacks = false;
+        if is_rolled_back && !self.open.is_empty() {
+            self.contact();
+        }
+        self.open.clear();
+        if is_rolled_back {
+            self.rolled_back();
+        } else {
+            self.unsent.clear();
+        }
+    }
+
+    fn rolled_back(&self) {
+        if let Some(mailbox) = &self.mailbox {
+            mailbox.rolled_back();
+        }
+    }
+}
+
+/// Has the monitor look at once whether a load has ended, when this transaction or a part of it is rolled back.
+fn call_at_ends() {
+    // What ends the session may have come while the client was borrowed: then there is nothing to be done any more.
+    let ended = |is_rolled_back| {
+        let contact = AssertUnwindSafe(|| {
+            CLIENT.with(|client| {
+                if let Ok(mut client) = client.try_borrow_mut() {
+                    client.transaction_ended(is_rolled_back);
+                }
+            });
+        });
+        // An error at this point would end the server.
+        PgTryBuilder::new(contact).catch_others(|_| ()).execute();
+    };
+    for event in [PgXactCallbackEvent::Commit, PgXactCallbackEvent::Prepare] {
+        register_xact_callback(event, move || ended(false));
+    }
+    register_xact_callback(PgXactCallbackEvent::Abort, move || ended(true));
+    register_subxact_callback(PgSubXactCallbackEvent::AbortSub, |_, _| {
+        CLIENT.with(|client| {
+            if let Ok(client) = client.try_borrow() {
+                client.rolled_back();
+            }
+        });
+    });
+}

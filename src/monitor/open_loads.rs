@@ -1,0 +1,66 @@
+//! The loads that the monitor follows, in its own memory.
+
+use std::time::Instant;
+
+use crate::events::Position;
+use crate::ledger::{Failure, LoadInfo};
+
+/// How far a load is, as the monitor knows it.
+#[derive(Debug)]
+pub enum Stage {
+    /// Its function is at work.
+    Running,
+    /// Its function has returned; its transaction has not ended yet.
+    Finished,
+    /// It has failed, which is not in the ledger yet.
+    Failed(Failure),
+}
+
+/// A load that the monitor follows until its transaction is over, or its failure is in the ledger.
+#[derive(Debug)]
+pub struct OpenLoad {
+    /// What the session has said of it.
+    pub info: LoadInfo,
+    /// The number of its session within the monitor; `None` when the ledger named the load.
+    pub session: Option<u64>,
+    /// Its word in the mailbox of the session.
+    pub tag: u64,
+    /// How far it is.
+    pub stage: Stage,
+    /// Its transaction is over.
+    pub is_over: bool,
+    /// What listeners were told last, and when.
+    pub told: Option<(Instant, Position)>,
+    /// When to try again what has waited for a lock in vain.
+    pub retry_at: Option<Instant>,
+}
+
+impl OpenLoad {
+    /// A load that has just been heard of.
+    pub fn new(info: LoadInfo, session: Option<u64>, tag: u64, stage: Stage) -> Self {
+        Self { info, session, tag, stage, is_over: false, told: None, retry_at: None }
+    }
+
+    /// Whether it is time to try again, or to try for the first time.
+    pub fn is_due(&self) -> bool {
+        self.retry_at.is_none_or(|at| at <= Instant::now())
+    }
+
+    /// Whether its function is at work.
+    pub fn is_running(&self) -> bool {
+        matches!(self.stage, Stage::Running) && !self.is_over
+    }
+
+    /// What is said of a load whose transaction is over, which is not in the ledger as done, and which has not said why.
+    pub fn loss(&self) -> Failure {
+        match self.stage {
+            Stage::Running => Failure::new("57P01", "the session ended while it was loading"),
+            _ => Failure::rolled_back(),
+        }
+    }
+
+    /// Size of the file, for listeners.
+    pub fn bytes_total(&self) -> i64 {
+        i64::try_from(self.info.bytes).unwrap_or(i64::MAX)
+    }
+}

@@ -1,0 +1,363 @@
+//! The monitor itself: the main function of the background worker.
+//!
+//! It never waits long for one load while others need it: what waits for a lock is given up after [`LOCK_TIMEOUT`] and tried
+//! again later. It ends a second after the last load, because DROP DATABASE and CREATE DATABASE … TEMPLATE wait five
+//! seconds for the sessions of a database to go.
+
+use std::time::{Duration, Instant};
+
+use super::message::Message;
+use super::open_loads::{OpenLoad, Stage};
+use super::writer::{self, Outcome};
+use crate::background;
+use crate::pg::locks::{HeldLock, Lock};
+use crate::pg::shared_state::registry::Registry;
+use crate::pg::shared_state::{Mailbox, Step};
+use crate::pg::worker;
+
+/// How often the monitor looks whether a load is over.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
+/// How often it looks for a while when a session has rolled back, and gives its locks back.
+const ROLLBACK_INTERVAL: Duration = Duration::from_millis(2);
+const ROLLBACK_LASTS: Duration = Duration::from_millis(100);
+/// How long the monitor stays without loads: the next load need not start another, and DROP DATABASE, which waits five
+/// seconds for the sessions of the database, does not fail.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How soon a write that has waited for a lock in vain is tried again.
+const RETRY_DELAY: Duration = Duration::from_millis(200);
+/// How often old events are deleted, and how often a queue that no worker could be started for is looked at.
+const HOUSEKEEPING: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(1)];
+/// How long a second monitor looks for the first one.
+const FORWARD_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The main function of the monitor; `mailbox` is that of the session which has started it. Returns when no load is open.
+pub fn monitor(mailbox: u32) {
+    let begin = Instant::now();
+    let _office = loop {
+        if let Some(lock) = HeldLock::try_take(Lock::Monitor) {
+            break lock;
+        }
+        if Registry::leave_handle(mailbox) || begin.elapsed() > FORWARD_TIMEOUT {
+            return;
+        }
+        worker::wait(Duration::from_millis(2));
+    };
+    let Some(registry) = Registry::create() else {
+        worker::log(
+            "could not create the shared state of the load monitor: too many dynamic shared memory segments",
+        );
+        writer::close_dead(&[]);
+        return;
+    };
+    let mut monitor = Monitor::new(registry);
+    monitor.adopt_mailbox(mailbox);
+    monitor.run();
+}
+
+/// Closes the loads that the server has stopped with, for who does not wait for the next monitor.
+pub fn close_dead() {
+    writer::close_dead(&[]);
+}
+
+/// A session that has left its mailbox.
+struct Session {
+    id: u64,
+    mailbox: Mailbox,
+    rollbacks: u32,
+}
+
+struct Monitor {
+    registry: Registry,
+    sessions: Vec<Session>,
+    loads: Vec<OpenLoad>,
+    next_session: u64,
+    /// Since when nothing has been open.
+    idle_since: Instant,
+    /// Until when a session that has rolled back is expected to give its locks back.
+    hurries_until: Option<Instant>,
+    /// When old events were deleted, and the queue was looked at.
+    housekept: [Option<Instant>; 2],
+    /// A load has ended since the queue was looked at.
+    is_queue_due: bool,
+    /// A queued load waits for a worker, and no slot is free but this one.
+    is_slot_needed: bool,
+}
+
+impl Monitor {
+    fn new(registry: Registry) -> Self {
+        Self {
+            registry,
+            sessions: Vec::new(),
+            loads: Vec::new(),
+            next_session: 0,
+            idle_since: Instant::now(),
+            hurries_until: None,
+            housekept: [None; 2],
+            is_queue_due: false,
+            is_slot_needed: false,
+        }
+    }
+
+    fn run(mut self) {
+        self.registry.publish();
+        self.receive();
+        self.take_over();
+        loop {
+            self.registry.publish();
+            self.receive();
+            self.look_for_ends();
+            self.retry();
+            self.publish_progress();
+            self.keep_house();
+            if !self.loads.is_empty() {
+                self.idle_since = Instant::now();
+            } else if (self.idle_since.elapsed() >= IDLE_TIMEOUT || self.is_slot_needed)
+                && self.leave()
+            {
+                break;
+            }
+            let timeout = self.timeout();
+            worker::wait(timeout);
+        }
+        for session in self.sessions {
+            session.mailbox.detach();
+        }
+        self.registry.detach();
+        writer::delete_old_events();
+    }
+
+    /// What another monitor, or the server, has left: dead loads are closed, those of open transactions followed.
+    fn take_over(&mut self) {
+        // The transaction of a load ends after its session has told how: so messages are read in between.
+        let known = |monitor: &Self| -> Vec<i64> {
+            monitor.loads.iter().map(|load| load.info.load_id).collect()
+        };
+        let others = writer::running(&known(self));
+        self.receive();
+        for info in others {
+            if self.loads.iter().all(|load| load.info.load_id != info.load_id)
+                && !Lock::Load(info.load_id).is_free()
+            {
+                self.loads.push(OpenLoad::new(info, None, 0, Stage::Finished));
+            }
+        }
+        writer::close_dead(&known(self));
+    }
+
+    fn timeout(&mut self) -> Duration {
+        let now = Instant::now();
+        self.hurries_until = self.hurries_until.filter(|&until| until > now);
+        let timeout = if self.hurries_until.is_some() {
+            ROLLBACK_INTERVAL
+        } else if self.loads.is_empty() {
+            IDLE_TIMEOUT.saturating_sub(self.idle_since.elapsed())
+        } else {
+            POLL_INTERVAL
+        };
+        timeout.max(Duration::from_millis(1))
+    }
+
+    fn adopt_mailbox(&mut self, handle: u32) {
+        if let Some(session) =
+            self.sessions.iter().find(|session| session.mailbox.handle() == handle)
+        {
+            session.mailbox.adopt();
+        } else if let Some(mailbox) = Mailbox::attach(handle) {
+            self.next_session += 1;
+            let rollbacks = mailbox.rollbacks();
+            self.sessions.push(Session { id: self.next_session, mailbox, rollbacks });
+        }
+    }
+
+    /// Reads all that sessions have written.
+    fn receive(&mut self) {
+        for handle in self.registry.take_handles() {
+            self.adopt_mailbox(handle);
+        }
+        for place in 0..self.sessions.len() {
+            let session = &mut self.sessions[place];
+            let rollbacks = session.mailbox.rollbacks();
+            if std::mem::replace(&mut session.rollbacks, rollbacks) != rollbacks
+                || session.mailbox.is_orphan()
+            {
+                self.hurries_until = Some(Instant::now() + ROLLBACK_LASTS);
+            }
+            while let Some(message) = self.sessions[place].mailbox.pop() {
+                let id = self.sessions[place].id;
+                match Message::decode(&message) {
+                    Some(message) => self.heed(id, message),
+                    None => worker::log(
+                        "the load monitor has passed over a message that it cannot read",
+                    ),
+                }
+            }
+        }
+        let is_over =
+            |session: &mut Session| session.mailbox.is_orphan() && session.mailbox.is_empty();
+        for session in self.sessions.extract_if(.., is_over) {
+            session.mailbox.detach();
+        }
+    }
+
+    fn heed(&mut self, session: u64, message: Message) {
+        self.idle_since = Instant::now();
+        match message {
+            Message::Begin { tag, info } => {
+                let load_id = info.load_id;
+                self.loads.retain(|load| load.info.load_id != load_id);
+                self.loads.push(OpenLoad::new(info, Some(session), tag, Stage::Running));
+                self.enter_running(self.loads.len() - 1);
+            }
+            Message::Finish { load_id } => {
+                if let Some(load) = self.loads.iter_mut().find(|load| load.info.load_id == load_id)
+                {
+                    load.stage = Stage::Finished;
+                }
+            }
+            Message::Fail { load_id, tag, failure } => {
+                let is_it = |load: &OpenLoad| load.info.load_id == load_id && load.tag == tag;
+                if let Some(place) = self.loads.iter().position(is_it) {
+                    self.loads[place].stage = Stage::Failed(failure);
+                    self.loads[place].retry_at = None;
+                    self.enter_failed(place);
+                }
+            }
+        }
+    }
+
+    fn mailbox_of(&self, place: usize) -> Option<(&Mailbox, u64)> {
+        let OpenLoad { session, tag, .. } = &self.loads[place];
+        let session = self.sessions.iter().find(|other| Some(other.id) == *session)?;
+        Some((&session.mailbox, *tag))
+    }
+
+    /// Enters a load as running, if its session still asks for that.
+    fn enter_running(&mut self, place: usize) {
+        let Some((mailbox, tag)) = self.mailbox_of(place) else { return };
+        let load = &self.loads[place];
+        let is_asked = mailbox.change_step(tag, Step::Requested, Step::Entering);
+        if !is_asked && !load.info.one_snapshot {
+            return;
+        }
+        let begun = load.told.is_none();
+        let outcome = writer::enter_running(&load.info, is_asked, load.bytes_total());
+        // The session may have given up, or failed, meanwhile.
+        let next = if outcome == Outcome::Locked { Step::Requested } else { Step::Decided };
+        mailbox.change_step(tag, Step::Entering, next);
+        let load = &mut self.loads[place];
+        load.retry_at = (outcome == Outcome::Locked).then(|| Instant::now() + RETRY_DELAY);
+        if outcome == Outcome::Done {
+            if begun {
+                load.told = Some((Instant::now(), writer::beginning(load.bytes_total())));
+            }
+            // The session need not wait for that. But what everybody has seen is not to be lost with the server.
+            worker::flush_commits();
+        }
+    }
+
+    /// Enters a failure, and forgets the load; or tries again later what has waited for a lock in vain.
+    fn enter_failed(&mut self, place: usize) {
+        let load = &self.loads[place];
+        let outcome = match &load.stage {
+            Stage::Failed(failure) => writer::enter_failed(&load.info, failure),
+            Stage::Finished | Stage::Running => writer::enter_lost(&load.info, &load.loss()),
+        };
+        if let Some((mailbox, tag)) = self.mailbox_of(place) {
+            let is_written = outcome == Outcome::Done;
+            let step = if is_written { Step::FailWritten } else { Step::FailDeferred };
+            let _ = mailbox.change_step(tag, Step::FailRequested, step)
+                || mailbox.change_step(tag, Step::FailDeferred, step);
+        }
+        if outcome == Outcome::Locked {
+            self.loads[place].retry_at = Some(Instant::now() + RETRY_DELAY);
+        } else {
+            self.loads.remove(place);
+            self.is_queue_due = true;
+        }
+    }
+
+    /// What has waited for a lock in vain.
+    fn retry(&mut self) {
+        for place in (0..self.loads.len()).rev() {
+            let load = &self.loads[place];
+            if load.retry_at.is_none() || !load.is_due() {
+                continue;
+            }
+            if load.is_over || matches!(load.stage, Stage::Failed(_)) {
+                self.enter_failed(place);
+            } else {
+                self.loads[place].retry_at = None;
+                self.enter_running(place);
+            }
+        }
+    }
+
+    /// Looks which transactions are over. What they say of their loads comes before their locks go: so messages are
+    /// read afterwards, and count.
+    fn look_for_ends(&mut self) {
+        let is_over = |load: &&OpenLoad| !load.is_over && Lock::Load(load.info.load_id).is_free();
+        let over: Vec<i64> =
+            self.loads.iter().filter(is_over).map(|load| load.info.load_id).collect();
+        if over.is_empty() {
+            return;
+        }
+        self.receive();
+        self.is_queue_due = true;
+        let Some(not_done) = writer::not_done(&over) else { return };
+        self.loads.retain(|load| {
+            let load_id = load.info.load_id;
+            !over.contains(&load_id) || not_done.contains(&load_id)
+        });
+        for place in (0..self.loads.len()).rev() {
+            if not_done.contains(&self.loads[place].info.load_id) {
+                self.loads[place].is_over = true;
+                self.enter_failed(place);
+            }
+        }
+    }
+
+    fn publish_progress(&mut self) {
+        let mut running: Vec<&mut OpenLoad> =
+            self.loads.iter_mut().filter(|load| load.is_running()).collect();
+        writer::publish_progress(&mut running);
+    }
+
+    /// What is not urgent: queued loads that no worker could be started for, and old events.
+    fn keep_house(&mut self) {
+        let is_time = |since: Option<Instant>, pause| since.is_none_or(|at| at.elapsed() >= pause);
+        if self.is_queue_due && is_time(self.housekept[1], HOUSEKEEPING[1]) {
+            self.is_slot_needed = !background::start_worker_for_queue();
+            self.is_queue_due = self.is_slot_needed;
+            self.housekept[1] = Some(Instant::now());
+        }
+        if is_time(self.housekept[0], HOUSEKEEPING[0]) {
+            if self.housekept[0].is_some() {
+                writer::delete_old_events();
+            }
+            self.housekept[0] = Some(Instant::now());
+        }
+    }
+
+    /// Ends, unless a session has just come. A session leaves its mailbox or a message first and then looks whether the
+    /// monitor is there; the monitor says first that it is not, and then looks.
+    fn leave(&mut self) -> bool {
+        self.registry.set_open(false);
+        for session in &self.sessions {
+            session.mailbox.leave();
+        }
+        let handles = self.registry.take_handles();
+        let is_needed = |session: &Session| !session.mailbox.is_empty();
+        if handles.is_empty() && !self.sessions.iter().any(is_needed) {
+            return true;
+        }
+        self.registry.set_open(true);
+        for session in &self.sessions {
+            session.mailbox.adopt();
+        }
+        for handle in handles {
+            self.adopt_mailbox(handle);
+        }
+        self.idle_since = Instant::now();
+        false
+    }
+}

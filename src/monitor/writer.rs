@@ -1,0 +1,215 @@
+//! What the monitor writes: each piece in a transaction of its own, which waits for no lock longer than a moment, and
+//! whose errors end nothing but itself.
+
+use std::cell::RefCell;
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
+
+use pgrx::Spi;
+
+use super::open_loads::OpenLoad;
+use crate::error::LoadError;
+use crate::events::{self, Position, Standing};
+use crate::ledger::{self, Failure, LoadInfo};
+use crate::pg::progress::{self, AtWork, Phase};
+use crate::pg::relation::Table;
+use crate::pg::session::{self, AsOwner};
+use crate::pg::{extension, worker};
+
+/// How long a transaction of the monitor waits for a lock that somebody else has: on the ledger, or on a row of it.
+const LOCK_TIMEOUT: Duration = Duration::from_millis(250);
+/// How often listeners are told how far a load is, at most.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
+/// Errors that pass: a lock, a deadlock, a serialization failure, a cancel.
+const PASSING: [&str; 4] = ["55P03", "40P01", "40001", "57014"];
+
+/// What has become of a piece of work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is committed.
+    Done,
+    /// It has waited for somebody else in vain: it can be tried again.
+    Locked,
+    /// The extension is not there, or not the one that is meant.
+    Absent,
+    /// An error was raised, which is in the server's log.
+    Refused,
+}
+
+/// Enters a load as running if `is_asked`, and tells listeners that it begins. The session does not wait for the disk.
+pub fn enter_running(info: &LoadInfo, is_asked: bool, bytes_total: i64) -> Outcome {
+    worker::without_flush(|| {
+        in_ledger(Some(info.ledger), || {
+            if is_asked {
+                ledger::enter_running(info)?;
+            }
+            Ok(vec![running_at(info.load_id, beginning(bytes_total))])
+        })
+    })
+}
+
+fn running_at(load_id: i64, position: Position) -> Standing {
+    Standing { load_id, state: "running".into(), position }
+}
+
+/// How far a load is that begins.
+pub fn beginning(bytes_total: i64) -> Position {
+    Position { bytes_done: Some(0), bytes_total, rows_read: 0 }
+}
+
+/// Enters a failure that the session has reported, and tells listeners of it.
+pub fn enter_failed(info: &LoadInfo, failure: &Failure) -> Outcome {
+    in_ledger(Some(info.ledger), || {
+        ledger::enter_failed(info, failure)?;
+        ledger::standings(&[info.load_id])
+    })
+}
+
+/// Enters a load whose transaction is over without a word, and tells listeners of it. A load of the queue whose worker
+/// has died goes back there instead.
+pub fn enter_lost(info: &LoadInfo, failure: &Failure) -> Outcome {
+    in_ledger(Some(info.ledger), || {
+        if !ledger::back_to_queue(info.load_id)? {
+            ledger::enter_lost(info, failure)?;
+        }
+        ledger::standings(&[info.load_id])
+    })
+}
+
+/// Which of these loads the ledger does not have as done; `None` when that could not be found out.
+pub fn not_done(loads: &[i64]) -> Option<Vec<i64>> {
+    let found = RefCell::default();
+    let outcome = in_ledger(None, || {
+        found.replace(ledger::not_done(loads)?);
+        Ok(Vec::new())
+    });
+    match outcome {
+        Outcome::Locked => None,
+        // Entering a failure leaves what is done as it is.
+        Outcome::Refused => Some(loads.to_vec()),
+        Outcome::Done | Outcome::Absent => Some(found.into_inner()),
+    }
+}
+
+/// The loads that the ledger has as running, without those that are known.
+pub fn running(known: &[i64]) -> Vec<LoadInfo> {
+    let found = RefCell::new(Vec::new());
+    in_ledger(None, || {
+        let ledger = Table::open_for_insert(c"loads").oid().to_u32();
+        let mut infos = Vec::new();
+        for load_id in ledger::running(known)? {
+            infos.extend(ledger::info_of_running(load_id, ledger)?);
+        }
+        found.replace(infos);
+        Ok(Vec::new())
+    });
+    found.into_inner()
+}
+
+/// Closes the loads that the server has stopped with, and tells listeners of it.
+pub fn close_dead(known: &[i64]) {
+    in_ledger(None, || {
+        let closed = ledger::close_dead(known)?;
+        if closed.is_empty() { Ok(Vec::new()) } else { ledger::standings(&closed) }
+    });
+}
+
+/// Tells listeners how far loads are that are at work, when they are further than at the last time and that is long ago.
+pub fn publish_progress(running: &mut [&mut OpenLoad]) {
+    let is_due = |load: &&mut OpenLoad| {
+        load.told.is_some_and(|(when, _)| when.elapsed() >= PROGRESS_INTERVAL)
+    };
+    if !running.iter().any(is_due) {
+        return;
+    }
+    let mut told = Vec::new();
+    in_database(|| {
+        let at_work = progress::at_work();
+        for load in running.iter().filter(|load| is_due(load)) {
+            let Some((_, last)) = load.told else { continue };
+            // While PostgreSQL builds an index, nothing else is shown. What is only hashed is not done.
+            let found = at_work
+                .iter()
+                .find(|found| found.load_id == load.info.load_id)
+                .filter(|found| !Phase::Hashing.is_of(found));
+            let Some(&AtWork { bytes: [bytes_done, _], rows_read, .. }) = found else { continue };
+            let bytes_total = load.bytes_total();
+            let position = Position { bytes_done: Some(bytes_done), bytes_total, rows_read };
+            if position != last {
+                told.push((load.info.load_id, position));
+            }
+        }
+        let standings: Vec<Standing> =
+            told.iter().map(|&(load_id, position)| running_at(load_id, position)).collect();
+        if standings.is_empty() { Ok(()) } else { events::publish(&standings) }
+    });
+    for (load_id, position) in told {
+        if let Some(load) = running.iter_mut().find(|load| load.info.load_id == load_id) {
+            load.told = Some((Instant::now(), position));
+        }
+    }
+}
+
+/// Deletes events that are older than the setting says.
+pub fn delete_old_events() {
+    in_database(events::forget_old);
+}
+
+/// Works on the ledger with the rights of its owner, then tells listeners what the work returns, with the rights of the
+/// owner of the events. Nothing is done when the extension is not there (it was created in the transaction that loads, or
+/// dropped meanwhile), or its ledger is not the one that is meant.
+fn in_ledger(ledger: Option<u32>, work: impl Fn() -> Result<Vec<Standing>, LoadError>) -> Outcome {
+    let attempt = |is_published: bool| {
+        let mut is_there = false;
+        let outcome = in_database(|| {
+            let table = Table::open_for_insert(c"loads");
+            is_there = ledger.is_none_or(|ledger| ledger == table.oid().to_u32());
+            if !is_there {
+                return Ok(());
+            }
+            let standings = {
+                let _owner = AsOwner::of(&table);
+                work()?
+            };
+            if standings.is_empty() || !is_published {
+                return Ok(());
+            }
+            events::publish(&standings)
+        });
+        if outcome == Outcome::Done && !is_there { Outcome::Absent } else { outcome }
+    };
+    // The ledger must not lack what only the events refuse.
+    match attempt(true) {
+        Outcome::Refused => attempt(false),
+        outcome => outcome,
+    }
+}
+
+/// Works in a transaction of its own, if the extension is there.
+fn in_database(work: impl FnOnce() -> Result<(), LoadError>) -> Outcome {
+    let work = AssertUnwindSafe(|| match prepare() {
+        Ok(true) => {
+            work().unwrap_or_else(LoadError::raise);
+            true
+        }
+        Ok(false) => false,
+        Err(error) => error.raise(),
+    });
+    match worker::with_lock_timeout(LOCK_TIMEOUT, || worker::try_transaction(work)) {
+        Ok(true) => Outcome::Done,
+        Ok(false) => Outcome::Absent,
+        Err(failed) if PASSING.contains(&failed.error.code.as_str()) => Outcome::Locked,
+        Err(failed) => {
+            failed.log();
+            Outcome::Refused
+        }
+    }
+}
+
+/// Names mean PostgreSQL's own, whatever a trigger has set before; whether the extension is there.
+fn prepare() -> Result<bool, LoadError> {
+    session::use_own_names()?;
+    let is_held = extension::hold();
+    let is_there = Spi::get_one::<bool>("SELECT to_regclass('trips.loads') IS NOT NULL")?;
+    Ok(is_held && is_there == Some(true))
+}

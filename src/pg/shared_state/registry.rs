@@ -1,0 +1,140 @@
+//! The segment of a load monitor, where sessions leave the handles of their mailboxes, and how they find it.
+//!
+//! The monitor publishes the segment's handle in the progress slots of its own process, which every session can read.
+//! It runs no command that has progress, so no progress view shows them.
+
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32};
+
+use pgrx::{pg_guard, pg_sys};
+
+use crate::pg::progress;
+
+/// Marks the segment of a monitor, and its progress slots: "tripmoni" in ASCII.
+const MAGIC: i64 = 0x7472_6970_6d6f_6e69;
+
+/// What the segment begins with. The handles follow; 0 is a free place.
+#[repr(C)]
+struct Head {
+    magic: i64,
+    count: usize,
+    is_open: AtomicBool,
+    latch: AtomicPtr<pg_sys::Latch>,
+}
+
+/// The mapped segment of the monitor that has made it.
+pub struct Registry {
+    segment: *mut pg_sys::dsm_segment,
+    head: *mut Head,
+}
+
+impl Registry {
+    /// Creates the segment of this monitor; `None` when the server has as many segments as it can.
+    pub fn create() -> Option<Self> {
+        // SAFETY: the segment has room for the head and a handle of every process that the server can have; no other
+        // process knows it yet. The callback is called before it is unmapped.
+        unsafe {
+            let count = usize::try_from(pg_sys::MaxBackends).unwrap_or(0) + 64;
+            let size = size_of::<Head>() + count * size_of::<AtomicU32>();
+            let flags = pg_sys::DSM_CREATE_NULL_IF_MAXSEGMENTS.cast_signed();
+            let segment = pg_sys::dsm_create(size, flags);
+            if segment.is_null() {
+                return None;
+            }
+            pg_sys::dsm_pin_mapping(segment);
+            let head = pg_sys::dsm_segment_address(segment).cast::<Head>();
+            let latch = AtomicPtr::new(pg_sys::MyLatch);
+            head.write(Head { magic: MAGIC, count, is_open: AtomicBool::new(true), latch });
+            for place in 0..count {
+                head.add(1).cast::<AtomicU32>().add(place).write(AtomicU32::new(0));
+            }
+            pg_sys::on_dsm_detach(segment, Some(monitor_ends), head.into());
+            let registry = Self { segment, head };
+            Some(registry)
+        }
+    }
+
+    fn head(&self) -> &Head {
+        // SAFETY: the segment is mapped while `self` lives and begins with a Head; what changes in it is atomic.
+        unsafe { &*self.head }
+    }
+
+    fn places(&self) -> &[AtomicU32] {
+        // SAFETY: so many handles follow the head.
+        unsafe { std::slice::from_raw_parts(self.head.add(1).cast(), self.head().count) }
+    }
+
+    /// Publishes the handle of the segment. Code of the ledger's owner may have used the slots since.
+    pub fn publish(&self) {
+        // SAFETY: the segment is mapped; reads a variable of this process.
+        let (handle, pid) =
+            unsafe { (pg_sys::dsm_segment_handle(self.segment), pg_sys::MyProcPid) };
+        progress::publish_numbers([MAGIC, handle.into(), pid.into()]);
+    }
+
+    /// The handles that sessions have left since the last call.
+    pub fn take_handles(&self) -> Vec<u32> {
+        let taken = self.places().iter().filter(|place| place.load(SeqCst) != 0);
+        taken.map(|place| place.swap(0, SeqCst)).filter(|&handle| handle != 0).collect()
+    }
+
+    /// Opens the registry, or closes it: then sessions leave no more handles.
+    pub fn set_open(&self, is_open: bool) {
+        self.head().is_open.store(is_open, SeqCst);
+    }
+
+    /// Unmaps the segment.
+    pub fn detach(self) {
+        // SAFETY: it is mapped, and `self` is used up.
+        unsafe { pg_sys::dsm_detach(self.segment) }
+    }
+
+    /// Leaves a handle with the monitor of this database, and wakes it; `false` when there is no monitor.
+    pub fn leave_handle(mailbox: u32) -> bool {
+        let Some([_, handle, _]) = progress::numbers_of_a_process(MAGIC) else { return false };
+        let Ok(handle) = u32::try_from(handle) else { return false };
+        // SAFETY: an unknown handle gives NULL. What does not begin with our mark is not read further; it is unmapped again
+        // before we return.
+        unsafe {
+            if !pg_sys::dsm_find_mapping(handle).is_null() {
+                return false;
+            }
+            let segment = pg_sys::dsm_attach(handle);
+            if segment.is_null() {
+                return false;
+            }
+            let head = pg_sys::dsm_segment_address(segment).cast::<Head>();
+            let is_left = pg_sys::dsm_segment_map_length(segment) >= size_of::<Head>()
+                && (*head).magic == MAGIC
+                && Self { segment, head }.add(mailbox);
+            pg_sys::dsm_detach(segment);
+            is_left
+        }
+    }
+
+    fn add(&self, mailbox: u32) -> bool {
+        let is_free =
+            |place: &&AtomicU32| place.compare_exchange(0, mailbox, SeqCst, SeqCst).is_ok();
+        if !self.head().is_open.load(SeqCst) {
+            return false;
+        }
+        let Some(place) = self.places().iter().find(is_free) else { return false };
+        // A monitor that has closed its registry meanwhile either takes the handle all the same, or has not seen it.
+        if !self.head().is_open.load(SeqCst)
+            && place.compare_exchange(mailbox, 0, SeqCst, SeqCst).is_ok()
+        {
+            return false;
+        }
+        let latch = self.head().latch.load(SeqCst);
+        // SAFETY: latches lie in PostgreSQL's shared memory and are never given back.
+        unsafe { pg_sys::SetLatch(latch) }
+        true
+    }
+}
+
+/// The process of the monitor ends, or leaves its office.
+#[pg_guard]
+unsafe extern "C-unwind" fn monitor_ends(_segment: *mut pg_sys::dsm_segment, head: pg_sys::Datum) {
+    // SAFETY: the head that was registered, in a segment that is still mapped.
+    unsafe { &*head.cast_mut_ptr::<Head>() }.is_open.store(false, SeqCst);
+}
