@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# The long form of the tests that docs/reliability.md quotes; TRIPS_STRIKES, TRIPS_CANCELS and
-# TRIPS_DISK_POINTS change their sizes.
+# The long form of the tests that docs/reliability.md quotes; TRIPS_STRIKES, TRIPS_CANCELS,
+# TRIPS_DISK_POINTS and TRIPS_BOUND_SETS change their sizes.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 make_run_dir
 test_environment
 cd "$root"
 export TRIPS_STRIKES=${TRIPS_STRIKES:-300} TRIPS_CANCELS=${TRIPS_CANCELS:-100}
-export TRIPS_DISK_POINTS=${TRIPS_DISK_POINTS:-40} RUST_BACKTRACE=0
+export TRIPS_DISK_POINTS=${TRIPS_DISK_POINTS:-40} TRIPS_BOUND_SETS=${TRIPS_BOUND_SETS:-200} RUST_BACKTRACE=0
 step "testing reliability with PostgreSQL $pg (some minutes)"
 # One after the other: how fast a cancel is answered must not depend on the others.
 cargo test --package trips_tests --test reliability -- --nocapture --test-threads=1

@@ -207,7 +207,7 @@ fn append_to(
 /// Whether so many trips are rather stored without the partition's index, which is then built. The default partition
 /// holds other times, too, and gets its rows through COPY.
 fn is_worth_a_build(partition: &Partition, trips: usize) -> bool {
-    !partition.is_default && (partition.is_new || trips >= WORTH_A_BUILD)
+    !partition.is_default && trips >= WORTH_A_BUILD
 }
 
 /// Whether the table is empty and nobody else can store rows or find some, until this transaction ends.

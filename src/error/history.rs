@@ -19,7 +19,7 @@ pub enum HistoryError {
     TooManyPartitions { wanted: usize, limit: usize },
     #[error("no partition can be created for {time}: {table} is being detached from the history")]
     Detaching { table: String, time: Timestamp },
-    #[error("no partition of the history was found for {time}")]
+    #[error("the partition of the history for {time} was changed by another session")]
     NoPartition { time: Timestamp },
     #[error("row-level security of table {table} applies to its owner")]
     RowSecurity { table: String },

@@ -24,8 +24,6 @@ pub struct Partition {
     pub bounds: PartitionBounds,
     /// It is the default partition.
     pub is_default: bool,
-    /// This load has made it: nobody else sees it before the commit.
-    pub is_new: bool,
     /// Its days, when somebody else has made it and filled it.
     pub adopted: Option<Days>,
 }
@@ -79,8 +77,7 @@ impl Partition {
     /// CREATE TABLE … PARTITION OF would.
     pub fn open(time: Timestamp, created: &Created) -> Result<Self, LoadError> {
         let mut place = place_of(time, Detaching::Omitted);
-        let is_new = place.partition().is_none();
-        if is_new {
+        if place.partition().is_none() {
             // What attaching it needs, before anything is made.
             let history = Table::open_for_insert(HISTORY).oid();
             table_locks::take(history, Mode::ShareUpdateExclusive)?;
@@ -100,6 +97,10 @@ impl Partition {
             table = Table::open_oid_for_insert(oid);
             adopted = if is_bare { None } else { days_of(oid) };
         }
+        // Somebody may have been waited for.
+        if place_of(time, Detaching::Omitted) != place {
+            return Err(HistoryError::NoPartition { time }.into());
+        }
         if let Some((column, has_other_type)) = table.lacks(&COLUMNS) {
             let column = column.to_string_lossy().into_owned();
             return Err(LoadError::PartitionColumn { table: table.name(), column, has_other_type });
@@ -108,7 +109,7 @@ impl Partition {
             return Err(LoadError::PartitionKey { table: table.name() });
         }
         let is_default = matches!(place, Place::Default(..));
-        Ok(Self { table, bounds: place.bounds(), is_default, is_new, adopted })
+        Ok(Self { table, bounds: place.bounds(), is_default, adopted })
     }
 }
 

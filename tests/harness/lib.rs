@@ -15,6 +15,7 @@ mod memory;
 mod placed;
 mod port;
 mod programs;
+pub mod random_bounds;
 mod spark;
 pub mod spec;
 

@@ -7,6 +7,7 @@
 mod crash_matrix;
 mod disk_full;
 mod latency;
+mod random_bounds;
 mod subject;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

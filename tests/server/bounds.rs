@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use postgres::Client;
-use trips_tests::{Cluster, FIVE_COLUMNS, misplaced, server_error};
+use trips_tests::{Cluster, FIVE_COLUMNS, misplaced, random_bounds, server_error};
 
 /// A partition with the key, as somebody makes it by hand.
 fn partition(client: &mut Client, name: &str, bounds: &str) {
@@ -204,4 +204,12 @@ fn a_partition_that_is_being_detached() {
     client.batch_execute(finalize).unwrap();
     assert_eq!(cluster.ingest(&mut client, &path).rows, [20, 20, 0, 0]);
     assert_eq!(counts(&mut client), named(&[("2018_05", 20)]));
+}
+
+/// A short form of tests/reliability/random_bounds.rs.
+#[test]
+fn random_partitions() {
+    let cluster = Cluster::start();
+    let seen: Vec<_> = (0..12).map(|seed| random_bounds::check(&cluster, seed)).collect();
+    assert!(seen.iter().map(|seen| seen.loads).sum::<usize>() > 24, "{seen:?}");
 }
