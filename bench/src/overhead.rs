@@ -9,7 +9,7 @@ use crate::measure::{empty_history, generate, ingest};
 use crate::report::{Spread, machine, save};
 use crate::{Result, SETTINGS};
 
-/// With everything; without a witness; without areas; and the first again, which says what the
+/// With everything; without a load monitor; without areas; and the first again, which says what the
 /// machine's noise is.
 const WAYS: [&str; 4] = ["as it is", "no events", "no areas", "as it is, again"];
 const RATIOS: [(&str, usize, usize, &str); 3] = [
@@ -23,7 +23,7 @@ pub fn run(rows: u64, rounds: u64) -> Result<()> {
     // Parallel workers would need the processes that one of them has not got.
     let common = format!("{SETTINGS}max_parallel_maintenance_workers = 0\n");
     let usual = start(&common)?;
-    // A load that finds no free worker has no witness, and tells nothing before its end.
+    // A load without a worker slot has no monitor, and tells nothing before its end.
     let silent = start(&format!("{common}max_worker_processes = 0\n"))?;
     let count = i64::try_from(rows)?;
     println!("{}\n{}\n{rows} rows, {rounds} rounds", machine(), common.trim_end());

@@ -118,6 +118,7 @@ impl Monitor {
             }
             let timeout = self.timeout();
             worker::wait(timeout);
+            worker::reload_settings();
         }
         for session in self.sessions {
             session.mailbox.detach();
@@ -237,6 +238,9 @@ impl Monitor {
         let load = &self.loads[place];
         let is_asked = mailbox.change_step(tag, Step::Requested, Step::Entering);
         if !is_asked && !load.info.one_snapshot {
+            // Another monitor has entered it, or the load has by itself: listeners know that it has begun.
+            let begun = writer::beginning(load.bytes_total());
+            self.loads[place].told = Some((Instant::now(), begun));
             return;
         }
         let begun = load.told.is_none();

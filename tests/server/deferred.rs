@@ -105,7 +105,7 @@ fn wait_for_loads(cluster: &Cluster, client: &mut Client, loads: &[(&str, i64)])
         let query = "SELECT state, count(*) FROM trips.loads GROUP BY state ORDER BY state";
         let rows = client.query(query, &[]).unwrap();
         let found: Vec<(&str, i64)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
-        // What is told of it, and the witness's last word, come afterwards.
+        // What is told of it, and the load monitor's last word, come afterwards.
         if found == loads {
             std::thread::sleep(Duration::from_secs(1));
             return;
@@ -130,7 +130,7 @@ fn file(cluster: &Cluster, name: &str, second: u32) -> String {
     cluster.file(name, format!("{FIVE_COLUMNS}{}bad\n", trip_line("B", second)))
 }
 
-/// One load by the queue's worker, one that fails in a session and is entered by its witness.
+/// One load by the queue's worker, one that fails in a session and is entered by the load monitor.
 fn load_and_fail(cluster: &Cluster, client: &mut Client) {
     let good = file(cluster, "inbox/good.csv", 1);
     let bad = cluster.file("inbox/bad.csv", "region\n1\n");
@@ -142,7 +142,7 @@ fn load_and_fail(cluster: &Cluster, client: &mut Client) {
 }
 
 #[test]
-fn of_all_tables_in_the_queue_and_the_witness() {
+fn of_all_tables_in_the_queue_and_the_monitor() {
     let (cluster, mut client) = start("");
     let tables = all_tables(&mut client);
     give_away(&mut client, &tables);
@@ -157,7 +157,7 @@ fn of_all_tables_in_the_queue_and_the_witness() {
 }
 
 #[test]
-fn of_one_table_in_the_queue_and_the_witness() {
+fn of_one_table_in_the_queue_and_the_monitor() {
     for table in ["trips.events", "trips.queue", "trips.loads"] {
         let (cluster, mut client) = start("");
         give_away(&mut client, &[table.to_owned()]);

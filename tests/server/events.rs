@@ -214,7 +214,7 @@ fn every_end_is_told_once() {
              SELECT trips.ingest('{path}'); COMMIT"
         ))
         .unwrap();
-    // The witness of what was rolled back may be quicker than the commit.
+    // The load monitor may be quicker than the commit.
     let mut ends = listen_until(&mut listener, &["skipped", "failed"], SOON);
     ends.extend(listen_until(&mut listener, &["skipped", "failed"], SOON));
     std::thread::sleep(Duration::from_millis(600));

@@ -41,12 +41,12 @@ fn a_running_load_is_in_the_ledger() {
     assert!(row.get::<_, bool>(1) && row.get::<_, bool>(3) && row.get::<_, bool>(4));
     loading.commit().unwrap();
     wait_for(&mut client, "loaded", "", Duration::ZERO);
-    // Its witness goes when it sees that.
-    let witnesses =
+    // The load monitor goes when it sees that.
+    let monitors =
         "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'trips_pipeline monitor'";
     let begin = Instant::now();
-    while client.query_one(witnesses, &[]).unwrap().get::<_, i64>(0) > 0 {
-        assert!(begin.elapsed() < SOON, "a witness stays");
+    while client.query_one(monitors, &[]).unwrap().get::<_, i64>(0) > 0 {
+        assert!(begin.elapsed() < SOON, "a monitor stays");
         std::thread::sleep(Duration::from_millis(10));
     }
 }
@@ -100,7 +100,7 @@ fn every_end_is_told() {
             client.query_one(end, &[&pid]).unwrap();
             load.join().unwrap().unwrap_err();
         }
-        // Nobody loads again: the witness itself tells, after a crash when PostgreSQL starts it again.
+        // Nobody loads again: the load monitor itself tells, after a crash when PostgreSQL starts it again.
         wait_for(&mut client, "failed", code, Duration::from_secs(15));
     }
 }
@@ -135,7 +135,7 @@ fn a_failed_statement_in_a_longer_transaction() {
     client.batch_execute("DROP EXTENSION trips_pipeline").unwrap();
 }
 
-/// What the owner of the ledger has deferred to the commit runs with his rights, in the witness too.
+/// What the owner of the ledger has deferred to the commit runs with his rights, in the load monitor too.
 #[test]
 fn deferred_triggers_of_the_ledger() {
     let cluster = Cluster::start();
@@ -192,9 +192,9 @@ fn the_extension_is_dropped_while_a_transaction_loads() {
     drop.join().unwrap().unwrap();
 }
 
-/// The witness, too, waits before it has the first table.
+/// The load monitor, too, waits before it has the first table.
 #[test]
-fn the_extension_is_dropped_under_the_witness() {
+fn the_extension_is_dropped_under_the_monitor() {
     let cluster = Cluster::start();
     let path = cluster.file("a.csv", rows_as_csv(100, 1));
     let (mut client, mut loader, mut other) =
