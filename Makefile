@@ -2,7 +2,7 @@
 # missing. PG=18 (with PG_CONFIG=…, where it is not Debian's) takes another PostgreSQL.
 
 .PHONY: help demo all up down logs spark-submit-insert spark-weekly-avg spark-local spark-stop test-spark test-docker \
-  bench-spark test test-reliability test-18 test-upgrade build setup bench bench-overhead bench-100m install psql watch stop lint pgspot fmt test-oracle bench-questions \
+  bench-spark bench-small test test-reliability test-18 test-upgrade build setup bench bench-overhead bench-100m install psql watch stop lint pgspot fmt test-oracle bench-questions \
   fuzz deny licences sample freeze clean distclean
 
 help: ## this list
@@ -73,6 +73,9 @@ bench-100m: build ## 100 million trips into one history (needs 40 GB of disk; BE
 
 bench-overhead: build ## what events and areas cost a load (2 minutes; BENCH_ROWS, BENCH_ROUNDS)
 	@scripts/bench.sh overhead
+
+bench-small: build ## what a file of one trip and a file of 100 cost (a minute; BENCH_FILES, BENCH_ROUNDS)
+	@scripts/bench.sh small
 
 bench-questions: build ## how long the questions take with 20 million trips (5 minutes, 8 GB of disk; BENCH_FILES, BENCH_ROWS)
 	@scripts/bench.sh questions

@@ -1,4 +1,4 @@
-//! `trips_bench compare`, `spark`, `hundred_million`, `questions`, `overhead`; `BENCH_ROWS`, `BENCH_ROUNDS` and
+//! `trips_bench compare`, `spark`, `hundred_million`, `questions`, `overhead`, `small`; `BENCH_ROWS`, `BENCH_ROUNDS` and
 //! `BENCH_FILES` change the sizes.
 //!
 //! Each starts a private, durable cluster, prints what it measures, and leaves it in `target/bench/`.
@@ -11,6 +11,7 @@ mod overhead;
 mod questions;
 mod reader;
 mod report;
+mod small;
 mod spark;
 
 use std::process::ExitCode;
@@ -49,10 +50,11 @@ fn run() -> Result<()> {
         }
         "questions" => questions::run(option("files", 10)?, option("rows", 2_000_000)?),
         "overhead" => overhead::run(option("rows", 2_000_000)?, option("rounds", 9)?),
-        _ => {
-            Err("usage: trips_bench compare | spark | hundred_million | questions | overhead"
-                .into())
-        }
+        "small" => small::run(option("files", 1_000)?, option("rounds", 25)?),
+        _ => Err(
+            "usage: trips_bench compare | spark | hundred_million | questions | overhead | small"
+                .into(),
+        ),
     }
 }
 

@@ -12,7 +12,9 @@ use crate::pg::relation::Table;
 
 /// After so many keys of the history that the batch does not have, the scan leaps to the batch's
 /// next key: a step costs a fraction of a descent into the index.
-const STEPS_BEFORE_LEAP: u32 = 200;
+const STEPS_BEFORE_LEAP: u32 = 64;
+/// The same when the key before needed a leap: where a small batch meets a large history, its next key is far, too.
+const STEPS_AFTER_LEAP: u32 = 8;
 
 /// The keys of a partition of the history, walked along with the keys of a run.
 pub struct Known<'a> {
@@ -20,12 +22,14 @@ pub struct Known<'a> {
     /// Where the walk stands; none before its beginning and behind its end.
     current: Option<(Timestamp, TripKey)>,
     is_begun: bool,
+    /// Whether the last key was reached by a leap.
+    has_leapt: bool,
 }
 
 impl<'a> Known<'a> {
     /// Looks at the primary key of a partition.
     pub fn open(table: &'a Table) -> Self {
-        Self { keys: KeyScan::open(table), current: None, is_begun: false }
+        Self { keys: KeyScan::open(table), current: None, is_begun: false, has_leapt: false }
     }
 
     /// Whether nothing is left to compare with.
@@ -40,15 +44,24 @@ impl<'a> Known<'a> {
             self.keys.seek(entry.date_time, &entry.key);
             self.current = self.keys.advance();
         }
+        let patience = if self.has_leapt { STEPS_AFTER_LEAP } else { STEPS_BEFORE_LEAP };
         let mut steps = 0;
         while let Some((date_time, key)) = self.current {
             match entry.cmp_key(date_time, &key) {
-                Ordering::Less => return false,
-                Ordering::Equal => return true,
+                Ordering::Less => {
+                    // A stretch without a step says nothing of the distances.
+                    self.has_leapt = steps > patience || (steps == 0 && self.has_leapt);
+                    return false;
+                }
+                Ordering::Equal => {
+                    self.has_leapt = steps > patience;
+                    return true;
+                }
                 Ordering::Greater => {}
             }
             steps += 1;
-            if steps % STEPS_BEFORE_LEAP == 0 {
+            // Behind a leap there is no key that is before the entry's.
+            if steps == patience + 1 {
                 check_for_interrupts!();
                 self.keys.seek(entry.date_time, &entry.key);
             }
