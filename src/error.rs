@@ -13,6 +13,8 @@ use trips_core::pool::PoolError;
 use trips_core::record::Fault;
 use trips_core::reject::{BadLine, SqlState};
 
+use crate::pg::error_fields::RAISED_BY;
+
 mod content;
 mod delivery;
 mod history;
@@ -329,7 +331,7 @@ impl From<std::collections::TryReserveError> for LoadError {
 
 impl From<LoadError> for ErrorReport {
     fn from(error: LoadError) -> Self {
-        let mut report = Self::new(error.code(), error.to_string(), "trips_pipeline");
+        let mut report = Self::new(error.code(), error.to_string(), RAISED_BY);
         if let Some(detail) = error.detail() {
             report = report.set_detail(detail);
         }

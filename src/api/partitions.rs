@@ -8,7 +8,7 @@ use trips_core::partition_bounds::Bound;
 
 use crate::changes;
 use crate::history;
-use crate::pg::session;
+use crate::pg::{error_fields, session};
 
 /// `trips.partition_bounds() -> setof (partition, lower_bound, upper_bound, is_default)`
 #[pg_extern(sql = false)]
@@ -21,6 +21,7 @@ fn partition_bounds() -> TableIterator<
         name!(is_default, bool),
     ),
 > {
+    let _errors = error_fields::preserve();
     let time = |bound| match bound {
         Bound::At(time) => PgTimestamp::try_from(time.0).ok(),
         Bound::MinValue | Bound::MaxValue => None,
@@ -45,6 +46,7 @@ fn repair_partitions() -> Result<
     >,
     ErrorReport,
 > {
+    let _errors = error_fields::preserve();
     session::require_writable(c"trips.repair_partitions()");
     let moved = changes::repair_partitions()?;
     let rows = moved.into_iter().map(|moved| {

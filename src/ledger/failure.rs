@@ -97,6 +97,7 @@ impl Failure {
         let error = next()??;
         let options = next()?;
         let report = Caught {
+            is_ours: false,
             code: next()??,
             message: next()??,
             detail: next()?,
@@ -160,6 +161,10 @@ fn public(report: &Caught) -> String {
         || report.context.as_ref().is_some_and(|context| context.contains("stg_trip_data"));
     if of_staging {
         return "an error was raised while rejected records went into trips.stg_trip_data".into();
+    }
+    let has_content = ["22", "23", "42701", "42703", "54000", "XX000"];
+    if report.is_ours && has_content.iter().any(|class| report.code.starts_with(class)) {
+        return "an error was raised within the load; trips.load_errors has its message".into();
     }
     let message = &report.message;
     // PostgreSQL quotes the value at the end: invalid input syntax for type integer: "x".

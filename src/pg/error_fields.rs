@@ -21,6 +21,8 @@ use super::session::sqlstate_of_number;
 const REMEMBERED: usize = 8;
 /// Only the newest error may be larger, bytes.
 const SMALL: usize = 64 * 1024;
+/// The name of the function in the place of an error that the extension raises itself.
+pub const RAISED_BY: &str = "trips_pipeline";
 /// Bytes of a field for those who write it down.
 const LONGEST_FIELD: usize = 4000;
 
@@ -295,6 +297,8 @@ unsafe fn give_back(known: &pg_sys::ErrorData, error: &pg_sys::ErrorData) {
 /// An error as its raiser has raised it: what a person needs of it, each field cut.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Caught {
+    /// The extension has raised it itself, or has panicked: its message may repeat what stands in a file.
+    pub is_ours: bool,
     /// SQLSTATE.
     pub code: String,
     /// Its primary message.
@@ -324,7 +328,9 @@ impl Caught {
         | CaughtError::ErrorReport(report)
         | CaughtError::RustPanic { ereport: report, .. }) = cause;
         let text = |text: &str| cut(text.to_owned());
+        let is_panic = matches!(cause, CaughtError::RustPanic { .. });
         let of_pgrx = Self {
+            is_ours: is_panic || report.function_name() == Some(RAISED_BY),
             code: sqlstate_of_number(report.sql_error_code() as c_int),
             message: text(report.message()),
             detail: report.detail().map(text),

@@ -257,3 +257,137 @@ fn a_queued_load_that_fails_at_its_end() {
     std::thread::sleep(Duration::from_millis(700));
     wait_for_code(&mut client, "U0001");
 }
+
+/// A function that PostgreSQL calls and that does not preserve errors loses what they say.
+#[test]
+fn every_function_preserves_errors() {
+    // Arithmetic on its arguments: nothing of a user's is called.
+    const PURE: [&str; 11] = [
+        "area",
+        "is_inside",
+        "trip_key",
+        "check_period",
+        "check_weeks",
+        "check_grouping",
+        "h3_cell",
+        "h3_number",
+        "h3_center",
+        "h3_corners",
+        "h3_bounds",
+    ];
+    let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../src");
+    let mut files = vec![source.join("api.rs")];
+    files.extend(std::fs::read_dir(source.join("api")).unwrap().map(|entry| entry.unwrap().path()));
+    let mut count = 0;
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let functions = text.split("\n#[pg_").skip(1).filter(|text| text.contains("sql = false"));
+        for function in functions {
+            let name = function.split("fn ").nth(1).unwrap().split(['(', '<']).next().unwrap();
+            let body = function.split("\n}").next().unwrap();
+            let preserves = body.contains("error_fields::preserve()");
+            assert!(preserves || PURE.contains(&name), "{}: {name}", file.display());
+            count += 1;
+        }
+    }
+    assert!(count > 20, "{count}");
+}
+
+/// Errors that end a function in the middle leave nothing behind, whatever they are.
+#[test]
+fn many_errors_in_one_session() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    client.batch_execute(&on("trips.queue", "INSERT")).unwrap();
+    let path = good(&cluster, "a.csv");
+    client
+        .batch_execute(&format!(
+            "CREATE FUNCTION public.endless() RETURNS trigger LANGUAGE plpgsql AS
+               $$ BEGIN PERFORM trips.submit('{path}'); RETURN NEW; END $$;
+             DO $$
+             DECLARE code text; name text;
+             BEGIN
+               FOR i IN 1..2000 LOOP
+                 BEGIN
+                   IF i % 2 = 0 THEN PERFORM trips.submit('{path}'); ELSE PERFORM trips.submit('/nowhere'); END IF;
+                   RAISE 'no error';
+                 EXCEPTION WHEN OTHERS THEN
+                   GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, name = CONSTRAINT_NAME;
+                   IF (code || name <> CASE i % 2 WHEN 0 THEN 'U0001k' ELSE '58P01' END) THEN
+                     RAISE 'attempt %: % %', i, code, name;
+                   END IF;
+                 END;
+               END LOOP;
+             END $$;
+             DROP TRIGGER refuse ON trips.queue;
+             CREATE TRIGGER endless BEFORE INSERT ON trips.loads FOR EACH ROW EXECUTE FUNCTION public.endless()"
+        ))
+        .unwrap();
+    // Rust and C, one within the other, until the stack is full.
+    let error = client.query_one("SELECT trips.submit($1)", &[&path]).unwrap_err();
+    let error = db_error(&error);
+    assert_eq!(error.code().code(), "54001", "{error:?}");
+    assert!(error.where_().unwrap().contains("endless()"));
+    let error = client.query_one("SELECT trips.submit('/nowhere')", &[]).unwrap_err();
+    assert_eq!((db_error(&error).code().code(), db_error(&error).where_()), ("58P01", None));
+}
+
+/// A message of any size passes; the ledger keeps the beginning.
+#[test]
+fn a_large_error() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    client
+        .batch_execute(
+            "CREATE FUNCTION public.large() RETURNS trigger LANGUAGE plpgsql AS $$
+             BEGIN
+               RAISE EXCEPTION '%', repeat('m', 20000000) USING ERRCODE = 'U0001', DETAIL = repeat(E'\\x01', 5000000),
+                 CONSTRAINT = repeat('c', 100000);
+             END $$;
+             CREATE TRIGGER large BEFORE INSERT ON trips.hist_trip_data FOR EACH ROW EXECUTE FUNCTION public.large()",
+        )
+        .unwrap();
+    let path = good(&cluster, "a.csv");
+    let error = client.query_one("SELECT trips.ingest($1)", &[&path]).unwrap_err();
+    let error = db_error(&error);
+    assert_eq!((error.code().code(), error.message().len()), ("U0001", 20_000_000));
+    assert_eq!(error.detail().map(str::len), Some(5_000_000));
+    assert_eq!(error.constraint().map(str::len), Some(100_000));
+    wait_for_code(&mut client, "U0001");
+    let row = client
+        .query_one("SELECT octet_length(message), octet_length(detail), octet_length(constraint_name) FROM trips.load_errors", &[])
+        .unwrap();
+    assert_eq!([0, 1, 2].map(|i| row.get::<_, i32>(i)), [4003, 4003, 259]);
+}
+
+/// In a database of another encoding an error is in the client's encoding as it was raised.
+#[test]
+fn an_error_in_latin1() {
+    let cluster = Cluster::start_bare("");
+    cluster
+        .client()
+        .batch_execute("CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'")
+        .unwrap();
+    let mut client = cluster.client_of("latin");
+    client
+        .batch_execute(
+            "CREATE EXTENSION trips_pipeline;
+             CREATE TABLE public.may PARTITION OF trips.hist_trip_data (PRIMARY KEY (date_time, trip_key))
+               FOR VALUES FROM ('2018-05-01') TO ('2018-06-01');
+             CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS
+               $$ BEGIN RAISE 'café' USING ERRCODE = 'U0001', DETAIL = 'à', HINT = 'ü', CONSTRAINT = 'é'; END $$;
+             CREATE TRIGGER refuse BEFORE INSERT ON trips.daily_trip_counts FOR EACH ROW EXECUTE FUNCTION public.refuse()",
+        )
+        .unwrap();
+    let error = client
+        .batch_execute(
+            "INSERT INTO trips.hist_trip_data VALUES ('x', NULL, NULL, '2018-05-01', NULL, gen_random_uuid(), 0)",
+        )
+        .unwrap_err();
+    let error = db_error(&error);
+    assert_eq!((error.code().code(), error.message()), ("U0001", "café"));
+    assert_eq!(
+        (error.detail(), error.hint(), error.constraint()),
+        (Some("à"), Some("ü"), Some("é"))
+    );
+}
