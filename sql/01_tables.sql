@@ -170,6 +170,7 @@ CREATE TABLE trips.load_failures (
   column_name     text,
   datatype_name   text,
   constraint_name text,
+  requested_by    oid,
   CONSTRAINT load_failures_pkey PRIMARY KEY (load_id)
 );
 COMMENT ON TABLE trips.load_failures IS
@@ -185,6 +186,8 @@ COMMENT ON COLUMN trips.load_failures.table_name IS 'Table that the error names'
 COMMENT ON COLUMN trips.load_failures.column_name IS 'Column that the error names';
 COMMENT ON COLUMN trips.load_failures.datatype_name IS 'Data type that the error names';
 COMMENT ON COLUMN trips.load_failures.constraint_name IS 'Constraint that the error names';
+COMMENT ON COLUMN trips.load_failures.requested_by IS
+  'The role that asked for the load, by oid; NULL when the extension does not know it';
 
 -- The queue --------------------------------------------------------------------------------------
 

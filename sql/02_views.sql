@@ -86,7 +86,9 @@ SELECT f.load_id, l.error_code, f.message, f.detail, f.hint, f.context, f.schema
          (SELECT c.relowner FROM pg_catalog.pg_class AS c
            WHERE c.oid OPERATOR(pg_catalog.=) 'trips.loads'::pg_catalog.regclass), 'USAGE')
     OR EXISTS (SELECT FROM pg_catalog.pg_roles AS r
-                WHERE r.rolname OPERATOR(pg_catalog.=) l.requested_by
+                -- The oid: another role may have the name by now. The name: a restored oid may be another role's.
+                WHERE r.oid OPERATOR(pg_catalog.=) f.requested_by
+                  AND r.rolname OPERATOR(pg_catalog.=) l.requested_by
                   AND pg_catalog.pg_has_role(r.oid, 'USAGE'));
 COMMENT ON VIEW trips.load_errors IS
   'The full errors of failed loads: of loads that the current role or a role of which it is a member has asked for, and all for the owner of trips.loads';

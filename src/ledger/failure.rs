@@ -22,6 +22,8 @@ pub struct Failure {
     pub digest: Option<[u8; 32]>,
     /// Arguments and settings of the load, as [`Delivery`](super::Delivery) has them.
     pub options: Option<String>,
+    /// The oid of the role that asked for the load; 0 when it is not known.
+    pub role: u32,
     /// What happened, as the session was told: for the role that asked for the load, and for the owner.
     pub report: Caught,
 }
@@ -29,7 +31,7 @@ pub struct Failure {
 impl Failure {
     /// No encoded failure has more bytes.
     pub const MOST_BYTES: usize =
-        1 + 32 + 12 * 4 + 6 * (LONGEST_TEXT + MARK) + 6 * (LONGEST_NAME + MARK);
+        1 + 32 + 4 + 12 * 4 + 6 * (LONGEST_TEXT + MARK) + 6 * (LONGEST_NAME + MARK);
 
     /// A failure that is told in the same words to everybody.
     pub fn new(code: &str, error: &str) -> Self {
@@ -70,6 +72,7 @@ impl Failure {
     pub fn encode(&self) -> Vec<u8> {
         let mut out = vec![u8::from(self.digest.is_some())];
         out.extend(self.digest.unwrap_or_default());
+        out.extend(self.role.to_le_bytes());
         for text in self.texts() {
             let bytes = text.unwrap_or_default().as_bytes();
             let length = text.map_or(NONE, |_| u32::try_from(bytes.len()).unwrap_or(0));
@@ -81,7 +84,8 @@ impl Failure {
 
     /// Of the bytes that [`Failure::encode`] has made; none of others.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let (head, mut rest) = bytes.split_first_chunk::<33>()?;
+        let (head, rest) = bytes.split_first_chunk::<33>()?;
+        let (role, mut rest) = rest.split_first_chunk::<4>()?;
         let digest = (head[0] == 1).then(|| std::array::from_fn(|i| head[i + 1]));
         let mut next = || -> Option<Option<String>> {
             let (length, behind) = rest.split_first_chunk::<4>()?;
@@ -109,7 +113,7 @@ impl Failure {
             datatype_name: next()?,
             constraint_name: next()?,
         };
-        Some(Self { error, digest, options, report })
+        Some(Self { error, digest, options, role: u32::from_le_bytes(*role), report })
     }
 
     fn texts(&self) -> [Option<&str>; 12] {

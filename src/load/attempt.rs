@@ -156,7 +156,7 @@ impl Attempt {
     /// Has the ledger remember how the load fails; returns whether it does.
     pub fn fail(&self, failure: Failure) -> bool {
         let Delivery { digest, options, .. } = self.delivery.borrow().clone();
-        let failure = Failure { digest, options, ..failure };
+        let failure = Failure { digest, options, role: self.ticket.role.to_u32(), ..failure };
         let register = || client::register(self.info(&self.delivery.borrow()));
         let load = self.monitored.take().unwrap_or_else(register);
         load.fail(&failure)

@@ -92,6 +92,10 @@ fn the_ledger_repeats_nothing_of_a_file() {
     let own = etl.query("SELECT message FROM trips.load_errors", &[]).unwrap();
     assert_eq!(own.len(), 1);
     assert!(own[0].get::<_, &str>(0).contains("mine.csv"));
+    // Another role of the same name is another role.
+    admin.batch_execute("ALTER ROLE etl RENAME TO gone; CREATE ROLE etl; SELECT trips.grant_loader('etl'); SET ROLE etl").unwrap();
+    assert!(admin.query("SELECT FROM trips.load_errors", &[]).unwrap().is_empty());
+    admin.batch_execute("RESET ROLE").unwrap();
     for (client, table) in [(&mut *etl, "load_failures"), (&mut *analyst, "load_errors")] {
         let error = client.query(&format!("SELECT FROM trips.{table}"), &[]).unwrap_err();
         assert_eq!(server_error(&error).0, "42501");
