@@ -60,12 +60,14 @@ fn follow_dropped_partitions() -> Result<(), ErrorReport> {
 /// The event trigger before REFRESH MATERIALIZED VIEW.
 #[pg_extern(sql = false)]
 fn hold_refresh(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
+    let _errors = error_fields::preserve();
     changes::refresh_begins(call).map_err(LoadError::into)
 }
 
 /// The event trigger after REFRESH MATERIALIZED VIEW.
 #[pg_extern(sql = false)]
 fn follow_refresh() -> Result<(), ErrorReport> {
+    let _errors = error_fields::preserve();
     changes::refreshed().map_err(LoadError::into)
 }
 
