@@ -34,12 +34,17 @@ impl History {
         loop {
             let history = oid()?;
             take_turn(history)?;
-            let Err(table) = table_locks::try_take_all(&WRITTEN) else {
-                return Ok(Self { created: Created::default() });
-            };
+            let held = Self { created: Created::default() };
+            let Err(table) = table_locks::try_take_all(&WRITTEN) else { return Ok(held) };
             // Whoever has it may need the history next.
             locks::give_object_back(CLASS, history);
-            table_locks::wait_until_free(table, Mode::RowExclusive)?;
+            // PostgreSQL may have let us pass others that wait for the table: then it is now or never.
+            let take_rest = || {
+                locks::try_object(CLASS, history) && table_locks::try_take_all(&WRITTEN).is_ok()
+            };
+            if table_locks::take_if(table, Mode::RowExclusive, take_rest)? {
+                return Ok(held);
+            }
         }
     }
 

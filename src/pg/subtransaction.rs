@@ -14,8 +14,9 @@ pub enum End {
     Undo,
 }
 
-/// Works in a subtransaction. An error of PostgreSQL rolls it back, with the locks that it has taken, and is returned.
-pub fn attempt<T>(end: End, work: impl FnOnce() -> T) -> Result<T, CaughtError> {
+/// Works in a subtransaction, and says how it ends. An error of PostgreSQL rolls it back, with the locks that it has
+/// taken, and is returned.
+pub fn attempt(work: impl FnOnce() -> End) -> Result<End, CaughtError> {
     // SAFETY: we are in a transaction, and not in parallel mode. As PL/pgSQL does it, the memory context and the
     // resource owner of the caller are those that it goes on with.
     let (memory, owner) = unsafe {
@@ -28,7 +29,7 @@ pub fn attempt<T>(end: End, work: impl FnOnce() -> T) -> Result<T, CaughtError> 
     // SAFETY: ends the subtransaction that was begun above: `work` leaves none open. An error that is not caught
     // here (a panic of Rust) ends the transaction with all of them.
     unsafe {
-        if result.is_ok() && end == End::Keep {
+        if matches!(result, Ok(End::Keep)) {
             pg_sys::ReleaseCurrentSubTransaction();
         } else {
             pg_sys::RollbackAndReleaseCurrentSubTransaction();

@@ -71,7 +71,10 @@ pub fn try_take(table: pg_sys::Oid, mode: Mode) -> bool {
 /// Takes a lock on a table until the transaction ends. A statement that holds a conflicting lock and waits for this
 /// transaction is cancelled; others are waited for.
 pub fn take(table: pg_sys::Oid, mode: Mode) -> Result<(), SpiError> {
-    if try_take(table, mode) { Ok(()) } else { wait(table, mode, End::Keep) }
+    if !try_take(table, mode) {
+        wait(table, mode, || End::Keep)?;
+    }
+    Ok(())
 }
 
 /// As [`take`], on a table and its indexes.
@@ -81,24 +84,36 @@ pub fn take_with_indexes(table: pg_sys::Oid, mode: Mode) -> Result<(), SpiError>
     indexes.into_iter().try_for_each(|index| take(index, mode))
 }
 
-/// Waits until a lock on a table could be taken, and does not keep it.
-pub fn wait_until_free(table: pg_sys::Oid, mode: Mode) -> Result<(), SpiError> {
-    wait(table, mode, End::Undo)
+/// Waits for a lock on a table; it stays if `and_then` says so. Returns whether it does.
+pub fn take_if(
+    table: pg_sys::Oid,
+    mode: Mode,
+    and_then: impl Fn() -> bool,
+) -> Result<bool, SpiError> {
+    let end = wait(table, mode, || if and_then() { End::Keep } else { End::Undo })?;
+    Ok(end == End::Keep)
 }
 
-fn wait(table: pg_sys::Oid, mode: Mode, end: End) -> Result<(), SpiError> {
+fn wait(
+    table: pg_sys::Oid,
+    mode: Mode,
+    and_then: impl Fn() -> End,
+) -> Result<End, SpiError> {
     let mut asked = Vec::new();
-    loop {
-        // SAFETY: as in `try_take`.
-        let lock = || unsafe { pg_sys::LockRelationOid(table, mode.number()) };
-        match subtransaction::attempt(end, lock) {
-            Ok(()) => break,
+    let end = loop {
+        let lock = || {
+            // SAFETY: as in `try_take`.
+            unsafe { pg_sys::LockRelationOid(table, mode.number()) };
+            and_then()
+        };
+        match subtransaction::attempt(lock) {
+            Ok(end) => break end,
             Err(error) if is_deadlock(&error) => ask_to_give_way(table, mode, &mut asked)?,
             Err(error) => error.rethrow(),
         }
-    }
+    };
     asked.into_iter().for_each(|pid| Lock::GiveWay(pid).give_back());
-    Ok(())
+    Ok(end)
 }
 
 /// Takes ROW EXCLUSIVE on all of these tables of the schema `trips` until the transaction ends, or on none. The

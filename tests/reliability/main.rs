@@ -5,6 +5,7 @@
 //! `make test-reliability` runs the long form.
 
 mod crash_matrix;
+mod deadlock_search;
 mod disk_full;
 mod latency;
 mod random_bounds;
