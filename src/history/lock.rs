@@ -12,7 +12,7 @@ use super::{HISTORY, History};
 use crate::error::{HistoryError, LoadError};
 use crate::pg::locks;
 use crate::pg::relation::Table;
-use crate::pg::table_locks::{self, Mode};
+use crate::pg::table_locks::{self, Mode, Waited};
 
 /// The tables that a load writes to, in the order in which it locks them.
 const WRITTEN: [&CStr; 7] = [
@@ -31,19 +31,23 @@ impl History {
     /// Waits for other loads, and for those that have locked a table that a load writes to; takes the history
     /// until this transaction ends. It holds none of these locks while it waits for another.
     pub fn hold() -> Result<Self, LoadError> {
+        let history = oid()?;
         loop {
-            let history = oid()?;
-            take_turn(history)?;
             let held = Self { created: Created::default() };
-            let Err(table) = table_locks::try_take_all(&WRITTEN) else { return Ok(held) };
-            // Whoever has it may need the history next.
-            locks::give_object_back(CLASS, history);
-            // PostgreSQL may have let us pass others that wait for the table: then it is now or never.
-            let take_rest = || {
-                locks::try_object(CLASS, history) && table_locks::try_take_all(&WRITTEN).is_ok()
-            };
-            if table_locks::take_if(table, Mode::RowExclusive, take_rest)? {
-                return Ok(held);
+            match table_locks::take_object(CLASS, history, || table_locks::try_take_all(&WRITTEN))?
+            {
+                Waited::Taken => return Ok(held),
+                Waited::GiveUp => return Err(HistoryError::InUse.into()),
+                Waited::NotFree(table) => {
+                    // PostgreSQL may let us pass others that wait for the table: then it is now or never.
+                    let take_rest = || {
+                        locks::try_object(CLASS, history)
+                            && table_locks::try_take_all(&WRITTEN).is_ok()
+                    };
+                    if table_locks::take_if(table, Mode::RowExclusive, take_rest)? {
+                        return Ok(held);
+                    }
+                }
             }
         }
     }
@@ -66,15 +70,11 @@ impl History {
     pub fn lock() -> Result<(), LoadError> {
         // Its lock stays. The table is closed, because none that is open can get partitions.
         let history = Table::open_for_insert(HISTORY).oid();
-        take_turn(history)
+        if locks::take_object(CLASS, history) { Ok(()) } else { Err(HistoryError::InUse.into()) }
     }
 }
 
 fn oid() -> Result<pg_sys::Oid, LoadError> {
     // It is opened only to say that it is missing.
     Ok(Table::find(HISTORY).unwrap_or_else(|| Table::open_for_insert(HISTORY).oid()))
-}
-
-fn take_turn(history: pg_sys::Oid) -> Result<(), LoadError> {
-    if locks::take_object(CLASS, history) { Ok(()) } else { Err(HistoryError::InUse.into()) }
 }

@@ -76,6 +76,12 @@ impl Lock {
         result != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
     }
 
+    /// Whether a load has cancelled what this process does.
+    pub fn must_give_way() -> bool {
+        // SAFETY: reads a variable of the backend.
+        !Self::GiveWay(unsafe { pg_sys::MyProcPid }).is_free()
+    }
+
     /// Whether no process has it; it is not taken.
     pub fn is_free(self) -> bool {
         let tag = self.tag();
@@ -148,8 +154,7 @@ pub fn take_object(class: pg_sys::Oid, object: pg_sys::Oid) -> bool {
     })
     .catch_when(PgSqlErrorCode::ERRCODE_T_R_DEADLOCK_DETECTED, |_| false)
     .catch_when(PgSqlErrorCode::ERRCODE_QUERY_CANCELED, |error| {
-        // SAFETY: reads a variable of the backend.
-        if Lock::GiveWay(unsafe { pg_sys::MyProcPid }).is_free() { error.rethrow() } else { false }
+        if Lock::must_give_way() { false } else { error.rethrow() }
     })
     .execute()
 }

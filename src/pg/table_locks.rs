@@ -3,6 +3,7 @@
 //! PostgreSQL ends the process whose deadlock check finds the cycle. A load waits in a subtransaction: when its
 //! check finds a cycle, the load cancels the statement that holds the lock and waits for the load, and waits again.
 
+use std::cell::Cell;
 use std::ffi::CStr;
 
 use pgrx::pg_sys::panic::CaughtError;
@@ -94,11 +95,7 @@ pub fn take_if(
     Ok(end == End::Keep)
 }
 
-fn wait(
-    table: pg_sys::Oid,
-    mode: Mode,
-    and_then: impl Fn() -> End,
-) -> Result<End, SpiError> {
+fn wait(table: pg_sys::Oid, mode: Mode, and_then: impl Fn() -> End) -> Result<End, SpiError> {
     let mut asked = Vec::new();
     let end = loop {
         let lock = || {
@@ -134,46 +131,139 @@ pub fn try_take_all(tables: &[&CStr]) -> Result<(), pg_sys::Oid> {
     Ok(())
 }
 
-fn is_deadlock(error: &CaughtError) -> bool {
+/// What a wait for an object's lock came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waited {
+    /// The lock is taken, and the tables are.
+    Taken,
+    /// This table was not free, and nothing is taken.
+    NotFree(pg_sys::Oid),
+    /// Whoever has the lock waits for this transaction, which must end.
+    GiveUp,
+}
+
+/// Waits for a lock on an object that is no table, and takes it with what comes then, or nothing. A statement that
+/// keeps the two from each other is cancelled, but not another load.
+pub fn take_object(
+    class: pg_sys::Oid,
+    object: pg_sys::Oid,
+    and_then: impl Fn() -> Result<(), pg_sys::Oid>,
+) -> Result<Waited, SpiError> {
+    let mut asked = Vec::new();
+    let waited = loop {
+        let not_free = Cell::new(None);
+        let lock = || {
+            let mode = pg_sys::ExclusiveLock as pg_sys::LOCKMODE;
+            // SAFETY: locks an oid of a catalog in a transaction.
+            unsafe { pg_sys::LockDatabaseObject(class, object, 0, mode) };
+            not_free.set(and_then().err());
+            if not_free.get().is_none() { End::Keep } else { End::Undo }
+        };
+        match subtransaction::attempt(lock) {
+            Ok(_) => break not_free.get().map_or(Waited::Taken, Waited::NotFree),
+            Err(error) if is_deadlock(&error) => {
+                if !ask_between(object, &mut asked)? {
+                    break Waited::GiveUp;
+                }
+            }
+            Err(error) if is_cancel(&error) && Lock::must_give_way() => break Waited::GiveUp,
+            Err(error) => error.rethrow(),
+        }
+    };
+    asked.into_iter().for_each(|pid| Lock::GiveWay(pid).give_back());
+    Ok(waited)
+}
+
+fn code_of(error: &CaughtError) -> PgSqlErrorCode {
     let (CaughtError::PostgresError(report)
     | CaughtError::ErrorReport(report)
     | CaughtError::RustPanic { ereport: report, .. }) = error;
-    report.sql_error_code() == PgSqlErrorCode::ERRCODE_T_R_DEADLOCK_DETECTED
+    report.sql_error_code()
+}
+
+fn is_deadlock(error: &CaughtError) -> bool {
+    code_of(error) == PgSqlErrorCode::ERRCODE_T_R_DEADLOCK_DETECTED
+}
+
+fn is_cancel(error: &CaughtError) -> bool {
+    code_of(error) == PgSqlErrorCode::ERRCODE_QUERY_CANCELED
+}
+
+/// Who waits for whom (`waits`), and who waits for us (`behind`).
+const WAITS: &str = "WITH RECURSIVE waits AS MATERIALIZED (
+       SELECT DISTINCT l.pid, b.pid AS blocker
+         FROM pg_locks AS l CROSS JOIN LATERAL unnest(pg_blocking_pids(l.pid)) AS b (pid)
+        WHERE NOT l.granted),
+     behind (pid) AS (
+       SELECT w.pid FROM waits AS w WHERE w.blocker = pg_backend_pid()
+        UNION
+       SELECT w.pid FROM waits AS w JOIN behind AS b ON w.blocker = b.pid)";
+
+/// Cancels a statement that has the object's lock, or that its holder waits for, and that waits for us; `false` when
+/// all of them are loads.
+fn ask_between(object: pg_sys::Oid, asked: &mut Vec<i32>) -> Result<bool, SpiError> {
+    let [.., at_work] = Lock::AtWork(0).as_pg_locks_shows_it();
+    let query = format!(
+        "{WAITS}, ahead (pid, way) AS (
+           SELECT l.pid, 0 FROM pg_locks AS l
+            WHERE l.locktype = 'object' AND l.granted AND l.pid <> pg_backend_pid()
+              AND l.classid = 'pg_class'::regclass AND l.objid = $1 AND l.objsubid = 0
+              AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
+            UNION
+           SELECT w.blocker, a.way + 1 FROM ahead AS a JOIN waits AS w ON w.pid = a.pid WHERE a.way < 20)
+         SELECT a.pid
+           FROM ahead AS a JOIN behind AS b ON b.pid = a.pid
+          WHERE a.pid <> pg_backend_pid()
+            AND NOT EXISTS (SELECT FROM pg_locks AS l
+                             WHERE l.pid = a.pid AND l.locktype = 'advisory' AND l.objsubid = $2 AND l.granted)
+          ORDER BY a.way LIMIT 1"
+    );
+    let found = Spi::connect(|client| {
+        let found = client.select(&query, Some(1), &[object.into(), at_work.into()])?;
+        if found.is_empty() { Ok(None) } else { found.first().get_one::<i32>() }
+    })?;
+    if let Some(pid) = found {
+        ask(pid, asked);
+    }
+    // A cycle that is gone, and one of loads only, look the same from here.
+    Ok(found.is_some() || !is_waited_for()?)
+}
+
+/// Whether anybody waits for us.
+fn is_waited_for() -> Result<bool, SpiError> {
+    let found = Spi::get_one::<bool>(&format!("{WAITS} SELECT EXISTS (SELECT FROM behind)"))?;
+    Ok(found == Some(true))
+}
+
+/// Cancels the statement of a process, which finds out why by the mark.
+fn ask(pid: i32, asked: &mut Vec<i32>) {
+    if !asked.contains(&pid) && Lock::GiveWay(pid).try_take() {
+        asked.push(pid);
+    }
+    session::cancel(pid);
+    pgrx::log!(
+        "canceled the statement of process {pid}: a load waits for its transaction, which waits for the load"
+    );
 }
 
 /// Cancels the statements that wait for this transaction while theirs has the lock. Those that wait for the history
 /// find the mark, and say so.
 fn ask_to_give_way(table: pg_sys::Oid, mode: Mode, asked: &mut Vec<i32>) -> Result<(), SpiError> {
     let found = Spi::connect(|client| {
-        let query = "WITH RECURSIVE waits AS MATERIALIZED (
-               SELECT DISTINCT l.pid, b.pid AS blocker
-                 FROM pg_locks AS l CROSS JOIN LATERAL unnest(pg_blocking_pids(l.pid)) AS b (pid)
-                WHERE NOT l.granted),
-             behind (pid) AS (
-               SELECT w.pid FROM waits AS w WHERE w.blocker = pg_backend_pid()
-                UNION
-               SELECT w.pid FROM waits AS w JOIN behind AS b ON w.blocker = b.pid)
+        let query = format!("{WAITS}
              SELECT l.pid, bool_or(l.granted)
                FROM pg_locks AS l JOIN behind AS b ON b.pid = l.pid
               WHERE l.locktype = 'relation' AND l.relation = $1 AND l.mode = ANY ($2) AND l.pid <> pg_backend_pid()
                 AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
-              GROUP BY l.pid ORDER BY 2 DESC";
+              GROUP BY l.pid ORDER BY 2 DESC");
         let modes: Vec<&str> = mode.conflicting().to_vec();
-        let rows = client.select(query, None, &[table.into(), modes.into()])?;
+        let rows = client.select(&query, None, &[table.into(), modes.into()])?;
         rows.map(|row| Ok((row.get::<i32>(1)?, row.get::<bool>(2)? == Some(true))))
             .collect::<Result<Vec<_>, SpiError>>()
     })?;
     // Who only waits for the table in front of us does not matter while somebody has it.
     let is_held = found.iter().any(|&(_, has_it)| has_it);
-    for (pid, has_it) in found {
-        let Some(pid) = pid.filter(|_| has_it || !is_held) else { continue };
-        if !asked.contains(&pid) && Lock::GiveWay(pid).try_take() {
-            asked.push(pid);
-        }
-        session::cancel(pid);
-        pgrx::log!(
-            "canceled the statement of process {pid}: a load waits for its transaction, which waits for the load"
-        );
-    }
+    let in_the_way = found.into_iter().filter(|&(_, has_it)| has_it || !is_held);
+    in_the_way.filter_map(|(pid, _)| pid).for_each(|pid| ask(pid, asked));
     Ok(())
 }

@@ -196,7 +196,9 @@ fn no_load_ends_with_a_deadlock() {
     let _turn = turn();
     let seconds = setting("TRIPS_SEARCH_SECONDS", 20);
     let seed = u64::from(setting("TRIPS_SEARCH_SEED", 1));
-    let cluster = Cluster::start_bare("deadlock_timeout = '100ms'\nstatement_timeout = '60s'\nlog_min_messages = fatal");
+    let cluster = Cluster::start_bare(
+        "deadlock_timeout = '100ms'\nstatement_timeout = '60s'\nlog_min_messages = fatal",
+    );
     let mut admin = cluster.client();
     admin
         .batch_execute(
