@@ -38,7 +38,7 @@ spark-stop: ## end what spark-local has started
 test: build ## all tests
 	@scripts/test.sh
 
-test-reliability: build ## the long form of the crash matrix, full disks, cancels, bad inputs (10 minutes)
+test-reliability: build ## the long form of the crash matrix, full disks, cancels, bad inputs (10 minutes), an hour of deadlock search
 	@scripts/test_reliability.sh
 
 test-spark: build ## files through a real Spark cluster on loopback, which loses a worker (2 minutes)
