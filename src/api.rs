@@ -33,16 +33,16 @@ use crate::{limits, settings};
 /// `trips.ingest(path, on_error, max_errors, force) -> trips.loads`
 #[pg_extern(sql = false)]
 fn ingest(
-    path: Option<&str>,
-    on_error: Option<&str>,
+    path: Option<&[u8]>,
+    on_error: Option<&[u8]>,
     max_errors: Option<i64>,
     force: Option<bool>,
 ) -> Result<LoadRow, ErrorReport> {
     let _errors = error_fields::preserve();
     session::require_writable(c"trips.ingest()");
-    let (abort_on_error, max_errors) = error_limits(on_error, max_errors)?;
+    let (abort_on_error, max_errors) = error_limits(text("on_error", on_error)?, max_errors)?;
     let force = force.ok_or(LoadError::NullArgument("force"))?;
-    let path = limits::path("path", path.ok_or(LoadError::NullArgument("path"))?)?;
+    let path = limits::path("path", text("path", path)?)?;
     let access = &Access::of(session::current_user());
     let target = Target::History;
     let request = Request { path, access, target, abort_on_error, max_errors, force };
@@ -51,12 +51,12 @@ fn ingest(
 
 /// `trips.ingest_match(pattern, path) -> trips.loads`
 #[pg_extern(sql = false)]
-fn ingest_match(pattern: Option<&str>, path: Option<&str>) -> Result<LoadRow, ErrorReport> {
+fn ingest_match(pattern: Option<&[u8]>, path: Option<&[u8]>) -> Result<LoadRow, ErrorReport> {
     let _errors = error_fields::preserve();
     session::require_writable(c"trips.ingest_new()");
-    let pattern = limits::path("pattern", pattern.ok_or(LoadError::NullArgument("pattern"))?)?;
-    let path = limits::path("path", path.ok_or(LoadError::NullArgument("path"))?)?;
-    let (abort_on_error, max_errors) = error_limits(Some("stage"), None)?;
+    let pattern = limits::path("pattern", text("pattern", pattern)?)?;
+    let path = limits::path("path", text("path", path)?)?;
+    let (abort_on_error, max_errors) = error_limits("stage", None)?;
     let access = &Access::of_pattern(session::current_user(), pattern);
     let (target, force) = (Target::History, false);
     let request = Request { path, access, target, abort_on_error, max_errors, force };
@@ -64,15 +64,11 @@ fn ingest_match(pattern: Option<&str>, path: Option<&str>) -> Result<LoadRow, Er
 }
 
 /// What bad lines are to do, from the arguments `on_error` and `max_errors`.
-fn error_limits(
-    on_error: Option<&str>,
-    max_errors: Option<i64>,
-) -> Result<(bool, Option<u64>), LoadError> {
+fn error_limits(on_error: &str, max_errors: Option<i64>) -> Result<(bool, Option<u64>), LoadError> {
     let abort_on_error = match on_error {
-        Some("stage") => false,
-        Some("abort") => true,
-        Some(other) => return Err(LoadError::OnError(limits::wrong_word(other))),
-        None => return Err(LoadError::NullArgument("on_error")),
+        "stage" => false,
+        "abort" => true,
+        other => return Err(LoadError::OnError(limits::wrong_word(other))),
     };
     let max_errors = match max_errors {
         None => settings::max_errors(),
@@ -83,10 +79,10 @@ fn error_limits(
 
 /// `trips.stage(path) -> trips.loads`
 #[pg_extern(sql = false)]
-fn stage(path: Option<&str>) -> Result<LoadRow, ErrorReport> {
+fn stage(path: Option<&[u8]>) -> Result<LoadRow, ErrorReport> {
     let _errors = error_fields::preserve();
     session::require_writable(c"trips.stage()");
-    let path = limits::path("path", path.ok_or(LoadError::NullArgument("path"))?)?;
+    let path = limits::path("path", text("path", path)?)?;
     let target = Target::Staging;
     let access = &Access::of(session::current_user());
     let (abort_on_error, max_errors, force) = (false, None, false);
@@ -106,18 +102,18 @@ fn merge_staged(load_id: Option<i64>) -> Result<Option<LoadRow>, ErrorReport> {
 /// `trips.open_delivery(source, digest, bytes, reading) -> trips.loads`
 #[pg_extern(sql = false)]
 fn open_delivery(
-    source: Option<&str>,
+    source: Option<&[u8]>,
     digest: Option<&[u8]>,
     bytes: Option<i64>,
-    reading: Option<&str>,
+    reading: Option<&[u8]>,
 ) -> Result<LoadRow, ErrorReport> {
     let _errors = error_fields::preserve();
     session::require_writable(c"trips.open_delivery()");
     require_utf8()?;
-    let source = limits::path("source", source.ok_or(LoadError::NullArgument("source"))?)?;
+    let source = limits::path("source", text("source", source)?)?;
     let digest = digest.ok_or(LoadError::NullArgument("digest"))?;
     let bytes = bytes.ok_or(LoadError::NullArgument("bytes"))?;
-    let reading = limits::path("reading", reading.ok_or(LoadError::NullArgument("reading"))?)?;
+    let reading = limits::path("reading", text("reading", reading)?)?;
     let digest =
         digest.try_into().map_err(|_| LoadError::from(DeliveryError::Digest(digest.len())))?;
     let bytes = u64::try_from(bytes)
@@ -171,16 +167,14 @@ fn trip_key(
     datasource: Option<&[u8]>,
 ) -> Result<Uuid, ErrorReport> {
     // The key is that of the bytes in UTF-8. In another encoding they would be others, or none.
-    require_utf8()?;
-    let text = |bytes| std::str::from_utf8(bytes).map_err(|_| LoadError::DatabaseEncoding);
     let point =
         |point: Option<pg_sys::Point>| point.map(|p| Point { longitude: p.x, latitude: p.y });
     let key = key::of_trip(&Trip {
-        region: text(region.ok_or(LoadError::NullArgument("region"))?)?,
+        region: text("region", region)?,
         origin: point(origin),
         destination: point(destination),
         date_time: Timestamp(date_time.ok_or(LoadError::NullArgument("date_time"))?.into()),
-        datasource: datasource.map(text).transpose()?,
+        datasource: datasource.map(|bytes| text("datasource", Some(bytes))).transpose()?,
     });
     Ok(Uuid::from_bytes(key))
 }
@@ -190,6 +184,13 @@ fn begin(path: &str, access: &Access) -> Result<Attempt, LoadError> {
     require_utf8()?;
     access.require_any(path)?;
     Attempt::begin(path)
+}
+
+/// The text of an argument. The functions take it as bytes: those of a database in another encoding need not be UTF-8.
+fn text<'a>(name: &'static str, value: Option<&'a [u8]>) -> Result<&'a str, LoadError> {
+    let bytes = value.ok_or(LoadError::NullArgument(name))?;
+    require_utf8()?;
+    std::str::from_utf8(bytes).map_err(|_| LoadError::DatabaseEncoding)
 }
 
 fn require_utf8() -> Result<(), LoadError> {

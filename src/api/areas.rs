@@ -48,7 +48,7 @@ fn weekly_counts_of_area(
     area: Option<pg_sys::BOX>,
     since: Option<Date>,
     until: Option<Date>,
-    ends: Option<&str>,
+    ends: Option<&[u8]>,
 ) -> Result<TableIterator<'static, (name!(week, Date), name!(trips, i64))>, ErrorReport> {
     let _errors = error_fields::preserve();
     let asked = asked(area, since, until, ends)?;
@@ -76,10 +76,11 @@ fn asked(
     area: Option<pg_sys::BOX>,
     since: Option<Date>,
     until: Option<Date>,
-    ends: Option<&str>,
+    ends: Option<&[u8]>,
 ) -> Result<Asked, QuestionError> {
     let pg_sys::BOX { high, low } = area.ok_or(QuestionError::NullArgument("area"))?;
-    let word = ends.ok_or(QuestionError::NullArgument("match"))?;
+    // Bytes that are no UTF-8, in a database of another encoding, are another word.
+    let word = &*String::from_utf8_lossy(ends.ok_or(QuestionError::NullArgument("match"))?);
     let day = |name, date: Option<Date>| match date {
         Some(date) if date.is_infinity() || date.is_neg_infinity() => {
             Err(QuestionError::InfiniteDate(name))

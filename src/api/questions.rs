@@ -4,7 +4,7 @@ use pgrx::datum::{Date, Interval};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{pg_extern, pg_sys};
 use trips_core::point::Point;
-use trips_h3::{Cell, Resolution};
+use trips_h3::{Cell, H3Error, Resolution};
 
 use crate::questions::{self, QuestionError};
 
@@ -25,10 +25,12 @@ fn check_weeks(since: Option<Date>, until: Option<Date>) -> Result<bool, ErrorRe
 fn check_grouping(
     resolution: Option<i32>,
     bucket: Option<Interval>,
-    ends: Option<&str>,
+    ends: Option<&[u8]>,
     at_least: Option<i64>,
 ) -> Result<bool, ErrorReport> {
-    Ok(questions::check_grouping(resolution, bucket, ends, at_least).map(|()| true)?)
+    // Bytes that are no UTF-8, in a database of another encoding, are another word.
+    let ends = ends.map(String::from_utf8_lossy);
+    Ok(questions::check_grouping(resolution, bucket, ends.as_deref(), at_least).map(|()| true)?)
 }
 
 /// `trips.h3_cell(place, resolution) -> text`
@@ -45,19 +47,19 @@ fn h3_number(place: pg_sys::Point, resolution: i32) -> Result<Option<i64>, Error
 
 /// `trips.h3_center(cell) -> point`
 #[pg_extern(sql = false)]
-fn h3_center(cell: &str) -> Result<pg_sys::Point, ErrorReport> {
+fn h3_center(cell: &[u8]) -> Result<pg_sys::Point, ErrorReport> {
     Ok(point(named(cell)?.center()))
 }
 
 /// `trips.h3_corners(cell) -> point[]`
 #[pg_extern(sql = false)]
-fn h3_corners(cell: &str) -> Result<Vec<pg_sys::Point>, ErrorReport> {
+fn h3_corners(cell: &[u8]) -> Result<Vec<pg_sys::Point>, ErrorReport> {
     Ok(named(cell)?.corners().into_iter().map(point).collect())
 }
 
 /// `trips.h3_bounds(cell) -> box`
 #[pg_extern(sql = false)]
-fn h3_bounds(cell: &str) -> Result<pg_sys::BOX, ErrorReport> {
+fn h3_bounds(cell: &[u8]) -> Result<pg_sys::BOX, ErrorReport> {
     let bounds = named(cell)?.bounds();
     Ok(pg_sys::BOX {
         high: pg_sys::Point { x: bounds.east, y: bounds.north },
@@ -70,8 +72,8 @@ fn cell_of(place: pg_sys::Point, resolution: i32) -> Result<Option<Cell>, Questi
     Ok(Cell::of(place, Resolution::try_from(resolution)?))
 }
 
-fn named(cell: &str) -> Result<Cell, QuestionError> {
-    Ok(Cell::from_name(cell)?)
+fn named(cell: &[u8]) -> Result<Cell, QuestionError> {
+    Ok(Cell::from_name(std::str::from_utf8(cell).map_err(|_| H3Error::Name)?)?)
 }
 
 fn point(place: Point) -> pg_sys::Point {

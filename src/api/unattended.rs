@@ -18,16 +18,16 @@ use crate::{events, limits, settings};
 /// `trips.submit(path, on_error, max_errors, force) -> bigint`
 #[pg_extern(sql = false)]
 fn submit(
-    path: Option<&str>,
-    on_error: Option<&str>,
+    path: Option<&[u8]>,
+    on_error: Option<&[u8]>,
     max_errors: Option<i64>,
     force: Option<bool>,
 ) -> Result<i64, ErrorReport> {
     let _errors = error_fields::preserve();
     session::require_writable(c"trips.submit()");
-    let (abort_on_error, max_errors) = super::error_limits(on_error, max_errors)?;
+    let (abort_on_error, max_errors) = super::error_limits(super::text("on_error", on_error)?, max_errors)?;
     let force = force.ok_or(LoadError::NullArgument("force"))?;
-    let path = limits::path("path", path.ok_or(LoadError::NullArgument("path"))?)?;
+    let path = limits::path("path", super::text("path", path)?)?;
     settings::rules()?;
     let access = &Access::of(session::current_user());
     access.require_any(path)?;
@@ -56,10 +56,10 @@ fn submit(
 
 /// `trips.take_inbox(pattern) -> boolean`
 #[pg_extern(sql = false)]
-fn take_inbox(pattern: Option<&str>) -> Result<bool, ErrorReport> {
+fn take_inbox(pattern: Option<&[u8]>) -> Result<bool, ErrorReport> {
     let _errors = error_fields::preserve();
     session::require_writable(c"trips.ingest_new()");
-    let pattern = limits::path("pattern", pattern.ok_or(LoadError::NullArgument("pattern"))?)?;
+    let pattern = limits::path("pattern", super::text("pattern", pattern)?)?;
     let role = session::current_user();
     let access = &Access::of_pattern(role, pattern);
     access.require_any(pattern)?;
@@ -74,7 +74,7 @@ fn take_inbox(pattern: Option<&str>) -> Result<bool, ErrorReport> {
 #[pg_extern(sql = false)]
 fn new_files(pattern: Option<&str>, after: Option<&str>) -> Result<Vec<String>, ErrorReport> {
     let _errors = error_fields::preserve();
-    let pattern = limits::path("pattern", pattern.ok_or(LoadError::NullArgument("pattern"))?)?;
+    let pattern = limits::path("pattern", super::text("pattern", pattern)?)?;
     let after = after.map(|after| limits::path("after", after)).transpose()?;
     let access = &Access::of_pattern(session::current_user(), pattern);
     access.require_any(pattern)?;
