@@ -25,7 +25,8 @@ fn submit(
 ) -> Result<i64, ErrorReport> {
     let _errors = error_fields::preserve();
     session::require_writable(c"trips.submit()");
-    let (abort_on_error, max_errors) = super::error_limits(super::text("on_error", on_error)?, max_errors)?;
+    let (abort_on_error, max_errors) =
+        super::error_limits(super::text("on_error", on_error)?, max_errors)?;
     let force = force.ok_or(LoadError::NullArgument("force"))?;
     let path = limits::path("path", super::text("path", path)?)?;
     settings::rules()?;
@@ -72,9 +73,10 @@ fn take_inbox(pattern: Option<&[u8]>) -> Result<bool, ErrorReport> {
 
 /// `trips.new_files(pattern, after) -> text[]`
 #[pg_extern(sql = false)]
-fn new_files(pattern: Option<&str>, after: Option<&str>) -> Result<Vec<String>, ErrorReport> {
+fn new_files(pattern: Option<&[u8]>, after: Option<&[u8]>) -> Result<Vec<String>, ErrorReport> {
     let _errors = error_fields::preserve();
     let pattern = limits::path("pattern", super::text("pattern", pattern)?)?;
+    let after = after.map(|after| super::text("after", Some(after))).transpose()?;
     let after = after.map(|after| limits::path("after", after)).transpose()?;
     let access = &Access::of_pattern(session::current_user(), pattern);
     access.require_any(pattern)?;
