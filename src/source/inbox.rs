@@ -230,13 +230,24 @@ fn list_parts(
     // A level for each part that names more than itself, whatever the pattern's length.
     let mut levels = Vec::new();
     levels.extend(descend(&place, from.to_owned(), parts, 0, &mut first)?);
-    while let Some(level) = levels.last_mut() {
+    loop {
+        let depth = levels.len();
+        let Some(level) = levels.last_mut() else { break };
         check_for_interrupts!();
         let Some(entry) = level.names.next() else {
             levels.pop();
             continue;
         };
-        let name = entry.map_err(|error| unreadable(&level.path, error))?.file_name();
+        let name = match entry {
+            Ok(entry) => entry.file_name(),
+            // What it had until then is listed.
+            Err(error) if depth > 1 => {
+                first.pass_over(&level.path, error);
+                levels.pop();
+                continue;
+            }
+            Err(error) => return Err(unreadable(&level.path, error)),
+        };
         let fits = |wild: &Pattern| match name.to_str() {
             Some(name) => wild.matches_with(name, OPTIONS),
             None => wild.matches_with(&name.to_string_lossy(), OPTIONS),

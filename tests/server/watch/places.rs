@@ -223,6 +223,6 @@ fn a_database_that_is_not_utf8() {
         latin.query_one("SELECT count(*) FROM trips.hist_trip_data", &[]).unwrap().get(0);
     assert_eq!(rows, 0);
     // Each watcher says it once.
-    let said = cluster.log().matches("could not watch the folder").count();
+    let said = cluster.log().matches("inbox: the database is not encoded in UTF8").count();
     assert!((1..=2).contains(&said), "{}", cluster.log());
 }
