@@ -268,7 +268,6 @@ fn every_function_preserves_errors() {
         "trip_key",
         "check_period",
         "check_weeks",
-        "check_weeks",
         "check_grouping",
         "h3_cell",
         "h3_number",
