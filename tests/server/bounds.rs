@@ -213,3 +213,32 @@ fn random_partitions() {
     let seen: Vec<_> = (0..12).map(|seed| random_bounds::check(&cluster, seed)).collect();
     assert!(seen.iter().map(|seen| seen.loads).sum::<usize>() > 24, "{seen:?}");
 }
+
+/// Bulk or COPY is decided by all that a run has for a partition: the first batch of June is what May has left of it.
+#[test]
+fn a_short_first_batch_decides_nothing() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    partition(&mut client, "public.may", "FOR VALUES FROM ('2018-05-01') TO ('2018-06-01')");
+    partition(&mut client, "public.june", "FOR VALUES FROM ('2018-06-01') TO ('2018-07-01')");
+    partition(&mut client, "public.july", "FOR VALUES FROM ('2018-07-01') TO ('2018-08-01')");
+    let file = |client: &mut Client, first: &str, count| {
+        std::fs::read_to_string(file_of(&cluster, client, "Prague", first, 2, count)).unwrap()
+    };
+    let months = [("2018-05-01", 8_150), ("2018-06-01", 9_000), ("2018-07-01", 300)]
+        .map(|(first, count)| file(&mut client, first, count));
+    let lines: Vec<&str> = months.iter().map(|file| &file[FIVE_COLUMNS.len()..]).collect();
+    let path = cluster.file("three.csv", FIVE_COLUMNS.to_owned() + &lines.concat());
+    let files = "SELECT array_agg(pg_relation_filenode(x.indexrelid)::bigint ORDER BY x.indrelid::regclass::text)
+                   FROM pg_index AS x JOIN pg_inherits AS i ON i.inhrelid = x.indrelid
+                  WHERE i.inhparent = 'trips.hist_trip_data'::regclass";
+    let files = |client: &mut Client| -> Vec<i64> { client.query_one(files, &[]).unwrap().get(0) };
+    let before = files(&mut client);
+    assert_eq!(cluster.ingest(&mut client, &path).rows, [17_450, 17_450, 0, 0]);
+    let after = files(&mut client);
+    // An index that was built anew has another file.
+    let built: Vec<bool> =
+        before.iter().zip(&after).map(|(before, after)| before != after).collect();
+    assert_eq!(built, [false, true, true], "july has few trips");
+    check(&mut client, "three months");
+}

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use trips_tests::{
-    Cluster, FIVE_COLUMNS, Load, answers, month_as_csv, partitions_without_key, trip_line,
+    Cluster, FIVE_COLUMNS, Load, answers, misplaced, month_as_csv, partitions_without_key,
+    trip_line,
 };
 
 #[test]
@@ -12,6 +13,17 @@ fn an_upgraded_cluster_is_the_same_and_goes_on() {
     let newer = std::env::var("TRIPS_TEST_BIN_NEW").expect("run it by `make test-upgrade`");
     let mut cluster = Cluster::start_for_any_date();
     let mut client = cluster.client();
+    // Partitions by hand: to the microsecond, without an end, and a gap that a load fills.
+    client
+        .batch_execute(
+            "CREATE TABLE public.first_days PARTITION OF trips.hist_trip_data (PRIMARY KEY (date_time, trip_key))
+               FOR VALUES FROM ('2018-05-01') TO ('2018-05-08 12:00:00.000001');
+             CREATE TABLE public.\"Later on\" PARTITION OF trips.hist_trip_data (PRIMARY KEY (date_time, trip_key))
+               FOR VALUES FROM ('2018-05-15') TO ('2018-06-10');
+             CREATE TABLE public.never PARTITION OF trips.hist_trip_data (PRIMARY KEY (date_time, trip_key))
+               FOR VALUES FROM ('infinity') TO (MAXVALUE)",
+        )
+        .unwrap();
     let may = cluster.file("may.csv", month_as_csv(25_000, 1, "2018-05-01"));
     cluster.ingest(&mut client, &may);
     let old = cluster.file("old.csv", month_as_csv(300, 2, "1969-12-20"));
@@ -29,6 +41,7 @@ fn an_upgraded_cluster_is_the_same_and_goes_on() {
     let mut client = cluster.client();
     assert!(client.query_one(version, &[]).unwrap().get::<_, i32>(0) > older);
     assert_eq!(answers(&mut client), before);
+    assert_eq!(misplaced(&mut client), []);
     assert_eq!(partitions_without_key(&mut client), Vec::<String>::new());
 
     let again = cluster.ingest(&mut client, &may);
@@ -43,6 +56,7 @@ fn an_upgraded_cluster_is_the_same_and_goes_on() {
     let june = cluster.file("june.csv", month_as_csv(25_000, 4, "2018-06-01"));
     assert!(cluster.ingest(&mut client, &june).rows[1] > 20_000);
     assert_eq!(partitions_without_key(&mut client), Vec::<String>::new());
+    assert_eq!(misplaced(&mut client), []);
     // The extension is a whole one: it can be dropped with all that it has.
     client.batch_execute("DROP EXTENSION trips_pipeline").unwrap();
 }

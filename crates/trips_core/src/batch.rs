@@ -203,3 +203,66 @@ pub(crate) fn split_value(values: &[u8]) -> (Option<&[u8]>, &[u8]) {
     let is_missing = value[..4] == (-1_i32).to_be_bytes();
     ((!is_missing).then_some(&value[4..]), rest)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trip::Trip;
+
+    fn block(times: impl Iterator<Item = i64>) -> Block {
+        let mut block = Block::default();
+        for time in times {
+            let trip = Trip {
+                region: "r",
+                origin: None,
+                destination: None,
+                date_time: Timestamp(time),
+                datasource: None,
+            };
+            block.push(&trip).expect("memory");
+        }
+        block.sort().expect("memory");
+        block
+    }
+
+    /// Hundreds of blocks over the same time, as a large file in random order has them.
+    #[test]
+    fn the_first_stretch_is_as_long_as_the_others() {
+        let blocks: Vec<Block> =
+            (0..248).map(|number| block((0..1000).map(|i| i * 248 + number))).collect();
+        let wanted = 8192;
+        let lengths: Vec<usize> = stretches(&blocks, wanted)
+            .into_iter()
+            .map(|(from, to)| blocks.iter().map(|block| block.between(from, to).len()).sum())
+            .collect();
+        assert_eq!(lengths.iter().sum::<usize>(), 248_000);
+        let (last, others) = lengths.split_last().expect("stretches");
+        assert!(
+            others.iter().all(|length| (wanted / 2..wanted * 2).contains(length)),
+            "{lengths:?}"
+        );
+        assert!(*last < wanted * 2, "{lengths:?}");
+    }
+
+    #[test]
+    fn small_blocks_are_sampled_together() {
+        let blocks: Vec<Block> = (0..5000).map(|i| block(i..i + 1)).collect();
+        assert_eq!(stretches(&blocks, 640).len(), 8);
+        assert_eq!(stretches(&[], 640), [(None, None)]);
+    }
+
+    #[test]
+    fn trips_within_bounds_are_counted() {
+        let blocks = [block(0..10), block(5..15), Block::default()];
+        let within = |lower, upper| count_within(&blocks, PartitionBounds { lower, upper });
+        let at = |time| Bound::At(Timestamp(time));
+        assert_eq!(within(Bound::MinValue, Bound::MaxValue), 20);
+        assert_eq!(within(at(5), at(10)), 10);
+        assert_eq!(within(Bound::MinValue, at(1)), 1);
+        assert_eq!(within(at(14), Bound::MaxValue), 1);
+        assert_eq!(first_from(&blocks, Bound::MinValue), Some(Timestamp(0)));
+        assert_eq!(first_from(&blocks, at(10)), Some(Timestamp(10)));
+        assert_eq!(first_from(&blocks, at(15)), None);
+        assert_eq!(first_from(&blocks, Bound::MaxValue), None);
+    }
+}
