@@ -1,9 +1,8 @@
 //! The session that calls us: who it is, what it may, how it talks.
 
 use std::ffi::{CStr, CString};
-use std::time::Duration;
 
-use pgrx::{FromDatum, PgSqlErrorCode, check_for_interrupts, pg_sys};
+use pgrx::{FromDatum, PgSqlErrorCode, pg_sys};
 
 use super::deferred;
 use super::own_settings::OwnSettings;
@@ -145,19 +144,6 @@ pub fn is_restoring() -> bool {
 pub fn trigger_depth() -> i32 {
     // SAFETY: the function has no arguments and does not look for any; its result is an int, and never NULL.
     unsafe { i32::from_datum(pg_sys::pg_trigger_depth(std::ptr::null_mut()), false).unwrap_or(0) }
-}
-
-/// Sleeps until the time is over or the backend is told something; a cancel ends it.
-pub fn sleep(time: Duration) {
-    let events = pg_sys::WL_LATCH_SET | pg_sys::WL_TIMEOUT | pg_sys::WL_EXIT_ON_PM_DEATH;
-    // SAFETY: the latch is the backend's own.
-    unsafe {
-        let wait = pg_sys::PG_WAIT_EXTENSION;
-        let milliseconds = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
-        pg_sys::WaitLatch(pg_sys::MyLatch, events.cast_signed(), milliseconds, wait);
-        pg_sys::ResetLatch(pg_sys::MyLatch);
-    }
-    check_for_interrupts!();
 }
 
 /// Runs queries outside of any statement, as at the end of a transaction.
