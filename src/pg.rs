@@ -13,6 +13,7 @@ pub mod ddl;
 pub mod deferred;
 pub mod error_fields;
 pub mod extension;
+pub mod free_memory;
 pub mod guc_check;
 pub mod heap_append;
 pub mod index_scan;

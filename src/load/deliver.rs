@@ -16,6 +16,7 @@ use super::attempt::Attempt;
 use super::loader::{Loader, summarize};
 use crate::error::LoadError;
 use crate::ledger::{self, Delivery, SameBytes};
+use crate::pg::free_memory;
 use crate::pg::progress::{Passes, Phase, Progress};
 use crate::pg::row::LoadRow;
 use crate::pg::signals;
@@ -143,12 +144,14 @@ fn read(
         let is_last = run.is_last;
         if run.trips() > 0 {
             progress.begin_run(run.trips() as u64);
+            free_memory::give_back();
             let mut batches = pool.batches(run.blocks);
             let blocks = RunBlocks::new(batches.blocks());
             let mut next_batch = || {
                 let batch = batches.next_batch(poll_interrupts).map_err(name)?;
                 if batch.is_none() {
                     blocks.take();
+                    free_memory::give_back();
                 }
                 Ok(batch)
             };
@@ -158,6 +161,7 @@ fn read(
             progress.phase(Phase::Reading);
         }
         progress.end_run();
+        free_memory::give_back();
         if is_last {
             warn_of_zero_coordinates(zero_coordinates);
             let reader = pool.finish().ok_or_else(|| name(PoolError::Thread("it stays".into())))?;

@@ -164,7 +164,6 @@ pub fn build(
     batch.rows.try_reserve_exact(bytes)?;
     batch.entries.try_reserve_exact(found.len())?;
     batch.places.try_reserve_exact(if keeps_places { found.len() } else { 0 })?;
-    cache.begin_batch();
     for (date_time, key, values) in found {
         let group = cache.number(values, &mut batch.groups)?;
         let rows = &mut batch.rows;
@@ -179,6 +178,7 @@ pub fn build(
             batch.places.push(areas::Place::of(date_time, origin, destination));
         }
     }
+    cache.end_batch();
     Ok(batch)
 }
 

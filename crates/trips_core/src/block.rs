@@ -14,9 +14,9 @@ const WITHOUT_TEXTS: usize = 5 * 4 + 2 * 16 + 8;
 /// What the place of a trip takes until its week is written.
 const COLLECTED: usize = 24;
 
-/// The trips of a moment make a batch, whatever their number: their rows, their groups, and the cache of these.
+/// The trips of a moment make a batch, whatever their number: their rows, their groups, and what these are counted by.
 fn cost_of_moment(places: &[Place]) -> usize {
-    Block::encoded_bytes(places) * 3 + places.len() * 300
+    Block::encoded_bytes(places) * 4 + places.len() * 300
 }
 
 /// Where a trip stands in its block.

@@ -6,7 +6,7 @@ use std::collections::{HashMap, TryReserveError};
 
 use crate::batch::{split_value, value_length};
 
-/// A cache of so many bytes is emptied before the next batch.
+/// A cache of so many bytes is emptied behind a batch.
 const CACHED: usize = 1024 * 1024;
 /// What an entry of a map takes beside its text, about.
 pub(crate) const BESIDE_TEXT: usize = 80;
@@ -80,7 +80,7 @@ pub struct GroupCache {
 
 impl GroupCache {
     /// Numbers begin at 0 again.
-    pub(crate) fn begin_batch(&mut self) {
+    pub(crate) fn end_batch(&mut self) {
         self.batch += 1;
         if self.bytes > CACHED {
             (self.known, self.bytes) = (HashMap::new(), 0);

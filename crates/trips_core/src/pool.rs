@@ -28,7 +28,7 @@ pub use self::batches::Batches;
 /// Bytes of the file that a thread takes at a time: with what becomes of them, they fit its cache.
 pub const CHUNK: usize = 1024 * 1024;
 /// What threads hold and their owner has not taken yet has so many bytes at most, whatever the memory of a run.
-const IN_FLIGHT: usize = 24 * 1024 * 1024;
+const IN_FLIGHT: usize = 16 * 1024 * 1024;
 /// What a thread takes for a chunk, beside its longest record: the chunk, its trips while they are sorted, its rows
 /// for staging.
 const JOB: usize = 5 * 1024 * 1024;
