@@ -123,9 +123,12 @@ impl LoadError {
     pub fn of_threads(path: &str, error: PoolError) -> Self {
         let path = path.to_owned();
         match error {
+            PoolError::Read(error) if error.kind() == io::ErrorKind::OutOfMemory => {
+                Self::OutOfMemory
+            }
             PoolError::Read(error) => Self::Read { path, error },
             PoolError::Memory(_) => Self::OutOfMemory,
-            PoolError::Thread(_) => Self::Threads { path, error },
+            PoolError::Start(_) | PoolError::Thread(_) => Self::Threads { path, error },
         }
     }
 
@@ -168,6 +171,9 @@ impl LoadError {
             | Self::TooManyBadLines { .. }
             | Self::UnclosedQuotes { .. } => Code::ERRCODE_BAD_COPY_FILE_FORMAT,
             Self::Areas(PoolError::Memory(_)) | Self::OutOfMemory => Code::ERRCODE_OUT_OF_MEMORY,
+            Self::Threads { error: PoolError::Start(_), .. } | Self::Areas(PoolError::Start(_)) => {
+                Code::ERRCODE_INSUFFICIENT_RESOURCES
+            }
             Self::Serialization => Code::ERRCODE_T_R_SERIALIZATION_FAILURE,
             Self::UnknownLoad(_) => Code::ERRCODE_UNDEFINED_OBJECT,
             Self::Pattern { .. } => Code::ERRCODE_INVALID_PARAMETER_VALUE,

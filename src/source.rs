@@ -180,6 +180,9 @@ impl Source {
 
     /// An error while reading this file.
     pub fn read_error(&self, error: std::io::Error) -> LoadError {
+        if error.kind() == std::io::ErrorKind::OutOfMemory {
+            return LoadError::OutOfMemory;
+        }
         LoadError::Read { path: self.path.clone(), error }
     }
 }

@@ -25,6 +25,8 @@ use crate::source::{Access, Bytes, Source};
 
 /// Columns that are not read, before a notice of them only says how many more there are.
 const COLUMNS_TOLD: usize = 20;
+/// So many bytes of rows for staging are not left to the next ones.
+const STAGED_AT_ONCE: usize = 1024 * 1024;
 /// A file that is hashed for so long is told of before it is known whether there is anything to do.
 const HASHED_UNSEEN: Duration = Duration::from_millis(500);
 
@@ -137,7 +139,12 @@ fn read(
             rows += parsed.rows;
             covered += parsed.covers;
             progress.read(covered, rows);
-            loader.stage(&std::mem::take(&mut parsed.staged), progress)?;
+            let staged = std::mem::take(&mut parsed.staged);
+            loader.stage(&staged, progress)?;
+            if staged.bytes() > STAGED_AT_ONCE {
+                drop(staged);
+                free_memory::give_back();
+            }
             Ok::<(), Stopped>(())
         });
         let run = run.map_err(|stopped| stopped.of(request.path))?;

@@ -185,7 +185,7 @@ fn staged_texts_as_long_as_a_record() {
 #[test]
 fn an_end_of_memory_is_an_error() {
     let cluster = Cluster::start();
-    stage_long_texts(&mut cluster.client(), 16, 60);
+    stage_long_texts(&mut cluster.client(), 3, 60);
     let mut file = regions(20_000, |i| i);
     file.push_str(&"x\n".repeat(100_000));
     let path = cluster.file("regions.csv", file);

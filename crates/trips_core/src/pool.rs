@@ -48,7 +48,10 @@ pub enum PoolError {
     /// There is no memory.
     #[error("out of memory")]
     Memory(#[from] TryReserveError),
-    /// A thread could not be started, or has panicked.
+    /// A thread could not be started.
+    #[error("a thread could not be started: {0}")]
+    Start(io::Error),
+    /// A thread has panicked, or ended.
     #[error("a thread failed: {0}")]
     Thread(String),
 }
@@ -152,7 +155,7 @@ impl<R: Read + Send + 'static> Pool<R> {
             let thread = std::thread::Builder::new()
                 .name(format!("trips parse {number}"))
                 .spawn(move || shared.work(&queue, &results))
-                .map_err(|error| PoolError::Thread(error.to_string()))?;
+                .map_err(PoolError::Start)?;
             pool.threads.push(thread);
         }
         Ok(pool)
@@ -321,3 +324,6 @@ impl<R: Read> Shared<R> {
         Ok(Done::Parsed(Arrived::Whole(Box::new(whole))))
     }
 }
+
+#[cfg(test)]
+mod tests;

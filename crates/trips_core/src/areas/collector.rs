@@ -18,6 +18,8 @@ use crate::pool::PoolError;
 pub const FEW: usize = 32 * 1024;
 /// So many trips wait at most for a processor that has nothing else to do: 30 MB of places.
 const HELD: usize = 1_500_000;
+/// A week is given to the thread when it has so many trips: 16 MB of places, which are copied there once.
+const MOST_OF_WEEK: usize = 800_000;
 /// How long the owner waits before it looks whether it is wanted elsewhere.
 const PATIENCE: Duration = Duration::from_millis(20);
 
@@ -48,6 +50,8 @@ type Parts = Vec<Vec<Place>>;
 pub struct Collector {
     week: i32,
     parts: Parts,
+    /// How many trips these are.
+    of_week: usize,
     few: Vec<Week>,
     /// Weeks of many trips, which the thread has not been given, and how many trips these are.
     held: VecDeque<(i32, Parts)>,
@@ -81,10 +85,11 @@ impl Collector {
                     }
                 }
             })
-            .map_err(|error| PoolError::Thread(error.to_string()))?;
+            .map_err(PoolError::Start)?;
         Ok(Self {
             week: 0,
             parts: Vec::new(),
+            of_week: 0,
             few: Vec::new(),
             held: VecDeque::new(),
             held_trips: 0,
@@ -117,6 +122,7 @@ impl Collector {
                 start + rest.partition_point(|entry| week_of_time(entry.date_time) == first)
             };
             self.begin_week(first)?;
+            self.of_week += end - start;
             if (start, end) == (0, batch.places.len()) {
                 self.parts.try_reserve(2)?;
                 self.parts.push(mem::take(&mut batch.places));
@@ -136,6 +142,7 @@ impl Collector {
     /// When there is no memory.
     pub fn push(&mut self, week: i32, place: Place) -> Result<(), TryReserveError> {
         self.begin_week(week)?;
+        self.of_week += 1;
         if let Some(loose) = self.parts.last_mut() {
             loose.try_reserve(1)?;
             loose.push(place);
@@ -143,9 +150,9 @@ impl Collector {
         Ok(())
     }
 
-    /// Has a part for places of this week, the last one.
+    /// Has a part for places of this week, the last one. A week of very many is cut: it may have any number of groups.
     fn begin_week(&mut self, week: i32) -> Result<(), TryReserveError> {
-        if week != self.week {
+        if week != self.week || self.of_week > MOST_OF_WEEK {
             self.end_week()?;
             self.week = week;
         }
@@ -157,6 +164,7 @@ impl Collector {
 
     fn end_week(&mut self) -> Result<(), TryReserveError> {
         let parts = mem::take(&mut self.parts);
+        self.of_week = 0;
         match count(&parts) {
             0 => {}
             many if many > FEW => {
@@ -200,6 +208,13 @@ impl Collector {
         Ok(())
     }
 
+    /// What ended the thread.
+    fn end_of_thread(&mut self) -> PoolError {
+        let ended = || PoolError::Thread("it has ended".into());
+        let joined = self.thread.take().map(JoinHandle::join);
+        joined.and_then(Result::err).map_or_else(ended, PoolError::of_panic)
+    }
+
     /// All weeks since the last call; `poll` is called at least every 20 ms of waiting.
     ///
     /// # Errors
@@ -216,7 +231,7 @@ impl Collector {
                 }
                 Err(RecvTimeoutError::Timeout) => poll(),
                 Err(RecvTimeoutError::Disconnected) => {
-                    return Err(PoolError::Thread("it panicked".into()));
+                    return Err(self.end_of_thread());
                 }
             }
         }

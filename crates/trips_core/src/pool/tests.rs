@@ -1,0 +1,69 @@
+//! Threads that fail, and chunks that come in pieces.
+
+use std::io::{self, Read};
+
+use super::{Pool, PoolError};
+use crate::feed::Feed;
+use crate::header::Layout;
+use crate::parse::{Parser, Target};
+use crate::record::RecordReader;
+use crate::rules::Rules;
+
+const HEADER: &[u8] = b"region,origin_coord,destination_coord,date_time,datasource\n";
+
+fn start<R: Read + Send + 'static>(rest: R, threads: usize) -> Pool<io::Chain<&'static [u8], R>> {
+    let max_record = 1 << 20;
+    let mut reader = RecordReader::new(HEADER.chain(rest), max_record);
+    let header = reader.next_record().unwrap().unwrap();
+    let layout = Layout::resolve(&Feed::trips(), &header).unwrap();
+    let (target, rules) = (Target::History, Rules::default());
+    let parser = Parser { layout, target, load_id: 1, max_record, rules, keeps_places: true };
+    Pool::start(reader, parser, threads).unwrap()
+}
+
+/// Panics when it is read a second time; the first time, it gives a line.
+struct Panics(bool);
+
+impl Read for Panics {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        assert!(!self.0, "the disk said {}", "no");
+        self.0 = true;
+        (&b"x\n"[..]).read(buffer)
+    }
+}
+
+#[test]
+fn a_thread_that_panics_says_why() {
+    // The header's line is there before the rest is read.
+    let mut pool = start(Panics(false), 2);
+    let error = pool.read_run(1 << 30, || (), |_| Ok::<(), PoolError>(())).unwrap_err();
+    assert_eq!(error.to_string(), "a thread failed: the disk said no");
+}
+
+/// Every line once, in order, by many threads; and the threads that wait for their turn end with the pool.
+#[test]
+fn rejected_lines_come_in_pieces_and_in_order() {
+    let lines = 1_500_000;
+    let file = "x\n".repeat(lines);
+    for stops in [false, true] {
+        let mut pool = start(io::Cursor::new(file.clone()), 4);
+        let (mut rows, mut calls, mut largest) = (0, 0, 0);
+        let run = pool.read_run(
+            1 << 20,
+            || (),
+            |parsed| {
+                rows += parsed.staged.len();
+                assert_eq!(parsed.rows, parsed.staged.len() as u64);
+                largest = largest.max(parsed.staged.bytes());
+                calls += 1;
+                if stops && calls > 3 {
+                    return Err(PoolError::Thread("enough".into()));
+                }
+                Ok(())
+            },
+        );
+        assert!(largest < 3 << 20, "{largest}");
+        assert_eq!(run.is_err(), stops);
+        assert!(stops || (rows == lines && calls > 50), "{rows} rows in {calls} pieces");
+    }
+}
