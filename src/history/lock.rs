@@ -3,6 +3,7 @@
 //! It is a lock of its own, on the table as an object (as DDL takes them on objects that are not tables), so that
 //! VACUUM and readers do not conflict with it. docs/architecture.md has the lock order.
 
+use std::cell::Cell;
 use std::ffi::CStr;
 
 use pgrx::pg_sys;
@@ -39,12 +40,7 @@ impl History {
                 Waited::Taken => return Ok(held),
                 Waited::GiveUp => return Err(HistoryError::InUse.into()),
                 Waited::NotFree(table) => {
-                    // PostgreSQL may let us pass others that wait for the table: then it is now or never.
-                    let take_rest = || {
-                        locks::try_object(CLASS, history)
-                            && table_locks::try_take_all(&WRITTEN).is_ok()
-                    };
-                    if table_locks::take_if(table, Mode::RowExclusive, take_rest)? {
+                    if take_from(table, history)? {
                         return Ok(held);
                     }
                 }
@@ -77,4 +73,28 @@ impl History {
 fn oid() -> Result<pg_sys::Oid, LoadError> {
     // It is opened only to say that it is missing.
     Ok(Table::find(HISTORY).unwrap_or_else(|| Table::open_for_insert(HISTORY).oid()))
+}
+
+/// Waits for a table that was not free, and takes all the rest if it is free then; `false` when the history is not.
+///
+/// PostgreSQL may have let us pass others that wait for the table: then it is now or never. What is not free then is
+/// waited for next.
+fn take_from(mut table: pg_sys::Oid, history: pg_sys::Oid) -> Result<bool, LoadError> {
+    loop {
+        let next = Cell::new(None);
+        let take_rest = || {
+            if !locks::try_object(CLASS, history) {
+                return false;
+            }
+            next.set(table_locks::try_take_all(&WRITTEN).err());
+            next.get().is_none()
+        };
+        if table_locks::take_if(table, Mode::RowExclusive, take_rest)? {
+            return Ok(true);
+        }
+        match next.get() {
+            Some(next) => table = next,
+            None => return Ok(false),
+        }
+    }
 }
