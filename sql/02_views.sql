@@ -76,7 +76,7 @@ COMMENT ON COLUMN trips.load_progress.started_at IS 'When the load began';
 COMMENT ON COLUMN trips.load_progress.estimated_end IS
   'When it will be done at the rate so far; NULL before anything is done';
 
--- A view, not row-level security: pg_dump would carry the policy of an extension's table a second time.
+-- Each role sees the errors of its own loads, beside the SQLSTATE that the ledger has.
 CREATE VIEW trips.load_errors WITH (security_barrier) AS
 SELECT f.load_id, l.error_code, f.message, f.detail, f.hint, f.context, f.schema_name, f.table_name,
        f.column_name, f.datatype_name, f.constraint_name
