@@ -162,80 +162,39 @@ mod tests {
         PartitionBounds { lower, upper }
     }
 
+    fn bound(text: &str) -> Bound {
+        match text {
+            "MINVALUE" => Bound::MinValue,
+            "MAXVALUE" => Bound::MaxValue,
+            "-infinity" => Bound::At(Timestamp(i64::MIN)),
+            "infinity" => Bound::At(Timestamp(i64::MAX)),
+            date if date.len() == 10 => at(date),
+            text => Bound::At(time(text)),
+        }
+    }
+
+    /// A trip's date, the gap around it, and the partition that fits: its bounds, and how its name ends.
+    #[rustfmt::skip]
+    const FITTING: [(&str, [&str; 2], &str, &str); 12] = [
+        ("2018-05-20", ["MINVALUE", "MAXVALUE"], "FROM ('2018-05-01') TO ('2018-06-01')", "2018_05"),
+        ("2018-05-20", ["2018-05-11", "MAXVALUE"], "FROM ('2018-05-11') TO ('2018-06-01')", "20180511_20180601"),
+        ("2018-05-11", ["MINVALUE", "2018-05-11 12:00:00"], "FROM ('2018-05-01') TO ('2018-05-11 12:00:00')", "20180501_20180511120000"),
+        ("2018-05-12", ["2018-05-11 06:30:00.000001", "2018-05-13"], "FROM ('2018-05-11 06:30:00.000001') TO ('2018-05-13')", "20180511063000000001_20180513"),
+        ("2018-05-31", ["2018-05-01", "2018-06-01"], "FROM ('2018-05-01') TO ('2018-06-01')", "2018_05"),
+        ("1950-01-01", ["MINVALUE", "MAXVALUE"], "FROM (MINVALUE) TO ('1970-01-01')", "before_1970"),
+        ("1950-01-01", ["1900-01-01", "MAXVALUE"], "FROM ('1900-01-01') TO ('1970-01-01')", "19000101_19700101"),
+        ("1950-01-01", ["MINVALUE", "1960-01-01"], "FROM (MINVALUE) TO ('1960-01-01')", "min_19600101"),
+        ("1950-01-01", ["-infinity", "MAXVALUE"], "FROM ('0001-01-01') TO ('1970-01-01')", "00010101_19700101"),
+        ("2100-01-01", ["MINVALUE", "MAXVALUE"], "FROM ('2100-01-01') TO (MAXVALUE)", "from_2100"),
+        ("2150-01-01", ["2140-01-01", "MAXVALUE"], "FROM ('2140-01-01') TO (MAXVALUE)", "21400101_max"),
+        ("9999-12-31", ["2140-01-01", "infinity"], "FROM ('2140-01-01') TO ('10000-01-01')", "21400101_100000101"),
+    ];
+
     #[test]
     fn a_partition_fits_its_gap() {
-        let noon = Bound::At(time("2018-05-11 12:00:00"));
-        let early = Bound::At(time("2018-05-11 06:30:00.000001"));
-        for (trip, gap, text, suffix) in [
-            (
-                "2018-05-20",
-                PartitionBounds::ALL,
-                "FROM ('2018-05-01') TO ('2018-06-01')",
-                "2018_05",
-            ),
-            (
-                "2018-05-20",
-                bounds(at("2018-05-11"), Bound::MaxValue),
-                "FROM ('2018-05-11') TO ('2018-06-01')",
-                "20180511_20180601",
-            ),
-            (
-                "2018-05-11",
-                bounds(Bound::MinValue, noon),
-                "FROM ('2018-05-01') TO ('2018-05-11 12:00:00')",
-                "20180501_20180511120000",
-            ),
-            (
-                "2018-05-12",
-                bounds(early, at("2018-05-13")),
-                "FROM ('2018-05-11 06:30:00.000001') TO ('2018-05-13')",
-                "20180511063000000001_20180513",
-            ),
-            (
-                "2018-05-31",
-                bounds(at("2018-05-01"), at("2018-06-01")),
-                "FROM ('2018-05-01') TO ('2018-06-01')",
-                "2018_05",
-            ),
-            (
-                "1950-01-01",
-                PartitionBounds::ALL,
-                "FROM (MINVALUE) TO ('1970-01-01')",
-                "before_1970",
-            ),
-            (
-                "1950-01-01",
-                bounds(at("1900-01-01"), Bound::MaxValue),
-                "FROM ('1900-01-01') TO ('1970-01-01')",
-                "19000101_19700101",
-            ),
-            (
-                "1950-01-01",
-                bounds(Bound::MinValue, at("1960-01-01")),
-                "FROM (MINVALUE) TO ('1960-01-01')",
-                "min_19600101",
-            ),
-            (
-                "1950-01-01",
-                bounds(Bound::At(Timestamp(i64::MIN)), Bound::MaxValue),
-                "FROM ('0001-01-01') TO ('1970-01-01')",
-                "00010101_19700101",
-            ),
-            ("2100-01-01", PartitionBounds::ALL, "FROM ('2100-01-01') TO (MAXVALUE)", "from_2100"),
-            (
-                "2150-01-01",
-                bounds(at("2140-01-01"), Bound::MaxValue),
-                "FROM ('2140-01-01') TO (MAXVALUE)",
-                "21400101_max",
-            ),
-            (
-                "9999-12-31",
-                bounds(at("2140-01-01"), Bound::At(Timestamp(i64::MAX))),
-                "FROM ('2140-01-01') TO ('10000-01-01')",
-                "21400101_100000101",
-            ),
-        ] {
+        for (trip, [lower, upper], text, suffix) in FITTING {
             let trip = time(&format!("{trip} 00:00:00"));
+            let gap = bounds(bound(lower), bound(upper));
             let found = PartitionBounds::fitting(trip, gap);
             assert!(found.contains(trip), "{trip} {gap}");
             assert_eq!((found.to_string().as_str(), found.suffix().as_str()), (text, suffix));
