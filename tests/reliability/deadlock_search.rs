@@ -43,7 +43,7 @@ const MONTHS: [&str; 5] = ["2018-03", "2018-04", "2018-05", "2018-06", "2018-07"
 const STATEMENTS: [&str; 34] = [
     "INSERT INTO trips.hist_trip_data SELECT 'Cork', point(1, 50), NULL, '{m}-09 12:00', 'hand', gen_random_uuid(), 0",
     "INSERT INTO {p} SELECT 'Cork', point(1, 50), NULL, '{m}-09 12:00', 'hand', gen_random_uuid(), 0",
-    "COPY {p} (region, date_time, trip_key, load_id) FROM PROGRAM 'echo Cork,{m}-09,'$(cat /proc/sys/kernel/random/uuid)',0' WITH (FORMAT csv)",
+    "COPY {p} (region, date_time, trip_key, load_id) FROM PROGRAM $$echo Cork,{m}-09,$(cat /proc/sys/kernel/random/uuid),0$$ WITH (FORMAT csv)",
     "UPDATE {p} SET datasource = 'x' WHERE region = 'Cork'",
     "UPDATE trips.hist_trip_data SET date_time = '{m}-08' WHERE region = 'Cork' AND datasource = 'x'",
     "DELETE FROM trips.hist_trip_data WHERE region = 'Cork'",
@@ -121,7 +121,7 @@ fn by_hand(client: &mut Client, numbers: &mut Numbers, ends: &Ends) {
         let command = statement(numbers, &STATEMENTS);
         let result = client.batch_execute(&command);
         let code = note(ends, "by hand", &result);
-        assert!(!code.starts_with("XX"), "{command}: {result:?}");
+        assert!(!code.starts_with("XX") && code != "42601", "{command}: {result:?}");
         if result.is_err() {
             client.batch_execute("ROLLBACK").expect("a rollback");
             return;
