@@ -24,6 +24,7 @@ pub fn peak_memory<T>(client: &mut Client, work: impl FnOnce(&mut Client) -> T) 
             }
         });
         let result = work(client);
+        peak.fetch_max(status(pid, "RssAnon:"), Ordering::Relaxed);
         done.store(true, Ordering::Relaxed);
         result
     });

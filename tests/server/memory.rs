@@ -218,7 +218,7 @@ fn endless_paths_and_patterns() {
     (0..40_000).for_each(|_| parts.push_str("a/"));
     let mut wild = String::from("/tmp/");
     (0..40).for_each(|_| wild.push_str("*/"));
-    let long = ["/tmp/*".to_owned() + &"*a".repeat(4_000_000), parts + "*.csv", "/".repeat(4097)];
+    let long = [parts + "*.csv", "/tmp/".to_owned() + &"*a".repeat(4_000_000), "/".repeat(4097)];
     let calls = [
         "SELECT trips.new_files($1)",
         "SELECT trips.take_inbox($1)",
