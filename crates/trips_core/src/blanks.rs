@@ -29,7 +29,7 @@ pub fn trim(value: &[u8]) -> &[u8] {
 /// The first character of a trimmed name that would make it another name and is not seen.
 #[must_use]
 pub fn invisible_in(name: &str) -> Option<char> {
-    if name.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+    if !name.bytes().any(may_begin_invisible) {
         return None;
     }
     let mut before = None;
@@ -45,6 +45,11 @@ pub fn invisible_in(name: &str) -> Option<char> {
         before = Some(c);
     }
     None
+}
+
+/// Whether a control character or an invisible one begins with this byte, in UTF-8.
+fn may_begin_invisible(byte: u8) -> bool {
+    matches!(byte, ..b' ' | 0x7f | 0xc2 | 0xcd | 0xd8 | 0xe1..=0xe3 | 0xef | 0xf0 | 0xf3)
 }
 
 /// Unicode's `Default_Ignorable_Code_Point`: what has no glyph of its own.
@@ -100,6 +105,13 @@ mod tests {
             [&b"\xff"[..], b"a\xe2\x80", b"\x80\x80\x80\x80\x80", b"\0a\0", b"\xa0", b"a\xc2"]
         {
             assert_eq!(trim(value), value, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn no_invisible_character_begins_with_another_byte() {
+        for c in ('\0'..=char::MAX).filter(|&c| c.is_control() || is_invisible(c)) {
+            assert!(may_begin_invisible(c.to_string().as_bytes()[0]), "{c:?}");
         }
     }
 

@@ -97,6 +97,11 @@ impl Chunk {
         self.framed.is_some()
     }
 
+    /// Its records with their line ends, where there are no quotes.
+    pub(crate) fn records(&self) -> Option<&[u8]> {
+        self.framed.is_none().then_some(&self.bytes[..])
+    }
+
     /// How many bytes of memory it takes, about.
     #[must_use]
     pub fn memory(&self) -> usize {

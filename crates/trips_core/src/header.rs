@@ -24,6 +24,8 @@ pub struct Layout {
     destination: PointAt,
     date_time: usize,
     datasource: usize,
+    /// The columns that are not read.
+    others: Vec<usize>,
     /// The columns that are looked for, to know a header behind the first one.
     names: Arc<ColumnNames>,
 }
@@ -117,10 +119,20 @@ impl Layout {
         if !missing.is_empty() {
             return Err(Unresolved::Missing(missing));
         }
-        let is_unused = |(name, used): (&String, bool)| (!used).then(|| quoted(name.as_bytes()));
-        let unused = names.iter().zip(used).filter_map(is_unused).collect();
+        let others: Vec<usize> = (0..names.len()).filter(|&at| !used[at]).collect();
+        let unused = others.iter().map(|&at| quoted(names[at].as_bytes())).collect();
         let (columns, names) = (names.len(), columns.clone());
-        Ok(Self { columns, unused, region, origin, destination, date_time, datasource, names })
+        Ok(Self {
+            columns,
+            unused,
+            region,
+            origin,
+            destination,
+            date_time,
+            datasource,
+            others,
+            names,
+        })
     }
 
     /// The names of the feed's columns.
@@ -167,7 +179,23 @@ impl Layout {
         let (origin, destination) = (point(self.origin)?, point(self.destination)?);
         let (date_time, datasource) = (rest.next()?, rest.next()?);
         let (names, unused) = (self.names.clone(), Vec::new());
-        Some(Self { columns, unused, region, origin, destination, date_time, datasource, names })
+        let others = (0..columns).filter(|at| !places[1..].contains(at)).collect();
+        Some(Self {
+            columns,
+            unused,
+            region,
+            origin,
+            destination,
+            date_time,
+            datasource,
+            others,
+            names,
+        })
+    }
+
+    /// The columns that are not read.
+    pub(crate) fn others(&self) -> &[usize] {
+        &self.others
     }
 
     /// The texts that make a trip, from a record with the right number of values.

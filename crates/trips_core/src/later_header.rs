@@ -25,8 +25,6 @@ use crate::{point, timestamp};
 
 /// So many names of columns are in no row.
 const NAMES: u32 = 3;
-/// A row has so many values beside its names at least: two points and a time.
-const NOT_NAMES: usize = 3;
 /// The most values of a header behind the first one: each takes memory.
 const MAX_VALUES: usize = 16 * 1024;
 
@@ -43,16 +41,17 @@ pub enum Header {
 
 /// Whether a record that became a trip may still hold a header.
 ///
-/// Its time and its points, or nothing, stand at their places, and are no names. So only other values can
-/// be names, and two of them are too few; but a value with a comma or a line end in it may hold more.
+/// Its time and its points, or nothing, stand at their places, and are no names. Region and datasource are two
+/// names at most, which are too few: a third one is in a column that is not read, or in a value with a comma or
+/// a line end in it.
 #[must_use]
-pub fn may_hide_in_row(record: &Record<'_>, has_quotes: bool) -> bool {
-    let columns = record.len();
+pub fn may_hide_in_row(layout: &Layout, record: &Record<'_>, has_quotes: bool) -> bool {
     let has_more = || {
-        memchr::memchr_iter(b',', record.raw).count() >= columns
+        memchr::memchr_iter(b',', record.raw).count() >= record.len()
             || memchr::memchr2(b'\n', b'\r', record.raw).is_some()
     };
-    columns >= NOT_NAMES + NAMES as usize || (has_quotes && has_more())
+    let is_name = |&at: &usize| layout.names().resembles(record.raw_value(at)).is_some();
+    layout.others().iter().any(is_name) || (has_quotes && has_more())
 }
 
 /// The header that a record is, or holds, in a file of the feed that this layout is of, behind records of
@@ -77,10 +76,23 @@ pub fn find(layout: &Layout, record: &Record<'_>, columns: &Columns) -> Option<H
     is_header.then(|| certain(names, record, columns, has_data).unwrap_or(Header::Unclear))
 }
 
-/// The feed's columns that are named somewhere in a record, a bit for each.
-fn named(names: &ColumnNames, raw: &[u8]) -> u32 {
-    let columns = tokens(raw).filter_map(|token| names.resembles(token));
-    columns.fold(0, |mask, column| mask | 1 << column)
+/// The feed's columns that are named somewhere in these bytes, a bit for each.
+fn named(names: &ColumnNames, bytes: &[u8]) -> u32 {
+    let ends = memchr::memchr3_iter(b',', b'\n', b'\r', bytes).chain(std::iter::once(bytes.len()));
+    let (mut begin, mut mask) = (0, 0);
+    for end in ends {
+        // Blanks and quotes around a name are no letters of it.
+        if let Some(column) = names.resembles(&bytes[begin..end]) {
+            mask |= 1 << column;
+        }
+        begin = end + 1;
+    }
+    mask
+}
+
+/// Whether one of several records may be a header, or hold one, at a glance: line ends stand between them.
+pub(crate) fn may_be_in(layout: &Layout, records: &[u8]) -> bool {
+    named(layout.names(), records) != 0
 }
 
 /// What stands between commas and line ends, inside quotes or not, without the quotes around it.

@@ -160,10 +160,14 @@ impl Parser {
             Ok(texts) => texts.validate(&self.rules),
             Err(rejection) => Err(rejection.clone()),
         };
-        // A header is no trip: its time is none. What it is then costs nothing where rows are trips.
-        if (checked.is_err() || later_header::may_hide_in_row(record, has_quotes))
-            && let Some(header) = later_header::find(&self.layout, record, columns)
-        {
+        // A header is no trip: its time is none. So looking for one costs nothing where rows are trips.
+        let may_be_header = match (&checked, columns) {
+            (Ok(_), Columns::Known(layout)) => {
+                later_header::may_hide_in_row(layout, record, has_quotes)
+            }
+            _ => true,
+        };
+        if may_be_header && let Some(header) = later_header::find(&self.layout, record, columns) {
             self.reject(record, None, header.rejection(columns), parsed)?;
             return Ok(Some(header.columns(record.line)));
         }

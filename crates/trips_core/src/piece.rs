@@ -82,7 +82,9 @@ pub fn cut<R: Read>(
             }
             Ok::<(), io::Error>(())
         };
-        chunk.for_each(max_record, look)?;
+        if chunk.records().is_none_or(|records| later_header::may_be_in(&layout, records)) {
+            chunk.for_each(max_record, look)?;
+        }
     }
     passed(Passed::Piece(piece));
     cut.pieces.push(piece);

@@ -74,6 +74,12 @@ impl<'a> Record<'a> {
         if span.escaped { Cow::Owned(undouble(bytes)) } else { Cow::Borrowed(bytes) }
     }
 
+    /// As [`Record::value`], with doubled quotes as they stand in the file.
+    pub(crate) fn raw_value(&self, i: usize) -> &'a [u8] {
+        let span = self.spans[i];
+        &self.raw[span.start..span.end]
+    }
+
     /// All values, in the order of the file.
     pub fn values(&self) -> impl Iterator<Item = Cow<'a, [u8]>> + '_ {
         (0..self.len()).map(|i| self.value(i))
