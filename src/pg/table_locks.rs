@@ -211,28 +211,23 @@ fn ask_between(object: pg_sys::Oid, asked: &mut Vec<i32>) -> Result<bool, SpiErr
               AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
             UNION
            SELECT w.blocker, a.way + 1 FROM ahead AS a JOIN waits AS w ON w.pid = a.pid WHERE a.way < 20)
-         SELECT a.pid
+         SELECT a.pid, EXISTS (SELECT FROM pg_locks AS l
+                                WHERE l.pid = a.pid AND l.locktype = 'advisory' AND l.objsubid = $2 AND l.granted)
            FROM ahead AS a JOIN behind AS b ON b.pid = a.pid
           WHERE a.pid <> pg_backend_pid()
-            AND NOT EXISTS (SELECT FROM pg_locks AS l
-                             WHERE l.pid = a.pid AND l.locktype = 'advisory' AND l.objsubid = $2 AND l.granted)
-          ORDER BY a.way LIMIT 1"
+          ORDER BY 2, a.way LIMIT 1"
     );
     let found = Spi::connect(|client| {
         let found = client.select(&query, Some(1), &[object.into(), at_work.into()])?;
-        if found.is_empty() { Ok(None) } else { found.first().get_one::<i32>() }
+        if found.is_empty() { Ok((None, None)) } else { found.first().get_two::<i32, bool>() }
     })?;
-    if let Some(pid) = found {
-        ask(pid, asked);
+    match found {
+        (Some(pid), Some(false)) => ask(pid, asked),
+        (Some(_), _) => return Ok(false),
+        // The cycle is gone.
+        (None, _) => {}
     }
-    // A cycle that is gone, and one of loads only, look the same from here.
-    Ok(found.is_some() || !is_waited_for()?)
-}
-
-/// Whether anybody waits for us.
-fn is_waited_for() -> Result<bool, SpiError> {
-    let found = Spi::get_one::<bool>(&format!("{WAITS} SELECT EXISTS (SELECT FROM behind)"))?;
-    Ok(found == Some(true))
+    Ok(true)
 }
 
 /// Cancels the statement of a process, which finds out why by the mark.
