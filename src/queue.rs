@@ -54,6 +54,12 @@ fn as_owner() -> (AsOwner, Table) {
     (AsOwner::of(&table), table)
 }
 
+/// The roles may have another owner than the queue.
+fn as_owner_of_roles() -> (AsOwner, Table) {
+    let table = Table::open_for_insert(c"queue_roles");
+    (AsOwner::of(&table), table)
+}
+
 /// The settings that a load of this session would go by.
 pub fn settings_of_session() -> Map<String, Value> {
     settings::rules_as_text()
@@ -64,6 +70,18 @@ pub fn settings_of_session() -> Map<String, Value> {
 
 /// Enters a load.
 pub fn enter(job: &Job) -> Result<(), LoadError> {
+    enter_job(job)?;
+    if let Some(role) = job.role {
+        let _owner = as_owner_of_roles();
+        Spi::run_with_args(
+            "INSERT INTO trips.queue_roles (load_id, role) VALUES ($1, $2)",
+            &[job.load_id.into(), role.into()],
+        )?;
+    }
+    Ok(())
+}
+
+fn enter_job(job: &Job) -> Result<(), LoadError> {
     let _owner = as_owner();
     let args: [DatumWithOid<'_>; 6] = [
         job.load_id.into(),
@@ -73,23 +91,16 @@ pub fn enter(job: &Job) -> Result<(), LoadError> {
         job.force.into(),
         JsonB(Value::Object(job.settings.clone())).into(),
     ];
-    Spi::run_with_args(
+    Ok(Spi::run_with_args(
         "INSERT INTO trips.queue (load_id, path, on_error, max_errors, force, settings)
          VALUES ($1, $2, $3, $4, $5, $6)",
         &args,
-    )?;
-    if let Some(role) = job.role {
-        Spi::run_with_args(
-            "INSERT INTO trips.queue_roles (load_id, role) VALUES ($1, $2)",
-            &[job.load_id.into(), role.into()],
-        )?;
-    }
-    Ok(())
+    )?)
 }
 
 /// The role that asked for a load that is queued, as far as it is known by more than its name.
 pub fn role_of(load_id: i64) -> Result<Option<pg_sys::Oid>, LoadError> {
-    let _owner = as_owner();
+    let _owner = as_owner_of_roles();
     Spi::connect(|client| {
         let query = "SELECT r.role FROM trips.queue_roles AS r WHERE r.load_id = $1";
         let mut found = client.select(query, Some(1), &[load_id.into()])?;
@@ -112,11 +123,11 @@ pub fn waiting() -> Result<Vec<(i64, bool)>, LoadError> {
 
 /// Begins a load that waits: counts the attempt, and says what is to be done. None when it waits no more.
 pub fn begin(load_id: i64) -> Result<Option<Job>, LoadError> {
+    let role = role_of(load_id)?;
     let _owner = as_owner();
     Spi::connect_mut(|client| {
         let query = "UPDATE trips.queue AS q SET attempts = q.attempts + 1 WHERE q.load_id = $1
-                     RETURNING q.path, q.on_error, q.max_errors, q.force, q.settings, q.attempts,
-                               (SELECT r.role FROM trips.queue_roles AS r WHERE r.load_id = q.load_id)";
+                     RETURNING q.path, q.on_error, q.max_errors, q.force, q.settings, q.attempts";
         let mut rows = client.update(query, Some(1), &[load_id.into()])?;
         let Some(row) = rows.next() else { return Ok(None) };
         let settings = match row.get::<JsonB>(5)? {
@@ -131,7 +142,7 @@ pub fn begin(load_id: i64) -> Result<Option<Job>, LoadError> {
             force: row.get(4)?.unwrap_or_default(),
             settings,
             attempts: row.get(6)?.unwrap_or_default(),
-            role: row.get(7)?,
+            role,
         }))
     })
 }

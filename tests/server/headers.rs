@@ -188,21 +188,12 @@ fn rows_that_name_columns_are_rows() {
     }
 }
 
-/// Nothing that is not seen makes another region: it is trimmed, or the line is staged and shows it.
+/// Byte order marks and whitespace around a value are no part of it; other characters are.
 #[test]
-fn invisible_characters_make_no_other_region() {
+fn marks_and_whitespace_make_no_other_region() {
     let cluster = Cluster::start();
     let mut client = cluster.client();
-    for around in [
-        "\u{feff}",
-        "\u{feff}\u{feff}",
-        "\u{a0}",
-        "\u{200b}",
-        "\u{b}",
-        "\u{c}",
-        "\u{2060}",
-        "\u{3000}",
-    ] {
+    for around in ["\u{feff}", "\u{feff}\u{feff}", "\u{b}", "\u{c}", " \u{feff}\t"] {
         let file = format!(
             "{FIVE_COLUMNS}{}{around}{}",
             trip_line("Prague", 1),
@@ -214,17 +205,9 @@ fn invisible_characters_make_no_other_region() {
     // A mark before a quote is before the value.
     let file = format!("{FIVE_COLUMNS}\u{feff}\"Prague\"{}\u{feff}\n", trip_line("", 1));
     assert_eq!(load(&cluster, &mut client, "quoted", &file).0, [trip("Prague")]);
-    for (inside, shown) in [
-        ("\u{feff}", "\\u{feff}"),
-        ("\u{200b}", "\\u{200b}"),
-        ("\u{ad}", "\\u{ad}"),
-        ("\u{1}", "\\u{1}"),
-    ] {
-        let file = format!("{FIVE_COLUMNS}{}", trip_line(format!("Pra{inside}gue"), 1));
-        let (trips, staged) = load(&cluster, &mut client, "inside", &file);
-        assert_eq!((trips.len(), staged.len()), (0, 1), "{inside:?}");
-        assert_eq!(staged[0].1, "22021");
-        assert!(staged[0].2.contains(shown), "{}", staged[0].2);
+    for other in ["Prague\u{a0}", "\u{200b}Prague", "Pra\u{feff}gue", "Prague\u{1}"] {
+        let file = format!("{FIVE_COLUMNS}{}", trip_line(other, 1));
+        assert_eq!(load(&cluster, &mut client, "other", &file).0, [trip(other)]);
     }
     let names = format!(
         "\u{a0}region\u{200b},origin_coord,destination_coord\u{b},date_time,datasource\n{}",

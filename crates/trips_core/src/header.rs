@@ -269,7 +269,7 @@ impl ColumnNames {
         &self,
         value: &'v [u8],
     ) -> impl Iterator<Item = (&'v [u8], &'v [u8])> {
-        let value = blanks::trim(value);
+        let value = blanks::trim_name(value);
         let split = move |(name, _): &(Vec<u8>, u8)| {
             let (before, end) = value.split_at_checked(value.len().checked_sub(name.len())?)?;
             end.eq_ignore_ascii_case(name).then_some((before, end))
@@ -282,7 +282,7 @@ impl ColumnNames {
         &self,
         value: &'v [u8],
     ) -> impl Iterator<Item = (&'v [u8], &'v [u8])> {
-        let value = blanks::trim(value);
+        let value = blanks::trim_name(value);
         let split = move |(name, _): &(Vec<u8>, u8)| {
             let (begin, behind) = value.split_at_checked(name.len())?;
             begin.eq_ignore_ascii_case(name).then_some((begin, behind))
@@ -306,7 +306,7 @@ fn letters(name: &[u8]) -> impl Iterator<Item = u8> {
 
 /// A column's name as names are compared.
 fn normal(name: &[u8]) -> String {
-    String::from_utf8_lossy(blanks::trim(name)).to_ascii_lowercase()
+    String::from_utf8_lossy(blanks::trim_name(name)).to_ascii_lowercase()
 }
 
 /// What a line that lacks the names of columns seems to be.

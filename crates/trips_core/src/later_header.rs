@@ -101,9 +101,9 @@ fn tokens(raw: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 fn unquoted(token: &[u8]) -> &[u8] {
-    let mut token = blanks::trim(token);
+    let mut token = blanks::trim_name(token);
     while let [b'"', inner @ ..] | [inner @ .., b'"'] = token {
-        token = blanks::trim(inner);
+        token = blanks::trim_name(inner);
     }
     token
 }

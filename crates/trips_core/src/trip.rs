@@ -88,9 +88,9 @@ impl TripText<'_> {
     }
 }
 
-/// A name without what is not seen around it; an empty one is none.
+/// A text without whitespace and byte order marks around it; an empty one is none.
 pub(crate) fn text(value: &[u8]) -> Result<Option<&str>, ValueError> {
-    let trimmed = blanks::trim(value);
+    let trimmed = blanks::trim_value(value);
     if trimmed.is_empty() {
         return Ok(None);
     }
@@ -108,13 +108,7 @@ pub(crate) fn text(value: &[u8]) -> Result<Option<&str>, ValueError> {
         return Err(not_text("a NUL byte"));
     }
     let name = std::str::from_utf8(trimmed).map_err(|_| not_text("bytes that are not UTF-8"))?;
-    match blanks::invisible_in(name) {
-        Some(c) => {
-            let what = format!("the invisible character U+{:04X}", u32::from(c));
-            Err(not_text(&what))
-        }
-        None => Ok(Some(name)),
-    }
+    Ok(Some(name))
 }
 
 /// What a record of a file turned out to be: the texts to validate, or why there are none.

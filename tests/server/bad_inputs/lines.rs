@@ -148,7 +148,7 @@ fn texts() -> Vec<Case> {
         two(36, "case", "Prague", "PRAGUE", &["PRAGUE", "Prague"]),
         two(36, "a blank of Unicode at the end", "A", "A\u{a0}", &["A", "A\u{a0}"]),
         two(36, "no width", "A", "A\u{200b}", &["A", "A\u{200b}"]),
-        two(36, "from right to left, and a mark", "\u{202e}A", "\u{feff}A", &["\u{202e}A", "\u{feff}A"]),
+        two(36, "from right to left, and a mark", "\u{202e}A", "\u{feff}A", &["A", "\u{202e}A"]),
         two(36, "emoji", "\u{1f6b2}", "\u{1f468}\u{200d}\u{1f469}", &["\u{1f468}\u{200d}\u{1f469}", "\u{1f6b2}"]),
         // The same text if the values stood side by side, and other trips all the same.
         rows(37, "values that run into each other",

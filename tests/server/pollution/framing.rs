@@ -118,8 +118,11 @@ pub const LINES: &[Kind] = &[
     kind("a comment", |row| row.preceded(row.one_of(&["# May", "// May", "-- May", "REM May"]))),
     kind("the header again", |row| row.preceded(HEADER.trim_end())),
     kind("the header again, shouted", |row| row.preceded(&HEADER.trim_end().to_uppercase())),
-    kind("the header again, in another order", |row| {
-        row.preceded("datasource,region,origin_coord,destination_coord,date_time")
+    // The rows behind a header are read by it.
+    kind("two headers, the first in another order", |row| {
+        let other = "datasource,region,origin_coord,destination_coord,date_time";
+        let lines = [other, HEADER.trim_end(), &row.line()].join(row.style.eol);
+        Fate { staged: 2, ..row.stays(lines) }
     }),
     kind("another file's mark and header", |row| {
         row.preceded(&format!("\u{feff}{}", HEADER.trim_end()))
@@ -149,9 +152,11 @@ pub const LINES: &[Kind] = &[
     }),
     kind("a line end the wrong way round", |row| ends_with(row, "\n\r")),
     kind("a line end with a CR too many", |row| ends_with(row, "\r\r\n")),
-    kind("a form feed behind the row", |row| row.stays_if_bare(row.line() + "\x0c")),
+    kind("a form feed or a vertical tab behind the row", |row| {
+        row.stays_if_bare(row.line() + row.one_of(&["\x0c", "\x0b"]))
+    }),
     kind("another line end behind the row", |row| {
-        let end = row.one_of(&["\u{85}", "\u{2028}", "\u{2029}", "\x0b", "\x1e"]);
+        let end = row.one_of(&["\u{85}", "\u{2028}", "\u{2029}", "\x1e"]);
         let line = row.line() + end;
         let name = &row.trip().0[4];
         if row.style.quotes_all {

@@ -25,11 +25,7 @@ pub const BYTES: &[Kind] = &[
     kind("a combining mark", |row| with_inside(row, "\u{308}")),
     kind("an emoji", |row| with_inside(row, "\u{1f6b2}")),
     kind("a replacement character", |row| with_inside(row, "\u{fffd}")),
-    kind("a mark in front of the row", |row| {
-        let trip = row.trip().with(0, format!("\u{feff}{}", row.trip().0[0]));
-        let line = format!("\u{feff}{}", row.line());
-        if row.style.quotes_all { row.staged(line) } else { row.becomes(line, trip) }
-    }),
+    kind("a mark in front of the row", |row| row.stays(format!("\u{feff}{}", row.line()))),
     kind("letters of other widths", |row| {
         let wide = |c: char| match c {
             '!'..='~' => char::from_u32(u32::from(c) + 0xfee0).unwrap_or(c),
