@@ -5,6 +5,7 @@ use std::fs;
 
 use postgres::Client;
 use serde_json::json;
+use trips_tests::peak_memory;
 
 use crate::measure::{generate, ingest, seconds};
 use crate::report::{Spread, machine, save};

@@ -229,7 +229,7 @@ fn give_up(load_id: i64, failed: &Failed) -> Result<(), LoadError> {
     queue::remove(load_id)?;
     let standings = {
         let _owner = as_owner_of_ledger();
-        ledger::fail_job(load_id, &Failure::of_caught(failed.error.clone()))?;
+        ledger::fail_job(load_id, &Failure::of_caught((*failed.error).clone()))?;
         ledger::standings(&[load_id])?
     };
     events::publish(&standings)

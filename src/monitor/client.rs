@@ -172,7 +172,7 @@ impl Client {
             open.failure = Some(failure.clone());
         }
         let MonitoredLoad { load_id, tag } = load;
-        self.unsent.push(Message::Fail { load_id, tag, failure });
+        self.unsent.push(Message::Fail { load_id, tag, failure: Box::new(failure) });
     }
 
     fn finish(&mut self, load: MonitoredLoad) {
@@ -233,7 +233,7 @@ impl Client {
             });
             if let Some(failure) = failure.as_ref().filter(|_| is_asked) {
                 let (load_id, failure) = (info.load_id, failure.clone());
-                self.unsent.push(Message::Fail { load_id, tag: *tag, failure });
+                self.unsent.push(Message::Fail { load_id, tag: *tag, failure: Box::new(failure) });
             }
         }
     }

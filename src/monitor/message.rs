@@ -17,7 +17,7 @@ pub enum Message {
     /// The function of a load has returned. Its transaction is still open.
     Finish { load_id: i64 },
     /// A load has failed.
-    Fail { load_id: i64, tag: u64, failure: Failure },
+    Fail { load_id: i64, tag: u64, failure: Box<Failure> },
 }
 
 impl Message {
@@ -76,7 +76,7 @@ impl Message {
             3 => Self::Fail {
                 load_id: input.number()?,
                 tag: input.number()?.cast_unsigned(),
-                failure: Failure::decode(input.bytes()?)?,
+                failure: Box::new(Failure::decode(input.bytes()?)?),
             },
             _ => return None,
         };

@@ -13,7 +13,7 @@ pub enum Stage {
     /// Its function has returned; its transaction has not ended yet.
     Finished,
     /// It has failed, which is not in the ledger yet.
-    Failed(Failure),
+    Failed(Box<Failure>),
 }
 
 /// A load that the monitor follows until its transaction is over, or its failure is in the ledger.

@@ -16,7 +16,7 @@ pub enum End {
 
 /// Works in a subtransaction, and says how it ends. An error of PostgreSQL rolls it back, with the locks that it has
 /// taken, and is returned.
-pub fn attempt(work: impl FnOnce() -> End) -> Result<End, CaughtError> {
+pub fn attempt(work: impl FnOnce() -> End) -> Result<End, Box<CaughtError>> {
     // SAFETY: we are in a transaction, and not in parallel mode. As PL/pgSQL does it, the memory context and the
     // resource owner of the caller are those that it goes on with.
     let (memory, owner) = unsafe {
@@ -25,7 +25,9 @@ pub fn attempt(work: impl FnOnce() -> End) -> Result<End, CaughtError> {
         pg_sys::MemoryContextSwitchTo(before.0);
         before
     };
-    let result = PgTryBuilder::new(AssertUnwindSafe(|| Ok(work()))).catch_others(Err).execute();
+    let result = PgTryBuilder::new(AssertUnwindSafe(|| Ok(work())))
+        .catch_others(|cause| Err(Box::new(cause)))
+        .execute();
     // SAFETY: ends the subtransaction that was begun above: `work` leaves none open. An error that is not caught
     // here (a panic of Rust) ends the transaction with all of them.
     unsafe {

@@ -309,7 +309,7 @@ fn wait_on(readable: Option<RawFd>, timeout: Duration) -> bool {
 #[derive(Debug)]
 pub struct Failed {
     /// What happened.
-    pub error: Caught,
+    pub error: Box<Caught>,
 }
 
 impl Failed {
@@ -320,7 +320,7 @@ impl Failed {
 
     /// Says it in the server's log.
     pub fn log(&self) {
-        let Caught { code, message, detail, .. } = &self.error;
+        let Caught { code, message, detail, .. } = &*self.error;
         let detail = detail.as_ref().map_or_else(String::new, |detail| format!("\n{detail}"));
         log(&format!("{message}{detail} ({code})"));
     }
@@ -354,7 +354,7 @@ pub fn try_next_transaction<T>(
         }
         Ok(result)
     }))
-    .catch_others(|cause| Err(Failed { error: Caught::of(&cause) }))
+    .catch_others(|cause| Err(Failed { error: Box::new(Caught::of(&cause)) }))
     .execute();
     drop(preserved);
     // SAFETY: the error has been taken out of PostgreSQL's hands; what a worker does with one is to end

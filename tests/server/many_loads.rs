@@ -43,7 +43,7 @@ const RECORD_RUNNING: &str =
      CREATE TRIGGER see AFTER INSERT OR UPDATE ON trips.loads FOR EACH ROW EXECUTE FUNCTION public.see()";
 
 fn small_file(cluster: &Cluster, number: u32) -> String {
-    let trip = trip_line(&format!("region {number}"), number % 60);
+    let trip = trip_line(format!("region {number}"), number % 60);
     cluster.file(&format!("{number:04}.csv"), format!("{FIVE_COLUMNS}{trip}"))
 }
 

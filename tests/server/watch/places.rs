@@ -147,6 +147,38 @@ fn another_database_is_heard() {
     assert_eq!(loads_of(&mut first, "b.csv"), 0);
 }
 
+/// Every function that loads, or takes text, refuses to.
+fn require_refusals(latin: &mut postgres::Client, inbox: &str) {
+    for call in [
+        format!("SELECT trips.ingest('{inbox}/a.csv')"),
+        format!("SELECT trips.stage('{inbox}/a.csv')"),
+        format!("SELECT trips.submit('{inbox}/a.csv')"),
+        "SELECT trips.ingest('/Z' || chr(252) || 'rich.csv')".to_owned(),
+        "SELECT trips.submit('/a', chr(252))".to_owned(),
+        "SELECT trips.new_files('/' || chr(252))".to_owned(),
+        "SELECT trips.open_delivery(chr(252), decode(repeat('00', 32), 'hex'), 1, chr(252))"
+            .to_owned(),
+        "SELECT trips.merge_staged()".to_owned(),
+        "SELECT trips.open_delivery('a', decode(repeat('00', 32), 'hex'), 1, '')".to_owned(),
+        "SELECT trips.stage_part(1, '')".to_owned(),
+        "SELECT trips.drop_delivery(1)".to_owned(),
+        "SELECT trips.trip_key('a', NULL, NULL, '2018-05-01', NULL)".to_owned(),
+        "SELECT trips.trip_key(convert_from('\\xfc', 'LATIN1'), NULL, NULL, '2018-05-01', NULL)"
+            .to_owned(),
+    ] {
+        let (code, _, hint) = server_error(&latin.query(&call, &[]).expect_err(&call));
+        assert!(code == "0A000" && hint.contains("UTF8"), "{call}: {code} {hint}");
+    }
+    for call in [
+        "SELECT * FROM trips.weekly_counts(box '((0,0),(1,1))', NULL, NULL, chr(252))",
+        "SELECT * FROM trips.similar_trips(match => chr(252))",
+        "SELECT trips.h3_center(chr(252))",
+    ] {
+        let (code, ..) = server_error(&latin.query(call, &[]).expect_err(call));
+        assert!(code == "22023" || code == "22P02", "{call}: {code}");
+    }
+}
+
 /// Nothing is loaded into a database that is not encoded in UTF8: by no way.
 #[test]
 fn a_database_that_is_not_utf8() {
@@ -179,34 +211,7 @@ fn a_database_that_is_not_utf8() {
              VALUES (1, '{inbox}/a.csv', 'stage', false, '{{}}')"
         ))
         .unwrap();
-    for call in [
-        format!("SELECT trips.ingest('{inbox}/a.csv')"),
-        format!("SELECT trips.stage('{inbox}/a.csv')"),
-        format!("SELECT trips.submit('{inbox}/a.csv')"),
-        "SELECT trips.ingest('/Z' || chr(252) || 'rich.csv')".to_owned(),
-        "SELECT trips.submit('/a', chr(252))".to_owned(),
-        "SELECT trips.new_files('/' || chr(252))".to_owned(),
-        "SELECT trips.open_delivery(chr(252), decode(repeat('00', 32), 'hex'), 1, chr(252))"
-            .to_owned(),
-        "SELECT trips.merge_staged()".to_owned(),
-        "SELECT trips.open_delivery('a', decode(repeat('00', 32), 'hex'), 1, '')".to_owned(),
-        "SELECT trips.stage_part(1, '')".to_owned(),
-        "SELECT trips.drop_delivery(1)".to_owned(),
-        "SELECT trips.trip_key('a', NULL, NULL, '2018-05-01', NULL)".to_owned(),
-        "SELECT trips.trip_key(convert_from('\\xfc', 'LATIN1'), NULL, NULL, '2018-05-01', NULL)"
-            .to_owned(),
-    ] {
-        let (code, _, hint) = server_error(&latin.query(&call, &[]).expect_err(&call));
-        assert!(code == "0A000" && hint.contains("UTF8"), "{call}: {code} {hint}");
-    }
-    for call in [
-        "SELECT * FROM trips.weekly_counts(box '((0,0),(1,1))', NULL, NULL, chr(252))",
-        "SELECT * FROM trips.similar_trips(match => chr(252))",
-        "SELECT trips.h3_center(chr(252))",
-    ] {
-        let (code, ..) = server_error(&latin.query(call, &[]).expect_err(call));
-        assert!(code == "22023" || code == "22P02", "{call}: {code}");
-    }
+    require_refusals(&mut latin, &inbox);
     cluster.restart(|_| ());
     let mut latin = cluster.client_of("latin");
     let begin = Instant::now();
