@@ -315,6 +315,18 @@ COMMENT ON COLUMN trips.weekly_trip_counts.week_of_month IS
   'YYYY-MM-0W: days 1 to 7 of a month are week 1, 8 to 14 week 2, up to week 5';
 COMMENT ON COLUMN trips.weekly_trip_counts.trips IS 'How many trips';
 
+-- Changes by hand ---------------------------------------------------------------------------------
+
+-- One row, which every transaction that changes the history by hand updates. A transaction whose snapshot is older than
+-- such a change must not count by it: PostgreSQL finds that out when the transaction updates the row, too.
+CREATE TABLE trips.history_changes (
+  changed_by xid8
+);
+INSERT INTO trips.history_changes VALUES (NULL);
+COMMENT ON TABLE trips.history_changes IS
+  'One row that changes of the history by hand update: in REPEATABLE READ and above, one with an older snapshot ends with 40001';
+COMMENT ON COLUMN trips.history_changes.changed_by IS 'The last transaction that has changed the history by hand';
+
 -- The events -------------------------------------------------------------------------------------
 
 CREATE TABLE trips.events (

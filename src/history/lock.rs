@@ -6,7 +6,7 @@
 use std::cell::Cell;
 use std::ffi::CStr;
 
-use pgrx::pg_sys;
+use pgrx::{check_for_interrupts, pg_sys};
 
 use super::partition::Created;
 use super::{HISTORY, History};
@@ -16,7 +16,7 @@ use crate::pg::relation::Table;
 use crate::pg::table_locks::{self, Mode, Waited};
 
 /// The tables that a load writes to, in the order in which it locks them.
-const WRITTEN: [&CStr; 7] = [
+const WRITTEN: [&CStr; 8] = [
     HISTORY,
     c"stg_trip_data",
     c"daily_trip_counts",
@@ -24,7 +24,13 @@ const WRITTEN: [&CStr; 7] = [
     c"summarized_trip_data",
     c"area_directory",
     c"area_blocks",
+    // At its commit.
+    c"events",
 ];
+
+/// How often a load tries to get all of its locks, before it ends with an error. Each time waits, unless PostgreSQL lets
+/// it pass others at once: nothing must go on for ever.
+const ROUNDS: usize = 1_000;
 
 const CLASS: pg_sys::Oid = pg_sys::RelationRelationId;
 
@@ -33,10 +39,11 @@ impl History {
     /// until this transaction ends. It holds none of these locks while it waits for another.
     pub fn hold() -> Result<Self, LoadError> {
         let history = oid()?;
-        loop {
+        let take_tables = || table_locks::try_take_all_ahead(&WRITTEN);
+        for _ in 0..ROUNDS {
+            check_for_interrupts!();
             let held = Self { created: Created::default() };
-            match table_locks::take_object(CLASS, history, || table_locks::try_take_all(&WRITTEN))?
-            {
+            match table_locks::take_object(CLASS, history, take_tables)? {
                 Waited::Taken => return Ok(held),
                 Waited::GiveUp => return Err(HistoryError::InUse.into()),
                 Waited::NotFree(table) => {
@@ -46,6 +53,7 @@ impl History {
                 }
             }
         }
+        Err(HistoryError::InUse.into())
     }
 
     /// Takes the history if nobody has to be waited for.
@@ -80,13 +88,14 @@ fn oid() -> Result<pg_sys::Oid, LoadError> {
 /// PostgreSQL may have let us pass others that wait for the table: then it is now or never. What is not free then is
 /// waited for next.
 fn take_from(mut table: pg_sys::Oid, history: pg_sys::Oid) -> Result<bool, LoadError> {
-    loop {
+    for _ in 0..ROUNDS {
+        check_for_interrupts!();
         let next = Cell::new(None);
         let take_rest = || {
             if !locks::try_object(CLASS, history) {
                 return false;
             }
-            next.set(table_locks::try_take_all(&WRITTEN).err());
+            next.set(table_locks::try_take_all_ahead(&WRITTEN).err());
             next.get().is_none()
         };
         if table_locks::take_if(table, Mode::RowExclusive, take_rest)? {
@@ -97,4 +106,5 @@ fn take_from(mut table: pg_sys::Oid, history: pg_sys::Oid) -> Result<bool, LoadE
             None => return Ok(false),
         }
     }
+    Err(HistoryError::InUse.into())
 }

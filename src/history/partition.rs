@@ -155,10 +155,11 @@ fn create(time: Timestamp) -> Result<(), LoadError> {
     let of_key = home.as_ref().map(|home| format!("USING INDEX TABLESPACE {home}"));
     let of_table = home.as_ref().map(|home| format!("TABLESPACE {home}"));
     let (of_key, of_table) = (of_key.unwrap_or_default(), of_table.unwrap_or_default());
-    // The parts of these names are digits, letters and underscores.
+    // The parts of the name are digits, letters and underscores. PostgreSQL names the key: a partition that was renamed
+    // may still have the usual name for its own.
     Spi::run(&format!(
         "CREATE TABLE {table} (LIKE trips.hist_trip_data INCLUDING ALL,
-           CONSTRAINT {name}_pkey PRIMARY KEY (date_time, trip_key) {of_key}) {of_table}"
+           PRIMARY KEY (date_time, trip_key) {of_key}) {of_table}"
     ))?;
     Spi::run(&format!(
         "ALTER TABLE trips.hist_trip_data ATTACH PARTITION {table} FOR VALUES {bounds}"

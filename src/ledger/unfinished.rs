@@ -275,7 +275,7 @@ const CRASHES: i64 = 3;
 /// Which of these files no load has brought as they are now, and none is about to. One that has failed
 /// is tried again when it has changed since, when it has failed under other options than these, or when the failure was a
 /// passing one: a lost connection or lock, no room on a disk, a cancel, an end of the server (but not the third), a file
-/// that changed while it was read. One whose rows were staged under other options is brought once more: its bytes are
+/// that changed while it was read, or something in the database that was not as a load needs it. One whose rows were staged under other options is brought once more: its bytes are
 /// known, and the caller is told of the rows.
 pub fn not_loaded_yet(files: Vec<FoundFile>, options: &str) -> Result<Vec<NewFile>, LoadError> {
     let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
@@ -287,7 +287,7 @@ pub fn not_loaded_yet(files: Vec<FoundFile>, options: &str) -> Result<Vec<NewFil
                FROM unnest($1, $2, $3) WITH ORDINALITY AS f (path, size, changed_at, place)
               CROSS JOIN LATERAL (
                     SELECT count(*) FILTER (WHERE CASE l.state
-                               WHEN 'failed' THEN l.error_code !~ '^(08|40|53|57|58030|55P03|55006)'
+                               WHEN 'failed' THEN l.error_code !~ '^(08|09|40|53|55|57|58030|42P01|42P07)'
                                                   AND l.options = $5::jsonb
                                WHEN 'loaded' THEN l.rows_staged = 0 OR l.options IS NULL
                                                   OR l.options = $5::jsonb

@@ -18,6 +18,7 @@ use crate::pg::locks::Lock;
 use crate::pg::relation::Table;
 use crate::pg::row::LoadRow;
 use crate::pg::session::{self, AsOwner};
+use crate::pg::table_locks::{self, Mode};
 use crate::settings;
 
 /// A load that has begun: the rights of the tables' owner, a number in the ledger, and what is known
@@ -45,6 +46,10 @@ impl Rights {
             return Err(LoadError::DatabaseEncoding);
         }
         extension::hold();
+        // It is the first lock of a load on a table: a deadlock must not end the load here either.
+        if let Some(ledger) = Table::find(c"loads") {
+            table_locks::take(ledger, Mode::RowExclusive)?;
+        }
         let ledger = Table::open_for_insert(c"loads");
         let owner = AsOwner::of(&ledger);
         grants::require_one_owner(ledger.owner())?;

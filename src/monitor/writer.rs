@@ -20,8 +20,8 @@ use crate::pg::{extension, worker};
 const LOCK_TIMEOUT: Duration = Duration::from_millis(250);
 /// How often listeners are told how far a load is, at most.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
-/// Errors that pass: a lock, a deadlock, a serialization failure, a cancel.
-const PASSING: [&str; 4] = ["55P03", "40P01", "40001", "57014"];
+/// Errors that pass: a lock, a deadlock, a serialization failure, a cancel, a lack of resources (a full disk).
+const PASSING: [&str; 5] = ["55P03", "40P01", "40001", "57014", "53"];
 
 /// What has become of a piece of work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -198,7 +198,9 @@ fn in_database(work: impl FnOnce() -> Result<(), LoadError>) -> Outcome {
     match worker::with_lock_timeout(LOCK_TIMEOUT, || worker::try_transaction(work)) {
         Ok(true) => Outcome::Done,
         Ok(false) => Outcome::Absent,
-        Err(failed) if PASSING.contains(&failed.error.code.as_str()) => Outcome::Locked,
+        Err(failed) if PASSING.iter().any(|code| failed.error.code.starts_with(code)) => {
+            Outcome::Locked
+        }
         Err(failed) => {
             failed.log();
             Outcome::Refused

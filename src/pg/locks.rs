@@ -84,15 +84,7 @@ impl Lock {
 
     /// Whether no process has it; it is not taken.
     pub fn is_free(self) -> bool {
-        let tag = self.tag();
-        let mut holders = 0;
-        // SAFETY: the tag and the count live through the call. The list is made for the caller, as nowhere but on a
-        // standby, where no worker asks.
-        unsafe {
-            let list = pg_sys::GetLockConflicts(&raw const tag, MODE, &raw mut holders);
-            pg_sys::pfree(list.cast());
-        }
-        holders == 0
+        !has_holders(&self.tag(), MODE)
     }
 
     /// Takes it until the transaction ends; `false` when another process has it.
@@ -181,6 +173,27 @@ pub fn may_have_altered(table: pg_sys::Oid) -> bool {
         pg_sys::AccessExclusiveLock,
     ];
     modes.into_iter().any(|mode| holds(table, mode))
+}
+
+/// Whether this transaction has a lock on a table, in any mode.
+pub fn is_held(table: pg_sys::Oid) -> bool {
+    (pg_sys::AccessShareLock..=pg_sys::AccessExclusiveLock).any(|mode| holds(table, mode))
+}
+
+/// Whether another process has a lock on a table that conflicts with this mode. Who only waits for one does not count.
+pub fn has_conflicting_holder(table: pg_sys::Oid, mode: pg_sys::LOCKMODE) -> bool {
+    has_holders(&tag_of(pg_sys::LockTagType::LOCKTAG_RELATION, table.to_u32(), 0), mode)
+}
+
+fn has_holders(tag: &pg_sys::LOCKTAG, mode: pg_sys::LOCKMODE) -> bool {
+    let mut holders = 0;
+    // SAFETY: the tag and the count live through the call. The list is made for the caller, as nowhere but on a
+    // standby, where nobody asks.
+    unsafe {
+        let list = pg_sys::GetLockConflicts(tag, mode, &raw mut holders);
+        pg_sys::pfree(list.cast());
+    }
+    holders > 0
 }
 
 fn holds(table: pg_sys::Oid, mode: u32) -> bool {

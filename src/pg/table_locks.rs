@@ -10,7 +10,7 @@ use pgrx::pg_sys::panic::CaughtError;
 use pgrx::spi::SpiError;
 use pgrx::{PgSqlErrorCode, Spi, pg_sys};
 
-use super::locks::Lock;
+use super::locks::{self, Lock};
 use super::relation::Table;
 use super::session;
 use super::subtransaction::{self, End};
@@ -116,10 +116,32 @@ fn wait(table: pg_sys::Oid, mode: Mode, and_then: impl Fn() -> End) -> Result<En
 /// Takes ROW EXCLUSIVE on all of these tables of the schema `trips` until the transaction ends, or on none. The
 /// first that is not free is returned.
 pub fn try_take_all(tables: &[&CStr]) -> Result<(), pg_sys::Oid> {
+    take_all(tables, |table| try_take(table, Mode::RowExclusive))
+}
+
+/// As [`try_take_all`], in a subtransaction whose deadlocks are caught. A table that this transaction has locked in
+/// some other mode is taken although others wait for it: they wait for this transaction, so nobody else comes first.
+pub fn try_take_all_ahead(tables: &[&CStr]) -> Result<(), pg_sys::Oid> {
+    take_all(tables, |table| {
+        let is_free = try_take(table, Mode::RowExclusive);
+        let comes_first = || {
+            locks::is_held(table)
+                && !locks::has_conflicting_holder(table, Mode::RowExclusive.number())
+        };
+        if !is_free && comes_first() {
+            // SAFETY: as in `try_take`.
+            unsafe { pg_sys::LockRelationOid(table, Mode::RowExclusive.number()) };
+            return true;
+        }
+        is_free
+    })
+}
+
+fn take_all(tables: &[&CStr], try_take: impl Fn(pg_sys::Oid) -> bool) -> Result<(), pg_sys::Oid> {
     let mut taken = Vec::with_capacity(tables.len());
     // What is missing is told by whoever opens it.
     for table in tables.iter().filter_map(|name| Table::find(name)) {
-        if !try_take(table, Mode::RowExclusive) {
+        if !try_take(table) {
             for other in taken {
                 // SAFETY: the lock was taken above, for the same resource owner.
                 unsafe { pg_sys::UnlockRelationOid(other, Mode::RowExclusive.number()) };

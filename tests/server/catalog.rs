@@ -73,6 +73,7 @@ const MEMBERS: &[&str] = &[
     "table trips.delivery_parts",
     "table trips.events",
     "table trips.hist_trip_data",
+    "table trips.history_changes",
     "table trips.load_failures",
     "table trips.loads",
     "table trips.queue",

@@ -3,6 +3,7 @@
 mod dates;
 mod partitions;
 mod random;
+mod snapshots;
 mod within_loads;
 
 use postgres::Client;

@@ -4,6 +4,7 @@ use postgres::Client;
 use trips_tests::{Cluster, month_as_csv, spec};
 
 mod patterns;
+mod queues;
 mod watching;
 
 /// The months that the load brings: two that are there, one that is empty and gets its index anew, one without
