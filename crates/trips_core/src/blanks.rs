@@ -7,31 +7,37 @@ pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// invisible characters around it.
 #[must_use]
 pub fn trim_name(name: &[u8]) -> &[u8] {
-    trim(name, |c| c.is_whitespace() || is_invisible(c))
+    let is_trimmed = |c: &char| c.is_whitespace() || is_invisible(*c);
+    let is_seen = |byte: &u8| matches!(byte, b'!'..=b'~');
+    let mut rest = name.trim_ascii();
+    // Nearly all names end here.
+    while rest.first().is_some_and(|byte| !is_seen(byte)) {
+        match first_char(rest).filter(is_trimmed) {
+            Some(c) => rest = &rest[c.len_utf8()..],
+            None => break,
+        }
+    }
+    while rest.last().is_some_and(|byte| !is_seen(byte)) {
+        match last_char(rest).filter(is_trimmed) {
+            Some(c) => rest = &rest[..rest.len() - c.len_utf8()],
+            None => break,
+        }
+    }
+    rest
 }
 
 /// A value without ASCII whitespace (a vertical tab included) and byte order marks around it. Other
 /// characters belong to the value, also those that nobody sees.
 #[must_use]
 pub fn trim_value(value: &[u8]) -> &[u8] {
-    trim(value, |c| matches!(c, '\u{9}'..='\u{d}' | ' ' | '\u{feff}'))
-}
-
-fn trim(value: &[u8], is_trimmed: impl Fn(char) -> bool) -> &[u8] {
-    let is_seen = |byte: &u8| matches!(byte, b'!'..=b'~');
-    let mut rest = value.trim_ascii();
-    // Nearly all values end here.
-    while rest.first().is_some_and(|byte| !is_seen(byte)) {
-        match first_char(rest).filter(|&c| is_trimmed(c)) {
-            Some(c) => rest = &rest[c.len_utf8()..],
-            None => break,
-        }
-    }
-    while rest.last().is_some_and(|byte| !is_seen(byte)) {
-        match last_char(rest).filter(|&c| is_trimmed(c)) {
-            Some(c) => rest = &rest[..rest.len() - c.len_utf8()],
-            None => break,
-        }
+    let mut rest = value;
+    // Every value of every row comes here. In UTF-8, the bytes of a mark are in no other character.
+    while let [b'\t'..=b'\r' | b' ', inner @ ..]
+    | [inner @ .., b'\t'..=b'\r' | b' ']
+    | [0xef, 0xbb, 0xbf, inner @ ..]
+    | [inner @ .., 0xef, 0xbb, 0xbf] = rest
+    {
+        rest = inner;
     }
     rest
 }

@@ -125,10 +125,11 @@ impl Chunk {
             let bytes = std::mem::take(&mut self.bytes);
             let mut reader = RecordReader::of_bytes(bytes, self.first_line, max_record);
             let mut result = Ok(());
-            while result.is_ok()
-                && let Some(record) = reader.next_record().expect("memory can be read")
-            {
-                result = f(&record);
+            while let Some(record) = reader.next_record().expect("memory can be read") {
+                if let Err(error) = f(&record) {
+                    result = Err(error);
+                    break;
+                }
             }
             self.bytes = reader.into_bytes();
             return result;

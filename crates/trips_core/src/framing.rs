@@ -35,6 +35,7 @@ pub(crate) fn is_blank(line: &[u8]) -> bool {
 }
 
 /// `""` becomes `"`.
+#[cold]
 pub(crate) fn undouble(bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len());
     let mut rest = bytes;

@@ -133,9 +133,7 @@ impl Parser {
             if is_large || parsed.staged.bytes() > bytes {
                 give(parsed.take_piece())?;
             }
-            if let Some(after) = self.take(record, &now, has_quotes, &mut parsed)? {
-                now = after;
-            }
+            self.take(record, &mut now, has_quotes, &mut parsed)?;
             Ok::<(), E>(())
         })?;
         parsed.columns = (now != *columns).then_some(now);
@@ -143,14 +141,14 @@ impl Parser {
         Ok(parsed)
     }
 
-    /// Takes a record; returns the columns of the next one when it is, or holds, a header.
+    /// Takes a record of these columns, which become those of the next one when it is, or holds, a header.
     fn take(
         &self,
         record: &Record<'_>,
-        columns: &Columns,
+        columns: &mut Columns,
         has_quotes: bool,
         parsed: &mut Parsed,
-    ) -> Result<Option<Columns>, TryReserveError> {
+    ) -> Result<(), TryReserveError> {
         parsed.rows += 1;
         let texts = match columns {
             Columns::Known(layout) => trip::texts(layout, record),
@@ -161,31 +159,32 @@ impl Parser {
             Err(rejection) => Err(rejection.clone()),
         };
         // A header is no trip: its time is none. So looking for one costs nothing where rows are trips.
-        let may_be_header = match (&checked, columns) {
+        let may_be_header = match (&checked, &*columns) {
             (Ok(_), Columns::Known(layout)) => {
-                later_header::may_hide_in_row(layout, record, has_quotes)
+                let is_plain = !has_quotes && layout.others().is_empty();
+                !is_plain && later_header::may_hide_in_row(layout, record, has_quotes)
             }
             _ => true,
         };
         if may_be_header && let Some(header) = later_header::find(&self.layout, record, columns) {
             self.reject(record, None, header.rejection(columns), parsed)?;
-            return Ok(Some(header.columns(record.line)));
+            *columns = header.columns(record.line);
+            return Ok(());
         }
-        match (checked, &texts) {
-            (Ok(trip), _) if self.target == Target::History => {
-                if self.rules.zero_coordinates == ZeroCoordinates::Warn {
-                    parsed.zero_coordinates += u64::from(trip.has_zero_coordinate());
-                }
-                parsed.block.push(&trip)?;
+        let trip = match checked {
+            Ok(trip) => trip,
+            Err(rejection) => return self.reject(record, texts.as_ref().ok(), rejection, parsed),
+        };
+        if self.target == Target::History {
+            if self.rules.zero_coordinates == ZeroCoordinates::Warn {
+                parsed.zero_coordinates += u64::from(trip.has_zero_coordinate());
             }
-            (Ok(_), Ok(texts)) => {
-                parsed.staged.reserve(record.raw.len())?;
-                parsed.staged.push_waiting(self.load_id, record, texts);
-            }
-            (Ok(_), Err(_)) => unreachable!("a trip is made of texts"),
-            (Err(rejection), _) => self.reject(record, texts.as_ref().ok(), rejection, parsed)?,
+            parsed.block.push(&trip)?;
+        } else if let Ok(texts) = &texts {
+            parsed.staged.reserve(record.raw.len())?;
+            parsed.staged.push_waiting(self.load_id, record, texts);
         }
-        Ok(None)
+        Ok(())
     }
 
     fn reject(

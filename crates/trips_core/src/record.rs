@@ -68,10 +68,10 @@ impl<'a> Record<'a> {
     /// # Panics
     /// When `i` is not under [`Record::len`].
     #[must_use]
+    #[inline]
     pub fn value(&self, i: usize) -> Cow<'a, [u8]> {
-        let span = self.spans[i];
-        let bytes = &self.raw[span.start..span.end];
-        if span.escaped { Cow::Owned(undouble(bytes)) } else { Cow::Borrowed(bytes) }
+        let bytes = self.raw_value(i);
+        if self.spans[i].escaped { Cow::Owned(undouble(bytes)) } else { Cow::Borrowed(bytes) }
     }
 
     /// As [`Record::value`], with doubled quotes as they stand in the file.
