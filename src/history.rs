@@ -25,8 +25,8 @@ pub use self::followed::{
 };
 use self::known::Known;
 use self::new_rows::{NewRows, Walk};
-pub use self::partition::places;
 use self::partition::{Created, Partition};
+pub use self::partition::{NewPartitions, places};
 pub use self::repair::{Moved, damaged_partitions, move_misplaced, unheard};
 use crate::error::LoadError;
 use crate::pg::copy::copy_rows;

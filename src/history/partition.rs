@@ -6,6 +6,7 @@ use pgrx::{Spi, pg_sys};
 use trips_core::batch;
 use trips_core::block::Block;
 use trips_core::partition_bounds::{Bound, PartitionBounds};
+use trips_core::reject::{Column, Rejection, SqlState, ValueError};
 use trips_core::timestamp::Timestamp;
 
 use super::followed::{days_of, follow};
@@ -42,6 +43,57 @@ impl Created {
             return Err(HistoryError::TooManyPartitions { wanted, limit }.into());
         }
         Ok(())
+    }
+}
+
+/// Tells trip by trip whether a merge would create too many partitions. Trips that are refused need none.
+#[derive(Debug)]
+pub struct NewPartitions {
+    limit: usize,
+    /// How many the trips need that were not refused.
+    wanted: usize,
+    /// The bounds that were looked up, ascending and apart from each other, and whether trips within are refused.
+    known: Vec<(PartitionBounds, bool)>,
+}
+
+impl NewPartitions {
+    /// As many as the setting allows.
+    pub fn allowed() -> Self {
+        Self { limit: settings::max_new_partitions(), wanted: 0, known: Vec::new() }
+    }
+
+    /// Why a trip of this time is refused, if it is: it would need one new partition too many.
+    pub fn refuse(&mut self, time: Timestamp) -> Result<Option<Rejection>, LoadError> {
+        let behind = self.known.partition_point(|(bounds, _)| bounds.lower <= Bound::At(time));
+        let before = behind.checked_sub(1).and_then(|before| self.known.get(before));
+        let is_refused = match before {
+            Some((bounds, is_refused)) if bounds.contains(time) => *is_refused,
+            _ => self.look_up(time)?,
+        };
+        Ok(is_refused.then(|| {
+            let reason = format!(
+                "the trip needs a new partition of the history, over the {} allowed for one merge (trips.max_new_partitions)",
+                self.limit
+            );
+            ValueError::new(SqlState::ProgramLimitExceeded, reason).of(Column::DateTime)
+        }))
+    }
+
+    /// Finds the place of a time, and whether trips there are refused.
+    fn look_up(&mut self, time: Timestamp) -> Result<bool, LoadError> {
+        let place = place_of(time, Detaching::Omitted);
+        let (bounds, is_new) = match place {
+            Place::Gap(gap) => (PartitionBounds::fitting(time, gap), true),
+            _ => (place.bounds(), false),
+        };
+        let is_refused = is_new && self.wanted >= self.limit;
+        self.wanted += usize::from(is_new && !is_refused);
+        self.known.try_reserve(1)?;
+        // Others may attach partitions meanwhile: what is older and overlaps is not true any more.
+        let first = self.known.partition_point(|(known, _)| known.upper <= bounds.lower);
+        let behind = self.known.partition_point(|(known, _)| known.lower < bounds.upper);
+        self.known.splice(first..behind, [(bounds, is_refused)]);
+        Ok(is_refused)
     }
 }
 

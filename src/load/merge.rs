@@ -8,7 +8,7 @@ use super::attempt::Attempt;
 use super::loader::{Collector, Loader, summarize};
 use super::outside;
 use crate::error::LoadError;
-use crate::history::History;
+use crate::history::{History, NewPartitions};
 use crate::ledger::{self, Delivery, Ticket, Totals};
 use crate::pg::progress::{Passes, Phase, Progress};
 use crate::pg::row::LoadRow;
@@ -47,10 +47,11 @@ fn merge(ticket: &Ticket, only: Option<i64>) -> Result<Option<LoadRow>, LoadErro
         return row.map(Some).ok_or(LoadError::UnknownLoad(load_id));
     }
     let (mut newest, mut inserted) = (None, 0);
+    let mut new_partitions = NewPartitions::allowed();
     for load in loads {
         progress.phase(Phase::Reading);
         let load_id = load.unwrap_or(ticket.load_id);
-        let totals = merge_load(&history, load, load_id, &rules, &progress)?;
+        let totals = merge_load(&history, load, load_id, &rules, &mut new_partitions, &progress)?;
         inserted += totals.inserted;
         newest = match load {
             Some(load_id) => Some(ledger::book_merge(load_id, totals)?),
@@ -71,6 +72,7 @@ fn merge_load(
     load: Option<i64>,
     load_id: i64,
     rules: &Rules,
+    new_partitions: &mut NewPartitions,
     progress: &Progress,
 ) -> Result<Totals, LoadError> {
     let mut loader = Loader::new(history)?;
@@ -81,8 +83,9 @@ fn merge_load(
     loop {
         check_for_interrupts!();
         let mut settled = Settled::default();
-        let count = batches
-            .next_batch(max_record, |row| settled.take(row, max_record, rules, &mut collector))?;
+        let count = batches.next_batch(max_record, |row| {
+            settled.take(row, max_record, rules, new_partitions, &mut collector)
+        })?;
         if count == 0 {
             collector.write(&mut loader, progress)?;
             return Ok(loader.totals);
@@ -107,12 +110,13 @@ struct Settled {
 }
 
 impl Settled {
-    /// Settles a row: a trip goes to the collector.
+    /// Settles a row: a trip goes to the collector, if the history may get a place for it.
     fn take(
         &mut self,
         row: &StagedRow,
         max_record: usize,
         rules: &Rules,
+        new_partitions: &mut NewPartitions,
         collector: &mut Collector,
     ) -> Result<(), LoadError> {
         let ctid = row.ctid.clone();
@@ -122,10 +126,13 @@ impl Settled {
         }
         let texts = row.texts(max_record);
         match texts.as_ref().map_err(Clone::clone).and_then(|texts| texts.validate(rules)) {
-            Ok(trip) => {
-                collector.push(&trip)?;
-                self.promoted.push(ctid);
-            }
+            Ok(trip) => match new_partitions.refuse(trip.date_time)? {
+                None => {
+                    collector.push(&trip)?;
+                    self.promoted.push(ctid);
+                }
+                Some(rejection) => self.rejected.push((ctid, rejection)),
+            },
             Err(rejection) => self.rejected.push((ctid, rejection)),
         }
         Ok(())

@@ -254,3 +254,65 @@ fn lines_without_a_load_are_adopted_once() {
         client.query_one("SELECT error_code FROM trips.stg_trip_data", &[]).unwrap().get(0);
     assert_eq!(code, "22P04");
 }
+
+/// Rows that would need more new partitions than the setting allows wait, and keep nobody else's rows waiting.
+#[test]
+fn too_many_new_months_stay_and_the_rest_is_merged() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let path = cluster.file("may.csv", format!("{FIVE_COLUMNS}M,,,2018-05-01 00:00:00,s\n"));
+    assert_eq!(cluster.ingest(&mut client, &path).rows, [1, 1, 0, 0]);
+    // 100 months of a file, 300 others of an outside writer, then rows of somebody else; 250 rows of one month.
+    let months = |region: &str, first: i32, count: i32| {
+        let month = |i: i32| format!("{}-{:02}-10 10:00:00", first + i / 12, 1 + i % 12);
+        (0..count).map(|i| format!("{region},,,{},s\n", month(i))).collect::<String>()
+    };
+    let path = cluster.file("months.csv", FIVE_COLUMNS.to_owned() + &months("F", 1972, 100));
+    let of_file = stage(&mut client, &path).load_id;
+    let columns = "region, origin_coord, destination_coord, date_time, datasource";
+    let mine = "2018-05-02 00:00:00,s\nmine,,,2018-05-03 00:00:00,s\n";
+    let rows = months("months", 1985, 300)
+        + &format!("mine,,,{mine}")
+        + &"again,,,1985-01-10 10:00:00,s\n".repeat(250);
+    let path = cluster.file("outside.csv", rows);
+    client
+        .batch_execute(&format!("COPY trips.stg_trip_data ({columns}) FROM '{path}' (FORMAT csv)"))
+        .unwrap();
+    // The loads of a merge share the limit: 100 months of the file, 140 of the others.
+    let outside = merge(&mut client, None);
+    assert_eq!(outside.summary(), ("loaded", [552, 143, 249, 160]));
+    assert_eq!(rows_of(&mut client, of_file), [100, 100, 0, 0]);
+    let waiting = "SELECT count(*), min(date_time), min(error_code), max(error_code), min(column_name), max(column_name),
+                          min(error), max(error), min(region), max(region), max(load_id)
+                     FROM trips.stg_trip_data";
+    let row = client.query_one(waiting, &[]).unwrap();
+    assert_eq!(
+        (row.get(0), row.get(1), row.get(10)),
+        (160_i64, "1996-09-10 10:00:00", outside.load_id)
+    );
+    let texts: Vec<&str> = (2..10).map(|column| row.get(column)).collect();
+    let reason = "the trip needs a new partition of the history, over the 240 allowed for one merge (trips.max_new_partitions)";
+    let column = "date_time";
+    assert_eq!(texts, ["54000", "54000", column, column, reason, reason, "months", "months"]);
+
+    // None is allowed, and one month has got a partition by hand.
+    client
+        .batch_execute(
+            "SET trips.max_new_partitions = 0;
+             CREATE TABLE public.by_hand PARTITION OF trips.hist_trip_data (PRIMARY KEY (date_time, trip_key))
+                FOR VALUES FROM ('2009-12-01') TO ('2010-01-01')",
+        )
+        .unwrap();
+    assert_eq!(merge(&mut client, None).rows, [552, 144, 249, 159]);
+    client.batch_execute("SET trips.max_new_partitions = 158").unwrap();
+    assert_eq!(merge(&mut client, Some(outside.load_id)).rows, [552, 302, 249, 1]);
+    assert_eq!(merge(&mut client, None).rows, [552, 303, 249, 0]);
+    let counted = "SELECT (SELECT count(*) FROM trips.hist_trip_data), (SELECT sum(trips)::bigint FROM trips.daily_trip_counts)";
+    let row = client.query_one(counted, &[]).unwrap();
+    assert_eq!((row.get(0), row.get(1)), (404_i64, 404_i64));
+}
+
+fn rows_of(client: &mut Client, load_id: i64) -> [i64; 4] {
+    let query = "SELECT * FROM trips.loads WHERE load_id = $1";
+    Load::from_row(&client.query_one(query, &[&load_id]).unwrap()).rows
+}

@@ -60,7 +60,7 @@ pub enum SqlState {
     BadCopyFileFormat,
     /// 23502: a required value is empty.
     NotNullViolation,
-    /// 54000: a record is longer than the setting allows.
+    /// 54000: a record is longer, or needs more new partitions, than a setting allows.
     ProgramLimitExceeded,
 }
 
