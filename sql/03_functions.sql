@@ -37,7 +37,7 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'stage_part_wrapper';
 COMMENT ON FUNCTION trips.stage_part(bigint, bytea) IS
-  'For outside readers: stages a part of a delivery, as trips_reader makes it; every value is checked. false: this part is there already, so a repeat is harmless. trips.merge_staged(load_id) brings the delivery into the history when all its parts are there. Errors: 42704 for an unknown delivery, 42501 for another role''s, 22P03 for bytes that are no part, 54000 for more than 256 MB of them.';
+  'For outside readers: stages a part of a delivery, as trips_reader makes it; every value is checked. false: this part is there already, so a repeat is harmless. trips.merge_staged(load_id) brings the delivery into the history when all its parts are there. Errors: 42704 for an unknown delivery, 42501 for another role''s, 22P03 for bytes that are no part, 54000 for more than 64 MB of them, unless trips.max_record_bytes is over 5 MB.';
 
 CREATE FUNCTION trips.drop_delivery(load_id bigint) RETURNS boolean
 LANGUAGE c VOLATILE PARALLEL UNSAFE

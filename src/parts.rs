@@ -1,11 +1,12 @@
 //! Deliveries of outside readers: `deliveries`, and what has arrived of them in `delivery_parts`.
 
 use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
-use pgrx::{Spi, pg_sys};
-use trips_core::part::Part;
+use pgrx::{Spi, check_for_interrupts, pg_sys};
+use trips_core::part_reader::{Found, PartHeader, Source};
 
 use crate::error::LoadError;
 use crate::ledger::{Delivery, Ticket};
+use crate::pg::read;
 
 /// A file that an outside reader brings.
 #[derive(Debug)]
@@ -88,7 +89,7 @@ fn find(condition: &str, values: &[DatumWithOid<'_>]) -> Result<Option<OpenDeliv
 
 /// Adds a part that has been checked; `false` when it is there already. Waits for another session that
 /// is adding it, and for nobody else.
-pub fn add(part: &Part, content: &[u8]) -> Result<bool, LoadError> {
+pub fn add(part: PartHeader, found: Found, content: &[u8]) -> Result<bool, LoadError> {
     let number = |count: u64| i64::try_from(count).map_err(|_| LoadError::OutOfMemory);
     Spi::connect_mut(|client| {
         let args: [DatumWithOid<'_>; 6] = [
@@ -96,7 +97,7 @@ pub fn add(part: &Part, content: &[u8]) -> Result<bool, LoadError> {
             number(part.first_byte)?.into(),
             number(part.bytes)?.into(),
             number(part.rows)?.into(),
-            number(part.staged.len() as u64)?.into(),
+            number(found.rejected)?.into(),
             content.into(),
         ];
         let added = client.update(
@@ -138,27 +139,56 @@ pub fn rejected(load_id: i64) -> Result<u64, LoadError> {
     Ok(count.and_then(|count| count.try_into().ok()).unwrap_or(0))
 }
 
-/// Where the parts of a delivery begin, in the order of the file.
-pub fn places(load_id: i64) -> Result<Vec<i64>, LoadError> {
-    Spi::connect(|client| {
-        let query = "SELECT first_byte FROM trips.delivery_parts WHERE load_id = $1 ORDER BY 1";
-        let found = client.select(query, None, &[load_id.into()])?;
-        found.map(|row| Ok(row.get::<i64>(1)?.unwrap_or_default())).collect()
-    })
+/// A part that has arrived: it is read in slices.
+#[derive(Debug)]
+pub struct StoredPart {
+    load_id: i64,
+    /// Where in the file it begins.
+    pub first_byte: i64,
+    bytes: usize,
+    slice: Vec<u8>,
 }
 
-/// Calls `f` with the content of a part.
-pub fn with_content<T>(
-    load_id: i64,
-    first_byte: i64,
-    f: impl FnOnce(&[u8]) -> Result<T, LoadError>,
-) -> Result<T, LoadError> {
-    Spi::connect(|client| {
-        let query =
-            "SELECT content FROM trips.delivery_parts WHERE load_id = $1 AND first_byte = $2";
-        let found = client.select(query, Some(1), &[load_id.into(), first_byte.into()])?.first();
-        f(found.get_one::<&[u8]>()?.unwrap_or_default())
-    })
+impl StoredPart {
+    /// The part of a delivery that begins behind this byte of the file, and before all others that do.
+    pub fn behind(load_id: i64, byte: i64) -> Result<Option<Self>, LoadError> {
+        Spi::connect(|client| {
+            let query = "SELECT first_byte, octet_length(content) FROM trips.delivery_parts
+                          WHERE load_id = $1 AND first_byte > $2 ORDER BY first_byte LIMIT 1";
+            let found = client.select(query, Some(1), &[load_id.into(), byte.into()])?;
+            if found.is_empty() {
+                return Ok(None);
+            }
+            let (first_byte, bytes) = found.first().get_two::<i64, i32>()?;
+            let first_byte = first_byte.unwrap_or_default();
+            let bytes = bytes.and_then(|bytes| bytes.try_into().ok()).unwrap_or_default();
+            Ok(Some(Self { load_id, first_byte, bytes, slice: Vec::new() }))
+        })
+    }
+}
+
+impl Source for StoredPart {
+    type Error = LoadError;
+
+    fn size(&self) -> usize {
+        self.bytes
+    }
+
+    /// The value is stored as it is: `substr` reads only the pages that hold the slice.
+    fn read(&mut self, at: usize, length: usize) -> Result<&[u8], LoadError> {
+        check_for_interrupts!();
+        let Self { load_id, first_byte, slice, .. } = self;
+        let number = |count: usize| i32::try_from(count).map_err(|_| LoadError::OutOfMemory);
+        let (at, length) = (number(at + 1)?, number(length)?);
+        let query = c"SELECT substr(content, $3, $4) FROM trips.delivery_parts
+                       WHERE load_id = $1 AND first_byte = $2";
+        let place = [(*load_id).into(), (*first_byte).into(), at.into(), length.into()];
+        slice.clear();
+        let mut copied = Ok(false);
+        read::all_by_now(query, &place, |row| copied = row.copy_bytes(1, slice));
+        copied?;
+        Ok(slice)
+    }
 }
 
 /// Forgets a delivery that is held, and what has arrived of it.

@@ -62,10 +62,10 @@ impl DeliveryError {
             Self::OfAnother { .. } => {
                 "That role, its members and superusers may go on with it, or drop it."
             }
-            Self::NotAPart { .. }
-            | Self::TooLarge { .. }
-            | Self::OtherDelivery { .. }
-            | Self::BeyondTheEnd { .. } => {
+            Self::TooLarge { .. } => {
+                "Cut the file into smaller parts, as trips_reader of this version does."
+            }
+            Self::NotAPart { .. } | Self::OtherDelivery { .. } | Self::BeyondTheEnd { .. } => {
                 "trips_reader of this version makes parts, with the settings of this server."
             }
             Self::Incomplete { .. } => "Stage what is missing with trips.stage_part(), then merge.",

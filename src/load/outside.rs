@@ -1,8 +1,9 @@
 //! Files that outside readers bring, part by part: opened, staged, and merged when all of it is there.
 
 use pgrx::{check_for_interrupts, pg_sys};
-use trips_core::decode::DecodeError;
-use trips_core::part::{self, Part};
+use trips_core::part;
+use trips_core::part_reader::{Content, PartReader, Source, Stop};
+use trips_core::staged::StagedRows;
 
 use super::attempt::{Attempt, Rights, observed};
 use super::deliver::warn_of_zero_coordinates;
@@ -10,7 +11,8 @@ use super::loader::{Collector, Loader, summarize};
 use crate::error::{DeliveryError, LoadError};
 use crate::history::History;
 use crate::ledger::{self, Delivery, Ticket, Totals};
-use crate::parts::{self, OpenDelivery};
+use crate::parts::{self, OpenDelivery, StoredPart};
+use crate::pg::free_memory;
 use crate::pg::locks::Lock;
 use crate::pg::progress::{Passes, Phase, Progress};
 use crate::pg::row::LoadRow;
@@ -49,12 +51,16 @@ pub fn stage_part(load_id: i64, content: &[u8]) -> Result<bool, LoadError> {
     let _rights = Rights::take()?;
     let open = parts::of_load(load_id)?.ok_or(DeliveryError::Unknown(load_id))?;
     require_own(&open, caller)?;
-    let part = decode(load_id, content)?;
-    let (end, bytes) = (part.first_byte + part.bytes, open.delivery.bytes);
+    let (rules, max_record) = (settings::rules()?, settings::max_record_bytes());
+    // It is checked where it is.
+    let reader = begin(load_id, InPlace(content))?;
+    let header = reader.header;
+    let found = reader.read(&rules, max_record, |_| Ok(())).map_err(|stop| of(load_id, stop))?;
+    let (end, bytes) = (header.first_byte + header.bytes, open.delivery.bytes);
     if end > bytes {
         return Err(DeliveryError::BeyondTheEnd { end, bytes }.into());
     }
-    parts::add(&part, content)
+    parts::add(header, found, content)
 }
 
 /// Forgets a delivery of the current user; `false` when there is none.
@@ -125,41 +131,78 @@ fn merge_parts(history: &History, load_id: i64, progress: &Progress) -> Result<T
     progress.phase(Phase::Reading);
     let mut loader = Loader::new(history)?;
     let mut collector = Collector::new(load_id, &loader);
-    let (mut rows, mut zero_coordinates) = (0, 0);
-    for first_byte in parts::places(load_id)? {
-        check_for_interrupts!();
-        let part = parts::with_content(load_id, first_byte, |content| decode(load_id, content))?;
+    let (rules, max_record) = (settings::rules()?, settings::max_record_bytes());
+    let (mut rows, mut zero_coordinates, mut behind) = (0, 0, -1);
+    while let Some(part) = StoredPart::behind(load_id, behind)? {
+        behind = part.first_byte;
+        let reader = begin(load_id, part)?;
+        let part = reader.header;
+        let take = |content: Content<'_>| {
+            match content {
+                Content::Trip(trip) => collector.push(trip)?,
+                Content::Rejected(rows, count) => {
+                    loader.stage(&StagedRows::copy(rows, count)?, progress)?;
+                    free_memory::give_back();
+                }
+            }
+            if collector.is_full() {
+                collector.write(&mut loader, progress)?;
+                free_memory::give_back();
+                progress.phase(Phase::Reading);
+            }
+            Ok(())
+        };
+        reader.read(&rules, max_record, take).map_err(|stop| of(load_id, stop))?;
         rows += part.rows;
         zero_coordinates += part.zero_coordinates;
         loader.totals.duplicate += part.duplicates;
         progress.read(part.first_byte + part.bytes, rows);
-        loader.stage(&part.staged, progress)?;
-        collector.push_block(part.block)?;
-        if collector.is_full() {
-            collector.write(&mut loader, progress)?;
-            progress.phase(Phase::Reading);
-        }
     }
     collector.write(&mut loader, progress)?;
     warn_of_zero_coordinates(zero_coordinates);
     Ok(loader.totals)
 }
 
-/// Reads a part, and believes nothing of it that it does not check. The parts of a delivery cover its file once, and
-/// none has more records than bytes: no sum of theirs is greater than the file's size.
-fn decode(load_id: i64, content: &[u8]) -> Result<Part, LoadError> {
-    let (bytes, limit) = (content.len(), part::MAX_BYTES);
+/// Begins to read a part, of which nothing is believed that is not checked. The parts of a delivery cover its file once,
+/// and none has more records than bytes: no sum of theirs is greater than the file's size.
+fn begin<S: Source<Error = LoadError>>(
+    load_id: i64,
+    source: S,
+) -> Result<PartReader<S>, LoadError> {
+    let (bytes, limit) = (source.size(), part::most_bytes(settings::max_record_bytes()));
     if bytes > limit {
         return Err(DeliveryError::TooLarge { bytes, limit }.into());
     }
-    let part = Part::decode(content, &settings::rules()?).map_err(|error| match error {
-        DecodeError::Memory => LoadError::OutOfMemory,
-        error => DeliveryError::NotAPart { load_id, error }.into(),
-    })?;
-    if part.load_id != load_id {
-        return Err(DeliveryError::OtherDelivery { load_id, found: part.load_id }.into());
+    let reader = PartReader::new(source).map_err(|stop| of(load_id, stop))?;
+    let found = reader.header.load_id;
+    if found != load_id {
+        return Err(DeliveryError::OtherDelivery { load_id, found }.into());
     }
-    Ok(part)
+    Ok(reader)
+}
+
+/// Why a part of this delivery is not read to its end.
+fn of(load_id: i64, stop: Stop<LoadError>) -> LoadError {
+    match stop {
+        Stop::Part(error) => DeliveryError::NotAPart { load_id, error }.into(),
+        Stop::Other(error) => error,
+    }
+}
+
+/// A part that the caller holds.
+struct InPlace<'a>(&'a [u8]);
+
+impl Source for InPlace<'_> {
+    type Error = LoadError;
+
+    fn size(&self) -> usize {
+        self.0.len()
+    }
+
+    fn read(&mut self, at: usize, length: usize) -> Result<&[u8], LoadError> {
+        check_for_interrupts!();
+        Ok(&self.0[at..][..length])
+    }
 }
 
 /// A delivery is its role's, and of members of that role.

@@ -109,10 +109,20 @@ impl Arguments {
 
 /// Runs a query to its end and shows every row of the answer, which should be small. Workers may help.
 pub fn all(query: &CStr, arguments: &[DatumWithOid<'_>], mut each: impl FnMut(&Row)) {
+    run(query, arguments, true, &mut each);
+}
+
+/// The same, but the query sees what a statement that begins now would see. Nothing of the answer stays in memory.
+pub fn all_by_now(query: &CStr, arguments: &[DatumWithOid<'_>], mut each: impl FnMut(&Row)) {
+    run(query, arguments, false, &mut each);
+}
+
+fn run(query: &CStr, arguments: &[DatumWithOid<'_>], read_only: bool, each: &mut impl FnMut(&Row)) {
     let mut arguments = Arguments::of(arguments);
     // SAFETY: SPI is connected and finished here, in one piece; an ERROR in between leaves the finish to
     // the transaction's abort. The arrays have `count` values and live through the call. Arguments are
-    // copied before anything is freed. With read_only = true the query uses the active snapshot.
+    // copied before anything is freed. With read_only = true the query uses the active snapshot, otherwise SPI takes one
+    // as for any statement.
     unsafe {
         pg_sys::SPI_connect();
         let status = pg_sys::SPI_execute_with_args(
@@ -121,11 +131,11 @@ pub fn all(query: &CStr, arguments: &[DatumWithOid<'_>], mut each: impl FnMut(&R
             arguments.types.as_mut_ptr(),
             arguments.values.as_mut_ptr(),
             arguments.nulls.as_ptr(),
-            true,
+            read_only,
             0,
         );
         assert!(status >= 0, "a question failed with code {status}");
-        show(pg_sys::SPI_tuptable, &mut each);
+        show(pg_sys::SPI_tuptable, each);
         pg_sys::SPI_finish();
     }
 }

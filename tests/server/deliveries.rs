@@ -221,8 +221,15 @@ fn parts_that_are_refused() {
     let part = parts_of(&file, small, usize::MAX >> 1).remove(0);
     assert_eq!(code(stage(&mut client, small, &part)), "22P03");
     // Larger than any reader of ours makes it; nothing of it is looked at.
-    let query = "SELECT trips.stage_part($1, convert_to(repeat('x', (256 << 20) + 1), 'UTF8'))";
-    assert_eq!(code(client.query(query, &[&load_id])), "54000");
+    for (settings, limit) in [("'1MB'", 64), ("'16MB'", 128)] {
+        client.batch_execute(&format!("SET trips.max_record_bytes = {settings}")).unwrap();
+        let query =
+            "SELECT trips.stage_part($1, convert_to(repeat('x', ($2 << 20) + 8192), 'UTF8'))";
+        assert_eq!(code(client.query(query, &[&load_id, &limit])), "54000", "{limit} MB");
+        let query = "SELECT trips.stage_part($1, convert_to(repeat('x', $2 << 20), 'UTF8'))";
+        assert_eq!(code(client.query(query, &[&load_id, &limit])), "22P03", "{limit} MB");
+    }
+    client.batch_execute("RESET trips.max_record_bytes").unwrap();
     client.batch_execute("SET trips.latest_date = '2017-12-31'").unwrap();
     let part = parts_of(&file, load_id, usize::MAX >> 1).remove(0);
     assert_eq!(code(stage(&mut client, load_id, &part)), "22P03");

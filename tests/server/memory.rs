@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use postgres::Client;
 use trips_tests::{
-    Cluster, FIVE_COLUMNS, Load, limit_addresses, peak_memory, server_error, trip_line,
+    Cluster, FIVE_COLUMNS, Load, digest, limit_addresses, parts_of, peak_memory, server_error,
+    trip_line,
 };
 
 const MEGABYTE: u64 = 1024 * 1024;
@@ -308,4 +309,48 @@ fn more_files_than_are_kept() {
     }
     assert_eq!(found.len(), count);
     assert!(found.is_sorted());
+}
+
+/// Parts of a delivery that are as long as they may be are staged where they are, and merged in slices.
+#[test]
+fn a_delivery_of_long_parts() {
+    let cluster = Cluster::start();
+    let (trips, short, long) = (107_000_u32, 200_000, 5);
+    let mut file = FIVE_COLUMNS.to_owned();
+    (0..trips).for_each(|i| file.push_str(&trip_line(format_args!("{:0900}", i % 21), i % 86_400)));
+    file.push_str(&"x\n".repeat(short));
+    let mut file = file.into_bytes();
+    for _ in 0..long {
+        file.extend(vec![0xff; 1_000_000]);
+        file.push(b'\n');
+    }
+    let mut client = client_with(&cluster, 4);
+    let bytes = i64::try_from(file.len()).unwrap();
+    let query = "SELECT load_id FROM trips.open_delivery('somewhere', $1, $2, 'r')";
+    let opened = client.query_one(query, &[&digest(&file), &bytes]).unwrap();
+    let load_id: i64 = opened.get(0);
+    let mut longest = 0;
+    for part in parts_of(&file, load_id, 48 << 20) {
+        let query = "SELECT trips.stage_part($1, $2)";
+        let (row, peak) =
+            peak_memory(&mut client, |client| client.query_one(query, &[&load_id, &part]));
+        assert!(row.unwrap().get::<_, bool>(0));
+        let size = part.len() as u64;
+        longest = longest.max(size);
+        println!("{} MB for a part of {} MB", peak / MEGABYTE, size / MEGABYTE);
+        // The message, the argument, the constant of the plan, the row: PostgreSQL's own.
+        assert!(peak <= size * 5 + BESIDE, "{peak} bytes for a part of {size}");
+    }
+    assert!(longest > 40 * MEGABYTE, "{longest}");
+    let mut client = client_with(&cluster, 4);
+    let query = "SELECT * FROM trips.merge_staged($1)";
+    let (row, peak) = peak_memory(&mut client, |client| client.query_one(query, &[&load_id]));
+    require_at_most(peak, 4);
+    let (trips, lines) = (i64::from(trips), i64::try_from(short + long).unwrap());
+    assert_eq!(Load::from_row(&row.unwrap()).rows, [trips + lines, trips, 0, lines]);
+    assert_eq!(counts(&mut client), (trips, 21, trips));
+    let staged = "SELECT count(*), min(line_no), max(line_no) FROM trips.stg_trip_data";
+    let row = client.query_one(staged, &[]).unwrap();
+    let found: [i64; 3] = [0, 1, 2].map(|i| row.get(i));
+    assert_eq!(found, [lines, trips + 2, trips + lines + 1]);
 }

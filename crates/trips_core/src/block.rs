@@ -2,11 +2,9 @@
 
 use std::collections::{HashSet, TryReserveError};
 
-use crate::decode::{self, Cursor, DecodeError};
 use crate::key;
-use crate::rules::Rules;
 use crate::timestamp::Timestamp;
-use crate::trip::Trip;
+use crate::trip::{MAX_TEXT, Trip};
 
 /// The longest encoded trip, without the bytes of its two texts: five lengths, two points, a time.
 const WITHOUT_TEXTS: usize = 5 * 4 + 2 * 16 + 8;
@@ -35,6 +33,9 @@ pub struct Block {
 }
 
 impl Block {
+    /// The longest encoded trip.
+    pub(crate) const MOST_BYTES_OF_TRIP: usize = WITHOUT_TEXTS + 2 * MAX_TEXT;
+
     /// Adds a trip. A block is made of a few megabytes of a file, far under the 4 GiB it can hold.
     ///
     /// # Errors
@@ -122,33 +123,6 @@ impl Block {
     /// The encoded trips, one behind the other.
     pub(crate) fn encoded(&self) -> &[u8] {
         &self.values
-    }
-
-    /// Reads encoded trips back, checks each, and sorts them.
-    ///
-    /// # Errors
-    /// What about a trip is not as a validated one is; or there is no memory.
-    ///
-    /// # Panics
-    /// When the bytes are over 4 GiB.
-    pub(crate) fn decode(bytes: &[u8], rules: &Rules) -> Result<Self, DecodeError> {
-        let mut block = Self { values: decode::copy(bytes)?, places: Vec::new() };
-        let at = |from: &Cursor<'_>| {
-            u32::try_from(bytes.len() - from.0.len()).expect("a block is under 4 GiB")
-        };
-        let mut from = Cursor(bytes);
-        while !from.0.is_empty() {
-            let (offset, number) = (at(&from), block.places.len() + 1);
-            let trip = decode::trip(&mut from, rules)
-                .map_err(|what| DecodeError::Trip { number, what })?;
-            let length = at(&from) - offset;
-            block.places.try_reserve(1)?;
-            block.places.push(Place { date_time: trip.date_time, offset, length });
-        }
-        if !block.places.is_sorted() {
-            block.sort()?;
-        }
-        Ok(block)
     }
 
     /// How many trips it holds.

@@ -35,9 +35,9 @@ pub enum DecodeError {
         /// Its column.
         what: &'static str,
     },
-    /// A rejected line does not have the columns or their values, or names another load.
+    /// A rejected line does not have the columns or their values, names another load, or is too long.
     #[error(
-        "rejected line {number} has not the columns of trips.stg_trip_data, or is of another load"
+        "rejected line {number} has not the columns of trips.stg_trip_data, is of another load, or is longer than trips.max_record_bytes allows"
     )]
     Line {
         /// The number of the line among the rejected ones, from 1.

@@ -36,6 +36,7 @@ pub mod later_header;
 pub mod opening;
 pub mod parse;
 pub mod part;
+pub mod part_reader;
 pub mod partition_bounds;
 pub mod period;
 pub mod piece;

@@ -10,16 +10,16 @@
 use std::collections::TryReserveError;
 
 use crate::block::Block;
-use crate::decode::{Cursor, DecodeError};
+use crate::decode::DecodeError;
 use crate::parse::Parsed;
+use crate::part_reader::{Content, PartHeader, PartReader};
 use crate::rules::Rules;
 use crate::staged::StagedRows;
 
-const MAGIC: [u8; 8] = *b"trips\0\0\x01";
+pub(crate) const MAGIC: [u8; 8] = *b"trips\0\0\x01";
 
-/// The longest part that is taken from others. A reader of ours ends one at 64 MiB of memory; what may come on
-/// top is one chunk of lines that are all rejected, or one record of 16 MiB whose bytes no text can hold.
-pub const MAX_BYTES: usize = 256 * 1024 * 1024;
+/// The longest part, unless a record needs more: see [`most_bytes`].
+const MAX_BYTES: usize = 64 * 1024 * 1024;
 
 /// Some consecutive records of a file.
 #[derive(Debug, Default)]
@@ -98,45 +98,33 @@ impl Part {
         Ok(out)
     }
 
-    /// Reads a part back, and checks everything that a reader of ours checks.
+    /// Reads a part back as a whole.
     ///
     /// # Errors
     /// What about the bytes is not as [`Part::encode`] writes it, under these rules.
-    ///
-    /// # Panics
-    /// Never: who takes parts from others takes none over [`MAX_BYTES`], and a block holds 4 GiB.
     pub fn decode(bytes: &[u8], rules: &Rules) -> Result<Self, DecodeError> {
-        let mut from = Cursor(bytes);
-        if from.array() != Some(MAGIC) {
-            return Err(DecodeError::Magic);
-        }
-        let mut next = || from.number().ok_or(DecodeError::Length);
-        let load_id = i64::from_be_bytes(next()?.to_be_bytes());
-        let (first_byte, bytes, rows) = (next()?, next()?, next()?);
-        let (duplicates, zero_coordinates) = (next()?, next()?);
-        let mut section = || {
-            let length = usize::try_from(from.number()?).ok()?;
-            from.bytes(length)
-        };
-        let trips = section().ok_or(DecodeError::Length)?;
-        let lines = section().ok_or(DecodeError::Length)?;
-        if !from.0.is_empty() {
-            return Err(DecodeError::Length);
-        }
-        let block = Block::decode(trips, rules)?;
-        let staged = StagedRows::decode(lines, load_id)?;
-        let found = (block.len() + staged.len()) as u64;
-        // A record has a byte at least. So what is summed over the parts of a file stays under its size.
-        let fits = found.checked_add(duplicates) == Some(rows)
-            && zero_coordinates <= rows
-            && rows <= bytes
-            && bytes > 0
-            && first_byte.checked_add(bytes).is_some();
-        if !fits {
-            return Err(DecodeError::Counts { counted: rows.saturating_sub(duplicates), found });
-        }
+        let reader = PartReader::new(bytes)?;
+        let PartHeader { load_id, first_byte, bytes: covered, rows, .. } = reader.header;
+        let PartHeader { duplicates, zero_coordinates, .. } = reader.header;
+        let (mut block, mut staged) = (Block::default(), StagedRows::default());
+        reader.read(rules, bytes.len(), |content| {
+            match content {
+                Content::Trip(trip) => block.push(trip)?,
+                Content::Rejected(rows, count) => staged.append(&StagedRows::copy(rows, count)?)?,
+            }
+            Ok(())
+        })?;
+        block.sort()?;
+        let bytes = covered;
         Ok(Self { load_id, first_byte, bytes, rows, duplicates, zero_coordinates, block, staged })
     }
+}
+
+/// The longest part that is taken from others, when records have at most so many bytes: 64 MiB, or what the longest
+/// record needs when no text can hold its bytes, and what else is in its chunk.
+#[must_use]
+pub fn most_bytes(max_record: usize) -> usize {
+    MAX_BYTES.max(StagedRows::most_bytes(max_record) + MAX_BYTES / 2)
 }
 
 #[cfg(test)]

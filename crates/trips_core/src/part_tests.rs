@@ -1,7 +1,8 @@
 use super::*;
 use crate::parse::{Parser, Target};
 use crate::pool::CHUNK;
-use crate::record::RecordReader;
+use crate::record::{Record, RecordReader};
+use crate::reject::{Rejection, SqlState};
 
 const FILE: &str = "region,origin_coord,destination_coord,date_time,datasource\n\
     Prague,POINT (14.4 50.0),POINT (-180 -0),2018-05-28 09:03:40,funny_car\n\
@@ -145,4 +146,79 @@ fn what_is_no_rejected_line_is_refused() {
         let error = Part::decode(&other, &Rules::default()).unwrap_err();
         assert!(matches!(error, DecodeError::Line { .. }), "{at} {with:?}: {error}");
     }
+}
+
+/// Everything that a part has, read in slices of so many bytes.
+fn in_slices(bytes: &[u8], max_record: usize, slice: usize) -> Result<Vec<String>, DecodeError> {
+    let mut all = Vec::new();
+    let reader = PartReader::new(bytes)?;
+    let header = reader.header;
+    let found = reader.read_in_slices(&Rules::default(), max_record, slice, |content| {
+        match content {
+            Content::Trip(trip) => all.push(format!("{trip:?}")),
+            // How many come together depends on the slices.
+            Content::Rejected(rows, count) => {
+                let bytes = rows.iter().map(|byte| format!("{byte:02x}"));
+                all.extend(bytes.chain(std::iter::repeat_n("row".to_owned(), count)));
+            }
+        }
+        Ok(())
+    })?;
+    all.sort();
+    all.push(format!("{header:?} {found:?}"));
+    Ok(all)
+}
+
+/// Whichever bytes are together, and wherever the part is damaged.
+#[test]
+fn slices_do_not_matter() {
+    let bytes = part().encode().unwrap();
+    let whole = in_slices(&bytes, 1000, usize::MAX >> 1).unwrap();
+    assert!(whole.len() > 100);
+    for slice in 1..bytes.len() {
+        assert_eq!(in_slices(&bytes, 1000, slice).unwrap(), whole, "slices of {slice}");
+    }
+    for at in 0..bytes.len() {
+        let mut other = bytes.clone();
+        other[at] ^= 0x81;
+        let whole = in_slices(&other, 1000, usize::MAX >> 1);
+        for slice in [1, 7, 64, 100] {
+            assert_eq!(in_slices(&other, 1000, slice), whole, "byte {at}, slices of {slice}");
+        }
+    }
+}
+
+/// A row that no record of the longest makes, and the longest trip.
+#[test]
+fn rows_have_a_limit() {
+    let mut part = part();
+    let reason = Rejection::of_record(SqlState::BadCopyFileFormat, "x".repeat(5_000));
+    part.staged.push_rejected(
+        7,
+        &Record::of_raw(9, b"x", b"", None, &mut Vec::new()),
+        None,
+        &reason,
+    );
+    part.rows += 1;
+    part.bytes += 1;
+    let bytes = part.encode().unwrap();
+    for slice in [1, 5_000, 1 << 20] {
+        assert!(in_slices(&bytes, 1000, slice).is_ok(), "slices of {slice}");
+        let error = in_slices(&bytes, 100, slice).unwrap_err();
+        assert_eq!(error, DecodeError::Line { number: 3 }, "slices of {slice}");
+    }
+    let name = "x".repeat(crate::trip::MAX_TEXT);
+    let point = Some(crate::point::Point { longitude: 1.0, latitude: 1.0 });
+    let date_time = part.block.places()[0].date_time;
+    let (origin, destination) = (point, point);
+    let trip = crate::trip::Trip {
+        region: &name,
+        origin,
+        destination,
+        date_time,
+        datasource: Some(&name),
+    };
+    let mut encoded = Vec::new();
+    crate::key::encode(&trip, &mut encoded);
+    assert_eq!(encoded.len(), Block::MOST_BYTES_OF_TRIP);
 }

@@ -9,8 +9,11 @@ use crate::columns::Columns;
 use crate::feed::Feed;
 use crate::later_header;
 use crate::opening::{UNCLOSED_QUOTES, Unfit, read_header};
-use crate::pool::CHUNK;
+use crate::pool;
 use crate::record::{Record, RecordReader};
+
+/// Bytes of a piece that are read at a time: rejected lines take up to eighty times as many in a part, which is limited.
+const CHUNK: usize = 256 * 1024;
 
 /// A piece of a file: whole records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +68,7 @@ pub fn cut<R: Read>(
     let mut columns = first.clone();
     loop {
         let line = reader.line();
-        let Some(mut chunk) = reader.next_chunk(CHUNK, 0)? else { break };
+        let Some(mut chunk) = reader.next_chunk(pool::CHUNK, 0)? else { break };
         if piece.bytes >= piece_bytes {
             passed(Passed::Piece(piece));
             cut.pieces.push(piece);

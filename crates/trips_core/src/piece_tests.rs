@@ -73,7 +73,10 @@ fn pieces_are_read_as_the_whole() {
             for piece_bytes in [1, u64::MAX] {
                 let (pieces, rows) = read_in_pieces(file, max_record, piece_bytes);
                 assert!(rows == expected, "{pieces} pieces, records of {max_record}");
-                assert!(pieces > 1 || piece_bytes > 1 || file.len() < CHUNK, "{pieces} pieces");
+                assert!(
+                    pieces > 1 || piece_bytes > 1 || file.len() < pool::CHUNK,
+                    "{pieces} pieces"
+                );
             }
         }
     }

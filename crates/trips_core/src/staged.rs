@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::TryReserveError;
 
-use crate::decode::{self, Cursor, DecodeError};
+use crate::decode::{self, Cursor};
 use crate::escape::storable;
 use crate::key::{encode_missing, encode_text, encode_value};
 use crate::record::Record;
@@ -11,7 +11,7 @@ use crate::reject::{Column, Rejection};
 use crate::trip::TripText;
 
 /// Passes over a row of a rejected line, and checks its values.
-fn rejected(from: &mut Cursor<'_>, load_id: i64) -> Option<()> {
+pub(crate) fn rejected(from: &mut Cursor<'_>, load_id: i64) -> Option<()> {
     let columns = i16::from_be_bytes(from.array()?);
     let (load, line) = (from.value()??, from.value()??);
     let line = i64::from_be_bytes(line.try_into().ok()?);
@@ -129,17 +129,12 @@ impl StagedRows {
         Ok(())
     }
 
-    /// Takes rows of rejected lines that another process has made for this load.
+    /// A copy of so many rows, which have been checked.
     ///
     /// # Errors
-    /// When a row has not the columns of one and their values, or is of another load; or there is no memory.
-    pub(crate) fn decode(bytes: &[u8], load_id: i64) -> Result<Self, DecodeError> {
-        let (mut from, mut count) = (Cursor(bytes), 0);
-        while !from.0.is_empty() {
-            count += 1;
-            rejected(&mut from, load_id).ok_or(DecodeError::Line { number: count })?;
-        }
-        Ok(Self { bytes: decode::copy(bytes)?, count })
+    /// When there is no memory.
+    pub fn copy(rows: &[u8], count: usize) -> Result<Self, TryReserveError> {
+        Ok(Self { bytes: decode::copy(rows)?, count })
     }
 
     /// How many rows it holds.

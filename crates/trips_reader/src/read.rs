@@ -13,7 +13,7 @@ use trips_core::feed::Feed;
 use trips_core::header::Layout;
 use trips_core::opening::{Unfit, read_header};
 use trips_core::parse::{Parser, Target};
-use trips_core::part::Part;
+use trips_core::part::{self, Part};
 use trips_core::piece::{Piece, PieceReader};
 use trips_core::record::RecordReader;
 
@@ -23,7 +23,10 @@ use crate::{Failure, shown};
 /// A part ends when it covers so many bytes of the file, or takes so many of memory: a line of two
 /// bytes takes a hundred times as many when it is rejected.
 const COVERED: u64 = 8 * 1024 * 1024;
-const MEMORY: usize = 64 * 1024 * 1024;
+const MEMORY: usize = 40 * 1024 * 1024;
+
+/// What a part has beside its trips and its lines, at most.
+const HEADER: usize = 4096;
 
 /// A piece, and behind it the rest of the file: what a faulty record at its end is depends on what follows.
 type Bytes = Chain<Cursor<Vec<u8>>, File>;
@@ -56,9 +59,19 @@ pub fn run(path: &Path, options: &Options<'_>, out: &mut impl Write) -> Result<(
     };
     let (target, rules) = (Target::History, options.rules()?);
     let parser = Parser { layout, target, load_id, max_record, rules, keeps_places: false };
+    let most_bytes = part::most_bytes(max_record);
     let mut part = Part::new(load_id, piece.first_byte);
-    while let Some(chunk) = reader.next_chunk().map_err(failed)? {
-        part.push(&parser.parse_next(chunk, &mut columns)?)?;
+    loop {
+        let begin = reader.position();
+        let Some(chunk) = reader.next_chunk().map_err(failed)? else { break };
+        let parsed = parser.parse_next(chunk, &mut columns)?;
+        // A longer part would be refused. One chunk alone never makes one.
+        let more = parsed.block.bytes() + parsed.staged.bytes() + HEADER;
+        if part.rows > 0 && part.memory() + more > most_bytes {
+            write(&mut part, out)?;
+            part = Part::new(load_id, begin);
+        }
+        part.push(&parsed)?;
         // The header is a part of the first one.
         part.bytes = reader.position() - part.first_byte;
         if part.bytes >= COVERED || part.memory() >= MEMORY {
