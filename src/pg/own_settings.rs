@@ -7,7 +7,8 @@ use pgrx::pg_sys;
 
 /// Settings that change how a statement is read, how a name is printed into one, or where what it creates is stored.
 /// Settings that change only how a value is shown (DateStyle, IntervalStyle, TimeZone, extra_float_digits, bytea_output,
-/// lc_*) stay the caller's: no statement of ours is made of a value as text. So do planner, memory and timeouts.
+/// lc_*) stay the caller's: no statement of ours is made of a value as text. So do planner (but see
+/// `LOOKUPS`), memory and timeouts.
 const SETTINGS: [(&CStr, &CStr); 8] = [
     (c"search_path", c"pg_catalog, pg_temp"),
     // PostgreSQL 15 cannot refresh a materialized view concurrently with it.
@@ -21,6 +22,11 @@ const SETTINGS: [(&CStr, &CStr); 8] = [
     (c"default_table_access_method", c"heap"),
 ];
 
+/// Settings under which the planner looks each row up in an index, also in a table that is small when the statement
+/// begins and grows while it runs.
+const LOOKUPS: [(&CStr, &CStr); 3] =
+    [(c"enable_seqscan", c"off"), (c"enable_bitmapscan", c"off"), (c"enable_indexscan", c"on")];
+
 /// These settings apply until this goes.
 #[derive(Debug)]
 pub struct OwnSettings {
@@ -30,6 +36,15 @@ pub struct OwnSettings {
 impl OwnSettings {
     /// Sets those that have another value.
     pub fn set() -> Self {
+        Self::set_these(&SETTINGS)
+    }
+
+    /// The same for a statement that looks rows up by a key, and for nothing else.
+    pub fn for_lookups() -> Self {
+        Self::set_these(&LOOKUPS)
+    }
+
+    fn set_these(settings: &[(&CStr, &CStr)]) -> Self {
         // SAFETY: we are in a transaction. The nest level undoes the changes at its end, or PostgreSQL does at the abort
         // of the (sub)transaction. Temporary files go where the caller may write: PostgreSQL keeps its answer for the
         // rest of the transaction.
@@ -37,7 +52,7 @@ impl OwnSettings {
             pg_sys::PrepareTempTablespaces();
             pg_sys::NewGUCNestLevel()
         };
-        for (name, value) in SETTINGS {
+        for &(name, value) in settings {
             if !is(name, value) {
                 // SAFETY: two C strings, which are copied.
                 unsafe {

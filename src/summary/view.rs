@@ -8,6 +8,7 @@ use pgrx::{Spi, pg_sys};
 use crate::error::LoadError;
 use crate::history::booking;
 use crate::pg::matview::MatView;
+use crate::pg::own_settings::OwnSettings;
 use crate::pg::relation::{Column, Table};
 use crate::pg::table_locks::{self, Mode};
 
@@ -21,15 +22,21 @@ const COLUMNS: [Column; 3] = [
 /// The first columns, which the view has a unique index on.
 const KEY: i16 = 2;
 
-/// What makes the view's rows of some weeks and regions equal to the sums: `$1` days and `$2` regions.
+/// What makes the view's rows of some weeks and regions equal to the sums: `$1` days and `$2` regions. Each row is looked
+/// up by its key: OFFSET 0 keeps the planner from a join that reads all rows, which each slice of a load would pay for.
 const OF_REGIONS: &CStr = c"
-    SELECT v.ctid, w.region IS NULL, w.region, w.week_of_month, w.trips::numeric
+    SELECT v.ctid, w.trips IS NULL, t.region, t.week_of_month, w.trips::numeric
       FROM (SELECT DISTINCT c.region, to_char((date '2000-01-01' + c.day)::timestamp, 'YYYY-MM-\"0\"W')
               FROM unnest($1::int[], $2::text[]) AS c (day, region)) AS t (region, week_of_month)
-      LEFT JOIN trips.weekly_trip_counts AS w
-        ON w.region = t.region AND w.week_of_month = t.week_of_month
-      LEFT JOIN trips.summarized_trip_data AS v (region, week_of_month, weekly_avg)
-        ON v.region = t.region AND v.week_of_month = t.week_of_month
+      LEFT JOIN LATERAL (
+             SELECT w.trips FROM trips.weekly_trip_counts AS w
+              WHERE w.region = t.region AND w.week_of_month = t.week_of_month
+             OFFSET 0) AS w ON true
+      LEFT JOIN LATERAL (
+             SELECT v.ctid, v.weekly_avg
+               FROM trips.summarized_trip_data AS v (region, week_of_month, weekly_avg)
+              WHERE v.region = t.region AND v.week_of_month = t.week_of_month
+             OFFSET 0) AS v ON true
      WHERE w.trips::numeric IS DISTINCT FROM v.weekly_avg";
 
 /// The same for all regions: the weeks of the days from `$1` to `$2`.
@@ -65,6 +72,7 @@ fn open() -> Option<MatView> {
 /// Brings rows up to date: those of the weeks of these days, each in its region.
 pub fn keep_regions(days_and_regions: &[DatumWithOid<'_>; 2]) {
     if let Some(view) = open() {
+        let _settings = OwnSettings::for_lookups();
         view.apply(OF_REGIONS, days_and_regions);
     }
 }

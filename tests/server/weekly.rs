@@ -309,3 +309,36 @@ fn a_small_load_costs_what_it_touches() {
     });
     assert!(old < 3 * new, "a load of one trip takes {old:?}, in an empty database {new:?}");
 }
+
+/// What statements have read of the weekly sums and the view: rows, and how often all of them.
+fn reads(client: &mut Client) -> [i64; 2] {
+    client.query("SELECT pg_stat_force_next_flush()", &[]).unwrap();
+    let query = "SELECT sum(seq_tup_read + idx_tup_fetch)::bigint, sum(seq_scan)::bigint FROM pg_stat_user_tables
+                  WHERE schemaname = 'trips' AND relname IN ('weekly_trip_counts', 'summarized_trip_data')";
+    let row = client.query_one(query, &[]).unwrap();
+    [row.get(0), row.get(1)]
+}
+
+/// A load writes its counts slice by slice: each slice reads its own rows, not those of the slices before.
+#[test]
+fn many_long_regions_cost_what_few_cost_each() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let mut read = |names: u32| {
+        client
+            .batch_execute("DROP EXTENSION trips_pipeline; CREATE EXTENSION trips_pipeline")
+            .unwrap();
+        let lines = (0..names).map(|i| trip_line(noise(i, 950), i));
+        let path = file(&cluster, &format!("{names}.csv"), lines);
+        let before = reads(&mut client);
+        let names = i64::from(names);
+        assert_eq!(cluster.ingest(&mut client, &path).rows, [names, names, 0, 0]);
+        let after = reads(&mut client);
+        assert_eq!(wrong(&mut client), [""; 0]);
+        [after[0] - before[0], after[1] - before[1]]
+    };
+    let [few, many] = [2_000, 8_000].map(&mut read);
+    println!("2,000 regions: {few:?} rows and scans, 8,000 regions: {many:?}");
+    assert!(many[0] <= 2 * 4 * few[0], "{many:?} for 8,000 regions, {few:?} for 2,000");
+    assert_eq!((few[1], many[1]), (0, 0), "scans of whole tables");
+}
