@@ -73,7 +73,7 @@ fn as_many_regions_as_trips() {
 #[test]
 fn as_many_regions_as_trips_at_one_moment() {
     let cluster = Cluster::start();
-    let count = 60_000;
+    let count = 40_000;
     let path = cluster.file("regions.csv", regions(count, |_| 0));
     let mut client = client_with(&cluster, 32);
     let count = i64::from(count);
