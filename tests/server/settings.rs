@@ -26,7 +26,7 @@ const ODD: &[&[(&str, &str)]] = &[
     &[("array_nulls", "off"), ("transform_null_equals", "on")],
     &[("lc_time", "'C.UTF-8'"), ("lc_numeric", "'C.UTF-8'"), ("lc_monetary", "'C.UTF-8'")],
     &[("search_path", "public")],
-    &[("search_path", "''"), ("row_security", "off"), ("default_toast_compression", "lz4")],
+    &[("search_path", "''"), ("row_security", "off"), ("default_toast_compression", "pglz")],
     &[("default_tablespace", "elsewhere"), ("temp_tablespaces", "elsewhere")],
     &[("default_tablespace", "pg_global")],
     &[("default_table_access_method", "other_heap")],
