@@ -23,7 +23,7 @@ CREATE TABLE trips.hist_trip_data (
 -- is the partitions' and not this table's: pg_dump carries the partitions as tables of the user, and
 -- their keys could not be restored if attaching them had already made keys.
 COMMENT ON TABLE trips.hist_trip_data IS
-  'The history: every trip once, whatever file brought it and however often; a partition for each month';
+  'The history: every trip once, whatever file brought it and however often; partitioned by date_time, by months unless somebody makes other partitions';
 COMMENT ON COLUMN trips.hist_trip_data.region IS
   'Name of the region, without blanks around it, 1000 bytes at most';
 COMMENT ON COLUMN trips.hist_trip_data.origin_coord IS
@@ -136,7 +136,7 @@ COMMENT ON COLUMN trips.loads.bytes_read IS 'Size of the file, bytes';
 COMMENT ON COLUMN trips.loads.state IS
   'queued, running, loaded, skipped (its bytes are known), failed or retracted';
 COMMENT ON COLUMN trips.loads.rows_read IS
-  'Records of the file, without the header and blank lines: always inserted + duplicate + staged';
+  'Records of the file, without its first header and blank lines: always inserted + duplicate + staged';
 COMMENT ON COLUMN trips.loads.rows_inserted IS 'Rows that are new in the history';
 COMMENT ON COLUMN trips.loads.rows_duplicate IS
   'Rows whose trip the history had, or the same file brought before';

@@ -232,3 +232,32 @@ fn changed_columns() {
         assert_eq!(server_error(&error).0, code, "{change}: {error:?}");
     }
 }
+
+/// A partition that was detached and renamed keeps the name of its key: the month is loaded all the same. A table that
+/// is in the way is no fault of the file: the next run loads it when the table is gone.
+#[test]
+fn a_month_whose_names_are_taken() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let first = cluster.file("first.csv", rows_as_csv(10, 1));
+    assert_eq!(cluster.ingest(&mut client, &first).summary(), ("loaded", [10, 10, 0, 0]));
+    let (name, _) = partitions(&mut client).remove(0);
+    client
+        .batch_execute(&format!(
+            "ALTER TABLE trips.hist_trip_data DETACH PARTITION {name}; ALTER TABLE {name} RENAME TO old;
+             CREATE TABLE {name} ()"
+        ))
+        .unwrap();
+    cluster.file("next_b.csv", rows_as_csv(10, 2));
+    let call = format!("CALL trips.ingest_new('{}')", cluster.path("next_*.csv"));
+    let mut run = || {
+        let row = client.query_one(&call, &[]).unwrap();
+        let counts: [i64; 3] = [0, 1, 2].map(|i| row.get(i));
+        let query = "SELECT count(*) FROM trips.loads WHERE error_code = '42P07'";
+        let refused: i64 = client.query_one(query, &[]).unwrap().get(0);
+        client.batch_execute(&format!("DROP TABLE IF EXISTS {name}")).unwrap();
+        (counts, refused)
+    };
+    assert_eq!(run(), ([0, 0, 1], 1));
+    assert_eq!(run().0, [1, 0, 0]);
+}
