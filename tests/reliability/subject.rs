@@ -92,8 +92,9 @@ impl Subject {
         settings: &str,
     ) -> (i32, std::thread::JoinHandle<Result<Load, postgres::Error>>) {
         let mut client = cluster.config("trips").connect(NoTls).expect("a connection");
-        client.batch_execute(settings).expect("settings");
         let pid = client.query_one("SELECT pg_backend_pid()", &[]).expect("a pid").get(0);
+        // Last: a timeout of a millisecond is for the load alone.
+        client.batch_execute(settings).expect("settings");
         let path = self.whole.clone();
         let thread = std::thread::spawn(move || {
             let row = client.query_one("SELECT * FROM trips.ingest($1)", &[&path])?;
