@@ -3,12 +3,13 @@
 //! It is partitioned by ranges of time, of whatever bounds. Where it has no partition, a load makes one for the month. A
 //! partition that is empty is filled without its index, which is then built at once; into the others, rows go through COPY.
 
-pub mod booking;
-mod followed;
-mod known;
+mod change_triggers;
+mod existing_keys;
 mod lock;
 mod new_rows;
-mod partition;
+pub mod owners;
+mod partitions;
+pub mod pending_counts;
 mod repair;
 
 use std::ffi::CStr;
@@ -19,14 +20,14 @@ use trips_core::batch::{self, Batch, RunBlocks};
 use trips_core::block::Block;
 use trips_core::counts::DailyCounts;
 
-pub use self::followed::{
+pub use self::change_triggers::{
     days_of, follow_all, is_followed, require_plain_partitions, require_sane_dates, settle,
     without_own_partition,
 };
-use self::known::Known;
+use self::existing_keys::Known;
 use self::new_rows::{NewRows, Walk};
-use self::partition::{Created, Partition};
-pub use self::partition::{NewPartitions, places};
+use self::partitions::{Created, Partition};
+pub use self::partitions::{NewPartitions, places};
 pub use self::repair::{Moved, damaged_partitions, move_misplaced, unheard};
 use crate::error::LoadError;
 use crate::pg::copy::copy_rows;
@@ -132,7 +133,7 @@ impl History {
         progress: &Progress,
     ) -> Result<Appended, LoadError> {
         self.created.require_few_more(&blocks.borrow())?;
-        partition::lock_free_ones(&blocks.borrow());
+        partitions::lock_free_ones(&blocks.borrow());
         let mut walk = Walk::of(next_batch);
         let mut total = Appended::default();
         while let Some(time) = walk.next_time()? {
@@ -191,7 +192,7 @@ fn append_to(
     } else {
         let target = whole.as_ref().unwrap_or(table);
         let columns = COLUMNS.map(|column| column.name);
-        booking::fill(target.oid(), || copy_rows(target, &columns, &mut rows))
+        pending_counts::fill(target.oid(), || copy_rows(target, &columns, &mut rows))
     };
     let Appended { inserted, duplicates, .. } = rows.finish()?;
     if taken != inserted {

@@ -1,8 +1,8 @@
 //! The ledger `trips.loads`: one row per delivery.
 
 mod failure;
-mod load_info;
-mod unfinished;
+mod status;
+mod types;
 
 use std::ffi::CStr;
 
@@ -16,12 +16,12 @@ use crate::pg::row::LoadRow;
 use crate::pg::session;
 
 pub use self::failure::Failure;
-pub use self::load_info::LoadInfo;
-pub use self::unfinished::{
+pub use self::status::{
     NewFile, back_to_queue, close_dead, enter_failed, enter_lost, enter_queued, enter_running,
     fail_job, forget_error, info_of_running, is_queued, not_done, not_loaded_yet, requested_by,
     running, standings,
 };
+pub use self::types::LoadInfo;
 
 type Tuple = PgHeapTuple<'static, AllocatedByRust>;
 

@@ -21,7 +21,7 @@ pgrx::pg_module_magic!(name, version);
 mod api;
 mod areas;
 mod background;
-mod changes;
+mod derived;
 mod error;
 mod events;
 mod grants;
@@ -37,7 +37,6 @@ mod queue;
 mod settings;
 mod source;
 mod staging;
-mod summary;
 
 pgrx::extension_sql_file!("../sql/01_tables.sql", name = "tables", bootstrap);
 pgrx::extension_sql_file!("../sql/02_views.sql", name = "views", requires = ["tables"]);

@@ -1,12 +1,12 @@
 //! The ways of a load: a file into the history, a file into staging, staging into the history, and the
 //! parts of a file that others have read.
 
-mod attempt;
-mod deliver;
-mod loader;
+mod context;
+mod ingest;
 mod merge;
 pub mod outside;
+mod runs;
 
-pub use self::attempt::{Attempt, load_file};
-pub use self::deliver::Request;
+pub use self::context::{Attempt, load_file};
+pub use self::ingest::Request;
 pub use self::merge::merge_staged;

@@ -7,13 +7,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-mod beneath;
-pub mod inbox;
-mod server_files;
-mod writers;
+pub mod listing;
+mod local;
 
 use pgrx::{check_for_interrupts, pg_sys};
 
+use self::local::{confined, server_files};
 use crate::error::LoadError;
 use crate::pg::session;
 use crate::settings;
@@ -49,7 +48,7 @@ impl Access {
     /// The same for the files that a pattern names: no link leads out of the directory before its first wildcard.
     pub fn of_pattern(role: pg_sys::Oid, pattern: &str) -> Self {
         match Self::of(role) {
-            Self::AnyFile => Self::Within(inbox::fixed_directory(pattern)),
+            Self::AnyFile => Self::Within(listing::fixed_directory(pattern)),
             access => access,
         }
     }
@@ -97,14 +96,14 @@ impl Source {
             }
             Access::Within(directory) => {
                 let path = Path::new(path);
-                beneath::open(Path::new(directory), inbox::below(Path::new(directory), path))
+                confined::open(Path::new(directory), listing::below(Path::new(directory), path))
                     .map_err(open_error)?
             }
             Access::Beneath(directories) => {
-                let Some((directory, rest)) = beneath::split(directories, path) else {
+                let Some((directory, rest)) = confined::split(directories, path) else {
                     return Err(LoadError::MayNotRead(path.to_owned()));
                 };
-                beneath::open(&directory, &rest).map_err(open_error)?
+                confined::open(&directory, &rest).map_err(open_error)?
             }
         };
         let opened = file.metadata().map_err(open_error)?;

@@ -9,7 +9,7 @@ use trips_core::point::Point;
 
 use crate::areas::ask::{self, Asked};
 use crate::areas::error::QuestionError;
-use crate::areas::faults;
+use crate::derived::areas::check;
 use crate::limits;
 use crate::pg::error_fields;
 use crate::questions::YEARS;
@@ -66,7 +66,7 @@ fn weekly_counts_of_area(
 fn area_faults()
 -> Result<TableIterator<'static, (name!(week, Date), name!(fault, &'static str))>, ErrorReport> {
     let _errors = error_fields::preserve();
-    let faults = faults::find()?
+    let faults = check::find()?
         .into_iter()
         .map(|(week, fault)| (Date::saturating_from_raw(areas::first_day(week)), fault.word()));
     Ok(TableIterator::new(faults))

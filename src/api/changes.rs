@@ -4,7 +4,7 @@ use pgrx::heap_tuple::PgHeapTuple;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{AllocatedByRust, PgLogLevel, PgTrigger, PgTriggerError, pg_extern, pg_sys, pg_trigger};
 
-use crate::changes::{self, Touched};
+use crate::derived::changes::{self, Touched};
 use crate::error::LoadError;
 use crate::pg::own_settings::OwnSettings;
 use crate::pg::relation::Table;

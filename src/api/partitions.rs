@@ -6,7 +6,7 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{name, pg_extern, pg_sys};
 use trips_core::partition_bounds::Bound;
 
-use crate::changes;
+use crate::derived::changes;
 use crate::history;
 use crate::pg::{error_fields, session};
 

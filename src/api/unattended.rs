@@ -11,7 +11,7 @@ use crate::pg::locks::Lock;
 use crate::pg::relation::Table;
 use crate::pg::session::{self, AsOwner};
 use crate::queue::{self, Job, Wake};
-use crate::source::inbox;
+use crate::source::listing;
 use crate::source::{Access, Source};
 use crate::{events, limits, settings};
 
@@ -64,7 +64,7 @@ fn take_inbox(pattern: Option<&[u8]>) -> Result<bool, ErrorReport> {
     let role = session::current_user();
     let access = &Access::of_pattern(role, pattern);
     access.require_any(pattern)?;
-    inbox::require_access(pattern, access)?;
+    listing::require_access(pattern, access)?;
     // Another role holds up its own runs only: each load finds by itself what is known.
     let hash = blake3::hash(&[&role.to_u32().to_le_bytes(), pattern.as_bytes()].concat());
     let number = hash.as_bytes().first_chunk().copied().map_or(0, u64::from_le_bytes);
@@ -80,7 +80,7 @@ fn new_files(pattern: Option<&[u8]>, after: Option<&[u8]>) -> Result<Vec<String>
     let after = after.map(|after| limits::path("after", after)).transpose()?;
     let access = &Access::of_pattern(session::current_user(), pattern);
     access.require_any(pattern)?;
-    let mut listing = inbox::list(pattern, access, after)?;
+    let mut listing = listing::list(pattern, access, after)?;
     if listing.others > 0 && after.is_none() {
         ereport!(
             PgLogLevel::NOTICE,
@@ -105,7 +105,7 @@ fn new_files(pattern: Option<&[u8]>, after: Option<&[u8]>) -> Result<Vec<String>
         let paths = new.into_iter().map(|new| new.file.path);
         let written: Vec<String> = paths.filter(|path| is_written(path, access)).collect();
         let Some(last) = last.filter(|_| written.is_empty()) else { return Ok(written) };
-        listing = inbox::list(pattern, access, Some(&last))?;
+        listing = listing::list(pattern, access, Some(&last))?;
     }
 }
 
@@ -131,7 +131,7 @@ fn warn_of_unreadable((count, told): &(u64, Vec<String>)) {
 
 /// Whether nobody is known to be writing the file still: half a row would be another trip, for ever.
 fn is_written(path: &str, access: &Access) -> bool {
-    let is_open = inbox::writers(path, access) == Writers::Some;
+    let is_open = listing::writers(path, access) == Writers::Some;
     if is_open {
         ereport!(
             PgLogLevel::NOTICE,

@@ -9,7 +9,7 @@ use trips_core::areas::{
 };
 use trips_core::timestamp::Timestamp;
 
-use super::BLOCK_IDS;
+use crate::derived::areas::BLOCK_IDS;
 use crate::pg::relation::Table;
 use crate::pg::{read, session};
 use crate::questions::YEARS;

@@ -17,7 +17,7 @@ use crate::pg::session;
 use crate::pg::worker::{self, Failed};
 use crate::settings::{self, WatchedFolder};
 use crate::source::Access;
-use crate::source::inbox::{self, FoundFile};
+use crate::source::listing::{self, FoundFile};
 
 mod open_folder;
 mod resting;
@@ -120,13 +120,13 @@ impl Watch<'_> {
             monitor::worker::close_dead();
         }
         let access = &self.access;
-        let is_there = |path: &str| inbox::find(path, access).is_some();
+        let is_there = |path: &str| listing::find(path, access).is_some();
         self.resting.retain(is_there);
         self.open.forget_begun(|name| is_there(&path_in(folder, name)));
         let mut after = None;
         loop {
             let listed =
-                inbox::list_directory(&folder.directory, &folder.pattern, after.as_deref());
+                listing::list_directory(&folder.directory, &folder.pattern, after.as_deref());
             let listing = match listed {
                 Ok(listing) => listing,
                 Err(error) => {
@@ -145,9 +145,9 @@ impl Watch<'_> {
 
     /// Loads files that were closed, or moved there.
     fn load_names(&mut self, names: impl IntoIterator<Item = String>) -> bool {
-        let wanted = names.into_iter().filter(|name| inbox::matches(&self.folder.pattern, name));
+        let wanted = names.into_iter().filter(|name| listing::matches(&self.folder.pattern, name));
         let paths = wanted.map(|name| path_in(self.folder, &name));
-        let files = paths.filter_map(|path| inbox::find(&path, &self.access)).collect();
+        let files = paths.filter_map(|path| listing::find(&path, &self.access)).collect();
         self.load_new(files, |_| Occasion::Heard)
     }
 
@@ -156,7 +156,7 @@ impl Watch<'_> {
         let mut files = Vec::new();
         let due = self.resting.due();
         for (path, _) in &due {
-            match inbox::find(path, &self.access) {
+            match listing::find(path, &self.access) {
                 Some(file) => files.push(file),
                 None => self.resting.forget(path),
             }
@@ -206,7 +206,7 @@ impl Watch<'_> {
     }
 
     fn is_ready(&mut self, file: &FoundFile, has_failed: bool, occasion: Occasion) -> bool {
-        let writers = inbox::writers(&file.path, &self.access);
+        let writers = listing::writers(&file.path, &self.access);
         if has_failed && writers != Writers::Some {
             // It was complete before.
             self.resting.forget(&file.path);

@@ -8,7 +8,7 @@ use std::ffi::CStr;
 
 use pgrx::{check_for_interrupts, pg_sys};
 
-use super::partition::Created;
+use super::partitions::Created;
 use super::{HISTORY, History};
 use crate::error::{HistoryError, LoadError};
 use crate::pg::locks;

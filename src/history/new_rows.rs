@@ -7,7 +7,7 @@ use trips_core::batch::Batch;
 use trips_core::partition_bounds::{Bound, PartitionBounds};
 use trips_core::timestamp::Timestamp;
 
-use super::known::Known;
+use super::existing_keys::Known;
 use super::{Appended, NextBatch, Tally};
 use crate::error::LoadError;
 use crate::pg::copy::Rows;

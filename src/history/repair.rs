@@ -8,8 +8,8 @@ use pgrx::{Spi, pg_sys};
 use trips_core::partition_bounds::{Bound, PartitionBounds};
 use trips_core::timestamp::Timestamp;
 
-use super::partition::{Created, Partition, place_of};
-use super::{HISTORY, booking};
+use super::partitions::{Created, Partition, place_of};
+use super::{HISTORY, pending_counts};
 use crate::error::LoadError;
 use crate::pg::partitions::{Detaching, Place};
 use crate::pg::relation::{Table, name_of};
@@ -166,7 +166,7 @@ fn datum(time: Timestamp) -> DatumWithOid<'static> {
 
 /// What others hear of the moves is kept until this goes; then all is to be derived anew.
 pub fn unheard<T>(work: impl FnOnce() -> Result<T, LoadError>) -> Result<T, LoadError> {
-    let unbooked = booking::Unbooked::begin();
+    let unbooked = pending_counts::Unbooked::begin();
     let result = work()?;
     unbooked.end(Vec::new());
     Ok(result)

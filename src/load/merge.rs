@@ -4,9 +4,9 @@ use pgrx::check_for_interrupts;
 use trips_core::reject::Rejection;
 use trips_core::rules::Rules;
 
-use super::attempt::Attempt;
-use super::loader::{Collector, Loader, summarize};
+use super::context::Attempt;
 use super::outside;
+use super::runs::{Collector, Loader, summarize};
 use crate::error::LoadError;
 use crate::history::{History, NewPartitions};
 use crate::ledger::{self, Delivery, Ticket, Totals};

@@ -5,9 +5,9 @@ use trips_core::part;
 use trips_core::part_reader::{Content, PartReader, Source, Stop};
 use trips_core::staged::StagedRows;
 
-use super::attempt::{Attempt, Rights, observed};
-use super::deliver::warn_of_zero_coordinates;
-use super::loader::{Collector, Loader, summarize};
+use super::context::{Attempt, Rights, observed};
+use super::ingest::warn_of_zero_coordinates;
+use super::runs::{Collector, Loader, summarize};
 use crate::error::{DeliveryError, LoadError};
 use crate::history::History;
 use crate::ledger::{self, Delivery, Ticket, Totals};

@@ -9,8 +9,8 @@ use trips_core::partition_bounds::{Bound, PartitionBounds};
 use trips_core::reject::{Column, Rejection, SqlState, ValueError};
 use trips_core::timestamp::Timestamp;
 
-use super::followed::{days_of, follow};
-use super::{COLUMNS, Days, HISTORY, booking};
+use super::change_triggers::{days_of, follow};
+use super::{COLUMNS, Days, HISTORY, pending_counts};
 use crate::error::{HistoryError, LoadError};
 use crate::pg::partitions::{Detaching, Place};
 use crate::pg::relation::{Table, name_of};
@@ -133,7 +133,7 @@ impl Partition {
             // What attaching it needs, before anything is made.
             let history = Table::open_for_insert(HISTORY).oid();
             table_locks::take(history, Mode::ShareUpdateExclusive)?;
-            booking::command(|| create(time))?;
+            pending_counts::command(|| create(time))?;
             created.0.set(created.0.get() + 1);
             place = place_of(time, Detaching::Omitted);
         }

@@ -5,19 +5,19 @@
 
 use pgrx::pg_sys;
 
+use crate::derived::view;
 use crate::error::LoadError;
-use crate::history::{History, booking};
+use crate::history::{History, pending_counts};
 use crate::pg::relation::Table;
 use crate::pg::session::{self, AsOwner};
 use crate::pg::{ddl, locks};
-use crate::summary;
 
 /// A REFRESH begins. If it is one of our view, it waits for loads before it keeps the view's readers waiting, and
 /// takes the two locks in the order in which a load takes them.
 pub fn refresh_begins(call: pg_sys::FunctionCallInfo) -> Result<(), LoadError> {
-    if let Some(view) = Table::find(summary::VIEW)
+    if let Some(view) = Table::find(view::NAME)
         && ddl::will_refresh(call, view)
-        && !booking::is_own_command()
+        && !pending_counts::is_own_command()
         && !session::is_restoring()
     {
         History::lock()?;
@@ -28,12 +28,12 @@ pub fn refresh_begins(call: pg_sys::FunctionCallInfo) -> Result<(), LoadError> {
 /// A REFRESH has ended. Whoever has refreshed our view has it alone: the commands of others are known by that they
 /// have not, without a query, and whatever rights they lack on our schema.
 pub fn refreshed() -> Result<(), LoadError> {
-    let Some(view) = Table::find(summary::VIEW) else { return Ok(()) };
-    if !locks::writes_alone(view) || booking::is_own_command() || session::is_restoring() {
+    let Some(view) = Table::find(view::NAME) else { return Ok(()) };
+    if !locks::writes_alone(view) || pending_counts::is_own_command() || session::is_restoring() {
         return Ok(());
     }
     let Some(weekly) = Table::find_for_insert(c"weekly_trip_counts") else { return Ok(()) };
     let _owner = AsOwner::of(&weekly);
-    summary::keep_view();
+    view::keep_all();
     Ok(())
 }

@@ -9,14 +9,14 @@ use trips_core::group::GroupCache;
 use trips_core::staged::StagedRows;
 use trips_core::trip::Trip;
 
-use crate::areas;
+use crate::derived::{areas, changes, daily_counts, view};
 use crate::error::LoadError;
-use crate::history::booking::Unbooked;
+use crate::history::pending_counts::Unbooked;
 use crate::history::{Days, History, NextBatch, Tally};
 use crate::ledger::{self, Totals};
 use crate::pg::progress::{Phase, Progress};
 use crate::pg::session;
-use crate::{changes, settings, staging, summary};
+use crate::{settings, staging};
 
 /// Counts of a run that take so many bytes, or the memory of a run, are moved in halves.
 const COUNTED: usize = 16 * 1024 * 1024;
@@ -92,7 +92,7 @@ impl<'a> Loader<'a> {
 
 /// Moves counts to the roll-up, some at a time.
 fn write_days(days: &mut DailyCounts) -> Result<(), LoadError> {
-    days.take()?.slices(BYTES_AT_ONCE).try_for_each(|slice| summary::add(&slice))
+    days.take()?.slices(BYTES_AT_ONCE).try_for_each(|slice| daily_counts::add(&slice))
 }
 
 /// Trips that come one by one, collected into runs without the help of threads.
@@ -176,5 +176,5 @@ pub fn summarize(inserted: u64, progress: &Progress) -> Result<(), LoadError> {
         return Err(LoadError::Serialization);
     }
     progress.phase(Phase::Summarizing);
-    summary::refresh_if_not_kept()
+    view::refresh_if_not_kept()
 }

@@ -10,7 +10,7 @@ use crate::pg::locks::Lock;
 use crate::pg::progress;
 use crate::pg::relation::Table;
 use crate::pg::session::{self, AsOwner};
-use crate::source::inbox::FoundFile;
+use crate::source::listing::FoundFile;
 
 /// Enters a load that runs; called by the load monitor, in a transaction of its own. The merge of a delivery may
 /// have failed before: what has arrived of it stays, and so does its number.

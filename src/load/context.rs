@@ -5,11 +5,10 @@ use std::panic::AssertUnwindSafe;
 
 use pgrx::{PgLogLevel, PgSqlErrorCode, PgTryBuilder, ereport, pg_sys};
 
-use super::deliver::{self, Request};
+use super::ingest::{self, Request};
 use crate::error::LoadError;
 use crate::events;
-use crate::grants;
-use crate::history::History;
+use crate::history::{History, owners};
 use crate::ledger::{self, Delivery, Failure, LoadInfo, SameBytes, Ticket, Totals};
 use crate::monitor::client::{self, MonitoredLoad};
 use crate::pg::error_fields::Caught;
@@ -52,8 +51,8 @@ impl Rights {
         }
         let ledger = Table::open_for_insert(c"loads");
         let owner = AsOwner::of(&ledger);
-        grants::require_one_owner(ledger.owner())?;
-        grants::require_all_rows()?;
+        owners::require_one_owner(ledger.owner())?;
+        owners::require_all_rows()?;
         Ok(Self { _owner: owner, _ledger: ledger })
     }
 }
@@ -190,7 +189,7 @@ pub fn load_file(request: &Request<'_>, attempt: Attempt) -> Result<LoadRow, Loa
     attempt.delivery.borrow_mut().options =
         Some(settings::options(request.abort_on_error, request.max_errors));
     observed(attempt, |attempt| {
-        let result = deliver::deliver(request, attempt);
+        let result = ingest::deliver(request, attempt);
         let shows_content = request.access.shows_content();
         if shows_content { result } else { result.map_err(LoadError::without_content) }
     })

@@ -10,7 +10,8 @@ use std::time::{Duration, SystemTime};
 use glob::{MatchOptions, Pattern};
 use pgrx::check_for_interrupts;
 
-use super::{Access, EPOCH, Source, beneath, changed_at, writers};
+use super::local::{confined, writers};
+use super::{Access, EPOCH, Source, changed_at};
 use crate::error::LoadError;
 use crate::pg::lease::Writers;
 
@@ -128,8 +129,8 @@ impl Place {
         match &self.root {
             None => read_dir(directory),
             Some(root) => {
-                let opened = beneath::look(root, below(root, directory))?;
-                read_dir(beneath::name_of(&opened))
+                let opened = confined::look(root, below(root, directory))?;
+                read_dir(confined::name_of(&opened))
             }
         }
     }
@@ -138,7 +139,7 @@ impl Place {
         match &self.root {
             None => std::fs::metadata(path),
             Some(root) => {
-                beneath::look(root, below(root, path)).and_then(|file: File| file.metadata())
+                confined::look(root, below(root, path)).and_then(|file: File| file.metadata())
             }
         }
     }
@@ -161,7 +162,7 @@ pub fn require_access(pattern: &str, access: &Access) -> Result<Option<PathBuf>,
         Access::AnyFile => Ok(None),
         Access::Within(directory) => Ok(Some(directory.into())),
         Access::Beneath(directories) => {
-            let found = beneath::split(directories, pattern);
+            let found = confined::split(directories, pattern);
             Ok(Some(found.ok_or_else(|| LoadError::MayNotRead(pattern.to_owned()))?.0))
         }
     }
@@ -324,7 +325,7 @@ pub fn find(path: &str, access: &Access) -> Option<FoundFile> {
     let root = match access {
         Access::AnyFile => None,
         Access::Within(directory) => Some(directory.into()),
-        Access::Beneath(directories) => Some(beneath::split(directories, path)?.0),
+        Access::Beneath(directories) => Some(confined::split(directories, path)?.0),
     };
     let metadata = Place { root }.look(Path::new(path)).ok().filter(Metadata::is_file)?;
     Some(found(path.to_owned(), &metadata))

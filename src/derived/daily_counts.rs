@@ -1,14 +1,10 @@
 //! What is derived from the history: the daily roll-up, the weekly sums, and the materialized view over them.
 
-mod view;
-
 use pgrx::Spi;
 use pgrx::datum::DatumWithOid;
 use trips_core::counts::DayCount;
 
-pub use self::view::{
-    NAME as VIEW, keep_all as keep_view, refresh as refresh_view, refresh_if_not_kept,
-};
+use super::view;
 use crate::error::LoadError;
 use crate::history::Days;
 

@@ -12,8 +12,8 @@ use trips_core::pool::{Pool, PoolError};
 use trips_core::record::RecordReader;
 use trips_core::reject::BadLine;
 
-use super::attempt::Attempt;
-use super::loader::{Loader, summarize};
+use super::context::Attempt;
+use super::runs::{Loader, summarize};
 use crate::error::LoadError;
 use crate::ledger::{self, Delivery, SameBytes};
 use crate::pg::free_memory;

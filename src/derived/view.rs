@@ -6,7 +6,7 @@ use pgrx::datum::DatumWithOid;
 use pgrx::{Spi, pg_sys};
 
 use crate::error::LoadError;
-use crate::history::booking;
+use crate::history::pending_counts;
 use crate::pg::matview::MatView;
 use crate::pg::own_settings::OwnSettings;
 use crate::pg::relation::{Column, Table};
@@ -115,5 +115,5 @@ pub fn refresh() -> Result<(), LoadError> {
     if let Some(view) = Table::find(NAME) {
         table_locks::take(view, Mode::Exclusive)?;
     }
-    Ok(booking::command(|| Spi::run(command))?)
+    Ok(pending_counts::command(|| Spi::run(command))?)
 }

@@ -8,12 +8,13 @@ mod refresh;
 use pgrx::{PgLogLevel, PgSqlErrorCode, Spi, ereport, pg_sys};
 
 pub use self::refresh::{refresh_begins, refreshed};
+use super::{areas, daily_counts, view};
 use crate::error::LoadError;
-use crate::history::{self, Days, History, Moved, booking};
+use crate::history::{self, Days, History, Moved, owners, pending_counts};
+use crate::ledger;
 use crate::pg::relation::Table;
 use crate::pg::session::{self, AsOwner};
 use crate::pg::{ddl, locks};
-use crate::{areas, grants, ledger, summary};
 
 /// What a statement has touched.
 #[derive(Debug)]
@@ -35,7 +36,7 @@ pub fn begin() -> Result<(), LoadError> {
 pub fn end(table: pg_sys::Oid, touched: Touched, may_bring: bool) -> Result<(), LoadError> {
     // A load books its own rows. While a dump is restored, rows come with what is derived from them, and the
     // triggers of the partitions come last.
-    if booking::is_filled(table) || session::is_restoring() && !history::is_followed()? {
+    if pending_counts::is_filled(table) || session::is_restoring() && !history::is_followed()? {
         return Ok(());
     }
     let days = match touched {
@@ -59,7 +60,7 @@ pub fn end(table: pg_sys::Oid, touched: Touched, may_bring: bool) -> Result<(), 
 pub fn partition_comes(call: pg_sys::FunctionCallInfo) -> Result<(), LoadError> {
     if let Some(history) = Table::find(c"hist_trip_data")
         && ddl::will_attach_to(call, history)
-        && !booking::is_own_command()
+        && !pending_counts::is_own_command()
         && !session::is_restoring()
     {
         History::lock()?;
@@ -74,7 +75,10 @@ pub fn partition_comes(call: pg_sys::FunctionCallInfo) -> Result<(), LoadError> 
 pub fn partitions_altered(loses: bool) -> Result<(), LoadError> {
     let Some(history) = Table::find(c"hist_trip_data") else { return Ok(()) };
     // While a dump is restored, what it has of partitions, triggers and counts comes in its own order.
-    if !locks::may_have_altered(history) || booking::is_own_command() || session::is_restoring() {
+    if !locks::may_have_altered(history)
+        || pending_counts::is_own_command()
+        || session::is_restoring()
+    {
         return Ok(());
     }
     // It may have been dropped, too.
@@ -83,7 +87,7 @@ pub fn partitions_altered(loses: bool) -> Result<(), LoadError> {
     // Each table may have an owner of its own; that is what the command may have changed.
     let counted = {
         let _owner = AsOwner::of(&counts);
-        if loses { summary::days()? } else { Vec::new() }
+        if loses { daily_counts::days()? } else { Vec::new() }
     };
     let history = Table::open_for_insert(c"hist_trip_data");
     let _owner = AsOwner::of(&history);
@@ -102,12 +106,12 @@ pub fn partitions_altered(loses: bool) -> Result<(), LoadError> {
 
 /// Counts days again; when a load has rows that are not booked, it does so after it has booked them.
 fn count_again_when_booked(days: &[Days]) -> Result<(), LoadError> {
-    if days.is_empty() || booking::postpone(days) { Ok(()) } else { count_again(days) }
+    if days.is_empty() || pending_counts::postpone(days) { Ok(()) } else { count_again(days) }
 }
 
 /// What is counted must be all that there is.
 fn require_newest_snapshot() -> Result<(), LoadError> {
-    grants::require_all_rows()?;
+    owners::require_all_rows()?;
     if session::has_one_snapshot() && ledger::has_moved_on()? {
         return Err(LoadError::Serialization);
     }
@@ -124,11 +128,11 @@ fn require_newest_snapshot() -> Result<(), LoadError> {
 pub fn count_again(days: &[Days]) -> Result<(), LoadError> {
     require_newest_snapshot()?;
     for &days in days {
-        summary::count_again(days)?;
+        daily_counts::count_again(days)?;
         areas::forget(days)?;
     }
     areas::refill(days)?;
-    summary::refresh_if_not_kept()
+    view::refresh_if_not_kept()
 }
 
 /// Makes everything anew.
@@ -139,8 +143,8 @@ pub fn rebuild() -> Result<(), LoadError> {
     History::lock()?;
     history::follow_all()?;
     require_newest_snapshot()?;
-    summary::count_again(Days::ALL)?;
-    summary::refresh_view()?;
+    daily_counts::count_again(Days::ALL)?;
+    view::refresh()?;
     // A repair has changed what queries that only read would not see yet.
     session::with_new_snapshot(areas::fill)?;
     warn_of_damaged_partitions()
@@ -150,7 +154,7 @@ pub fn rebuild() -> Result<(), LoadError> {
 pub fn repair_partitions() -> Result<Vec<Moved>, LoadError> {
     let history = Table::open_for_insert(c"hist_trip_data");
     let _owner = AsOwner::of(&history);
-    grants::require_one_owner(history.owner())?;
+    owners::require_one_owner(history.owner())?;
     drop(history);
     History::lock()?;
     require_newest_snapshot()?;

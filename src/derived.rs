@@ -1,0 +1,6 @@
+//! What is derived from the history: the daily counts, the weekly sums, the materialized view, the area index.
+
+pub mod areas;
+pub mod changes;
+pub mod daily_counts;
+pub mod view;

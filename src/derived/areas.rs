@@ -1,0 +1,308 @@
+//! Where trips begin and end, by week: what questions about areas are answered from.
+//!
+//! A load adds the places of its new trips: `trips.area_blocks` has them, encoded, `trips.area_directory`
+//! the bounds of the blocks. All of it is derived from the history. A week counts as complete when it has
+//! as many trips here as in the daily roll-up; what makes it incomplete (a restore, a change by hand)
+//! makes questions slower, never wrong.
+
+pub mod check;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use pgrx::datum::Timestamp as PgTimestamp;
+use pgrx::{Spi, check_for_interrupts};
+use trips_core::areas::{self, Collector, Directory, FEW, Group, Place, Week, WeekTrips};
+use trips_core::timestamp::Timestamp;
+
+use crate::error::LoadError;
+use crate::history::Days;
+use crate::pg::copy::{Rows, copy_rows};
+use crate::pg::progress::Progress;
+use crate::pg::read;
+use crate::pg::relation::Table;
+use crate::pg::{session, signals};
+use crate::settings;
+
+/// Numbers of blocks that each group has; the directory has fewer.
+pub const BLOCK_IDS: i64 = 256;
+
+/// Weeks that a change by hand has touched are filled again at once when they have up to so many trips together: a
+/// second or two of reading. Others wait for `trips.rebuild()`.
+const WORTH_FILLING: i64 = 1_000_000;
+
+/// A collector for what a load will bring.
+pub fn collector() -> Result<Collector, LoadError> {
+    let _blocked = signals::Blocked::all();
+    Collector::start().map_err(LoadError::Areas)
+}
+
+/// Writes what was collected. The cost is that of the new trips: groups of few trips are merged with
+/// them, each at most as often as their number doubles.
+pub fn write(collected: &mut Collector, progress: Option<&Progress>) -> Result<(), LoadError> {
+    let weeks = collected.take(poll_interrupts).map_err(LoadError::Areas)?;
+    let mut groups = Vec::new();
+    for Week { week, trips } in weeks {
+        let made = match trips {
+            WeekTrips::Many(made) => made,
+            WeekTrips::Few(mut places) => {
+                merge_small_groups(week, &mut places)?;
+                areas::build(&places)?
+            }
+        };
+        groups.extend(made.into_iter().map(|group| (week, group)));
+    }
+    if groups.is_empty() {
+        return Ok(());
+    }
+    append(groups, progress)
+}
+
+fn poll_interrupts() {
+    check_for_interrupts!();
+}
+
+/// Takes groups of few trips of the week away, and adds their places to these.
+fn merge_small_groups(week: i32, places: &mut Vec<Place>) -> Result<(), LoadError> {
+    let few = i64::try_from(FEW).unwrap_or(i64::MAX);
+    let small = Spi::connect(|client| {
+        let found = client.select(
+            "SELECT d.group_id, d.trips, d.directory FROM trips.area_directory AS d
+              WHERE d.week = date '2000-01-03' + 7 * $1 AND d.trips < $2 ORDER BY d.trips, d.group_id",
+            None,
+            &[week.into(), few.into()],
+        )?;
+        found
+            .map(|row| Ok((row.get::<i64>(1)?, row.get::<i64>(2)?, row.get::<Vec<u8>>(3)?)))
+            .collect::<Result<Vec<_>, LoadError>>()
+    })?;
+    let mut merged = Vec::new();
+    let mut total = places.len();
+    for (group, trips, directory) in small {
+        let (Some(group), Some(trips), Some(directory)) = (group, trips, directory) else {
+            continue;
+        };
+        let trips = usize::try_from(trips).unwrap_or(usize::MAX);
+        // A group that is more than all that it would be merged with stays as it is.
+        if trips > 2 * total || total >= FEW {
+            break;
+        }
+        // A damaged group is left to be found: the week is not complete without it.
+        let Ok(directory) = Directory::of(&directory) else { break };
+        let before = places.len();
+        if take_blocks(group, directory.blocks(), places).is_err() || places.len() != before + trips
+        {
+            places.truncate(before);
+            break;
+        }
+        total += trips;
+        merged.push(group);
+    }
+    forget_groups(&merged)
+}
+
+fn take_blocks(group: i64, blocks: usize, places: &mut Vec<Place>) -> Result<(), LoadError> {
+    let last = i64::try_from(blocks).unwrap_or(0) - 1;
+    Spi::connect(|client| {
+        let found = client.select(
+            "SELECT b.places FROM trips.area_blocks AS b WHERE b.block_id BETWEEN $1 AND $2",
+            None,
+            &[(group * BLOCK_IDS).into(), (group * BLOCK_IDS + last).into()],
+        )?;
+        for row in found {
+            let block = row.get::<Vec<u8>>(1)?.unwrap_or_default();
+            areas::decode(&block, places).map_err(|_| LoadError::DamagedAreas)?;
+        }
+        Ok(())
+    })
+}
+
+fn forget_groups(groups: &[i64]) -> Result<(), LoadError> {
+    for group in groups {
+        Spi::run_with_args(
+            "DELETE FROM trips.area_blocks AS b WHERE b.block_id BETWEEN $1 AND $2",
+            &[(group * BLOCK_IDS).into(), (group * BLOCK_IDS + BLOCK_IDS - 1).into()],
+        )?;
+        Spi::run_with_args(
+            "DELETE FROM trips.area_directory AS d WHERE d.group_id = $1",
+            &[(*group).into()],
+        )?;
+    }
+    Ok(())
+}
+
+/// Forgets the weeks of these days: they are counted from the history until they are filled again.
+pub fn forget(days: Days) -> Result<(), LoadError> {
+    let monday = |day: Option<i32>| day.map(|day| areas::first_day(areas::week_of_day(day)));
+    Spi::run_with_args(
+        "WITH gone AS (DELETE FROM trips.area_directory AS d
+                        WHERE ($1 IS NULL OR d.week >= date '2000-01-01' + $1)
+                          AND ($2 IS NULL OR d.week <= date '2000-01-01' + $2)
+                       RETURNING d.group_id)
+         DELETE FROM trips.area_blocks AS b USING gone
+          WHERE b.block_id >= 256 * gone.group_id AND b.block_id < 256 * (gone.group_id + 1)",
+        &[monday(days.first).into(), monday(days.last).into()],
+    )?;
+    Ok(())
+}
+
+/// Fills all weeks from the history.
+pub fn fill() -> Result<(), LoadError> {
+    forget(Days::ALL)?;
+    // Blocks without a group: somebody has deleted it.
+    Spi::run("DELETE FROM trips.area_blocks")?;
+    fill_weeks(weeks_with_trips()?)
+}
+
+/// Fills the weeks of these days, which have been forgotten and counted anew, if they have few trips.
+pub fn refill(days: &[Days]) -> Result<(), LoadError> {
+    let mut weeks = BTreeMap::new();
+    for days in days {
+        weeks.extend(trips_of_weeks(*days)?);
+    }
+    if weeks.is_empty() || !settings::keeps_areas() || weeks.values().sum::<i64>() > WORTH_FILLING {
+        return Ok(());
+    }
+    // What the statement has changed that we follow is not yet what queries that only read would see.
+    session::with_new_snapshot(|| fill_weeks(weeks.into_keys()))
+}
+
+fn fill_weeks(weeks: impl IntoIterator<Item = i32>) -> Result<(), LoadError> {
+    let mut collected = collector()?;
+    for week in weeks {
+        check_for_interrupts!();
+        let mut error = None;
+        places_of_history(week, |place| error = error.take().or(collected.push(week, place).err()));
+        if let Some(error) = error {
+            return Err(error.into());
+        }
+        write(&mut collected, None)?;
+    }
+    Ok(())
+}
+
+/// How many trips the weeks of these days have, by the daily roll-up.
+fn trips_of_weeks(days: Days) -> Result<BTreeMap<i32, i64>, LoadError> {
+    let monday = |day| areas::first_day(areas::week_of_day(day));
+    let (first, last) = (days.first.map(monday), days.last.map(|day| monday(day) + 6));
+    Spi::connect(|client| {
+        let found = client.select(
+            "SELECT d.day - date '2000-01-01', sum(d.trips)::bigint FROM trips.daily_trip_counts AS d
+              WHERE isfinite(d.day) AND d.trips > 0
+                AND ($1 IS NULL OR d.day >= date '2000-01-01' + $1)
+                AND ($2 IS NULL OR d.day <= date '2000-01-01' + $2)
+              GROUP BY d.day",
+            None,
+            &[first.into(), last.into()],
+        )?;
+        let mut weeks = BTreeMap::new();
+        for row in found {
+            let week = areas::week_of_day(row.get::<i32>(1)?.unwrap_or(0));
+            *weeks.entry(week).or_default() += row.get::<i64>(2)?.unwrap_or(0);
+        }
+        Ok(weeks)
+    })
+}
+
+/// The weeks that have trips, by the daily roll-up.
+pub fn weeks_with_trips() -> Result<BTreeSet<i32>, LoadError> {
+    Spi::connect(|client| {
+        let days = client.select(
+            "SELECT DISTINCT d.day - date '2000-01-01' FROM trips.daily_trip_counts AS d
+              WHERE isfinite(d.day) AND d.trips > 0",
+            None,
+            &[],
+        )?;
+        days.map(|row| Ok(areas::week_of_day(row.get::<i32>(1)?.unwrap_or(0)))).collect()
+    })
+}
+
+/// Shows the place of every trip of a week, as the history has it.
+pub fn places_of_history(week: i32, mut each: impl FnMut(Place)) {
+    read::some_at_a_time(
+        c"SELECT h.date_time, h.origin_coord, h.destination_coord FROM trips.hist_trip_data AS h
+           WHERE h.date_time >= (date '2000-01-01' + $1)::timestamp
+             AND h.date_time < (date '2000-01-01' + $1 + 7)::timestamp",
+        &[areas::first_day(week).into()],
+        10_000,
+        |row| {
+            if let Some(time) = row.get::<PgTimestamp>(1) {
+                let time = Timestamp(time.into());
+                each(Place::of(time, row.point(2), row.point(3)));
+            }
+        },
+    );
+}
+
+/// Appends groups through COPY.
+fn append(groups: Vec<(i32, Group)>, progress: Option<&Progress>) -> Result<(), LoadError> {
+    let count = i64::try_from(groups.len()).unwrap_or(i64::MAX);
+    let ids = Spi::connect_mut(|client| {
+        let ids = client.update(
+            "SELECT nextval('trips.area_groups_seq'::regclass) FROM generate_series(1, $1)",
+            None,
+            &[count.into()],
+        )?;
+        ids.map(|row| Ok(row.get::<i64>(1)?.unwrap_or(0))).collect::<Result<Vec<_>, LoadError>>()
+    })?;
+    let (mut directory, mut blocks) = (VecDeque::new(), VecDeque::new());
+    for (id, (week, group)) in ids.into_iter().zip(groups) {
+        let trips = i64::try_from(group.trips).unwrap_or(i64::MAX);
+        let monday = areas::first_day(week).to_be_bytes();
+        directory.push_back(encoded(&[
+            &id.to_be_bytes(),
+            &monday,
+            &trips.to_be_bytes(),
+            &group.directory,
+        ]));
+        for (number, block) in (id * BLOCK_IDS..).zip(group.blocks) {
+            blocks.push_back(encoded(&[&number.to_be_bytes(), &block]));
+        }
+    }
+    copy(c"area_blocks", &[c"block_id", c"places"], blocks, progress)?;
+    copy(c"area_directory", &[c"group_id", c"week", c"trips", c"directory"], directory, progress)
+}
+
+/// A row as binary COPY writes it.
+fn encoded(values: &[&[u8]]) -> Vec<u8> {
+    let mut row = Vec::with_capacity(2 + values.iter().map(|value| 4 + value.len()).sum::<usize>());
+    row.extend_from_slice(&i16::try_from(values.len()).unwrap_or(0).to_be_bytes());
+    for value in values {
+        row.extend_from_slice(&i32::try_from(value.len()).unwrap_or(0).to_be_bytes());
+        row.extend_from_slice(value);
+    }
+    row
+}
+
+fn copy(
+    table: &'static std::ffi::CStr,
+    columns: &[&std::ffi::CStr],
+    rows: VecDeque<Vec<u8>>,
+    progress: Option<&Progress>,
+) -> Result<(), LoadError> {
+    let offered = rows.len() as u64;
+    let mut rows = Encoded { rows, given: Vec::new(), progress };
+    let taken = copy_rows(&Table::open_for_insert(table), columns, &mut rows);
+    if taken == offered {
+        return Ok(());
+    }
+    Err(LoadError::RowsVanished { table: table.to_str().unwrap_or_default(), offered, taken })
+}
+
+struct Encoded<'a> {
+    rows: VecDeque<Vec<u8>>,
+    given: Vec<u8>,
+    progress: Option<&'a Progress>,
+}
+
+impl Rows for Encoded<'_> {
+    fn next_rows(&mut self) -> Option<&[u8]> {
+        // COPY has begun and cleared what the load had told of itself.
+        if self.given.is_empty()
+            && let Some(progress) = self.progress
+        {
+            progress.publish();
+        }
+        self.given = self.rows.pop_front()?;
+        Some(&self.given)
+    }
+}

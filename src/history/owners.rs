@@ -1,0 +1,42 @@
+//! The owners of the tables that a load writes: a load runs with the privileges of the ledger's owner.
+
+use pgrx::{Spi, pg_sys};
+
+use crate::error::{HistoryError, LoadError};
+use crate::pg::relation::Table;
+use crate::pg::session;
+
+/// Refuses to count what row-level security keeps from the owner of the tables, who is the current user.
+pub fn require_all_rows() -> Result<(), LoadError> {
+    let counted = [c"hist_trip_data", c"daily_trip_counts", c"weekly_trip_counts"];
+    for name in counted.into_iter().chain([c"stg_trip_data", c"loads"]) {
+        if Table::find(name).is_some_and(session::has_row_security) {
+            let table = format!("trips.{}", name.to_string_lossy());
+            return Err(HistoryError::RowSecurity { table }.into());
+        }
+    }
+    Ok(())
+}
+
+/// Makes sure that no table that a load writes to is owned by somebody who has not the rights of the ledger's owner
+/// anyway: his triggers would run with them.
+pub fn require_one_owner(ledger_owner: pg_sys::Oid) -> Result<(), LoadError> {
+    let query = "SELECT c.oid::regclass::text, c.relowner::regrole::text, $1::regrole::text
+           FROM (SELECT to_regclass('trips.' || w.name)::oid
+                   FROM unnest('{hist_trip_data, stg_trip_data, load_failures, deliveries, delivery_parts, daily_trip_counts,
+                                 weekly_trip_counts, summarized_trip_data, area_directory, area_blocks}'::text[]) AS w (name)
+                 UNION ALL
+                 SELECT i.inhrelid FROM pg_inherits AS i WHERE i.inhparent = 'trips.hist_trip_data'::regclass)
+                AS written (oid)
+           JOIN pg_class AS c ON c.oid = written.oid
+          WHERE c.relowner <> $1 AND NOT pg_has_role(c.relowner, $1, 'USAGE')";
+    Spi::connect(|client| {
+        let rows = client.select(query, Some(1), &[ledger_owner.into()])?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let (table, owner, of_ledger) = rows.first().get_three::<String, String, String>()?;
+        let [table, owner, of_ledger] = [table, owner, of_ledger].map(Option::unwrap_or_default);
+        Err(LoadError::OtherOwner { table, owner, of_ledger })
+    })
+}
