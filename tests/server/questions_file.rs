@@ -1,10 +1,10 @@
-//! docs/questions.sql: each question as plain SQL and as a call, with the same answer.
+//! docs/querying.sql: each question as plain SQL and as a call, with the same answer.
 
 use postgres::{Client, SimpleQueryMessage};
 use trips_datagen::Shape;
 use trips_tests::{Cluster, real_trips};
 
-const QUESTIONS: &str = include_str!("../../docs/questions.sql");
+const QUESTIONS: &str = include_str!("../../docs/querying.sql");
 
 /// The statements of the file, without its comments.
 fn statements() -> Vec<String> {

@@ -1,7 +1,7 @@
 -- The questions that this pipeline was asked for, each twice: as plain SQL over the history, and as a call
 -- of a function. tests/server/questions_file.rs runs this file and compares the answers of each pair.
 --
---   psql -d trips -f docs/questions.sql
+--   psql -d trips -f docs/querying.sql
 
 -- 1. What is the weekly average number of trips of a region? ISO weeks, from that of its first trip to that
 --    of its last one, weeks without trips included.
