@@ -14,11 +14,11 @@ mod unattended;
 use pgrx::datum::Timestamp as PgTimestamp;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{Uuid, pg_extern, pg_sys};
+use trips_core::format::delimited::parse::Target;
 use trips_core::key;
-use trips_core::parse::Target;
-use trips_core::point::Point;
-use trips_core::timestamp::Timestamp;
-use trips_core::trip::Trip;
+use trips_core::model::point::Point;
+use trips_core::model::timestamp::Timestamp;
+use trips_core::model::trip::Trip;
 
 use crate::error::{DeliveryError, LoadError};
 use crate::grants;

@@ -5,13 +5,13 @@ use std::io;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{PgLogLevel, PgSqlErrorCode};
 use thiserror::Error;
-use trips_core::escape::{quoted, quoted_path};
-use trips_core::form::Form;
-use trips_core::header::{Guess, HeaderError};
-use trips_core::partition_bounds::PartitionBounds;
+use trips_core::check::reject::{BadLine, SqlState};
+use trips_core::feed::plan::{Guess, HeaderError};
+use trips_core::format::delimited::record::Fault;
+use trips_core::format::sniff::Form;
+use trips_core::model::partition_bounds::PartitionBounds;
 use trips_core::pool::PoolError;
-use trips_core::record::Fault;
-use trips_core::reject::{BadLine, SqlState};
+use trips_core::text::escape::{quoted, quoted_path};
 
 use crate::pg::error_fields::RAISED_BY;
 

@@ -16,9 +16,9 @@ use std::ffi::CStr;
 
 use pgrx::{Spi, pg_sys};
 use trips_core::areas::Collector;
-use trips_core::batch::{self, Batch, RunBlocks};
-use trips_core::block::Block;
-use trips_core::counts::DailyCounts;
+use trips_core::sort::batch::{self, Batch, RunBlocks};
+use trips_core::sort::block::Block;
+use trips_core::sort::counts::DailyCounts;
 
 pub use self::change_triggers::{
     days_of, follow_all, is_followed, require_plain_partitions, require_sane_dates, settle,

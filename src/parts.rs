@@ -2,7 +2,7 @@
 
 use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
 use pgrx::{Spi, check_for_interrupts, pg_sys};
-use trips_core::part_reader::{Found, PartHeader, Source};
+use trips_core::wire::upload_part_reader::{Found, PartHeader, Source};
 
 use crate::error::LoadError;
 use crate::ledger::{Delivery, Ticket};

@@ -4,7 +4,7 @@ use std::ffi::CString;
 use std::time::Duration;
 
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum};
-use trips_core::rules::{self, Rules};
+use trips_core::check::constraints::{self, Rules};
 
 use crate::error::LoadError;
 use crate::pg::guc_check::define_text;
@@ -336,9 +336,9 @@ pub fn data_directories() -> Vec<String> {
 /// What the values of a trip must be.
 pub fn rules() -> Result<Rules, LoadError> {
     let zero_coordinates = match ZERO_COORDINATES.get() {
-        ZeroCoordinates::Keep => rules::ZeroCoordinates::Keep,
-        ZeroCoordinates::Warn => rules::ZeroCoordinates::Warn,
-        ZeroCoordinates::Stage => rules::ZeroCoordinates::Stage,
+        ZeroCoordinates::Keep => constraints::ZeroCoordinates::Keep,
+        ZeroCoordinates::Warn => constraints::ZeroCoordinates::Warn,
+        ZeroCoordinates::Stage => constraints::ZeroCoordinates::Stage,
     };
     let (earliest, latest) = (text_of(&EARLIEST_DATE), text_of(&LATEST_DATE));
     Rules::new(&earliest, &latest, zero_coordinates).ok_or(LoadError::Dates { earliest, latest })

@@ -3,12 +3,12 @@
 use std::fs::File;
 use std::time::Instant;
 
+use trips_core::check::constraints::Rules;
 use trips_core::feed::Feed;
-use trips_core::header::Layout;
-use trips_core::parse::{Parser, Target};
+use trips_core::feed::plan::Layout;
+use trips_core::format::delimited::parse::{Parser, Target};
+use trips_core::format::delimited::record::RecordReader;
 use trips_core::pool::{Pool, PoolError};
-use trips_core::record::RecordReader;
-use trips_core::rules::Rules;
 
 use crate::Result;
 

@@ -5,7 +5,7 @@ use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{name, pg_extern, pg_sys};
 use trips_core::areas::{self, Area, Ends};
-use trips_core::point::Point;
+use trips_core::model::point::Point;
 
 use crate::areas::ask::{self, Asked};
 use crate::areas::error::QuestionError;

@@ -4,7 +4,7 @@ use pgrx::datum::Timestamp as PgTimestamp;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{name, pg_extern, pg_sys};
-use trips_core::partition_bounds::Bound;
+use trips_core::model::partition_bounds::Bound;
 
 use crate::derived::changes;
 use crate::history;

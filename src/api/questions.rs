@@ -3,7 +3,7 @@
 use pgrx::datum::{Date, Interval};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{pg_extern, pg_sys};
-use trips_core::point::Point;
+use trips_core::model::point::Point;
 use trips_h3::{Cell, H3Error, Resolution};
 
 use crate::questions::{self, QuestionError};

@@ -7,7 +7,7 @@ use pgrx::datum::{DatumWithOid, Timestamp as PgTimestamp};
 use trips_core::areas::{
     Area, Directory, Ends, Found, Question, first_day, trips as trips_of, week_of_day,
 };
-use trips_core::timestamp::Timestamp;
+use trips_core::model::timestamp::Timestamp;
 
 use crate::derived::areas::BLOCK_IDS;
 use crate::pg::relation::Table;

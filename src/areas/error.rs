@@ -4,7 +4,7 @@ use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::panic::ErrorReport;
 use thiserror::Error;
 use trips_core::areas::{AreaError, Ends};
-use trips_core::escape::quoted;
+use trips_core::text::escape::quoted;
 
 /// What is wrong with a question.
 #[derive(Debug, Error)]

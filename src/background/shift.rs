@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use pgrx::Spi;
-use trips_core::parse::Target;
+use trips_core::format::delimited::parse::Target;
 
 use super::{as_owner_of_ledger, in_database, prepare, try_in_database};
 use crate::error::LoadError;

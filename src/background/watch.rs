@@ -5,7 +5,7 @@ use std::io;
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
-use trips_core::parse::Target;
+use trips_core::format::delimited::parse::Target;
 
 use super::{RETRY, as_owner_of_ledger, in_database, prepare, tell};
 use crate::error::LoadError;

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use pgrx::datum::Timestamp as PgTimestamp;
 use pgrx::{Spi, check_for_interrupts};
 use trips_core::areas::{self, Collector, Directory, FEW, Group, Place, Week, WeekTrips};
-use trips_core::timestamp::Timestamp;
+use trips_core::model::timestamp::Timestamp;
 
 use crate::error::LoadError;
 use crate::history::Days;

@@ -2,7 +2,7 @@
 
 use pgrx::Spi;
 use pgrx::datum::DatumWithOid;
-use trips_core::counts::DayCount;
+use trips_core::sort::counts::DayCount;
 
 use super::view;
 use crate::error::LoadError;

@@ -1,8 +1,8 @@
 //! Errors without what stands in the file: a caller who may load a file may not read it for that.
 
-use trips_core::header::HeaderError;
+use trips_core::check::reject::{BadLine, Rejection};
+use trips_core::feed::plan::HeaderError;
 use trips_core::pool::PoolError;
-use trips_core::reject::{BadLine, Rejection};
 
 use super::LoadError;
 

@@ -2,8 +2,8 @@
 
 use pgrx::PgSqlErrorCode;
 use thiserror::Error;
-use trips_core::decode::DecodeError;
-use trips_core::escape::{quoted, quoted_path};
+use trips_core::text::escape::{quoted, quoted_path};
+use trips_core::wire::decode::DecodeError;
 
 /// Why a delivery, or a part of it, is refused.
 #[derive(Debug, Error)]

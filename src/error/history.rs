@@ -2,7 +2,7 @@
 
 use pgrx::PgSqlErrorCode;
 use thiserror::Error;
-use trips_core::timestamp::Timestamp;
+use trips_core::model::timestamp::Timestamp;
 
 /// Why a change of the history by hand is refused.
 #[derive(Debug, Error)]

@@ -1,7 +1,7 @@
 //! Which partitions there are, and that what others do to them is followed.
 
 use pgrx::{Spi, pg_sys};
-use trips_core::timestamp::Timestamp;
+use trips_core::model::timestamp::Timestamp;
 
 use super::{Days, HISTORY};
 use crate::error::{HistoryError, LoadError};

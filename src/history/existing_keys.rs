@@ -3,9 +3,9 @@
 use std::cmp::Ordering;
 
 use pgrx::check_for_interrupts;
-use trips_core::batch::Entry;
 use trips_core::key::TripKey;
-use trips_core::timestamp::Timestamp;
+use trips_core::model::timestamp::Timestamp;
+use trips_core::sort::batch::Entry;
 
 use crate::pg::index_scan::KeyScan;
 use crate::pg::relation::Table;

@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use pgrx::check_for_interrupts;
-use trips_core::batch::Batch;
-use trips_core::partition_bounds::{Bound, PartitionBounds};
-use trips_core::timestamp::Timestamp;
+use trips_core::model::partition_bounds::{Bound, PartitionBounds};
+use trips_core::model::timestamp::Timestamp;
+use trips_core::sort::batch::Batch;
 
 use super::existing_keys::Known;
 use super::{Appended, NextBatch, Tally};

@@ -3,11 +3,11 @@
 use std::cell::Cell;
 
 use pgrx::{Spi, pg_sys};
-use trips_core::batch;
-use trips_core::block::Block;
-use trips_core::partition_bounds::{Bound, PartitionBounds};
-use trips_core::reject::{Column, Rejection, SqlState, ValueError};
-use trips_core::timestamp::Timestamp;
+use trips_core::check::reject::{Column, Rejection, SqlState, ValueError};
+use trips_core::model::partition_bounds::{Bound, PartitionBounds};
+use trips_core::model::timestamp::Timestamp;
+use trips_core::sort::batch;
+use trips_core::sort::block::Block;
 
 use super::change_triggers::{days_of, follow};
 use super::{COLUMNS, Days, HISTORY, pending_counts};

@@ -5,8 +5,8 @@
 
 use pgrx::datum::{DatumWithOid, Timestamp as PgTimestamp};
 use pgrx::{Spi, pg_sys};
-use trips_core::partition_bounds::{Bound, PartitionBounds};
-use trips_core::timestamp::Timestamp;
+use trips_core::model::partition_bounds::{Bound, PartitionBounds};
+use trips_core::model::timestamp::Timestamp;
 
 use super::partitions::{Created, Partition, place_of};
 use super::{HISTORY, pending_counts};

@@ -3,14 +3,14 @@
 use std::time::{Duration, Instant};
 
 use pgrx::{PgLogLevel, PgSqlErrorCode, check_for_interrupts, ereport};
-use trips_core::batch::RunBlocks;
+use trips_core::check::reject::BadLine;
 use trips_core::feed::Feed;
-use trips_core::header::Layout;
-use trips_core::opening::{self, UNCLOSED_QUOTES, Unfit};
-use trips_core::parse::{BAD_LINES_TOLD, Parsed, Parser, Target};
+use trips_core::feed::plan::Layout;
+use trips_core::format::delimited::header::{self, UNCLOSED_QUOTES, Unfit};
+use trips_core::format::delimited::parse::{BAD_LINES_TOLD, Parsed, Parser, Target};
+use trips_core::format::delimited::record::RecordReader;
 use trips_core::pool::{Pool, PoolError};
-use trips_core::record::RecordReader;
-use trips_core::reject::BadLine;
+use trips_core::sort::batch::RunBlocks;
 
 use super::context::Attempt;
 use super::runs::{Loader, summarize};
@@ -223,7 +223,7 @@ fn read_header(
     reader: &mut RecordReader<Bytes>,
 ) -> Result<Layout, LoadError> {
     let path = request.path.to_owned();
-    let layout = opening::read_header(&Feed::trips(), reader, settings::max_record_bytes())
+    let layout = header::read_header(&Feed::trips(), reader, settings::max_record_bytes())
         .map_err(|unfit| match unfit {
             Unfit::Read(error) => source.read_error(error),
             Unfit::Empty => LoadError::Empty(path),

@@ -1,8 +1,8 @@
 //! Staged rows are promoted: what has become a trip goes into the history, the rest stays.
 
 use pgrx::check_for_interrupts;
-use trips_core::reject::Rejection;
-use trips_core::rules::Rules;
+use trips_core::check::constraints::Rules;
+use trips_core::check::reject::Rejection;
 
 use super::context::Attempt;
 use super::outside;

@@ -1,9 +1,9 @@
 //! Files that outside readers bring, part by part: opened, staged, and merged when all of it is there.
 
 use pgrx::{check_for_interrupts, pg_sys};
-use trips_core::part;
-use trips_core::part_reader::{Content, PartReader, Source, Stop};
-use trips_core::staged::StagedRows;
+use trips_core::wire::staged_row::StagedRows;
+use trips_core::wire::upload_part;
+use trips_core::wire::upload_part_reader::{Content, PartReader, Source, Stop};
 
 use super::context::{Attempt, Rights, observed};
 use super::ingest::warn_of_zero_coordinates;
@@ -169,7 +169,7 @@ fn begin<S: Source<Error = LoadError>>(
     load_id: i64,
     source: S,
 ) -> Result<PartReader<S>, LoadError> {
-    let (bytes, limit) = (source.size(), part::most_bytes(settings::max_record_bytes()));
+    let (bytes, limit) = (source.size(), upload_part::most_bytes(settings::max_record_bytes()));
     if bytes > limit {
         return Err(DeliveryError::TooLarge { bytes, limit }.into());
     }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use trips_core::batch::{self, RunBlocks};
-use trips_core::block::Block;
-use trips_core::counts::DailyCounts;
-use trips_core::group::GroupCache;
-use trips_core::staged::StagedRows;
-use trips_core::trip::Trip;
+use trips_core::model::trip::Trip;
+use trips_core::sort::batch::{self, RunBlocks};
+use trips_core::sort::block::Block;
+use trips_core::sort::counts::DailyCounts;
+use trips_core::sort::groups::GroupCache;
+use trips_core::wire::staged_row::StagedRows;
 
 use crate::derived::{areas, changes, daily_counts, view};
 use crate::error::LoadError;

@@ -8,8 +8,8 @@
 
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{PgLogLevel, PgSqlErrorCode, check_for_interrupts, pg_sys};
-use trips_core::partition_bounds::PartitionBounds;
-use trips_core::timestamp::Timestamp;
+use trips_core::model::partition_bounds::PartitionBounds;
+use trips_core::model::timestamp::Timestamp;
 
 use super::relation::{Column, Table};
 

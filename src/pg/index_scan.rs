@@ -2,7 +2,7 @@
 
 use pgrx::pg_sys;
 use trips_core::key::TripKey;
-use trips_core::timestamp::Timestamp;
+use trips_core::model::timestamp::Timestamp;
 
 use super::compat;
 use super::relation::Table;

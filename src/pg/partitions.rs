@@ -2,8 +2,8 @@
 //! partition descriptor has them: whatever somebody's settings print them as.
 
 use pgrx::pg_sys;
-use trips_core::partition_bounds::{Bound, PartitionBounds};
-use trips_core::timestamp::Timestamp;
+use trips_core::model::partition_bounds::{Bound, PartitionBounds};
+use trips_core::model::timestamp::Timestamp;
 
 use super::compat;
 use super::relation::Table;

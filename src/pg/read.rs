@@ -7,7 +7,7 @@ use std::ffi::{CStr, c_long};
 use pgrx::datum::DatumWithOid;
 use pgrx::datum::Timestamp;
 use pgrx::{FromDatum, check_for_interrupts, pg_sys};
-use trips_core::point::Point;
+use trips_core::model::point::Point;
 
 /// A row of an answer, as long as it is looked at.
 pub struct Row {

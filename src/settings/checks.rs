@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 
-use trips_core::rules::{Rules, ZeroCoordinates};
+use trips_core::check::constraints::{Rules, ZeroCoordinates};
 
 use crate::pg::guc_check::Check;
 

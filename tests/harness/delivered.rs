@@ -1,11 +1,11 @@
 //! Files as outside readers bring them.
 
+use trips_core::check::constraints::Rules;
 use trips_core::feed::Feed;
-use trips_core::opening::read_header;
-use trips_core::parse::{Parser, Target};
-use trips_core::part::Part;
-use trips_core::record::RecordReader;
-use trips_core::rules::Rules;
+use trips_core::format::delimited::header::read_header;
+use trips_core::format::delimited::parse::{Parser, Target};
+use trips_core::format::delimited::record::RecordReader;
+use trips_core::wire::upload_part::Part;
 
 const MAX_RECORD: usize = 1 << 20;
 

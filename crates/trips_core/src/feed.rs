@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+pub mod plan;
+
 /// The names under which a feed's files carry the parts of a trip.
 ///
 /// Every list holds the accepted spellings of one column, compared without regard to case and to
@@ -57,7 +59,7 @@ impl Feed {
     /// Never in a released build: the JSON is a part of the library and a test reads it.
     #[must_use]
     pub fn trips() -> Self {
-        serde_json::from_str(include_str!("../feeds/trips.json"))
-            .expect("feeds/trips.json is valid")
+        serde_json::from_str(include_str!("feed/builtin/trips.json"))
+            .expect("feed/builtin/trips.json is valid")
     }
 }

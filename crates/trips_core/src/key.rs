@@ -11,8 +11,8 @@
 //! This is, byte for byte, how PostgreSQL's binary COPY writes the five columns, so the bytes that
 //! are hashed are the bytes that are stored.
 
-use crate::point::Point;
-use crate::trip::Trip;
+use crate::model::point::Point;
+use crate::model::trip::Trip;
 
 /// 128 bits that stand for a trip's content; PostgreSQL keeps them as a `uuid`.
 pub type TripKey = [u8; 16];

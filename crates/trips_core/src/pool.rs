@@ -12,12 +12,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::batch::{self, Batch, Stretch};
-use crate::block::Block;
-use crate::columns::Columns;
-use crate::group::GroupCache;
-use crate::parse::{Parsed, Parser};
-use crate::record::RecordReader;
+use crate::format::delimited::header_state::Columns;
+use crate::format::delimited::parse::{Parsed, Parser};
+use crate::format::delimited::record::RecordReader;
+use crate::sort::batch::{self, Batch, Stretch};
+use crate::sort::block::Block;
+use crate::sort::groups::GroupCache;
 
 mod arrived;
 mod batches;

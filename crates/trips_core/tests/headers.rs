@@ -3,19 +3,19 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use trips_core::batch;
-use trips_core::block::Block;
-use trips_core::columns::Columns;
+use trips_core::check::constraints::Rules;
 use trips_core::feed::Feed;
-use trips_core::group::GroupCache;
+use trips_core::format::delimited::header::read_header;
+use trips_core::format::delimited::header_state::Columns;
+use trips_core::format::delimited::parse::{Parsed, Parser, Target};
+use trips_core::format::delimited::record::RecordReader;
 use trips_core::key;
-use trips_core::opening::read_header;
-use trips_core::parse::{Parsed, Parser, Target};
-use trips_core::part::Part;
-use trips_core::piece::{self, PieceReader};
 use trips_core::pool::{Pool, PoolError};
-use trips_core::record::RecordReader;
-use trips_core::rules::Rules;
+use trips_core::sort::batch;
+use trips_core::sort::block::Block;
+use trips_core::sort::groups::GroupCache;
+use trips_core::split::{self, PieceReader};
+use trips_core::wire::upload_part::Part;
 
 const MAX_RECORD: usize = 10_000;
 const NAMES: [&str; 5] = ["region", "origin_coord", "destination_coord", "date_time", "datasource"];
@@ -114,7 +114,7 @@ fn truth(sections: &[Section]) -> (BTreeSet<key::TripKey>, BTreeSet<key::TripKey
         let rows = if matches!(section.style, Style::Unclear) { 0 } else { section.rows };
         for row in 0..rows {
             let [region, origin, destination, time, datasource] = values(number, row);
-            let text = trips_core::trip::TripText {
+            let text = trips_core::model::trip::TripText {
                 region: region.as_bytes().into(),
                 origin_coord: origin.as_bytes().into(),
                 destination_coord: destination.as_bytes().into(),
@@ -212,7 +212,7 @@ fn read_by_threads(file: Vec<u8>, threads: usize, memory: usize) -> Read {
 }
 
 fn read_in_pieces(file: &[u8]) -> (usize, Read) {
-    let cut = piece::cut(&Feed::trips(), file, MAX_RECORD, 1, |_| ()).expect("a header");
+    let cut = split::cut(&Feed::trips(), file, MAX_RECORD, 1, |_| ()).expect("a header");
     let mut read = Read::default();
     for (piece, columns) in cut.pieces.iter().zip(&cut.columns) {
         let (first, parser) = open(file);

@@ -1,20 +1,20 @@
 //! What holds for any input.
 
 use proptest::prelude::*;
-use trips_core::batch;
-use trips_core::block::Block;
+use trips_core::check::constraints::{Rules, ZeroCoordinates};
+use trips_core::feed::plan::{Guess, HeaderError, Layout};
 use trips_core::feed::{Feed, PointColumns};
-use trips_core::group::GroupCache;
-use trips_core::header::{Guess, HeaderError, Layout};
+use trips_core::format::delimited::header::read_header;
+use trips_core::format::delimited::parse::{Parser, Target};
+use trips_core::format::delimited::record::RecordReader;
 use trips_core::key;
-use trips_core::opening::read_header;
-use trips_core::parse::{Parser, Target};
-use trips_core::part::Part;
-use trips_core::point::{self, Point};
-use trips_core::record::RecordReader;
-use trips_core::rules::{Rules, ZeroCoordinates};
-use trips_core::timestamp::{self, Timestamp};
-use trips_core::trip::{self, Trip, TripText};
+use trips_core::model::point::{self, Point};
+use trips_core::model::timestamp::{self, Timestamp};
+use trips_core::model::trip::{self, Trip, TripText};
+use trips_core::sort::batch;
+use trips_core::sort::block::Block;
+use trips_core::sort::groups::GroupCache;
+use trips_core::wire::upload_part::Part;
 
 /// The values of all records, which have no faults.
 fn read_values(input: &[u8]) -> Vec<Vec<Vec<u8>>> {

@@ -8,7 +8,7 @@ use std::f64::consts::FRAC_PI_2;
 
 use h3o::{CellIndex, LatLng};
 use thiserror::Error;
-use trips_core::point::Point;
+use trips_core::model::point::Point;
 
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,10 @@
 //! Dates and times: chrono reads and writes them as we do, and the periods divide them without a gap.
 
 use chrono::{Datelike, NaiveDate, NaiveDateTime, TimeDelta, Timelike};
-use trips_core::partition_bounds::{Bound, PartitionBounds};
-use trips_core::period::Period;
-use trips_core::reject::SqlState;
-use trips_core::timestamp::{Timestamp, parse};
+use trips_core::check::reject::SqlState;
+use trips_core::model::partition_bounds::{Bound, PartitionBounds};
+use trips_core::model::period::Period;
+use trips_core::model::timestamp::{Timestamp, parse};
 
 use crate::check_reason;
 

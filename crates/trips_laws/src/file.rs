@@ -4,17 +4,17 @@ use std::borrow::Cow;
 use std::collections::TryReserveError;
 use std::sync::LazyLock;
 
-use trips_core::block::Block;
-use trips_core::chunk::Chunk;
-use trips_core::columns::Columns;
+use trips_core::check::constraints::{Rules, ZeroCoordinates};
 use trips_core::feed::Feed;
-use trips_core::form;
-use trips_core::group::GroupCache;
-use trips_core::header::Layout;
-use trips_core::later_header;
-use trips_core::parse::{Parser, Target};
-use trips_core::record::{Record, RecordReader};
-use trips_core::rules::{Rules, ZeroCoordinates};
+use trips_core::feed::plan::Layout;
+use trips_core::format::delimited::chunk::Chunk;
+use trips_core::format::delimited::header_state::Columns;
+use trips_core::format::delimited::later_header;
+use trips_core::format::delimited::parse::{Parser, Target};
+use trips_core::format::delimited::record::{Record, RecordReader};
+use trips_core::format::sniff;
+use trips_core::sort::block::Block;
+use trips_core::sort::groups::GroupCache;
 
 use crate::check_reason;
 use crate::outcome::{LOAD_ID, Outcome};
@@ -151,8 +151,8 @@ fn columns_behind(chunk: &mut Chunk, parser: &Parser, before: &Columns) -> Colum
 
 /// The columns, from the first record.
 fn read_header(reader: &mut RecordReader<Pieces<'_>>) -> Option<Layout> {
-    let first = reader.peek(form::LOOKED_AT).expect("memory can be read");
-    let form = form::of(first);
+    let first = reader.peek(sniff::LOOKED_AT).expect("memory can be read");
+    let form = sniff::of(first);
     assert!(form.is_none_or(|form| !form.name.is_empty() && !form.advice.is_empty()));
     let header = reader.next_record().expect("memory can be read")?;
     if let Some(fault) = header.fault {

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use trips_core::batch::{self, Batch};
-use trips_core::block::Block;
-use trips_core::counts::DailyCounts;
-use trips_core::group::GroupCache;
+use trips_core::check::constraints::Rules;
+use trips_core::format::delimited::header::UNCLOSED_QUOTES;
+use trips_core::format::delimited::parse::{BAD_LINES_TOLD, Parsed};
 use trips_core::key::{self, TripKey};
-use trips_core::opening::UNCLOSED_QUOTES;
-use trips_core::parse::{BAD_LINES_TOLD, Parsed};
-use trips_core::rules::Rules;
-use trips_core::timestamp::Timestamp;
-use trips_core::trip::TripText;
+use trips_core::model::timestamp::Timestamp;
+use trips_core::model::trip::TripText;
+use trips_core::sort::batch::{self, Batch};
+use trips_core::sort::block::Block;
+use trips_core::sort::counts::DailyCounts;
+use trips_core::sort::groups::GroupCache;
 
 use crate::check_reason;
 use crate::copied::{self, Values};

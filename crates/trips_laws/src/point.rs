@@ -1,7 +1,7 @@
 //! Points: what is read is on the earth, has one spelling in bits, and is the number that was written.
 
-use trips_core::point::{Point, parse};
-use trips_core::reject::SqlState;
+use trips_core::check::reject::SqlState;
+use trips_core::model::point::{Point, parse};
 
 use crate::check_reason;
 

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use trips_core::record::{Fault, Record, RecordReader};
+use trips_core::format::delimited::record::{Fault, Record, RecordReader};
 
 use crate::pieces::Pieces;
 

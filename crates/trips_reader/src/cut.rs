@@ -6,9 +6,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use trips_core::feed::Feed;
-use trips_core::header::HeaderError;
-use trips_core::opening::{UNCLOSED_QUOTES, Unfit};
-use trips_core::piece::{self, Cut, Passed};
+use trips_core::feed::plan::HeaderError;
+use trips_core::format::delimited::header::{UNCLOSED_QUOTES, Unfit};
+use trips_core::split::{self, Cut, Passed};
 
 use crate::options::{Options, open};
 use crate::{Failure, shown};
@@ -24,7 +24,7 @@ pub fn run(path: &Path, options: &Options<'_>, out: &mut impl Write) -> Result<(
     let digests = RefCell::new(Digests::new(piece_bytes));
     let source = Hashed { source: file, digests: &digests };
     let passed = |what| digests.borrow_mut().pass(what);
-    let found = match piece::cut(&Feed::trips(), source, max_record, piece_bytes, passed) {
+    let found = match split::cut(&Feed::trips(), source, max_record, piece_bytes, passed) {
         Err(Unfit::Read(error)) => return Err(Failure::File { path: shown(path), error }),
         Err(unfit) => refused(path, code(&unfit), &unfit.to_string()),
         Ok(Cut { unclosed, .. }) if unclosed.len() == UNCLOSED_QUOTES => {

@@ -4,7 +4,7 @@ use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use trips_core::rules::{Rules, ZeroCoordinates};
+use trips_core::check::constraints::{Rules, ZeroCoordinates};
 
 use crate::{Failure, shown};
 

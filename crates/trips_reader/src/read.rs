@@ -8,14 +8,14 @@ use std::io::{self, Chain, Cursor, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use trips_core::columns::Columns;
 use trips_core::feed::Feed;
-use trips_core::header::Layout;
-use trips_core::opening::{Unfit, read_header};
-use trips_core::parse::{Parser, Target};
-use trips_core::part::{self, Part};
-use trips_core::piece::{Piece, PieceReader};
-use trips_core::record::RecordReader;
+use trips_core::feed::plan::Layout;
+use trips_core::format::delimited::header::{Unfit, read_header};
+use trips_core::format::delimited::header_state::Columns;
+use trips_core::format::delimited::parse::{Parser, Target};
+use trips_core::format::delimited::record::RecordReader;
+use trips_core::split::{Piece, PieceReader};
+use trips_core::wire::upload_part::{self, Part};
 
 use crate::options::{Options, open};
 use crate::{Failure, shown};
@@ -59,7 +59,7 @@ pub fn run(path: &Path, options: &Options<'_>, out: &mut impl Write) -> Result<(
     };
     let (target, rules) = (Target::History, options.rules()?);
     let parser = Parser { layout, target, load_id, max_record, rules, keeps_places: false };
-    let most_bytes = part::most_bytes(max_record);
+    let most_bytes = upload_part::most_bytes(max_record);
     let mut part = Part::new(load_id, piece.first_byte);
     loop {
         let begin = reader.position();

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use trips_core::part::{Part, most_bytes};
-use trips_core::rules::Rules;
+use trips_core::check::constraints::Rules;
+use trips_core::wire::upload_part::{Part, most_bytes};
 
 const HEADER: &str = "region,origin_coord,destination_coord,date_time,datasource\n";
 

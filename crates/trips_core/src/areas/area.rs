@@ -1,7 +1,7 @@
 //! An area: a box of longitudes and latitudes, also across the antimeridian.
 
 use super::place::{degrees, number, scale};
-use crate::point::Point;
+use crate::model::point::Point;
 
 /// Why a box is no area.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]

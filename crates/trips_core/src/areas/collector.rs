@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use super::group::{Builder, Group};
 use super::place::{Place, week_of_time};
-use crate::batch::Batch;
 use crate::pool::PoolError;
+use crate::sort::batch::Batch;
 
 /// So many trips of a week are few: they are not worth a thread, and are merged with other groups
 /// of few.

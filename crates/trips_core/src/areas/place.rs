@@ -1,7 +1,7 @@
 //! A trip as a place of the grid.
 
-use crate::point::Point;
-use crate::timestamp::{MICROS_PER_DAY, Timestamp};
+use crate::model::point::Point;
+use crate::model::timestamp::{MICROS_PER_DAY, Timestamp};
 
 /// 2000-01-03 was a Monday: the first day of week 0.
 const FIRST_MONDAY: i32 = 2;

@@ -4,8 +4,8 @@ use super::area::{Area, Windows};
 use super::block::{Corrupt, Numbers};
 use super::group::{Directory, Entry};
 use super::place::{Kind, Place};
-use crate::point::Point;
-use crate::timestamp::Timestamp;
+use crate::model::point::Point;
+use crate::model::timestamp::Timestamp;
 
 /// Which ends of a trip must be inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

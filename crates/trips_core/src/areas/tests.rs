@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::point::Point;
-use crate::timestamp::{MICROS_PER_DAY, Timestamp};
+use crate::model::point::Point;
+use crate::model::timestamp::{MICROS_PER_DAY, Timestamp};
 
 fn point(longitude: f64, latitude: f64) -> Point {
     Point { longitude, latitude }
@@ -206,7 +206,7 @@ fn edges_across_the_antimeridian() {
 #[test]
 fn weeks_begin_on_monday() {
     let day = |text: &str| {
-        let time = crate::timestamp::parse(text.as_bytes()).unwrap().unwrap();
+        let time = crate::model::timestamp::parse(text.as_bytes()).unwrap().unwrap();
         (week_of_time(time), minute_of(time), first_day(week_of_time(time)) - time.day())
     };
     assert_eq!(day("2000-01-03 00:00:00"), (0, 0, 0));

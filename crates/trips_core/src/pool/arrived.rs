@@ -9,9 +9,9 @@ use std::sync::PoisonError;
 use std::sync::mpsc::{Sender, channel};
 
 use super::{Done, PIECE, Pool, PoolError, Shared};
-use crate::chunk::Chunk;
-use crate::columns::Columns;
-use crate::parse::Parsed;
+use crate::format::delimited::chunk::Chunk;
+use crate::format::delimited::header_state::Columns;
+use crate::format::delimited::parse::Parsed;
 
 /// A chunk, or a piece of it.
 pub(super) enum Arrived {

@@ -5,8 +5,8 @@ use std::io::Read;
 use std::sync::Arc;
 
 use super::{Done, IN_FLIGHT, Job, Pool, PoolError};
-use crate::batch::{self, Batch, Stretch};
-use crate::block::Block;
+use crate::sort::batch::{self, Batch, Stretch};
+use crate::sort::block::Block;
 
 /// Trips of a batch, about: their rows fit a core's cache.
 const BATCH: usize = 8 * 1024;

@@ -3,11 +3,11 @@
 use std::io::{self, Read};
 
 use super::{Pool, PoolError};
+use crate::check::constraints::Rules;
 use crate::feed::Feed;
-use crate::header::Layout;
-use crate::parse::{Parser, Target};
-use crate::record::RecordReader;
-use crate::rules::Rules;
+use crate::feed::plan::Layout;
+use crate::format::delimited::parse::{Parser, Target};
+use crate::format::delimited::record::RecordReader;
 
 const HEADER: &[u8] = b"region,origin_coord,destination_coord,date_time,datasource\n";
 

@@ -1,0 +1,117 @@
+//! What is believed of a trip whose values are well-formed.
+
+use crate::check::reject::{SqlState, ValueError};
+use crate::model::point::Point;
+use crate::model::timestamp::{MICROS_PER_DAY, Timestamp, parse};
+use crate::text::escape::quoted;
+
+/// What happens to a trip with the coordinate `(0, 0)`: receivers without a position write it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ZeroCoordinates {
+    /// It is a trip like any other.
+    Keep,
+    /// It is a trip, and whoever loads it is told how many there are.
+    Warn,
+    /// It is no trip.
+    Stage,
+}
+
+/// What well-formed values must be beside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rules {
+    earliest: Timestamp,
+    /// The first moment that is too late.
+    end: Timestamp,
+    /// What a coordinate `(0, 0)` means.
+    pub zero_coordinates: ZeroCoordinates,
+}
+
+impl Rules {
+    /// Trips from a date to another, `YYYY-MM-DD`, both inside; none when one of them is no date, or
+    /// the second is before the first.
+    #[must_use]
+    pub fn new(earliest: &str, latest: &str, zero_coordinates: ZeroCoordinates) -> Option<Self> {
+        let midnight = |date: &str| parse(format!("{date} 00:00:00").as_bytes()).ok()?;
+        let (earliest, latest) = (midnight(earliest)?, midnight(latest)?);
+        let rules = Self { earliest, end: Timestamp(latest.0 + MICROS_PER_DAY), zero_coordinates };
+        (earliest <= latest).then_some(rules)
+    }
+
+    /// Refuses a time that is not within the dates; `value` is its text.
+    ///
+    /// # Errors
+    /// 22008.
+    pub fn check_time(&self, time: Timestamp, value: &[u8]) -> Result<Timestamp, ValueError> {
+        if self.earliest <= time && time < self.end {
+            return Ok(time);
+        }
+        let side =
+            if time < self.end { "before trips.earliest_date" } else { "after trips.latest_date" };
+        Err(ValueError::new(
+            SqlState::DatetimeFieldOverflow,
+            format!("{} is {side}", quoted(value)),
+        ))
+    }
+
+    /// Refuses `(0, 0)` where that is wanted.
+    ///
+    /// # Errors
+    /// 22003.
+    pub fn check_point(&self, point: Option<Point>) -> Result<Option<Point>, ValueError> {
+        if self.zero_coordinates == ZeroCoordinates::Stage && point.is_some_and(is_zero) {
+            let reason =
+                "POINT (0 0) is what receivers without a position write (trips.zero_coordinates)";
+            return Err(ValueError::new(SqlState::NumericValueOutOfRange, reason));
+        }
+        Ok(point)
+    }
+}
+
+/// Whether it is `(0, 0)`.
+#[must_use]
+pub fn is_zero(point: Point) -> bool {
+    point.longitude == 0.0 && point.latitude == 0.0
+}
+
+impl Default for Rules {
+    /// What the settings are when nobody has changed them.
+    fn default() -> Self {
+        Self::new("1970-01-01", "2099-12-31", ZeroCoordinates::Warn).expect("two dates")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_window_has_its_edges_inside() {
+        let rules = Rules::new("2018-05-01", "2018-05-31", ZeroCoordinates::Keep).expect("dates");
+        for (text, is_inside) in [
+            ("2018-04-30 23:59:59.999999", false),
+            ("2018-05-01 00:00:00", true),
+            ("2018-05-31 23:59:59.999999", true),
+            ("2018-06-01 00:00:00", false),
+        ] {
+            let time = parse(text.as_bytes()).expect("a date").expect("a value");
+            assert_eq!(rules.check_time(time, text.as_bytes()).is_ok(), is_inside, "{text}");
+        }
+    }
+
+    #[test]
+    fn not_a_window() {
+        for (earliest, latest) in [
+            ("", "2018-01-01"),
+            ("2018-01-01", "now"),
+            ("2018-01-02", "2018-01-01"),
+            ("2018-02-30", "2019-01-01"),
+        ] {
+            assert_eq!(
+                Rules::new(earliest, latest, ZeroCoordinates::Keep),
+                None,
+                "{earliest} {latest}"
+            );
+        }
+        assert!(Rules::new("2018-01-01", "2018-01-01", ZeroCoordinates::Keep).is_some());
+    }
+}

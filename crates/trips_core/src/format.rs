@@ -1,0 +1,4 @@
+//! The formats of files.
+
+pub mod delimited;
+pub mod sniff;

@@ -1,0 +1,154 @@
+//! Pieces of a file that can be read apart, cut where records end.
+
+use std::io::{self, Read};
+
+use memchr::{memchr, memchr_iter, memrchr};
+
+use crate::format::delimited::framing::{Fault, line_ends};
+use crate::format::delimited::record::{Record, RecordReader};
+
+/// A chunk whose records are known one by one has so many at most.
+const FRAMED: usize = 64 * 1024;
+
+/// Whole records, as they stand in the file.
+#[derive(Debug, Default)]
+pub struct Chunk {
+    /// The number of the chunk, from 0.
+    pub number: u64,
+    /// How many bytes of the file it covers.
+    pub covers: u64,
+    bytes: Vec<u8>,
+    /// Number of its first line in the file.
+    first_line: u64,
+    /// Where its records are, if that cannot be told from its bytes alone.
+    framed: Option<Vec<Framed>>,
+}
+
+/// A record that was found by reading the file in order.
+#[derive(Debug, Clone, Copy)]
+struct Framed {
+    line: u64,
+    /// Where its bytes end, and behind them the tail of a line that is too long.
+    end: usize,
+    tail_end: usize,
+    fault: Option<Fault>,
+}
+
+impl<R: Read> RecordReader<R> {
+    /// The next whole records of the file, about `size` bytes of them, or none at its end.
+    ///
+    /// Without a quote in these bytes, every newline ends a record, and the chunk is cut at the last
+    /// one. With a quote, the records are found one after the other, because only what stands before
+    /// a newline tells whether it is inside a value.
+    ///
+    /// # Errors
+    /// What the source says when it cannot be read.
+    pub fn next_chunk(&mut self, size: usize, number: u64) -> io::Result<Option<Chunk>> {
+        let bytes = self.peek(size)?;
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        let at_end = bytes.len() < size;
+        let cut = if at_end { Some(bytes.len()) } else { memrchr(b'\n', bytes).map(|at| at + 1) };
+        if let Some(cut) = cut.filter(|_| memchr(b'"', bytes).is_none()) {
+            let mut copy = Vec::new();
+            copy.try_reserve_exact(cut).map_err(|_| io::ErrorKind::OutOfMemory)?;
+            copy.extend_from_slice(&bytes[..cut]);
+            let first_line = self.line();
+            let lines = lines_of(&copy);
+            self.skip_lines(cut, lines);
+            let covers = cut as u64;
+            return Ok(Some(Chunk { number, covers, bytes: copy, first_line, framed: None }));
+        }
+        self.frame_chunk(size, number).map(Some)
+    }
+
+    fn frame_chunk(&mut self, size: usize, number: u64) -> io::Result<Chunk> {
+        let mut chunk = Chunk { number, ..Chunk::default() };
+        let mut framed = Vec::new();
+        let begin = self.position();
+        while self.position() - begin < size as u64 && framed.len() < FRAMED {
+            let Some(record) = self.next_record()? else { break };
+            let length = record.raw.len() + record.tail.len();
+            chunk.bytes.try_reserve(length).map_err(|_| io::ErrorKind::OutOfMemory)?;
+            chunk.bytes.extend_from_slice(record.raw);
+            let end = chunk.bytes.len();
+            chunk.bytes.extend_from_slice(record.tail);
+            let (line, tail_end, fault) = (record.line, chunk.bytes.len(), record.fault);
+            framed.push(Framed { line, end, tail_end, fault });
+        }
+        chunk.covers = self.position() - begin;
+        chunk.framed = Some(framed);
+        Ok(chunk)
+    }
+}
+
+impl Chunk {
+    /// The lines of its records in which a quote is never closed.
+    pub fn unclosed(&self) -> impl Iterator<Item = u64> + '_ {
+        // Without a quote in it, a chunk is not framed.
+        let framed = self.framed.iter().flatten();
+        framed.filter(|record| record.fault == Some(Fault::UnclosedQuote)).map(|record| record.line)
+    }
+
+    /// Whether there are quotes in it: only then can a value hold a comma or a line end.
+    #[must_use]
+    pub fn has_quotes(&self) -> bool {
+        self.framed.is_some()
+    }
+
+    /// Its records with their line ends, where there are no quotes.
+    pub(crate) fn records(&self) -> Option<&[u8]> {
+        self.framed.is_none().then_some(&self.bytes[..])
+    }
+
+    /// How many bytes of memory it takes, about.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        let framed = self.framed.as_ref().map_or(0, Vec::capacity);
+        self.bytes.capacity() + framed * size_of::<Framed>()
+    }
+
+    /// Calls `f` for every record, until it fails. The chunk is as before afterwards, and can be read again.
+    ///
+    /// # Errors
+    /// What `f` says.
+    ///
+    /// # Panics
+    /// Never: reading from memory does not fail.
+    pub fn for_each<E>(
+        &mut self,
+        max_record: usize,
+        mut f: impl FnMut(&Record<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let Some(framed) = &self.framed else {
+            let bytes = std::mem::take(&mut self.bytes);
+            let mut reader = RecordReader::of_bytes(bytes, self.first_line, max_record);
+            let mut result = Ok(());
+            while let Some(record) = reader.next_record().expect("memory can be read") {
+                if let Err(error) = f(&record) {
+                    result = Err(error);
+                    break;
+                }
+            }
+            self.bytes = reader.into_bytes();
+            return result;
+        };
+        let mut spans = Vec::new();
+        let mut start = 0;
+        for &Framed { line, end, tail_end, fault } in framed {
+            let (raw, tail) = (&self.bytes[start..end], &self.bytes[end..tail_end]);
+            f(&Record::of_raw(line, raw, tail, fault, &mut spans))?;
+            start = tail_end;
+        }
+        Ok(())
+    }
+}
+
+/// How many line ends there are.
+fn lines_of(bytes: &[u8]) -> u64 {
+    if memchr(b'\r', bytes).is_none() {
+        return memchr_iter(b'\n', bytes).count() as u64;
+    }
+    line_ends(bytes)
+}

@@ -1,0 +1,65 @@
+//! Which columns the records at some place of a file have: a header behind the first one changes that.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::feed::plan::Layout;
+
+/// The columns of the next record.
+#[derive(Debug, Clone)]
+pub enum Columns {
+    /// As a header names them.
+    Known(Arc<Layout>),
+    /// Nobody knows: the record that begins in this line names columns, and is no complete header.
+    Unknown {
+        /// Number of the line, from 1.
+        line: u64,
+    },
+}
+
+/// Equal are columns by which every record is read alike.
+impl PartialEq for Columns {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Known(a), Self::Known(b)) => Arc::ptr_eq(a, b) || a.reads_as(b),
+            (Self::Unknown { line: a }, Self::Unknown { line: b }) => a == b,
+            _ => false,
+        }
+    }
+}
+
+impl Eq for Columns {}
+
+impl Columns {
+    /// How many values a record has, if that is known.
+    #[must_use]
+    pub fn count(&self) -> Option<usize> {
+        match self {
+            Self::Known(layout) => Some(layout.columns),
+            Self::Unknown { .. } => None,
+        }
+    }
+
+    /// Reads what [`fmt::Display`] writes, for a file that begins with this header.
+    #[must_use]
+    pub fn read(text: &str, first: &Layout) -> Option<Self> {
+        if let Some(line) = text.strip_prefix("unknown:") {
+            return line.parse().ok().map(|line| Self::Unknown { line });
+        }
+        let places: Option<Vec<usize>> = text.split(':').map(|at| at.parse().ok()).collect();
+        first.of_places(&places?).map(|layout| Self::Known(Arc::new(layout)))
+    }
+}
+
+/// In a form without blanks, for a command line.
+impl fmt::Display for Columns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Known(layout) => {
+                let places: Vec<String> = layout.places().iter().map(ToString::to_string).collect();
+                f.write_str(&places.join(":"))
+            }
+            Self::Unknown { line } => write!(f, "unknown:{line}"),
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! A header behind the first record of a file: files that were joined.
+//!
+//! What a record is depends on its own bytes and on how many columns the records before it have, and on
+//! nothing else: not on the rules, nor on what the record would be as a row. So whoever reads a part of a
+//! file finds the same headers as who reads all of it.
+//!
+//! A record that seems to name three columns of the feed, or one or two and has no point and no time among its
+//! values, is no row. It is a header when its values have the name of each column once. It is a row and a
+//! header, joined because a file did not end with a newline, when its first values are a row's, the next
+//! one ends with a name, and with the rest each column is named once; or the other way round. In all other
+//! cases nobody knows the columns of the records behind it.
+//!
+//! What seems to be a name need not be one (`#Region`, `[Origin Coord]`, `trips.date_time`): a header is read only
+//! by names as the feed has them, and stops the reading of rows by less.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::check::reject::{Rejection, SqlState};
+use crate::feed::plan::{ColumnNames, Layout};
+use crate::format::delimited::header_state::Columns;
+use crate::format::delimited::record::{Fault, Record};
+use crate::model::{point, timestamp};
+use crate::text::whitespace;
+
+/// So many names of columns are in no row.
+const NAMES: u32 = 3;
+/// The most values of a header behind the first one: each takes memory.
+const MAX_VALUES: usize = 16 * 1024;
+
+/// What a record that is no row says of the columns behind it.
+#[derive(Debug)]
+pub enum Header {
+    /// It is a header.
+    Whole(Layout),
+    /// It is a header, and a row is joined to it.
+    Joined(Layout),
+    /// It names columns, and nobody knows of how many and in which order.
+    Unclear,
+}
+
+/// Whether a record that became a trip may still hold a header.
+///
+/// Its time and its points, or nothing, stand at their places, and are no names. Region and datasource are two
+/// names at most, which are too few: a third one is in a column that is not read, or in a value with a comma or
+/// a line end in it.
+#[must_use]
+pub fn may_hide_in_row(layout: &Layout, record: &Record<'_>, has_quotes: bool) -> bool {
+    let has_more = || {
+        memchr::memchr_iter(b',', record.raw).count() >= record.len()
+            || memchr::memchr2(b'\n', b'\r', record.raw).is_some()
+    };
+    let is_name = |&at: &usize| layout.names().resembles(record.raw_value(at)).is_some();
+    layout.others().iter().any(is_name) || (has_quotes && has_more())
+}
+
+/// The header that a record is, or holds, in a file of the feed that this layout is of, behind records of
+/// these columns.
+#[must_use]
+pub fn find(layout: &Layout, record: &Record<'_>, columns: &Columns) -> Option<Header> {
+    let (names, columns) = (layout.names(), columns.count());
+    let mask = named(names, record.raw);
+    // The rest of a line that is too long is gone, but for its end.
+    if named(names, record.tail).count_ones() >= NAMES {
+        return Some(Header::Unclear);
+    }
+    if mask == 0 {
+        return None;
+    }
+    let has_data = tokens(record.raw).any(is_data);
+    let is_header = match mask.count_ones() {
+        1 => !has_data && tokens(record.raw).all(is_word) && tokens(record.raw).nth(1).is_some(),
+        NAMES.. => true,
+        _ => !has_data,
+    };
+    is_header.then(|| certain(names, record, columns, has_data).unwrap_or(Header::Unclear))
+}
+
+/// The feed's columns that are named somewhere in these bytes, a bit for each.
+fn named(names: &ColumnNames, bytes: &[u8]) -> u32 {
+    let ends = memchr::memchr3_iter(b',', b'\n', b'\r', bytes).chain(std::iter::once(bytes.len()));
+    let (mut begin, mut mask) = (0, 0);
+    for end in ends {
+        // Blanks and quotes around a name are no letters of it.
+        if let Some(column) = names.resembles(&bytes[begin..end]) {
+            mask |= 1 << column;
+        }
+        begin = end + 1;
+    }
+    mask
+}
+
+/// Whether one of several records may be a header, or hold one, at a glance: line ends stand between them.
+pub(crate) fn may_be_in(layout: &Layout, records: &[u8]) -> bool {
+    named(layout.names(), records) != 0
+}
+
+/// What stands between commas and line ends, inside quotes or not, without the quotes around it.
+fn tokens(raw: &[u8]) -> impl Iterator<Item = &[u8]> {
+    raw.split(|byte| matches!(byte, b',' | b'\n' | b'\r')).map(unquoted)
+}
+
+fn unquoted(token: &[u8]) -> &[u8] {
+    let mut token = whitespace::trim_name(token);
+    while let [b'"', inner @ ..] | [inner @ .., b'"'] = token {
+        token = whitespace::trim_name(inner);
+    }
+    token
+}
+
+/// A time or a point, which no column is called.
+fn is_data(value: &[u8]) -> bool {
+    match value {
+        [b'0'..=b'9', ..] => matches!(timestamp::parse(value), Ok(Some(_))),
+        [.., b')'] => matches!(point::parse(value), Ok(Some(_))),
+        _ => false,
+    }
+}
+
+/// What a column may be called.
+fn is_word(value: &[u8]) -> bool {
+    let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || *byte > 0x7f;
+    value.iter().find(|byte| is_letter(byte)).is_some_and(|byte| !byte.is_ascii_digit())
+}
+
+type Values<'a> = Vec<Cow<'a, [u8]>>;
+
+fn certain(
+    names: &Arc<ColumnNames>,
+    record: &Record<'_>,
+    columns: Option<usize>,
+    has_data: bool,
+) -> Option<Header> {
+    let values: Values<'_> = match record.fault {
+        None if record.len() <= MAX_VALUES => record.values().collect(),
+        // A row and a header, one of which is quoted, are no record together.
+        Some(fault) if fault != Fault::TooLong => {
+            let split = || record.raw.split(|&byte| byte == b',');
+            split()
+                .nth(MAX_VALUES)
+                .is_none()
+                .then(|| split().map(|v| unquoted(v).into()).collect())?
+        }
+        _ => return None,
+    };
+    let is_whole = record.fault.is_none() && (!has_data || columns == Some(values.len()));
+    let whole = || Layout::of_names(names, values.iter().cloned()).ok();
+    if let Some(layout) = is_whole.then(whole).flatten() {
+        return Some(Header::Whole(layout));
+    }
+    let behind_row =
+        [columns.and_then(|count| count.checked_sub(1)), values.len().checked_sub(names.count)];
+    behind_row
+        .into_iter()
+        .flatten()
+        .find_map(|at| behind(names, &values, at))
+        .or_else(|| before(names, &values))
+        .map(Header::Joined)
+}
+
+/// A header whose first name is joined to the last value of a row.
+fn behind(names: &Arc<ColumnNames>, values: &[Cow<'_, [u8]>], at: usize) -> Option<Layout> {
+    let (row, header) = values.split_at_checked(at)?;
+    let (first, others) = header.split_first()?;
+    let has_data = row.iter().any(|value| is_data(value));
+    let is_row = |end: &[u8]| has_data || is_data(unquoted(end));
+    let of = |name: &[u8]| {
+        let header = std::iter::once(name.to_vec().into()).chain(others.iter().cloned());
+        Layout::of_names(names, header).ok()
+    };
+    let mut splits = names.at_the_end_of(first);
+    let joined = splits.find_map(|(end, name)| is_row(end).then(|| of(name)).flatten());
+    // The name of a column that is not the feed's may be what is joined.
+    joined.or_else(|| has_data.then(|| of(first)).flatten())
+}
+
+/// A header whose last name is joined to the first value of a row of as many columns.
+fn before(names: &Arc<ColumnNames>, values: &[Cow<'_, [u8]>]) -> Option<Layout> {
+    let (header, row) = values.split_at_checked(values.len().div_ceil(2))?;
+    let (last, others) = header.split_last()?;
+    let has_data = row.iter().any(|value| is_data(value));
+    if row.len() != others.len() {
+        return None;
+    }
+    let of = |name: &[u8]| {
+        let header = others.iter().cloned().chain(std::iter::once(name.to_vec().into()));
+        Layout::of_names(names, header).ok()
+    };
+    let mut splits = names.at_the_beginning_of(last);
+    let is_row = |begin: &[u8]| has_data || is_data(unquoted(begin));
+    splits
+        .find_map(|(name, begin)| is_row(begin).then(|| of(name)).flatten())
+        .or_else(|| has_data.then(|| of(last)).flatten())
+}
+
+impl Header {
+    /// Why its record is no row.
+    #[must_use]
+    pub fn rejection(&self, before: &Columns) -> Rejection {
+        let reads_as_before =
+            |layout: &Layout| matches!(before, Columns::Known(b) if b.reads_as(layout));
+        let reason = match self {
+            Self::Whole(layout) if reads_as_before(layout) => "the record repeats the header",
+            Self::Whole(_) => "the record is another header: the records after it are read by it",
+            Self::Joined(_) => {
+                "a row and a header are joined in the record: the records after it are read by this header"
+            }
+            Self::Unclear => {
+                "the record names columns and is not a complete header: the columns of the records after it are not known"
+            }
+        };
+        Rejection::of_record(SqlState::BadCopyFileFormat, reason)
+    }
+
+    /// The columns of the records after it.
+    #[must_use]
+    pub fn columns(self, line: u64) -> Columns {
+        match self {
+            Self::Whole(layout) | Self::Joined(layout) => Columns::Known(Arc::new(layout)),
+            Self::Unclear => Columns::Unknown { line },
+        }
+    }
+}
+
+/// Why a record behind an unclear header is no row.
+#[must_use]
+pub fn not_known(line: u64) -> Rejection {
+    let reason =
+        format!("the columns of the record are not known: line {line} is not a complete header");
+    Rejection::of_record(SqlState::BadCopyFileFormat, reason)
+}

@@ -1,0 +1,208 @@
+//! A chunk of a file becomes a block of trips and rows for staging.
+
+use std::collections::TryReserveError;
+use std::sync::Arc;
+
+use crate::check::constraints::{Rules, ZeroCoordinates};
+use crate::check::reject::{BadLine, Rejection};
+use crate::feed::plan::Layout;
+use crate::format::delimited::chunk::Chunk;
+use crate::format::delimited::header::UNCLOSED_QUOTES;
+use crate::format::delimited::header_state::Columns;
+use crate::format::delimited::later_header;
+use crate::format::delimited::record::{Fault, Record};
+use crate::model::trip::{self, TripText};
+use crate::sort::block::Block;
+use crate::wire::staged_row::StagedRows;
+
+/// Bad lines that a refusal tells.
+pub const BAD_LINES_TOLD: usize = 10;
+
+/// What happens to the rows of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// Trips into the history, bad lines into staging.
+    History,
+    /// Everything into staging.
+    Staging,
+}
+
+/// How a file is parsed.
+#[derive(Debug, Clone)]
+pub struct Parser {
+    /// Its columns, as its first record names them.
+    pub layout: Layout,
+    /// What happens to its rows.
+    pub target: Target,
+    /// The load that brings it.
+    pub load_id: i64,
+    /// The longest record, bytes.
+    pub max_record: usize,
+    /// What its values must be.
+    pub rules: Rules,
+    /// Whether batches have the places of their trips, for questions about areas.
+    pub keeps_places: bool,
+}
+
+/// What a chunk turned out to be.
+#[derive(Debug, Default)]
+pub struct Parsed {
+    /// The number of the chunk.
+    pub number: u64,
+    /// How many bytes of the file it covers.
+    pub covers: u64,
+    /// How many records it has.
+    pub rows: u64,
+    /// The trips for the history, sorted by time.
+    pub block: Block,
+    /// The rows for staging.
+    pub staged: StagedRows,
+    /// How many records are no trips.
+    pub bad_lines: u64,
+    /// The first of them.
+    pub first_bad: Vec<BadLine>,
+    /// Lines where a quote is never closed, as many as a refusal needs.
+    pub unclosed: Vec<u64>,
+    /// How many trips have the coordinate `(0, 0)`, if somebody wants to be told.
+    pub zero_coordinates: u64,
+    /// The columns of what follows, when a header in it has changed them.
+    pub columns: Option<Columns>,
+}
+
+impl Parsed {
+    /// The rows for staging so far; the trips, and what the chunk covers, stay for the rest.
+    fn take_piece(&mut self) -> Self {
+        let block = std::mem::take(&mut self.block);
+        let rest = Self {
+            number: self.number,
+            covers: self.covers,
+            rows: block.len() as u64,
+            zero_coordinates: self.zero_coordinates,
+            block,
+            ..Self::default()
+        };
+        let piece = std::mem::replace(self, rest);
+        Self { covers: 0, rows: piece.staged.len() as u64, zero_coordinates: 0, ..piece }
+    }
+}
+
+impl Parser {
+    /// The columns at the beginning of the file.
+    #[must_use]
+    pub fn columns(&self) -> Columns {
+        Columns::Known(Arc::new(self.layout.clone()))
+    }
+
+    /// Parses the next chunk of a file, and remembers the columns of what follows.
+    ///
+    /// # Errors
+    /// When there is no memory.
+    ///
+    /// # Panics
+    /// Never: the rows of a chunk take fewer bytes than there can be.
+    pub fn parse_next(
+        &self,
+        mut chunk: Chunk,
+        columns: &mut Columns,
+    ) -> Result<Parsed, TryReserveError> {
+        let give = |_| -> Result<(), TryReserveError> { unreachable!("it is one piece") };
+        let parsed = self.parse_in_pieces(&mut chunk, columns, usize::MAX, give)?;
+        if let Some(after) = &parsed.columns {
+            *columns = after.clone();
+        }
+        Ok(parsed)
+    }
+
+    /// Parses a chunk that begins with records of these columns, and gives its rows for staging away whenever they
+    /// have so many bytes: a line of two bytes takes a hundred. What is returned has the rest of them, and all trips.
+    ///
+    /// # Errors
+    /// When there is no memory, or what `give` says.
+    pub fn parse_in_pieces<E: From<TryReserveError>>(
+        &self,
+        chunk: &mut Chunk,
+        columns: &Columns,
+        bytes: usize,
+        mut give: impl FnMut(Parsed) -> Result<(), E>,
+    ) -> Result<Parsed, E> {
+        let mut parsed = Parsed { number: chunk.number, covers: chunk.covers, ..Parsed::default() };
+        let (mut now, has_quotes) = (columns.clone(), chunk.has_quotes());
+        chunk.for_each(self.max_record, |record| {
+            // A large record waits for its turn, so that there is one of them at a time.
+            let is_large = StagedRows::most_bytes(record.raw.len()) > bytes;
+            if is_large || parsed.staged.bytes() > bytes {
+                give(parsed.take_piece())?;
+            }
+            self.take(record, &mut now, has_quotes, &mut parsed)?;
+            Ok::<(), E>(())
+        })?;
+        parsed.columns = (now != *columns).then_some(now);
+        parsed.block.sort()?;
+        Ok(parsed)
+    }
+
+    /// Takes a record of these columns, which become those of the next one when it is, or holds, a header.
+    fn take(
+        &self,
+        record: &Record<'_>,
+        columns: &mut Columns,
+        has_quotes: bool,
+        parsed: &mut Parsed,
+    ) -> Result<(), TryReserveError> {
+        parsed.rows += 1;
+        let texts = match columns {
+            Columns::Known(layout) => trip::texts(layout, record),
+            Columns::Unknown { line } => Err(later_header::not_known(*line)),
+        };
+        let checked = match &texts {
+            Ok(texts) => texts.validate(&self.rules),
+            Err(rejection) => Err(rejection.clone()),
+        };
+        // A header is no trip: its time is none. So looking for one costs nothing where rows are trips.
+        let may_be_header = match (&checked, &*columns) {
+            (Ok(_), Columns::Known(layout)) => {
+                let is_plain = !has_quotes && layout.others().is_empty();
+                !is_plain && later_header::may_hide_in_row(layout, record, has_quotes)
+            }
+            _ => true,
+        };
+        if may_be_header && let Some(header) = later_header::find(&self.layout, record, columns) {
+            self.reject(record, None, header.rejection(columns), parsed)?;
+            *columns = header.columns(record.line);
+            return Ok(());
+        }
+        let trip = match checked {
+            Ok(trip) => trip,
+            Err(rejection) => return self.reject(record, texts.as_ref().ok(), rejection, parsed),
+        };
+        if self.target == Target::History {
+            if self.rules.zero_coordinates == ZeroCoordinates::Warn {
+                parsed.zero_coordinates += u64::from(trip.has_zero_coordinate());
+            }
+            parsed.block.push(&trip)?;
+        } else if let Ok(texts) = &texts {
+            parsed.staged.reserve(record.raw.len())?;
+            parsed.staged.push_waiting(self.load_id, record, texts);
+        }
+        Ok(())
+    }
+
+    fn reject(
+        &self,
+        record: &Record<'_>,
+        texts: Option<&TripText<'_>>,
+        rejection: Rejection,
+        parsed: &mut Parsed,
+    ) -> Result<(), TryReserveError> {
+        parsed.staged.reserve(record.raw.len())?;
+        parsed.staged.push_rejected(self.load_id, record, texts, &rejection);
+        parsed.bad_lines += 1;
+        if record.fault == Some(Fault::UnclosedQuote) && parsed.unclosed.len() < UNCLOSED_QUOTES {
+            parsed.unclosed.push(record.line);
+        }
+        if parsed.first_bad.len() < BAD_LINES_TOLD {
+            parsed.first_bad.push(BadLine { line: record.line, rejection });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,344 @@
+//! Bytes into records, strictly by RFC 4180, in bounded memory.
+//!
+//! A record ends at `\n`, `\r\n` or `\r` outside quotes. A value in quotes may hold commas, line
+//! ends and doubled quotes. What RFC 4180 does not allow (a quote inside a bare value, text after
+//! a closing quote, a quote that never closes) is a fault of that record, and of no other: a faulty
+//! record is cut at the end of its first physical line and reading goes on at the next.
+//!
+//! A byte order mark at the beginning of a record is not a part of it, wherever in the file it stands: files
+//! are joined. RFC 4180 knows none; quotes behind one are quotes.
+
+use std::borrow::Cow;
+use std::io::{self, Read};
+
+pub use crate::format::delimited::framing::Fault;
+use crate::format::delimited::framing::{Scan, Span, is_blank, line_end, scan, undouble};
+use crate::text::whitespace::BYTE_ORDER_MARK;
+
+/// How many bytes are asked of the source at a time, at least.
+const CHUNK: usize = 256 * 1024;
+/// So many bytes of the end of a line that is too long are looked at: a header may be joined to it.
+const TAIL: usize = 16 * 1024;
+
+/// One record of the file, borrowed from the reader's buffer.
+#[derive(Debug)]
+pub struct Record<'a> {
+    /// Number of its first physical line in the file, from 1.
+    pub line: u64,
+    /// Its bytes as they stand in the file, without the line end.
+    pub raw: &'a [u8],
+    /// What is wrong with it; its values mean nothing then.
+    pub fault: Option<Fault>,
+    /// The last bytes of a line that is too long, which may be in `raw`, too; else nothing.
+    pub tail: &'a [u8],
+    spans: &'a [Span],
+}
+
+impl<'a> Record<'a> {
+    /// A record whose bytes and fault are known already.
+    pub(crate) fn of_raw(
+        line: u64,
+        raw: &'a [u8],
+        tail: &'a [u8],
+        fault: Option<Fault>,
+        spans: &'a mut Vec<Span>,
+    ) -> Self {
+        if fault.is_none() {
+            scan(raw, true, spans);
+        } else {
+            spans.clear();
+        }
+        Record { line, raw, fault, tail, spans }
+    }
+
+    /// How many values it has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// Whether it has no values, as only a faulty record has.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// The value of column `i`, from 0: without its quotes, doubled quotes undone.
+    ///
+    /// # Panics
+    /// When `i` is not under [`Record::len`].
+    #[must_use]
+    #[inline]
+    pub fn value(&self, i: usize) -> Cow<'a, [u8]> {
+        let bytes = self.raw_value(i);
+        if self.spans[i].escaped { Cow::Owned(undouble(bytes)) } else { Cow::Borrowed(bytes) }
+    }
+
+    /// As [`Record::value`], with doubled quotes as they stand in the file.
+    pub(crate) fn raw_value(&self, i: usize) -> &'a [u8] {
+        let span = self.spans[i];
+        &self.raw[span.start..span.end]
+    }
+
+    /// All values, in the order of the file.
+    pub fn values(&self) -> impl Iterator<Item = Cow<'a, [u8]>> + '_ {
+        (0..self.len()).map(|i| self.value(i))
+    }
+}
+
+/// Reads records from a source of bytes.
+///
+/// It holds one record and one chunk of the source at most, whatever the size of the file.
+#[derive(Debug)]
+pub struct RecordReader<R> {
+    source: R,
+    buffer: Vec<u8>,
+    /// The bytes that are read and not yet used: `buffer[start..end]`.
+    start: usize,
+    end: usize,
+    eof: bool,
+    /// Number of the line at `start`.
+    line: u64,
+    /// Bytes of the source before `start`.
+    position: u64,
+    max_record: usize,
+    spans: Vec<Span>,
+    /// The end of the last line that was too long.
+    tail: Vec<u8>,
+}
+
+impl RecordReader<io::Empty> {
+    /// A reader of bytes in memory that begin with this line.
+    pub(crate) fn of_bytes(bytes: Vec<u8>, line: u64, max_record: usize) -> Self {
+        let end = bytes.len();
+        Self { buffer: bytes, end, eof: true, line, ..Self::new(io::empty(), max_record) }
+    }
+}
+
+impl<R: Read> RecordReader<R> {
+    /// A reader whose records may have `max_record` bytes, quotes and line ends inside included.
+    pub fn new(source: R, max_record: usize) -> Self {
+        Self {
+            source,
+            buffer: Vec::new(),
+            start: 0,
+            end: 0,
+            eof: false,
+            line: 1,
+            position: 0,
+            max_record,
+            spans: Vec::new(),
+            tail: Vec::new(),
+        }
+    }
+
+    /// A reader of what is left of a file behind so many bytes, where this line begins.
+    pub fn from_within(source: R, max_record: usize, position: u64, line: u64) -> Self {
+        Self { position, line, ..Self::new(source, max_record) }
+    }
+
+    /// Number of the line that comes next.
+    pub fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// Gives the source back.
+    pub fn into_source(self) -> R {
+        self.source
+    }
+
+    /// The bytes in memory that it was made of, as they were.
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.buffer
+    }
+
+    /// How many bytes of the source have become records.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The first bytes of the file, at most `count`: to see a byte order mark.
+    ///
+    /// # Errors
+    /// What the source says when it cannot be read.
+    pub fn peek(&mut self, count: usize) -> io::Result<&[u8]> {
+        while self.end - self.start < count && !self.eof {
+            self.fill()?;
+        }
+        Ok(&self.buffer[self.start..self.end.min(self.start + count)])
+    }
+
+    /// Passes over `count` bytes that were seen by [`RecordReader::peek`].
+    pub fn skip(&mut self, count: usize) {
+        self.start += count;
+        self.position += count as u64;
+    }
+
+    /// Passes over bytes that end so many lines.
+    pub(crate) fn skip_lines(&mut self, count: usize, lines: u64) {
+        self.skip(count);
+        self.line += lines;
+    }
+
+    /// The next record that is not blank, or none at the end of the file.
+    ///
+    /// # Errors
+    /// What the source says when it cannot be read.
+    pub fn next_record(&mut self) -> io::Result<Option<Record<'_>>> {
+        let Some(Step { line, raw, consumed, fault }) = self.advance()? else {
+            return Ok(None);
+        };
+        let begin = self.start - consumed;
+        let raw = &self.buffer[begin..begin + raw];
+        let tail = if fault == Some(Fault::TooLong) { &self.tail[..] } else { &[] };
+        Ok(Some(Record { line, raw, fault, tail, spans: &self.spans }))
+    }
+
+    /// Steps over one record, and the blank lines before it.
+    fn advance(&mut self) -> io::Result<Option<Step>> {
+        loop {
+            if self.start == self.end && self.eof {
+                return Ok(None);
+            }
+            // A record and its line end: the answer must not depend on how much of the file
+            // happens to be in the buffer.
+            let window = self.max_record + 2;
+            let window_end = self.end.min(self.start + window);
+            let bytes = &self.buffer[self.start..window_end];
+            // A full window is judged as if more came, for the same reason: whether the end of the
+            // file has been seen yet depends on the buffer too.
+            let at_eof = self.eof && window_end == self.end && bytes.len() < window;
+            if bytes.starts_with(BYTE_ORDER_MARK) {
+                self.skip(BYTE_ORDER_MARK.len());
+                continue;
+            }
+            match scan(bytes, at_eof, &mut self.spans) {
+                Scan::Record { len, next, .. } if is_blank(&bytes[..len]) => {
+                    self.step(0, next, 1, None);
+                }
+                Scan::Record { len, next, lines } => {
+                    let fault = (len > self.max_record).then_some(Fault::TooLong);
+                    if fault.is_some() {
+                        self.tail.clear();
+                        keep_end(&mut self.tail, &bytes[..len]);
+                    }
+                    return Ok(Some(self.step(len.min(self.max_record), next, lines, fault)));
+                }
+                Scan::Fault { len, next, fault } => {
+                    let fault = if len > self.max_record { Fault::TooLong } else { fault };
+                    if fault == Fault::TooLong {
+                        self.tail.clear();
+                        keep_end(&mut self.tail, &bytes[..len]);
+                    }
+                    return Ok(Some(self.step(len.min(self.max_record), next, 1, Some(fault))));
+                }
+                Scan::Incomplete if bytes.len() == window => {
+                    return match line_end(bytes, 0, false) {
+                        Some((len, next)) if len <= self.max_record => {
+                            Ok(Some(self.step(len, next, 1, Some(Fault::UnclosedQuote))))
+                        }
+                        _ => self.cut_long_line().map(Some),
+                    };
+                }
+                Scan::Incomplete => self.fill()?,
+            }
+        }
+    }
+
+    fn step(&mut self, raw: usize, consumed: usize, lines: u64, fault: Option<Fault>) -> Step {
+        let line = self.line;
+        self.start += consumed;
+        self.position += consumed as u64;
+        self.line += lines;
+        if fault.is_some() {
+            self.spans.clear();
+        }
+        Step { line, raw, consumed, fault }
+    }
+
+    /// Keeps the first `max_record` bytes of the line at `start` and passes over the rest of it.
+    fn cut_long_line(&mut self) -> io::Result<Step> {
+        let kept = self.max_record;
+        self.tail.clear();
+        // Where all of the line is there, nothing is moved: a chunk may be read again.
+        if let Some((end, next)) = line_end(&self.buffer[..self.end], self.start + kept, self.eof) {
+            keep_end(&mut self.tail, &self.buffer[self.start..end]);
+            return Ok(self.step(kept, next - self.start, 1, Some(Fault::TooLong)));
+        }
+        keep_end(&mut self.tail, &self.buffer[self.start..self.start + kept]);
+        self.buffer.copy_within(self.start..self.start + kept, 0);
+        // What is kept lies at the front; the line's rest is read behind it and dropped.
+        let mut from = self.start + kept;
+        loop {
+            if let Some((end, next)) = line_end(&self.buffer[..self.end], from, self.eof) {
+                keep_end(&mut self.tail, &self.buffer[from..end]);
+                self.position += (next - from) as u64;
+                self.buffer.copy_within(next..self.end, kept);
+                self.end = kept + (self.end - next);
+                self.start = 0;
+                return Ok(self.step(kept, kept, 1, Some(Fault::TooLong)));
+            }
+            // A lone `\r` at the very end is kept: its `\n` may be the next byte.
+            let tail = usize::from(self.buffer[self.end - 1] == b'\r' && self.end > from);
+            keep_end(&mut self.tail, &self.buffer[from..self.end - tail]);
+            self.position += (self.end - tail - from) as u64;
+            self.buffer.copy_within(self.end - tail..self.end, kept);
+            self.end = kept + tail;
+            from = kept;
+            self.fill_behind()?;
+        }
+    }
+
+    /// Moves what is unused to the front and reads more behind it.
+    fn fill(&mut self) -> io::Result<()> {
+        if self.start > 0 {
+            self.buffer.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
+        self.fill_behind()
+    }
+
+    fn fill_behind(&mut self) -> io::Result<()> {
+        if self.buffer.len() < self.end + CHUNK {
+            let wanted = (self.end + CHUNK).max(self.buffer.len() * 2);
+            let size = wanted.min(self.end + self.max_record.max(CHUNK) + CHUNK);
+            let more = size.saturating_sub(self.buffer.len());
+            self.buffer.try_reserve(more).map_err(|_| io::ErrorKind::OutOfMemory)?;
+            self.buffer.resize(size.max(self.buffer.len()), 0);
+        }
+        let count = loop {
+            match self.source.read(&mut self.buffer[self.end..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => break other?,
+            }
+        };
+        self.end += count;
+        self.eof = count == 0;
+        Ok(())
+    }
+}
+
+/// Adds bytes to the end of a line, of which no more than [`TAIL`] are kept.
+fn keep_end(tail: &mut Vec<u8>, bytes: &[u8]) {
+    let bytes = &bytes[bytes.len().saturating_sub(TAIL)..];
+    let surplus = (tail.len() + bytes.len()).saturating_sub(TAIL);
+    tail.drain(..surplus);
+    tail.extend_from_slice(bytes);
+}
+
+/// One step of the reader.
+#[derive(Debug, Clone, Copy)]
+struct Step {
+    /// Number of the record's first line.
+    line: u64,
+    /// How many bytes are the record's.
+    raw: usize,
+    /// How many bytes were used up, its line end included.
+    consumed: usize,
+    fault: Option<Fault>,
+}
+
+#[cfg(test)]
+#[path = "record_tests.rs"]
+mod tests;

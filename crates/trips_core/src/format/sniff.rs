@@ -1,0 +1,124 @@
+//! What a file is that has no header: its form, as far as its first bytes tell.
+//!
+//! It is asked only about files that are refused anyway, so a wrong guess costs nobody a good file.
+
+/// Bytes at the beginning of a file that are looked at.
+pub const LOOKED_AT: usize = 4096;
+
+/// A form that is not CSV in UTF-8.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Form {
+    /// Its files begin with these bytes.
+    magic: &'static [u8],
+    /// What such a file is, in words that follow "the file is".
+    pub name: &'static str,
+    /// What to do about it.
+    pub advice: &'static str,
+}
+
+const fn form(magic: &'static [u8], name: &'static str, advice: &'static str) -> Form {
+    Form { magic, name, advice }
+}
+
+#[rustfmt::skip]
+static FORMS: [Form; 22] = [
+    // A mark of UTF-32 begins with one of UTF-16: it goes before it.
+    form(b"\xff\xfe\0\0", "encoded in UTF-32", "Convert it: iconv -f UTF-32 -t UTF-8."),
+    form(b"\0\0\xfe\xff", "encoded in UTF-32", "Convert it: iconv -f UTF-32 -t UTF-8."),
+    form(b"\xff\xfe", "encoded in UTF-16", "Convert it: iconv -f UTF-16 -t UTF-8."),
+    form(b"\xfe\xff", "encoded in UTF-16", "Convert it: iconv -f UTF-16 -t UTF-8."),
+    form(b"\x1f\x8b", "compressed by gzip", "Uncompress it first: gunzip."),
+    form(b"\x28\xb5\x2f\xfd", "compressed by zstd", "Uncompress it first: zstd -d."),
+    form(b"BZh", "compressed by bzip2", "Uncompress it first: bunzip2."),
+    form(b"\xfd7zXZ\0", "compressed by xz", "Uncompress it first: unxz."),
+    form(b"\x04\x22\x4d\x18", "compressed by lz4", "Uncompress it first: lz4 -d."),
+    form(b"PK\x03\x04", "a zip archive or an Excel workbook", "Unpack it first, or save the workbook as CSV UTF-8."),
+    form(b"PK\x05\x06", "an empty zip archive", "Perhaps its writer has failed."),
+    form(b"7z\xbc\xaf", "a 7z archive", "Unpack it first."),
+    form(b"\xd0\xcf\x11\xe0", "an old Excel workbook", "Save it as CSV UTF-8."),
+    form(b"PAR1", "a Parquet file", "Convert it to CSV."),
+    form(b"ARROW1", "an Arrow file", "Convert it to CSV."),
+    form(b"Obj\x01", "an Avro file", "Convert it to CSV."),
+    form(b"SQLite format 3\0", "an SQLite database", "Export the table as CSV."),
+    form(b"PGCOPY\n\xff\r\n\0", "in the binary format of COPY", "Write it with COPY … (FORMAT csv, HEADER)."),
+    form(b"%PDF-", "a PDF document", "Ask its sender for CSV."),
+    form(b"{", "JSON", "Convert it to CSV."),
+    form(b"[{", "JSON", "Convert it to CSV."),
+    form(b"<", "HTML or XML", "Perhaps it is the error page of a download: look at its first lines."),
+];
+
+static UTF_32: Form =
+    form(b"", "encoded in UTF-32", "Convert it: iconv -f UTF-32LE (or UTF-32BE) -t UTF-8.");
+static UTF_16_LE: Form = form(b"", "encoded in UTF-16", "Convert it: iconv -f UTF-16LE -t UTF-8.");
+static UTF_16_BE: Form = form(b"", "encoded in UTF-16", "Convert it: iconv -f UTF-16BE -t UTF-8.");
+static BINARY: Form = form(
+    b"",
+    "binary: it has a NUL byte near its beginning",
+    "Export it again as CSV in UTF-8; if its machine has crashed, perhaps it was never written.",
+);
+
+/// The form of a file that begins with these bytes; none when it may be text in UTF-8.
+///
+/// ```
+/// assert_eq!(trips_core::format::sniff::of(b"\x1f\x8b\x08").unwrap().name, "compressed by gzip");
+/// assert_eq!(trips_core::format::sniff::of(b"region,origin_coord"), None);
+/// ```
+#[must_use]
+pub fn of(first: &[u8]) -> Option<&'static Form> {
+    if let Some(form) = FORMS.iter().find(|form| first.starts_with(form.magic)) {
+        return Some(form);
+    }
+    // Text of other widths without a mark: the letters of the header are ASCII in all of them.
+    let letter = |byte: u8| byte.is_ascii_graphic();
+    match *first {
+        [a, 0, 0, 0, ..] | [0, 0, 0, a, ..] if letter(a) => Some(&UTF_32),
+        [a, 0, b, 0, ..] if letter(a) && letter(b) => Some(&UTF_16_LE),
+        [0, a, 0, b, ..] if letter(a) && letter(b) => Some(&UTF_16_BE),
+        _ => first.contains(&0).then_some(&BINARY),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_by_their_first_bytes() {
+        for (first, name) in [
+            (&b"\xff\xfer\0e\0"[..], "encoded in UTF-16"),
+            (b"\xff\xfe\0\0r\0\0\0", "encoded in UTF-32"),
+            (b"\0\0\xfe\xff\0\0\0r", "encoded in UTF-32"),
+            (b"r\0e\0g\0", "encoded in UTF-16"),
+            (b"\0r\0e\0g", "encoded in UTF-16"),
+            (b"r\0\0\0e\0\0\0", "encoded in UTF-32"),
+            (b"\0\0\0r\0\0\0e", "encoded in UTF-32"),
+            (b"PK\x03\x04\x14", "a zip archive or an Excel workbook"),
+            (b"PAR1\x15\x04", "a Parquet file"),
+            (b"{\"region\": 1}", "JSON"),
+            (b"<!DOCTYPE html>", "HTML or XML"),
+        ] {
+            assert_eq!(of(first).map(|form| form.name), Some(name), "{first:?}");
+        }
+        for binary in [&b"\0"[..], b"\0\0\0\0\0", b"\x01\0\0\0", b"region\0,"] {
+            assert!(std::ptr::eq(of(binary).unwrap(), &raw const BINARY), "{binary:?}");
+        }
+    }
+
+    #[test]
+    fn text_has_no_form() {
+        for text in
+            ["", "A", "region", "A,POINT (1 2)", "\u{feff}region", "BZ", "P", "[region],[x]"]
+        {
+            assert_eq!(of(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    /// Of two forms that fit, the one that says more is found.
+    #[test]
+    fn longer_marks_come_first() {
+        for (i, form) in FORMS.iter().enumerate() {
+            let before = FORMS[..i].iter().find(|earlier| form.magic.starts_with(earlier.magic));
+            assert_eq!(before, None, "{} hides {}", before.map_or("", |b| b.name), form.name);
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Values: points, times, periods of time, and the trip that they make.
+
+pub mod partition_bounds;
+pub mod period;
+pub mod point;
+pub mod timestamp;
+pub mod trip;

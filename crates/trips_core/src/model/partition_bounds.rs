@@ -1,0 +1,241 @@
+//! The bounds of a range partition, and the partition that fits a gap between others.
+
+use std::fmt;
+
+use chrono::{Datelike, NaiveDate};
+
+use crate::model::period::Period;
+use crate::model::timestamp::{MICROS_PER_DAY, POSTGRES_EPOCH, Timestamp};
+
+/// 0001-01-01 and 10000-01-01: no trip lies outside, so no new partition needs to reach further.
+const FIRST_TRIP: Timestamp = Timestamp(-730_119 * MICROS_PER_DAY);
+const AFTER_LAST_TRIP: Timestamp = Timestamp(2_921_940 * MICROS_PER_DAY);
+
+/// One bound of a range partition, in PostgreSQL's order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Bound {
+    /// `MINVALUE`: before every time.
+    MinValue,
+    /// A time.
+    At(Timestamp),
+    /// `MAXVALUE`: behind every time.
+    MaxValue,
+}
+
+/// The bounds of a range partition of times: `FROM (lower) TO (upper)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartitionBounds {
+    /// Inside, if it is a time.
+    pub lower: Bound,
+    /// Outside.
+    pub upper: Bound,
+}
+
+impl PartitionBounds {
+    /// `FROM (MINVALUE) TO (MAXVALUE)`.
+    pub const ALL: Self = Self { lower: Bound::MinValue, upper: Bound::MaxValue };
+
+    /// Whether a partition of these bounds holds this time.
+    #[must_use]
+    pub fn contains(&self, time: Timestamp) -> bool {
+        self.lower <= Bound::At(time) && Bound::At(time) < self.upper
+    }
+
+    /// The first and the last time that a partition of these bounds holds.
+    #[must_use]
+    pub fn first_and_last(&self) -> (Option<Timestamp>, Option<Timestamp>) {
+        let first = match self.lower {
+            Bound::At(time) => Some(time),
+            Bound::MinValue | Bound::MaxValue => None,
+        };
+        let last = match self.upper {
+            Bound::At(time) => Some(Timestamp(time.0.saturating_sub(1))),
+            Bound::MinValue | Bound::MaxValue => None,
+        };
+        (first, last)
+    }
+
+    /// The bounds of the partition that is to hold this time of a gap between other partitions: the calendar month,
+    /// or the time before or after all months, cut to the gap.
+    #[must_use]
+    pub fn fitting(time: Timestamp, gap: Self) -> Self {
+        let period = Period::of(time).bounds();
+        let (lower, upper) = (gap.lower.max(period.lower), gap.upper.min(period.upper));
+        // A bound of another partition that lies where no trip can be needs not be touched.
+        let is_time = |bound| matches!(bound, Bound::At(_));
+        let is_early = is_time(lower) && FIRST_TRIP <= time;
+        let is_late = is_time(upper) && time < AFTER_LAST_TRIP;
+        let lower = if is_early { lower.max(Bound::At(FIRST_TRIP)) } else { lower };
+        let upper = if is_late { upper.min(Bound::At(AFTER_LAST_TRIP)) } else { upper };
+        Self { lower, upper }
+    }
+
+    /// What the name of a partition of these bounds ends in: a [`Period`]'s suffix, or both bounds in digits, as
+    /// `20180511_20180601` or `20180511063000_20180601`.
+    #[must_use]
+    pub fn suffix(&self) -> String {
+        let period = match (self.lower, self.upper) {
+            (Bound::At(time), _) => Some(Period::of(time)),
+            (Bound::MinValue, Bound::At(time)) => {
+                Some(Period::of(Timestamp(time.0.saturating_sub(1))))
+            }
+            _ => None,
+        };
+        match period.filter(|period| period.bounds() == *self) {
+            Some(period) => period.suffix(),
+            None => format!("{}_{}", digits(self.lower), digits(self.upper)),
+        }
+    }
+}
+
+/// `FROM ('2018-05-01') TO ('2018-06-01')`, as SQL has it whatever `DateStyle` is.
+impl fmt::Display for PartitionBounds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FROM ({}) TO ({})", self.lower, self.upper)
+    }
+}
+
+/// `MINVALUE`, `MAXVALUE` or a literal, as SQL has it whatever `DateStyle` is.
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MinValue => f.write_str("MINVALUE"),
+            Self::MaxValue => f.write_str("MAXVALUE"),
+            Self::At(Timestamp(i64::MIN)) => f.write_str("'-infinity'"),
+            Self::At(Timestamp(i64::MAX)) => f.write_str("'infinity'"),
+            Self::At(time) => write!(f, "'{time}'"),
+        }
+    }
+}
+
+/// `2018-05-01`, with the time of day if it is not midnight; `0044-03-15 BC`.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((date, micros)) = calendar(*self) else { return write!(f, "{} µs", self.0) };
+        let (year, era) = match date.year() {
+            year @ 1.. => (year, ""),
+            year => (1 - year, " BC"),
+        };
+        write!(f, "{year:04}-{:02}-{:02}", date.month(), date.day())?;
+        if micros > 0 {
+            let seconds = micros / 1_000_000;
+            write!(f, " {:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)?;
+        }
+        if micros % 1_000_000 > 0 {
+            write!(f, ".{:06}", micros % 1_000_000)?;
+        }
+        f.write_str(era)
+    }
+}
+
+/// A bound in digits: at most 21 of the 63 bytes that a name has.
+fn digits(bound: Bound) -> String {
+    let time = match bound {
+        Bound::MinValue => return "min".into(),
+        Bound::MaxValue => return "max".into(),
+        Bound::At(time) => time.to_string(),
+    };
+    time.chars().filter(char::is_ascii_digit).collect()
+}
+
+/// The date, and the microseconds since its midnight.
+fn calendar(time: Timestamp) -> Option<(NaiveDate, i64)> {
+    let days = i64::from(POSTGRES_EPOCH) + time.0.div_euclid(MICROS_PER_DAY);
+    let date = NaiveDate::from_num_days_from_ce_opt(i32::try_from(days).ok()?)?;
+    Some((date, time.0.rem_euclid(MICROS_PER_DAY)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::timestamp::parse;
+
+    fn time(text: &str) -> Timestamp {
+        parse(text.as_bytes()).expect("a date").expect("a value")
+    }
+
+    fn at(date: &str) -> Bound {
+        Bound::At(time(&format!("{date} 00:00:00")))
+    }
+
+    fn bounds(lower: Bound, upper: Bound) -> PartitionBounds {
+        PartitionBounds { lower, upper }
+    }
+
+    fn bound(text: &str) -> Bound {
+        match text {
+            "MINVALUE" => Bound::MinValue,
+            "MAXVALUE" => Bound::MaxValue,
+            "-infinity" => Bound::At(Timestamp(i64::MIN)),
+            "infinity" => Bound::At(Timestamp(i64::MAX)),
+            date if date.len() == 10 => at(date),
+            text => Bound::At(time(text)),
+        }
+    }
+
+    /// A trip's date, the gap around it, and the partition that fits: its bounds, and how its name ends.
+    #[rustfmt::skip]
+    const FITTING: [(&str, [&str; 2], &str, &str); 12] = [
+        ("2018-05-20", ["MINVALUE", "MAXVALUE"], "FROM ('2018-05-01') TO ('2018-06-01')", "2018_05"),
+        ("2018-05-20", ["2018-05-11", "MAXVALUE"], "FROM ('2018-05-11') TO ('2018-06-01')", "20180511_20180601"),
+        ("2018-05-11", ["MINVALUE", "2018-05-11 12:00:00"], "FROM ('2018-05-01') TO ('2018-05-11 12:00:00')", "20180501_20180511120000"),
+        ("2018-05-12", ["2018-05-11 06:30:00.000001", "2018-05-13"], "FROM ('2018-05-11 06:30:00.000001') TO ('2018-05-13')", "20180511063000000001_20180513"),
+        ("2018-05-31", ["2018-05-01", "2018-06-01"], "FROM ('2018-05-01') TO ('2018-06-01')", "2018_05"),
+        ("1950-01-01", ["MINVALUE", "MAXVALUE"], "FROM (MINVALUE) TO ('1970-01-01')", "before_1970"),
+        ("1950-01-01", ["1900-01-01", "MAXVALUE"], "FROM ('1900-01-01') TO ('1970-01-01')", "19000101_19700101"),
+        ("1950-01-01", ["MINVALUE", "1960-01-01"], "FROM (MINVALUE) TO ('1960-01-01')", "min_19600101"),
+        ("1950-01-01", ["-infinity", "MAXVALUE"], "FROM ('0001-01-01') TO ('1970-01-01')", "00010101_19700101"),
+        ("2100-01-01", ["MINVALUE", "MAXVALUE"], "FROM ('2100-01-01') TO (MAXVALUE)", "from_2100"),
+        ("2150-01-01", ["2140-01-01", "MAXVALUE"], "FROM ('2140-01-01') TO (MAXVALUE)", "21400101_max"),
+        ("9999-12-31", ["2140-01-01", "infinity"], "FROM ('2140-01-01') TO ('10000-01-01')", "21400101_100000101"),
+    ];
+
+    #[test]
+    fn a_partition_fits_its_gap() {
+        for (trip, [lower, upper], text, suffix) in FITTING {
+            let trip = time(&format!("{trip} 00:00:00"));
+            let gap = bounds(bound(lower), bound(upper));
+            let found = PartitionBounds::fitting(trip, gap);
+            assert!(found.contains(trip), "{trip} {gap}");
+            assert_eq!((found.to_string().as_str(), found.suffix().as_str()), (text, suffix));
+        }
+    }
+
+    #[test]
+    fn names_are_never_cut() {
+        let long = |micros| Bound::At(Timestamp(AFTER_LAST_TRIP.0 - micros));
+        let name = |bounds: PartitionBounds| format!("hist_trip_data_{}_pkey", bounds.suffix());
+        assert_eq!(name(bounds(long(7), long(3))).len(), 61);
+        assert!(name(bounds(long(7), long(0))).len() <= 63);
+    }
+
+    #[test]
+    fn any_time_has_a_text() {
+        for (time, text) in [
+            (Timestamp(0), "2000-01-01"),
+            (Timestamp(-1), "1999-12-31 23:59:59.999999"),
+            (FIRST_TRIP, "0001-01-01"),
+            (Timestamp(FIRST_TRIP.0 - 1), "0001-12-31 23:59:59.999999 BC"),
+            (AFTER_LAST_TRIP, "10000-01-01"),
+            // The first time that PostgreSQL has; the last one is in the year 294276, which the calendar has not.
+            (Timestamp(-211_813_488_000_000_000), "4714-11-24 BC"),
+            (Timestamp(9_223_371_331_199_999_999), "9223371331199999999 µs"),
+        ] {
+            assert_eq!(time.to_string(), text);
+        }
+        assert_eq!(Bound::At(Timestamp(i64::MIN)).to_string(), "'-infinity'");
+    }
+
+    #[test]
+    fn bounds_hold_their_lower_and_not_their_upper() {
+        let may = bounds(at("2018-05-01"), at("2018-06-01"));
+        let (first, last) = may.first_and_last();
+        assert!(may.contains(first.unwrap()) && may.contains(last.unwrap()));
+        assert!(!may.contains(Timestamp(first.unwrap().0 - 1)));
+        assert!(!may.contains(Timestamp(last.unwrap().0 + 1)));
+        assert!(PartitionBounds::ALL.contains(Timestamp(i64::MIN)));
+        assert!(PartitionBounds::ALL.contains(Timestamp(i64::MAX)));
+        assert_eq!(PartitionBounds::ALL.first_and_last(), (None, None));
+        assert!(!bounds(Bound::MinValue, Bound::MinValue).contains(Timestamp(0)));
+    }
+}

@@ -1,0 +1,194 @@
+//! `YYYY-MM-DD HH:MM:SS`, the local wall-clock time of the feed.
+
+use chrono::NaiveDate;
+
+use crate::check::reject::{SqlState, ValueError};
+use crate::text::escape::quoted;
+
+/// The number of 2000-01-01, where PostgreSQL's time begins, when 0001-01-01 is day 1.
+pub(crate) const POSTGRES_EPOCH: i32 = 730_120;
+const MICROS_PER_SECOND: i64 = 1_000_000;
+pub(crate) const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
+
+/// A date and time without a zone: microseconds since 2000-01-01 00:00:00, as PostgreSQL counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// Days since 2000-01-01, as PostgreSQL's `date` counts.
+    #[must_use]
+    pub fn day(self) -> i32 {
+        i32::try_from(self.0.div_euclid(MICROS_PER_DAY)).expect("a timestamp's day fits a date")
+    }
+}
+
+/// Reads a date and time; blanks around it do not count, an empty value is none.
+///
+/// One blank or `T` stands between date and time. A fraction of a second, after `.` or `,`, has one
+/// to nine digits; what is under a microsecond is cut off, never rounded, so that a time does not
+/// move to the next second. Nothing else is a date: no words, no other order, no zone or offset (to
+/// ignore one would move the trip), no second 60, no hour 24, no year 0.
+///
+/// # Errors
+/// 22007 when the text has another form, 22008 when there is no such date or time.
+///
+/// ```
+/// use trips_core::model::timestamp::{Timestamp, parse};
+/// assert_eq!(parse(b"2000-01-01T00:00:00.5"), Ok(Some(Timestamp(500_000))));
+/// assert_eq!(parse(b"now").unwrap_err().state.code(), "22007");
+/// assert_eq!(parse(b"2018-02-30 10:00:00").unwrap_err().state.code(), "22008");
+/// ```
+pub fn parse(value: &[u8]) -> Result<Option<Timestamp>, ValueError> {
+    let text = value.trim_ascii();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let Some(parts) = Parts::read(text) else {
+        return Err(ValueError::new(
+            SqlState::InvalidDatetimeFormat,
+            format!("{} is not a date and time: expected YYYY-MM-DD HH:MM:SS", quoted(value)),
+        ));
+    };
+    parts.timestamp().map(Some).ok_or_else(|| {
+        ValueError::new(
+            SqlState::DatetimeFieldOverflow,
+            format!("{} is a date or time that does not exist", quoted(value)),
+        )
+    })
+}
+
+struct Parts {
+    year: u32,
+    month: u32,
+    day: u32,
+    hour: u32,
+    minute: u32,
+    second: u32,
+    micros: u32,
+}
+
+impl Parts {
+    fn read(text: &[u8]) -> Option<Self> {
+        let (main, fraction) = text.split_at_checked(19)?;
+        let marks = [(4, b'-'), (7, b'-'), (13, b':'), (16, b':')];
+        if !marks.iter().all(|&(at, mark)| main[at] == mark)
+            || !matches!(main[10], b' ' | b'T' | b't')
+        {
+            return None;
+        }
+        Some(Self {
+            year: digits(&main[0..4])?,
+            month: digits(&main[5..7])?,
+            day: digits(&main[8..10])?,
+            hour: digits(&main[11..13])?,
+            minute: digits(&main[14..16])?,
+            second: digits(&main[17..19])?,
+            micros: micros(fraction)?,
+        })
+    }
+
+    fn timestamp(&self) -> Option<Timestamp> {
+        if self.year == 0 || self.hour > 23 || self.minute > 59 || self.second > 59 {
+            return None;
+        }
+        let date = NaiveDate::from_ymd_opt(self.year.try_into().ok()?, self.month, self.day)?;
+        let days = chrono::Datelike::num_days_from_ce(&date) - POSTGRES_EPOCH;
+        let seconds = i64::from(self.hour * 3600 + self.minute * 60 + self.second);
+        Some(Timestamp(
+            i64::from(days) * MICROS_PER_DAY + seconds * MICROS_PER_SECOND + i64::from(self.micros),
+        ))
+    }
+}
+
+/// A number of decimal digits and nothing else.
+fn digits(text: &[u8]) -> Option<u32> {
+    text.iter().try_fold(0, |sum, b| b.is_ascii_digit().then(|| sum * 10 + u32::from(b - b'0')))
+}
+
+/// `.5` is 500000 microseconds; nothing is none of them.
+fn micros(fraction: &[u8]) -> Option<u32> {
+    let Some((mark, text)) = fraction.split_first() else {
+        return Some(0);
+    };
+    if !matches!(mark, b'.' | b',') || !(1..=9).contains(&text.len()) {
+        return None;
+    }
+    let nanos = digits(text)? * 10_u32.pow(9 - u32::try_from(text.len()).ok()?);
+    Some(nanos / 1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_values() {
+        // SELECT extract(epoch FROM timestamp '…' - timestamp '2000-01-01') * 1000000
+        for (text, micros) in [
+            ("2000-01-01 00:00:00", 0),
+            ("1999-12-31 23:59:59.999999", -1),
+            ("2018-05-28 09:03:40", 580_813_420_000_000),
+            ("2016-02-29 00:00:00", 510_019_200_000_000),
+            ("0001-01-01 00:00:00", -63_082_281_600_000_000),
+            ("9999-12-31 23:59:59", 252_455_615_999_000_000),
+            (" 2000-01-01t00:00:01,123456789 ", 1_123_456),
+        ] {
+            assert_eq!(parse(text.as_bytes()), Ok(Some(Timestamp(micros))), "{text}");
+        }
+    }
+
+    #[test]
+    fn not_dates() {
+        for text in [
+            "now",
+            "today",
+            "epoch",
+            "infinity",
+            "-infinity",
+            "allballs",
+            "05/06/2018",
+            "2018-05-28",
+            "2018-05-28 09:03",
+            "2018-05-28 09:03:40Z",
+            "2018-05-28 09:03:40+02",
+            "2018-05-28 09:03:40 UTC",
+            "2018-05-28  09:03:40",
+            "2018-5-28 9:03:40",
+            "1527498220",
+            "20180528T090340",
+            "2018-05-28 09:03:40.",
+            "2018-05-28 09:03:40.1234567890",
+            "-018-05-28 09:03:40",
+            "12018-05-28 09:03:40",
+            "２018-05-28 09:03:40",
+        ] {
+            assert_eq!(parse(text.as_bytes()).expect_err(text).state.code(), "22007", "{text}");
+        }
+    }
+
+    #[test]
+    fn not_in_the_calendar() {
+        for text in [
+            "2018-02-30 00:00:00",
+            "2018-13-01 00:00:00",
+            "2018-00-01 00:00:00",
+            "2018-01-00 00:00:00",
+            "2019-02-29 00:00:00",
+            "1900-02-29 00:00:00",
+            "2018-01-01 24:00:00",
+            "2018-01-01 24:00:01",
+            "2018-01-01 10:60:00",
+            "2016-12-31 23:59:60",
+            "0000-01-01 00:00:00",
+        ] {
+            assert_eq!(parse(text.as_bytes()).expect_err(text).state.code(), "22008", "{text}");
+        }
+    }
+
+    #[test]
+    fn day_is_the_date() {
+        assert_eq!(Timestamp(-1).day(), -1);
+        assert_eq!(Timestamp(MICROS_PER_DAY - 1).day(), 0);
+        assert_eq!(Timestamp(MICROS_PER_DAY).day(), 1);
+    }
+}

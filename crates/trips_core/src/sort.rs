@@ -1,0 +1,6 @@
+//! The external sort: blocks of encoded trips, and batches in the order of the history's unique index.
+
+pub mod batch;
+pub mod block;
+pub mod counts;
+pub mod groups;

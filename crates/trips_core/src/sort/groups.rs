@@ -1,0 +1,118 @@
+//! Regions with their datasources, numbered batch by batch.
+//!
+//! A file may have as many of them as trips. So nothing outlives a batch but a cache of bounded size.
+
+use std::collections::{HashMap, TryReserveError};
+
+use crate::sort::batch::{split_value, value_length};
+
+/// A cache of so many bytes is emptied behind a batch.
+const CACHED: usize = 1024 * 1024;
+/// What an entry of a map takes beside its text, about.
+pub(crate) const BESIDE_TEXT: usize = 80;
+
+/// The regions and datasources of a batch, encoded, each once.
+#[derive(Debug, Default)]
+pub struct Groups {
+    texts: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Groups {
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The encoded region and datasource of a number.
+    pub(crate) fn encoded(&self, number: u32) -> &[u8] {
+        let number = number as usize;
+        let start = number.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.texts[start..self.ends[number]]
+    }
+
+    /// The region and the datasource of a number.
+    ///
+    /// # Panics
+    /// When there is no such number.
+    #[must_use]
+    pub fn names(&self, number: u32) -> (&str, Option<&str>) {
+        names_of(self.encoded(number))
+    }
+
+    fn push(&mut self, encoded: &[u8]) -> Result<u32, TryReserveError> {
+        self.texts.try_reserve(encoded.len())?;
+        self.ends.try_reserve(1)?;
+        self.texts.extend_from_slice(encoded);
+        self.ends.push(self.texts.len());
+        Ok(u32::try_from(self.ends.len() - 1).expect("a batch has under 4 billion trips"))
+    }
+}
+
+/// The texts of an encoded region and datasource, which were valid when they were encoded.
+pub(crate) fn names_of(encoded: &[u8]) -> (&str, Option<&str>) {
+    let (region, rest) = split_value(encoded);
+    let text = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
+    (region.map(text).unwrap_or_default(), split_value(rest).0.map(text))
+}
+
+/// A copy whose allocation may fail.
+pub(crate) fn boxed(bytes: &[u8]) -> Result<Box<[u8]>, TryReserveError> {
+    crate::wire::decode::copy(bytes).map(Vec::into_boxed_slice)
+}
+
+/// A thread's memory of the groups that it has seen lately.
+#[derive(Debug, Default)]
+pub struct GroupCache {
+    /// The batch in which a group was seen last, and its number there.
+    known: HashMap<Box<[u8]>, (u64, u32)>,
+    bytes: usize,
+    batch: u64,
+    wanted: Vec<u8>,
+}
+
+impl GroupCache {
+    /// Numbers begin at 0 again.
+    pub(crate) fn end_batch(&mut self) {
+        self.batch += 1;
+        if self.bytes > CACHED {
+            (self.known, self.bytes) = (HashMap::new(), 0);
+        }
+    }
+
+    /// The number in this batch of the group of a trip's encoded values.
+    pub(crate) fn number(
+        &mut self,
+        values: &[u8],
+        groups: &mut Groups,
+    ) -> Result<u32, TryReserveError> {
+        // Region is the first value; origin, destination and date_time stand before the last.
+        let region = value_length(values);
+        let datasource = (0..3).fold(region, |at, _| at + value_length(&values[at..]));
+        self.wanted.clear();
+        self.wanted.extend_from_slice(&values[..region]);
+        self.wanted.extend_from_slice(&values[datasource..]);
+        match self.known.get_mut(self.wanted.as_slice()) {
+            Some((batch, number)) if *batch == self.batch => Ok(*number),
+            Some(seen) => {
+                let number = groups.push(&self.wanted)?;
+                *seen = (self.batch, number);
+                Ok(number)
+            }
+            None => {
+                let number = groups.push(&self.wanted)?;
+                self.known.try_reserve(1)?;
+                self.known.insert(boxed(&self.wanted)?, (self.batch, number));
+                self.bytes += self.wanted.len() + BESIDE_TEXT;
+                Ok(number)
+            }
+        }
+    }
+}

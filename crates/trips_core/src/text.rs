@@ -1,0 +1,4 @@
+//! Text of users: what surrounds it, and how messages show it.
+
+pub mod escape;
+pub mod whitespace;

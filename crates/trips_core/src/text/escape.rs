@@ -1,0 +1,113 @@
+//! Input shown to people: escaped, so that it can forge neither a log line nor a terminal code, and cut.
+
+use std::fmt::Write;
+
+use crate::text::whitespace;
+
+/// The most characters of a value that a message repeats.
+const SHOWN: usize = 60;
+/// The most characters of a path; most file systems allow no longer name.
+const SHOWN_OF_PATH: usize = 1024;
+
+/// The value in double quotes for a message: control characters and bytes that are not UTF-8 are
+/// escaped, and what is over 60 characters is cut (`…`).
+///
+/// ```
+/// assert_eq!(trips_core::text::escape::quoted(b"a\x1b[1m\xff"), r#""a\u{1b}[1m\xff""#);
+/// ```
+#[must_use]
+pub fn quoted(value: &[u8]) -> String {
+    quoted_up_to(SHOWN, value)
+}
+
+/// The path in double quotes for a message, escaped like [`quoted`], cut where no file name reaches.
+#[must_use]
+pub fn quoted_path(path: &str) -> String {
+    quoted_up_to(SHOWN_OF_PATH, path.as_bytes())
+}
+
+fn quoted_up_to(limit: usize, value: &[u8]) -> String {
+    // Four bytes a character at most, and a few more to see that there is more.
+    let head = &value[..value.len().min(limit * 4 + 4)];
+    let mut shown = String::with_capacity(head.len() + 2);
+    let mut count = 0;
+    shown.push('"');
+    'chunks: for chunk in head.utf8_chunks() {
+        let valid = chunk.valid().chars().map(Ok);
+        for item in valid.chain(chunk.invalid().iter().map(Err)) {
+            if count == limit {
+                shown.push('…');
+                break 'chunks;
+            }
+            count += 1;
+            match item {
+                Ok(c) if is_printable(c) => shown.push(c),
+                Ok(c) => shown.extend(c.escape_default()),
+                Err(byte) => write!(shown, "\\x{byte:02x}").expect("a String takes any text"),
+            }
+        }
+    }
+    shown.push('"');
+    shown
+}
+
+/// Not a control character, nor one that is not seen, nor a blank that looks like another.
+fn is_printable(c: char) -> bool {
+    let is_blank = c.is_whitespace() && c != ' ';
+    !c.is_control() && !is_blank && !whitespace::is_invisible(c)
+}
+
+/// A line as text that PostgreSQL can store: bytes that are not UTF-8, and NUL, become `\xNN`.
+///
+/// Returns the text, and whether anything had to be replaced.
+#[must_use]
+pub fn storable(line: &[u8]) -> (String, bool) {
+    let mut text = String::with_capacity(line.len());
+    let mut replaced = false;
+    for chunk in line.utf8_chunks() {
+        for (i, part) in chunk.valid().split('\0').enumerate() {
+            if i > 0 {
+                text.push_str("\\x00");
+                replaced = true;
+            }
+            text.push_str(part);
+        }
+        for byte in chunk.invalid() {
+            write!(text, "\\x{byte:02x}").expect("a String takes any text");
+            replaced = true;
+        }
+    }
+    (text, replaced)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_and_bad_bytes_are_escaped() {
+        assert_eq!(quoted(b"a\nb\0c"), r#""a\nb\u{0}c""#);
+        assert_eq!(quoted("přes\u{202e}".as_bytes()), r#""přes\u{202e}""#);
+        assert_eq!(quoted(b"\xc3("), r#""\xc3(""#);
+    }
+
+    #[test]
+    fn what_is_not_seen_is_shown() {
+        let shown = quoted("\u{feff}a\u{a0}b\u{200b}\x0b c".as_bytes());
+        assert_eq!(shown, r#""\u{feff}a\u{a0}b\u{200b}\u{b} c""#);
+    }
+
+    #[test]
+    fn long_values_are_cut() {
+        let shown = quoted("ž".repeat(1000).as_bytes());
+        assert_eq!(shown.chars().count(), 63);
+        assert!(shown.ends_with("…\""));
+        assert_eq!(quoted("x".repeat(60).as_bytes()).len(), 62);
+    }
+
+    #[test]
+    fn storable_keeps_good_text() {
+        assert_eq!(storable("Plzeň,1".as_bytes()), ("Plzeň,1".into(), false));
+        assert_eq!(storable(b"a\0b\xffc"), ("a\\x00b\\xffc".into(), true));
+    }
+}

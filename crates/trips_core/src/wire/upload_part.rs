@@ -1,0 +1,132 @@
+//! A part of a file that was read far from the server: its trips, its bad lines, and what they are of,
+//! as bytes that travel.
+//!
+//! ```text
+//! "trips" 0 0 1 | load_id | first_byte | bytes | rows | duplicates | zero_coordinates   8 bytes each,
+//!                                                                                     big-endian
+//! length, trips (see crate::key)  | length, rejected lines (see crate::wire::staged_row)
+//! ```
+
+use std::collections::TryReserveError;
+
+use crate::check::constraints::Rules;
+use crate::format::delimited::parse::Parsed;
+use crate::sort::block::Block;
+use crate::wire::decode::DecodeError;
+use crate::wire::staged_row::StagedRows;
+use crate::wire::upload_part_reader::{Content, PartHeader, PartReader};
+
+pub(crate) const MAGIC: [u8; 8] = *b"trips\0\0\x01";
+
+/// The longest part, unless a record needs more: see [`most_bytes`].
+const MAX_BYTES: usize = 64 * 1024 * 1024;
+
+/// Some consecutive records of a file.
+#[derive(Debug, Default)]
+pub struct Part {
+    /// The load that brings the file.
+    pub load_id: i64,
+    /// Where in the file it begins; the first part has the header, too, and begins at 0.
+    pub first_byte: u64,
+    /// How many bytes of the file it covers.
+    pub bytes: u64,
+    /// How many records it has: always trips + duplicates + rejected lines.
+    pub rows: u64,
+    /// How many trips were there more than once in it and were dropped.
+    pub duplicates: u64,
+    /// How many records have the coordinate `(0, 0)`, if somebody wants to be told.
+    pub zero_coordinates: u64,
+    /// Its trips, sorted by time, each once.
+    pub block: Block,
+    /// Its rejected lines.
+    pub staged: StagedRows,
+}
+
+impl Part {
+    /// A part that begins here and has nothing yet.
+    #[must_use]
+    pub fn new(load_id: i64, first_byte: u64) -> Self {
+        Self { load_id, first_byte, ..Self::default() }
+    }
+
+    /// Takes the next chunk of the file, which has been parsed.
+    ///
+    /// # Errors
+    /// When there is no memory.
+    pub fn push(&mut self, parsed: &Parsed) -> Result<(), TryReserveError> {
+        self.bytes += parsed.covers;
+        self.rows += parsed.rows;
+        self.zero_coordinates += parsed.zero_coordinates;
+        self.staged.append(&parsed.staged)?;
+        self.block.append(&parsed.block)
+    }
+
+    /// Nothing comes any more: sorts the trips, and drops what is there twice.
+    ///
+    /// # Errors
+    /// When there is no memory.
+    pub fn close(&mut self) -> Result<(), TryReserveError> {
+        self.block.sort()?;
+        self.duplicates += self.block.drop_doubles()? as u64;
+        Ok(())
+    }
+
+    /// How many bytes of memory it takes, about.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        self.block.bytes() + self.staged.bytes()
+    }
+
+    /// The bytes that travel.
+    ///
+    /// # Errors
+    /// When there is no memory.
+    pub fn encode(&self) -> Result<Vec<u8>, TryReserveError> {
+        let (trips, lines) = (self.block.encoded(), self.staged.rows());
+        let mut out = Vec::new();
+        out.try_reserve_exact(MAGIC.len() + 8 * 8 + trips.len() + lines.len())?;
+        out.extend_from_slice(&MAGIC);
+        out.extend_from_slice(&self.load_id.to_be_bytes());
+        let (first, bytes) = (self.first_byte, self.bytes);
+        for number in [first, bytes, self.rows, self.duplicates, self.zero_coordinates] {
+            out.extend_from_slice(&number.to_be_bytes());
+        }
+        for bytes in [trips, lines] {
+            out.extend_from_slice(&(bytes.len() as u64).to_be_bytes());
+            out.extend_from_slice(bytes);
+        }
+        Ok(out)
+    }
+
+    /// Reads a part back as a whole.
+    ///
+    /// # Errors
+    /// What about the bytes is not as [`Part::encode`] writes it, under these rules.
+    pub fn decode(bytes: &[u8], rules: &Rules) -> Result<Self, DecodeError> {
+        let reader = PartReader::new(bytes)?;
+        let PartHeader { load_id, first_byte, bytes: covered, rows, .. } = reader.header;
+        let PartHeader { duplicates, zero_coordinates, .. } = reader.header;
+        let (mut block, mut staged) = (Block::default(), StagedRows::default());
+        reader.read(rules, bytes.len(), |content| {
+            match content {
+                Content::Trip(trip) => block.push(trip)?,
+                Content::Rejected(rows, count) => staged.append(&StagedRows::copy(rows, count)?)?,
+            }
+            Ok(())
+        })?;
+        block.sort()?;
+        let bytes = covered;
+        Ok(Self { load_id, first_byte, bytes, rows, duplicates, zero_coordinates, block, staged })
+    }
+}
+
+/// The longest part that is taken from others, when records have at most so many bytes: 64 MiB, or what the longest
+/// record needs when no text can hold its bytes, and what else is in its chunk.
+#[must_use]
+pub fn most_bytes(max_record: usize) -> usize {
+    MAX_BYTES.max(StagedRows::most_bytes(max_record) + MAX_BYTES / 2)
+}
+
+#[cfg(test)]
+#[path = "upload_part_tests.rs"]
+mod tests;

@@ -1,0 +1,258 @@
+//! Parts read back, a slice at a time: who merges a part never holds all of it.
+
+use std::ops::Range;
+
+use crate::check::constraints::Rules;
+use crate::model::trip::Trip;
+use crate::sort::block::Block;
+use crate::wire::decode::{self, Cursor, DecodeError};
+use crate::wire::staged_row::{self, StagedRows};
+use crate::wire::upload_part::MAGIC;
+
+/// How many bytes of a part are read at a time, unless a row has more.
+const SLICE: usize = 1024 * 1024;
+
+/// The bytes before the trips, with the trips' length.
+const HEADER: usize = 8 * 8;
+
+/// Where the bytes of a part are.
+pub trait Source {
+    /// Why they cannot be read.
+    type Error;
+
+    /// How many there are.
+    fn size(&self) -> usize;
+
+    /// So many of them, from this one on.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn read(&mut self, at: usize, length: usize) -> Result<&[u8], Self::Error>;
+}
+
+impl Source for &[u8] {
+    type Error = DecodeError;
+
+    fn size(&self) -> usize {
+        self.len()
+    }
+
+    fn read(&mut self, at: usize, length: usize) -> Result<&[u8], DecodeError> {
+        self.get(at..).and_then(|rest| rest.get(..length)).ok_or(DecodeError::Length)
+    }
+}
+
+/// Why a part is not read to its end.
+#[derive(Debug)]
+pub enum Stop<E> {
+    /// It is no part.
+    Part(DecodeError),
+    /// Its source, or who takes what is in it, says so.
+    Other(E),
+}
+
+impl<E> From<DecodeError> for Stop<E> {
+    fn from(error: DecodeError) -> Self {
+        Self::Part(error)
+    }
+}
+
+impl From<Stop<Self>> for DecodeError {
+    fn from(stop: Stop<Self>) -> Self {
+        match stop {
+            Stop::Part(error) | Stop::Other(error) => error,
+        }
+    }
+}
+
+/// What a part says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartHeader {
+    /// The load that brings the file.
+    pub load_id: i64,
+    /// Where in the file it begins.
+    pub first_byte: u64,
+    /// How many bytes of the file it covers.
+    pub bytes: u64,
+    /// How many records it has.
+    pub rows: u64,
+    /// How many trips were dropped, because they were there more than once.
+    pub duplicates: u64,
+    /// How many records have the coordinate `(0, 0)`, if somebody wants to be told.
+    pub zero_coordinates: u64,
+}
+
+/// What a part has.
+#[derive(Debug)]
+pub enum Content<'a> {
+    /// A trip.
+    Trip(&'a Trip<'a>),
+    /// Some rejected lines, one behind the other, and how many they are.
+    Rejected(&'a [u8], usize),
+}
+
+/// How many of them a part has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Found {
+    /// Its trips.
+    pub trips: u64,
+    /// Its rejected lines.
+    pub rejected: u64,
+}
+
+/// A part whose header has been read.
+#[derive(Debug)]
+pub struct PartReader<S> {
+    /// What it says of itself.
+    pub header: PartHeader,
+    source: S,
+    trips: Range<usize>,
+    rejected: Range<usize>,
+}
+
+impl<S: Source> PartReader<S> {
+    /// Reads the header, and where the trips and the rejected lines are.
+    ///
+    /// # Errors
+    /// When it is no header of a part, or its lengths are not those of the bytes.
+    pub fn new(mut source: S) -> Result<Self, Stop<S::Error>> {
+        let size = source.size();
+        let mut from = Cursor(read(&mut source, 0, HEADER.min(size))?);
+        if from.array() != Some(MAGIC) {
+            return Err(DecodeError::Magic.into());
+        }
+        let mut next = || from.number().ok_or(DecodeError::Length);
+        let header = PartHeader {
+            load_id: i64::from_be_bytes(next()?.to_be_bytes()),
+            first_byte: next()?,
+            bytes: next()?,
+            rows: next()?,
+            duplicates: next()?,
+            zero_coordinates: next()?,
+        };
+        let trips = section(HEADER, next()?, size)?;
+        let begin = section(trips.end, 8, size)?;
+        let length = read(&mut source, begin.start, begin.len())?;
+        let length = Cursor(length).number().ok_or(DecodeError::Length)?;
+        let rejected = section(begin.end, length, size)?;
+        if rejected.end != size {
+            return Err(DecodeError::Length.into());
+        }
+        Ok(Self { header, source, trips, rejected })
+    }
+
+    /// Reads what is in the part, gives all of it to `take`, and checks everything that a reader of ours checks. What is
+    /// given may be believed only when the end has been reached.
+    ///
+    /// # Errors
+    /// What about the bytes is not as [`crate::wire::upload_part::Part::encode`] writes it, under these rules and with records of at
+    /// most so many bytes; or what the source or `take` says.
+    pub fn read(
+        self,
+        rules: &Rules,
+        max_record: usize,
+        take: impl FnMut(Content<'_>) -> Result<(), S::Error>,
+    ) -> Result<Found, Stop<S::Error>> {
+        self.read_in_slices(rules, max_record, SLICE, take)
+    }
+
+    pub(crate) fn read_in_slices(
+        mut self,
+        rules: &Rules,
+        max_record: usize,
+        slice: usize,
+        mut take: impl FnMut(Content<'_>) -> Result<(), S::Error>,
+    ) -> Result<Found, Stop<S::Error>> {
+        let (mut trips, mut rejected) = (0, 0);
+        let lengths = (slice, Block::MOST_BYTES_OF_TRIP);
+        walk(&mut self.source, self.trips, lengths, |bytes| {
+            let (mut from, mut taken) = (Cursor(bytes), 0);
+            while !from.0.is_empty() {
+                let trip = match decode::trip(&mut from, rules) {
+                    Ok(trip) => trip,
+                    Err(what) => {
+                        return Ok((taken, Some(DecodeError::Trip { number: trips + 1, what })));
+                    }
+                };
+                take(Content::Trip(&trip))?;
+                trips += 1;
+                taken = bytes.len() - from.0.len();
+            }
+            Ok((taken, None))
+        })?;
+        let most = StagedRows::most_bytes(max_record);
+        walk(&mut self.source, self.rejected, (slice, most), |bytes| {
+            let (mut from, mut taken, mut count, mut wrong) = (Cursor(bytes), 0, 0, None);
+            while !from.0.is_empty() {
+                let row = staged_row::rejected(&mut from, self.header.load_id);
+                let end = bytes.len() - from.0.len();
+                if row.is_none() || end - taken > most {
+                    wrong = Some(DecodeError::Line { number: rejected + count + 1 });
+                    break;
+                }
+                (taken, count) = (end, count + 1);
+            }
+            if count > 0 {
+                take(Content::Rejected(&bytes[..taken], count))?;
+            }
+            rejected += count;
+            Ok((taken, wrong))
+        })?;
+        let found = Found { trips: trips as u64, rejected: rejected as u64 };
+        self.header.check(found)?;
+        Ok(found)
+    }
+}
+
+impl PartHeader {
+    /// A record has a byte at least. So what is summed over the parts of a file stays under its size.
+    fn check(&self, found: Found) -> Result<(), DecodeError> {
+        let Self { first_byte, bytes, rows, duplicates, zero_coordinates, .. } = *self;
+        let found = found.trips + found.rejected;
+        let fits = found.checked_add(duplicates) == Some(rows)
+            && zero_coordinates <= rows
+            && rows <= bytes
+            && bytes > 0
+            && first_byte.checked_add(bytes).is_some();
+        if !fits {
+            return Err(DecodeError::Counts { counted: rows.saturating_sub(duplicates), found });
+        }
+        Ok(())
+    }
+}
+
+/// So many bytes from a place on, if they are there.
+fn section(start: usize, length: u64, size: usize) -> Result<Range<usize>, DecodeError> {
+    let end = usize::try_from(length).ok().and_then(|length| start.checked_add(length));
+    end.filter(|&end| end <= size).map(|end| start..end).ok_or(DecodeError::Length)
+}
+
+/// Reads exactly so many bytes.
+fn read<S: Source>(source: &mut S, at: usize, length: usize) -> Result<&[u8], Stop<S::Error>> {
+    let bytes = source.read(at, length).map_err(Stop::Other)?;
+    if bytes.len() == length { Ok(bytes) } else { Err(DecodeError::Length.into()) }
+}
+
+/// Shows a section in slices. `items` takes the whole items at the beginning of a slice: it says how many bytes they
+/// have, and what is wrong with the one behind them. That one is read again, from its beginning. It is wrong only if the
+/// section ends with the slice, or the slice has as many bytes as an item can have.
+fn walk<S: Source>(
+    source: &mut S,
+    section: Range<usize>,
+    (slice, most): (usize, usize),
+    mut items: impl FnMut(&[u8]) -> Result<(usize, Option<DecodeError>), S::Error>,
+) -> Result<(), Stop<S::Error>> {
+    let (mut at, mut length) = (section.start, slice);
+    while at < section.end {
+        let left = section.end - at;
+        let bytes = read(source, at, length.min(left))?;
+        let (taken, wrong) = items(bytes).map_err(Stop::Other)?;
+        at += taken;
+        match wrong {
+            Some(error) if taken == 0 && length >= most.min(left) => return Err(error.into()),
+            Some(_) if taken == 0 => length = most,
+            _ => length = slice,
+        }
+    }
+    Ok(())
+}
