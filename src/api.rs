@@ -5,11 +5,11 @@
 #![allow(clippy::result_large_err, reason = "pgrx takes an ErrorReport by value, once per call")]
 
 mod areas;
-mod at_work;
 mod changes;
+mod load;
 mod partitions;
 mod questions;
-mod unattended;
+mod queue;
 
 use pgrx::datum::Timestamp as PgTimestamp;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -23,7 +23,7 @@ use trips_core::model::trip::Trip;
 use crate::error::{DeliveryError, LoadError};
 use crate::grants;
 use crate::ledger::Delivery;
-use crate::load::{self, Attempt, Request, load_file, outside};
+use crate::load::{Attempt, Request, load_file, outside};
 use crate::pg::error_fields;
 use crate::pg::row::LoadRow;
 use crate::pg::session;
@@ -96,7 +96,7 @@ fn merge_staged(load_id: Option<i64>) -> Result<Option<LoadRow>, ErrorReport> {
     let _errors = error_fields::preserve();
     session::require_writable(c"trips.merge_staged()");
     require_utf8()?;
-    Ok(load::merge_staged(load_id)?)
+    Ok(crate::load::merge_staged(load_id)?)
 }
 
 /// `trips.open_delivery(source, digest, bytes, reading) -> trips.loads`

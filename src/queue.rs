@@ -1,5 +1,10 @@
 //! The queue `trips.queue`: loads that were asked for and that a worker is to make.
 
+pub mod cancel;
+pub mod new_files;
+pub mod running;
+pub mod submit;
+
 use std::cell::Cell;
 
 use pgrx::datum::DatumWithOid;

@@ -1,0 +1,56 @@
+//! `trips.submit`, `trips.cancel`, and what `trips.ingest_new` is made of. The signatures and comments are in
+//! sql/08_running.sql.
+
+use pgrx::pg_extern;
+use pgrx::pg_sys::panic::ErrorReport;
+
+use super::{error_limits, text};
+use crate::error::LoadError;
+use crate::limits;
+use crate::pg::error_fields;
+use crate::pg::session;
+use crate::queue::cancel::cancel_load;
+use crate::queue::new_files;
+use crate::queue::submit::{self, Request};
+
+/// `trips.submit(path, on_error, max_errors, force) -> bigint`
+#[pg_extern(sql = false)]
+fn submit(
+    path: Option<&[u8]>,
+    on_error: Option<&[u8]>,
+    max_errors: Option<i64>,
+    force: Option<bool>,
+) -> Result<i64, ErrorReport> {
+    let _errors = error_fields::preserve();
+    session::require_writable(c"trips.submit()");
+    let (abort_on_error, max_errors) = error_limits(text("on_error", on_error)?, max_errors)?;
+    let force = force.ok_or(LoadError::NullArgument("force"))?;
+    let path = limits::path("path", text("path", path)?)?;
+    Ok(submit::submit(&Request { path, abort_on_error, max_errors, force })?)
+}
+
+/// `trips.cancel(load_id) -> void`
+#[pg_extern(sql = false)]
+fn cancel(load_id: Option<i64>) -> Result<(), ErrorReport> {
+    let _errors = error_fields::preserve();
+    session::require_writable(c"trips.cancel()");
+    Ok(cancel_load(load_id.ok_or(LoadError::NullArgument("load_id"))?)?)
+}
+
+/// `trips.take_inbox(pattern) -> boolean`
+#[pg_extern(sql = false)]
+fn take_inbox(pattern: Option<&[u8]>) -> Result<bool, ErrorReport> {
+    let _errors = error_fields::preserve();
+    session::require_writable(c"trips.ingest_new()");
+    Ok(new_files::try_lock_pattern(limits::path("pattern", text("pattern", pattern)?)?)?)
+}
+
+/// `trips.new_files(pattern, after) -> text[]`
+#[pg_extern(sql = false)]
+fn new_files(pattern: Option<&[u8]>, after: Option<&[u8]>) -> Result<Vec<String>, ErrorReport> {
+    let _errors = error_fields::preserve();
+    let pattern = limits::path("pattern", text("pattern", pattern)?)?;
+    let after = after.map(|after| text("after", Some(after))).transpose()?;
+    let after = after.map(|after| limits::path("after", after)).transpose()?;
+    Ok(new_files::find(pattern, after)?)
+}

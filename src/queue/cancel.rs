@@ -1,0 +1,106 @@
+//! `trips.cancel`: a load ends that runs or waits.
+
+use std::time::Duration;
+
+use pgrx::{check_for_interrupts, pg_sys};
+
+use super::Wake;
+use super::running::{self, Caller, holder_of};
+use crate::error::LoadError;
+use crate::events;
+use crate::ledger::{self, Failure};
+use crate::pg::locks::Lock;
+use crate::pg::progress;
+use crate::pg::relation::Table;
+use crate::pg::session::{self, AsOwner};
+use crate::pg::worker;
+
+/// How often, and at which interval, a load is looked for whose lock a process holds and that does not run.
+const ATTEMPTS: u32 = 20;
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
+
+/// Cancels a load for the current user.
+pub fn cancel_load(load_id: i64) -> Result<(), LoadError> {
+    let caller = Caller::now();
+    if cancel_at_work(load_id, &caller)? {
+        return Ok(());
+    }
+    let ledger = Table::open_for_insert(c"loads");
+    let _owner = AsOwner::of(&ledger);
+    let asked_by = ledger::requested_by(load_id)?;
+    let is_entered = asked_by.is_some();
+    if let Some(name) = asked_by {
+        caller.require(role_of(load_id, &name)?, load_id)?;
+    }
+    for _ in 0..ATTEMPTS {
+        if let Some(load) = running::find(load_id) {
+            // It may be one that the ledger does not show yet.
+            caller.require(Some(load.asked_by), load_id)?;
+            session::cancel(load.pid);
+            return Ok(());
+        }
+        // While PostgreSQL builds an index for it, a load is not to be seen.
+        if let Some(pid) = holder_of(Lock::AtWork(load_id))? {
+            if !is_entered {
+                caller.require(progress::user_of(pid), load_id)?;
+            }
+            session::cancel(pid);
+            return Ok(());
+        }
+        let holder = holder_of(Lock::Load(load_id))?;
+        match holder {
+            None if !is_entered => return Err(LoadError::UnknownLoad(load_id)),
+            // It will come to the load, or end with the cancel.
+            Some(pid) if is_entered && worker::is_queue_worker(pid) => {
+                session::cancel(pid);
+                return Ok(());
+            }
+            None if Lock::Load(load_id).try_take() => return cancel_waiting(load_id),
+            // A session before or behind its load, or a worker that closes what the server has stopped with.
+            _ => std::thread::sleep(POLL_INTERVAL),
+        }
+        check_for_interrupts!();
+    }
+    Err(LoadError::NotRunning(load_id))
+}
+
+/// Cancels a load that is seen at work; `false` when the ledger must be asked. It takes no lock on the ledger,
+/// which somebody may have locked.
+fn cancel_at_work(load_id: i64, caller: &Caller) -> Result<bool, LoadError> {
+    let pid = match running::find(load_id) {
+        Some(load) => {
+            caller.require(Some(load.asked_by), load_id)?;
+            Some(load.pid)
+        }
+        None => holder_of(Lock::AtWork(load_id))?
+            .filter(|&pid| caller.may_cancel(progress::user_of(pid))),
+    };
+    Ok(pid.is_some_and(session::cancel))
+}
+
+/// The role that has asked for a load that the ledger shows: as the queue has it, as the load itself says, or whose
+/// process makes it. By its name only when nothing else tells; then it is over, or comes from a dump.
+fn role_of(load_id: i64, name: &str) -> Result<Option<pg_sys::Oid>, LoadError> {
+    if let Some(role) = super::role_of(load_id)? {
+        return Ok(Some(role));
+    }
+    if let Some(load) = running::find(load_id) {
+        return Ok(Some(load.asked_by));
+    }
+    let session = holder_of(Lock::AtWork(load_id))?.and_then(progress::user_of);
+    Ok(session.or_else(|| session::role_of_name(name)))
+}
+
+/// Takes a load out of the queue at which nobody is.
+fn cancel_waiting(load_id: i64) -> Result<(), LoadError> {
+    if !ledger::is_queued(load_id)? {
+        return Err(LoadError::NotRunning(load_id));
+    }
+    // If this is rolled back, the load waits again, and a worker that has found it locked may be gone.
+    Lock::Queued(load_id).take();
+    super::wake_worker(load_id, Wake::AtEnd);
+    super::remove(load_id)?;
+    ledger::fail_job(load_id, &Failure::new("57014", "cancelled before it began"))?;
+    events::publish_at_commit(load_id);
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! The files of a pattern that `trips.ingest_new` loads.
+
+use pgrx::{PgLogLevel, PgSqlErrorCode, ereport};
+
+use crate::error::LoadError;
+use crate::ledger;
+use crate::pg::lease::Writers;
+use crate::pg::locks::Lock;
+use crate::pg::relation::Table;
+use crate::pg::session::{self, AsOwner};
+use crate::settings;
+use crate::source::Access;
+use crate::source::listing::{self, Listing};
+
+/// Locks a pattern for the current user until the transaction ends; `false` when another run of that role has it.
+pub fn try_lock_pattern(pattern: &str) -> Result<bool, LoadError> {
+    let role = session::current_user();
+    let access = &Access::of_pattern(role, pattern);
+    access.require_any(pattern)?;
+    listing::require_access(pattern, access)?;
+    // Roles do not block each other: each load checks by itself whether its file is known.
+    let hash = blake3::hash(&[&role.to_u32().to_le_bytes(), pattern.as_bytes()].concat());
+    let number = hash.as_bytes().first_chunk().copied().map_or(0, u64::from_le_bytes);
+    Ok(Lock::Inbox(number).try_take())
+}
+
+/// The next files of the pattern, after this path, that no load has brought and that no process is writing to.
+pub fn find(pattern: &str, after: Option<&str>) -> Result<Vec<String>, LoadError> {
+    let access = &Access::of_pattern(session::current_user(), pattern);
+    access.require_any(pattern)?;
+    let mut listing = listing::list(pattern, access, after)?;
+    if after.is_none() {
+        warn_of_skipped(&listing);
+    }
+    let options = settings::options(false, settings::max_errors());
+    loop {
+        let last = listing.files.last().map(|file| file.path.clone()).filter(|_| listing.is_cut);
+        let new = {
+            let ledger = Table::open_for_insert(c"loads");
+            let _owner = AsOwner::of(&ledger);
+            ledger::not_loaded_yet(listing.files, &options)?
+        };
+        let paths = new.into_iter().map(|new| new.file.path);
+        let written: Vec<String> = paths.filter(|path| is_written(path, access)).collect();
+        let Some(last) = last.filter(|_| written.is_empty()) else { return Ok(written) };
+        listing = listing::list(pattern, access, Some(&last))?;
+    }
+}
+
+/// Reports the names that the run skips. Nothing else would report them.
+fn warn_of_skipped(listing: &Listing) {
+    if listing.others > 0 {
+        ereport!(
+            PgLogLevel::NOTICE,
+            PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
+            format!(
+                "names that fit the pattern, but are no regular file or no UTF-8: {}",
+                listing.others
+            )
+        );
+    }
+    let (count, reasons) = &listing.unreadable;
+    for reason in reasons {
+        ereport!(
+            PgLogLevel::WARNING,
+            PgSqlErrorCode::ERRCODE_WARNING,
+            format!("{reason}"),
+            "The run passes over it. Make it readable for the server, or exclude it from the pattern."
+        );
+    }
+    let more = count.saturating_sub(reasons.len() as u64);
+    if more > 0 {
+        ereport!(
+            PgLogLevel::WARNING,
+            PgSqlErrorCode::ERRCODE_WARNING,
+            format!("{more} more names of the pattern could not be read")
+        );
+    }
+}
+
+/// Whether no process is known to be writing the file. Half a row would become another trip, for ever.
+fn is_written(path: &str, access: &Access) -> bool {
+    let is_open = listing::writers(path, access) == Writers::Some;
+    if is_open {
+        ereport!(
+            PgLogLevel::NOTICE,
+            PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
+            format!("{path} is left for the next run: somebody has it open for writing")
+        );
+    }
+    !is_open
+}

@@ -1,0 +1,51 @@
+//! `trips.submit`: a load goes into the queue.
+
+use super::{Job, Wake};
+use crate::error::LoadError;
+use crate::ledger::{self, Delivery};
+use crate::load::Attempt;
+use crate::pg::locks::Lock;
+use crate::pg::session;
+use crate::source::{Access, Source};
+use crate::{events, settings};
+
+/// What `trips.submit` is called with.
+pub struct Request<'a> {
+    /// Absolute path of the file.
+    pub path: &'a str,
+    /// The first bad line refuses the file.
+    pub abort_on_error: bool,
+    /// More bad lines than that refuse the file.
+    pub max_errors: Option<u64>,
+    /// Load it although its bytes are known.
+    pub force: bool,
+}
+
+/// Enters a load of the current user into the queue, and returns its number.
+pub fn submit(request: &Request<'_>) -> Result<i64, LoadError> {
+    let &Request { path, abort_on_error, max_errors, force } = request;
+    settings::rules()?;
+    let access = &Access::of(session::current_user());
+    access.require_any(path)?;
+    // A mistyped path is an error of this statement, not of the worker.
+    let source = Source::open(path, access)?;
+    let attempt = Attempt::begin(path)?;
+    let load_id = attempt.ticket.load_id;
+    let delivery =
+        Delivery { source: path.to_owned(), bytes: source.size(), ..Delivery::default() };
+    Lock::Queued(load_id).take();
+    ledger::enter_queued(&attempt.ticket, &delivery)?;
+    super::enter(&Job {
+        load_id,
+        path: path.to_owned(),
+        abort_on_error,
+        max_errors,
+        force,
+        settings: super::settings_of_session(),
+        attempts: 0,
+        role: Some(attempt.ticket.role),
+    })?;
+    events::publish_at_commit(load_id);
+    super::wake_worker(load_id, Wake::AtCommit);
+    Ok(load_id)
+}
