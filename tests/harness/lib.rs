@@ -7,6 +7,7 @@ mod catalogue;
 mod cluster;
 mod copies;
 mod delivered;
+pub mod document;
 mod files;
 pub mod historical;
 mod life;
@@ -15,6 +16,7 @@ mod memory;
 mod placed;
 mod port;
 mod programs;
+mod psql;
 pub mod random_bounds;
 mod spark;
 pub mod spec;
@@ -27,6 +29,7 @@ pub use files::{FIVE_COLUMNS, lines_of, month_as_csv, real_trips, rows_as_csv, t
 pub use memory::{limit_addresses, peak_memory};
 pub use placed::misplaced;
 pub use programs::{Programs, extension_file};
+pub use psql::Psql;
 pub use spark::Spark;
 
 /// A ledger row as tests look at it.

@@ -14,6 +14,7 @@ mod deliveries;
 mod delivery_events;
 mod differential;
 mod digest;
+mod documents;
 mod dump;
 mod error_fields;
 mod events;
