@@ -32,9 +32,9 @@ pub use self::repair::{Moved, damaged_partitions, move_misplaced, unheard};
 use crate::error::LoadError;
 use crate::pg::copy::copy_rows;
 use crate::pg::heap_append::HeapAppend;
-use crate::pg::progress::{Phase, Progress};
 use crate::pg::relation::{Column, Table};
 use crate::pg::table_locks::{self, Mode};
+use crate::progress::{Phase, Progress};
 use crate::settings;
 
 const HISTORY: &CStr = c"hist_trip_data";

@@ -30,8 +30,10 @@ mod ledger;
 mod limits;
 mod load;
 mod monitor;
+mod os;
 mod parts;
 mod pg;
+mod progress;
 mod questions;
 mod queue;
 mod settings;
@@ -56,7 +58,7 @@ pgrx::extension_sql_file!(
 /// Called by PostgreSQL when the library is loaded.
 #[pgrx::pg_guard]
 extern "C-unwind" fn _PG_init() {
-    pg::backtraces::never_trace();
+    os::backtraces::disable();
     settings::register();
     pg::worker::register_launcher();
     pg::upgrade::skip_refresh_in_binary_upgrade();

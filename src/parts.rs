@@ -6,7 +6,7 @@ use trips_core::wire::upload_part_reader::{Found, PartHeader, Source};
 
 use crate::error::LoadError;
 use crate::ledger::{Delivery, Ticket};
-use crate::pg::read;
+use crate::pg::spi;
 
 /// A file that an outside reader brings.
 #[derive(Debug)]
@@ -185,7 +185,7 @@ impl Source for StoredPart {
         let place = [(*load_id).into(), (*first_byte).into(), at.into(), length.into()];
         slice.clear();
         let mut copied = Ok(false);
-        read::all_by_now(query, &place, |row| copied = row.copy_bytes(1, slice));
+        spi::all_by_now(query, &place, |row| copied = row.copy_bytes(1, slice));
         copied?;
         Ok(slice)
     }

@@ -1,36 +1,33 @@
-//! PostgreSQL's C functions behind safe ones: the only room with `unsafe` and `pg_sys`.
+//! PostgreSQL's C functions behind safe ones: with [`crate::os`] the only room with `unsafe`, and the only one with C
+//! functions of PostgreSQL. It knows no room above it.
 //!
 //! Every function here calls PostgreSQL and must run in the backend's own thread. An ERROR of
-//! PostgreSQL unwinds through them as a panic, with destructors run; what belongs to the transaction
-//! (locks, pins, snapshots) is released by its abort.
+//! PostgreSQL unwinds through them as a panic, with destructors run; the abort of the transaction releases locks, pins
+//! and snapshots.
 
-pub mod backtraces;
-pub mod change;
 pub mod compat;
 pub mod copy;
 pub mod databases;
-pub mod ddl;
 pub mod deferred;
 pub mod error_fields;
+pub mod event_trigger;
 pub mod extension;
-pub mod free_memory;
-pub mod guc_check;
+pub mod guc;
 pub mod heap_append;
 pub mod index_scan;
 pub mod latest;
-pub mod lease;
 pub mod locks;
 pub mod matview;
 pub mod own_settings;
 pub mod partitions;
-pub mod progress;
-pub mod read;
+pub mod progress_slots;
 pub mod relation;
 pub mod row;
 pub mod session;
 pub mod shared_state;
-pub mod signals;
+pub mod spi;
 pub mod subtransaction;
 pub mod table_locks;
+pub mod transition_tables;
 pub mod upgrade;
 pub mod worker;

@@ -7,7 +7,7 @@ use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum};
 use trips_core::check::constraints::{self, Rules};
 
 use crate::error::LoadError;
-use crate::pg::guc_check::define_text;
+use crate::pg::guc::define_text;
 
 mod checks;
 

@@ -10,9 +10,9 @@ use trips_core::wire::staged_row::StagedRows;
 
 use crate::error::LoadError;
 use crate::pg::copy::{Rows, copy_rows};
-use crate::pg::progress::Progress;
-use crate::pg::read;
 use crate::pg::relation::Table;
+use crate::pg::spi;
+use crate::progress::Progress;
 
 const COLUMNS: [&CStr; 12] = [
     c"load_id",
@@ -101,7 +101,7 @@ impl StagedRow {
     }
 
     /// Takes the place of a row of [`rows`].
-    fn read(&mut self, row: &read::Row, max_record: usize) -> Result<(), LoadError> {
+    fn read(&mut self, row: &spi::Row, max_record: usize) -> Result<(), LoadError> {
         let mut ctid = std::mem::take(&mut self.ctid).into_bytes();
         row.copy_bytes(1, &mut ctid)?;
         self.ctid = String::from_utf8(ctid).unwrap_or_default();
@@ -243,7 +243,7 @@ impl StagedBatches {
         mut each: impl FnMut(&StagedRow) -> Result<(), LoadError>,
     ) -> Result<u64, LoadError> {
         let Self { cursor, row } = self;
-        read::fetch(cursor, ROWS_AT_ONCE, |found| {
+        spi::fetch(cursor, ROWS_AT_ONCE, |found| {
             check_for_interrupts!();
             row.read(found, max_record)?;
             each(row)

@@ -8,7 +8,7 @@ use crate::derived::changes::{self, Touched};
 use crate::error::LoadError;
 use crate::pg::own_settings::OwnSettings;
 use crate::pg::relation::Table;
-use crate::pg::{change, ddl, error_fields, session};
+use crate::pg::{error_fields, event_trigger, session, transition_tables};
 
 /// The triggers of the history and of its partitions.
 #[pg_trigger(sql = false)]
@@ -24,7 +24,7 @@ fn follow_change<'a>(
         return Ok(None);
     }
     let table = trigger.relid()?;
-    let touched = match change::days(trigger) {
+    let touched = match transition_tables::changed_days(trigger) {
         Some(days) => Touched::Days(days),
         None if Table::find(c"hist_trip_data") == Some(table) => Touched::Everything,
         None => Touched::Partition,
@@ -47,7 +47,7 @@ fn hold_partitions(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
 #[pg_extern(sql = false)]
 fn follow_partitions(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
     let _errors = error_fields::preserve();
-    changes::partitions_altered(ddl::detaches(call)).map_err(LoadError::into)
+    changes::partitions_altered(event_trigger::detaches(call)).map_err(LoadError::into)
 }
 
 /// The event trigger after DROP TABLE and its like.

@@ -11,7 +11,7 @@ use trips_core::model::timestamp::Timestamp;
 
 use crate::derived::areas::BLOCK_IDS;
 use crate::pg::relation::Table;
-use crate::pg::{read, session};
+use crate::pg::{session, spi};
 use crate::questions::YEARS;
 
 /// Blocks that are read at a time: 4 MB of them.
@@ -139,12 +139,12 @@ fn period(asked: &Asked) -> [Option<i32>; 2] {
 fn roll_up(asked: &Asked) -> BTreeMap<i32, Known> {
     let mut weeks = BTreeMap::new();
     let [from, to] = period(asked);
-    let each = |row: &read::Row| {
+    let each = |row: &spi::Row| {
         if let (Some(day), Some(trips)) = (row.get::<i32>(1), row.get::<i64>(2)) {
             weeks.entry(week_of_day(day)).or_insert_with(Known::default).rolled_up += trips;
         }
     };
-    read::all(
+    spi::all(
         c"SELECT d.day - date '2000-01-01', sum(d.trips)::bigint
             FROM trips.daily_trip_counts AS d
            WHERE isfinite(d.day)
@@ -160,7 +160,7 @@ fn roll_up(asked: &Asked) -> BTreeMap<i32, Known> {
 
 fn read_directory(asked: &Asked, weeks: &mut BTreeMap<i32, Known>) {
     let [from, to] = period(asked);
-    let each = |row: &read::Row| {
+    let each = |row: &spi::Row| {
         let (Some(group), Some(monday)) = (row.get::<i64>(1), row.get::<i32>(2)) else {
             return;
         };
@@ -172,7 +172,7 @@ fn read_directory(asked: &Asked, weeks: &mut BTreeMap<i32, Known>) {
             known.groups.push((group, directory));
         }
     };
-    read::all(
+    spi::all(
         c"SELECT d.group_id, d.week - date '2000-01-01', d.trips, d.directory
             FROM trips.area_directory AS d
            WHERE ($1 IS NULL OR d.week >= date '2000-01-01' + $1)
@@ -196,7 +196,7 @@ fn count_blocks(
     let mut minutes = Vec::new();
     for ids in ids.chunks(BLOCKS_AT_ONCE) {
         check_for_interrupts!();
-        let each = |row: &read::Row| {
+        let each = |row: &spi::Row| {
             let id = row.get::<i64>(1).unwrap_or(0);
             let Some(&week) = blocks.get(&id) else { return };
             minutes.clear();
@@ -211,7 +211,7 @@ fn count_blocks(
         };
         let query =
             c"SELECT b.block_id, b.places FROM trips.area_blocks AS b WHERE b.block_id = ANY ($1)";
-        read::all(query, &[ids.to_vec().into()], each);
+        spi::all(query, &[ids.to_vec().into()], each);
     }
     for week in missing.values() {
         if let Some(known) = weeks.get_mut(week) {
@@ -234,7 +234,7 @@ fn settle(
     };
     let minutes: Vec<f64> = doubtful.iter().filter(is_sound).map(|&minute| minute as f64).collect();
     for minutes in minutes.chunks(MINUTES_AT_ONCE) {
-        let each = |row: &read::Row| {
+        let each = |row: &spi::Row| {
             let Some(time) = row.get::<PgTimestamp>(1).map(|time| Timestamp(time.into())) else {
                 return;
             };
@@ -245,7 +245,7 @@ fn settle(
                 *counts.entry(week_of_day(day)).or_default() += 1;
             }
         };
-        read::some_at_a_time(
+        spi::some_at_a_time(
             c"SELECT h.date_time, h.origin_coord, h.destination_coord
                 FROM unnest($1) AS m (minute)
                 JOIN trips.hist_trip_data AS h
@@ -298,10 +298,10 @@ fn count_days(asked: &Asked, days: [i32; 2], counts: &mut BTreeMap<i32, u64>) {
     let [west, south, east, north] = asked.area.corners();
     let arguments: [DatumWithOid<'_>; 6] =
         [days[0].into(), days[1].into(), west.into(), south.into(), east.into(), north.into()];
-    let each = |row: &read::Row| {
+    let each = |row: &spi::Row| {
         if let (Some(day), Some(trips)) = (row.get::<i32>(1), row.get::<i64>(2)) {
             *counts.entry(week_of_day(day)).or_default() += u64::try_from(trips).unwrap_or(0);
         }
     };
-    read::all(&query, &arguments, each);
+    spi::all(&query, &arguments, each);
 }

@@ -12,7 +12,7 @@ use crate::error::LoadError;
 use crate::ledger::{self, NewFile};
 use crate::load::{Attempt, Request, load_file};
 use crate::monitor;
-use crate::pg::lease::Writers;
+use crate::os::lease::Writers;
 use crate::pg::session;
 use crate::pg::worker::{self, Failed};
 use crate::settings::{self, WatchedFolder};

@@ -16,11 +16,12 @@ use trips_core::model::timestamp::Timestamp;
 
 use crate::error::LoadError;
 use crate::history::Days;
+use crate::os::signals;
 use crate::pg::copy::{Rows, copy_rows};
-use crate::pg::progress::Progress;
-use crate::pg::read;
 use crate::pg::relation::Table;
-use crate::pg::{session, signals};
+use crate::pg::session;
+use crate::pg::spi;
+use crate::progress::Progress;
 use crate::settings;
 
 /// Numbers of blocks that each group has; the directory has fewer.
@@ -32,7 +33,7 @@ const WORTH_FILLING: i64 = 1_000_000;
 
 /// A collector for what a load will bring.
 pub fn collector() -> Result<Collector, LoadError> {
-    let _blocked = signals::Blocked::all();
+    let _blocked = signals::BlockedSignals::all();
     Collector::start().map_err(LoadError::Areas)
 }
 
@@ -218,7 +219,7 @@ pub fn weeks_with_trips() -> Result<BTreeSet<i32>, LoadError> {
 
 /// Shows the place of every trip of a week, as the history has it.
 pub fn places_of_history(week: i32, mut each: impl FnMut(Place)) {
-    read::some_at_a_time(
+    spi::some_at_a_time(
         c"SELECT h.date_time, h.origin_coord, h.destination_coord FROM trips.hist_trip_data AS h
            WHERE h.date_time >= (date '2000-01-01' + $1)::timestamp
              AND h.date_time < (date '2000-01-01' + $1 + 7)::timestamp",

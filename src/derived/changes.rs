@@ -14,7 +14,7 @@ use crate::history::{self, Days, History, Moved, owners, pending_counts};
 use crate::ledger;
 use crate::pg::relation::Table;
 use crate::pg::session::{self, AsOwner};
-use crate::pg::{ddl, locks};
+use crate::pg::{event_trigger, locks};
 
 /// What a statement has touched.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ pub fn end(table: pg_sys::Oid, touched: Touched, may_bring: bool) -> Result<(), 
 /// the lock that they may need.
 pub fn partition_comes(call: pg_sys::FunctionCallInfo) -> Result<(), LoadError> {
     if let Some(history) = Table::find(c"hist_trip_data")
-        && ddl::will_attach_to(call, history)
+        && event_trigger::will_attach_to(call, history)
         && !pending_counts::is_own_command()
         && !session::is_restoring()
     {

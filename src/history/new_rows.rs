@@ -12,7 +12,7 @@ use super::{Appended, NextBatch, Tally};
 use crate::error::LoadError;
 use crate::pg::copy::Rows;
 use crate::pg::heap_append::HeapAppend;
-use crate::pg::progress::Progress;
+use crate::progress::Progress;
 
 /// The trips of a run, partition by partition: batches are cut where the partitions' bounds are.
 pub struct Walk<'a, 'b> {

@@ -7,9 +7,9 @@ use super::{Delivery, Failure, LoadInfo, Ticket, bigint};
 use crate::error::LoadError;
 use crate::events::{Position, Standing};
 use crate::pg::locks::Lock;
-use crate::pg::progress;
 use crate::pg::relation::Table;
 use crate::pg::session::{self, AsOwner};
+use crate::progress;
 use crate::source::listing::FoundFile;
 
 /// Enters a load that runs; called by the load monitor, in a transaction of its own. The merge of a delivery may

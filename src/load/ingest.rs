@@ -16,10 +16,10 @@ use super::context::Attempt;
 use super::runs::{Loader, summarize};
 use crate::error::LoadError;
 use crate::ledger::{self, Delivery, SameBytes};
-use crate::pg::free_memory;
-use crate::pg::progress::{Passes, Phase, Progress};
+use crate::os::memory;
+use crate::os::signals;
 use crate::pg::row::LoadRow;
-use crate::pg::signals;
+use crate::progress::{Passes, Phase, Progress};
 use crate::settings;
 use crate::source::{Access, Bytes, Source};
 
@@ -125,7 +125,7 @@ fn read(
     let parser = Parser { layout, target, load_id, max_record, rules, keeps_places };
     let name = |error: PoolError| LoadError::of_threads(request.path, error);
     let mut pool = {
-        let _blocked = signals::Blocked::all();
+        let _blocked = signals::BlockedSignals::all();
         Pool::start(reader, parser, settings::parse_threads()).map_err(name)?
     };
     // It goes before the pool does, which waits for its threads.
@@ -143,7 +143,7 @@ fn read(
             loader.stage(&staged, progress)?;
             if staged.bytes() > STAGED_AT_ONCE {
                 drop(staged);
-                free_memory::give_back();
+                memory::release_free();
             }
             Ok::<(), Stopped>(())
         });
@@ -151,14 +151,14 @@ fn read(
         let is_last = run.is_last;
         if run.trips() > 0 {
             progress.begin_run(run.trips() as u64);
-            free_memory::give_back();
+            memory::release_free();
             let mut batches = pool.batches(run.blocks);
             let blocks = RunBlocks::new(batches.blocks());
             let mut next_batch = || {
                 let batch = batches.next_batch(poll_interrupts).map_err(name)?;
                 if batch.is_none() {
                     blocks.take();
-                    free_memory::give_back();
+                    memory::release_free();
                 }
                 Ok(batch)
             };
@@ -168,7 +168,7 @@ fn read(
             progress.phase(Phase::Reading);
         }
         progress.end_run();
-        free_memory::give_back();
+        memory::release_free();
         if is_last {
             warn_of_zero_coordinates(zero_coordinates);
             let reader = pool.finish().ok_or_else(|| name(PoolError::Thread("it stays".into())))?;

@@ -10,8 +10,8 @@ use super::runs::{Collector, Loader, summarize};
 use crate::error::LoadError;
 use crate::history::{History, NewPartitions};
 use crate::ledger::{self, Delivery, Ticket, Totals};
-use crate::pg::progress::{Passes, Phase, Progress};
 use crate::pg::row::LoadRow;
+use crate::progress::{Passes, Phase, Progress};
 use crate::settings;
 use crate::staging::{self, StagedRow};
 

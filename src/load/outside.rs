@@ -11,12 +11,12 @@ use super::runs::{Collector, Loader, summarize};
 use crate::error::{DeliveryError, LoadError};
 use crate::history::History;
 use crate::ledger::{self, Delivery, Ticket, Totals};
+use crate::os::memory;
 use crate::parts::{self, OpenDelivery, StoredPart};
-use crate::pg::free_memory;
 use crate::pg::locks::Lock;
-use crate::pg::progress::{Passes, Phase, Progress};
 use crate::pg::row::LoadRow;
 use crate::pg::session;
+use crate::progress::{Passes, Phase, Progress};
 use crate::settings;
 
 /// Announces a file for a role. The same file opened again is the same delivery, and what has arrived of
@@ -142,12 +142,12 @@ fn merge_parts(history: &History, load_id: i64, progress: &Progress) -> Result<T
                 Content::Trip(trip) => collector.push(trip)?,
                 Content::Rejected(rows, count) => {
                     loader.stage(&StagedRows::copy(rows, count)?, progress)?;
-                    free_memory::give_back();
+                    memory::release_free();
                 }
             }
             if collector.is_full() {
                 collector.write(&mut loader, progress)?;
-                free_memory::give_back();
+                memory::release_free();
                 progress.phase(Phase::Reading);
             }
             Ok(())

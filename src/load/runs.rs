@@ -14,8 +14,8 @@ use crate::error::LoadError;
 use crate::history::pending_counts::Unbooked;
 use crate::history::{Days, History, NextBatch, Tally};
 use crate::ledger::{self, Totals};
-use crate::pg::progress::{Phase, Progress};
 use crate::pg::session;
+use crate::progress::{Phase, Progress};
 use crate::{settings, staging};
 
 /// Counts of a run that take so many bytes, or the memory of a run, are moved in halves.

@@ -11,10 +11,10 @@ use super::open_loads::OpenLoad;
 use crate::error::LoadError;
 use crate::events::{self, Position, Standing};
 use crate::ledger::{self, Failure, LoadInfo};
-use crate::pg::progress::{self, AtWork, Phase};
 use crate::pg::relation::Table;
 use crate::pg::session::{self, AsOwner};
 use crate::pg::{extension, worker};
+use crate::progress::{self, Phase, RunningLoad};
 
 /// How long a transaction of the monitor waits for a lock that somebody else has: on the ledger, or on a row of it.
 const LOCK_TIMEOUT: Duration = Duration::from_millis(250);
@@ -124,7 +124,7 @@ pub fn publish_progress(running: &mut [&mut OpenLoad]) {
     }
     let mut told = Vec::new();
     in_database(|| {
-        let at_work = progress::at_work();
+        let at_work = progress::running_loads();
         for load in running.iter().filter(|load| is_due(load)) {
             let Some((_, last)) = load.told else { continue };
             // While PostgreSQL builds an index, nothing else is shown. What is only hashed is not done.
@@ -132,7 +132,9 @@ pub fn publish_progress(running: &mut [&mut OpenLoad]) {
                 .iter()
                 .find(|found| found.load_id == load.info.load_id)
                 .filter(|found| !Phase::Hashing.is_of(found));
-            let Some(&AtWork { bytes: [bytes_done, _], rows_read, .. }) = found else { continue };
+            let Some(&RunningLoad { bytes: [bytes_done, _], rows_read, .. }) = found else {
+                continue;
+            };
             let bytes_total = load.bytes_total();
             let position = Position { bytes_done: Some(bytes_done), bytes_total, rows_read };
             if position != last {

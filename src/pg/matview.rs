@@ -10,8 +10,8 @@ use std::ffi::CStr;
 use pgrx::datum::DatumWithOid;
 use pgrx::{PgList, pg_sys};
 
-use super::read::{self, Row};
 use super::relation::{Column, Table};
+use super::spi::{self, Row};
 use super::{compat, extension};
 
 /// Changes that are in memory at a time.
@@ -86,7 +86,7 @@ impl MatView {
             pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot());
             // Before the query: what the query's memory is made in goes with it.
             let mut writer = Writer::begin(&self.0);
-            read::some_at_a_time(changes, arguments, AT_ONCE, |row| writer.write(row));
+            spi::some_at_a_time(changes, arguments, AT_ONCE, |row| writer.write(row));
             writer.finish();
             pg_sys::PopActiveSnapshot();
             pg_sys::CommandCounterIncrement();

@@ -10,10 +10,10 @@ use crate::error::LoadError;
 use crate::events;
 use crate::ledger::{self, Failure};
 use crate::pg::locks::Lock;
-use crate::pg::progress;
 use crate::pg::relation::Table;
 use crate::pg::session::{self, AsOwner};
 use crate::pg::worker;
+use crate::progress;
 
 /// How often, and at which interval, a load is looked for whose lock a process holds and that does not run.
 const ATTEMPTS: u32 = 20;
@@ -35,7 +35,7 @@ pub fn cancel_load(load_id: i64) -> Result<(), LoadError> {
     for _ in 0..ATTEMPTS {
         if let Some(load) = running::find(load_id) {
             // It may be one that the ledger does not show yet.
-            caller.require(Some(load.asked_by), load_id)?;
+            caller.require(Some(load.requested_by), load_id)?;
             session::cancel(load.pid);
             return Ok(());
         }
@@ -69,7 +69,7 @@ pub fn cancel_load(load_id: i64) -> Result<(), LoadError> {
 fn cancel_at_work(load_id: i64, caller: &Caller) -> Result<bool, LoadError> {
     let pid = match running::find(load_id) {
         Some(load) => {
-            caller.require(Some(load.asked_by), load_id)?;
+            caller.require(Some(load.requested_by), load_id)?;
             Some(load.pid)
         }
         None => holder_of(Lock::AtWork(load_id))?
@@ -85,7 +85,7 @@ fn role_of(load_id: i64, name: &str) -> Result<Option<pg_sys::Oid>, LoadError> {
         return Ok(Some(role));
     }
     if let Some(load) = running::find(load_id) {
-        return Ok(Some(load.asked_by));
+        return Ok(Some(load.requested_by));
     }
     let session = holder_of(Lock::AtWork(load_id))?.and_then(progress::user_of);
     Ok(session.or_else(|| session::role_of_name(name)))

@@ -4,7 +4,7 @@ use pgrx::{PgLogLevel, PgSqlErrorCode, ereport};
 
 use crate::error::LoadError;
 use crate::ledger;
-use crate::pg::lease::Writers;
+use crate::os::lease::Writers;
 use crate::pg::locks::Lock;
 use crate::pg::relation::Table;
 use crate::pg::session::{self, AsOwner};

@@ -4,20 +4,20 @@ use pgrx::{Spi, pg_sys};
 
 use crate::error::LoadError;
 use crate::pg::locks::Lock;
-use crate::pg::progress::{self, AtWork};
 use crate::pg::relation::Table;
 use crate::pg::session;
+use crate::progress::{self, RunningLoad};
 
 /// The loads that run and that the current user may see.
-pub fn visible_loads() -> Vec<AtWork> {
+pub fn visible_loads() -> Vec<RunningLoad> {
     let caller = Caller::now();
-    progress::at_work().into_iter().filter(|load| caller.may_see(load)).collect()
+    progress::running_loads().into_iter().filter(|load| caller.may_see(load)).collect()
 }
 
 /// The load of this number, if its progress is visible.
-pub fn find(load_id: i64) -> Option<AtWork> {
-    progress::look_again();
-    progress::at_work().into_iter().find(|load| load.load_id == load_id)
+pub fn find(load_id: i64) -> Option<RunningLoad> {
+    progress::discard_copies();
+    progress::running_loads().into_iter().find(|load| load.load_id == load_id)
 }
 
 /// The role that asks to see or to cancel a load.
@@ -46,8 +46,9 @@ impl Caller {
     }
 
     /// Roles that may cancel a load see it. So do roles that see the activity of its session.
-    fn may_see(&self, load: &AtWork) -> bool {
-        self.may_cancel(Some(load.asked_by)) || session::may_see_session_of(self.role, load.user)
+    fn may_see(&self, load: &RunningLoad) -> bool {
+        self.may_cancel(Some(load.requested_by))
+            || session::may_see_session_of(self.role, load.user)
     }
 }
 

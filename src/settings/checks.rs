@@ -4,7 +4,7 @@ use std::ffi::CStr;
 
 use trips_core::check::constraints::{Rules, ZeroCoordinates};
 
-use crate::pg::guc_check::Check;
+use crate::pg::guc::Check;
 
 /// The longest name in PostgreSQL, bytes (NAMEDATALEN - 1).
 const LONGEST_NAME: usize = 63;

@@ -13,7 +13,7 @@ use pgrx::check_for_interrupts;
 use super::local::{confined, writers};
 use super::{Access, EPOCH, Source, changed_at};
 use crate::error::LoadError;
-use crate::pg::lease::Writers;
+use crate::os::lease::Writers;
 
 /// `*` and `?` do not begin a hidden name: programs write files under such names before they rename them.
 const OPTIONS: MatchOptions = MatchOptions {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crate::pg::lease::Writers;
+use crate::os::lease::Writers;
 use crate::source::listing::FoundFile;
 
 /// When a file is looked at again that somebody has open for writing. When he closes it, that is heard; but it is

@@ -8,7 +8,7 @@ use trips_core::areas::{self, Directory, Place};
 
 use super::{BLOCK_IDS, places_of_history, weeks_with_trips};
 use crate::error::LoadError;
-use crate::pg::read;
+use crate::pg::spi;
 
 /// What is wrong with a week.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +75,7 @@ type Listed = (i64, u64, Vec<u8>);
 
 fn directory() -> BTreeMap<i32, Vec<Listed>> {
     let mut weeks = BTreeMap::<i32, Vec<Listed>>::new();
-    read::all(
+    spi::all(
         c"SELECT d.week - date '2000-01-01', d.group_id, d.trips, d.directory FROM trips.area_directory AS d",
         &[],
         |row| {
@@ -95,7 +95,7 @@ fn kept(groups: &[Listed]) -> Option<Sum> {
         let mut listed = Vec::new();
         let mut places = Vec::new();
         let mut is_sound = true;
-        read::all(
+        spi::all(
             c"SELECT b.places FROM trips.area_blocks AS b WHERE b.block_id BETWEEN $1 AND $2 ORDER BY b.block_id",
             &[(group * BLOCK_IDS).into(), (group * BLOCK_IDS + BLOCK_IDS - 1).into()],
             |row| {

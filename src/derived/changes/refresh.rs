@@ -10,13 +10,13 @@ use crate::error::LoadError;
 use crate::history::{History, pending_counts};
 use crate::pg::relation::Table;
 use crate::pg::session::{self, AsOwner};
-use crate::pg::{ddl, locks};
+use crate::pg::{event_trigger, locks};
 
 /// A REFRESH begins. If it is one of our view, it waits for loads before it keeps the view's readers waiting, and
 /// takes the two locks in the order in which a load takes them.
 pub fn refresh_begins(call: pg_sys::FunctionCallInfo) -> Result<(), LoadError> {
     if let Some(view) = Table::find(view::NAME)
-        && ddl::will_refresh(call, view)
+        && event_trigger::will_refresh(call, view)
         && !pending_counts::is_own_command()
         && !session::is_restoring()
     {

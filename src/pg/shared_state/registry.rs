@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32};
 
 use pgrx::{pg_guard, pg_sys};
 
-use crate::pg::progress;
+use crate::pg::progress_slots;
 
 /// Marks the segment of a monitor, and its progress slots: "tripmoni" in ASCII.
 const MAGIC: i64 = 0x7472_6970_6d6f_6e69;
@@ -69,7 +69,7 @@ impl Registry {
         // SAFETY: the segment is mapped; reads a variable of this process.
         let (handle, pid) =
             unsafe { (pg_sys::dsm_segment_handle(self.segment), pg_sys::MyProcPid) };
-        progress::publish_numbers([MAGIC, handle.into(), pid.into()]);
+        progress_slots::publish_numbers([MAGIC, handle.into(), pid.into()]);
     }
 
     /// The handles that sessions have left since the last call.
@@ -91,7 +91,9 @@ impl Registry {
 
     /// Leaves a handle with the monitor of this database, and wakes it; `false` when there is no monitor.
     pub fn leave_handle(mailbox: u32) -> bool {
-        let Some([_, handle, _]) = progress::numbers_of_a_process(MAGIC) else { return false };
+        let Some([_, handle, _]) = progress_slots::numbers_of_a_process(MAGIC) else {
+            return false;
+        };
         let Ok(handle) = u32::try_from(handle) else { return false };
         // SAFETY: an unknown handle gives NULL. What does not begin with our mark is not read further; it is unmapped again
         // before we return.

@@ -4,7 +4,7 @@ use std::fs::File;
 
 use rustix::fs::fstatfs;
 
-use crate::pg::lease::{self, Writers};
+use crate::os::lease::{self, Writers};
 
 /// File systems on which this kernel sees every writer: ext2 to ext4, XFS, Btrfs, F2FS, ZFS, bcachefs, overlayfs,
 /// tmpfs, ramfs. The others' files may be written by other machines, and to some of them a lease is refused for

@@ -5,7 +5,7 @@ use pgrx::{FromDatum, PgTrigger, pg_sys};
 /// The days (since 2000-01-01) of the rows that the statement has added or removed, in order; those outside of the
 /// years 1 to 9999 are of the first or the last of these days. None when the trigger has
 /// no transition tables, and nobody knows.
-pub fn days(trigger: &PgTrigger<'_>) -> Option<Vec<i32>> {
+pub fn changed_days(trigger: &PgTrigger<'_>) -> Option<Vec<i32>> {
     let data = trigger.trigger_data();
     let definition = trigger.trigger();
     let names = [definition.tgnewtable, definition.tgoldtable];
