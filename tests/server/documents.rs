@@ -30,7 +30,11 @@ macro_rules! documents {
 }
 
 documents! {
+    loading: "docs/loading.md",
+    querying: "docs/querying.md",
     readme: "README.md",
+    reference: "docs/reference.md",
+    spark: "docs/spark.md",
 }
 
 #[test]
