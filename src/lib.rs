@@ -7,7 +7,7 @@
 //! * [`source`]: the file, opened and hashed;
 //! * `trips_core` (a crate of its own, no PostgreSQL in it): bytes to validated, keyed, sorted trips;
 //! * [`load`]: the ways of a load: ingest, stage, merge, and parts that others have read;
-//! * [`history`], [`staging`], [`parts`], [`summary`], [`areas`], [`ledger`], [`events`], [`queue`]: each has its tables,
+//! * [`history`], [`staging`], [`parts`], [`summary`], [`ledger`], [`events`], [`queue`]: each has its tables,
 //!   nobody else writes to them;
 //! * [`changes`]: what keeps them right when somebody else changes the history;
 //! * [`monitor`]: the background worker that enters what a load's own transaction cannot;
@@ -19,7 +19,6 @@
 pgrx::pg_module_magic!(name, version);
 
 mod api;
-mod areas;
 mod background;
 mod derived;
 mod error;

@@ -6,7 +6,7 @@ use pgrx::{pg_extern, pg_sys};
 use trips_core::model::point::Point;
 use trips_h3::{Cell, H3Error, Resolution};
 
-use crate::questions::{self, QuestionError};
+use crate::questions::{self, QueryError};
 
 /// `trips.check_period(since, until) -> boolean`
 #[pg_extern(sql = false)]
@@ -67,12 +67,12 @@ fn h3_bounds(cell: &[u8]) -> Result<pg_sys::BOX, ErrorReport> {
     })
 }
 
-fn cell_of(place: pg_sys::Point, resolution: i32) -> Result<Option<Cell>, QuestionError> {
+fn cell_of(place: pg_sys::Point, resolution: i32) -> Result<Option<Cell>, QueryError> {
     let place = Point { longitude: place.x, latitude: place.y };
     Ok(Cell::of(place, Resolution::try_from(resolution)?))
 }
 
-fn named(cell: &[u8]) -> Result<Cell, QuestionError> {
+fn named(cell: &[u8]) -> Result<Cell, QueryError> {
     Ok(Cell::from_name(std::str::from_utf8(cell).map_err(|_| H3Error::Name)?)?)
 }
 

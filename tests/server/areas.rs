@@ -247,27 +247,27 @@ fn wrong_questions_are_told() {
         ("SELECT trips.area(0, 0, 181, 1)", "22003", "west, south, east, north"),
         ("SELECT trips.area(0, 'NaN', 1, 1)", "22003", "trips.area("),
         ("SELECT trips.area(0, 0, '-Infinity', 1)", "22003", "trips.area("),
-        ("SELECT trips.area(NULL, 0, 1, 1)", "22004", "Leave it out"),
+        ("SELECT trips.area(NULL, 0, 1, 1)", "22004", "trips.area("),
         ("SELECT trips.weekly_avg(box '(1,1),(0,0)', match => 'begin')", "22023", "destination"),
-        ("SELECT trips.weekly_avg(box '(1,1),(0,0)', match => NULL)", "22004", "Leave it out"),
+        ("SELECT trips.weekly_avg(box '(1,1),(0,0)', match => NULL)", "22004", "Omit the argument"),
         ("SELECT trips.weekly_avg(NULL::box)", "22004", "trips.area("),
         ("SELECT trips.weekly_avg(box '(1,1),(NaN,0)')", "22003", "trips.area("),
         (
             "SELECT trips.weekly_avg(box '(1,1),(0,0)', '2018-05-02', '2018-05-01')",
             "22023",
-            "exchange",
+            "Exchange the dates",
         ),
-        ("SELECT trips.weekly_avg(box '(1,1),(0,0)', '-infinity')", "22023", "NULL"),
+        ("SELECT trips.weekly_avg(box '(1,1),(0,0)', '-infinity')", "22023", "Omit the date"),
         // It would have 306 million weeks.
         (
             "SELECT count(*) FROM trips.weekly_counts(box '(1,1),(0,0)', '4713-01-01 BC', '5874897-12-31')",
             "22023",
-            "NULL",
+            "Omit the date",
         ),
         (
             "SELECT trips.weekly_avg(box '(1,1),(0,0)', '0001-01-01', '10000-01-01')",
             "22023",
-            "NULL",
+            "Omit the date",
         ),
     ] {
         let error = client.query(query, &[]).expect_err(query);

@@ -1,4 +1,4 @@
-//! Answers: trips in an area, by week.
+//! Trips in an area, by week.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,22 +9,22 @@ use trips_core::areas::{
 };
 use trips_core::model::timestamp::Timestamp;
 
+use super::YEARS;
 use crate::derived::areas::BLOCK_IDS;
 use crate::pg::relation::Table;
 use crate::pg::{session, spi};
-use crate::questions::YEARS;
 
-/// Blocks that are read at a time: 4 MB of them.
-const BLOCKS_AT_ONCE: usize = 512;
+/// Pages that are read at a time, 4 MB.
+const PAGES_AT_ONCE: usize = 512;
 /// Minutes that are looked up in the history at a time.
 const MINUTES_AT_ONCE: usize = 4096;
 /// The last date that PostgreSQL has, in days since 2000-01-01.
 const LAST_DAY: i32 = 2_145_031_948;
 const MINUTES_PER_WEEK: i64 = 7 * 24 * 60;
 
-/// What is asked.
+/// A question about an area.
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub struct AreaQuery {
     /// Where.
     pub area: Area,
     /// Which ends of a trip must be there.
@@ -35,8 +35,8 @@ pub struct Asked {
     pub until: Option<i32>,
 }
 
-impl Asked {
-    /// The days of a week that are asked for, 0 is Monday.
+impl AreaQuery {
+    /// The days of a week that the period has, 0 is Monday.
     fn days(&self, week: i32) -> (u8, u8) {
         let monday = first_day(week);
         let day = |date: i32| u8::try_from((date - monday).clamp(0, 6)).unwrap_or(0);
@@ -46,9 +46,9 @@ impl Asked {
 
 /// Trips by week, for every week of the period, those without trips too. A side of the period that is
 /// not given ends with the week of the area's own first or last trip.
-pub fn weekly_counts(asked: &Asked) -> impl Iterator<Item = (i32, u64)> + use<> {
-    let counts = count(asked);
-    let weeks = [asked.since, asked.until].map(|day| day.map(week_of_day));
+pub fn weekly_counts(query: &AreaQuery) -> impl Iterator<Item = (i32, u64)> + use<> {
+    let counts = count(query);
+    let weeks = [query.since, query.until].map(|day| day.map(week_of_day));
     let own = counts.keys().next().zip(counts.keys().next_back());
     let (first, last) = match (weeks, own) {
         ([Some(first), Some(last)], _) => (first, last),
@@ -57,91 +57,92 @@ pub fn weekly_counts(asked: &Asked) -> impl Iterator<Item = (i32, u64)> + use<> 
         }
         // Its own trips may lie in the week of the date that is given, on the other side of it.
         ([first, last], None) => match first.xor(last) {
-            Some(week) if has_trips(asked, week) => (week, week),
+            Some(week) if has_trips(query, week) => (week, week),
             _ => (1, 0),
         },
     };
     (first..=last).map(move |week| (week, counts.get(&week).copied().unwrap_or(0)))
 }
 
-fn has_trips(asked: &Asked, week: i32) -> bool {
+fn has_trips(query: &AreaQuery, week: i32) -> bool {
     let monday = first_day(week);
-    let whole = Asked { since: Some(monday), until: Some(monday + 6), ..asked.clone() };
+    let whole = AreaQuery { since: Some(monday), until: Some(monday + 6), ..query.clone() };
     !count(&whole).is_empty()
 }
 
-/// What is known of a week.
+/// What is found out about a week.
 #[derive(Default)]
-struct Known {
+struct WeekState {
     /// Trips in the daily roll-up.
     rolled_up: i64,
     /// Trips in the directory.
-    in_groups: i64,
-    groups: Vec<(i64, Vec<u8>)>,
+    in_segments: i64,
+    segments: Vec<(i64, Vec<u8>)>,
     is_damaged: bool,
 }
 
 /// Trips of the weeks that have some.
-fn count(asked: &Asked) -> BTreeMap<i32, u64> {
+fn count(query: &AreaQuery) -> BTreeMap<i32, u64> {
     if Table::find(c"hist_trip_data").is_some_and(session::has_row_security) {
-        return count_visible(asked);
+        return count_visible(query);
     }
-    let mut weeks = roll_up(asked);
-    read_directory(asked, &mut weeks);
-    let mut question = Question::new(asked.area.clone(), asked.ends);
+    let mut weeks = roll_up(query);
+    read_directory(query, &mut weeks);
+    let mut question = Question::new(query.area.clone(), query.ends);
     let mut counts = BTreeMap::new();
     let mut blocks = BTreeMap::new();
-    for (&week, known) in &mut weeks {
-        if known.is_damaged || known.in_groups != known.rolled_up {
-            known.is_damaged = true;
+    for (&week, state) in &mut weeks {
+        if state.is_damaged || state.in_segments != state.rolled_up {
+            state.is_damaged = true;
             continue;
         }
-        for (group, directory) in &known.groups {
-            let seen = Directory::of(directory).and_then(|d| question.look(d, asked.days(week)));
+        for (segment, directory) in &state.segments {
+            let seen = Directory::of(directory).and_then(|d| question.look(d, query.days(week)));
             let Ok(Found { trips, blocks: inside }) = seen else {
-                known.is_damaged = true;
+                state.is_damaged = true;
                 break;
             };
             *counts.entry(week).or_default() += trips;
-            let ids = inside.into_iter().map(|i| group * BLOCK_IDS + i64::try_from(i).unwrap_or(0));
+            let ids =
+                inside.into_iter().map(|i| segment * BLOCK_IDS + i64::try_from(i).unwrap_or(0));
             blocks.extend(ids.map(|id| (id, week)));
         }
     }
-    let mut doubtful = BTreeSet::new();
-    count_blocks(asked, &mut question, blocks, &mut weeks, &mut counts, &mut doubtful);
-    settle(asked, &question, &doubtful, &weeks, &mut counts);
+    let mut boundary = BTreeSet::new();
+    count_pages(query, &mut question, blocks, &mut weeks, &mut counts, &mut boundary);
+    recheck(query, &question, &boundary, &weeks, &mut counts);
     let damaged: Vec<i32> =
-        weeks.iter().filter(|(_, known)| known.is_damaged).map(|(&week, _)| week).collect();
+        weeks.iter().filter(|(_, state)| state.is_damaged).map(|(&week, _)| week).collect();
     for &week in &damaged {
         counts.remove(&week);
     }
-    count_history(asked, &damaged, &mut counts);
+    count_history(query, &damaged, &mut counts);
     counts.retain(|_, trips| *trips > 0);
     counts
 }
 
 /// What is derived from the history has no rows that a policy could keep from the reader: the history itself answers.
-fn count_visible(asked: &Asked) -> BTreeMap<i32, u64> {
+fn count_visible(query: &AreaQuery) -> BTreeMap<i32, u64> {
     let mut counts = BTreeMap::new();
-    let first = asked.since.unwrap_or(*YEARS.start());
-    let last = asked.until.unwrap_or(*YEARS.end());
-    count_days(asked, [first, last + 1], &mut counts);
+    let first = query.since.unwrap_or(*YEARS.start());
+    let last = query.until.unwrap_or(*YEARS.end());
+    count_days(query, [first, last + 1], &mut counts);
     counts
 }
 
 /// The period in days, from the beginning of its first week to the end of its last.
-fn period(asked: &Asked) -> [Option<i32>; 2] {
+fn period(query: &AreaQuery) -> [Option<i32>; 2] {
     let monday = |day| first_day(week_of_day(day));
-    [asked.since.map(monday), asked.until.map(|day| (monday(day) + 6).min(LAST_DAY))]
+    [query.since.map(monday), query.until.map(|day| (monday(day) + 6).min(LAST_DAY))]
 }
 
 /// The weeks that have trips, by the daily roll-up.
-fn roll_up(asked: &Asked) -> BTreeMap<i32, Known> {
+fn roll_up(query: &AreaQuery) -> BTreeMap<i32, WeekState> {
     let mut weeks = BTreeMap::new();
-    let [from, to] = period(asked);
+    let [from, to] = period(query);
     let each = |row: &spi::Row| {
         if let (Some(day), Some(trips)) = (row.get::<i32>(1), row.get::<i64>(2)) {
-            weeks.entry(week_of_day(day)).or_insert_with(Known::default).rolled_up += trips;
+            weeks.entry(week_of_day(day)).or_insert_with(WeekState::default).rolled_up += trips;
         }
     };
     spi::all(
@@ -154,22 +155,22 @@ fn roll_up(asked: &Asked) -> BTreeMap<i32, Known> {
         &[from.into(), to.into()],
         each,
     );
-    weeks.retain(|_, known: &mut Known| known.rolled_up > 0);
+    weeks.retain(|_, state: &mut WeekState| state.rolled_up > 0);
     weeks
 }
 
-fn read_directory(asked: &Asked, weeks: &mut BTreeMap<i32, Known>) {
-    let [from, to] = period(asked);
+fn read_directory(query: &AreaQuery, weeks: &mut BTreeMap<i32, WeekState>) {
+    let [from, to] = period(query);
     let each = |row: &spi::Row| {
-        let (Some(group), Some(monday)) = (row.get::<i64>(1), row.get::<i32>(2)) else {
+        let (Some(segment), Some(monday)) = (row.get::<i64>(1), row.get::<i32>(2)) else {
             return;
         };
-        if let Some(known) = weeks.get_mut(&week_of_day(monday)) {
+        if let Some(state) = weeks.get_mut(&week_of_day(monday)) {
             let (trips, directory) = (row.get::<i64>(3).unwrap_or(0), row.bytes(4));
             let directory = directory.unwrap_or_default().to_vec();
-            known.is_damaged |= u64::try_from(trips) != Ok(trips_of(&directory));
-            known.in_groups += trips;
-            known.groups.push((group, directory));
+            state.is_damaged |= u64::try_from(trips) != Ok(trips_of(&directory));
+            state.in_segments += trips;
+            state.segments.push((segment, directory));
         }
     };
     spi::all(
@@ -182,66 +183,66 @@ fn read_directory(asked: &Asked, weeks: &mut BTreeMap<i32, Known>) {
     );
 }
 
-/// Looks into the blocks on the area's edge. Minutes of doubtful trips are counted from 2000-01-03.
-fn count_blocks(
-    asked: &Asked,
+/// Looks into the blocks on the area's edge. Minutes of boundary trips are counted from 2000-01-03.
+fn count_pages(
+    query: &AreaQuery,
     question: &mut Question,
     blocks: BTreeMap<i64, i32>,
-    weeks: &mut BTreeMap<i32, Known>,
+    weeks: &mut BTreeMap<i32, WeekState>,
     counts: &mut BTreeMap<i32, u64>,
-    doubtful: &mut BTreeSet<i64>,
+    boundary: &mut BTreeSet<i64>,
 ) {
     let mut missing = blocks.clone();
     let ids: Vec<i64> = blocks.keys().copied().collect();
     let mut minutes = Vec::new();
-    for ids in ids.chunks(BLOCKS_AT_ONCE) {
+    for ids in ids.chunks(PAGES_AT_ONCE) {
         check_for_interrupts!();
         let each = |row: &spi::Row| {
             let id = row.get::<i64>(1).unwrap_or(0);
             let Some(&week) = blocks.get(&id) else { return };
             minutes.clear();
             let counted =
-                question.count(row.bytes(2).unwrap_or_default(), asked.days(week), &mut minutes);
+                question.count(row.bytes(2).unwrap_or_default(), query.days(week), &mut minutes);
             if let Ok(trips) = counted {
                 *counts.entry(week).or_default() += trips;
                 let start = i64::from(week) * MINUTES_PER_WEEK;
-                doubtful.extend(minutes.iter().map(|&minute| start + i64::from(minute)));
+                boundary.extend(minutes.iter().map(|&minute| start + i64::from(minute)));
                 missing.remove(&id);
             }
         };
-        let query =
+        let sql =
             c"SELECT b.block_id, b.places FROM trips.area_blocks AS b WHERE b.block_id = ANY ($1)";
-        spi::all(query, &[ids.to_vec().into()], each);
+        spi::all(sql, &[ids.to_vec().into()], each);
     }
     for week in missing.values() {
-        if let Some(known) = weeks.get_mut(week) {
-            known.is_damaged = true;
+        if let Some(state) = weeks.get_mut(week) {
+            state.is_damaged = true;
         }
     }
 }
 
-/// Looks the doubtful trips up in the history, by the minutes in which they began.
-fn settle(
-    asked: &Asked,
+/// Looks the boundary trips up in the history, by the minutes in which they began.
+fn recheck(
+    query: &AreaQuery,
     question: &Question,
-    doubtful: &BTreeSet<i64>,
-    weeks: &BTreeMap<i32, Known>,
+    boundary: &BTreeSet<i64>,
+    weeks: &BTreeMap<i32, WeekState>,
     counts: &mut BTreeMap<i32, u64>,
 ) {
     let is_sound = |minute: &&i64| {
         let week = i32::try_from(minute.div_euclid(MINUTES_PER_WEEK)).unwrap_or(0);
-        weeks.get(&week).is_some_and(|known| !known.is_damaged)
+        weeks.get(&week).is_some_and(|state| !state.is_damaged)
     };
-    let minutes: Vec<f64> = doubtful.iter().filter(is_sound).map(|&minute| minute as f64).collect();
+    let minutes: Vec<f64> = boundary.iter().filter(is_sound).map(|&minute| minute as f64).collect();
     for minutes in minutes.chunks(MINUTES_AT_ONCE) {
         let each = |row: &spi::Row| {
             let Some(time) = row.get::<PgTimestamp>(1).map(|time| Timestamp(time.into())) else {
                 return;
             };
             let day = time.day();
-            let is_asked = asked.since.is_none_or(|since| since <= day)
-                && asked.until.is_none_or(|until| day <= until);
-            if is_asked && question.settles(time, row.point(2), row.point(3)) {
+            let is_inside = query.since.is_none_or(|since| since <= day)
+                && query.until.is_none_or(|until| day <= until);
+            if is_inside && question.settles(time, row.point(2), row.point(3)) {
                 *counts.entry(week_of_day(day)).or_default() += 1;
             }
         };
@@ -259,20 +260,20 @@ fn settle(
 }
 
 /// Counts weeks from the history itself.
-fn count_history(asked: &Asked, weeks: &[i32], counts: &mut BTreeMap<i32, u64>) {
+fn count_history(query: &AreaQuery, weeks: &[i32], counts: &mut BTreeMap<i32, u64>) {
     // Weeks that follow each other are one question.
     for weeks in weeks.chunk_by(|a, b| a + 1 == *b) {
         let (first, last) = (weeks[0], weeks[weeks.len() - 1]);
         let days = [
-            first_day(first) + i32::from(asked.days(first).0),
-            first_day(last) + i32::from(asked.days(last).1) + 1,
+            first_day(first) + i32::from(query.days(first).0),
+            first_day(last) + i32::from(query.days(last).1) + 1,
         ];
-        count_days(asked, days, counts);
+        count_days(query, days, counts);
     }
 }
 
 /// Counts trips of these days, the last one not inside, from the history itself.
-fn count_days(asked: &Asked, days: [i32; 2], counts: &mut BTreeMap<i32, u64>) {
+fn count_days(query: &AreaQuery, days: [i32; 2], counts: &mut BTreeMap<i32, u64>) {
     let inside = |point: &str| {
         format!(
             "({point}[1] BETWEEN $4 AND $6 AND ({point}[0] BETWEEN $3 AND $5
@@ -280,13 +281,13 @@ fn count_days(asked: &Asked, days: [i32; 2], counts: &mut BTreeMap<i32, u64>) {
         )
     };
     let (origin, destination) = (inside("h.origin_coord"), inside("h.destination_coord"));
-    let condition = match asked.ends {
+    let condition = match query.ends {
         Ends::Origin => origin,
         Ends::Destination => destination,
         Ends::Both => format!("{origin} AND {destination}"),
         Ends::Either => format!("({origin} OR {destination})"),
     };
-    let query = format!(
+    let sql = format!(
         "SELECT h.date_time::date - date '2000-01-01', count(*)
            FROM trips.hist_trip_data AS h
           WHERE h.date_time >= (date '2000-01-01' + $1)::timestamp
@@ -294,8 +295,8 @@ fn count_days(asked: &Asked, days: [i32; 2], counts: &mut BTreeMap<i32, u64>) {
             AND {condition}
           GROUP BY 1"
     );
-    let query = std::ffi::CString::new(query).unwrap_or_default();
-    let [west, south, east, north] = asked.area.corners();
+    let sql = std::ffi::CString::new(sql).unwrap_or_default();
+    let [west, south, east, north] = query.area.corners();
     let arguments: [DatumWithOid<'_>; 6] =
         [days[0].into(), days[1].into(), west.into(), south.into(), east.into(), north.into()];
     let each = |row: &spi::Row| {
@@ -303,5 +304,5 @@ fn count_days(asked: &Asked, days: [i32; 2], counts: &mut BTreeMap<i32, u64>) {
             *counts.entry(week_of_day(day)).or_default() += u64::try_from(trips).unwrap_or(0);
         }
     };
-    spi::all(&query, &arguments, each);
+    spi::all(&sql, &arguments, each);
 }

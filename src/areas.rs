@@ -1,4 +1,0 @@
-//! Questions about areas.
-
-pub mod ask;
-pub mod error;
