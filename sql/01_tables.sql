@@ -6,7 +6,11 @@ SET LOCAL search_path = pg_catalog, pg_temp;
 
 CREATE SCHEMA trips;
 COMMENT ON SCHEMA trips IS
-  'trips_pipeline: files of trips, brought in exactly once, and their weekly averages';
+  'Trips, the functions that load them, and what is derived from them';
+
+CREATE SCHEMA trips_internal;
+COMMENT ON SCHEMA trips_internal IS
+  'Functions and tables that the functions and views of schema trips use';
 
 -- The history ------------------------------------------------------------------------------------
 
@@ -159,7 +163,7 @@ COMMENT ON COLUMN trips.loads.options IS
 
 -- What the session of a failed load was told. trips.loads says no more than everybody may know who sees it; here, a
 -- message may repeat what stands in a file.
-CREATE TABLE trips.load_failures (
+CREATE TABLE trips_internal.load_failures (
   load_id         bigint NOT NULL,
   message         text   NOT NULL,
   detail          text,
@@ -173,20 +177,20 @@ CREATE TABLE trips.load_failures (
   requested_by    oid,
   CONSTRAINT load_failures_pkey PRIMARY KEY (load_id)
 );
-COMMENT ON TABLE trips.load_failures IS
+COMMENT ON TABLE trips_internal.load_failures IS
   'The full error of each failed load, as its session was told. Nobody but the owner may read it; trips.load_errors shows the rows of one''s own loads.';
-COMMENT ON COLUMN trips.load_failures.load_id IS 'Number of the load in trips.loads';
-COMMENT ON COLUMN trips.load_failures.message IS 'The primary message; it may repeat values of the file';
-COMMENT ON COLUMN trips.load_failures.detail IS 'DETAIL of the error';
-COMMENT ON COLUMN trips.load_failures.hint IS 'HINT of the error';
-COMMENT ON COLUMN trips.load_failures.context IS
+COMMENT ON COLUMN trips_internal.load_failures.load_id IS 'Number of the load in trips.loads';
+COMMENT ON COLUMN trips_internal.load_failures.message IS 'The primary message; it may repeat values of the file';
+COMMENT ON COLUMN trips_internal.load_failures.detail IS 'DETAIL of the error';
+COMMENT ON COLUMN trips_internal.load_failures.hint IS 'HINT of the error';
+COMMENT ON COLUMN trips_internal.load_failures.context IS
   'CONTEXT of the error within the load: the functions, triggers and statements that were at work, the innermost first';
-COMMENT ON COLUMN trips.load_failures.schema_name IS 'Schema of the table or data type that the error names';
-COMMENT ON COLUMN trips.load_failures.table_name IS 'Table that the error names';
-COMMENT ON COLUMN trips.load_failures.column_name IS 'Column that the error names';
-COMMENT ON COLUMN trips.load_failures.datatype_name IS 'Data type that the error names';
-COMMENT ON COLUMN trips.load_failures.constraint_name IS 'Constraint that the error names';
-COMMENT ON COLUMN trips.load_failures.requested_by IS
+COMMENT ON COLUMN trips_internal.load_failures.schema_name IS 'Schema of the table or data type that the error names';
+COMMENT ON COLUMN trips_internal.load_failures.table_name IS 'Table that the error names';
+COMMENT ON COLUMN trips_internal.load_failures.column_name IS 'Column that the error names';
+COMMENT ON COLUMN trips_internal.load_failures.datatype_name IS 'Data type that the error names';
+COMMENT ON COLUMN trips_internal.load_failures.constraint_name IS 'Constraint that the error names';
+COMMENT ON COLUMN trips_internal.load_failures.requested_by IS
   'The role that asked for the load, by oid; NULL when the extension does not know it';
 
 -- The queue --------------------------------------------------------------------------------------
@@ -214,50 +218,50 @@ COMMENT ON COLUMN trips.queue.attempts IS
   'How often a worker has begun it; what has ended five workers is not begun again';
 
 -- Not carried by pg_dump: an oid means nothing in another cluster. pg_upgrade keeps oids of roles, and this table.
-CREATE TABLE trips.queue_roles (
+CREATE TABLE trips_internal.queue_roles (
   load_id bigint NOT NULL,
   role    oid    NOT NULL,
   CONSTRAINT queue_roles_pkey PRIMARY KEY (load_id),
   CONSTRAINT queue_roles_load_id_fkey FOREIGN KEY (load_id) REFERENCES trips.queue (load_id) ON DELETE CASCADE
 );
-COMMENT ON TABLE trips.queue_roles IS
+COMMENT ON TABLE trips_internal.queue_roles IS
   'The roles with whose rights queued loads are made, by oid; of a load without a row here (a restored one) it is the role of the name in trips.loads.requested_by';
-COMMENT ON COLUMN trips.queue_roles.load_id IS 'Number of the load';
-COMMENT ON COLUMN trips.queue_roles.role IS 'The role that submitted it';
+COMMENT ON COLUMN trips_internal.queue_roles.load_id IS 'Number of the load';
+COMMENT ON COLUMN trips_internal.queue_roles.role IS 'The role that submitted it';
 
 -- Deliveries of outside readers --------------------------------------------------------------------
 
 -- A file that a cluster reads comes in parts, each in a transaction of its own. Not logged: until the
 -- load is merged, the file is where it was, and after a crash both tables are empty together.
-CREATE UNLOGGED TABLE trips.deliveries (
-  load_id      bigint      NOT NULL,
-  source       text        NOT NULL,
-  digest       bytea       NOT NULL,
-  bytes        bigint      NOT NULL,
-  reading      text        NOT NULL,
-  requested_by text        NOT NULL,
-  requested_at timestamptz NOT NULL,
-  role         oid         NOT NULL,
-  CONSTRAINT deliveries_pkey PRIMARY KEY (load_id),
+CREATE UNLOGGED TABLE trips.uploads (
+  load_id        bigint      NOT NULL,
+  source         text        NOT NULL,
+  digest         bytea       NOT NULL,
+  bytes          bigint      NOT NULL,
+  reader_options text        NOT NULL,
+  requested_by   text        NOT NULL,
+  requested_at   timestamptz NOT NULL,
+  role           oid         NOT NULL,
+  CONSTRAINT uploads_pkey PRIMARY KEY (load_id),
   -- Each role for itself: a reader that has stopped keeps nobody else from bringing the file.
-  CONSTRAINT deliveries_digest_key UNIQUE (digest, role),
-  CONSTRAINT deliveries_digest_check CHECK (pg_catalog.octet_length(digest) = 32),
-  CONSTRAINT deliveries_bytes_check CHECK (bytes >= 0)
+  CONSTRAINT uploads_digest_key UNIQUE (digest, role),
+  CONSTRAINT uploads_digest_check CHECK (pg_catalog.octet_length(digest) = 32),
+  CONSTRAINT uploads_bytes_check CHECK (bytes >= 0)
 );
-COMMENT ON TABLE trips.deliveries IS
-  'Files that outside readers are bringing in, part by part: trips.open_delivery() enters one, trips.merge_staged() and trips.drop_delivery() take it out';
-COMMENT ON COLUMN trips.deliveries.load_id IS 'Number of the load, as the ledger will have it';
-COMMENT ON COLUMN trips.deliveries.source IS 'Path or address of the file, as the reader says it';
-COMMENT ON COLUMN trips.deliveries.digest IS 'BLAKE3 of the file''s bytes, 32 bytes, as the reader says it';
-COMMENT ON COLUMN trips.deliveries.bytes IS 'Size of the file, bytes';
-COMMENT ON COLUMN trips.deliveries.reading IS
+COMMENT ON TABLE trips.uploads IS
+  'Files that outside readers are bringing in, part by part: trips.create_upload() enters one, trips.merge_staged() and trips.abort_upload() take it out';
+COMMENT ON COLUMN trips.uploads.load_id IS 'Number of the load, as the ledger will have it';
+COMMENT ON COLUMN trips.uploads.source IS 'Path or address of the file, as the reader says it';
+COMMENT ON COLUMN trips.uploads.digest IS 'BLAKE3 of the file''s bytes, 32 bytes, as the reader says it';
+COMMENT ON COLUMN trips.uploads.bytes IS 'Size of the file, bytes';
+COMMENT ON COLUMN trips.uploads.reader_options IS
   'How the reader cuts and judges the file: parts that were read in another way are not mixed with these';
-COMMENT ON COLUMN trips.deliveries.requested_by IS 'Name of the role that brings it, when it was opened';
-COMMENT ON COLUMN trips.deliveries.requested_at IS 'When it was opened';
-COMMENT ON COLUMN trips.deliveries.role IS
+COMMENT ON COLUMN trips.uploads.requested_by IS 'Name of the role that brings it, when it was opened';
+COMMENT ON COLUMN trips.uploads.requested_at IS 'When it was opened';
+COMMENT ON COLUMN trips.uploads.role IS
   'The role that brings it, by oid: it and its members may go on. The name may be another role''s by now';
 
-CREATE UNLOGGED TABLE trips.delivery_parts (
+CREATE UNLOGGED TABLE trips.upload_parts (
   load_id          bigint NOT NULL,
   first_byte       bigint NOT NULL,
   bytes            bigint NOT NULL,
@@ -265,22 +269,22 @@ CREATE UNLOGGED TABLE trips.delivery_parts (
   rows_rejected    bigint NOT NULL,
   content          bytea  NOT NULL,
   -- What makes a repeated or doubled task harmless: the second part from the same byte is none.
-  CONSTRAINT delivery_parts_pkey PRIMARY KEY (load_id, first_byte),
-  CONSTRAINT delivery_parts_load_id_fkey FOREIGN KEY (load_id) REFERENCES trips.deliveries (load_id),
-  CONSTRAINT delivery_parts_counts_check CHECK (
+  CONSTRAINT upload_parts_pkey PRIMARY KEY (load_id, first_byte),
+  CONSTRAINT upload_parts_load_id_fkey FOREIGN KEY (load_id) REFERENCES trips.uploads (load_id),
+  CONSTRAINT upload_parts_counts_check CHECK (
     first_byte >= 0 AND bytes > 0 AND rows_read >= rows_rejected AND rows_rejected >= 0)
 );
 -- It is written once and read once: packing it would cost more than its place.
-ALTER TABLE trips.delivery_parts ALTER COLUMN content SET STORAGE EXTERNAL;
-COMMENT ON TABLE trips.delivery_parts IS
-  'What has arrived of trips.deliveries: parts of files, read and checked by trips_reader';
-COMMENT ON COLUMN trips.delivery_parts.load_id IS 'The delivery';
-COMMENT ON COLUMN trips.delivery_parts.first_byte IS 'Where in the file the part begins';
-COMMENT ON COLUMN trips.delivery_parts.bytes IS 'How many bytes of the file it covers';
-COMMENT ON COLUMN trips.delivery_parts.rows_read IS 'Records in it';
-COMMENT ON COLUMN trips.delivery_parts.rows_rejected IS 'Those of them that are no trips';
-COMMENT ON COLUMN trips.delivery_parts.content IS
-  'Its trips and its rejected lines, encoded by trips_reader; trips.stage_part() has checked every value';
+ALTER TABLE trips.upload_parts ALTER COLUMN content SET STORAGE EXTERNAL;
+COMMENT ON TABLE trips.upload_parts IS
+  'What has arrived of trips.uploads: parts of files, read and checked by trips_reader';
+COMMENT ON COLUMN trips.upload_parts.load_id IS 'The delivery';
+COMMENT ON COLUMN trips.upload_parts.first_byte IS 'Where in the file the part begins';
+COMMENT ON COLUMN trips.upload_parts.bytes IS 'How many bytes of the file it covers';
+COMMENT ON COLUMN trips.upload_parts.rows_read IS 'Records in it';
+COMMENT ON COLUMN trips.upload_parts.rows_rejected IS 'Those of them that are no trips';
+COMMENT ON COLUMN trips.upload_parts.content IS
+  'Its trips and its rejected lines, encoded by trips_reader; trips.upload_part() has checked every value';
 
 -- The daily roll-up ------------------------------------------------------------------------------
 
@@ -319,13 +323,13 @@ COMMENT ON COLUMN trips.weekly_trip_counts.trips IS 'How many trips';
 
 -- One row, which every transaction that changes the history by hand updates. A transaction whose snapshot is older than
 -- such a change must not count by it: PostgreSQL finds that out when the transaction updates the row, too.
-CREATE TABLE trips.history_changes (
+CREATE TABLE trips_internal.history_changes (
   changed_by xid8
 );
-INSERT INTO trips.history_changes VALUES (NULL);
-COMMENT ON TABLE trips.history_changes IS
+INSERT INTO trips_internal.history_changes VALUES (NULL);
+COMMENT ON TABLE trips_internal.history_changes IS
   'One row that changes of the history by hand update: in REPEATABLE READ and above, one with an older snapshot ends with 40001';
-COMMENT ON COLUMN trips.history_changes.changed_by IS 'The last transaction that has changed the history by hand';
+COMMENT ON COLUMN trips_internal.history_changes.changed_by IS 'The last transaction that has changed the history by hand';
 
 -- The events -------------------------------------------------------------------------------------
 
@@ -358,7 +362,7 @@ COMMENT ON COLUMN trips.events.published_at IS 'When it was told';
 -- belong to the extension. The history's are in its partitions, which do not.
 SELECT pg_catalog.pg_extension_config_dump('trips.stg_trip_data', '');
 SELECT pg_catalog.pg_extension_config_dump('trips.loads', '');
-SELECT pg_catalog.pg_extension_config_dump('trips.load_failures', '');
+SELECT pg_catalog.pg_extension_config_dump('trips_internal.load_failures', '');
 SELECT pg_catalog.pg_extension_config_dump('trips.loads_load_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('trips.queue', '');
 SELECT pg_catalog.pg_extension_config_dump('trips.daily_trip_counts', '');

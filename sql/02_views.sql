@@ -22,13 +22,13 @@ SELECT pg_catalog.pg_extension_config_dump('trips.summarized_trip_data', '');
 
 -- A load reports through the progress slots of its backend (src/pg/progress.rs). PostgreSQL shows those of one's own sessions; but
 -- a load of the queue runs in a worker, for the role that has submitted it.
-CREATE FUNCTION trips.loads_at_work() RETURNS TABLE (
+CREATE FUNCTION trips_internal.running_loads() RETURNS TABLE (
   load_id bigint, pid int, phase int, bytes_done bigint, bytes_total bigint, rows_read bigint, started bigint
 )
 LANGUAGE c STABLE PARALLEL RESTRICTED
 SET search_path = pg_catalog, pg_temp
-AS 'MODULE_PATHNAME', 'loads_at_work_wrapper';
-COMMENT ON FUNCTION trips.loads_at_work() IS
+AS 'MODULE_PATHNAME', 'running_loads_wrapper';
+COMMENT ON FUNCTION trips_internal.running_loads() IS
   'What loads right now in this database and the caller may cancel, or sees in pg_stat_activity. A step of trips.load_progress: phases are numbers, started is in microseconds since 1970.';
 
 CREATE VIEW trips.load_progress AS
@@ -60,7 +60,7 @@ SELECT p.load_id,
            OPERATOR(pg_catalog.*) (p.bytes_total::double precision
              OPERATOR(pg_catalog./) p.bytes_done::double precision))
        END AS estimated_end
-  FROM trips.loads_at_work() AS p;
+  FROM trips_internal.running_loads() AS p;
 COMMENT ON VIEW trips.load_progress IS
   'What loads right now in this database: loads that one has asked for, or may cancel; members of pg_read_all_stats see all';
 COMMENT ON COLUMN trips.load_progress.load_id IS 'Number of the load, as trips.loads will have it';
@@ -80,7 +80,7 @@ COMMENT ON COLUMN trips.load_progress.estimated_end IS
 CREATE VIEW trips.load_errors WITH (security_barrier) AS
 SELECT f.load_id, l.error_code, f.message, f.detail, f.hint, f.context, f.schema_name, f.table_name,
        f.column_name, f.datatype_name, f.constraint_name
-  FROM trips.load_failures AS f
+  FROM trips_internal.load_failures AS f
   JOIN trips.loads AS l ON l.load_id OPERATOR(pg_catalog.=) f.load_id
  WHERE pg_catalog.pg_has_role(
          (SELECT c.relowner FROM pg_catalog.pg_class AS c

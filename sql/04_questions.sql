@@ -3,29 +3,29 @@
 
 -- Arguments ---------------------------------------------------------------------------------------
 
-CREATE FUNCTION trips.check_period(since date, until date) RETURNS boolean
+CREATE FUNCTION trips_internal.check_period(since date, until date) RETURNS boolean
 LANGUAGE c IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'check_period_wrapper';
-COMMENT ON FUNCTION trips.check_period(date, date) IS
+COMMENT ON FUNCTION trips_internal.check_period(date, date) IS
   'True for a period that the questions take: both dates are inside, either may be NULL. 22023 when since is after until, or a date is infinite';
 
-CREATE FUNCTION trips.check_weeks(since date, until date) RETURNS boolean
+CREATE FUNCTION trips_internal.check_weeks(since date, until date) RETURNS boolean
 LANGUAGE c IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'check_weeks_wrapper';
-COMMENT ON FUNCTION trips.check_weeks(date, date) IS
-  'True for a period that the questions by week take: one of trips.check_period() whose dates are of the years 1 to 9999, the only ones that trips can have. 22023 for others';
+COMMENT ON FUNCTION trips_internal.check_weeks(date, date) IS
+  'True for a period that the questions by week take: one of trips_internal.check_period() whose dates are of the years 1 to 9999, the only ones that trips can have. 22023 for others';
 
-CREATE FUNCTION trips.check_grouping(
+CREATE FUNCTION trips_internal.check_grouping(
   resolution int, bucket interval, match text, at_least bigint
 ) RETURNS boolean
 LANGUAGE c IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'check_grouping_wrapper';
-COMMENT ON FUNCTION trips.check_grouping(int, interval, text, bigint) IS
+COMMENT ON FUNCTION trips_internal.check_grouping(int, interval, text, bigint) IS
   'True for what trips.similar_trips() takes: a resolution of 0 to 15; a bucket that a day can be divided into; match origin, destination, both or either; at_least 1 or more. 22023 for other values, 22004 for NULL';
 
 -- Regions -----------------------------------------------------------------------------------------
 
-CREATE FUNCTION trips.period_of_region(region text, since date, until date)
+CREATE FUNCTION trips_internal.period_of_region(region text, since date, until date)
 RETURNS TABLE (first_day date, last_day date, first_week date, weeks int)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 BEGIN ATOMIC
@@ -41,7 +41,7 @@ BEGIN ATOMIC
                FROM trips.daily_trip_counts AS d
               WHERE d.region = period_of_region.region
                 AND d.trips > 0)) AS last_day
-     WHERE trips.check_weeks(since, until)
+     WHERE trips_internal.check_weeks(since, until)
        AND period_of_region.region IS NOT NULL
   ), week AS MATERIALIZED (
     SELECT p.first_day, p.last_day,
@@ -52,8 +52,8 @@ BEGIN ATOMIC
   SELECT w.first_day, w.last_day, w.first_week, (w.last_day - w.first_week) / 7 + 1
     FROM week AS w;
 END;
-COMMENT ON FUNCTION trips.period_of_region(text, date, date) IS
-  'The period that a question about a region means: since and until where they are given, elsewhere the Monday of its first trip''s week and the Sunday of its last trip''s; the Monday of its first week, and how many ISO weeks have a day in it. No row when it has no day. 22023 as trips.check_weeks()';
+COMMENT ON FUNCTION trips_internal.period_of_region(text, date, date) IS
+  'The period that a question about a region means: since and until where they are given, elsewhere the Monday of its first trip''s week and the Sunday of its last trip''s; the Monday of its first week, and how many ISO weeks have a day in it. No row when it has no day. 22023 as trips_internal.check_weeks()';
 
 CREATE FUNCTION trips.weekly_avg(region text, since date DEFAULT NULL, until date DEFAULT NULL)
 RETURNS numeric
@@ -64,7 +64,7 @@ BEGIN ATOMIC
              FROM trips.daily_trip_counts AS d
             WHERE d.region = weekly_avg.region
               AND d.day BETWEEN p.first_day AND p.last_day), 0) / p.weeks::numeric
-    FROM trips.period_of_region(weekly_avg.region, since, until) AS p;
+    FROM trips_internal.period_of_region(weekly_avg.region, since, until) AS p;
 END;
 COMMENT ON FUNCTION trips.weekly_avg(text, date, date) IS
   'Average number of trips of a region per ISO week, not rounded: its trips from since to until (both inside) by the weeks that have a day in this period, weeks without trips included. A date that is not given: the week of the region''s first or last trip. NULL when that leaves no period (no trips), with no error for an unknown region. 22023 when since is after until, or a date is not of the years 1 to 9999. Needs SELECT on trips.daily_trip_counts';
@@ -74,7 +74,7 @@ RETURNS TABLE (week date, trips bigint)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
 BEGIN ATOMIC
   SELECT p.first_week + 7 * i.i, COALESCE(c.trips, 0)::bigint
-    FROM trips.period_of_region(weekly_counts.region, since, until) AS p
+    FROM trips_internal.period_of_region(weekly_counts.region, since, until) AS p
    CROSS JOIN LATERAL pg_catalog.generate_series(0, p.weeks - 1) AS i (i)
     LEFT JOIN LATERAL (
       SELECT (d.day - p.first_week) / 7 AS i, pg_catalog.sum(d.trips) AS trips
@@ -91,13 +91,13 @@ COMMENT ON FUNCTION trips.weekly_counts(text, date, date) IS
 -- Cells of H3 -------------------------------------------------------------------------------------
 
 -- The costs are what the calls take, in units of about 10 ns.
-CREATE FUNCTION trips.h3_cell(place point, resolution int) RETURNS text
+CREATE FUNCTION trips.h3_cell(coord point, resolution int) RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 100
 AS 'MODULE_PATHNAME', 'h3_cell_wrapper';
 COMMENT ON FUNCTION trips.h3_cell(point, int) IS
   'The cell of the grid H3 in which a place (longitude, latitude; degrees) lies: its 15 hexadecimal digits. resolution 0 (4,000,000 square kilometres on average) to 15 (0.9 square metres), 22023 for others. NULL for a place that is not on the earth: outside -180 to 180, -90 to 90';
 
-CREATE FUNCTION trips.h3_number(place point, resolution int) RETURNS bigint
+CREATE FUNCTION trips.h3_number(coord point, resolution int) RETURNS bigint
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 100
 AS 'MODULE_PATHNAME', 'h3_number_wrapper';
 COMMENT ON FUNCTION trips.h3_number(point, int) IS
@@ -123,7 +123,7 @@ COMMENT ON FUNCTION trips.h3_bounds(text) IS
 
 -- Trips that are like each other ------------------------------------------------------------------
 
-CREATE FUNCTION trips.is_inside(place point, area box) RETURNS boolean
+CREATE FUNCTION trips.is_inside(coord point, area box) RETURNS boolean
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 5
 AS 'MODULE_PATHNAME', 'is_inside_wrapper';
 COMMENT ON FUNCTION trips.is_inside(point, box) IS
@@ -179,10 +179,10 @@ BEGIN ATOMIC
     FROM big AS b
    ORDER BY b.trips DESC, b.origin_cell COLLATE "C", b.destination_cell COLLATE "C", b.time_of_day
    -- All rows. Unlike a condition, it is looked at also when a period leaves no partition to be read.
-   LIMIT CASE WHEN trips.check_grouping(
+   LIMIT CASE WHEN trips_internal.check_grouping(
                      similar_trips.resolution, similar_trips.bucket, similar_trips.match,
                      similar_trips.at_least)
-               AND trips.check_period(similar_trips.since, similar_trips.until)
+               AND trips_internal.check_period(similar_trips.since, similar_trips.until)
                AND (similar_trips.area IS NULL
                     OR trips.is_inside(point '(0,0)', similar_trips.area) IS NOT NULL)
               THEN NULL::bigint END;
@@ -226,8 +226,8 @@ BEGIN ATOMIC
      AND pg_catalog.date_bin(similar_to.bucket, n.date_time, timestamp '2000-01-01')::time
          = c.time_of_day
    ORDER BY n.date_time, n.trip_key
-   LIMIT CASE WHEN trips.check_grouping(similar_to.resolution, similar_to.bucket, 'origin', 1)
-               AND trips.check_period(similar_to.since, similar_to.until)
+   LIMIT CASE WHEN trips_internal.check_grouping(similar_to.resolution, similar_to.bucket, 'origin', 1)
+               AND trips_internal.check_period(similar_to.since, similar_to.until)
               THEN NULL::bigint END;
 END;
 COMMENT ON FUNCTION trips.similar_to(uuid, int, interval, date, date, timestamp) IS

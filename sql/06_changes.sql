@@ -1,57 +1,57 @@
 -- What is derived from the history stays right when somebody else than a load changes it. The partitions
 -- get triggers of their own, from the loads that make them (src/history/partition.rs).
 
-CREATE FUNCTION trips.follow_change() RETURNS trigger
+CREATE FUNCTION trips_internal.track_changes() RETURNS trigger
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
-AS 'MODULE_PATHNAME', 'follow_change_wrapper';
-COMMENT ON FUNCTION trips.follow_change() IS
+AS 'MODULE_PATHNAME', 'track_changes_wrapper';
+COMMENT ON FUNCTION trips_internal.track_changes() IS
   'For the triggers of trips.hist_trip_data and of its partitions: a statement that changes trips waits for loads, and then the days that it has touched are counted again. 22008 for a trip outside of the years 1 to 9999; 40001 in REPEATABLE READ and above when a load has committed since the snapshot';
 
-CREATE TRIGGER trips_hold BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON trips.hist_trip_data
-  FOR EACH STATEMENT EXECUTE FUNCTION trips.follow_change();
-COMMENT ON TRIGGER trips_hold ON trips.hist_trip_data IS 'Waits for loads';
-CREATE TRIGGER trips_follow_insert AFTER INSERT ON trips.hist_trip_data
-  REFERENCING NEW TABLE AS trips_added FOR EACH STATEMENT EXECUTE FUNCTION trips.follow_change();
-COMMENT ON TRIGGER trips_follow_insert ON trips.hist_trip_data IS 'Counts the days of new trips again';
-CREATE TRIGGER trips_follow_update AFTER UPDATE ON trips.hist_trip_data
+CREATE TRIGGER trips_lock BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON trips.hist_trip_data
+  FOR EACH STATEMENT EXECUTE FUNCTION trips_internal.track_changes();
+COMMENT ON TRIGGER trips_lock ON trips.hist_trip_data IS 'Waits for loads';
+CREATE TRIGGER trips_track_insert AFTER INSERT ON trips.hist_trip_data
+  REFERENCING NEW TABLE AS trips_added FOR EACH STATEMENT EXECUTE FUNCTION trips_internal.track_changes();
+COMMENT ON TRIGGER trips_track_insert ON trips.hist_trip_data IS 'Counts the days of new trips again';
+CREATE TRIGGER trips_track_update AFTER UPDATE ON trips.hist_trip_data
   REFERENCING OLD TABLE AS trips_removed NEW TABLE AS trips_added
-  FOR EACH STATEMENT EXECUTE FUNCTION trips.follow_change();
-COMMENT ON TRIGGER trips_follow_update ON trips.hist_trip_data IS 'Counts the days of changed trips again';
-CREATE TRIGGER trips_follow_delete AFTER DELETE ON trips.hist_trip_data
-  REFERENCING OLD TABLE AS trips_removed FOR EACH STATEMENT EXECUTE FUNCTION trips.follow_change();
-COMMENT ON TRIGGER trips_follow_delete ON trips.hist_trip_data IS 'Counts the days of deleted trips again';
-CREATE TRIGGER trips_follow_truncate AFTER TRUNCATE ON trips.hist_trip_data
-  FOR EACH STATEMENT EXECUTE FUNCTION trips.follow_change();
-COMMENT ON TRIGGER trips_follow_truncate ON trips.hist_trip_data IS 'Counts everything again';
+  FOR EACH STATEMENT EXECUTE FUNCTION trips_internal.track_changes();
+COMMENT ON TRIGGER trips_track_update ON trips.hist_trip_data IS 'Counts the days of changed trips again';
+CREATE TRIGGER trips_track_delete AFTER DELETE ON trips.hist_trip_data
+  REFERENCING OLD TABLE AS trips_removed FOR EACH STATEMENT EXECUTE FUNCTION trips_internal.track_changes();
+COMMENT ON TRIGGER trips_track_delete ON trips.hist_trip_data IS 'Counts the days of deleted trips again';
+CREATE TRIGGER trips_track_truncate AFTER TRUNCATE ON trips.hist_trip_data
+  FOR EACH STATEMENT EXECUTE FUNCTION trips_internal.track_changes();
+COMMENT ON TRIGGER trips_track_truncate ON trips.hist_trip_data IS 'Counts everything again';
 
 -- Without a search_path of its own: it looks the command's table up as the command will. It runs no query.
-CREATE FUNCTION trips.hold_partitions() RETURNS event_trigger
+CREATE FUNCTION trips_internal.lock_partitions() RETURNS event_trigger
 LANGUAGE c VOLATILE PARALLEL UNSAFE
-AS 'MODULE_PATHNAME', 'hold_partitions_wrapper';
-COMMENT ON FUNCTION trips.hold_partitions() IS
-  'For the event trigger trips_partitions_hold: who attaches a partition to the history waits for loads first';
-CREATE FUNCTION trips.follow_partitions() RETURNS event_trigger
+AS 'MODULE_PATHNAME', 'lock_partitions_wrapper';
+COMMENT ON FUNCTION trips_internal.lock_partitions() IS
+  'For the event trigger trips_partitions_lock: who attaches a partition to the history waits for loads first';
+CREATE FUNCTION trips_internal.track_partitions() RETURNS event_trigger
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
-AS 'MODULE_PATHNAME', 'follow_partitions_wrapper';
-COMMENT ON FUNCTION trips.follow_partitions() IS
+AS 'MODULE_PATHNAME', 'track_partitions_wrapper';
+COMMENT ON FUNCTION trips_internal.track_partitions() IS
   'For the event trigger trips_partitions: trips of partitions that are made, attached or detached by hand are counted, and followed from then on, or not any more';
-CREATE FUNCTION trips.follow_dropped_partitions() RETURNS event_trigger
+CREATE FUNCTION trips_internal.track_dropped_partitions() RETURNS event_trigger
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
-AS 'MODULE_PATHNAME', 'follow_dropped_partitions_wrapper';
-COMMENT ON FUNCTION trips.follow_dropped_partitions() IS
+AS 'MODULE_PATHNAME', 'track_dropped_partitions_wrapper';
+COMMENT ON FUNCTION trips_internal.track_dropped_partitions() IS
   'For the event trigger trips_partitions_dropped: trips of partitions that are dropped are not counted any more';
-CREATE EVENT TRIGGER trips_partitions_hold ON ddl_command_start WHEN TAG IN ('ALTER TABLE')
-  EXECUTE FUNCTION trips.hold_partitions();
-COMMENT ON EVENT TRIGGER trips_partitions_hold IS 'Who attaches a partition to the history waits for loads first';
+CREATE EVENT TRIGGER trips_partitions_lock ON ddl_command_start WHEN TAG IN ('ALTER TABLE')
+  EXECUTE FUNCTION trips_internal.lock_partitions();
+COMMENT ON EVENT TRIGGER trips_partitions_lock IS 'Who attaches a partition to the history waits for loads first';
 CREATE EVENT TRIGGER trips_partitions ON ddl_command_end
   WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE FOREIGN TABLE', 'CREATE SCHEMA')
-  EXECUTE FUNCTION trips.follow_partitions();
+  EXECUTE FUNCTION trips_internal.track_partitions();
 COMMENT ON EVENT TRIGGER trips_partitions IS 'Follows partitions of the history that are made, attached or detached';
 CREATE EVENT TRIGGER trips_partitions_dropped ON sql_drop WHEN TAG IN ('DROP TABLE', 'DROP SCHEMA', 'DROP OWNED')
-  EXECUTE FUNCTION trips.follow_dropped_partitions();
+  EXECUTE FUNCTION trips_internal.track_dropped_partitions();
 COMMENT ON EVENT TRIGGER trips_partitions_dropped IS 'Follows partitions of the history that are dropped';
 
 CREATE FUNCTION trips.partition_bounds()
@@ -72,22 +72,22 @@ COMMENT ON FUNCTION trips.repair_partitions() IS
   'Moves trips that are in a partition whose bounds do not hold them to where they belong, creates the partitions that are missing, and runs trips.rebuild(). A trip that is there already is dropped and booked as a duplicate of its load. Returns what was moved. Loads wait for its transaction. For the owner of the extension';
 
 -- Without a search_path of its own: it looks the command's view up as the command will. It runs no query.
-CREATE FUNCTION trips.hold_refresh() RETURNS event_trigger
+CREATE FUNCTION trips_internal.lock_refresh() RETURNS event_trigger
 LANGUAGE c VOLATILE PARALLEL UNSAFE
-AS 'MODULE_PATHNAME', 'hold_refresh_wrapper';
-COMMENT ON FUNCTION trips.hold_refresh() IS
-  'For the event trigger trips_refresh_hold: a REFRESH of trips.summarized_trip_data waits for loads before it locks the view';
-CREATE FUNCTION trips.follow_refresh() RETURNS event_trigger
+AS 'MODULE_PATHNAME', 'lock_refresh_wrapper';
+COMMENT ON FUNCTION trips_internal.lock_refresh() IS
+  'For the event trigger trips_refresh_lock: a REFRESH of trips.summarized_trip_data waits for loads before it locks the view';
+CREATE FUNCTION trips_internal.track_refresh() RETURNS event_trigger
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
-AS 'MODULE_PATHNAME', 'follow_refresh_wrapper';
-COMMENT ON FUNCTION trips.follow_refresh() IS
+AS 'MODULE_PATHNAME', 'track_refresh_wrapper';
+COMMENT ON FUNCTION trips_internal.track_refresh() IS
   'For the event trigger trips_refresh: trips.summarized_trip_data gets what loads have committed since the snapshot of a REFRESH';
-CREATE EVENT TRIGGER trips_refresh_hold ON ddl_command_start WHEN TAG IN ('REFRESH MATERIALIZED VIEW')
-  EXECUTE FUNCTION trips.hold_refresh();
-COMMENT ON EVENT TRIGGER trips_refresh_hold IS 'A REFRESH of trips.summarized_trip_data waits for loads first';
+CREATE EVENT TRIGGER trips_refresh_lock ON ddl_command_start WHEN TAG IN ('REFRESH MATERIALIZED VIEW')
+  EXECUTE FUNCTION trips_internal.lock_refresh();
+COMMENT ON EVENT TRIGGER trips_refresh_lock IS 'A REFRESH of trips.summarized_trip_data waits for loads first';
 CREATE EVENT TRIGGER trips_refresh ON ddl_command_end WHEN TAG IN ('REFRESH MATERIALIZED VIEW')
-  EXECUTE FUNCTION trips.follow_refresh();
+  EXECUTE FUNCTION trips_internal.track_refresh();
 COMMENT ON EVENT TRIGGER trips_refresh IS 'A REFRESH of trips.summarized_trip_data does not undo what loads have committed meanwhile';
 
 CREATE FUNCTION trips.rebuild() RETURNS void

@@ -1,16 +1,16 @@
 -- Whether everything is what the history says.
 
-CREATE FUNCTION trips.area_faults() RETURNS TABLE (week date, fault text)
+CREATE FUNCTION trips_internal.check_area_index() RETURNS TABLE (week date, fault text)
 LANGUAGE c STABLE PARALLEL RESTRICTED
 SET search_path = pg_catalog, pg_temp
 SET jit = off
-AS 'MODULE_PATHNAME', 'area_faults_wrapper';
-COMMENT ON FUNCTION trips.area_faults() IS
-  'Weeks (their Mondays) of which trips.area_directory and trips.area_blocks do not have what the history has. incomplete: trips are missing, the week is counted from the history; damaged, or not the trips of the history: SELECT trips.rebuild(). Reads all of the history. For the owner of the extension';
+AS 'MODULE_PATHNAME', 'check_area_index_wrapper';
+COMMENT ON FUNCTION trips_internal.check_area_index() IS
+  'Weeks (their Mondays) of which trips_internal.area_directory and trips_internal.area_pages do not have what the history has. incomplete: trips are missing, the week is counted from the history; damaged, or not the trips of the history: SELECT trips.rebuild(). Reads all of the history. For the owner of the extension';
 
 -- A query that names a view which is not filled is refused, whatever becomes of it: so the query is only made
 -- when it is.
-CREATE FUNCTION trips.kept_summary() RETURNS TABLE (region text, week_of_month text, weekly_avg numeric)
+CREATE FUNCTION trips_internal.summary_rows() RETURNS TABLE (region text, week_of_month text, weekly_avg numeric)
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 SET search_path = pg_catalog, pg_temp
 AS $body$
@@ -20,7 +20,7 @@ BEGIN
   END IF;
 END;
 $body$;
-COMMENT ON FUNCTION trips.kept_summary() IS
+COMMENT ON FUNCTION trips_internal.summary_rows() IS
   'The rows of trips.summarized_trip_data, none while it is not filled (REFRESH … WITH NO DATA); a part of trips.verify()';
 
 CREATE FUNCTION trips.verify() RETURNS TABLE (check_name text, passed boolean, detail text)
@@ -63,14 +63,14 @@ AS $body$
            min(week_of_month) AS first
       FROM (SELECT COALESCE(c.week_of_month, s.week_of_month) AS week_of_month
               FROM trips.weekly_trip_counts AS c
-              FULL JOIN trips.kept_summary() AS s
+              FULL JOIN trips_internal.summary_rows() AS s
                 ON s.region = c.region AND s.week_of_month = c.week_of_month
              WHERE c.trips IS DISTINCT FROM s.weekly_avg) AS f
   ), area AS (
     SELECT count(*) FILTER (WHERE f.fault <> 'incomplete') AS faults,
            count(*) FILTER (WHERE f.fault = 'incomplete') AS incomplete,
            min(f.week) FILTER (WHERE f.fault <> 'incomplete') AS first
-      FROM trips.area_faults() AS f
+      FROM trips_internal.check_area_index() AS f
   ), ledger AS (
     SELECT count(*) AS faults, min(load_id) AS first
       FROM (SELECT COALESCE(h.load_id, l.load_id) AS load_id
@@ -101,8 +101,8 @@ AS $body$
                                       ORDER BY u.place) = ARRAY['date_time', 'trip_key'])
             OR (SELECT count(*) FROM pg_trigger AS t
                  WHERE t.tgrelid = c.oid AND t.tgenabled IN ('O', 'A')
-                   AND t.tgfoid = 'trips.follow_change'::regproc
-                   AND t.tgname IN ('trips_hold', 'trips_follow', 'trips_follow_update', 'trips_follow_delete')) < 4)
+                   AND t.tgfoid = 'trips_internal.track_changes'::regproc
+                   AND t.tgname IN ('trips_lock', 'trips_track', 'trips_track_update', 'trips_track_delete')) < 4)
   ), bounds AS MATERIALIZED (
     SELECT b.partition, b.lower_bound, b.upper_bound FROM trips.partition_bounds() AS b
   ), misplaced AS (
@@ -116,15 +116,15 @@ AS $body$
   ), follower AS (
     SELECT count(*) AS faults, min(f.name) AS first
       FROM (SELECT format('trigger %s on trips.hist_trip_data', w.name) AS name
-              FROM unnest(ARRAY['trips_hold', 'trips_follow_insert', 'trips_follow_update',
-                                'trips_follow_delete', 'trips_follow_truncate']) AS w (name)
+              FROM unnest(ARRAY['trips_lock', 'trips_track_insert', 'trips_track_update',
+                                'trips_track_delete', 'trips_track_truncate']) AS w (name)
              WHERE NOT EXISTS (SELECT FROM pg_trigger AS t
                                 WHERE t.tgrelid = 'trips.hist_trip_data'::regclass AND t.tgname = w.name
-                                  AND t.tgfoid = 'trips.follow_change'::regproc AND t.tgenabled IN ('O', 'A'))
+                                  AND t.tgfoid = 'trips_internal.track_changes'::regproc AND t.tgenabled IN ('O', 'A'))
             UNION ALL
             SELECT format('event trigger %s', w.name)
-              FROM unnest(ARRAY['trips_partitions_hold', 'trips_partitions', 'trips_partitions_dropped',
-                                'trips_refresh_hold', 'trips_refresh']) AS w (name)
+              FROM unnest(ARRAY['trips_partitions_lock', 'trips_partitions', 'trips_partitions_dropped',
+                                'trips_refresh_lock', 'trips_refresh']) AS w (name)
              WHERE NOT EXISTS (SELECT FROM pg_event_trigger AS e
                                 WHERE e.evtname = w.name AND e.evtenabled IN ('O', 'A'))) AS f
   ), staged AS (
@@ -173,7 +173,7 @@ AS $body$
             FROM dates
           UNION ALL
           SELECT 'partitions', faults, first, 'every partition has its key and its triggers',
-                 '%s partitions lack the primary key (date_time, trip_key) or one of the triggers trips_hold, trips_follow, trips_follow_update, trips_follow_delete, or have it disabled; one is %s: SELECT trips.rebuild() makes triggers'
+                 '%s partitions lack the primary key (date_time, trip_key) or one of the triggers trips_lock, trips_track, trips_track_update, trips_track_delete, or have it disabled; one is %s: SELECT trips.rebuild() makes triggers'
             FROM partition
           UNION ALL
           SELECT 'bounds', faults, first, 'every trip is within the bounds of its partition',

@@ -27,25 +27,25 @@ AS 'MODULE_PATHNAME', 'cancel_wrapper';
 COMMENT ON FUNCTION trips.cancel(bigint) IS
   'Cancels a load that is queued, or that waits, is hashed or runs, in whatever session; the ledger then has it as failed (57014). For the role that asked for the load, its members, and the owner of the tables (42501 for others). 42704: there is no such load; 55000: it is over, though its transaction may be open still.';
 
-CREATE FUNCTION trips.take_inbox(pattern text) RETURNS boolean
+CREATE FUNCTION trips_internal.try_lock_pattern(pattern text) RETURNS boolean
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
-AS 'MODULE_PATHNAME', 'take_inbox_wrapper';
-COMMENT ON FUNCTION trips.take_inbox(text) IS
+AS 'MODULE_PATHNAME', 'try_lock_pattern_wrapper';
+COMMENT ON FUNCTION trips_internal.try_lock_pattern(text) IS
   'Keeps other sessions of the same role from loading the files of this pattern until the transaction ends; returns false when one does. A step of trips.ingest_new(): requires its privileges, and access to the pattern.';
 
-CREATE FUNCTION trips.new_files(pattern text, after text DEFAULT NULL) RETURNS text[]
+CREATE FUNCTION trips_internal.new_files(pattern text, after text DEFAULT NULL) RETURNS text[]
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'new_files_wrapper';
-COMMENT ON FUNCTION trips.new_files(text, text) IS
+COMMENT ON FUNCTION trips_internal.new_files(text, text) IS
   'The files that a pattern names and that no load has brought as they are now, in the order of their paths: the first of them, or those after a path, some ten thousands at most; none when there are no more. A step of trips.ingest_new(), and has its rights.';
 
-CREATE FUNCTION trips.ingest_match(pattern text, path text) RETURNS trips.loads
+CREATE FUNCTION trips_internal.ingest_match(pattern text, path text) RETURNS trips.loads
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'ingest_match_wrapper';
-COMMENT ON FUNCTION trips.ingest_match(text, text) IS
+COMMENT ON FUNCTION trips_internal.ingest_match(text, text) IS
   'Loads a file that a pattern names, as trips.ingest() does by default, and follows no link out of the directory before the first wildcard of the pattern. A step of trips.ingest_new(): requires its privileges.';
 
 -- It commits, so it can have no settings of its own: every name has its schema.
@@ -65,14 +65,14 @@ BEGIN
   failed := 0;
   -- Inside of a transaction it would fail at the first file's end: it fails before.
   COMMIT;
-  is_free := trips.take_inbox(pattern);
+  is_free := trips_internal.try_lock_pattern(pattern);
   WHILE is_free LOOP
     -- Some at a time, those after the last one.
-    files := trips.new_files(pattern, file);
+    files := trips_internal.new_files(pattern, file);
     EXIT WHEN pg_catalog.cardinality(files) OPERATOR(pg_catalog.=) 0;
     FOREACH file IN ARRAY files LOOP
       BEGIN
-        SELECT l.state INTO state FROM trips.ingest_match(pattern, file) AS l;
+        SELECT l.state INTO state FROM trips_internal.ingest_match(pattern, file) AS l;
         IF state OPERATOR(pg_catalog.=) 'loaded' THEN
           loaded := loaded OPERATOR(pg_catalog.+) 1;
         ELSE
@@ -84,7 +84,7 @@ BEGIN
         RAISE NOTICE '% (%)', SQLERRM, SQLSTATE;
       END;
       COMMIT;
-      is_free := trips.take_inbox(pattern);
+      is_free := trips_internal.try_lock_pattern(pattern);
       EXIT WHEN NOT is_free;
     END LOOP;
   END LOOP;
@@ -119,7 +119,7 @@ BEGIN
       MESSAGE = format('pattern %L is not absolute', pattern),
       HINT = 'Give the whole path, from /, as the server sees it: ''/data/inbox/*.csv''.';
   END IF;
-  PERFORM trips.require_pg_cron(format('SELECT cron.schedule_in_database(%L, %L, %L, %L)',
+  PERFORM trips_internal.require_pg_cron(format('SELECT cron.schedule_in_database(%L, %L, %L, %L)',
     job, cron, format('CALL trips.ingest_new(%L)', pattern), current_database()));
   EXECUTE 'SELECT cron.schedule($1, $2, $3)' INTO number
     USING job, cron, format('CALL trips.ingest_new(%L)', pattern);
@@ -136,7 +136,7 @@ AS $$
 DECLARE
   is_there boolean;
 BEGIN
-  PERFORM trips.require_pg_cron(format('SELECT cron.unschedule(%L)', job));
+  PERFORM trips_internal.require_pg_cron(format('SELECT cron.unschedule(%L)', job));
   EXECUTE 'SELECT EXISTS (SELECT FROM cron.job WHERE jobname = $1 AND username = current_user
              AND starts_with(command, ''CALL trips.ingest_new(''))' INTO is_there USING job;
   IF NOT is_there THEN
@@ -150,7 +150,7 @@ $$;
 COMMENT ON FUNCTION trips.unschedule(text) IS
   'Removes a job that the calling role has made with trips.schedule(); 42704 when there is none: SELECT trips.unschedule(''nightly'')';
 
-CREATE FUNCTION trips.require_pg_cron(instead text) RETURNS void
+CREATE FUNCTION trips_internal.require_pg_cron(instead text) RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -186,5 +186,5 @@ BEGIN
            ELSE format('In database %I: %s', home, instead) END;
 END;
 $$;
-COMMENT ON FUNCTION trips.require_pg_cron(text) IS
+COMMENT ON FUNCTION trips_internal.require_pg_cron(text) IS
   'Ends with 55000 where pg_cron is not; instead: what to do in the database where it is. A step of trips.schedule().';

@@ -49,7 +49,7 @@ fn ingest(
     Ok(load_file(&request, begin(path, access)?)?)
 }
 
-/// `trips.ingest_match(pattern, path) -> trips.loads`
+/// `trips_internal.ingest_match(pattern, path) -> trips.loads`
 #[pg_extern(sql = false)]
 fn ingest_match(pattern: Option<&[u8]>, path: Option<&[u8]>) -> Result<LoadRow, ErrorReport> {
     let _errors = error_fields::preserve();
@@ -99,21 +99,21 @@ fn merge_staged(load_id: Option<i64>) -> Result<Option<LoadRow>, ErrorReport> {
     Ok(crate::load::merge_staged(load_id)?)
 }
 
-/// `trips.open_delivery(source, digest, bytes, reading) -> trips.loads`
+/// `trips.create_upload(source, digest, bytes, reader_options) -> trips.loads`
 #[pg_extern(sql = false)]
-fn open_delivery(
+fn create_upload(
     source: Option<&[u8]>,
     digest: Option<&[u8]>,
     bytes: Option<i64>,
-    reading: Option<&[u8]>,
+    reader_options: Option<&[u8]>,
 ) -> Result<LoadRow, ErrorReport> {
     let _errors = error_fields::preserve();
-    session::require_writable(c"trips.open_delivery()");
+    session::require_writable(c"trips.create_upload()");
     require_utf8()?;
     let source = limits::path("source", text("source", source)?)?;
     let digest = digest.ok_or(LoadError::NullArgument("digest"))?;
     let bytes = bytes.ok_or(LoadError::NullArgument("bytes"))?;
-    let reading = limits::path("reading", text("reading", reading)?)?;
+    let reader_options = limits::path("reader_options", text("reader_options", reader_options)?)?;
     let digest =
         digest.try_into().map_err(|_| LoadError::from(DeliveryError::Digest(digest.len())))?;
     let bytes = u64::try_from(bytes)
@@ -123,23 +123,32 @@ fn open_delivery(
     let source_name = source.to_owned();
     let delivery =
         Delivery { source: source_name, digest: Some(digest), bytes, ..Delivery::default() };
-    Ok(outside::open(Attempt::begin(source)?, delivery, reading.to_owned())?)
+    Ok(outside::open(Attempt::begin(source)?, delivery, reader_options.to_owned())?)
 }
 
-/// `trips.stage_part(load_id, part) -> boolean`
+/// `trips.upload_part(load_id, part) -> boolean`
 #[pg_extern(sql = false)]
-fn stage_part(load_id: Option<i64>, part: Option<&[u8]>) -> Result<bool, ErrorReport> {
+fn upload_part(load_id: Option<i64>, part: Option<&[u8]>) -> Result<bool, ErrorReport> {
     let _errors = error_fields::preserve();
-    session::require_writable(c"trips.stage_part()");
+    session::require_writable(c"trips.upload_part()");
     let load_id = load_id.ok_or(LoadError::NullArgument("load_id"))?;
-    Ok(outside::stage_part(load_id, part.ok_or(LoadError::NullArgument("part"))?)?)
+    Ok(outside::upload_part(load_id, part.ok_or(LoadError::NullArgument("part"))?)?)
 }
 
-/// `trips.drop_delivery(load_id) -> boolean`
+/// `trips.complete_upload(load_id) -> trips.loads`
 #[pg_extern(sql = false)]
-fn drop_delivery(load_id: Option<i64>) -> Result<bool, ErrorReport> {
+fn complete_upload(load_id: Option<i64>) -> Result<LoadRow, ErrorReport> {
     let _errors = error_fields::preserve();
-    session::require_writable(c"trips.drop_delivery()");
+    session::require_writable(c"trips.complete_upload()");
+    require_utf8()?;
+    Ok(outside::complete(load_id.ok_or(LoadError::NullArgument("load_id"))?)?)
+}
+
+/// `trips.abort_upload(load_id) -> boolean`
+#[pg_extern(sql = false)]
+fn abort_upload(load_id: Option<i64>) -> Result<bool, ErrorReport> {
+    let _errors = error_fields::preserve();
+    session::require_writable(c"trips.abort_upload()");
     Ok(outside::drop(load_id.ok_or(LoadError::NullArgument("load_id"))?)?)
 }
 

@@ -291,7 +291,7 @@ impl LoadError {
 
     fn hint_about_tables(&self) -> Option<&'static str> {
         Some(match self {
-            Self::OutOfMemory => "A lower trips.memory makes smaller runs.",
+            Self::OutOfMemory => "A lower trips.work_mem makes smaller runs.",
             Self::Serialization => "Repeat the transaction, or load in READ COMMITTED.",
             Self::UnknownLoad(_) => "SELECT load_id, source FROM trips.loads shows the loads.",
             Self::RowsVanished { .. } => "A trigger on the table suppresses rows; drop it.",

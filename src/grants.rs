@@ -7,26 +7,32 @@ use crate::pg::session;
 
 /// Loading, and looking at what became of it. No right on a file: that is pg_read_server_files, or the
 /// setting trips.data_directories. Outside writers put their rows into the five columns of staging.
-const LOADER: [&str; 6] = [
-    "USAGE ON SCHEMA trips",
+const LOADER: [&str; 7] = [
+    "USAGE ON SCHEMA trips, trips_internal",
     "EXECUTE ON FUNCTION trips.ingest(text, text, bigint, boolean), trips.stage(text),
        trips.merge_staged(bigint), trips.submit(text, text, bigint, boolean), trips.cancel(bigint),
-       trips.take_inbox(text), trips.ingest_match(text, text), trips.new_files(text, text), trips.schedule(text, text, text),
-       trips.unschedule(text), trips.require_pg_cron(text),
-       trips.open_delivery(text, bytea, bigint, text), trips.stage_part(bigint, bytea),
-       trips.drop_delivery(bigint)",
+       trips.schedule(text, text, text), trips.unschedule(text),
+       trips.create_upload(text, bytea, bigint, text), trips.upload_part(bigint, bytea),
+       trips.complete_upload(bigint), trips.abort_upload(bigint)",
+    "EXECUTE ON FUNCTION trips_internal.try_lock_pattern(text), trips_internal.new_files(text, text),
+       trips_internal.ingest_match(text, text), trips_internal.require_pg_cron(text),
+       trips_internal.running_loads()",
     "EXECUTE ON PROCEDURE trips.ingest_new(text, bigint, bigint, bigint)",
-    "SELECT ON trips.loads, trips.load_errors, trips.load_progress, trips.events, trips.deliveries",
-    "SELECT (load_id, first_byte, bytes, rows_read, rows_rejected) ON trips.delivery_parts",
+    "SELECT ON trips.loads, trips.load_errors, trips.load_progress, trips.events, trips.uploads",
+    "SELECT (load_id, first_byte, bytes, rows_read, rows_rejected) ON trips.upload_parts",
     "INSERT (region, origin_coord, destination_coord, date_time, datasource) ON trips.stg_trip_data",
 ];
 
 /// The history and what is made of it; not staging, which holds lines of files as they came.
-const READER: [&str; 3] = [
-    "USAGE ON SCHEMA trips",
+const READER: [&str; 4] = [
+    "USAGE ON SCHEMA trips, trips_internal",
     "SELECT ON trips.hist_trip_data, trips.daily_trip_counts, trips.weekly_trip_counts,
-       trips.summarized_trip_data, trips.loads, trips.load_progress, trips.events, trips.area_directory, trips.area_blocks",
+       trips.summarized_trip_data, trips.loads, trips.load_progress, trips.events, trips_internal.area_directory, trips_internal.area_pages",
     "EXECUTE ON FUNCTION trips.verify()",
+    // The functions and views that users query call these with the users' own privileges.
+    "EXECUTE ON FUNCTION trips_internal.check_period(date, date), trips_internal.check_weeks(date, date),
+       trips_internal.check_grouping(int, interval, text, bigint),
+       trips_internal.period_of_region(text, date, date), trips_internal.running_loads()",
 ];
 
 /// Lets a role load.

@@ -1,4 +1,4 @@
-//! Deliveries of outside readers: `deliveries`, and what has arrived of them in `delivery_parts`.
+//! Deliveries of outside readers: `uploads`, and what has arrived of them in `upload_parts`.
 
 use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
 use pgrx::{Spi, check_for_interrupts, pg_sys};
@@ -16,26 +16,27 @@ pub struct OpenDelivery {
     /// Its bytes.
     pub delivery: Delivery,
     /// How its reader cuts and judges it.
-    pub reading: String,
+    pub reader_options: String,
 }
 
-const COLUMNS: &str = "load_id, source, digest, bytes, reading, requested_by, requested_at, role";
+const COLUMNS: &str =
+    "load_id, source, digest, bytes, reader_options, requested_by, requested_at, role";
 
 /// Enters a delivery, unless its role has opened another with these bytes.
 pub fn open(new: &OpenDelivery) -> Result<bool, LoadError> {
-    let OpenDelivery { ticket, delivery, reading } = new;
+    let OpenDelivery { ticket, delivery, reader_options } = new;
     let args: [DatumWithOid<'_>; 8] = [
         ticket.load_id.into(),
         delivery.source.as_str().into(),
         delivery.digest.map(Vec::from).into(),
         i64::try_from(delivery.bytes).unwrap_or(i64::MAX).into(),
-        reading.as_str().into(),
+        reader_options.as_str().into(),
         ticket.requested_by.as_str().into(),
         ticket.started_at.into(),
         ticket.role.into(),
     ];
     let query = format!(
-        "INSERT INTO trips.deliveries ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        "INSERT INTO trips.uploads ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
              ON CONFLICT (digest, role) DO NOTHING"
     );
     Spi::connect_mut(|client| Ok(client.update(query.as_str(), None, &args)?.len() == 1))
@@ -61,7 +62,7 @@ pub fn hold(load_id: i64) -> Result<Option<OpenDelivery>, LoadError> {
 }
 
 fn find(condition: &str, values: &[DatumWithOid<'_>]) -> Result<Option<OpenDelivery>, LoadError> {
-    let query = format!("SELECT {COLUMNS} FROM trips.deliveries WHERE {condition}");
+    let query = format!("SELECT {COLUMNS} FROM trips.uploads WHERE {condition}");
     Spi::connect_mut(|client| {
         let found = client.update(query.as_str(), Some(1), values)?;
         if found.is_empty() {
@@ -82,8 +83,8 @@ fn find(condition: &str, values: &[DatumWithOid<'_>]) -> Result<Option<OpenDeliv
             changed_at: None,
             options: None,
         };
-        let reading = row.get(5)?.ok_or_else(missing)?;
-        Ok(Some(OpenDelivery { ticket, delivery, reading }))
+        let reader_options = row.get(5)?.ok_or_else(missing)?;
+        Ok(Some(OpenDelivery { ticket, delivery, reader_options }))
     })
 }
 
@@ -101,7 +102,7 @@ pub fn add(part: PartHeader, found: Found, content: &[u8]) -> Result<bool, LoadE
             content.into(),
         ];
         let added = client.update(
-            "INSERT INTO trips.delivery_parts
+            "INSERT INTO trips.upload_parts
                     (load_id, first_byte, bytes, rows_read, rows_rejected, content)
              VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (load_id, first_byte) DO NOTHING",
             None,
@@ -119,7 +120,7 @@ pub fn first_gap(load_id: i64, bytes: u64) -> Result<Option<i64>, LoadError> {
             .select(
                 "SELECT min(p.behind)
                    FROM (SELECT lag(first_byte + bytes, 1, 0::bigint) OVER by_place AS behind, first_byte
-                           FROM (SELECT first_byte, bytes FROM trips.delivery_parts WHERE load_id = $1
+                           FROM (SELECT first_byte, bytes FROM trips.upload_parts WHERE load_id = $1
                                  UNION ALL SELECT $2, 0) AS parts
                          WINDOW by_place AS (ORDER BY first_byte, bytes DESC)) AS p
                   WHERE p.behind <> p.first_byte",
@@ -134,7 +135,8 @@ pub fn first_gap(load_id: i64, bytes: u64) -> Result<Option<i64>, LoadError> {
 
 /// How many lines of a delivery were rejected.
 pub fn rejected(load_id: i64) -> Result<u64, LoadError> {
-    let query = "SELECT coalesce(sum(rows_rejected), 0)::bigint FROM trips.delivery_parts WHERE load_id = $1";
+    let query =
+        "SELECT coalesce(sum(rows_rejected), 0)::bigint FROM trips.upload_parts WHERE load_id = $1";
     let count = Spi::get_one_with_args::<i64>(query, &[load_id.into()])?;
     Ok(count.and_then(|count| count.try_into().ok()).unwrap_or(0))
 }
@@ -153,7 +155,7 @@ impl StoredPart {
     /// The part of a delivery that begins behind this byte of the file, and before all others that do.
     pub fn behind(load_id: i64, byte: i64) -> Result<Option<Self>, LoadError> {
         Spi::connect(|client| {
-            let query = "SELECT first_byte, octet_length(content) FROM trips.delivery_parts
+            let query = "SELECT first_byte, octet_length(content) FROM trips.upload_parts
                           WHERE load_id = $1 AND first_byte > $2 ORDER BY first_byte LIMIT 1";
             let found = client.select(query, Some(1), &[load_id.into(), byte.into()])?;
             if found.is_empty() {
@@ -180,7 +182,7 @@ impl Source for StoredPart {
         let Self { load_id, first_byte, slice, .. } = self;
         let number = |count: usize| i32::try_from(count).map_err(|_| LoadError::OutOfMemory);
         let (at, length) = (number(at + 1)?, number(length)?);
-        let query = c"SELECT substr(content, $3, $4) FROM trips.delivery_parts
+        let query = c"SELECT substr(content, $3, $4) FROM trips.upload_parts
                        WHERE load_id = $1 AND first_byte = $2";
         let place = [(*load_id).into(), (*first_byte).into(), at.into(), length.into()];
         slice.clear();
@@ -193,7 +195,7 @@ impl Source for StoredPart {
 
 /// Forgets a delivery that is held, and what has arrived of it.
 pub fn forget(load_id: i64) -> Result<(), LoadError> {
-    for table in ["delivery_parts", "deliveries"] {
+    for table in ["upload_parts", "uploads"] {
         let query = format!("DELETE FROM trips.{table} WHERE load_id = $1");
         Spi::run_with_args(&query, &[load_id.into()])?;
     }

@@ -61,7 +61,7 @@ fn as_owner() -> (AsOwner, Table) {
 
 /// The roles may have another owner than the queue.
 fn as_owner_of_roles() -> (AsOwner, Table) {
-    let table = Table::open_for_insert(c"queue_roles");
+    let table = Table::open_for_insert(c"trips_internal.queue_roles");
     (AsOwner::of(&table), table)
 }
 
@@ -79,7 +79,7 @@ pub fn enter(job: &Job) -> Result<(), LoadError> {
     if let Some(role) = job.role {
         let _owner = as_owner_of_roles();
         Spi::run_with_args(
-            "INSERT INTO trips.queue_roles (load_id, role) VALUES ($1, $2)",
+            "INSERT INTO trips_internal.queue_roles (load_id, role) VALUES ($1, $2)",
             &[job.load_id.into(), role.into()],
         )?;
     }
@@ -107,7 +107,7 @@ fn enter_job(job: &Job) -> Result<(), LoadError> {
 pub fn role_of(load_id: i64) -> Result<Option<pg_sys::Oid>, LoadError> {
     let _owner = as_owner_of_roles();
     Spi::connect(|client| {
-        let query = "SELECT r.role FROM trips.queue_roles AS r WHERE r.load_id = $1";
+        let query = "SELECT r.role FROM trips_internal.queue_roles AS r WHERE r.load_id = $1";
         let mut found = client.select(query, Some(1), &[load_id.into()])?;
         Ok(found.next().map(|row| row.get(1)).transpose()?.flatten())
     })

@@ -94,7 +94,7 @@ pub fn register() {
 
 fn register_limits() {
     GucRegistry::define_int_guc(
-        c"trips.memory",
+        c"trips.work_mem",
         c"Memory for the rows of one sorted run of a load.",
         c"A larger file is loaded run by run. The backend needs a few megabytes beside it.",
         &MEMORY_KB,
@@ -104,7 +104,7 @@ fn register_limits() {
         GucFlags::UNIT_KB,
     );
     GucRegistry::define_int_guc(
-        c"trips.max_record_bytes",
+        c"trips.max_record_size",
         c"The longest record of a file; a longer one is staged, cut.",
         c"It also bounds how far the end of a quoted value is looked for.",
         &MAX_RECORD_BYTES,
@@ -147,7 +147,7 @@ fn register_limits() {
 
 fn register_derived() {
     GucRegistry::define_bool_guc(
-        c"trips.keep_areas",
+        c"trips.maintain_area_index",
         c"Whether loads keep what questions about areas are answered from.",
         c"Without it a load is some percent faster, and its weeks are counted from the history until trips.rebuild().",
         &KEEP_AREAS,
@@ -265,7 +265,7 @@ pub fn memory() -> usize {
 }
 
 /// Bytes of the longest record.
-pub fn max_record_bytes() -> usize {
+pub fn max_record_size() -> usize {
     usize::try_from(MAX_RECORD_BYTES.get()).unwrap_or(1024)
 }
 
@@ -366,7 +366,7 @@ pub fn options(abort_on_error: bool, max_errors: Option<u64>) -> String {
     for (name, value) in rules_as_text() {
         options.insert(name.into(), value.into());
     }
-    options.insert("trips.max_record_bytes".into(), max_record_bytes().into());
+    options.insert("trips.max_record_size".into(), max_record_size().into());
     options.insert("trips.max_new_partitions".into(), max_new_partitions().into());
     serde_json::Value::Object(options).to_string()
 }

@@ -91,7 +91,7 @@ impl StagedRow {
             columns.max_by_key(|(_, bytes)| *bytes).unwrap_or((Column::Region, 0));
         let limit = match column {
             Column::Region | Column::Datasource => format!("the {MAX_TEXT} allowed"),
-            _ => format!("the {max_record} allowed for all values (trips.max_record_bytes)"),
+            _ => format!("the {max_record} allowed for all values (trips.max_record_size)"),
         };
         ValueError::new(
             SqlState::StringDataRightTruncation,

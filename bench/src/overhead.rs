@@ -36,7 +36,7 @@ pub fn run(rows: u64, rounds: u64) -> Result<()> {
             let mut client = cluster.client();
             empty_history(&mut client)?;
             if way == 2 {
-                client.batch_execute("SET trips.keep_areas = off")?;
+                client.batch_execute("SET trips.maintain_area_index = off")?;
             }
             let path = cluster.path("trips.csv");
             if !std::path::Path::new(&path).exists() {

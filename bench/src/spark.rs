@@ -36,7 +36,7 @@ pub fn run(rows: u64, rounds: u64) -> Result<()> {
         println!("round {round}: our load {elapsed:.1}");
         ours.push(elapsed);
         let merge = merge_alone(&mut client, &spark, &path)?;
-        println!("round {round}: of it, trips.merge_staged() {merge:.1}");
+        println!("round {round}: of it, trips.complete_upload() {merge:.1}");
         merges.push(merge);
     }
     let mut text = format!("{}\n\n{rows} rows, {rounds} rounds\n\n", machine());
@@ -59,7 +59,7 @@ fn merge_alone(client: &mut Client, spark: &Spark, path: &str) -> Result<f64> {
     let _ = spark.submit(&["load.py", "--only-stage", path]);
     client.batch_execute("CHECKPOINT")?;
     seconds(
-        || Ok(client.batch_execute("SELECT trips.merge_staged(load_id) FROM trips.deliveries")?),
+        || Ok(client.batch_execute("SELECT trips.complete_upload(load_id) FROM trips.uploads")?),
     )
 }
 

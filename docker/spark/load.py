@@ -1,9 +1,9 @@
 """Loads files of trips into the history with a cluster, exactly once: spark-submit load.py FILE...
 
 Every worker runs trips_reader, the parser of trips.ingest, on pieces of the files and stages what it has read
-with trips.stage_part(), each part in a transaction of its own. A part that is there is not staged again: so a
+with trips.upload_part(), each part in a transaction of its own. A part that is there is not staged again: so a
 task that Spark repeats, doubles, or loses with its worker, changes nothing. When all parts of a file are there,
-trips.merge_staged() brings them into the history in one transaction, in the order of the files.
+trips.complete_upload() brings them into the history in one transaction, in the order of the files.
 
 The files are on a file system that all workers see under the same path. Patterns are allowed. What keeps one file
 from being loaded is told (refused: by its header or its form; failed: anything else), and keeps no other file; the
@@ -22,7 +22,7 @@ import time
 from trips_spark import connect, context, environment, has_workers
 
 # The settings of the server that decide what a good line is.
-RULES = ("max_record_bytes", "earliest_date", "latest_date", "zero_coordinates")
+RULES = ("max_record_size", "earliest_date", "latest_date", "zero_coordinates")
 
 # Locks that others have, deadlocks, transactions in the way: tried again so often, each time twice as late.
 PASSING = ("55P03", "40001", "40P01")
@@ -83,7 +83,7 @@ def stage_piece(reader, settings, piece, slow):
                     break
                 time.sleep(slow)
                 (is_new,) = client.execute(
-                    "SELECT trips.stage_part(%b, %b)", (piece["options"]["load_id"], part), binary=True).fetchone()
+                    "SELECT trips.upload_part(%b, %b)", (piece["options"]["load_id"], part), binary=True).fetchone()
                 staged, repeated = staged + is_new, repeated + (not is_new)
         except BaseException:
             process.kill()
@@ -133,8 +133,8 @@ def rules_of(client):
     client.execute("SELECT trips.trip_key('', NULL, NULL, '2000-01-01', NULL)")
     rules = {name: client.execute("SELECT current_setting(%s)", (f"trips.{name}",)).fetchone()[0]
              for name in RULES}
-    (size,) = client.execute("SELECT pg_size_bytes(%s)", (rules["max_record_bytes"],)).fetchone()
-    return {**rules, "max_record_bytes": size}
+    (size,) = client.execute("SELECT pg_size_bytes(%s)", (rules["max_record_size"],)).fetchone()
+    return {**rules, "max_record_size": size}
 
 
 def covers(parts, first, end):
@@ -153,9 +153,9 @@ class Job:
         self.only_stage = wanted.only_stage
         self.rules = trying(rules_of)
         version = subprocess.run([self.reader, "version"], capture_output=True, text=True, check=True).stdout.strip()
-        how = {"piece_bytes": wanted.piece_bytes, **self.rules}
-        self.reading = " ".join([f"trips_reader {version}", *(f"{name}={value}" for name, value in how.items())])
-        self.options = [f"piece_bytes={wanted.piece_bytes}", f"max_record_bytes={self.rules['max_record_bytes']}"]
+        how = {"split_bytes": wanted.split_bytes, **self.rules}
+        self.reader_options = " ".join([f"trips_reader {version}", *(f"{name}={value}" for name, value in how.items())])
+        self.options = [f"split_bytes={wanted.split_bytes}", f"max_record_size={self.rules['max_record_size']}"]
         # How each file ended: loaded, skipped, refused or failed.
         self.ends = {}
 
@@ -187,8 +187,8 @@ class Job:
     def open(self, path, cut_file):
         """The number of the delivery; none when the ledger has the file's bytes, as it then says."""
         load_id, state, same_as = trying(lambda client: client.execute(
-            "SELECT load_id, state, same_as FROM trips.open_delivery(%s, %s, %s, %s)",
-            (shown(path), bytes.fromhex(cut_file["digest"]), cut_file["bytes"], self.reading)).fetchone())
+            "SELECT load_id, state, same_as FROM trips.create_upload(%s, %s, %s, %s)",
+            (shown(path), bytes.fromhex(cut_file["digest"]), cut_file["bytes"], self.reader_options)).fetchone())
         if state == "skipped":
             self.ends[path] = "skipped"
             print(f"skipped {shown(path)}: load {same_as} has its bytes")
@@ -198,7 +198,7 @@ class Job:
     def missing(self, path, cut_file, load_id):
         """The pieces of a file that have not arrived."""
         arrived = trying(lambda client: client.execute(
-            "SELECT first_byte, first_byte + bytes FROM trips.delivery_parts WHERE load_id = %s ORDER BY 1",
+            "SELECT first_byte, first_byte + bytes FROM trips.upload_parts WHERE load_id = %s ORDER BY 1",
             (load_id,)).fetchall())
         return [
             {"path": path, "options": {
@@ -223,7 +223,7 @@ class Job:
 
     def merge(self, path, load_id):
         row = trying(lambda client: client.execute(
-            "SELECT state, rows_read, rows_inserted, rows_duplicate, rows_staged FROM trips.merge_staged(%s)",
+            "SELECT state, rows_read, rows_inserted, rows_duplicate, rows_staged FROM trips.complete_upload(%s)",
             (load_id,)).fetchone())
         self.ends[path] = row[0]
         print("{} {} as load {}: {} read, {} inserted, {} duplicate, {} staged".format(
@@ -250,7 +250,7 @@ class Job:
             except Failed as failed:
                 if failed.code == "55000" and again:
                     print(f"begins anew {shown(path)}: {failed.message}")
-                    trying(lambda client: client.execute("SELECT trips.drop_delivery(%s)", (load_id,)))
+                    trying(lambda client: client.execute("SELECT trips.abort_upload(%s)", (load_id,)))
                     stuck.append((path, cut_file))
                 else:
                     self.fail(path, failed)
@@ -282,7 +282,7 @@ def arguments():
     parser.add_argument("files", nargs="+", metavar="FILE")
     parser.add_argument("--reader", default=os.environ.get("TRIPS_READER", "trips_reader"),
                         help="trips_reader, as the workers find it")
-    parser.add_argument("--piece-bytes", type=int, default=16 << 20,
+    parser.add_argument("--split-bytes", type=int, default=16 << 20,
                         help="how large a task is; a worker holds it in memory")
     parser.add_argument("--only-stage", action="store_true", help="leave the merge to somebody else")
     parser.add_argument("--slow", type=float, default=0.0, help=argparse.SUPPRESS)

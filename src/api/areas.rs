@@ -59,9 +59,9 @@ fn weekly_counts_of_area(
     Ok(TableIterator::new(counts))
 }
 
-/// `trips.area_faults() -> setof (week, fault)`
+/// `trips_internal.check_area_index() -> setof (week, fault)`
 #[pg_extern(sql = false)]
-fn area_faults()
+fn check_area_index()
 -> Result<TableIterator<'static, (name!(week, Date), name!(fault, &'static str))>, ErrorReport> {
     let _errors = error_fields::preserve();
     let faults = check::find()?

@@ -12,7 +12,7 @@ use crate::pg::{error_fields, event_trigger, session, transition_tables};
 
 /// The triggers of the history and of its partitions.
 #[pg_trigger(sql = false)]
-fn follow_change<'a>(
+fn track_changes<'a>(
     trigger: &'a PgTrigger<'a>,
 ) -> Result<Option<PgHeapTuple<'a, AllocatedByRust>>, PgTriggerError> {
     let _errors = error_fields::preserve();
@@ -38,35 +38,35 @@ fn follow_change<'a>(
 
 /// The event trigger before ALTER TABLE.
 #[pg_extern(sql = false)]
-fn hold_partitions(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
+fn lock_partitions(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
     let _errors = error_fields::preserve();
     changes::partition_comes(call).map_err(LoadError::into)
 }
 
 /// The event trigger after ALTER TABLE, CREATE TABLE and their like.
 #[pg_extern(sql = false)]
-fn follow_partitions(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
+fn track_partitions(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
     let _errors = error_fields::preserve();
     changes::partitions_altered(event_trigger::detaches(call)).map_err(LoadError::into)
 }
 
 /// The event trigger after DROP TABLE and its like.
 #[pg_extern(sql = false)]
-fn follow_dropped_partitions() -> Result<(), ErrorReport> {
+fn track_dropped_partitions() -> Result<(), ErrorReport> {
     let _errors = error_fields::preserve();
     changes::partitions_altered(true).map_err(LoadError::into)
 }
 
 /// The event trigger before REFRESH MATERIALIZED VIEW.
 #[pg_extern(sql = false)]
-fn hold_refresh(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
+fn lock_refresh(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
     let _errors = error_fields::preserve();
     changes::refresh_begins(call).map_err(LoadError::into)
 }
 
 /// The event trigger after REFRESH MATERIALIZED VIEW.
 #[pg_extern(sql = false)]
-fn follow_refresh() -> Result<(), ErrorReport> {
+fn track_refresh() -> Result<(), ErrorReport> {
     let _errors = error_fields::preserve();
     changes::refreshed().map_err(LoadError::into)
 }

@@ -6,9 +6,9 @@ use pgrx::{name, pg_extern};
 use crate::pg::error_fields;
 use crate::queue::running;
 
-/// `trips.loads_at_work() -> (load_id, pid, phase, bytes_done, bytes_total, rows_read, started)`
+/// `trips_internal.running_loads() -> (load_id, pid, phase, bytes_done, bytes_total, rows_read, started)`
 #[pg_extern(sql = false)]
-fn loads_at_work() -> TableIterator<
+fn running_loads() -> TableIterator<
     'static,
     (
         name!(load_id, i64),

@@ -8,19 +8,19 @@ use trips_h3::{Cell, H3Error, Resolution};
 
 use crate::questions::{self, QueryError};
 
-/// `trips.check_period(since, until) -> boolean`
+/// `trips_internal.check_period(since, until) -> boolean`
 #[pg_extern(sql = false)]
 fn check_period(since: Option<Date>, until: Option<Date>) -> Result<bool, ErrorReport> {
     Ok(questions::check_period(since, until).map(|()| true)?)
 }
 
-/// `trips.check_weeks(since, until) -> boolean`
+/// `trips_internal.check_weeks(since, until) -> boolean`
 #[pg_extern(sql = false)]
 fn check_weeks(since: Option<Date>, until: Option<Date>) -> Result<bool, ErrorReport> {
     Ok(questions::check_weeks(since, until).map(|()| true)?)
 }
 
-/// `trips.check_grouping(resolution, bucket, match, at_least) -> boolean`
+/// `trips_internal.check_grouping(resolution, bucket, match, at_least) -> boolean`
 #[pg_extern(sql = false)]
 fn check_grouping(
     resolution: Option<i32>,

@@ -37,15 +37,15 @@ fn cancel(load_id: Option<i64>) -> Result<(), ErrorReport> {
     Ok(cancel_load(load_id.ok_or(LoadError::NullArgument("load_id"))?)?)
 }
 
-/// `trips.take_inbox(pattern) -> boolean`
+/// `trips_internal.try_lock_pattern(pattern) -> boolean`
 #[pg_extern(sql = false)]
-fn take_inbox(pattern: Option<&[u8]>) -> Result<bool, ErrorReport> {
+fn try_lock_pattern(pattern: Option<&[u8]>) -> Result<bool, ErrorReport> {
     let _errors = error_fields::preserve();
     session::require_writable(c"trips.ingest_new()");
     Ok(new_files::try_lock_pattern(limits::path("pattern", text("pattern", pattern)?)?)?)
 }
 
-/// `trips.new_files(pattern, after) -> text[]`
+/// `trips_internal.new_files(pattern, after) -> text[]`
 #[pg_extern(sql = false)]
 fn new_files(pattern: Option<&[u8]>, after: Option<&[u8]>) -> Result<Vec<String>, ErrorReport> {
     let _errors = error_fields::preserve();

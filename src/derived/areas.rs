@@ -1,6 +1,6 @@
 //! Where trips begin and end, by week: what questions about areas are answered from.
 //!
-//! A load adds the places of its new trips: `trips.area_blocks` has them, encoded, `trips.area_directory`
+//! A load adds the places of its new trips: `trips_internal.area_pages` has them, encoded, `trips_internal.area_directory`
 //! the bounds of the blocks. All of it is derived from the history. A week counts as complete when it has
 //! as many trips here as in the daily roll-up; what makes it incomplete (a restore, a change by hand)
 //! makes questions slower, never wrong.
@@ -67,8 +67,8 @@ fn merge_small_groups(week: i32, places: &mut Vec<Place>) -> Result<(), LoadErro
     let few = i64::try_from(FEW).unwrap_or(i64::MAX);
     let small = Spi::connect(|client| {
         let found = client.select(
-            "SELECT d.group_id, d.trips, d.directory FROM trips.area_directory AS d
-              WHERE d.week = date '2000-01-03' + 7 * $1 AND d.trips < $2 ORDER BY d.trips, d.group_id",
+            "SELECT d.segment_id, d.trips, d.directory FROM trips_internal.area_directory AS d
+              WHERE d.week = date '2000-01-03' + 7 * $1 AND d.trips < $2 ORDER BY d.trips, d.segment_id",
             None,
             &[week.into(), few.into()],
         )?;
@@ -105,7 +105,7 @@ fn take_blocks(group: i64, blocks: usize, places: &mut Vec<Place>) -> Result<(),
     let last = i64::try_from(blocks).unwrap_or(0) - 1;
     Spi::connect(|client| {
         let found = client.select(
-            "SELECT b.places FROM trips.area_blocks AS b WHERE b.block_id BETWEEN $1 AND $2",
+            "SELECT b.content FROM trips_internal.area_pages AS b WHERE b.page_id BETWEEN $1 AND $2",
             None,
             &[(group * BLOCK_IDS).into(), (group * BLOCK_IDS + last).into()],
         )?;
@@ -120,11 +120,11 @@ fn take_blocks(group: i64, blocks: usize, places: &mut Vec<Place>) -> Result<(),
 fn forget_groups(groups: &[i64]) -> Result<(), LoadError> {
     for group in groups {
         Spi::run_with_args(
-            "DELETE FROM trips.area_blocks AS b WHERE b.block_id BETWEEN $1 AND $2",
+            "DELETE FROM trips_internal.area_pages AS b WHERE b.page_id BETWEEN $1 AND $2",
             &[(group * BLOCK_IDS).into(), (group * BLOCK_IDS + BLOCK_IDS - 1).into()],
         )?;
         Spi::run_with_args(
-            "DELETE FROM trips.area_directory AS d WHERE d.group_id = $1",
+            "DELETE FROM trips_internal.area_directory AS d WHERE d.segment_id = $1",
             &[(*group).into()],
         )?;
     }
@@ -135,12 +135,12 @@ fn forget_groups(groups: &[i64]) -> Result<(), LoadError> {
 pub fn forget(days: Days) -> Result<(), LoadError> {
     let monday = |day: Option<i32>| day.map(|day| areas::first_day(areas::week_of_day(day)));
     Spi::run_with_args(
-        "WITH gone AS (DELETE FROM trips.area_directory AS d
+        "WITH gone AS (DELETE FROM trips_internal.area_directory AS d
                         WHERE ($1 IS NULL OR d.week >= date '2000-01-01' + $1)
                           AND ($2 IS NULL OR d.week <= date '2000-01-01' + $2)
-                       RETURNING d.group_id)
-         DELETE FROM trips.area_blocks AS b USING gone
-          WHERE b.block_id >= 256 * gone.group_id AND b.block_id < 256 * (gone.group_id + 1)",
+                       RETURNING d.segment_id)
+         DELETE FROM trips_internal.area_pages AS b USING gone
+          WHERE b.page_id >= 256 * gone.segment_id AND b.page_id < 256 * (gone.segment_id + 1)",
         &[monday(days.first).into(), monday(days.last).into()],
     )?;
     Ok(())
@@ -150,7 +150,7 @@ pub fn forget(days: Days) -> Result<(), LoadError> {
 pub fn fill() -> Result<(), LoadError> {
     forget(Days::ALL)?;
     // Blocks without a group: somebody has deleted it.
-    Spi::run("DELETE FROM trips.area_blocks")?;
+    Spi::run("DELETE FROM trips_internal.area_pages")?;
     fill_weeks(weeks_with_trips()?)
 }
 
@@ -239,7 +239,7 @@ fn append(groups: Vec<(i32, Group)>, progress: Option<&Progress>) -> Result<(), 
     let count = i64::try_from(groups.len()).unwrap_or(i64::MAX);
     let ids = Spi::connect_mut(|client| {
         let ids = client.update(
-            "SELECT nextval('trips.area_groups_seq'::regclass) FROM generate_series(1, $1)",
+            "SELECT nextval('trips_internal.area_segments_seq'::regclass) FROM generate_series(1, $1)",
             None,
             &[count.into()],
         )?;
@@ -259,8 +259,13 @@ fn append(groups: Vec<(i32, Group)>, progress: Option<&Progress>) -> Result<(), 
             blocks.push_back(encoded(&[&number.to_be_bytes(), &block]));
         }
     }
-    copy(c"area_blocks", &[c"block_id", c"places"], blocks, progress)?;
-    copy(c"area_directory", &[c"group_id", c"week", c"trips", c"directory"], directory, progress)
+    copy(c"trips_internal.area_pages", &[c"page_id", c"content"], blocks, progress)?;
+    copy(
+        c"trips_internal.area_directory",
+        &[c"segment_id", c"week", c"trips", c"directory"],
+        directory,
+        progress,
+    )
 }
 
 /// A row as binary COPY writes it.

@@ -116,10 +116,10 @@ fn require_newest_snapshot() -> Result<(), LoadError> {
         return Err(LoadError::Serialization);
     }
     // Loads are in the ledger. Changes by hand update one row: PostgreSQL raises 40001 where the snapshot is older.
-    let changes = Table::open_for_insert(c"history_changes");
+    let changes = Table::open_for_insert(c"trips_internal.history_changes");
     let _owner = AsOwner::of(&changes);
     Ok(Spi::run(
-        "UPDATE trips.history_changes SET changed_by = pg_current_xact_id()
+        "UPDATE trips_internal.history_changes SET changed_by = pg_current_xact_id()
           WHERE changed_by IS DISTINCT FROM pg_current_xact_id()",
     )?)
 }

@@ -29,6 +29,8 @@ pub enum DeliveryError {
         quoted_path(.source_name)
     )]
     Incomplete { load_id: i64, byte: i64, source_name: String },
+    #[error("load {0} is an upload")]
+    NotStaged(i64),
 }
 
 impl DeliveryError {
@@ -44,6 +46,7 @@ impl DeliveryError {
             }
             Self::TooLarge { .. } => Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
             Self::Incomplete { .. } => Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            Self::NotStaged(_) => Code::ERRCODE_WRONG_OBJECT_TYPE,
         }
     }
 
@@ -57,7 +60,7 @@ impl DeliveryError {
         Some(match self {
             Self::Digest(_) | Self::Bytes(_) => "trips_reader cut prints both.",
             Self::Unknown(_) => {
-                "It was merged or dropped, or the server has crashed since: open it again with trips.open_delivery()."
+                "It was merged or dropped, or the server has crashed since: open it again with trips.create_upload()."
             }
             Self::OfAnother { .. } => {
                 "That role, its members and superusers may go on with it, or drop it."
@@ -68,7 +71,10 @@ impl DeliveryError {
             Self::NotAPart { .. } | Self::OtherDelivery { .. } | Self::BeyondTheEnd { .. } => {
                 "trips_reader of this version makes parts, with the settings of this server."
             }
-            Self::Incomplete { .. } => "Stage what is missing with trips.stage_part(), then merge.",
+            Self::Incomplete { .. } => {
+                "Upload what is missing with trips.upload_part(), then complete."
+            }
+            Self::NotStaged(_) => "Use trips.complete_upload().",
         })
     }
 }

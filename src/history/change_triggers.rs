@@ -16,26 +16,26 @@ const LAST_DAY: i32 = 2_921_939;
 /// A trigger of ours: its name, when it fires, its transition tables. sql/06_changes.sql makes those of the history.
 type Trigger = (&'static str, &'static str, &'static str);
 
-const HOLD: Trigger = ("trips_hold", "BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE", "");
+const HOLD: Trigger = ("trips_lock", "BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE", "");
 const OF_UPDATE: Trigger = (
-    "trips_follow_update",
+    "trips_track_update",
     "AFTER UPDATE",
     "REFERENCING OLD TABLE AS trips_removed NEW TABLE AS trips_added",
 );
 const OF_DELETE: Trigger =
-    ("trips_follow_delete", "AFTER DELETE", "REFERENCING OLD TABLE AS trips_removed");
+    ("trips_track_delete", "AFTER DELETE", "REFERENCING OLD TABLE AS trips_removed");
 
 /// Those of a partition are its own, so that statements on the partition itself are seen, and pg_dump carries
 /// them with it. Inserts have no transition table: it would hold every row of every load.
 const OF_PARTITION: [Trigger; 4] =
-    [HOLD, ("trips_follow", "AFTER INSERT OR TRUNCATE", ""), OF_UPDATE, OF_DELETE];
+    [HOLD, ("trips_track", "AFTER INSERT OR TRUNCATE", ""), OF_UPDATE, OF_DELETE];
 
 const OF_HISTORY: [Trigger; 5] = [
     HOLD,
-    ("trips_follow_insert", "AFTER INSERT", "REFERENCING NEW TABLE AS trips_added"),
+    ("trips_track_insert", "AFTER INSERT", "REFERENCING NEW TABLE AS trips_added"),
     OF_UPDATE,
     OF_DELETE,
-    ("trips_follow_truncate", "AFTER TRUNCATE", ""),
+    ("trips_track_truncate", "AFTER TRUNCATE", ""),
 ];
 
 /// Has what others do to a table followed: makes the triggers that are missing, and enables the others.
@@ -44,7 +44,7 @@ fn follow_with(table: &str, triggers: &[Trigger]) -> Result<(), LoadError> {
         let is_disabled = Spi::connect(|client| {
             let mut found = client.select(
                 "SELECT t.tgenabled IN ('D', 'R') FROM pg_trigger AS t
-                  WHERE t.tgrelid = $1::regclass AND t.tgname = $2 AND t.tgfoid = 'trips.follow_change'::regproc",
+                  WHERE t.tgrelid = $1::regclass AND t.tgname = $2 AND t.tgfoid = 'trips_internal.track_changes'::regproc",
                 Some(1),
                 &[table.into(), (*name).into()],
             )?;
@@ -55,7 +55,7 @@ fn follow_with(table: &str, triggers: &[Trigger]) -> Result<(), LoadError> {
             Some(true) => Spi::run(&format!("ALTER TABLE {table} ENABLE TRIGGER {name}"))?,
             None => Spi::run(&format!(
                 "CREATE TRIGGER {name} {when} ON {table} {tables}
-                   FOR EACH STATEMENT EXECUTE FUNCTION trips.follow_change()"
+                   FOR EACH STATEMENT EXECUTE FUNCTION trips_internal.track_changes()"
             ))?,
         }
     }
@@ -80,8 +80,8 @@ pub fn follow_all() -> Result<(), LoadError> {
     // Event triggers are their superuser's.
     let disabled = names(
         "SELECT e.evtname::text FROM pg_event_trigger AS e
-          WHERE e.evtname IN ('trips_partitions_hold', 'trips_partitions', 'trips_partitions_dropped',
-                              'trips_refresh_hold', 'trips_refresh')
+          WHERE e.evtname IN ('trips_partitions_lock', 'trips_partitions', 'trips_partitions_dropped',
+                              'trips_refresh_lock', 'trips_refresh')
             AND e.evtenabled IN ('D', 'R') AND pg_has_role(current_user, e.evtowner, 'USAGE')",
     )?;
     disabled
@@ -96,7 +96,7 @@ pub fn settle() -> Result<Vec<Days>, LoadError> {
            FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid
            JOIN pg_namespace AS n ON n.oid = c.relnamespace
            JOIN pg_class AS h ON h.oid = 'trips.hist_trip_data'::regclass
-          WHERE t.tgfoid = 'trips.follow_change'::regproc AND c.relkind = 'r' AND c.relowner = h.relowner
+          WHERE t.tgfoid = 'trips_internal.track_changes'::regproc AND c.relkind = 'r' AND c.relowner = h.relowner
             AND NOT EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = c.oid AND i.inhparent = h.oid)",
     )?;
     for trigger in detached {
@@ -108,7 +108,7 @@ pub fn settle() -> Result<Vec<Days>, LoadError> {
            JOIN pg_namespace AS n ON n.oid = c.relnamespace
           WHERE i.inhparent = 'trips.hist_trip_data'::regclass AND c.relkind = 'r'
             AND NOT EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = c.oid
-                               AND t.tgfoid = 'trips.follow_change'::regproc)",
+                               AND t.tgfoid = 'trips_internal.track_changes'::regproc)",
     )?;
     let mut days = Vec::new();
     for name in unfollowed {
@@ -170,7 +170,7 @@ pub fn is_followed() -> Result<bool, LoadError> {
     let followed = Spi::get_one::<bool>(
         "SELECT EXISTS (SELECT FROM pg_inherits AS i JOIN pg_trigger AS t ON t.tgrelid = i.inhrelid
                          WHERE i.inhparent = 'trips.hist_trip_data'::regclass
-                           AND t.tgfoid = 'trips.follow_change'::regproc)",
+                           AND t.tgfoid = 'trips_internal.track_changes'::regproc)",
     )?;
     Ok(followed == Some(true))
 }

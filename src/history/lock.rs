@@ -22,8 +22,8 @@ const WRITTEN: [&CStr; 8] = [
     c"daily_trip_counts",
     c"weekly_trip_counts",
     c"summarized_trip_data",
-    c"area_directory",
-    c"area_blocks",
+    c"trips_internal.area_directory",
+    c"trips_internal.area_pages",
     // At its commit.
     c"events",
 ];

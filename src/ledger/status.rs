@@ -87,7 +87,7 @@ fn enter_end(load: &LoadInfo, failure: &Failure, is_known: bool) -> Result<(), L
 /// The rights of the owner of the full errors; none when that role has not the rights of the ledger's owner, which are
 /// the current ones: its triggers would run with them.
 fn as_owner_of_failures() -> Option<(AsOwner, Table)> {
-    let table = Table::find_for_insert(c"load_failures")?;
+    let table = Table::find_for_insert(c"trips_internal.load_failures")?;
     let may = session::is_member_of(table.owner(), session::current_user());
     may.then(|| (AsOwner::of(&table), table))
 }
@@ -110,7 +110,7 @@ fn enter_report(load_id: i64, failure: &Failure) -> Result<(), LoadError> {
         i64::from(failure.role).into(),
     ];
     Ok(Spi::run_with_args(
-        "INSERT INTO trips.load_failures AS f (load_id, message, detail, hint, context, schema_name,
+        "INSERT INTO trips_internal.load_failures AS f (load_id, message, detail, hint, context, schema_name,
                 table_name, column_name, datatype_name, constraint_name, requested_by)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, nullif($11, 0)::oid)
              ON CONFLICT (load_id) DO UPDATE
@@ -126,7 +126,7 @@ fn enter_report(load_id: i64, failure: &Failure) -> Result<(), LoadError> {
 /// A load that has failed has begun again, or is done.
 pub fn forget_error(load_id: i64) -> Result<(), LoadError> {
     let Some(_owner) = as_owner_of_failures() else { return Ok(()) };
-    let query = "DELETE FROM trips.load_failures WHERE load_id = $1";
+    let query = "DELETE FROM trips_internal.load_failures WHERE load_id = $1";
     Ok(Spi::run_with_args(query, &[load_id.into()])?)
 }
 

@@ -116,7 +116,7 @@ fn read(
     progress: &Progress,
 ) -> Result<Bytes, LoadError> {
     progress.phase(Phase::Reading);
-    let max_record = settings::max_record_bytes();
+    let max_record = settings::max_record_size();
     let stopper = bytes.stopper();
     let mut reader = RecordReader::new(bytes, max_record);
     let layout = read_header(request, source, &mut reader)?;
@@ -223,14 +223,15 @@ fn read_header(
     reader: &mut RecordReader<Bytes>,
 ) -> Result<Layout, LoadError> {
     let path = request.path.to_owned();
-    let layout = header::read_header(&Feed::trips(), reader, settings::max_record_bytes())
-        .map_err(|unfit| match unfit {
+    let layout = header::read_header(&Feed::trips(), reader, settings::max_record_size()).map_err(
+        |unfit| match unfit {
             Unfit::Read(error) => source.read_error(error),
             Unfit::Empty => LoadError::Empty(path),
             Unfit::Form(form) => LoadError::NotCsv { path, form },
             Unfit::Fault(fault) => LoadError::HeaderFault { path, fault },
             Unfit::Header(error) => LoadError::Header { path, error },
-        })?;
+        },
+    )?;
     if request.access.shows_content() {
         notice_unused(&layout.unused);
     }

@@ -7,7 +7,7 @@ use trips_core::check::reject::Rejection;
 use super::context::Attempt;
 use super::outside;
 use super::runs::{Collector, Loader, summarize};
-use crate::error::LoadError;
+use crate::error::{DeliveryError, LoadError};
 use crate::history::{History, NewPartitions};
 use crate::ledger::{self, Delivery, Ticket, Totals};
 use crate::pg::row::LoadRow;
@@ -18,13 +18,13 @@ use crate::staging::{self, StagedRow};
 /// Where rows of outside writers come from, as the ledger says it.
 const SOURCE: &str = "trips.stg_trip_data";
 
-/// Promotes the staged rows of one load, or of all, or the parts of one delivery, for the current user.
+/// Promotes the staged rows of one load, or of all, for the current user.
 /// Returns the ledger row of the newest load that it touched, if any.
 pub fn merge_staged(only: Option<i64>) -> Result<Option<LoadRow>, LoadError> {
     if let Some(load_id) = only
-        && let Some(row) = outside::merge(load_id)?
+        && outside::is_open(load_id)?
     {
-        return Ok(Some(row));
+        return Err(DeliveryError::NotStaged(load_id).into());
     }
     let attempt = Attempt::begin(SOURCE)?;
     let row = merge(&attempt.ticket, only)?;
@@ -77,7 +77,7 @@ fn merge_load(
 ) -> Result<Totals, LoadError> {
     let mut loader = Loader::new(history)?;
     let mut collector = Collector::new(load_id, &loader);
-    let max_record = settings::max_record_bytes();
+    let max_record = settings::max_record_size();
     let mut batches = staging::rows(load)?;
     let mut rows_read = 0;
     loop {

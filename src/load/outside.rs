@@ -20,8 +20,12 @@ use crate::progress::{Passes, Phase, Progress};
 use crate::settings;
 
 /// Announces a file for a role. The same file opened again is the same delivery, and what has arrived of
-/// it stays; in another reading, it begins anew.
-pub fn open(attempt: Attempt, delivery: Delivery, reading: String) -> Result<LoadRow, LoadError> {
+/// it stays; with other reader options, it begins anew.
+pub fn open(
+    attempt: Attempt,
+    delivery: Delivery,
+    reader_options: String,
+) -> Result<LoadRow, LoadError> {
     let ticket = &attempt.ticket;
     let digest = delivery.digest.unwrap_or_default();
     if let Some(known) = ledger::same_bytes(&digest, delivery.bytes) {
@@ -29,13 +33,14 @@ pub fn open(attempt: Attempt, delivery: Delivery, reading: String) -> Result<Loa
         attempt.finish();
         return Ok(row);
     }
-    let new = OpenDelivery { ticket: ticket.clone(), delivery, reading };
+    let new = OpenDelivery { ticket: ticket.clone(), delivery, reader_options };
     while !parts::open(&new)? {
         check_for_interrupts!();
         // It may be gone again: then it is this one's turn.
         let Some(there) = parts::of_bytes(&digest, ticket.role)? else { continue };
         let load_id = there.ticket.load_id;
-        if there.reading == new.reading && there.delivery.bytes == new.delivery.bytes {
+        if there.reader_options == new.reader_options && there.delivery.bytes == new.delivery.bytes
+        {
             return ledger::not_entered(&there.ticket, &there.delivery);
         }
         if parts::hold(load_id)?.is_some() {
@@ -46,12 +51,12 @@ pub fn open(attempt: Attempt, delivery: Delivery, reading: String) -> Result<Loa
 }
 
 /// Stages a part of a delivery for the current user; `false` when it is there already.
-pub fn stage_part(load_id: i64, content: &[u8]) -> Result<bool, LoadError> {
+pub fn upload_part(load_id: i64, content: &[u8]) -> Result<bool, LoadError> {
     let caller = session::current_user();
     let _rights = Rights::take()?;
     let open = parts::of_load(load_id)?.ok_or(DeliveryError::Unknown(load_id))?;
     require_own(&open, caller)?;
-    let (rules, max_record) = (settings::rules()?, settings::max_record_bytes());
+    let (rules, max_record) = (settings::rules()?, settings::max_record_size());
     // It is checked where it is.
     let reader = begin(load_id, InPlace(content))?;
     let header = reader.header;
@@ -74,13 +79,20 @@ pub fn drop(load_id: i64) -> Result<bool, LoadError> {
     Ok(true)
 }
 
-/// Brings a delivery of the current user into the history, and enters it into the ledger; none when
-/// there is no such delivery.
-pub fn merge(load_id: i64) -> Result<Option<LoadRow>, LoadError> {
+/// Whether there is an upload of this number.
+pub fn is_open(load_id: i64) -> Result<bool, LoadError> {
+    let _rights = Rights::take()?;
+    Ok(parts::of_load(load_id)?.is_some())
+}
+
+/// Brings an upload of the current user into the history, and enters it into the ledger. One that is complete already
+/// is not brought again: a caller whose connection was lost at the commit may call once more.
+pub fn complete(load_id: i64) -> Result<LoadRow, LoadError> {
     let caller = session::current_user();
     let rights = Rights::take()?;
     let Some(OpenDelivery { ticket, delivery, .. }) = held_by(load_id, caller)? else {
-        return Ok(None);
+        let row = ledger::loaded(load_id)?;
+        return row.ok_or_else(|| DeliveryError::Unknown(load_id).into());
     };
     // It is asked too early, or of a delivery that must begin anew: that is no failure of the load.
     if let Some(byte) = parts::first_gap(load_id, delivery.bytes)? {
@@ -89,7 +101,7 @@ pub fn merge(load_id: i64) -> Result<Option<LoadRow>, LoadError> {
     }
     // A worker that closes what the server has stopped with may be looking at it.
     Lock::Load(load_id).take();
-    observed(Attempt::of(ticket, delivery, rights), merge_whole).map(Some)
+    observed(Attempt::of(ticket, delivery, rights), merge_whole)
 }
 
 /// The delivery that is held from now on, if it is there and this role's.
@@ -131,7 +143,7 @@ fn merge_parts(history: &History, load_id: i64, progress: &Progress) -> Result<T
     progress.phase(Phase::Reading);
     let mut loader = Loader::new(history)?;
     let mut collector = Collector::new(load_id, &loader);
-    let (rules, max_record) = (settings::rules()?, settings::max_record_bytes());
+    let (rules, max_record) = (settings::rules()?, settings::max_record_size());
     let (mut rows, mut zero_coordinates, mut behind) = (0, 0, -1);
     while let Some(part) = StoredPart::behind(load_id, behind)? {
         behind = part.first_byte;
@@ -169,7 +181,7 @@ fn begin<S: Source<Error = LoadError>>(
     load_id: i64,
     source: S,
 ) -> Result<PartReader<S>, LoadError> {
-    let (bytes, limit) = (source.size(), upload_part::most_bytes(settings::max_record_bytes()));
+    let (bytes, limit) = (source.size(), upload_part::most_bytes(settings::max_record_size()));
     if bytes > limit {
         return Err(DeliveryError::TooLarge { bytes, limit }.into());
     }

@@ -1,6 +1,6 @@
-//! Tables of the schema `trips`, by name.
+//! Tables of the extension, by name: `name` is a table of the schema `trips`, `schema.name` one of that schema.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{PgLogLevel, PgSqlErrorCode, PgTupleDesc, pg_sys};
@@ -61,9 +61,15 @@ impl Table {
     }
 
     fn oid_of(name: &CStr) -> pg_sys::Oid {
+        let bytes = name.to_bytes_with_nul();
+        let dot = bytes.iter().position(|&byte| byte == b'.');
+        let schema = dot.and_then(|dot| CString::new(&bytes[..dot]).ok());
+        let name =
+            dot.and_then(|dot| CStr::from_bytes_with_nul(&bytes[dot + 1..]).ok()).unwrap_or(name);
         // SAFETY: both names are C strings that live through the calls; what is missing is InvalidOid.
         unsafe {
-            let schema = pg_sys::get_namespace_oid(c"trips".as_ptr(), true);
+            let schema = schema.as_deref().unwrap_or(c"trips");
+            let schema = pg_sys::get_namespace_oid(schema.as_ptr(), true);
             pg_sys::get_relname_relid(name.as_ptr(), schema)
         }
     }
@@ -71,7 +77,9 @@ impl Table {
     fn open(name: &CStr, lock: u32) -> Self {
         let oid = Self::oid_of(name);
         if oid == pg_sys::InvalidOid {
-            let message = format!("the table trips.{} is missing", name.to_string_lossy());
+            let name = name.to_string_lossy();
+            let schema = if name.contains('.') { "" } else { "trips." };
+            let message = format!("the table {schema}{name} is missing");
             ErrorReport::new(PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE, message, "Table::open")
                 .set_hint("If the extension is older than its library: ALTER EXTENSION trips_pipeline UPDATE.")
                 .report(PgLogLevel::ERROR);
@@ -147,14 +155,14 @@ impl Table {
         self.triggers().any(|(is_ours, _)| is_ours)
     }
 
-    /// For each trigger: whether its function is one of the schema `trips`, and when it fires.
+    /// For each trigger: whether its function is one of the schema `trips_internal`, and when it fires.
     fn triggers(&self) -> impl Iterator<Item = (bool, u32)> + use<> {
         let mut triggers = Vec::new();
         // SAFETY: the relation is open, so its description of triggers is valid, or NULL without any; it
         // has so many. The name is a C string.
         unsafe {
             if let Some(found) = (*self.0).trigdesc.as_ref() {
-                let schema = pg_sys::get_namespace_oid(c"trips".as_ptr(), true);
+                let schema = pg_sys::get_namespace_oid(c"trips_internal".as_ptr(), true);
                 for i in 0..usize::try_from(found.numtriggers).unwrap_or(0) {
                     let trigger = &*found.triggers.add(i);
                     let is_ours = pg_sys::get_func_namespace(trigger.tgfoid) == schema;

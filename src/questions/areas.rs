@@ -174,8 +174,8 @@ fn read_directory(query: &AreaQuery, weeks: &mut BTreeMap<i32, WeekState>) {
         }
     };
     spi::all(
-        c"SELECT d.group_id, d.week - date '2000-01-01', d.trips, d.directory
-            FROM trips.area_directory AS d
+        c"SELECT d.segment_id, d.week - date '2000-01-01', d.trips, d.directory
+            FROM trips_internal.area_directory AS d
            WHERE ($1 IS NULL OR d.week >= date '2000-01-01' + $1)
              AND ($2 IS NULL OR d.week <= date '2000-01-01' + $2)",
         &[from.into(), to.into()],
@@ -211,7 +211,7 @@ fn count_pages(
             }
         };
         let sql =
-            c"SELECT b.block_id, b.places FROM trips.area_blocks AS b WHERE b.block_id = ANY ($1)";
+            c"SELECT b.page_id, b.content FROM trips_internal.area_pages AS b WHERE b.page_id = ANY ($1)";
         spi::all(sql, &[ids.to_vec().into()], each);
     }
     for week in missing.values() {

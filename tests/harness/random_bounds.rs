@@ -190,7 +190,7 @@ pub fn check(cluster: &Cluster, seed: u64) -> Seen {
         .expect("the extension");
     if dice.one_in(3) {
         client
-            .batch_execute("SET trips.memory = '1MB'; SET DateStyle = 'SQL, DMY'")
+            .batch_execute("SET trips.work_mem = '1MB'; SET DateStyle = 'SQL, DMY'")
             .expect("settings");
     }
     let mut set = Set::make(&mut client, &mut dice);

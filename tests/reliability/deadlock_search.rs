@@ -65,7 +65,7 @@ const STATEMENTS: [&str; 34] = [
     "CREATE INDEX ON {p} (region)",
     "CREATE TRIGGER theirs AFTER INSERT ON {p} FOR EACH STATEMENT EXECUTE FUNCTION public.nothing()",
     "DROP TRIGGER IF EXISTS theirs ON {p}",
-    "ALTER TABLE {p} DISABLE TRIGGER trips_hold; ALTER TABLE {p} ENABLE TRIGGER trips_hold",
+    "ALTER TABLE {p} DISABLE TRIGGER trips_lock; ALTER TABLE {p} ENABLE TRIGGER trips_lock",
     "ALTER TABLE trips.hist_trip_data DETACH PARTITION {p}; DROP TABLE {p}",
     "DROP TABLE {p}",
     "ALTER TABLE trips.hist_trip_data DETACH PARTITION {p};

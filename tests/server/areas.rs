@@ -88,7 +88,7 @@ fn complete_weeks(client: &mut Client) -> [i64; 2] {
         .query_one(
             "WITH d AS (SELECT date_trunc('week', day)::date AS week, sum(trips) AS trips
                           FROM trips.daily_trip_counts GROUP BY 1),
-                  a AS (SELECT week, sum(trips) AS trips FROM trips.area_directory GROUP BY 1)
+                  a AS (SELECT week, sum(trips) AS trips FROM trips_internal.area_directory GROUP BY 1)
              SELECT (SELECT count(*) FROM d JOIN a USING (week, trips)), (SELECT count(*) FROM d)",
             &[],
         )
@@ -164,14 +164,16 @@ fn areas_are_counted_exactly() {
     }
     assert!(trips > 300_000, "{trips}");
     // Without what the loads have kept: the same, from the history itself.
-    client.batch_execute("BEGIN; DELETE FROM trips.area_directory").unwrap();
+    client.batch_execute("BEGIN; DELETE FROM trips_internal.area_directory").unwrap();
     for corners in BOXES {
         check(&mut client, corners, PERIODS[0], "both");
         check(&mut client, corners, PERIODS[1], "either");
     }
-    client.batch_execute("ROLLBACK; BEGIN; UPDATE trips.area_blocks SET places = '\\x00'").unwrap();
+    client
+        .batch_execute("ROLLBACK; BEGIN; UPDATE trips_internal.area_pages SET content = '\\x00'")
+        .unwrap();
     check(&mut client, BOXES[1], PERIODS[0], "either");
-    client.batch_execute("ROLLBACK; BEGIN; DELETE FROM trips.area_blocks").unwrap();
+    client.batch_execute("ROLLBACK; BEGIN; DELETE FROM trips_internal.area_pages").unwrap();
     check(&mut client, BOXES[1], PERIODS[0], "destination");
     client.batch_execute("ROLLBACK").unwrap();
 }
@@ -202,8 +204,8 @@ fn a_thousand_tiny_loads() {
     }
     let row = client
         .query_one(
-            "SELECT (SELECT count(*) FROM trips.area_directory), (SELECT count(*) FROM trips.area_blocks),
-                    (SELECT sum(trips)::bigint FROM trips.area_directory)",
+            "SELECT (SELECT count(*) FROM trips_internal.area_directory), (SELECT count(*) FROM trips_internal.area_pages),
+                    (SELECT sum(trips)::bigint FROM trips_internal.area_directory)",
             &[],
         )
         .unwrap();
@@ -219,14 +221,14 @@ fn a_load_that_keeps_no_areas_is_counted_all_the_same() {
     let cluster = Cluster::start();
     let mut client = cluster.client();
     let path = cluster.file("first.csv", month_as_csv(3000, 1, "2018-05-01"));
-    client.batch_execute("LOAD 'trips_pipeline'; SET trips.keep_areas = off").unwrap();
+    client.batch_execute("LOAD 'trips_pipeline'; SET trips.maintain_area_index = off").unwrap();
     cluster.ingest(&mut client, &path);
-    let groups = "SELECT count(*) FROM trips.area_directory";
+    let groups = "SELECT count(*) FROM trips_internal.area_directory";
     assert_eq!(client.query_one(groups, &[]).unwrap().get::<_, i64>(0), 0);
     let world = [-180.0, -90.0, 180.0, 90.0];
     let all = check(&mut client, world, [None, None], "origin");
     // A load that keeps them does not make the weeks complete; rebuild does.
-    client.batch_execute("RESET trips.keep_areas").unwrap();
+    client.batch_execute("RESET trips.maintain_area_index").unwrap();
     let more = month_as_csv(500, 9, "2018-05-01");
     cluster.ingest(&mut client, &cluster.file("second.csv", more));
     assert!(complete_weeks(&mut client)[0] < complete_weeks(&mut client)[1]);
@@ -305,7 +307,7 @@ fn a_changed_count_is_no_answer() {
     cluster.ingest(&mut client, &path);
     client
         .batch_execute(
-            "UPDATE trips.area_directory
+            "UPDATE trips_internal.area_directory
                 SET directory = set_byte(directory, 4, get_byte(directory, 4) # 1)",
         )
         .unwrap();

@@ -52,13 +52,13 @@ fn check_all(client: &mut Client, what: &str) {
 
 /// How many weeks area questions take from what the loads have kept.
 fn kept_weeks(client: &mut Client) -> i64 {
-    let query = "SELECT count(DISTINCT week) FROM trips.area_directory";
+    let query = "SELECT count(DISTINCT week) FROM trips_internal.area_directory";
     client.query_one(query, &[]).unwrap().get(0)
 }
 
 /// How many weeks area questions must count from the history.
 fn incomplete_weeks(client: &mut Client) -> i64 {
-    let query = "SELECT count(*) FROM trips.area_faults()";
+    let query = "SELECT count(*) FROM trips_internal.check_area_index()";
     client.query_one(query, &[]).unwrap().get(0)
 }
 

@@ -138,7 +138,7 @@ fn goes_on(cluster: &Cluster, restored: &mut Client, files: &Files) {
     // What area questions are answered from is not in a dump: it is made anew, and then is used again.
     let in_areas =
         "SELECT sum(trips)::bigint FROM trips.weekly_counts(trips.area(-180, -90, 180, 90))";
-    let kept = "SELECT coalesce(sum(trips), 0)::bigint FROM trips.area_directory";
+    let kept = "SELECT coalesce(sum(trips), 0)::bigint FROM trips_internal.area_directory";
     let one =
         |client: &mut Client, query: &str| -> i64 { client.query_one(query, &[]).unwrap().get(0) };
     let trips =

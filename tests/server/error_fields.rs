@@ -117,9 +117,9 @@ fn everywhere_else() {
         ("trips.queue", "INSERT", format!("SELECT trips.submit('{other}')")),
         ("trips.events", "INSERT", format!("SELECT trips.ingest('{other}', force => true)")),
         (
-            "trips.deliveries",
+            "trips.uploads",
             "INSERT",
-            r"SELECT trips.open_delivery('x', decode(repeat('00', 32), 'hex'), 1, 'r')".to_owned(),
+            r"SELECT trips.create_upload('x', decode(repeat('00', 32), 'hex'), 1, 'r')".to_owned(),
         ),
     ] {
         client

@@ -37,7 +37,7 @@ const STEPS: &[&str] = &[
     "SELECT * FROM trips.partition_bounds()",
     "SELECT * FROM trips.repair_partitions()",
     "SELECT * FROM trips.weekly_counts(trips.area(0, 40, 20, 60), match => 'both')",
-    "SELECT state FROM trips.ingest_match('{month}', '{month}')",
+    "SELECT state FROM trips_internal.ingest_match('{month}', '{month}')",
     "SELECT * FROM trips.load_errors",
     "TRUNCATE trips.hist_trip_data",
 ];

@@ -155,7 +155,7 @@ fn threads_and_runs_do_not_matter() {
         client
             .batch_execute(&format!(
                 "DROP EXTENSION trips_pipeline; CREATE EXTENSION trips_pipeline; LOAD 'trips_pipeline';
-                 SET trips.parse_threads = {threads}; SET trips.memory = '{memory}'"
+                 SET trips.parse_threads = {threads}; SET trips.work_mem = '{memory}'"
             ))
             .unwrap();
         let one = |query: &str, client: &mut Client| -> String {

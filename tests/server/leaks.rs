@@ -32,7 +32,7 @@ fn all_that_is_readable(client: &mut Client) -> String {
     let tables = client
         .query(
             "SELECT c.oid::regclass::text FROM pg_class AS c
-              WHERE c.relnamespace = 'trips'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm')
+              WHERE c.relnamespace IN ('trips'::regnamespace, 'trips_internal'::regnamespace) AND c.relkind IN ('r', 'p', 'v', 'm')
                 AND has_table_privilege(c.oid, 'SELECT')",
             &[],
         )
@@ -96,8 +96,10 @@ fn the_ledger_repeats_nothing_of_a_file() {
     admin.batch_execute("ALTER ROLE etl RENAME TO gone; CREATE ROLE etl; SELECT trips.grant_loader('etl'); SET ROLE etl").unwrap();
     assert!(admin.query("SELECT FROM trips.load_errors", &[]).unwrap().is_empty());
     admin.batch_execute("RESET ROLE").unwrap();
-    for (client, table) in [(&mut *etl, "load_failures"), (&mut *analyst, "load_errors")] {
-        let error = client.query(&format!("SELECT FROM trips.{table}"), &[]).unwrap_err();
+    for (client, table) in
+        [(&mut *etl, "trips_internal.load_failures"), (&mut *analyst, "trips.load_errors")]
+    {
+        let error = client.query(&format!("SELECT FROM {table}"), &[]).unwrap_err();
         assert_eq!(server_error(&error).0, "42501");
     }
 }
@@ -124,9 +126,10 @@ fn a_run_follows_no_link_out_of_its_directory() {
     let seen = "SELECT count(*) FROM trips.hist_trip_data WHERE region = 'hunter2'";
     assert_eq!(admin.query_one(seen, &[]).unwrap().get::<_, i64>(0), 0);
     // The file is looked at again while it is loaded: not only when it is listed.
-    let step = format!("SELECT trips.ingest_match('{inbox}/*.csv', '{inbox}/absolute.csv')");
+    let step =
+        format!("SELECT trips_internal.ingest_match('{inbox}/*.csv', '{inbox}/absolute.csv')");
     assert_eq!(server_error(&admin.simple_query(&step).unwrap_err()).0, "42501");
-    let step = format!("SELECT trips.ingest_match('{inbox}/*.csv', '{secret}')");
+    let step = format!("SELECT trips_internal.ingest_match('{inbox}/*.csv', '{secret}')");
     assert_eq!(server_error(&admin.simple_query(&step).unwrap_err()).0, "42501");
     // A directory that is a link is a directory.
     symlink(&inbox, cluster.path("linked")).unwrap();

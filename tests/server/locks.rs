@@ -128,7 +128,7 @@ const BY_HAND: &[(&str, &str, bool)] = &[
     ("REFRESH MATERIALIZED VIEW CONCURRENTLY trips.summarized_trip_data", IN_H, true),
     ("LOCK TABLE trips.daily_trip_counts", IN_H, true),
     (IN_H, "LOCK TABLE trips.stg_trip_data", false),
-    ("LOCK TABLE trips.area_blocks", IN_MAY, true),
+    ("LOCK TABLE trips_internal.area_pages", IN_MAY, true),
 ];
 
 /// Commands that no transaction may contain: each is a step of its own.

@@ -1,4 +1,4 @@
-//! How much memory a load takes: `trips.memory` and 64 MB at most, whatever it brings.
+//! How much memory a load takes: `trips.work_mem` and 64 MB at most, whatever it brings.
 
 use std::fmt::Write;
 
@@ -9,21 +9,24 @@ use trips_tests::{
 };
 
 const MEGABYTE: u64 = 1024 * 1024;
-/// What a load may take beside `trips.memory`.
+/// What a load may take beside `trips.work_mem`.
 const BESIDE: u64 = 64 * MEGABYTE;
 
 /// A client whose loads have so much memory, and four threads.
 fn client_with(cluster: &Cluster, megabytes: u64) -> Client {
     let mut client = cluster.client();
-    let settings = format!("SET trips.memory = '{megabytes}MB'; SET trips.parse_threads = 4");
+    let settings = format!("SET trips.work_mem = '{megabytes}MB'; SET trips.parse_threads = 4");
     client.batch_execute(&settings).unwrap();
     client
 }
 
 fn require_at_most(peak: u64, megabytes: u64) {
     let peak = peak / MEGABYTE;
-    println!("{peak} MB of private memory with trips.memory = {megabytes} MB");
-    assert!(peak <= megabytes + BESIDE / MEGABYTE, "{peak} MB with trips.memory = {megabytes} MB");
+    println!("{peak} MB of private memory with trips.work_mem = {megabytes} MB");
+    assert!(
+        peak <= megabytes + BESIDE / MEGABYTE,
+        "{peak} MB with trips.work_mem = {megabytes} MB"
+    );
 }
 
 /// Ingests a file and returns its rows: read, inserted, duplicate, staged.
@@ -91,7 +94,7 @@ fn counts_that_are_moved_early() {
         client
             .batch_execute("DROP EXTENSION trips_pipeline; CREATE EXTENSION trips_pipeline")
             .unwrap();
-        client.batch_execute(&format!("SET trips.memory = '{memory}'")).unwrap();
+        client.batch_execute(&format!("SET trips.work_mem = '{memory}'")).unwrap();
         assert_eq!(cluster.ingest(&mut client, &path).rows, [9_000, 9_000, 0, 0]);
         require_verified(&mut client);
         counts(&mut client)
@@ -221,16 +224,16 @@ fn endless_paths_and_patterns() {
     (0..40).for_each(|_| wild.push_str("*/"));
     let long = [parts + "*.csv", "/tmp/".to_owned() + &"*a".repeat(4_000_000), "/".repeat(4097)];
     let calls = [
-        "SELECT trips.new_files($1)",
-        "SELECT trips.take_inbox($1)",
+        "SELECT trips_internal.new_files($1)",
+        "SELECT trips_internal.try_lock_pattern($1)",
         "CALL trips.ingest_new($1)",
         "SELECT trips.ingest($1)",
         "SELECT trips.stage($1)",
         "SELECT trips.submit($1)",
-        "SELECT trips.open_delivery($1, decode(repeat('ab', 32), 'hex'), 1, 'r')",
-        "SELECT trips.open_delivery('s', decode(repeat('ab', 32), 'hex'), 1, $1)",
+        "SELECT trips.create_upload($1, decode(repeat('ab', 32), 'hex'), 1, 'r')",
+        "SELECT trips.create_upload('s', decode(repeat('ab', 32), 'hex'), 1, $1)",
         "SELECT trips.schedule('j', '* * * * *', $1)",
-        "SELECT trips.new_files('/tmp/*', $1)",
+        "SELECT trips_internal.new_files('/tmp/*', $1)",
     ];
     for text in &long {
         for call in calls {
@@ -241,17 +244,17 @@ fn endless_paths_and_patterns() {
             require_at_most(peak, 4);
         }
     }
-    let error = client.query("SELECT trips.new_files($1)", &[&wild]).unwrap_err();
+    let error = client.query("SELECT trips_internal.new_files($1)", &[&wild]).unwrap_err();
     assert_eq!(server_error(&error).0, "22023");
     let query = "SELECT count(*) FROM trips.loads";
     assert_eq!(client.query_one(query, &[]).unwrap().get::<_, i64>(0), 0);
     // What is as long as a path may be is looked for.
     let path = "/".repeat(3000) + &"a".repeat(200) + "/*.csv";
-    let error = client.query("SELECT trips.new_files($1)", &[&path]).unwrap_err();
+    let error = client.query("SELECT trips_internal.new_files($1)", &[&path]).unwrap_err();
     assert_eq!(server_error(&error).0, "58P01");
     let many = "/tmp/".to_owned() + &"*a".repeat(2000);
     let files: Vec<String> =
-        client.query_one("SELECT trips.new_files($1)", &[&many]).unwrap().get(0);
+        client.query_one("SELECT trips_internal.new_files($1)", &[&many]).unwrap().get(0);
     assert!(files.is_empty());
 }
 
@@ -295,7 +298,7 @@ fn more_files_than_are_kept() {
     let pattern = format!("{inbox}/*.csv");
     let (mut found, mut after): (Vec<String>, Option<String>) = (Vec::new(), None);
     loop {
-        let query = "SELECT trips.new_files($1, $2)";
+        let query = "SELECT trips_internal.new_files($1, $2)";
         let (row, peak) =
             peak_memory(&mut client, |client| client.query_one(query, &[&pattern, &after]));
         require_at_most(peak, 4);
@@ -326,12 +329,12 @@ fn a_delivery_of_long_parts() {
     }
     let mut client = client_with(&cluster, 4);
     let bytes = i64::try_from(file.len()).unwrap();
-    let query = "SELECT load_id FROM trips.open_delivery('somewhere', $1, $2, 'r')";
+    let query = "SELECT load_id FROM trips.create_upload('somewhere', $1, $2, 'r')";
     let opened = client.query_one(query, &[&digest(&file), &bytes]).unwrap();
     let load_id: i64 = opened.get(0);
     let mut longest = 0;
     for part in parts_of(&file, load_id, 48 << 20) {
-        let query = "SELECT trips.stage_part($1, $2)";
+        let query = "SELECT trips.upload_part($1, $2)";
         let (row, peak) =
             peak_memory(&mut client, |client| client.query_one(query, &[&load_id, &part]));
         assert!(row.unwrap().get::<_, bool>(0));
@@ -343,7 +346,7 @@ fn a_delivery_of_long_parts() {
     }
     assert!(longest > 40 * MEGABYTE, "{longest}");
     let mut client = client_with(&cluster, 4);
-    let query = "SELECT * FROM trips.merge_staged($1)";
+    let query = "SELECT * FROM trips.complete_upload($1)";
     let (row, peak) = peak_memory(&mut client, |client| client.query_one(query, &[&load_id]));
     require_at_most(peak, 4);
     let (trips, lines) = (i64::from(trips), i64::try_from(short + long).unwrap());

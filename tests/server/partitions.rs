@@ -89,7 +89,7 @@ fn a_file_over_many_months() {
         .unwrap();
     }
     let path = cluster.file("years.csv", &file);
-    client.batch_execute("LOAD 'trips_pipeline'; SET trips.memory = '2MB'").unwrap();
+    client.batch_execute("LOAD 'trips_pipeline'; SET trips.work_mem = '2MB'").unwrap();
     let in_runs = cluster.ingest(&mut client, &path);
     let distinct: i64 = client
         .query_one("SELECT count(DISTINCT (date_time, region)) FROM trips.hist_trip_data", &[])
@@ -98,7 +98,7 @@ fn a_file_over_many_months() {
     assert_eq!((in_runs.rows[0], in_runs.rows[1]), (60_000, distinct));
     client
         .batch_execute(
-            "DROP EXTENSION trips_pipeline; CREATE EXTENSION trips_pipeline; RESET trips.memory",
+            "DROP EXTENSION trips_pipeline; CREATE EXTENSION trips_pipeline; RESET trips.work_mem",
         )
         .unwrap();
     assert_eq!(cluster.ingest(&mut client, &path).rows, in_runs.rows);

@@ -171,7 +171,7 @@ fn three_unclosed_quotes_refuse_the_file() {
     let mut client = cluster.client();
     let open = format!("\"open{}", trip_line("A", 1));
     let good: String = (0..100).map(|i| trip_line("A", i)).collect();
-    client.batch_execute("SET trips.max_record_bytes = '1kB'").unwrap();
+    client.batch_execute("SET trips.max_record_size = '1kB'").unwrap();
     let two = cluster.file("two.csv", format!("{FIVE_COLUMNS}{good}{open}{good}{open}"));
     let rows = cluster.ingest(&mut client, &two).rows;
     assert_eq!((rows[0], rows[3]), (202, 2));

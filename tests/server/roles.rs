@@ -45,7 +45,7 @@ fn an_upload_belongs_to_the_role_and_to_nobody_else_of_its_name() {
     let file = rows_as_csv(10, 1);
     let bytes = i64::try_from(file.len()).unwrap();
     let open = |client: &mut Client| -> i64 {
-        let query = "SELECT load_id FROM trips.open_delivery('a', $1, $2, 'r')";
+        let query = "SELECT load_id FROM trips.create_upload('a', $1, $2, 'r')";
         client.query_one(query, &[&digest(&file), &bytes]).unwrap().get(0)
     };
     let of_eve = open(&mut cluster.client_as("eve"));
@@ -56,11 +56,11 @@ fn an_upload_belongs_to_the_role_and_to_nobody_else_of_its_name() {
     // Nobody else is kept from bringing the same file.
     let of_bob = open(&mut cluster.client_as("bob"));
     assert_ne!(of_bob, of_eve);
-    let drop = |load_id: i64| format!("SELECT trips.drop_delivery({load_id})");
+    let drop = |load_id: i64| format!("SELECT trips.abort_upload({load_id})");
     assert_eq!(code(&mut cluster.client_as("bob"), &drop(of_eve)), "42501");
     replace(&mut admin, "eve");
     let mut eve = cluster.client_as("eve");
-    for call in [drop(of_eve), format!("SELECT trips.merge_staged({of_eve})")] {
+    for call in [drop(of_eve), format!("SELECT trips.complete_upload({of_eve})")] {
         assert_eq!(code(&mut eve, &call), "42501", "{call}");
     }
     let of_new_eve = open(&mut eve);
@@ -104,8 +104,12 @@ fn a_queued_load_belongs_to_the_role_that_submitted_it() {
     // A dump has the queue, and no numbers of roles.
     let dump = cluster.tool("pg_dump", &["trips"]);
     let dump = String::from_utf8_lossy(&dump.stdout).into_owned();
-    assert!(dump.contains("COPY trips.queue (") && !dump.contains("COPY trips.queue_roles"));
-    admin.execute("DELETE FROM trips.queue_roles WHERE load_id = $1", &[&restored]).unwrap();
+    assert!(
+        dump.contains("COPY trips.queue (") && !dump.contains("COPY trips_internal.queue_roles")
+    );
+    admin
+        .execute("DELETE FROM trips_internal.queue_roles WHERE load_id = $1", &[&restored])
+        .unwrap();
     drop(admin);
     cluster.restart(|cluster| cluster.configure("trips.max_workers = 1"));
     let expected = [
@@ -118,8 +122,7 @@ fn a_queued_load_belongs_to_the_role_that_submitted_it() {
     for (load_id, state) in expected {
         assert_eq!(outcome(&cluster, load_id), state, "{load_id} of {expected:?}");
     }
-    let left =
-        "SELECT (SELECT count(*) FROM trips.queue) + (SELECT count(*) FROM trips.queue_roles)";
+    let left = "SELECT (SELECT count(*) FROM trips.queue) + (SELECT count(*) FROM trips_internal.queue_roles)";
     assert_eq!(cluster.client().query_one(left, &[]).unwrap().get::<_, i64>(0), 0);
 }
 
@@ -162,10 +165,10 @@ fn row_level_security_of_the_history_is_kept() {
     cluster.ingest(&mut admin, &path);
     admin
         .batch_execute(
-            "CREATE ROLE keeper; GRANT USAGE, CREATE ON SCHEMA trips TO keeper;
+            "CREATE ROLE keeper; GRANT USAGE, CREATE ON SCHEMA trips, trips_internal TO keeper;
              DO $$ DECLARE name text; BEGIN
                FOR name IN SELECT c.oid::regclass::text FROM pg_class AS c
-                            WHERE c.relnamespace = 'trips'::regnamespace AND c.relkind IN ('r', 'p', 'm', 'S')
+                            WHERE c.relnamespace IN ('trips'::regnamespace, 'trips_internal'::regnamespace) AND c.relkind IN ('r', 'p', 'm', 'S')
                               AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.objid = c.oid AND d.deptype IN ('a', 'i')
                                                                           AND c.relkind = 'S') LOOP
                  EXECUTE format('ALTER TABLE %s OWNER TO keeper', name);

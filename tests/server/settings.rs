@@ -138,11 +138,11 @@ fn everything(cluster: &Cluster, name: &str) -> Vec<String> {
         "SELECT concat_ws(' ', state, rows_inserted) FROM trips.merge_staged()",
     ));
     let file = rows_as_csv(50, 3);
-    let query = "SELECT load_id FROM trips.open_delivery('far', $1, $2, 'r')";
+    let query = "SELECT load_id FROM trips.create_upload('far', $1, $2, 'r')";
     let bytes = i64::try_from(file.len()).unwrap();
     let load_id: i64 = client.query_one(query, &[&digest(&file), &bytes]).unwrap().get(0);
     for part in parts_of(&file, load_id, 1000) {
-        client.query_one("SELECT trips.stage_part($1, $2)", &[&load_id, &part]).unwrap();
+        client.query_one("SELECT trips.upload_part($1, $2)", &[&load_id, &part]).unwrap();
     }
     let merge =
         format!("SELECT concat_ws(' ', state, rows_inserted) FROM trips.merge_staged({load_id})");

@@ -59,7 +59,7 @@ fn many_staged_rows() {
     let cluster = Cluster::start();
     let mut client = cluster.client();
     let path = cluster.file("trips.csv", rows_as_csv(25_000, 5));
-    client.batch_execute("SET trips.memory = '1MB'").unwrap();
+    client.batch_execute("SET trips.work_mem = '1MB'").unwrap();
     let staged = stage(&mut client, &path);
     assert_eq!(staged.rows, [25_000, 0, 0, 25_000]);
     assert_eq!(merge(&mut client, None).rows, [25_000, 25_000, 0, 0]);

@@ -38,18 +38,18 @@ const BREAKS: [(&str, &[&str]); 26] = [
         &["weekly sums"],
     ),
     (
-        "UPDATE trips.area_blocks SET places = set_byte(places, 10, get_byte(places, 10) # 1) WHERE block_id = (SELECT min(block_id) FROM trips.area_blocks)",
+        "UPDATE trips_internal.area_pages SET content = set_byte(content, 10, get_byte(content, 10) # 1) WHERE page_id = (SELECT min(page_id) FROM trips_internal.area_pages)",
         &["areas"],
     ),
     (
-        "UPDATE trips.area_directory SET directory = set_byte(directory, 20, get_byte(directory, 20) # 1) WHERE group_id = (SELECT min(group_id) FROM trips.area_directory)",
+        "UPDATE trips_internal.area_directory SET directory = set_byte(directory, 20, get_byte(directory, 20) # 1) WHERE segment_id = (SELECT min(segment_id) FROM trips_internal.area_directory)",
         &["areas"],
     ),
     (
-        "DELETE FROM trips.area_blocks WHERE block_id = (SELECT max(block_id) FROM trips.area_blocks)",
+        "DELETE FROM trips_internal.area_pages WHERE page_id = (SELECT max(page_id) FROM trips_internal.area_pages)",
         &["areas"],
     ),
-    ("DELETE FROM trips.area_directory WHERE week = '2018-05-07'", &[]),
+    ("DELETE FROM trips_internal.area_directory WHERE week = '2018-05-07'", &[]),
     (
         "UPDATE trips.loads SET rows_inserted = rows_inserted + 1, rows_duplicate = rows_duplicate - 1 WHERE load_id = 2",
         &["ledger"],
@@ -60,18 +60,18 @@ const BREAKS: [(&str, &[&str]); 26] = [
         "ALTER TABLE trips.hist_trip_data_2018_05 DROP CONSTRAINT hist_trip_data_2018_05_pkey",
         &["partitions"],
     ),
-    ("ALTER TABLE trips.hist_trip_data_2018_05 DISABLE TRIGGER trips_follow", &["partitions"]),
+    ("ALTER TABLE trips.hist_trip_data_2018_05 DISABLE TRIGGER trips_track", &["partitions"]),
     (
-        "ALTER TABLE trips.hist_trip_data_2018_05 ENABLE REPLICA TRIGGER trips_follow_update",
+        "ALTER TABLE trips.hist_trip_data_2018_05 ENABLE REPLICA TRIGGER trips_track_update",
         &["partitions"],
     ),
-    ("DROP TRIGGER trips_hold ON trips.hist_trip_data_2018_05", &["partitions"]),
+    ("DROP TRIGGER trips_lock ON trips.hist_trip_data_2018_05", &["partitions"]),
     ("ALTER TABLE trips.hist_trip_data DISABLE TRIGGER ALL", &["triggers"]),
-    ("DROP TRIGGER trips_follow_insert ON trips.hist_trip_data", &["triggers"]),
+    ("DROP TRIGGER trips_track_insert ON trips.hist_trip_data", &["triggers"]),
     ("ALTER EVENT TRIGGER trips_partitions DISABLE", &["triggers"]),
     ("ALTER EVENT TRIGGER trips_partitions_dropped ENABLE REPLICA", &["triggers"]),
     ("ALTER EVENT TRIGGER trips_refresh DISABLE", &["triggers"]),
-    ("ALTER EVENT TRIGGER trips_refresh_hold ENABLE REPLICA", &["triggers"]),
+    ("ALTER EVENT TRIGGER trips_refresh_lock ENABLE REPLICA", &["triggers"]),
     ("REFRESH MATERIALIZED VIEW trips.summarized_trip_data WITH NO DATA", &["weekly summary"]),
     ("DELETE FROM trips.stg_trip_data", &["staging"]),
 ];
@@ -124,9 +124,9 @@ fn what_is_broken_is_found() {
     // What rebuild() can mend.
     client
         .batch_execute(
-            "DELETE FROM trips.daily_trip_counts; DELETE FROM trips.weekly_trip_counts; DELETE FROM trips.area_directory;
-             UPDATE trips.area_blocks SET places = '\\x'; DROP TRIGGER trips_hold ON trips.hist_trip_data_2018_05;
-             DROP TRIGGER trips_follow ON trips.hist_trip_data_2018_05;
+            "DELETE FROM trips.daily_trip_counts; DELETE FROM trips.weekly_trip_counts; DELETE FROM trips_internal.area_directory;
+             UPDATE trips_internal.area_pages SET content = '\\x'; DROP TRIGGER trips_lock ON trips.hist_trip_data_2018_05;
+             DROP TRIGGER trips_track ON trips.hist_trip_data_2018_05;
              REFRESH MATERIALIZED VIEW trips.summarized_trip_data",
         )
         .unwrap();
@@ -156,7 +156,7 @@ fn readers_may_verify_and_ask() {
     assert_eq!(all, 300);
     for query in [
         "SELECT trips.rebuild()",
-        "SELECT trips.area_faults()",
+        "SELECT trips_internal.check_area_index()",
         "SELECT * FROM trips.stg_trip_data",
     ] {
         let error = reader.query(query, &[]).unwrap_err();

@@ -87,7 +87,7 @@ fn ingest_and_spark_give_the_same_and_a_lost_worker_changes_nothing() {
     assert_eq!(refused, ["22P04", "22P04"]);
 
     let spark = Spark::start(&two, "spark");
-    let mut arguments = vec!["load.py", "--piece-bytes", "1", "--slow", "0.1"];
+    let mut arguments = vec!["load.py", "--split-bytes", "1", "--slow", "0.1"];
     arguments.extend(paths.iter().map(String::as_str));
     let mut job = spark.begin(&arguments);
     lose_a_worker(&spark, &two, &mut job);
@@ -116,7 +116,7 @@ fn lose_a_worker(spark: &Spark, cluster: &Cluster, job: &mut std::process::Child
     let mut client = cluster.client();
     let begin = Instant::now();
     let arrived = |client: &mut Client| -> i64 {
-        let query = "SELECT count(*) FROM trips.delivery_parts";
+        let query = "SELECT count(*) FROM trips.upload_parts";
         client.query_one(query, &[]).expect("a count").get(0)
     };
     while arrived(&mut client) < 4 {
@@ -146,6 +146,6 @@ fn compare(client: &mut Client, other: &mut Client) {
         let differs = expected.iter().zip(&found).find(|(a, b)| a != b);
         assert_eq!((differs, expected.len()), (None, found.len()), "{query}");
     }
-    let left = "SELECT * FROM trips.deliveries";
+    let left = "SELECT * FROM trips.uploads";
     assert_eq!(texts(other, left), Vec::<String>::new());
 }

@@ -16,7 +16,7 @@ fn printed(output: &Output) -> String {
 }
 
 fn arrived(client: &mut Client) -> i64 {
-    let query = "SELECT count(*) FROM trips.delivery_parts";
+    let query = "SELECT count(*) FROM trips.upload_parts";
     client.query_one(query, &[]).expect("a count").get(0)
 }
 
@@ -27,17 +27,17 @@ fn a_job_whose_driver_dies_goes_on_when_it_is_run_again() {
     let mut client = cluster.client();
     let path = cluster.file("trips.csv", month_as_csv(60_000, 1, "2018-05-01"));
     let spark = Spark::start(&cluster, "spark");
-    let job = spark.begin(&["load.py", "--piece-bytes", "1", "--slow", "0.5", &path]);
+    let job = spark.begin(&["load.py", "--split-bytes", "1", "--slow", "0.5", &path]);
     let begin = Instant::now();
     while arrived(&mut client) < 2 {
         assert!(begin.elapsed() < Duration::from_secs(120), "nothing arrives");
         std::thread::sleep(Duration::from_millis(20));
     }
     spark.kill_driver(job);
-    let number = "SELECT load_id FROM trips.deliveries";
+    let number = "SELECT load_id FROM trips.uploads";
     let before = texts(&mut client, number);
     assert_eq!((before.len(), arrived(&mut client) > 1), (1, true));
-    let text = spark.submit(&["load.py", "--piece-bytes", "1", &path]);
+    let text = spark.submit(&["load.py", "--split-bytes", "1", &path]);
     assert!(text.contains("60000 read, 60000 inserted, 0 duplicate"), "{text}");
     assert!(text.contains(&format!("as load {}", before[0].trim_matches(['(', ')']))), "{text}");
     other.ingest(&mut other.client(), &path);
@@ -63,7 +63,7 @@ fn a_file_that_fails_keeps_no_other() {
         cluster.path("5 is not there.csv"),
         cluster.file("6.csv", rows_as_csv(1_000, 4)),
     ];
-    let open = "SELECT load_id FROM trips.open_delivery($1, $2, $3, $4)";
+    let open = "SELECT load_id FROM trips.create_upload($1, $2, $3, $4)";
     let open = |client: &mut Client, path: &str, file: &[u8], reading: &str| -> i64 {
         let bytes = i64::try_from(file.len()).expect("a size");
         let row = client.query_one(open, &[&path, &digest(file), &bytes, &reading]);
@@ -75,8 +75,8 @@ fn a_file_that_fails_keeps_no_other() {
     // As if its parts had been cut in another way.
     client
         .batch_execute(
-            "INSERT INTO trips.delivery_parts
-             SELECT load_id, first_byte + 1, bytes - 1, rows_read, rows_rejected, content FROM trips.delivery_parts",
+            "INSERT INTO trips.upload_parts
+             SELECT load_id, first_byte + 1, bytes - 1, rows_read, rows_rejected, content FROM trips.upload_parts",
         )
         .expect("a part more");
     let mut arguments = vec!["load.py"];

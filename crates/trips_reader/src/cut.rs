@@ -18,13 +18,13 @@ const PIECE_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Prints what is found.
 pub fn run(path: &Path, options: &Options<'_>, out: &mut impl Write) -> Result<(), Failure> {
-    let piece_bytes = options.number("piece_bytes", Some(PIECE_BYTES))?;
-    let max_record = options.max_record_bytes()?;
+    let split_bytes = options.number("split_bytes", Some(PIECE_BYTES))?;
+    let max_record = options.max_record_size()?;
     let (file, size, mtime_ns) = open(path)?;
-    let digests = RefCell::new(Digests::new(piece_bytes));
+    let digests = RefCell::new(Digests::new(split_bytes));
     let source = Hashed { source: file, digests: &digests };
     let passed = |what| digests.borrow_mut().pass(what);
-    let found = match split::cut(&Feed::trips(), source, max_record, piece_bytes, passed) {
+    let found = match split::cut(&Feed::trips(), source, max_record, split_bytes, passed) {
         Err(Unfit::Read(error)) => return Err(Failure::File { path: shown(path), error }),
         Err(unfit) => refused(path, code(&unfit), &unfit.to_string()),
         Ok(Cut { unclosed, .. }) if unclosed.len() == UNCLOSED_QUOTES => {
@@ -108,11 +108,11 @@ struct Digests {
 }
 
 impl Digests {
-    fn new(piece_bytes: u64) -> Self {
+    fn new(split_bytes: u64) -> Self {
         let new = blake3::Hasher::new;
         let (whole, header, piece) = (new(), new(), new());
         // Until the header has been passed, nothing is certain.
-        let (hashed, least, pending) = (piece_bytes, piece_bytes, Vec::new());
+        let (hashed, least, pending) = (split_bytes, split_bytes, Vec::new());
         Self { whole, header, piece, hashed, least, pending, pieces: Vec::new() }
     }
 

@@ -1,5 +1,5 @@
 //! Reads pieces of files of trips far from the server: with the parser of `trips.ingest`, into parts that
-//! `trips.stage_part` takes. `docker/spark/load.py` runs it on every worker of a cluster.
+//! `trips.upload_part` takes. `docker/spark/load.py` runs it on every worker of a cluster.
 
 mod cut;
 mod options;
@@ -13,12 +13,12 @@ use std::process::ExitCode;
 use options::Options;
 
 const USAGE: &str = "usage:
-  trips_reader cut FILE [piece_bytes=N] [max_record_bytes=N]
+  trips_reader cut FILE [split_bytes=N] [max_record_size=N]
       looks through a file and prints one line of JSON: its size, time and BLAKE3, and its pieces as
       [first_byte, bytes, first_line, BLAKE3 of the header and the piece, columns, if a second header has changed
       them]; or, under \"refused\", why it is no file of trips
   trips_reader read FILE load_id=N first_byte=N bytes=N first_line=N blake3=D file_bytes=N mtime_ns=N
-               [columns=C] [max_record_bytes=N] [earliest_date=D] [latest_date=D] [zero_coordinates=keep|warn|stage]
+               [columns=C] [max_record_size=N] [earliest_date=D] [latest_date=D] [zero_coordinates=keep|warn|stage]
       reads one piece, which is held in memory, and prints its parts, each behind its length (8 bytes, big-endian)
   trips_reader version
 exit codes: 1; 3 when the file changed meanwhile";

@@ -12,14 +12,14 @@ use crate::{Failure, shown};
 const NAMES: [&str; 13] = [
     "blake3",
     "columns",
-    "piece_bytes",
+    "split_bytes",
     "load_id",
     "first_byte",
     "bytes",
     "first_line",
     "file_bytes",
     "mtime_ns",
-    "max_record_bytes",
+    "max_record_size",
     "earliest_date",
     "latest_date",
     "zero_coordinates",
@@ -65,9 +65,9 @@ impl<'a> Options<'a> {
             .map_err(|_| Failure::Usage(format!("{name}={text:?} is no digest")))
     }
 
-    /// The longest record, as `trips.max_record_bytes` allows it.
-    pub fn max_record_bytes(&self) -> Result<usize, Failure> {
-        self.number("max_record_bytes", Some(1 << 20))
+    /// The longest record, as `trips.max_record_size` allows it.
+    pub fn max_record_size(&self) -> Result<usize, Failure> {
+        self.number("max_record_size", Some(1 << 20))
     }
 
     /// What is believed of a trip, as the settings of the server say it.

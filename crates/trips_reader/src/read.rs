@@ -49,7 +49,7 @@ pub fn run(path: &Path, options: &Options<'_>, out: &mut impl Write) -> Result<(
         _ => Failure::File { path: shown(path), error },
     };
     let load_id = options.number("load_id", None)?;
-    let max_record = options.max_record_bytes()?;
+    let max_record = options.max_record_size()?;
     let (layout, mut reader) = begin(path, file, piece, max_record, options.digest("blake3")?)?;
     let mut columns = match options.text("columns") {
         Some(text) => Columns::read(text, &layout).ok_or_else(|| {

@@ -27,7 +27,7 @@ fn file() -> (PathBuf, String) {
 #[test]
 fn a_changed_file_is_not_read() {
     let (path, content) = file();
-    let cut = reader(&["cut"], &path, &["piece_bytes=1000000".to_owned()]);
+    let cut = reader(&["cut"], &path, &["split_bytes=1000000".to_owned()]);
     assert!(cut.status.success(), "{}", String::from_utf8_lossy(&cut.stderr));
     let cut: serde_json::Value = serde_json::from_slice(&cut.stdout).unwrap();
     assert_eq!(cut["digest"], blake3::hash(content.as_bytes()).to_hex().as_str());

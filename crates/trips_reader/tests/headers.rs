@@ -44,7 +44,7 @@ fn pieces_know_their_columns() {
         [HEADER, &plain, SWAPPED, &swapped, unclear, &plain, HEADER, "A,,,2018-06-01 00:00:00,x\n"];
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("several headers.csv");
     std::fs::write(&path, content.concat()).unwrap();
-    let cut = reader("cut", &path, &["piece_bytes=1".to_owned()]);
+    let cut = reader("cut", &path, &["split_bytes=1".to_owned()]);
     let cut: serde_json::Value = serde_json::from_slice(&cut).unwrap();
     let pieces = cut["pieces"].as_array().unwrap();
     let columns: Vec<Option<&str>> = pieces.iter().map(|piece| piece[4].as_str()).collect();

@@ -18,8 +18,8 @@ fn parts(name: &str, content: &[u8], max_record: usize) -> (Vec<usize>, usize) {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         output.stdout
     };
-    let max_record = format!("max_record_bytes={max_record}");
-    let cut = reader("cut", &["piece_bytes=1000000000".to_owned(), max_record.clone()]);
+    let max_record = format!("max_record_size={max_record}");
+    let cut = reader("cut", &["split_bytes=1000000000".to_owned(), max_record.clone()]);
     let cut: serde_json::Value = serde_json::from_slice(&cut).unwrap();
     let pieces = cut["pieces"].as_array().unwrap();
     assert_eq!(pieces.len(), 1);

@@ -76,7 +76,7 @@ type Listed = (i64, u64, Vec<u8>);
 fn directory() -> BTreeMap<i32, Vec<Listed>> {
     let mut weeks = BTreeMap::<i32, Vec<Listed>>::new();
     spi::all(
-        c"SELECT d.week - date '2000-01-01', d.group_id, d.trips, d.directory FROM trips.area_directory AS d",
+        c"SELECT d.week - date '2000-01-01', d.segment_id, d.trips, d.directory FROM trips_internal.area_directory AS d",
         &[],
         |row| {
             let (Some(monday), Some(group)) = (row.get::<i32>(1), row.get::<i64>(2)) else { return };
@@ -96,7 +96,7 @@ fn kept(groups: &[Listed]) -> Option<Sum> {
         let mut places = Vec::new();
         let mut is_sound = true;
         spi::all(
-            c"SELECT b.places FROM trips.area_blocks AS b WHERE b.block_id BETWEEN $1 AND $2 ORDER BY b.block_id",
+            c"SELECT b.content FROM trips_internal.area_pages AS b WHERE b.page_id BETWEEN $1 AND $2 ORDER BY b.page_id",
             &[(group * BLOCK_IDS).into(), (group * BLOCK_IDS + BLOCK_IDS - 1).into()],
             |row| {
                 places.clear();

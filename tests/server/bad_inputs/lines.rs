@@ -50,7 +50,7 @@ fn quotes() -> Vec<Case> {
 fn unclosed_quotes() -> Vec<Case> {
     let good = |count| (0..count).map(|second| trip_line("good", second)).collect::<String>();
     let open = format!("\"open{}", trip_line("A", 1));
-    let far = "SET trips.max_record_bytes = '1kB'";
+    let far = "SET trips.max_record_size = '1kB'";
     vec![
         // One quote costs one line, wherever the next quote is and whether there is one.
         bad(4, "no other quote", open.trim_end(), "22P04", None),
@@ -116,7 +116,7 @@ fn no_text() -> Vec<Case> {
 #[rustfmt::skip]
 fn sizes() -> Vec<Case> {
     let long = |length| format!("{},,,2018-05-01 00:00:00,x", "x".repeat(length));
-    // Records over a gigabyte are cut as these are: no more than trips.max_record_bytes is held.
+    // Records over a gigabyte are cut as these are: no more than trips.max_record_size is held.
     let with = |extra: &str| format!("{}{extra}\n{ROW}{extra}\n", HEADER.trim_end());
     vec![
         bad(11, "a region of 1001 bytes", long(1001), "22001", Some("region")),

@@ -63,7 +63,7 @@ fn commands_of_strangers_are_theirs() {
         .unwrap();
     stranger
         .batch_execute(
-            "CREATE TRIGGER trips_follow AFTER INSERT ON theirs.two FOR EACH STATEMENT EXECUTE FUNCTION theirs.nothing();
+            "CREATE TRIGGER trips_track AFTER INSERT ON theirs.two FOR EACH STATEMENT EXECUTE FUNCTION theirs.nothing();
              DROP TABLE theirs.two;
              SET search_path = theirs; CREATE TABLE hist_trip_data (a int); ALTER TABLE hist_trip_data ADD b int;
              DROP TABLE hist_trip_data; DROP TABLE theirs.t, theirs.one; DROP OWNED BY stranger CASCADE",
@@ -214,7 +214,7 @@ fn a_load_does_not_lose_against_who_has_the_lock_already() {
     loader.batch_execute(&table_of("public.older")).unwrap();
     let may = cluster.file("may", month_as_csv(500, 1, "2018-05-01"));
     let june = cluster.file("june", month_as_csv(500, 1, "2018-06-04"));
-    loader.batch_execute("ALTER EVENT TRIGGER trips_partitions_hold DISABLE; BEGIN").unwrap();
+    loader.batch_execute("ALTER EVENT TRIGGER trips_partitions_lock DISABLE; BEGIN").unwrap();
     cluster.ingest(&mut loader, &may);
     // The load holds the lock of its own partition until it commits.
     loader.batch_execute("COMMIT; BEGIN; DELETE FROM trips.hist_trip_data WHERE false").unwrap();
@@ -228,7 +228,7 @@ fn a_load_does_not_lose_against_who_has_the_lock_already() {
     cluster.ingest(&mut loader, &june);
     let error = attaching.join().unwrap().unwrap_err();
     assert_eq!(server_error(&error).0, "55P03", "{error:?}");
-    loader.batch_execute("COMMIT; ALTER EVENT TRIGGER trips_partitions_hold ENABLE").unwrap();
+    loader.batch_execute("COMMIT; ALTER EVENT TRIGGER trips_partitions_lock ENABLE").unwrap();
     check_all(&mut loader, "a load beside ATTACH");
 }
 

@@ -29,7 +29,7 @@ fn nobody_holds_the_pattern_of_another_role() {
         .unwrap();
     let mut etl = cluster.client_as("etl");
     let take = |client: &mut Client, pattern: &str| {
-        let taken = client.query_one("SELECT trips.take_inbox($1)", &[&pattern]);
+        let taken = client.query_one("SELECT trips_internal.try_lock_pattern($1)", &[&pattern]);
         taken.map(|row| row.get::<_, bool>(0)).map_err(|error| server_error(&error).0)
     };
     for outside in ["/x/*.csv", &cluster.path("*.csv"), &format!("{inbox}/../*.csv")] {

@@ -37,7 +37,7 @@ fn loads_are_seen_and_cancelled_although_the_ledger_is_locked() {
     }
     for query in [
         "SELECT count(*) FROM trips.load_progress",
-        "SELECT count(*) FROM trips.loads_at_work()",
+        "SELECT count(*) FROM trips_internal.running_loads()",
         "SELECT count(*) FROM trips.events_since(0)",
     ] {
         watcher.query_one(query, &[]).unwrap_or_else(|error| panic!("{query}: {error:?}"));

@@ -159,13 +159,13 @@ fn require_refusals(latin: &mut postgres::Client, inbox: &str) {
         format!("SELECT trips.submit('{inbox}/a.csv')"),
         "SELECT trips.ingest('/Z' || chr(252) || 'rich.csv')".to_owned(),
         "SELECT trips.submit('/a', chr(252))".to_owned(),
-        "SELECT trips.new_files('/' || chr(252))".to_owned(),
-        "SELECT trips.open_delivery(chr(252), decode(repeat('00', 32), 'hex'), 1, chr(252))"
+        "SELECT trips_internal.new_files('/' || chr(252))".to_owned(),
+        "SELECT trips.create_upload(chr(252), decode(repeat('00', 32), 'hex'), 1, chr(252))"
             .to_owned(),
         "SELECT trips.merge_staged()".to_owned(),
-        "SELECT trips.open_delivery('a', decode(repeat('00', 32), 'hex'), 1, '')".to_owned(),
-        "SELECT trips.stage_part(1, '')".to_owned(),
-        "SELECT trips.drop_delivery(1)".to_owned(),
+        "SELECT trips.create_upload('a', decode(repeat('00', 32), 'hex'), 1, '')".to_owned(),
+        "SELECT trips.upload_part(1, '')".to_owned(),
+        "SELECT trips.abort_upload(1)".to_owned(),
         "SELECT trips.trip_key('a', NULL, NULL, '2018-05-01', NULL)".to_owned(),
         "SELECT trips.trip_key(convert_from('\\xfc', 'LATIN1'), NULL, NULL, '2018-05-01', NULL)"
             .to_owned(),

@@ -37,7 +37,7 @@ pub enum DecodeError {
     },
     /// A rejected line does not have the columns or their values, names another load, or is too long.
     #[error(
-        "rejected line {number} has not the columns of trips.stg_trip_data, is of another load, or is longer than trips.max_record_bytes allows"
+        "rejected line {number} has not the columns of trips.stg_trip_data, is of another load, or is longer than trips.max_record_size allows"
     )]
     Line {
         /// The number of the line among the rejected ones, from 1.

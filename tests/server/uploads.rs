@@ -8,18 +8,20 @@ use trips_tests::{
 
 const SAMPLE: &[u8] = include_bytes!("../../samples/trips_sample.csv");
 
-fn open(client: &mut Client, file: &[u8], reading: &str) -> Load {
+fn open(client: &mut Client, file: &[u8], reader_options: &str) -> Load {
     let bytes = i64::try_from(file.len()).unwrap();
-    let query = "SELECT * FROM trips.open_delivery('somewhere', $1, $2, $3)";
-    Load::from_row(&client.query_one(query, &[&digest(file), &bytes, &reading]).unwrap())
+    let query = "SELECT * FROM trips.create_upload('somewhere', $1, $2, $3)";
+    Load::from_row(&client.query_one(query, &[&digest(file), &bytes, &reader_options]).unwrap())
 }
 
 fn stage(client: &mut Client, load_id: i64, part: &[u8]) -> Result<bool, postgres::Error> {
-    client.query_one("SELECT trips.stage_part($1, $2)", &[&load_id, &part]).map(|row| row.get(0))
+    client.query_one("SELECT trips.upload_part($1, $2)", &[&load_id, &part]).map(|row| row.get(0))
 }
 
 fn merge(client: &mut Client, load_id: i64) -> Load {
-    Load::from_row(&client.query_one("SELECT * FROM trips.merge_staged($1)", &[&load_id]).unwrap())
+    Load::from_row(
+        &client.query_one("SELECT * FROM trips.complete_upload($1)", &[&load_id]).unwrap(),
+    )
 }
 
 fn code(result: Result<impl std::fmt::Debug, postgres::Error>) -> String {
@@ -71,7 +73,7 @@ fn a_delivery_is_what_ingesting_is() {
         }
         assert_eq!(merge(&mut two, opened.load_id), ingested);
         assert_eq!(merge(&mut two, opened.load_id).rows, ingested.rows);
-        assert_eq!(count(&mut two, "deliveries") + count(&mut two, "delivery_parts"), 0);
+        assert_eq!(count(&mut two, "uploads") + count(&mut two, "upload_parts"), 0);
     }
     assert_eq!(state(&mut one), state(&mut two));
     // The ledger has times, and is compared above.
@@ -88,7 +90,7 @@ fn a_delivery_is_what_ingesting_is() {
 fn a_delivery_larger_than_the_memory_of_a_load() {
     let cluster = Cluster::start();
     let mut client = cluster.client();
-    client.batch_execute("SET trips.memory = '1MB'").unwrap();
+    client.batch_execute("SET trips.work_mem = '1MB'").unwrap();
     let file = rows_as_csv(40_000, 7);
     let load_id = open(&mut client, &file, "one").load_id;
     for part in parts_of(&file, load_id, 500_000) {
@@ -108,13 +110,13 @@ fn repeated_and_doubled_parts() {
     let part = &parts[0][..];
     let (mut first, mut second) = (cluster.client(), cluster.client());
     let mut transaction = first.transaction().unwrap();
-    let query = "SELECT trips.stage_part($1, $2)";
+    let query = "SELECT trips.upload_part($1, $2)";
     assert!(transaction.query_one(query, &[&load_id, &part]).unwrap().get::<_, bool>(0));
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| stage(&mut second, load_id, part).unwrap());
         wait_for_a_waiter(&mut client);
         // The delivery is not merged under the feet of who writes.
-        assert_eq!(code(client.query("SELECT trips.merge_staged($1)", &[&load_id])), "55P03");
+        assert_eq!(code(client.query("SELECT trips.complete_upload($1)", &[&load_id])), "55P03");
         transaction.rollback().unwrap();
         assert!(waiting.join().unwrap(), "the first attempt is lost, the second is not");
     });
@@ -139,21 +141,25 @@ fn a_delivery_that_is_not_complete_is_not_merged() {
     let parts = parts_of(SAMPLE, load_id, 50_000);
     assert!(parts.len() > 3, "{} parts", parts.len());
     let merge_it = |client: &mut Client| {
-        let error = client.query("SELECT trips.merge_staged($1)", &[&load_id]).unwrap_err();
+        let error = client.query("SELECT trips.complete_upload($1)", &[&load_id]).unwrap_err();
         server_error(&error)
     };
+    let error = client.query("SELECT trips.merge_staged($1)", &[&load_id]).unwrap_err();
+    let (state, message, hint) = server_error(&error);
+    assert_eq!((state.as_str(), message), ("42809", format!("load {load_id} is an upload")));
+    assert!(hint.contains("trips.complete_upload"), "{hint}");
     let (state, message, hint) = merge_it(&mut client);
     let expected = format!(
         "delivery {load_id} is not complete: byte 0 of \"somewhere\" has not arrived in one part"
     );
     assert_eq!((state.as_str(), message), ("55000", expected));
-    assert!(hint.contains("trips.stage_part"), "{hint}");
+    assert!(hint.contains("trips.upload_part"), "{hint}");
     for missing in [0, 1, parts.len() - 1] {
         for (_, part) in parts.iter().enumerate().filter(|(i, _)| *i != missing) {
             stage(&mut client, load_id, part).unwrap();
         }
         assert_eq!(merge_it(&mut client).0, "55000", "without part {missing}");
-        client.execute("DELETE FROM trips.delivery_parts", &[]).unwrap();
+        client.execute("DELETE FROM trips.upload_parts", &[]).unwrap();
     }
     // Parts of another cut that overlap.
     for part in parts.iter().chain(&parts_of(SAMPLE, load_id, 70_000)) {
@@ -176,13 +182,13 @@ fn deliveries_that_are_opened_again() {
 
     let other = open(&mut client, SAMPLE, "another");
     assert_ne!(other.load_id, first.load_id);
-    assert_eq!(count(&mut client, "delivery_parts"), 0);
+    assert_eq!(count(&mut client, "upload_parts"), 0);
     assert_eq!(code(stage(&mut client, first.load_id, &parts[1])), "42704");
 
-    let drop = "SELECT trips.drop_delivery($1)";
+    let drop = "SELECT trips.abort_upload($1)";
     assert!(client.query_one(drop, &[&other.load_id]).unwrap().get::<_, bool>(0));
     assert!(!client.query_one(drop, &[&other.load_id]).unwrap().get::<_, bool>(0));
-    assert_eq!(count(&mut client, "deliveries"), 0);
+    assert_eq!(count(&mut client, "uploads"), 0);
 }
 
 /// Bytes that the ledger has are skipped, before and after the parts have come.
@@ -198,7 +204,7 @@ fn known_bytes() {
     let ingested = cluster.ingest(&mut client, &cluster.file("trips.csv", &file));
     let skipped = merge(&mut client, opened.load_id);
     assert_eq!((skipped.summary(), skipped.same_as), (("skipped", [0; 4]), Some(ingested.load_id)));
-    assert_eq!(count(&mut client, "deliveries") + count(&mut client, "delivery_parts"), 0);
+    assert_eq!(count(&mut client, "uploads") + count(&mut client, "upload_parts"), 0);
     let again = open(&mut client, &file, "one");
     assert_eq!((again.state.as_str(), again.same_as), ("skipped", Some(ingested.load_id)));
     assert_eq!(count(&mut client, "hist_trip_data"), 100);
@@ -222,26 +228,26 @@ fn parts_that_are_refused() {
     assert_eq!(code(stage(&mut client, small, &part)), "22P03");
     // Larger than any reader of ours makes it; nothing of it is looked at.
     for (settings, limit) in [("'1MB'", 64), ("'16MB'", 128)] {
-        client.batch_execute(&format!("SET trips.max_record_bytes = {settings}")).unwrap();
+        client.batch_execute(&format!("SET trips.max_record_size = {settings}")).unwrap();
         let query =
-            "SELECT trips.stage_part($1, convert_to(repeat('x', ($2 << 20) + 8192), 'UTF8'))";
+            "SELECT trips.upload_part($1, convert_to(repeat('x', ($2 << 20) + 8192), 'UTF8'))";
         assert_eq!(code(client.query(query, &[&load_id, &limit])), "54000", "{limit} MB");
-        let query = "SELECT trips.stage_part($1, convert_to(repeat('x', $2 << 20), 'UTF8'))";
+        let query = "SELECT trips.upload_part($1, convert_to(repeat('x', $2 << 20), 'UTF8'))";
         assert_eq!(code(client.query(query, &[&load_id, &limit])), "22P03", "{limit} MB");
     }
-    client.batch_execute("RESET trips.max_record_bytes").unwrap();
+    client.batch_execute("RESET trips.max_record_size").unwrap();
     client.batch_execute("SET trips.latest_date = '2017-12-31'").unwrap();
     let part = parts_of(&file, load_id, usize::MAX >> 1).remove(0);
     assert_eq!(code(stage(&mut client, load_id, &part)), "22P03");
-    assert_eq!(count(&mut client, "delivery_parts"), 0);
+    assert_eq!(count(&mut client, "upload_parts"), 0);
     for (query, expected) in [
-        ("SELECT trips.open_delivery('x', '\\x00', 1, 'r')", "22023"),
-        ("SELECT trips.open_delivery('x', sha256('x'), -1, 'r')", "22023"),
-        ("SELECT trips.open_delivery(NULL, sha256('x'), 1, 'r')", "22004"),
-        ("SELECT trips.open_delivery('x', sha256('x'), 1, NULL)", "22004"),
-        ("SELECT trips.stage_part(NULL, '')", "22004"),
-        ("SELECT trips.stage_part(1000, '')", "42704"),
-        ("SELECT trips.drop_delivery(NULL)", "22004"),
+        ("SELECT trips.create_upload('x', '\\x00', 1, 'r')", "22023"),
+        ("SELECT trips.create_upload('x', sha256('x'), -1, 'r')", "22023"),
+        ("SELECT trips.create_upload(NULL, sha256('x'), 1, 'r')", "22004"),
+        ("SELECT trips.create_upload('x', sha256('x'), 1, NULL)", "22004"),
+        ("SELECT trips.upload_part(NULL, '')", "22004"),
+        ("SELECT trips.upload_part(1000, '')", "42704"),
+        ("SELECT trips.abort_upload(NULL)", "22004"),
     ] {
         assert_eq!(code(client.query(query, &[])), expected, "{query}");
     }
@@ -257,12 +263,12 @@ fn more_bad_lines_than_allowed() {
         stage(&mut client, load_id, &part).unwrap();
     }
     client.batch_execute("SET trips.max_errors = 1").unwrap();
-    assert_eq!(code(client.query("SELECT trips.merge_staged($1)", &[&load_id])), "22P04");
+    assert_eq!(code(client.query("SELECT trips.complete_upload($1)", &[&load_id])), "22P04");
     client.batch_execute("SET trips.max_errors = 2").unwrap();
     assert_eq!(merge(&mut client, load_id).rows, [3, 1, 0, 2]);
 }
 
-/// A loader brings its own deliveries, and no other's; nobody else brings any.
+/// A loader brings its own uploads, and no other's; nobody else brings any.
 #[test]
 fn deliveries_belong_to_their_role() {
     let cluster = Cluster::start();
@@ -281,29 +287,29 @@ fn deliveries_belong_to_their_role() {
     for role in ["two", "nobody"] {
         let mut other = cluster.client_as(role);
         assert_eq!(code(stage(&mut other, load_id, &parts[0])), "42501", "{role}");
-        for query in ["SELECT trips.merge_staged($1)", "SELECT trips.drop_delivery($1)"] {
+        for query in ["SELECT trips.complete_upload($1)", "SELECT trips.abort_upload($1)"] {
             assert_eq!(code(other.query(query, &[&load_id])), "42501", "{role}: {query}");
         }
         // A loader may bring the same file himself.
-        let query = "SELECT trips.open_delivery('x', $1, 1, 'another')";
+        let query = "SELECT trips.create_upload('x', $1, 1, 'another')";
         let opened = other.query(query, &[&digest(&file)]);
         assert_eq!(opened.is_ok(), role == "two", "{role}: {opened:?}");
-        let content = "SELECT content FROM trips.delivery_parts";
+        let content = "SELECT content FROM trips.upload_parts";
         assert_eq!(code(other.query(content, &[])), "42501", "{role}");
     }
     for part in &parts {
         stage(&mut one, load_id, part).unwrap();
     }
-    let arrived = "SELECT count(*) FROM trips.delivery_parts WHERE first_byte >= 0";
+    let arrived = "SELECT count(*) FROM trips.upload_parts WHERE first_byte >= 0";
     let arrived: i64 = one.query_one(arrived, &[]).unwrap().get(0);
     assert_eq!(usize::try_from(arrived).unwrap(), parts.len());
-    for query in ["DELETE FROM trips.deliveries", "UPDATE trips.delivery_parts SET bytes = 1"] {
+    for query in ["DELETE FROM trips.uploads", "UPDATE trips.upload_parts SET bytes = 1"] {
         assert_eq!(code(one.query(query, &[])), "42501", "{query}");
     }
     assert_eq!(merge(&mut one, load_id).rows, [100, 100, 0, 0]);
 }
 
-/// After a crash, deliveries are gone with their parts, and the file can be brought again.
+/// After a crash, uploads are gone with their parts, and the file can be brought again.
 #[test]
 fn a_crash_forgets_deliveries_as_a_whole() {
     let mut cluster = Cluster::start();
@@ -316,7 +322,7 @@ fn a_crash_forgets_deliveries_as_a_whole() {
     cluster.signal_server(libc::SIGKILL);
     cluster.start_again();
     let mut client = cluster.client();
-    assert_eq!(count(&mut client, "deliveries") + count(&mut client, "delivery_parts"), 0);
+    assert_eq!(count(&mut client, "uploads") + count(&mut client, "upload_parts"), 0);
     assert_eq!(code(stage(&mut client, opened.load_id, &parts[1])), "42704");
     let again = open(&mut client, &file, "one").load_id;
     for part in parts_of(&file, again, 3_000) {
@@ -332,7 +338,7 @@ fn a_claimed_digest_of_another_size_is_no_other_file() {
     let mut client = cluster.client();
     let file = rows_as_csv(100, 1);
     let path = cluster.file("d.csv", &file);
-    let claim = "SELECT load_id FROM trips.open_delivery('/evil', $1, $2, 'r')";
+    let claim = "SELECT load_id FROM trips.create_upload('/evil', $1, $2, 'r')";
     let error = client.query_one(claim, &[&digest(&file), &0_i64]).unwrap_err();
     let (code, _, hint) = server_error(&error);
     assert!(code == "22023" && !hint.is_empty(), "{code}: {hint}");
@@ -358,7 +364,7 @@ fn a_claimed_digest_of_another_size_is_no_other_file() {
     let claimed = Load::from_row(
         &client
             .query_one(
-                "SELECT * FROM trips.open_delivery('/evil', $1, $2, 'r')",
+                "SELECT * FROM trips.create_upload('/evil', $1, $2, 'r')",
                 &[&digest(&file), &bytes],
             )
             .unwrap(),

@@ -1,4 +1,4 @@
-//! What listeners and the ledger are told of deliveries: under their own numbers, from beginning to end.
+//! What listeners and the ledger are told of uploads: under their own numbers, from beginning to end.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use trips_tests::{
     Cluster, FIVE_COLUMNS, Load, digest, parts_of, real_trips, rows_as_csv, server_error, trip_line,
 };
 
-const MERGE: &str = "SELECT * FROM trips.merge_staged($1)";
+const MERGE: &str = "SELECT * FROM trips.complete_upload($1)";
 
 fn listener(cluster: &Cluster) -> Client {
     let mut listener = cluster.client();
@@ -34,7 +34,7 @@ fn heard_until(listener: &mut Client, state: &str) -> Vec<(i64, String)> {
 
 fn open(client: &mut Client, file: &[u8]) -> Load {
     let bytes = i64::try_from(file.len()).unwrap();
-    let query = "SELECT * FROM trips.open_delivery('somewhere', $1, $2, 'one')";
+    let query = "SELECT * FROM trips.create_upload('somewhere', $1, $2, 'one')";
     Load::from_row(&client.query_one(query, &[&digest(file), &bytes]).unwrap())
 }
 
@@ -42,7 +42,7 @@ fn open(client: &mut Client, file: &[u8]) -> Load {
 fn bring(client: &mut Client, file: &[u8]) -> i64 {
     let load_id = open(client, file).load_id;
     for part in parts_of(file, load_id, 1 << 20) {
-        client.execute("SELECT trips.stage_part($1, $2)", &[&load_id, &part]).unwrap();
+        client.execute("SELECT trips.upload_part($1, $2)", &[&load_id, &part]).unwrap();
     }
     load_id
 }
