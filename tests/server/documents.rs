@@ -35,6 +35,7 @@ documents! {
     readme: "README.md",
     reference: "docs/reference.md",
     spark: "docs/spark.md",
+    install: "docs/install.md",
 }
 
 #[test]
