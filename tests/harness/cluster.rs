@@ -40,8 +40,16 @@ impl Cluster {
     /// When it does not start.
     #[must_use]
     pub fn start_for_any_date() -> Self {
-        let settings = "trips.earliest_date = '0001-01-01'\ntrips.latest_date = '9999-12-31'";
-        let cluster = Self::start_bare(settings);
+        Self::start_with("trips.earliest_date = '0001-01-01'\ntrips.latest_date = '9999-12-31'")
+    }
+
+    /// A server with the extension, and with more lines in its configuration.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn start_with(configuration: &str) -> Self {
+        let cluster = Self::start_bare(configuration);
         cluster.client().batch_execute("CREATE EXTENSION trips_pipeline").expect("the extension");
         cluster
     }
@@ -216,6 +224,9 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("The server's log:\n{}", self.log());
+        }
         self.signal(libc::SIGQUIT);
         let _ = self.server.wait();
         let _ = fs::remove_dir_all(&self.directory);

@@ -1,13 +1,9 @@
 //! Clusters that are made of other clusters: standbys, and what pg_upgrade makes.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
 
-use crate::Cluster;
 use crate::machine::{initdb, new_directory, run, server_command};
-
-/// How long a standby may take to replay what its primary has written.
-const REPLAY: Duration = Duration::from_secs(120);
+use crate::{Cluster, eventually};
 
 impl Cluster {
     /// A streaming standby of this server, with a directory and a socket of its own.
@@ -37,11 +33,7 @@ impl Cluster {
             .expect("a position")
             .get(0);
         let query = format!("SELECT pg_last_wal_replay_lsn() >= '{written}'");
-        let (mut client, begin) = (self.client(), Instant::now());
-        while !client.query_one(&query, &[]).expect("a position").get::<_, bool>(0) {
-            assert!(begin.elapsed() < REPLAY, "the standby lags: {}", self.log());
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        eventually(&mut self.client(), &query, "t");
     }
 
     /// Takes the data to the PostgreSQL of other programs by pg_upgrade, and starts that.

@@ -20,6 +20,7 @@ mod psql;
 pub mod random_bounds;
 mod spark;
 pub mod spec;
+mod wait;
 
 pub use answers::{answers, partitions_without_key};
 pub use catalogue::catalogue;
@@ -31,6 +32,7 @@ pub use placed::misplaced;
 pub use programs::{Programs, extension_file};
 pub use psql::Psql;
 pub use spark::Spark;
+pub use wait::{eventually, stays, text_of, until};
 
 /// A ledger row as tests look at it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! Strikes at many points of a load, in every way that a load can be ended.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use trips_tests::Cluster;
+use trips_tests::{Cluster, eventually};
 
 use crate::subject::{Before, Subject, orphans};
 use crate::{setting, turn};
@@ -160,10 +160,7 @@ fn strike(
 
 /// A struck backend may still be unwinding.
 fn wait_until_gone(client: &mut postgres::Client, pid: i32) {
-    let query = "SELECT count(*) FROM pg_stat_activity WHERE pid = $1 AND state <> 'idle'";
-    let begin = Instant::now();
-    while client.query_one(query, &[&pid]).expect("an answer").get::<_, i64>(0) > 0 {
-        assert!(begin.elapsed() < Duration::from_secs(30), "the backend does not end");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let query =
+        format!("SELECT count(*) FROM pg_stat_activity WHERE pid = {pid} AND state <> 'idle'");
+    eventually(client, &query, 0);
 }

@@ -4,15 +4,11 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
-use trips_tests::{Cluster, server_error};
+use trips_tests::{Cluster, eventually, server_error};
 
 use crate::subject::{Before, Subject, orphans};
 use crate::{setting, turn};
-
-/// How long the ledger may take to have a failure when there is room again.
-const HEARD_WITHIN: Duration = Duration::from_secs(20);
 
 /// A small file system; it goes when this does.
 struct SmallDisk(PathBuf);
@@ -108,13 +104,7 @@ fn out_of_disk_space() {
             refused += 1;
             // The ledger is on the full disk, too: it hears of the failure when there is room again.
             let query = "SELECT coalesce(string_agg(error_code, ' '), '') FROM trips.loads WHERE state = 'failed'";
-            let begin = Instant::now();
-            let mut told = String::new();
-            while told.is_empty() && begin.elapsed() < HEARD_WITHIN {
-                told = client.query_one(query, &[]).expect("an answer").get(0);
-                std::thread::sleep(Duration::from_millis(20));
-            }
-            assert_eq!(told, "53100");
+            eventually(&mut client, query, "53100");
         }
         assert_eq!(orphans(&mut client), Vec::<String>::new());
         subject.complete(&cluster, &mut client, is_in);

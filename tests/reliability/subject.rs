@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use postgres::{Client, NoTls};
-use trips_tests::{Cluster, Load, lines_of, rows_as_csv};
+use trips_tests::{Cluster, Load, eventually, lines_of, rows_as_csv};
 
 /// Lines of the file; every thousandth is bad.
 const LINES: u64 = 60_000;
@@ -131,11 +131,7 @@ impl Subject {
         assert_eq!(load.state, if was_in { "skipped" } else { "loaded" });
         assert_eq!(text(client, FINGERPRINT), self.complete, "trips are lost or doubled");
         self.check_derived(client);
-        let begin = Instant::now();
-        while number(client, "SELECT count(*) FROM trips.loads WHERE state = 'running'") > 0 {
-            assert!(begin.elapsed() < Duration::from_secs(30), "a load is left as running");
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        eventually(client, "SELECT count(*) FROM trips.loads WHERE state = 'running'", 0);
         number(client, "SELECT count(*) FROM trips.loads WHERE state = 'failed'")
     }
 

@@ -1,12 +1,9 @@
 //! Who has asked for a load sees it and may cancel it, in whatever session and whatever it is at.
 
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
 
 use postgres::{Client, IsolationLevel};
-use trips_tests::{Cluster, rows_as_csv, server_error};
-
-const SOON: Duration = Duration::from_secs(20);
+use trips_tests::{Cluster, eventually, rows_as_csv, server_error, until};
 
 /// A server where `etl` and `other` may load any file.
 fn start() -> (Cluster, Client) {
@@ -42,14 +39,10 @@ fn ingest(
 
 /// The number of the load that is in this phase, as the client sees it.
 fn in_phase(client: &mut Client, phases: &[&str]) -> i64 {
-    let begin = Instant::now();
-    loop {
-        let query = "SELECT load_id FROM trips.load_progress WHERE phase = ANY ($1)";
-        if let Some(row) = client.query_opt(query, &[&phases]).unwrap() {
-            return row.get(0);
-        }
-        assert!(begin.elapsed() < SOON, "nobody is at {phases:?}");
-    }
+    let query = "SELECT load_id FROM trips.load_progress WHERE phase = ANY ($1)";
+    let row =
+        until(format!("no load is at {phases:?}"), || client.query_opt(query, &[&phases]).unwrap());
+    row.get(0)
 }
 
 fn cancel(client: &mut Client, load_id: i64) -> String {
@@ -59,17 +52,8 @@ fn cancel(client: &mut Client, load_id: i64) -> String {
 
 /// State and SQLSTATE of a load, when it has them.
 fn wait_for(client: &mut Client, load_id: i64, state: &str, code: &str) {
-    let query = "SELECT state, coalesce(error_code, '') FROM trips.loads WHERE load_id = $1";
-    let begin = Instant::now();
-    loop {
-        let row = client.query_opt(query, &[&load_id]).unwrap();
-        let found = row.map(|row| (row.get::<_, String>(0), row.get::<_, String>(1)));
-        if found == Some((state.to_owned(), code.to_owned())) {
-            return;
-        }
-        assert!(begin.elapsed() < SOON, "{found:?}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    let query = format!("SELECT state, error_code FROM trips.loads WHERE load_id = {load_id}");
+    eventually(client, &query, format!("{state}|{code}"));
 }
 
 const LEVELS: [IsolationLevel; 2] = [IsolationLevel::ReadCommitted, IsolationLevel::RepeatableRead];
@@ -86,11 +70,8 @@ fn a_load_that_waits() {
     for level in LEVELS {
         let load = ingest(&cluster, "etl", paths[1].clone(), level);
         let id = in_phase(&mut etl, &["waiting"]);
-        let told = "SELECT state FROM trips.events WHERE load_id = $1";
-        let begin = Instant::now();
-        while admin.query_opt(told, &[&id]).unwrap().is_none() {
-            assert!(begin.elapsed() < SOON, "nothing is told");
-        }
+        let told = format!("SELECT count(*) FROM trips.events WHERE load_id = {id}");
+        eventually(&mut admin, &told, 1);
         if matches!(level, IsolationLevel::ReadCommitted) {
             wait_for(&mut admin, id, "running", "");
         }

@@ -2,9 +2,8 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::time::{Duration, Instant};
 
-use trips_tests::{Cluster, FIVE_COLUMNS, server_error, trip_line};
+use trips_tests::{Cluster, FIVE_COLUMNS, eventually, server_error, trip_line};
 
 #[test]
 fn without_pg_cron_the_error_says_what_to_do() {
@@ -71,16 +70,8 @@ fn a_loader_has_a_job() {
     etl.execute("SELECT trips.schedule('mine', '* * * * *', $1)", &[&format!("{inbox}/*.csv")])
         .unwrap();
     cluster.file("inbox/a.csv", format!("{FIVE_COLUMNS}{}", trip_line("A", 1)));
-    let begin = Instant::now();
     let by = "SELECT requested_by FROM trips.loads WHERE state = 'loaded'";
-    loop {
-        if let Some(row) = etl.query_opt(by, &[]).unwrap() {
-            assert_eq!(row.get::<_, &str>(0), "etl");
-            break;
-        }
-        assert!(begin.elapsed() < Duration::from_secs(70), "{}", cluster.log());
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    eventually(&mut etl, by, "etl");
     etl.execute("SELECT trips.unschedule('mine')", &[]).unwrap();
     let error = etl.execute("SELECT trips.unschedule('mine')", &[]).unwrap_err();
     assert_eq!(server_error(&error).0, "42704");
@@ -110,15 +101,7 @@ fn a_job_fires() {
         .unwrap();
     client.execute("SELECT trips.schedule('another', '* * * * *', '/nowhere/*.csv')", &[]).unwrap();
     cluster.file("inbox/a.csv", format!("{FIVE_COLUMNS}{}", trip_line("A", 1)));
-    let begin = Instant::now();
-    let rows = "SELECT count(*) FROM trips.hist_trip_data";
-    while client.query_one(rows, &[]).unwrap().get::<_, i64>(0) == 0 {
-        let details = client.query("SELECT status, return_message FROM cron.job_run_details", &[]);
-        let details: Vec<(Option<String>, Option<String>)> =
-            details.unwrap().iter().map(|row| (row.get(0), row.get(1))).collect();
-        assert!(begin.elapsed() < Duration::from_secs(70), "{details:?}\n{}", cluster.log());
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    eventually(&mut client, "SELECT count(*) FROM trips.hist_trip_data", 1);
     let job = client
         .query_one("SELECT command, username::text FROM cron.job WHERE jobname = 'inbox'", &[])
         .unwrap();

@@ -4,9 +4,8 @@ use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::thread;
-use std::time::{Duration, Instant};
 
-use trips_tests::{Cluster, FIVE_COLUMNS, Load, digest, server_error, trip_line};
+use trips_tests::{Cluster, FIVE_COLUMNS, Load, digest, eventually, server_error, trip_line};
 
 /// A file that is written through memory: its pages are dirty, so its times stay as they are.
 struct Mapping {
@@ -51,12 +50,8 @@ impl Drop for Mapping {
 
 /// Waits until a session waits for the history.
 fn wait_for_waiting(cluster: &Cluster) {
-    let (mut client, begin) = (cluster.client(), Instant::now());
-    let query = "SELECT count(*) FROM trips.load_progress WHERE phase = 'waiting'";
-    while client.query_one(query, &[]).expect("an answer").get::<_, i64>(0) == 0 {
-        assert!(begin.elapsed() < Duration::from_secs(60), "nobody waits");
-        thread::sleep(Duration::from_millis(10));
-    }
+    let query = "SELECT phase FROM trips.load_progress WHERE phase = 'waiting'";
+    eventually(&mut cluster.client(), query, "waiting");
 }
 
 /// A file of a size that the ledger knows is hashed, waits, and is changed without a new time.

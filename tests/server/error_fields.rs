@@ -1,10 +1,10 @@
 //! An error that code of a user raises within the extension reaches the client, the ledger and the log as it was raised.
 
-use std::time::{Duration, Instant};
-
 use postgres::error::DbError;
 use postgres::{Client, Error};
-use trips_tests::{Cluster, FIVE_COLUMNS, rows_as_csv, trip_line};
+use trips_tests::{
+    Cluster, FIVE_COLUMNS, eventually, rows_as_csv, stays, text_of, trip_line, until,
+};
 
 /// A function for triggers that raises an error with all fields.
 const RAISE: &str = "CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -36,22 +36,11 @@ fn assert_mine(error: &Error) -> String {
     context
 }
 
+const NEWEST_CODE: &str = "SELECT error_code FROM trips.loads ORDER BY load_id DESC LIMIT 1";
+
 /// Waits until the ledger has the newest load as failed with this code.
 fn wait_for_code(client: &mut Client, code: &str) {
-    let begin = Instant::now();
-    loop {
-        let found: Vec<Option<String>> = client
-            .query("SELECT error_code FROM trips.loads ORDER BY load_id DESC LIMIT 1", &[])
-            .unwrap()
-            .iter()
-            .map(|row| row.get(0))
-            .collect();
-        if found == [Some(code.to_owned())] {
-            return;
-        }
-        assert!(begin.elapsed() < Duration::from_secs(10), "{found:?}, expected {code}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    eventually(client, NEWEST_CODE, code);
 }
 
 fn good(cluster: &Cluster, name: &str) -> String {
@@ -233,11 +222,7 @@ fn a_queued_load() {
     let name: String =
         client.query_one("SELECT constraint_name FROM trips.load_errors", &[]).unwrap().get(0);
     assert_eq!(name, "k");
-    let begin = Instant::now();
-    while !cluster.log().contains("mine") {
-        assert!(begin.elapsed() < Duration::from_secs(10), "{}", cluster.log());
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    until("the log does not have the error", || cluster.log().contains("mine").then_some(()));
     assert!(!cluster.log().contains("XX000"), "{}", cluster.log());
 }
 
@@ -254,8 +239,7 @@ fn a_queued_load_that_fails_at_its_end() {
     client.query_one("SELECT trips.submit($1)", &[&path]).unwrap();
     wait_for_code(&mut client, "U0001");
     // Nobody says later that the load was lost.
-    std::thread::sleep(Duration::from_millis(700));
-    wait_for_code(&mut client, "U0001");
+    stays("U0001".to_owned(), || text_of(&mut client, NEWEST_CODE));
 }
 
 /// A function that PostgreSQL calls and that does not preserve errors loses what they say.

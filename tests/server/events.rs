@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use postgres::Client;
 use postgres::fallible_iterator::FallibleIterator;
 use serde_json::Value;
-use trips_tests::{Cluster, FIVE_COLUMNS, rows_as_csv, server_error, trip_line};
+use trips_tests::{Cluster, FIVE_COLUMNS, eventually, rows_as_csv, server_error, trip_line};
 
 /// One event as a listener gets it.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,7 +49,8 @@ fn listen_until(listener: &mut Client, states: &[&str], patience: Duration) -> V
     }
 }
 
-const SOON: Duration = Duration::from_secs(5);
+/// How long an event may take on a machine with much else to do.
+const SOON: Duration = Duration::from_secs(60);
 
 fn listener(cluster: &Cluster) -> Client {
     let mut listener = cluster.client();
@@ -68,39 +69,27 @@ fn two_million_rows_are_told_before_their_commit() {
         let mut transaction = loader.transaction().unwrap();
         transaction.query_one("SELECT trips.ingest($1)", &[&path]).unwrap();
         // Nothing is committed while these are heard.
-        std::thread::sleep(Duration::from_millis(700));
-        let before = Instant::now();
+        std::thread::sleep(Duration::from_millis(500));
         transaction.commit().unwrap();
-        before
     });
-    let begin = Instant::now();
-    let mut heard = Vec::new();
-    while !loading.is_finished() {
-        let next = listener.notifications().timeout_iter(Duration::from_millis(20)).next().unwrap();
-        heard.extend(next.map(|n| (begin.elapsed(), parse(n.payload()))));
-    }
+    let heard = listen_until(&mut listener, &["loaded"], SOON);
     loading.join().unwrap();
-    if heard.last().is_none_or(|(_, event)| event.state != "loaded") {
-        let last = listen_until(&mut listener, &["loaded"], SOON);
-        heard.extend(last.into_iter().map(|event| (begin.elapsed(), event)));
-    }
     let (last, running) = heard.split_last().unwrap();
     assert!(running.len() >= 3, "{heard:?}");
-    assert!(running.iter().all(|(_, event)| event.state == "running"), "{heard:?}");
+    assert!(running.iter().all(|event| event.state == "running"), "{heard:?}");
     for pair in running.windows(2) {
-        let ([(t0, a), (t1, b)], most) = ([&pair[0], &pair[1]], size);
+        let ([a, b], most) = ([&pair[0], &pair[1]], size);
         assert!(a.seq < b.seq && a.bytes[0] <= b.bytes[0] && a.rows <= b.rows, "{heard:?}");
         assert!(b.bytes[0] > a.bytes[0] || b.rows > a.rows, "nothing new is told: {heard:?}");
         assert!(b.bytes[0] <= most && b.bytes[1] == size, "{heard:?}");
-        // At most twice a second; a notification may be late, and the next one not.
-        assert!(*t1 - *t0 > Duration::from_millis(250), "{heard:?}");
     }
-    let rising = running.windows(2).filter(|pair| pair[0].1.bytes[0] < pair[1].1.bytes[0]).count();
+    let rising = running.windows(2).filter(|pair| pair[0].bytes[0] < pair[1].bytes[0]).count();
     assert!(rising >= 2, "{heard:?}");
-    assert_eq!(
-        (last.1.state.as_str(), last.1.bytes, last.1.rows),
-        ("loaded", [size; 2], 2_000_000)
-    );
+    assert_eq!((last.state.as_str(), last.bytes, last.rows), ("loaded", [size; 2], 2_000_000));
+    // At most twice a second; the last one comes with the end.
+    let pauses = "SELECT count(*) FROM (SELECT state, published_at - lag(published_at) OVER (ORDER BY seq) AS pause
+                    FROM trips.events) AS e WHERE state = 'running' AND pause < '250 ms'";
+    eventually(&mut cluster.client(), pauses, 0);
     // Who comes later reads the same.
     let query = "SELECT json_build_object('seq', seq, 'load_id', load_id, 'state', state, 'bytes_done', bytes_done,
                    'bytes_total', bytes_total, 'rows_read', rows_read)::text FROM trips.events_since($1)";
@@ -108,9 +97,8 @@ fn two_million_rows_are_told_before_their_commit() {
     let mut read = |seq: i64| -> Vec<Event> {
         late.query(query, &[&seq]).unwrap().iter().map(|row| parse(row.get(0))).collect()
     };
-    let all: Vec<Event> = heard.into_iter().map(|(_, event)| event).collect();
-    assert_eq!(read(0), all);
-    assert_eq!(read(all[1].seq), all[2..]);
+    assert_eq!(read(0), heard);
+    assert_eq!(read(heard[1].seq), heard[2..]);
 }
 
 /// The loading session is ended in the middle: listeners and the ledger know it soon.
@@ -155,17 +143,9 @@ fn a_crash_is_told_to_who_asks_again() {
     unsafe { libc::kill(pid, libc::SIGKILL) };
     load.join().unwrap();
     cluster.wait_for_recovery();
-    let begin = Instant::now();
     let mut client = cluster.client();
-    loop {
-        let query = "SELECT state FROM trips.events_since($1) ORDER BY seq DESC LIMIT 1";
-        let last = client.query_opt(query, &[&seq]).unwrap();
-        if last.is_some_and(|row| row.get::<_, &str>(0) == "failed") {
-            break;
-        }
-        assert!(begin.elapsed() < SOON, "nobody tells");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    let last = format!("SELECT state FROM trips.events_since({seq}) ORDER BY seq DESC LIMIT 1");
+    eventually(&mut client, &last, "failed");
     assert!(
         client.query("SELECT FROM trips.loads WHERE state = 'running'", &[]).unwrap().is_empty()
     );
@@ -217,8 +197,8 @@ fn every_end_is_told_once() {
     // The load monitor may be quicker than the commit.
     let mut ends = listen_until(&mut listener, &["skipped", "failed"], SOON);
     ends.extend(listen_until(&mut listener, &["skipped", "failed"], SOON));
-    std::thread::sleep(Duration::from_millis(600));
-    assert!(listener.notifications().iter().next().unwrap().is_none());
+    let more = listener.notifications().timeout_iter(Duration::from_millis(500)).next().unwrap();
+    assert!(more.is_none(), "{more:?}");
     let rows = client
         .query(
             "SELECT l.state, count(e.seq) FROM trips.loads AS l LEFT JOIN trips.events AS e
@@ -261,12 +241,7 @@ fn old_events_are_forgotten() {
         )
         .unwrap();
     cluster.ingest(&mut client, &path);
-    let begin = Instant::now();
-    let left = "SELECT count(*) FROM trips.events WHERE load_id = 0";
-    while client.query_one(left, &[]).unwrap().get::<_, i64>(0) != 1 {
-        assert!(begin.elapsed() < SOON, "they are kept");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    eventually(&mut client, "SELECT count(*) FROM trips.events WHERE load_id = 0", 1);
 }
 
 /// `make watch` draws the same, also over a restart of the server, and misses nothing.
@@ -286,25 +261,17 @@ fn the_watcher_misses_nothing() {
         })
     });
     let next = |load_id: i64, state: &str| {
-        let begin = Instant::now();
         loop {
-            let event = heard.recv_timeout(SOON + SOON).unwrap();
+            let event = heard.recv_timeout(SOON).unwrap();
             if event.is_last() {
                 assert_eq!((event.load_id, event.state.as_str()), (load_id, state));
                 return;
             }
-            assert!(begin.elapsed() < SOON + SOON);
         }
     };
     // It listens when its session is there.
-    let listens = "SELECT count(*) FROM pg_stat_activity WHERE query = 'LISTEN trips_ingest' OR query LIKE '%events_since%' AND pid <> pg_backend_pid()";
-    let wait = |cluster: &Cluster| {
-        let begin = Instant::now();
-        while cluster.client().query_one(listens, &[]).unwrap().get::<_, i64>(0) == 0 {
-            assert!(begin.elapsed() < SOON + SOON);
-        }
-    };
-    wait(&cluster);
+    let listens = "SELECT count(*) > 0 FROM pg_stat_activity WHERE query = 'LISTEN trips_ingest' OR query LIKE '%events_since%' AND pid <> pg_backend_pid()";
+    eventually(&mut cluster.client(), listens, "t");
     cluster.ingest(&mut cluster.client(), &path);
     next(1, "loaded");
     cluster.restart(|_| ());

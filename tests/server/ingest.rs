@@ -2,7 +2,8 @@
 
 use postgres::Client;
 use trips_tests::{
-    Cluster, FIVE_COLUMNS, Load, lines_of, real_trips, rows_as_csv, server_error, trip_line,
+    Cluster, FIVE_COLUMNS, Load, eventually, lines_of, real_trips, rows_as_csv, server_error,
+    trip_line,
 };
 
 fn count(client: &mut Client, table: &str) -> i64 {
@@ -336,11 +337,7 @@ fn a_rolled_back_load_leaves_nothing() {
         assert_eq!(count(&mut client, table), 0, "{table}");
     }
     let failed = "SELECT count(*) FROM trips.loads WHERE state = 'failed' AND error_code = '40000'";
-    let begin = std::time::Instant::now();
-    while client.query_one(failed, &[]).unwrap().get::<_, i64>(0) == 0 {
-        assert!(begin.elapsed().as_secs() < 10, "nobody noticed");
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
+    eventually(&mut client, failed, 1);
     assert_eq!(cluster.ingest(&mut client, &path).rows, [2, 1, 0, 1]);
 }
 

@@ -1,7 +1,7 @@
 //! What loads and other statements wait for: no order of their steps ends a load.
 
 use postgres::Client;
-use trips_tests::{Cluster, month_as_csv, spec};
+use trips_tests::{Cluster, eventually, month_as_csv, spec};
 
 mod patterns;
 mod queues;
@@ -229,8 +229,5 @@ fn no_order_of_statements_ends_a_load() {
 /// A database to which anybody is connected is no template.
 fn wait_until_nobody_is_connected(cluster: &Cluster) {
     let mut admin = cluster.client_of("postgres");
-    let query = "SELECT FROM pg_stat_activity WHERE datname = 'trips'";
-    while !admin.query(query, &[]).unwrap().is_empty() {
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
+    eventually(&mut admin, "SELECT count(*) FROM pg_stat_activity WHERE datname = 'trips'", 0);
 }

@@ -1,12 +1,11 @@
 //! One load monitor serves all loads of a database: of a long transaction, of many files, of many sessions.
 
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use postgres::{Client, NoTls};
-use trips_tests::{Cluster, FIVE_COLUMNS, rows_as_csv, trip_line};
+use trips_tests::{Cluster, FIVE_COLUMNS, eventually, rows_as_csv, trip_line};
 
-const SOON: Duration = Duration::from_secs(20);
 const MONITORS: &str =
     "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'trips_pipeline monitor'";
 
@@ -21,18 +20,6 @@ fn listening_client(cluster: &Cluster, database: &str) -> (Client, Arc<Mutex<Vec
 
 fn count(client: &mut Client, query: &str) -> i64 {
     client.query_one(query, &[]).unwrap().get(0)
-}
-
-fn wait_until(cluster: &Cluster, client: &mut Client, query: &str, expected: i64) {
-    let begin = Instant::now();
-    loop {
-        let found = count(client, query);
-        if found == expected {
-            return;
-        }
-        assert!(begin.elapsed() < SOON, "{found} of {expected}: {query}\n{}", cluster.log());
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
 
 /// A row for each load whose `running` row was committed, with the process that wrote it.
@@ -67,11 +54,11 @@ fn a_hundred_in_one_transaction() {
         assert_eq!(count(&mut watcher, MONITORS), 1);
         client.batch_execute(end).unwrap();
         let rolled_back = "SELECT count(*) FROM trips.loads WHERE error_code = '40000'";
-        wait_until(&cluster, &mut watcher, rolled_back, 100);
+        eventually(&mut watcher, rolled_back, 100);
     }
     assert_eq!(count(&mut watcher, &states("loaded")), 100);
     assert_eq!(*notices.lock().unwrap(), Vec::<String>::new());
-    wait_until(&cluster, &mut watcher, MONITORS, 0);
+    eventually(&mut watcher, MONITORS, 0);
 }
 
 /// Many files by the procedure: the ledger shows each while it loads. (A thousand with TRIPS_FILES=1000.)
@@ -128,7 +115,7 @@ fn twenty_sessions_at_once() {
     let seen = "SELECT count(*) FROM trips.loads AS l WHERE l.state = 'loaded'
                   AND EXISTS (SELECT FROM public.seen AS s WHERE s.load_id = l.load_id AND s.state = 'running')";
     assert_eq!(count(&mut client, seen), 20, "{}", cluster.log());
-    wait_until(&cluster, &mut client, MONITORS, 0);
+    eventually(&mut client, MONITORS, 0);
 }
 
 /// A monitor that has nothing to do goes before DROP DATABASE and CREATE DATABASE give up.
@@ -194,9 +181,8 @@ fn one_load_does_not_hold_up_the_others() {
     let held = cluster.file("held.csv", rows_as_csv(10, 1));
     let (mut first, mut second) = (cluster.client(), cluster.client());
     first.batch_execute("BEGIN").unwrap();
-    let begin = Instant::now();
+    // It does not wait for the lock, which is still held.
     first.query_one("SELECT trips.ingest($1)", &[&held]).unwrap();
-    assert!(begin.elapsed() < Duration::from_secs(8), "{:?}", begin.elapsed());
     first.batch_execute("COMMIT; BEGIN").unwrap();
     let other = cluster.file("2held.csv", rows_as_csv(10, 2));
     let thread = std::thread::spawn(move || {
@@ -213,6 +199,6 @@ fn one_load_does_not_hold_up_the_others() {
     second.batch_execute("COMMIT").unwrap();
     thread.join().unwrap();
     let failed = "SELECT count(*) FROM trips.loads WHERE error_code = '40000'";
-    wait_until(&cluster, &mut watcher, failed, 1);
+    eventually(&mut watcher, failed, 1);
     assert_eq!(count(&mut watcher, "SELECT count(*) FROM trips.loads WHERE state = 'loaded'"), 2);
 }

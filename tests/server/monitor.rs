@@ -1,10 +1,13 @@
 //! The ledger tells of loads that run, and of those that end in whatever way.
 
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
 
 use postgres::{Client, IsolationLevel};
-use trips_tests::{Cluster, FIVE_COLUMNS, rows_as_csv, server_error, trip_line};
+use trips_tests::{
+    Cluster, FIVE_COLUMNS, eventually, rows_as_csv, server_error, stays, text_of, trip_line,
+};
+
+const STATES: &str = "SELECT state, error_code FROM trips.loads ORDER BY load_id";
 
 fn states(client: &mut Client) -> Vec<(String, String)> {
     let query = "SELECT state, coalesce(error_code, '') FROM trips.loads ORDER BY load_id";
@@ -12,19 +15,9 @@ fn states(client: &mut Client) -> Vec<(String, String)> {
 }
 
 /// Waits until the ledger's only load is like that.
-fn wait_for(client: &mut Client, state: &str, code: &str, patience: Duration) {
-    let begin = Instant::now();
-    loop {
-        let found = states(client);
-        if found == [(state.to_owned(), code.to_owned())] {
-            return;
-        }
-        assert!(begin.elapsed() < patience, "{found:?}, expected {state} {code}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+fn wait_for(client: &mut Client, state: &str, code: &str) {
+    eventually(client, STATES, format!("{state}|{code}"));
 }
-
-const SOON: Duration = Duration::from_secs(5);
 
 #[test]
 fn a_running_load_is_in_the_ledger() {
@@ -33,22 +26,18 @@ fn a_running_load_is_in_the_ledger() {
     let (mut client, mut loader) = (cluster.client(), cluster.client());
     let mut loading = loader.transaction().unwrap();
     loading.query_one("SELECT trips.ingest($1)", &[&path]).unwrap();
-    wait_for(&mut client, "running", "", SOON);
+    wait_for(&mut client, "running", "");
     let row = client
         .query_one("SELECT source, bytes_read > 0, requested_by, started_at IS NOT NULL, finished_at IS NULL FROM trips.loads", &[])
         .unwrap();
     assert_eq!((row.get::<_, String>(0), row.get::<_, String>(2)), (path, "postgres".to_owned()));
     assert!(row.get::<_, bool>(1) && row.get::<_, bool>(3) && row.get::<_, bool>(4));
     loading.commit().unwrap();
-    wait_for(&mut client, "loaded", "", Duration::ZERO);
+    assert_eq!(text_of(&mut client, STATES), "loaded|");
     // The load monitor goes when it sees that.
     let monitors =
         "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'trips_pipeline monitor'";
-    let begin = Instant::now();
-    while client.query_one(monitors, &[]).unwrap().get::<_, i64>(0) > 0 {
-        assert!(begin.elapsed() < SOON, "a monitor stays");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    eventually(&mut client, monitors, 0);
 }
 
 #[test]
@@ -62,10 +51,9 @@ fn an_old_snapshot_is_entered_when_it_is_done() {
             .unwrap();
         let mut loading = loader.build_transaction().isolation_level(level).start().unwrap();
         loading.query_one("SELECT trips.ingest($1)", &[&path]).unwrap();
-        std::thread::sleep(Duration::from_millis(300));
-        assert_eq!(states(&mut client), []);
+        stays(vec![], || states(&mut client));
         loading.commit().unwrap();
-        wait_for(&mut client, "loaded", "", Duration::ZERO);
+        assert_eq!(text_of(&mut client, STATES), "loaded|");
     }
 }
 
@@ -89,7 +77,7 @@ fn every_end_is_told() {
         let load = std::thread::spawn(move || {
             loader.query_one("SELECT trips.ingest($1)", &[&path]).map(drop)
         });
-        wait_for(&mut client, "running", "", SOON);
+        wait_for(&mut client, "running", "");
         if end == "kill" {
             // SAFETY: a signal to a process of our own server.
             unsafe { libc::kill(pid, libc::SIGKILL) };
@@ -101,7 +89,7 @@ fn every_end_is_told() {
             load.join().unwrap().unwrap_err();
         }
         // Nobody loads again: the load monitor itself tells, after a crash when PostgreSQL starts it again.
-        wait_for(&mut client, "failed", code, Duration::from_secs(15));
+        wait_for(&mut client, "failed", code);
     }
 }
 
@@ -115,7 +103,7 @@ fn a_load_in_a_subtransaction() {
     let mut inner = outer.transaction().unwrap();
     inner.query_one("SELECT trips.ingest($1)", &[&path]).unwrap();
     inner.rollback().unwrap();
-    wait_for(&mut client, "failed", "40000", SOON);
+    wait_for(&mut client, "failed", "40000");
     outer.query_one("SELECT trips.ingest($1)", &[&path]).unwrap();
     outer.commit().unwrap();
     let states = states(&mut client);
@@ -171,8 +159,7 @@ fn the_extension_is_created_again() {
     let path = cluster.file("a.csv", format!("{FIVE_COLUMNS}{}", trip_line("A", 1)));
     cluster.ingest(&mut client, &path);
     client.batch_execute("DROP EXTENSION trips_pipeline; CREATE EXTENSION trips_pipeline").unwrap();
-    std::thread::sleep(Duration::from_millis(600));
-    assert_eq!(states(&mut client), []);
+    stays(vec![], || states(&mut client));
 }
 
 /// DROP EXTENSION waits before it has the first table: the load has some of them, and needs the others.
@@ -219,13 +206,12 @@ fn drop_extension(cluster: &Cluster) -> JoinHandle<Result<(), postgres::Error>> 
 
 /// Waits until one process of this kind waits for such a lock.
 fn wait_for_lock(client: &mut Client, process: &str, lock: &str) {
-    let waiting = "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
-                   WHERE NOT granted AND backend_type = $1 AND locktype = $2";
-    let begin = Instant::now();
-    while client.query_one(waiting, &[&process, &lock]).unwrap().get::<_, i64>(0) != 1 {
-        assert!(begin.elapsed() < SOON, "no {process} waits for a lock of kind {lock}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    let waiting = format!(
+        "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
+                   WHERE NOT granted AND datname = current_database()
+                     AND backend_type = '{process}' AND locktype = '{lock}'"
+    );
+    eventually(client, &waiting, 1);
 }
 
 /// Without a free worker, the load goes on, and says that nobody watches.

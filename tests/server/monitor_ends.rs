@@ -1,11 +1,8 @@
 //! The load monitor ends in the middle; and what it is told arrives as it was said.
 
-use std::time::{Duration, Instant};
-
 use postgres::Client;
-use trips_tests::{Cluster, rows_as_csv, server_error};
+use trips_tests::{Cluster, eventually, rows_as_csv, server_error, until};
 
-const SOON: Duration = Duration::from_secs(10);
 const PID: &str = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'trips_pipeline monitor'";
 
 /// Ends the monitor as an administrator might, and returns when it is gone.
@@ -14,18 +11,9 @@ fn terminate_monitor(client: &mut Client) {
     client.query_one("SELECT pg_terminate_backend($1, 5000)", &[&pid]).unwrap();
 }
 
-fn wait_for(cluster: &Cluster, client: &mut Client, load_id: i64, state: &str, code: &str) {
-    let begin = Instant::now();
-    let query = "SELECT state, coalesce(error_code, '') FROM trips.loads WHERE load_id = $1";
-    loop {
-        let found = client.query_opt(query, &[&load_id]).unwrap();
-        let found: Option<(String, String)> = found.map(|row| (row.get(0), row.get(1)));
-        if found == Some((state.to_owned(), code.to_owned())) {
-            return;
-        }
-        assert!(begin.elapsed() < SOON, "{found:?}, not {state} {code}\n{}", cluster.log());
-        std::thread::sleep(Duration::from_millis(5));
-    }
+fn wait_for(client: &mut Client, load_id: i64, state: &str, code: &str) {
+    let query = format!("SELECT state, error_code FROM trips.loads WHERE load_id = {load_id}");
+    eventually(client, &query, format!("{state}|{code}"));
 }
 
 /// A load whose function has returned, in an open transaction.
@@ -51,13 +39,13 @@ fn it_is_terminated_before_the_transaction_ends() {
         (5, "prepared", "failed", "40000"),
     ] {
         let (mut client, load_id) = open_load(&cluster, seed);
-        wait_for(&cluster, &mut admin, load_id, "running", "");
+        wait_for(&mut admin, load_id, "running", "");
         if end == "prepared" {
             client.batch_execute("PREPARE TRANSACTION 'one'").unwrap();
             terminate_monitor(&mut admin);
             // Its session does not know the load any more. PostgreSQL, or the next load, starts the next monitor.
             let (mut next, load_id) = open_load_elsewhere(&cluster);
-            wait_for(&cluster, &mut admin, load_id, "failed", "58P01");
+            wait_for(&mut admin, load_id, "failed", "58P01");
             next.batch_execute("ROLLBACK").unwrap();
             next.batch_execute("ROLLBACK PREPARED 'one'").unwrap();
         } else {
@@ -70,7 +58,7 @@ fn it_is_terminated_before_the_transaction_ends() {
                 }
             }
         }
-        wait_for(&cluster, &mut admin, load_id, state, code);
+        wait_for(&mut admin, load_id, state, code);
     }
 }
 
@@ -100,20 +88,14 @@ fn it_is_terminated_while_a_load_is_at_work() {
         let load = std::thread::spawn(move || {
             loader.query_one("SELECT trips.ingest($1)", &[&path]).map(drop)
         });
-        let begin = Instant::now();
         let query =
             "SELECT load_id FROM trips.loads WHERE state = 'running' AND source LIKE '%waits.csv'";
-        let load_id: i64 = loop {
-            if let Some(row) = admin.query_opt(query, &[]).unwrap() {
-                break row.get(0);
-            }
-            assert!(begin.elapsed() < SOON, "{}", cluster.log());
-            std::thread::sleep(Duration::from_millis(5));
-        };
+        let load_id: i64 =
+            until("no load is at work", || admin.query_opt(query, &[]).unwrap()).get(0);
         terminate_monitor(&mut admin);
         admin.query_one(&format!("SELECT {end}($1)"), &[&pid]).unwrap();
         load.join().unwrap().unwrap_err();
-        wait_for(&cluster, &mut admin, load_id, "failed", code);
+        wait_for(&mut admin, load_id, "failed", code);
         holder.batch_execute("COMMIT").unwrap();
     }
 }
@@ -134,7 +116,7 @@ fn an_error_in_it() {
     let (mut client, load_id) = open_load(&cluster, 1);
     let pid: i32 = admin.query_one(PID, &[]).unwrap().get(0);
     client.batch_execute("ROLLBACK").unwrap();
-    wait_for(&cluster, &mut admin, load_id, "failed", "40000");
+    wait_for(&mut admin, load_id, "failed", "40000");
     assert_eq!(admin.query_one(PID, &[]).unwrap().get::<_, i32>(0), pid);
     assert!(cluster.log().contains("not this one"));
 }

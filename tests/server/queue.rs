@@ -1,11 +1,11 @@
 //! Loads that are submitted: made in the background, as who asked for them, whatever happens to the server.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use postgres::Client;
-use trips_tests::{Cluster, FIVE_COLUMNS, rows_as_csv, server_error, trip_line};
-
-const SOON: Duration = Duration::from_secs(20);
+use trips_tests::{
+    Cluster, FIVE_COLUMNS, eventually, rows_as_csv, server_error, stays, trip_line, until,
+};
 
 fn submit(client: &mut Client, path: &str) -> i64 {
     client.query_one("SELECT trips.submit($1)", &[&path]).unwrap().get(0)
@@ -19,18 +19,12 @@ fn states(client: &mut Client) -> Vec<(String, String)> {
 
 /// Waits until all loads are over, and returns how they ended.
 fn wait(cluster: &Cluster) -> Vec<(String, String)> {
-    let begin = Instant::now();
-    loop {
-        let mut client = cluster.client();
-        let found = states(&mut client);
-        let is_over = found.iter().all(|(state, _)| state != "queued" && state != "running");
-        // The ledger may know it before the worker has taken it out of the queue.
-        if is_over && queued(&mut client) == 0 {
-            return found;
-        }
-        assert!(begin.elapsed() < SOON, "{found:?}\n{}", cluster.log());
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    let mut client = cluster.client();
+    // The ledger may know it before the worker has taken it out of the queue.
+    let left = "SELECT (SELECT count(*) FROM trips.loads WHERE state IN ('queued', 'running')),
+                       (SELECT count(*) FROM trips.queue)";
+    eventually(&mut client, left, "0|0");
+    states(&mut client)
 }
 
 fn rows(client: &mut Client) -> i64 {
@@ -52,8 +46,7 @@ fn submitted_loads_are_made_in_order() {
         assert_eq!(id, i64::try_from(i + 1).unwrap());
     }
     // Nothing begins before the commit.
-    std::thread::sleep(Duration::from_millis(300));
-    assert_eq!(states(&mut cluster.client()), []);
+    stays(vec![], || states(&mut cluster.client()));
     transaction.commit().unwrap();
     assert_eq!(wait(&cluster), vec![("loaded".to_owned(), String::new()); 10]);
     assert_eq!((rows(&mut client), queued(&mut client)), (1000, 0));
@@ -87,8 +80,7 @@ fn what_is_rolled_back_is_not_loaded() {
     let mut transaction = client.transaction().unwrap();
     transaction.query_one("SELECT trips.submit($1)", &[&path]).unwrap();
     transaction.rollback().unwrap();
-    std::thread::sleep(Duration::from_millis(500));
-    assert_eq!((states(&mut client), queued(&mut client)), (vec![], 0));
+    stays((vec![], 0), || (states(&mut client), queued(&mut client)));
 }
 
 /// Bad files cost no others; what is wrong at once is told at once.
@@ -176,12 +168,9 @@ fn queued_and_running_loads_are_cancelled() {
     held.query_one("SELECT trips.ingest($1)", &[&small]).unwrap();
     let first = submit(&mut client, &big);
     let second = submit(&mut client, &other);
-    let begin = Instant::now();
-    let waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'object'";
-    while client.query_one(waits, &[]).unwrap().get::<_, i64>(0) == 0 {
-        assert!(begin.elapsed() < SOON);
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    let waits = "SELECT count(*) FROM pg_locks JOIN pg_database AS d ON d.oid = database
+                  WHERE NOT granted AND locktype = 'object' AND datname = current_database()";
+    eventually(&mut client, waits, 1);
     client.query_one("SELECT trips.cancel($1)", &[&second]).unwrap();
     client.query_one("SELECT trips.cancel($1)", &[&first]).unwrap();
     held.commit().unwrap();
@@ -199,14 +188,8 @@ fn queued_and_running_loads_are_cancelled() {
         let error = loader.query_one("SELECT trips.ingest($1)", &[&big]).unwrap_err();
         assert_eq!(server_error(&error).0, "57014");
     });
-    let begin = Instant::now();
-    let id: i64 = loop {
-        let running = "SELECT load_id FROM trips.loads WHERE state = 'running'";
-        if let Some(row) = client.query_opt(running, &[]).unwrap() {
-            break row.get(0);
-        }
-        assert!(begin.elapsed() < SOON);
-    };
+    let running = "SELECT load_id FROM trips.loads WHERE state = 'running'";
+    let id: i64 = until("no load runs", || client.query_opt(running, &[]).unwrap()).get(0);
     client.query_one("SELECT trips.cancel($1)", &[&id]).unwrap();
     load.join().unwrap();
 }
@@ -225,13 +208,7 @@ fn queued_loads_survive() {
     let worker = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'trips_pipeline queue'
                      AND pid IN (SELECT pid FROM trips.load_progress)";
     let working = |client: &mut Client| -> i32 {
-        let begin = Instant::now();
-        loop {
-            if let Some(row) = client.query_opt(worker, &[]).unwrap() {
-                return row.get(0);
-            }
-            assert!(begin.elapsed() < SOON, "nobody works: {:?}", states(client));
-        }
+        until("nobody works", || client.query_opt(worker, &[]).unwrap()).get(0)
     };
     let pid = working(&mut client);
     client.query_one("SELECT pg_terminate_backend($1)", &[&pid]).unwrap();

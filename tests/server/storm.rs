@@ -24,7 +24,7 @@ const LEVELS: [IsolationLevel; 8] = [
 /// Loads a file in a transaction of this level, again after a serialization failure, as a client must.
 fn load(client: &mut Client, path: &str, level: IsolationLevel) -> Load {
     let begin = Instant::now();
-    while begin.elapsed() < Duration::from_secs(60) {
+    while begin.elapsed() < Duration::from_secs(300) {
         let result = (|| {
             let mut transaction = client.build_transaction().isolation_level(level).start()?;
             let row = transaction.query_one("SELECT * FROM trips.ingest($1)", &[&path])?;

@@ -2,8 +2,8 @@
 
 use postgres::Client;
 use trips_tests::{
-    Cluster, FIVE_COLUMNS, Load, answers, digest, parts_of, real_trips, rows_as_csv, server_error,
-    trip_line,
+    Cluster, FIVE_COLUMNS, Load, answers, digest, eventually, parts_of, real_trips, rows_as_csv,
+    server_error, trip_line,
 };
 
 const SAMPLE: &[u8] = include_bytes!("../../samples/trips_sample.csv");
@@ -127,10 +127,9 @@ fn repeated_and_doubled_parts() {
 }
 
 fn wait_for_a_waiter(client: &mut Client) {
-    let query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
-    while client.query_one(query, &[]).unwrap().get::<_, i64>(0) == 0 {
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
+    let query = "SELECT count(*) > 0 FROM pg_stat_activity
+                  WHERE wait_event_type = 'Lock' AND datname = current_database()";
+    eventually(client, query, "t");
 }
 
 #[test]

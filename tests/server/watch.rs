@@ -2,10 +2,9 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::time::{Duration, Instant};
 
 use postgres::Client;
-use trips_tests::{Cluster, FIVE_COLUMNS, rows_as_csv, trip_line};
+use trips_tests::{Cluster, FIVE_COLUMNS, rows_as_csv, stays, trip_line, until};
 
 mod crashes;
 mod places;
@@ -44,14 +43,7 @@ fn land(cluster: &Cluster, path: &str, bytes: impl AsRef<[u8]>) {
 /// The process that watches the folder.
 fn watcher(client: &mut Client) -> i32 {
     let query = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'trips_pipeline watcher'";
-    let begin = Instant::now();
-    loop {
-        if let Some(row) = client.query_opt(query, &[]).unwrap() {
-            return row.get(0);
-        }
-        assert!(begin.elapsed() < START, "nobody watches");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    until("nobody watches", || client.query_opt(query, &[]).unwrap()).get(0)
 }
 
 fn loads_of(client: &mut Client, name: &str) -> i64 {
@@ -59,29 +51,33 @@ fn loads_of(client: &mut Client, name: &str) -> i64 {
     client.query_one(query, &[&name]).unwrap().get(0)
 }
 
-fn wait_for_rows(
-    cluster: &Cluster,
-    client: &mut Client,
-    rows: i64,
-    patience: Duration,
-) -> Duration {
-    let begin = Instant::now();
-    loop {
-        let query = "SELECT count(*) FROM trips.hist_trip_data";
-        let found: i64 = client.query_one(query, &[]).unwrap().get(0);
-        if found == rows {
-            return begin.elapsed();
-        }
-        assert!(begin.elapsed() < patience && found < rows, "{found} of {rows}\n{}", cluster.log());
-        std::thread::sleep(Duration::from_millis(5));
-    }
+fn rows(client: &mut Client) -> i64 {
+    client.query_one("SELECT count(*) FROM trips.hist_trip_data", &[]).unwrap().get(0)
+}
+
+fn wait_for_rows(client: &mut Client, expected: i64) {
+    until(format!("the history does not get {expected} rows"), || {
+        let found = rows(client);
+        assert!(found <= expected, "{found} of {expected}");
+        (found == expected).then_some(())
+    });
+}
+
+/// Waits until the watcher has looked through the folder, from its first name to its last, since this was called: only
+/// so it finds a file of which the kernel tells nothing.
+fn wait_for_a_look(cluster: &Cluster, client: &mut Client, inbox: &str) {
+    let seen = loads_of(client, "look %.csv");
+    let empty = cluster.file("empty", format!("{FIVE_COLUMNS}{}", "\n".repeat(seen as usize)));
+    // A second name, and no event.
+    fs::hard_link(empty, format!("{inbox}/look {seen}.csv")).unwrap();
+    until("nobody looks through the folder", || {
+        (loads_of(client, "look %.csv") > seen).then_some(())
+    });
 }
 
 fn one(region: &str, n: u32) -> String {
     format!("{FIVE_COLUMNS}{}", trip_line(region, n))
 }
-
-const START: Duration = Duration::from_secs(40);
 
 #[test]
 fn a_file_lands_and_is_in_the_history() {
@@ -90,19 +86,18 @@ fn a_file_lands_and_is_in_the_history() {
     // The folder comes late, with a file in it.
     make_inbox(&inbox);
     land(&cluster, "inbox/first.csv", one("first", 1));
-    wait_for_rows(&cluster, &mut client, 1, START);
+    wait_for_rows(&mut client, 1);
     // Renamed into it.
     cluster.file("waiting", one("a", 1));
     fs::rename(cluster.path("waiting"), format!("{inbox}/a.csv")).unwrap();
-    let took = wait_for_rows(&cluster, &mut client, 2, Duration::from_secs(2));
-    eprintln!("a renamed file was in the history after {took:?}");
+    wait_for_rows(&mut client, 2);
     // Written slowly: not before it is closed.
     let mut file = fs::File::create(format!("{inbox}/slow.csv")).unwrap();
     std::io::Write::write_all(&mut file, FIVE_COLUMNS.as_bytes()).unwrap();
-    std::thread::sleep(Duration::from_millis(300));
+    stays(2, || rows(&mut client));
     std::io::Write::write_all(&mut file, trip_line("slow", 1).as_bytes()).unwrap();
     drop(file);
-    wait_for_rows(&cluster, &mut client, 3, Duration::from_secs(2));
+    wait_for_rows(&mut client, 3);
     let slow = "SELECT count(*) FROM trips.loads WHERE source LIKE '%slow.csv'";
     assert_eq!(client.query_one(slow, &[]).unwrap().get::<_, i64>(0), 1);
     // Other names are others' files; a bad file costs no other; a link leads nowhere else.
@@ -112,7 +107,7 @@ fn a_file_lands_and_is_in_the_history() {
     let outside = cluster.file("outside.csv", one("o", 1));
     std::os::unix::fs::symlink(outside, format!("{inbox}/link.csv")).unwrap();
     cluster.file("inbox/z.csv", one("z", 1));
-    wait_for_rows(&cluster, &mut client, 4, Duration::from_secs(2));
+    wait_for_rows(&mut client, 4);
     let failed =
         "SELECT error_code FROM trips.loads WHERE source LIKE '%bad.csv' AND state = 'failed'";
     assert_eq!(client.query_one(failed, &[]).unwrap().get::<_, &str>(0), "42703");
@@ -121,7 +116,7 @@ fn a_file_lands_and_is_in_the_history() {
     land(&cluster, "new/again.csv", one("again", 1));
     fs::rename(&inbox, cluster.path("gone")).unwrap();
     fs::rename(cluster.path("new"), &inbox).unwrap();
-    wait_for_rows(&cluster, &mut client, 5, START);
+    wait_for_rows(&mut client, 5);
 }
 
 #[test]
@@ -130,7 +125,7 @@ fn five_hundred_files_at_once() {
     make_inbox(&inbox);
     let mut client = cluster.client();
     land(&cluster, "inbox/0.csv", one("first", 1));
-    wait_for_rows(&cluster, &mut client, 1, START);
+    wait_for_rows(&mut client, 1);
     let before = cluster.path("before");
     fs::create_dir(&before).unwrap();
     for i in 1..=500 {
@@ -139,7 +134,7 @@ fn five_hundred_files_at_once() {
     for i in 1..=500 {
         fs::rename(format!("{before}/{i}.csv"), format!("{inbox}/{i}.csv")).unwrap();
     }
-    wait_for_rows(&cluster, &mut client, 5001, Duration::from_secs(120));
+    wait_for_rows(&mut client, 5001);
     let loads = "SELECT count(*), count(*) FILTER (WHERE state = 'loaded') FROM trips.loads";
     let row = client.query_one(loads, &[]).unwrap();
     assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (501, 501));
@@ -148,6 +143,6 @@ fn five_hundred_files_at_once() {
     cluster.restart(|_| ());
     land(&cluster, "inbox/last.csv", one("last", 1));
     let mut client = cluster.client();
-    wait_for_rows(&cluster, &mut client, 5002, START);
+    wait_for_rows(&mut client, 5002);
     assert_eq!(client.query_one(loads, &[]).unwrap().get::<_, i64>(0), 502);
 }

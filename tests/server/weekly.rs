@@ -2,10 +2,10 @@
 //! at the cost of what the load touches.
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use postgres::{Client, IsolationLevel};
-use trips_tests::{Cluster, FIVE_COLUMNS, rows_as_csv, server_error, trip_line};
+use trips_tests::{Cluster, FIVE_COLUMNS, eventually, rows_as_csv, server_error, trip_line};
 
 const REFRESH: &str = "REFRESH MATERIALIZED VIEW trips.summarized_trip_data";
 
@@ -43,15 +43,11 @@ fn node(client: &mut Client) -> u32 {
 
 /// Waits until a session waits for a lock that a statement like this one needs.
 fn wait_for_waiter(client: &mut Client, statement: &str) {
-    let begin = Instant::now();
     let query = format!(
         "SELECT count(*) FROM pg_stat_activity
           WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '{statement}'"
     );
-    while one::<i64>(client, &query) == 0 {
-        assert!(begin.elapsed() < Duration::from_secs(20), "nobody waits in {statement}");
-        thread::sleep(Duration::from_millis(5));
-    }
+    eventually(client, &query, 1);
 }
 
 /// A REFRESH by hand that waits for a load; returns what is wrong afterwards, and the sum of the view.

@@ -1,11 +1,7 @@
 //! Background workers and the databases that they work for.
 
-use std::time::{Duration, Instant};
-
 use postgres::Client;
-use trips_tests::{Cluster, rows_as_csv};
-
-const SOON: Duration = Duration::from_secs(20);
+use trips_tests::{Cluster, eventually, rows_as_csv, until};
 
 /// A database with the extension, in which a worker of the queue waits for the history.
 fn with_waiting_worker(cluster: &Cluster, database: &str) -> (Client, i32) {
@@ -20,20 +16,15 @@ fn with_waiting_worker(cluster: &Cluster, database: &str) -> (Client, i32) {
     let query = "SELECT a.pid FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid)
                   WHERE NOT l.granted AND a.backend_type = 'trips_pipeline queue'
                     AND a.datname = current_database()";
-    let begin = Instant::now();
-    loop {
-        if let Some(row) = client.query_opt(query, &[]).unwrap() {
-            return (holder, row.get(0));
-        }
-        assert!(begin.elapsed() < SOON, "{}", cluster.log());
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    let pid = until("no worker waits", || client.query_opt(query, &[]).unwrap());
+    (holder, pid.get(0))
 }
 
 /// Workers of a database that is gone, or that lets nobody in, end for good.
 #[test]
 fn a_database_is_dropped_or_closed() {
-    let cluster = Cluster::start();
+    // So the log says which workers PostgreSQL may still start again.
+    let cluster = Cluster::start_with("log_min_messages = debug1");
     let mut admin = cluster.client();
     let (_holder, _) = with_waiting_worker(&cluster, "dropped");
     let (_other, worker) = with_waiting_worker(&cluster, "closed");
@@ -42,18 +33,18 @@ fn a_database_is_dropped_or_closed() {
     admin.query_one("SELECT pg_terminate_backend($1)", &[&worker]).unwrap();
     drop(_other);
     // Sessions that were ended have started a load monitor, which may have met the database while it was being dropped.
-    // PostgreSQL starts again after five seconds what ends with an error: nothing may.
-    let told = |log: &str| {
-        ["does not exist", "not currently accepting", "just been dropped"]
-            .map(|text| log.matches(text).count())
-    };
-    std::thread::sleep(Duration::from_secs(3));
-    let first = told(&cluster.log());
-    assert!(first.iter().all(|&count| count <= 3), "{}", cluster.log());
-    std::thread::sleep(Duration::from_secs(9));
-    assert_eq!(told(&cluster.log()), first, "{}", cluster.log());
+    // PostgreSQL starts again what ends with an error: each worker must have ended without one, for good.
+    until("a worker is kept", || {
+        let log = cluster.log();
+        let count =
+            |what: &str| log.matches(&format!("{what} background worker \"trips_pipeline")).count();
+        (count(" registering") > 0 && count(" registering") == count("unregistering")).then_some(())
+    });
+    for text in ["does not exist", "not currently accepting", "just been dropped"] {
+        assert!(cluster.log().matches(text).count() <= 3, "{}", cluster.log());
+    }
     let query = "SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'trips_pipeline%'";
-    assert_eq!(admin.query_one(query, &[]).unwrap().get::<_, i64>(0), 0, "{}", cluster.log());
+    eventually(&mut admin, query, 0);
 }
 
 /// More databases than workers can be started at once: all queues go on, although no database is the launcher's.
@@ -77,13 +68,8 @@ fn more_databases_than_slots() {
         cluster.configure("trips.max_workers = 1\nmax_worker_processes = 3");
     });
     cluster.client_of("trips").batch_execute("DROP DATABASE postgres").unwrap();
-    let begin = Instant::now();
     for name in &names {
-        let mut client = cluster.client_of(name);
-        let loaded = "SELECT FROM trips.loads WHERE state = 'loaded'";
-        while client.query_opt(loaded, &[]).unwrap().is_none() {
-            assert!(begin.elapsed() < Duration::from_secs(60), "{}", cluster.log());
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        let loaded = "SELECT count(*) FROM trips.loads WHERE state = 'loaded'";
+        eventually(&mut cluster.client_of(name), loaded, 1);
     }
 }

@@ -1,9 +1,9 @@
 //! The same twenty files through `trips.ingest` and through Spark, which loses a worker on the way.
 
-use std::time::{Duration, Instant};
-
 use postgres::Client;
-use trips_tests::{Cluster, FIVE_COLUMNS, Spark, lines_of, month_as_csv, rows_as_csv, trip_line};
+use trips_tests::{
+    Cluster, FIVE_COLUMNS, Spark, lines_of, month_as_csv, rows_as_csv, trip_line, until,
+};
 
 use crate::{history, start_server, texts};
 
@@ -114,26 +114,23 @@ fn ingest_and_spark_give_the_same_and_a_lost_worker_changes_nothing() {
 /// Kills a worker when some parts have arrived and others have not.
 fn lose_a_worker(spark: &Spark, cluster: &Cluster, job: &mut std::process::Child) {
     let mut client = cluster.client();
-    let begin = Instant::now();
     let arrived = |client: &mut Client| -> i64 {
         let query = "SELECT count(*) FROM trips.upload_parts";
         client.query_one(query, &[]).expect("a count").get(0)
     };
-    while arrived(&mut client) < 4 {
+    until("no parts arrive", || {
         assert!(job.try_wait().expect("a job").is_none(), "the job has ended");
-        assert!(begin.elapsed() < Duration::from_secs(180), "nothing arrives");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+        (arrived(&mut client) >= 4).then_some(())
+    });
     spark.kill_worker(1);
     let at_the_kill = arrived(&mut client);
     let loads: i64 =
         client.query_one("SELECT count(*) FROM trips.loads", &[]).expect("a count").get(0);
     assert_eq!(loads, 0, "the kill came after the merge");
-    while arrived(&mut client) == at_the_kill {
+    until("no part arrives after the kill", || {
         assert!(job.try_wait().expect("a job").is_none(), "the job has ended");
-        assert!(begin.elapsed() < Duration::from_secs(180), "nothing arrives after the kill");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+        (arrived(&mut client) != at_the_kill).then_some(())
+    });
 }
 
 fn compare(client: &mut Client, other: &mut Client) {

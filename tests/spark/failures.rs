@@ -1,10 +1,11 @@
 //! What goes wrong in the middle, and what keeps one file out: all others are loaded, and the job can be run again.
 
 use std::process::Output;
-use std::time::{Duration, Instant};
 
 use postgres::Client;
-use trips_tests::{Cluster, FIVE_COLUMNS, Spark, digest, month_as_csv, rows_as_csv, trip_line};
+use trips_tests::{
+    Cluster, FIVE_COLUMNS, Spark, digest, month_as_csv, rows_as_csv, trip_line, until,
+};
 
 use crate::{history, start_server, texts};
 
@@ -28,11 +29,7 @@ fn a_job_whose_driver_dies_goes_on_when_it_is_run_again() {
     let path = cluster.file("trips.csv", month_as_csv(60_000, 1, "2018-05-01"));
     let spark = Spark::start(&cluster, "spark");
     let job = spark.begin(&["load.py", "--split-bytes", "1", "--slow", "0.5", &path]);
-    let begin = Instant::now();
-    while arrived(&mut client) < 2 {
-        assert!(begin.elapsed() < Duration::from_secs(120), "nothing arrives");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    until("no parts arrive", || (arrived(&mut client) >= 2).then_some(()));
     spark.kill_driver(job);
     let number = "SELECT load_id FROM trips.uploads";
     let before = texts(&mut client, number);

@@ -5,10 +5,10 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use postgres::Client;
-use trips_tests::{Cluster, FIVE_COLUMNS as HEADER, server_error, trip_line};
+use trips_tests::{Cluster, FIVE_COLUMNS as HEADER, eventually, server_error, trip_line};
 
 use super::case::{Case, ROW, STORED, made, scene};
 
@@ -176,12 +176,8 @@ fn changes(cluster: &Cluster, client: &mut Client, change: fn(&str)) {
     transaction.query_one("SELECT trips.ingest($1)", &[&other]).unwrap();
     let error = std::thread::scope(|scope| {
         let load = scope.spawn(|| cluster.client().query_one("SELECT trips.ingest($1)", &[&path]));
-        let begin = Instant::now();
         let waits = "SELECT count(*) FROM trips.load_progress WHERE phase = 'waiting'";
-        while client.query_one(waits, &[]).unwrap().get::<_, i64>(0) == 0 {
-            assert!(begin.elapsed() < Duration::from_secs(30), "it does not wait");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        eventually(client, waits, 1);
         // Not in the tick of the clock in which it was written.
         std::thread::sleep(Duration::from_millis(20));
         change(&path);

@@ -1,10 +1,10 @@
 //! Partitions that are made, attached, detached and dropped by hand, and the commands of people who have nothing to
 //! do with them.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use postgres::Client;
-use trips_tests::{Cluster, FIVE_COLUMNS, month_as_csv, server_error};
+use trips_tests::{Cluster, FIVE_COLUMNS, eventually, month_as_csv, server_error};
 
 use super::{check, check_all};
 
@@ -179,6 +179,9 @@ fn partitions_must_be_plain_tables() {
 fn a_load_does_not_lose_against_attach() {
     let cluster = Cluster::start();
     let (mut loader, mut other) = (cluster.client(), cluster.client());
+    for client in [&mut loader, &mut other] {
+        client.batch_execute("SET deadlock_timeout = '100ms'").unwrap();
+    }
     loader.batch_execute(&table_of("public.old")).unwrap();
     let may = cluster.file("may", month_as_csv(500, 1, "2018-05-01"));
     let june = cluster.file("june", month_as_csv(500, 1, "2018-06-04"));
@@ -190,14 +193,11 @@ fn a_load_does_not_lose_against_attach() {
         )
     });
     let mut watcher = cluster.client();
-    let waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'object'";
-    let begun = Instant::now();
-    while watcher.query_one(waits, &[]).unwrap().get::<_, i64>(0) == 0 {
-        assert!(begun.elapsed() < Duration::from_secs(20), "nobody waits");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    let waits = "SELECT count(*) FROM pg_locks JOIN pg_database AS d ON d.oid = database
+                  WHERE NOT granted AND locktype = 'object' AND datname = current_database()";
+    eventually(&mut watcher, waits, 1);
     // Longer than deadlock_timeout: nobody may be ended.
-    std::thread::sleep(Duration::from_millis(1_200));
+    std::thread::sleep(Duration::from_millis(300));
     cluster.ingest(&mut loader, &june);
     loader.batch_execute("COMMIT").unwrap();
     attaching.join().unwrap().unwrap();

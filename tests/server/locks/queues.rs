@@ -1,13 +1,9 @@
 //! Loads among others that wait for locks.
 
 use std::thread::{JoinHandle, spawn};
-use std::time::{Duration, Instant};
 
 use postgres::Client;
-use trips_tests::{Cluster, rows_as_csv, server_error};
-
-/// How long a lock may be waited for.
-const SOON: Duration = Duration::from_secs(30);
+use trips_tests::{Cluster, eventually, rows_as_csv, server_error};
 
 /// Runs statements in a thread, and waits until they wait for a lock.
 fn start(
@@ -20,12 +16,8 @@ fn start(
         let result = client.batch_execute(&statements);
         (client, result)
     });
-    let query = "SELECT EXISTS (SELECT FROM pg_locks WHERE pid = $1 AND NOT granted)";
-    let begin = Instant::now();
-    while !watcher.query_one(query, &[&pid]).unwrap().get::<_, bool>(0) {
-        assert!(begin.elapsed() < SOON, "it does not wait");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let waits = format!("SELECT count(*) FROM pg_locks WHERE pid = {pid} AND NOT granted");
+    eventually(watcher, &waits, 1);
     thread
 }
 
@@ -38,7 +30,7 @@ fn others_wait_for_what_the_transaction_of_a_load_has_read() {
     let mut loader = cluster.client();
     loader
         .batch_execute(
-            "SET statement_timeout = '30s'; BEGIN;
+            "SET statement_timeout = '120s'; BEGIN;
              SELECT FROM trips.hist_trip_data; SELECT FROM trips.daily_trip_counts",
         )
         .unwrap();

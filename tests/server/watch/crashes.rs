@@ -1,24 +1,15 @@
 //! The server dies with the one that watches.
 
-use std::time::{Duration, Instant};
-
 use postgres::Client;
-use trips_tests::Cluster;
+use trips_tests::until;
 
-use super::{START, land, make_inbox, one, start, wait_for_rows, watcher};
+use super::{land, make_inbox, one, start, wait_for_a_look, wait_for_rows, watcher};
 
 /// The watcher, in the middle of the load that a trigger keeps from ending.
-fn sleeping_watcher(cluster: &Cluster, client: &mut Client) -> i32 {
+fn sleeping_watcher(client: &mut Client) -> i32 {
     let query = "SELECT pid FROM pg_stat_activity
                   WHERE backend_type = 'trips_pipeline watcher' AND wait_event = 'PgSleep'";
-    let begin = Instant::now();
-    loop {
-        if let Some(row) = client.query_opt(query, &[]).unwrap() {
-            return row.get(0);
-        }
-        assert!(begin.elapsed() < START, "{}", cluster.log());
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    until("no watcher sleeps", || client.query_opt(query, &[]).unwrap()).get(0)
 }
 
 /// A file with which the server dies again and again is left alone, and costs no other file.
@@ -39,15 +30,17 @@ fn a_file_with_which_the_server_dies() {
     watcher(&mut client);
     land(&cluster, "inbox/crash.csv", one("crash", 1));
     for _ in 0..3 {
-        let pid = sleeping_watcher(&cluster, &mut client);
+        let pid = sleeping_watcher(&mut client);
         // SAFETY: a signal to a process of our own server.
         unsafe { libc::kill(pid, libc::SIGKILL) };
         cluster.wait_for_recovery();
         client = cluster.client();
     }
     land(&cluster, "inbox/good.csv", one("good", 1));
-    wait_for_rows(&cluster, &mut client, 1, START);
-    std::thread::sleep(Duration::from_secs(5));
+    wait_for_rows(&mut client, 1);
+    for _ in 0..2 {
+        wait_for_a_look(&cluster, &mut client, &inbox);
+    }
     let query = "SELECT state, error_code, count(*) FROM trips.loads
                   WHERE source LIKE '%crash.csv' GROUP BY state, error_code";
     let found = client.query(query, &[]).unwrap();
@@ -59,5 +52,5 @@ fn a_file_with_which_the_server_dies() {
     assert_eq!(client.query_one(&call, &[]).unwrap().get::<_, i64>(0), 0);
     client.batch_execute("DROP TRIGGER wait ON trips.loads").unwrap();
     cluster.file("inbox/crash.csv", one("crash", 1));
-    wait_for_rows(&cluster, &mut client, 2, START);
+    wait_for_rows(&mut client, 2);
 }

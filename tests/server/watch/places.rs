@@ -1,11 +1,12 @@
 //! Which folder is watched, for which database; names of all kinds.
 
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use trips_tests::{Cluster, server_error};
+use postgres::Client;
+use trips_tests::{Cluster, eventually, server_error, until};
 
-use super::{START, land, loads_of, make_inbox, one, start, start_in, wait_for_rows, watcher};
+use super::{land, loads_of, make_inbox, one, rows, start, start_in, wait_for_rows, watcher};
 
 /// The folder that the path names is watched, not the one that it named.
 #[test]
@@ -18,17 +19,18 @@ fn a_parent_is_renamed_and_made_anew() {
     make();
     let mut client = cluster.client();
     land(&cluster, "parent/inbox/a.csv", one("a", 1));
-    wait_for_rows(&cluster, &mut client, 1, START);
+    wait_for_rows(&mut client, 1);
     fs::rename(cluster.path("parent"), cluster.path("gone")).unwrap();
     make();
     land(&cluster, "parent/inbox/b.csv", one("b", 1));
-    wait_for_rows(&cluster, &mut client, 2, START);
+    wait_for_rows(&mut client, 2);
     cluster.file("parent/inbox/c.csv", one("c", 1));
-    wait_for_rows(&cluster, &mut client, 3, Duration::from_secs(2));
+    wait_for_rows(&mut client, 3);
     // What lands in the old one is not ours.
     cluster.file("gone/inbox/d.csv", one("d", 1));
-    std::thread::sleep(Duration::from_secs(2));
-    wait_for_rows(&cluster, &mut client, 3, Duration::from_secs(2));
+    cluster.file("parent/inbox/e.csv", one("e", 1));
+    wait_for_rows(&mut client, 4);
+    assert_eq!(loads_of(&mut client, "d.csv"), 0);
 }
 
 /// Files are known by their names, whatever is in them: at the start, and when they land.
@@ -49,16 +51,16 @@ fn names() {
         land(&cluster, &format!("in[b]ox*/1 {name}"), one(&format!("start {i}"), 1));
     }
     let mut client = cluster.client();
-    wait_for_rows(&cluster, &mut client, 7, START);
+    wait_for_rows(&mut client, 7);
     for (i, name) in names.iter().enumerate() {
         cluster.file(&format!("in[b]ox*/2 {name}"), one(&format!("land {i}"), 1));
     }
-    wait_for_rows(&cluster, &mut client, 14, Duration::from_secs(5));
+    wait_for_rows(&mut client, 14);
     drop(client);
     cluster.restart(|_| ());
     land(&cluster, "in[b]ox*/3.csv", one("last", 1));
     let mut client = cluster.client();
-    wait_for_rows(&cluster, &mut client, 15, START);
+    wait_for_rows(&mut client, 15);
     let sources = "SELECT source FROM trips.loads";
     let mut sources: Vec<String> =
         client.query(sources, &[]).unwrap().iter().map(|row| row.get(0)).collect();
@@ -109,23 +111,35 @@ fn a_database_that_is_not_there() {
     cluster.restart(|cluster| cluster.configure("trips.watch_database = 'late'"));
     land(&cluster, "inbox/a.csv", one("a", 1));
     let missing = "trips.watch_database \"late\" does not exist, or lets nobody in";
-    std::thread::sleep(Duration::from_secs(8));
-    assert_eq!(cluster.log().matches(missing).count(), 1, "{}", cluster.log());
+    let told = || cluster.log().matches(missing).count();
+    until("nobody misses the database", || (told() > 0).then_some(()));
     let mut admin = cluster.client();
+    // Each reload lets the launcher look again.
+    let look_again = |admin: &mut Client| {
+        for _ in 0..5 {
+            admin.query_one("SELECT pg_reload_conf()", &[]).unwrap();
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    };
+    look_again(&mut admin);
+    assert_eq!(told(), 1, "{}", cluster.log());
     for round in 1..=2 {
         admin.batch_execute("CREATE DATABASE late").unwrap();
         let mut client = cluster.client_of("late");
         client.batch_execute("CREATE EXTENSION trips_pipeline").unwrap();
-        wait_for_rows(&cluster, &mut client, 1, START);
+        wait_for_rows(&mut client, 1);
         drop(client);
         admin.batch_execute("DROP DATABASE late WITH (FORCE)").unwrap();
         // A worker that was about to start may meet a database that goes. Nothing starts again and again.
-        let met = |cluster: &Cluster| cluster.log().matches("FATAL:  database").count();
-        std::thread::sleep(Duration::from_secs(2));
-        let first = met(&cluster);
-        std::thread::sleep(Duration::from_secs(6));
-        assert_eq!(met(&cluster), first, "{}", cluster.log());
-        assert_eq!(cluster.log().matches(missing).count(), 1 + round, "{}", cluster.log());
+        until("nobody misses the database", || {
+            admin.query_one("SELECT pg_reload_conf()", &[]).unwrap();
+            (told() > round).then_some(())
+        });
+        let met = || cluster.log().matches("FATAL:  database").count();
+        let first = met();
+        look_again(&mut admin);
+        assert_eq!(met(), first, "{}", cluster.log());
+        assert_eq!(told(), 1 + round, "{}", cluster.log());
     }
 }
 
@@ -139,15 +153,15 @@ fn another_database_is_heard() {
     let mut second = cluster.client_of("second");
     second.batch_execute("CREATE EXTENSION trips_pipeline").unwrap();
     land(&cluster, "inbox/a.csv", one("a", 1));
-    wait_for_rows(&cluster, &mut first, 1, START);
+    wait_for_rows(&mut first, 1);
     let before = watcher(&mut admin);
     admin.batch_execute("ALTER SYSTEM SET trips.watch_database = 'second'").unwrap();
     admin.batch_execute("SELECT pg_reload_conf()").unwrap();
     // It is the folder's listing that the new database gets: what lies there is new to it.
-    wait_for_rows(&cluster, &mut second, 1, START);
+    wait_for_rows(&mut second, 1);
     assert_ne!(watcher(&mut admin), before);
     land(&cluster, "inbox/b.csv", one("b", 2));
-    wait_for_rows(&cluster, &mut second, 2, START);
+    wait_for_rows(&mut second, 2);
     assert_eq!(loads_of(&mut first, "b.csv"), 0);
 }
 
@@ -196,16 +210,12 @@ fn a_database_that_is_not_utf8() {
     land(&cluster, "inbox/a.csv", one("Z\u{fc}rich", 1));
     drop(admin);
     cluster.restart(|cluster| cluster.configure("trips.watch_database = 'latin'"));
-    let begin = Instant::now();
     let told = "the database is not encoded in UTF8";
-    while !cluster.log().contains(told) {
-        let mut latin = cluster.client_of("latin");
-        let rows: i64 =
-            latin.query_one("SELECT count(*) FROM trips.hist_trip_data", &[]).unwrap().get(0);
-        assert!(rows == 0 && begin.elapsed() < START, "{rows} rows\n{}", cluster.log());
-        std::thread::sleep(Duration::from_millis(50));
-    }
     let mut latin = cluster.client_of("latin");
+    until("nobody refuses the database", || {
+        assert_eq!(rows(&mut latin), 0);
+        cluster.log().contains(told).then_some(())
+    });
     // What is queued by hand fails, and says why.
     latin
         .batch_execute(&format!(
@@ -218,19 +228,9 @@ fn a_database_that_is_not_utf8() {
     require_refusals(&mut latin, &inbox);
     cluster.restart(|_| ());
     let mut latin = cluster.client_of("latin");
-    let begin = Instant::now();
-    loop {
-        let query = "SELECT state || coalesce(error_code, '') FROM trips.loads WHERE load_id = 1";
-        let state: String = latin.query_one(query, &[]).unwrap().get(0);
-        if state == "failed0A000" {
-            break;
-        }
-        assert!(begin.elapsed() < START, "{state}\n{}", cluster.log());
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    let rows: i64 =
-        latin.query_one("SELECT count(*) FROM trips.hist_trip_data", &[]).unwrap().get(0);
-    assert_eq!(rows, 0);
+    let query = "SELECT state, error_code FROM trips.loads WHERE load_id = 1";
+    eventually(&mut latin, query, "failed|0A000");
+    assert_eq!(rows(&mut latin), 0);
     // Each watcher says it once.
     let said = cluster.log().matches("inbox: the database is not encoded in UTF8").count();
     assert!((1..=2).contains(&said), "{}", cluster.log());

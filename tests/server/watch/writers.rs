@@ -3,15 +3,18 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::time::{Duration, Instant};
 
-use trips_tests::{Cluster, FIVE_COLUMNS, trip_line};
+use postgres::Client;
+use trips_tests::{Cluster, FIVE_COLUMNS, eventually, trip_line, until};
 
-use super::{START, land, loads_of, make_inbox, one, start, wait_for_rows, watcher};
+use super::{land, loads_of, make_inbox, one, start, wait_for_a_look, wait_for_rows, watcher};
 
-/// The folder is looked through every second: in this time, some times.
-const SOME_LOOKS: Duration = Duration::from_secs(5);
-const SOON: Duration = Duration::from_secs(2);
+/// Waits until the folder has been looked through, and all that has rested in it was taken.
+fn some_looks(cluster: &Cluster, client: &mut Client, inbox: &str) {
+    for _ in 0..2 {
+        wait_for_a_look(cluster, client, inbox);
+    }
+}
 
 /// A file with half a row in it, which is still open; and the rest.
 fn begin(path: &str) -> (File, String) {
@@ -32,7 +35,7 @@ fn start_with_inbox_of(configuration: &str) -> (Cluster, String) {
     make_inbox(&inbox);
     let mut client = cluster.client();
     land(&cluster, "inbox/first.csv", one("first", 1));
-    wait_for_rows(&cluster, &mut client, 1, START);
+    wait_for_rows(&mut client, 1);
     (cluster, inbox)
 }
 
@@ -49,25 +52,25 @@ fn a_file_that_is_written_slowly() {
     let (mut own, rest_of_own) = begin(&format!("{inbox}/own.csv"));
     cluster.give_to_server(&format!("{inbox}/own.csv"));
     let (mut other, rest_of_other) = begin(&format!("{inbox}/other.csv"));
-    std::thread::sleep(SOME_LOOKS);
+    some_looks(&cluster, &mut client, &inbox);
     assert_eq!((loads_of(&mut client, "own.csv"), loads_of(&mut client, "other.csv")), (0, 0));
     own.write_all(rest_of_own.as_bytes()).unwrap();
     drop(own);
-    wait_for_rows(&cluster, &mut client, 2, SOON);
+    wait_for_rows(&mut client, 2);
     other.write_all(rest_of_other.as_bytes()).unwrap();
     drop(other);
-    wait_for_rows(&cluster, &mut client, 3, SOON);
+    wait_for_rows(&mut client, 3);
     // One is opened again, and gets another row; a second writer comes and goes meanwhile.
     let mut own = File::options().append(true).open(format!("{inbox}/own.csv")).unwrap();
     let line = trip_line("more", 1);
     let (half, rest) = line.split_at(line.len() / 2);
     own.write_all(half.as_bytes()).unwrap();
     drop(File::options().append(true).open(format!("{inbox}/own.csv")).unwrap());
-    std::thread::sleep(SOME_LOOKS);
+    some_looks(&cluster, &mut client, &inbox);
     assert_eq!(loads_of(&mut client, "own.csv"), 1);
     own.write_all(rest.as_bytes()).unwrap();
     drop(own);
-    wait_for_rows(&cluster, &mut client, 4, SOON);
+    wait_for_rows(&mut client, 4);
     assert_eq!((loads_of(&mut client, "own.csv"), loads_of(&mut client, "other.csv")), (2, 1));
     assert_all_good(&cluster);
 }
@@ -82,12 +85,12 @@ fn a_file_that_is_open_at_the_start() {
     let mut client = cluster.client();
     // Nobody can tell whether it is open: it is taken when it was left alone.
     cluster.file("inbox/other.csv", one("other", 1));
-    wait_for_rows(&cluster, &mut client, 2, START);
-    std::thread::sleep(SOME_LOOKS);
+    wait_for_rows(&mut client, 2);
+    some_looks(&cluster, &mut client, &inbox);
     assert_eq!(loads_of(&mut client, "own.csv"), 0);
     own.write_all(rest.as_bytes()).unwrap();
     drop(own);
-    wait_for_rows(&cluster, &mut client, 3, SOON);
+    wait_for_rows(&mut client, 3);
     assert_eq!(loads_of(&mut client, "own.csv"), 1);
     assert_all_good(&cluster);
 }
@@ -103,13 +106,11 @@ fn a_file_that_changes_while_it_is_read() {
     land(&cluster, "inbox/changes.csv", one("changes", 1));
     let pid = watcher(&mut client);
     let waits = "SELECT FROM pg_locks WHERE NOT granted AND pid = $1";
-    while client.query_opt(waits, &[&pid]).unwrap().is_none() {
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    until("the watcher does not wait", || client.query_opt(waits, &[&pid]).unwrap());
     let path = format!("{inbox}/changes.csv");
     fs::set_permissions(path, fs::Permissions::from_mode(0o640)).unwrap();
     held.rollback().unwrap();
-    wait_for_rows(&cluster, &mut client, 2, Duration::from_secs(3));
+    wait_for_rows(&mut client, 2);
     let failed = "SELECT FROM trips.loads WHERE state = 'failed' AND error_code = '55006'";
     assert!(client.query_opt(failed, &[]).unwrap().is_some());
 }
@@ -121,7 +122,7 @@ fn a_file_that_nobody_has_told_of() {
     let mut client = cluster.client();
     let outside = cluster.file("outside", one("outside", 1));
     fs::hard_link(outside, format!("{inbox}/linked.csv")).unwrap();
-    wait_for_rows(&cluster, &mut client, 2, SOME_LOOKS);
+    wait_for_rows(&mut client, 2);
     assert_eq!(loads_of(&mut client, "linked.csv"), 1);
 }
 
@@ -135,26 +136,17 @@ fn what_failed_in_passing_is_tried_again_in_a_busy_folder() {
     held.query_one("SELECT trips.ingest($1)", &[&outside]).unwrap();
     cluster.file("inbox/waits.csv", one("waits", 1));
     let pid = watcher(&mut client);
-    let begin = Instant::now();
     let waits = "SELECT FROM pg_locks WHERE NOT granted AND pid = $1";
-    while client.query_opt(waits, &[&pid]).unwrap().is_none() {
-        assert!(begin.elapsed() < START, "{}", cluster.log());
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    until("the watcher does not wait", || client.query_opt(waits, &[&pid]).unwrap());
     client.query_one("SELECT pg_cancel_backend($1)", &[&pid]).unwrap();
-    let failed = "SELECT FROM trips.loads WHERE state = 'failed' AND error_code = '57014'";
-    while client.query_opt(failed, &[]).unwrap().is_none() {
-        assert!(begin.elapsed() < START, "{}", cluster.log());
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    let failed = "SELECT count(*) FROM trips.loads WHERE state = 'failed' AND error_code = '57014'";
+    eventually(&mut client, failed, 1);
     held.rollback().unwrap();
-    let begin = Instant::now();
     let loaded = "SELECT FROM trips.loads WHERE state = 'loaded' AND source LIKE '%waits.csv'";
-    while client.query_opt(loaded, &[]).unwrap().is_none() {
-        assert!(begin.elapsed() < SOME_LOOKS, "{}", cluster.log());
+    until("nobody tries again", || {
         fs::write(format!("{inbox}/notes.txt"), "busy").unwrap();
-        std::thread::sleep(Duration::from_millis(20));
-    }
+        client.query_opt(loaded, &[]).unwrap()
+    });
 }
 
 /// More happens than the kernel keeps: the folder is looked through, with the same caution as at the start.
@@ -178,7 +170,7 @@ fn an_overflow() {
     fs::rename(path, format!("{inbox}/late.csv")).unwrap();
     // SAFETY: as above.
     unsafe { libc::kill(pid, libc::SIGCONT) };
-    wait_for_rows(&cluster, &mut client, 2, SOON);
+    wait_for_rows(&mut client, 2);
     assert_eq!(loads_of(&mut client, "own.csv"), 0);
     drop(own);
 }
