@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The long form of the tests that docs/reliability.md quotes; TRIPS_STRIKES, TRIPS_CANCELS,
+# The long form of the tests that docs/benchmarks.md quotes; TRIPS_STRIKES, TRIPS_CANCELS,
 # TRIPS_DISK_POINTS and TRIPS_BOUND_SETS change their sizes.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 

@@ -299,7 +299,7 @@ impl LoadError {
                 "If it was detached from trips.hist_trip_data, attach it again or rename it."
             }
             Self::PartitionColumn { .. } => {
-                "docs/sql.md has the columns of the history. If the library is newer than the tables: ALTER EXTENSION trips_pipeline UPDATE."
+                "docs/reference.md has the columns of the history. If the library is newer than the tables: ALTER EXTENSION trips_pipeline UPDATE."
             }
             Self::PartitionKey { .. } => {
                 "It tells which trips are there: ALTER TABLE … ADD PRIMARY KEY (date_time, trip_key)."

@@ -14,7 +14,7 @@ ROWS = int(os.environ.get("ORACLE_ROWS", "20000"))
 FILES = 5
 
 # A coordinate is text up to here: nothing of the extension has read it. The meridian of 180 degrees has one
-# name, as docs/sql.md says.
+# name, as docs/reference.md says.
 TRIPS = """
 CREATE TABLE trips AS
 SELECT DISTINCT trim(region) AS region,

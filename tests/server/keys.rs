@@ -28,7 +28,7 @@ fn the_function_gives_the_key_that_a_load_gives() {
     assert_eq!(different, 0);
 }
 
-/// The test vectors of docs/sql.md; they were also computed by another implementation of BLAKE3.
+/// The test vectors of docs/reference.md; they were also computed by another implementation of BLAKE3.
 #[test]
 fn documented_keys() {
     let cluster = Cluster::start();

@@ -128,7 +128,7 @@ fn a_load_is_made_as_who_submitted_it() {
              SELECT trips.grant_loader('other')"
         ))
         .unwrap();
-    // The setting of the role is not that of the worker: it must be the database's, as docs/sql.md says.
+    // The setting of the role is not that of the worker: it must be the database's, as docs/reference.md says.
     let mut etl = cluster.client_as("etl");
     submit(&mut etl, &path);
     assert_eq!(wait(&cluster), [("failed".to_owned(), "42501".to_owned())]);

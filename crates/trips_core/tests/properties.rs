@@ -180,7 +180,7 @@ fn plain(region: &str, time: i64) -> Trip<'_> {
     Trip { region, origin: None, destination: None, date_time: Timestamp(time), datasource: None }
 }
 
-/// The test vectors of docs/sql.md.
+/// The test vectors of docs/reference.md.
 #[test]
 fn keys_are_as_documented() {
     let hex = |key: key::TripKey| key.iter().map(|b| format!("{b:02x}")).collect::<String>();
