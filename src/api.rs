@@ -20,10 +20,10 @@ use trips_core::model::point::Point;
 use trips_core::model::timestamp::Timestamp;
 use trips_core::model::trip::Trip;
 
-use crate::error::{DeliveryError, LoadError};
+use crate::error::{LoadError, UploadError};
 use crate::grants;
-use crate::ledger::Delivery;
-use crate::load::{Attempt, Request, load_file, outside};
+use crate::ledger::LoadSource;
+use crate::load::{LoadContext, Request, load_file, outside};
 use crate::pg::error_fields;
 use crate::pg::row::LoadRow;
 use crate::pg::session;
@@ -115,15 +115,15 @@ fn create_upload(
     let bytes = bytes.ok_or(LoadError::NullArgument("bytes"))?;
     let reader_options = limits::path("reader_options", text("reader_options", reader_options)?)?;
     let digest =
-        digest.try_into().map_err(|_| LoadError::from(DeliveryError::Digest(digest.len())))?;
+        digest.try_into().map_err(|_| LoadError::from(UploadError::Digest(digest.len())))?;
     let bytes = u64::try_from(bytes)
         .ok()
         .filter(|&bytes| bytes > 0)
-        .ok_or_else(|| LoadError::from(DeliveryError::Bytes(bytes)))?;
+        .ok_or_else(|| LoadError::from(UploadError::Bytes(bytes)))?;
     let source_name = source.to_owned();
-    let delivery =
-        Delivery { source: source_name, digest: Some(digest), bytes, ..Delivery::default() };
-    Ok(outside::open(Attempt::begin(source)?, delivery, reader_options.to_owned())?)
+    let load_source =
+        LoadSource { name: source_name, digest: Some(digest), bytes, ..LoadSource::default() };
+    Ok(outside::open(LoadContext::begin(source)?, load_source, reader_options.to_owned())?)
 }
 
 /// `trips.upload_part(load_id, part) -> boolean`
@@ -189,10 +189,10 @@ fn trip_key(
 }
 
 /// Begins the load of a file for the current user, if he may load any.
-fn begin(path: &str, access: &Access) -> Result<Attempt, LoadError> {
+fn begin(path: &str, access: &Access) -> Result<LoadContext, LoadError> {
     require_utf8()?;
     access.require_any(path)?;
-    Attempt::begin(path)
+    LoadContext::begin(path)
 }
 
 /// The text of an argument. The functions take it as bytes: those of a database in another encoding need not be UTF-8.

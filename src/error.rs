@@ -16,11 +16,11 @@ use trips_core::text::escape::{quoted, quoted_path};
 use crate::pg::error_fields::RAISED_BY;
 
 mod content;
-mod delivery;
 mod history;
+mod upload;
 
-pub use self::delivery::DeliveryError;
 pub use self::history::HistoryError;
+pub use self::upload::UploadError;
 
 /// Why a load ends without its rows.
 #[derive(Debug, Error)]
@@ -110,7 +110,7 @@ pub enum LoadError {
     PartitionKey { table: String },
 
     #[error(transparent)]
-    Delivery(#[from] DeliveryError),
+    Upload(#[from] UploadError),
     #[error(transparent)]
     History(#[from] HistoryError),
 
@@ -187,7 +187,7 @@ impl LoadError {
             Self::PartitionKey { .. } | Self::OtherOwner { .. } => {
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE
             }
-            Self::Delivery(error) => error.code(),
+            Self::Upload(error) => error.code(),
             Self::History(error) => error.code(),
             Self::DamagedAreas => Code::ERRCODE_DATA_CORRUPTED,
             Self::Query(_) | Self::Threads { .. } | Self::Areas(_) => Code::ERRCODE_INTERNAL_ERROR,
@@ -304,14 +304,14 @@ impl LoadError {
             Self::PartitionKey { .. } => {
                 "It tells which trips are there: ALTER TABLE … ADD PRIMARY KEY (date_time, trip_key)."
             }
-            Self::Delivery(error) => return error.hint(),
+            Self::Upload(error) => return error.hint(),
             Self::History(error) => error.hint(),
             _ => return None,
         })
     }
 
     /// Whether the ledger should remember it: what concerns a delivery, not the way it was asked for.
-    pub fn is_of_delivery(&self) -> bool {
+    pub fn is_recorded(&self) -> bool {
         match self {
             Self::NullArgument(_)
             | Self::OnError(_)
@@ -323,7 +323,7 @@ impl LoadError {
             | Self::Dates { .. }
             | Self::RelativePath(_)
             | Self::UnknownLoad(_) => false,
-            Self::Delivery(error) => error.is_of_content(),
+            Self::Upload(error) => error.is_of_content(),
             _ => true,
         }
     }

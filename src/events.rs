@@ -10,49 +10,27 @@ use pgrx::datum::DatumWithOid;
 use pgrx::{PgXactCallbackEvent, Spi, register_xact_callback};
 
 use crate::error::LoadError;
-use crate::ledger;
+use crate::ledger::{self, LoadProgress, LoadStatus};
 use crate::pg::error_fields;
 use crate::pg::locks::Lock;
 use crate::pg::relation::Table;
 use crate::pg::session::{self, AsOwner};
 use crate::settings;
 
-/// How far a load is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Position {
-    /// Bytes of the file that are done; none: as many as were told before.
-    pub bytes_done: Option<i64>,
-    /// Size of the file.
-    pub bytes_total: i64,
-    /// Rows that are read.
-    pub rows_read: i64,
-}
-
-/// How a load stands.
-#[derive(Debug, Clone)]
-pub struct Standing {
-    /// Its number.
-    pub load_id: i64,
-    /// Its state, as the ledger calls it.
-    pub state: String,
-    /// How far it is.
-    pub position: Position,
-}
-
 /// Publishes how loads stand: numbers and states, never paths or data. The last word on a load is
 /// said once, and nothing after it; after `failed`, the merge of a delivery may be tried again.
-pub fn publish(standings: &[Standing]) -> Result<(), LoadError> {
+pub fn publish(statuses: &[LoadStatus]) -> Result<(), LoadError> {
     // The extension may have been dropped since.
     let Some(events) = Table::find_for_insert(c"events") else { return Ok(()) };
     let _owner = AsOwner::of(&events);
     Lock::Events.take();
-    for Standing { load_id, state, position } in standings {
+    for LoadStatus { load_id, state, progress } in statuses {
         let args: [DatumWithOid<'_>; 5] = [
             (*load_id).into(),
             state.as_str().into(),
-            position.bytes_done.into(),
-            position.bytes_total.into(),
-            position.rows_read.into(),
+            progress.bytes_done.into(),
+            progress.bytes_total.into(),
+            progress.rows_read.into(),
         ];
         // What failed had read what was told last: its ledger row does not know it. That it begins is told once.
         Spi::run_with_args(
@@ -80,7 +58,7 @@ pub fn publish(standings: &[Standing]) -> Result<(), LoadError> {
 }
 
 /// Forgets events that are older than the setting says; by now(), which does not change, so that an index finds them.
-pub fn forget_old() -> Result<(), LoadError> {
+pub fn delete_old() -> Result<(), LoadError> {
     let Some(minutes) = settings::event_retention_minutes() else { return Ok(()) };
     let Some(events) = Table::find_for_insert(c"events") else { return Ok(()) };
     let _owner = AsOwner::of(&events);
@@ -117,11 +95,11 @@ pub fn publish_at_commit(load_id: i64) {
 }
 
 /// What is loaded has begun; a load may be done before the load monitor has told that.
-fn with_beginnings(ends: Vec<Standing>) -> Vec<Standing> {
-    let with_beginning = |end: Standing| {
-        let beginning = (end.state == "loaded").then(|| Standing {
+fn with_beginnings(ends: Vec<LoadStatus>) -> Vec<LoadStatus> {
+    let with_beginning = |end: LoadStatus| {
+        let beginning = (end.state == "loaded").then(|| LoadStatus {
             state: "running".into(),
-            position: Position { bytes_done: Some(0), rows_read: 0, ..end.position },
+            progress: LoadProgress { bytes_done: Some(0), rows_read: 0, ..end.progress },
             ..end
         });
         beginning.into_iter().chain([end])
@@ -134,9 +112,9 @@ fn with_beginnings(ends: Vec<Standing>) -> Vec<Standing> {
 fn publish_now(loads: &[i64]) -> Result<(), LoadError> {
     session::use_own_names()?;
     let Some(ledger) = Table::find_for_insert(c"loads") else { return Ok(()) };
-    let standings = {
+    let statuses = {
         let _owner = AsOwner::of(&ledger);
-        ledger::standings(loads)?
+        ledger::statuses(loads)?
     };
-    publish(&with_beginnings(standings))
+    publish(&with_beginnings(statuses))
 }

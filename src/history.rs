@@ -21,14 +21,14 @@ use trips_core::sort::block::Block;
 use trips_core::sort::counts::DailyCounts;
 
 pub use self::change_triggers::{
-    days_of, follow_all, is_followed, require_plain_partitions, require_sane_dates, settle,
-    without_own_partition,
+    create_all_triggers, days_of, has_change_triggers, require_plain_partitions,
+    require_sane_dates, sync_triggers, without_own_partition,
 };
-use self::existing_keys::Known;
+use self::existing_keys::ExistingKeys;
 use self::new_rows::{NewRows, Walk};
 use self::partitions::{Created, Partition};
-pub use self::partitions::{NewPartitions, places};
-pub use self::repair::{Moved, damaged_partitions, move_misplaced, unheard};
+pub use self::partitions::{NewPartitions, partition_bounds};
+pub use self::repair::{Moved, damaged_partitions, move_misplaced, with_counts_deferred};
 use crate::error::LoadError;
 use crate::pg::copy::copy_rows;
 use crate::pg::heap_append::HeapAppend;
@@ -174,7 +174,7 @@ fn append_to(
         && is_worth_a_build(&partition, trips)
         && HeapAppend::fits(table, &COLUMNS)
         && is_ours_alone(table);
-    let known = (!in_bulk).then(|| Known::open(table));
+    let known = (!in_bulk).then(|| ExistingKeys::open(table));
     if let Some(places) = &mut tally.places {
         // Building the index keeps one processor busy, and so does COPY; the heap's bulk needs all there are.
         places.hold_back(in_bulk);
@@ -192,7 +192,7 @@ fn append_to(
     } else {
         let target = whole.as_ref().unwrap_or(table);
         let columns = COLUMNS.map(|column| column.name);
-        pending_counts::fill(target.oid(), || copy_rows(target, &columns, &mut rows))
+        pending_counts::while_filling(target.oid(), || copy_rows(target, &columns, &mut rows))
     };
     let Appended { inserted, duplicates, .. } = rows.finish()?;
     if taken != inserted {

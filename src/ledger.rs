@@ -15,73 +15,20 @@ use crate::pg::latest;
 use crate::pg::row::LoadRow;
 use crate::pg::session;
 
-pub use self::failure::Failure;
+pub use self::failure::LoadFailure;
 pub use self::status::{
-    NewFile, back_to_queue, close_dead, enter_failed, enter_lost, enter_queued, enter_running,
-    fail_job, forget_error, info_of_running, is_queued, not_done, not_loaded_yet, requested_by,
-    running, standings,
+    NewFile, close_abandoned, delete_failure, info_of_running, is_queued, not_done, not_loaded_yet,
+    record_failed, record_job_failed, record_lost, record_queued, record_running, requested_by,
+    requeue, running, statuses,
 };
-pub use self::types::LoadInfo;
+pub use self::types::{
+    LoadHeader, LoadInfo, LoadProgress, LoadSource, LoadStatus, SameBytes, Totals,
+};
 
 type Tuple = PgHeapTuple<'static, AllocatedByRust>;
 
-/// Where every row that was read went.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Totals {
-    /// Into the history.
-    pub inserted: u64,
-    /// Nowhere: the history has that trip, or the load brought it before.
-    pub duplicate: u64,
-    /// Into staging.
-    pub staged: u64,
-}
-
-impl Totals {
-    /// All of them.
-    pub fn read(self) -> u64 {
-        self.inserted + self.duplicate + self.staged
-    }
-}
-
-/// A load that has begun.
-#[derive(Debug, Clone)]
-pub struct Ticket {
-    /// Its number, taken whether it succeeds or not.
-    pub load_id: i64,
-    /// When it began.
-    pub started_at: TimestampWithTimeZone,
-    /// The role that asked for it: its name, for people.
-    pub requested_by: String,
-    /// The role itself: a name may be given to another one.
-    pub role: pg_sys::Oid,
-}
-
-/// Bytes that were delivered.
-#[derive(Debug, Clone, Default)]
-pub struct Delivery {
-    /// Path of the file, or what else it is.
-    pub source: String,
-    /// BLAKE3 of its bytes, when it was read to its end.
-    pub digest: Option<[u8; 32]>,
-    /// How many bytes.
-    pub bytes: u64,
-    /// When the file was changed last (its ctime): microseconds since 2000-01-01 UTC.
-    pub changed_at: Option<i64>,
-    /// Arguments and settings by which its records are judged: a JSON object.
-    pub options: Option<String>,
-}
-
-/// A load that had the same bytes.
-#[derive(Debug, Clone, Copy)]
-pub struct SameBytes {
-    /// Its number.
-    pub load_id: i64,
-    /// How many of its rows wait in staging.
-    pub staged: i64,
-}
-
 /// Takes the next number.
-pub fn begin(role: pg_sys::Oid) -> Result<Ticket, LoadError> {
+pub fn begin(role: pg_sys::Oid) -> Result<LoadHeader, LoadError> {
     let (load_id, started_at) = Spi::connect_mut(|client| {
         let row = client
             .update(
@@ -93,7 +40,7 @@ pub fn begin(role: pg_sys::Oid) -> Result<Ticket, LoadError> {
         row.get_two::<i64, TimestampWithTimeZone>()
     })?;
     let missing = || pgrx::spi::SpiError::InvalidPosition;
-    Ok(Ticket {
+    Ok(LoadHeader {
         load_id: load_id.ok_or_else(missing)?,
         started_at: started_at.ok_or_else(missing)?,
         requested_by: session::role_name(role),
@@ -102,10 +49,10 @@ pub fn begin(role: pg_sys::Oid) -> Result<Ticket, LoadError> {
 }
 
 /// Begins a load that has its number: it was queued.
-pub fn begin_again(load_id: i64, role: pg_sys::Oid) -> Result<Ticket, LoadError> {
+pub fn resume(load_id: i64, role: pg_sys::Oid) -> Result<LoadHeader, LoadError> {
     let started_at = Spi::get_one::<TimestampWithTimeZone>("SELECT clock_timestamp()")?;
     let started_at = started_at.ok_or(pgrx::spi::SpiError::InvalidPosition)?;
-    Ok(Ticket { load_id, started_at, requested_by: session::role_name(role), role })
+    Ok(LoadHeader { load_id, started_at, requested_by: session::role_name(role), role })
 }
 
 /// The first load that brought these bytes, among all that are committed now. Another size is another file, whatever
@@ -130,29 +77,29 @@ pub fn has_size(bytes: u64) -> bool {
 }
 
 /// Enters a load that is done, or skipped because of `same_as` when it has no totals.
-pub fn enter(
-    ticket: &Ticket,
-    delivery: &Delivery,
+pub fn record_end(
+    header: &LoadHeader,
+    source: &LoadSource,
     totals: Option<Totals>,
     same_as: Option<i64>,
 ) -> Result<LoadRow, LoadError> {
     let state = if totals.is_some() { "loaded" } else { "skipped" };
     let totals = totals.unwrap_or_default();
     let args: [DatumWithOid<'_>; 14] = [
-        ticket.load_id.into(),
-        delivery.source.as_str().into(),
-        delivery.digest.map(Vec::from).into(),
-        bigint(delivery.bytes).into(),
+        header.load_id.into(),
+        source.name.as_str().into(),
+        source.digest.map(Vec::from).into(),
+        bigint(source.bytes).into(),
         state.into(),
         bigint(totals.read()).into(),
         bigint(totals.inserted).into(),
         bigint(totals.duplicate).into(),
         bigint(totals.staged).into(),
         same_as.into(),
-        ticket.requested_by.as_str().into(),
-        ticket.started_at.into(),
-        delivery.changed_at.into(),
-        delivery.options.as_deref().into(),
+        header.requested_by.as_str().into(),
+        header.started_at.into(),
+        source.changed_at.into(),
+        source.options.as_deref().into(),
     ];
     returned_row(
         "INSERT INTO trips.loads AS l (load_id, source, digest, bytes_read, state, rows_read,
@@ -173,14 +120,14 @@ pub fn enter(
 }
 
 /// The row that a load will have, as far as it is known, which is not in the ledger yet.
-pub fn not_entered(ticket: &Ticket, delivery: &Delivery) -> Result<LoadRow, LoadError> {
+pub fn unrecorded_row(header: &LoadHeader, source: &LoadSource) -> Result<LoadRow, LoadError> {
     let args: [DatumWithOid<'_>; 6] = [
-        ticket.load_id.into(),
-        delivery.source.as_str().into(),
-        delivery.digest.map(Vec::from).into(),
-        bigint(delivery.bytes).into(),
-        ticket.requested_by.as_str().into(),
-        ticket.started_at.into(),
+        header.load_id.into(),
+        source.name.as_str().into(),
+        source.digest.map(Vec::from).into(),
+        bigint(source.bytes).into(),
+        header.requested_by.as_str().into(),
+        header.started_at.into(),
     ];
     returned_row(
         "SELECT l FROM jsonb_populate_record(NULL::trips.loads, jsonb_build_object(
@@ -195,7 +142,7 @@ pub fn not_entered(ticket: &Ticket, delivery: &Delivery) -> Result<LoadRow, Load
 ///
 /// The ledger keeps what it said of rows that somebody has deleted from staging by hand, and learns
 /// of rows that somebody has added.
-pub fn book_merge(load_id: i64, totals: Totals) -> Result<LoadRow, LoadError> {
+pub fn add_merged(load_id: i64, totals: Totals) -> Result<LoadRow, LoadError> {
     let args: [DatumWithOid<'_>; 4] = [
         load_id.into(),
         bigint(totals.inserted).into(),
@@ -216,7 +163,7 @@ pub fn book_merge(load_id: i64, totals: Totals) -> Result<LoadRow, LoadError> {
 }
 
 /// Books that so many of a load's trips, which were counted as inserted, were duplicates.
-pub fn book_duplicates(load_id: i64, count: i64) -> Result<(), LoadError> {
+pub fn add_duplicates(load_id: i64, count: i64) -> Result<(), LoadError> {
     let args: [DatumWithOid<'_>; 2] = [load_id.into(), count.into()];
     Spi::run_with_args(
         "UPDATE trips.loads AS l
@@ -228,7 +175,7 @@ pub fn book_duplicates(load_id: i64, count: i64) -> Result<(), LoadError> {
 }
 
 /// The row of a load that is done; none when there is no such load.
-pub fn loaded(load_id: i64) -> Result<Option<LoadRow>, LoadError> {
+pub fn find_loaded(load_id: i64) -> Result<Option<LoadRow>, LoadError> {
     let row = Spi::connect_mut(|client| {
         let query = "SELECT l FROM trips.loads AS l WHERE l.load_id = $1 AND l.state = 'loaded'";
         let found = client.update(query, Some(1), &[load_id.into()])?;
@@ -240,7 +187,7 @@ pub fn loaded(load_id: i64) -> Result<Option<LoadRow>, LoadError> {
 /// Whether the transaction's own snapshot is from before another load's commit.
 ///
 /// What is derived from all loads (roll-up, summary) could not be written right under it.
-pub fn has_moved_on() -> Result<bool, LoadError> {
+pub fn has_newer_loads() -> Result<bool, LoadError> {
     const STATE: &CStr =
         c"SELECT count(*), coalesce(sum(rows_inserted), 0)::bigint FROM trips.loads
            WHERE rows_inserted > 0 AND $1 IS NOT NULL";

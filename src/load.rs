@@ -7,6 +7,6 @@ mod merge;
 pub mod outside;
 mod runs;
 
-pub use self::context::{Attempt, load_file};
+pub use self::context::{LoadContext, load_file};
 pub use self::ingest::Request;
 pub use self::merge::merge_staged;

@@ -5,16 +5,16 @@ use pgrx::{Spi, check_for_interrupts, pg_sys};
 use trips_core::wire::upload_part_reader::{Found, PartHeader, Source};
 
 use crate::error::LoadError;
-use crate::ledger::{Delivery, Ticket};
+use crate::ledger::{LoadHeader, LoadSource};
 use crate::pg::spi;
 
 /// A file that an outside reader brings.
 #[derive(Debug)]
 pub struct OpenDelivery {
     /// The load that it becomes.
-    pub ticket: Ticket,
+    pub header: LoadHeader,
     /// Its bytes.
-    pub delivery: Delivery,
+    pub source: LoadSource,
     /// How its reader cuts and judges it.
     pub reader_options: String,
 }
@@ -24,16 +24,16 @@ const COLUMNS: &str =
 
 /// Enters a delivery, unless its role has opened another with these bytes.
 pub fn open(new: &OpenDelivery) -> Result<bool, LoadError> {
-    let OpenDelivery { ticket, delivery, reader_options } = new;
+    let OpenDelivery { header, source, reader_options } = new;
     let args: [DatumWithOid<'_>; 8] = [
-        ticket.load_id.into(),
-        delivery.source.as_str().into(),
-        delivery.digest.map(Vec::from).into(),
-        i64::try_from(delivery.bytes).unwrap_or(i64::MAX).into(),
+        header.load_id.into(),
+        source.name.as_str().into(),
+        source.digest.map(Vec::from).into(),
+        i64::try_from(source.bytes).unwrap_or(i64::MAX).into(),
         reader_options.as_str().into(),
-        ticket.requested_by.as_str().into(),
-        ticket.started_at.into(),
-        ticket.role.into(),
+        header.requested_by.as_str().into(),
+        header.started_at.into(),
+        header.role.into(),
     ];
     let query = format!(
         "INSERT INTO trips.uploads ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -70,21 +70,21 @@ fn find(condition: &str, values: &[DatumWithOid<'_>]) -> Result<Option<OpenDeliv
         }
         let row = found.first();
         let missing = || LoadError::from(pgrx::spi::SpiError::InvalidPosition);
-        let ticket = Ticket {
+        let header = LoadHeader {
             load_id: row.get(1)?.ok_or_else(missing)?,
             requested_by: row.get(6)?.ok_or_else(missing)?,
             started_at: row.get::<TimestampWithTimeZone>(7)?.ok_or_else(missing)?,
             role: row.get(8)?.ok_or_else(missing)?,
         };
-        let delivery = Delivery {
-            source: row.get(2)?.ok_or_else(missing)?,
+        let source = LoadSource {
+            name: row.get(2)?.ok_or_else(missing)?,
             digest: row.get::<Vec<u8>>(3)?.and_then(|digest| digest.try_into().ok()),
             bytes: row.get::<i64>(4)?.and_then(|n| n.try_into().ok()).ok_or_else(missing)?,
             changed_at: None,
             options: None,
         };
         let reader_options = row.get(5)?.ok_or_else(missing)?;
-        Ok(Some(OpenDelivery { ticket, delivery, reader_options }))
+        Ok(Some(OpenDelivery { header, source, reader_options }))
     })
 }
 

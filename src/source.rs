@@ -9,10 +9,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 pub mod listing;
 mod local;
+mod version;
 
 use pgrx::{check_for_interrupts, pg_sys};
 
 use self::local::{confined, server_files};
+pub use self::version::FileVersion;
+use self::version::changed_at;
 use crate::error::LoadError;
 use crate::pg::session;
 use crate::settings;
@@ -227,14 +230,6 @@ impl Read for Source {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         self.file.read(buffer)
     }
-}
-
-/// Seconds from 1970-01-01 to 2000-01-01.
-const EPOCH: i64 = 946_684_800;
-
-/// Its ctime, microseconds since 2000-01-01 UTC: what no program can set, and every change of the bytes does.
-fn changed_at(metadata: &Metadata) -> i64 {
-    (metadata.ctime() - EPOCH) * 1_000_000 + metadata.ctime_nsec() / 1000
 }
 
 fn kind(metadata: &Metadata) -> &'static str {

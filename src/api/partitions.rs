@@ -26,9 +26,10 @@ fn partition_bounds() -> TableIterator<
         Bound::At(time) => PgTimestamp::try_from(time.0).ok(),
         Bound::MinValue | Bound::MaxValue => None,
     };
-    let rows = history::places().into_iter().map(move |(partition, bounds, is_default)| {
-        (partition, time(bounds.lower), time(bounds.upper), is_default)
-    });
+    let rows =
+        history::partition_bounds().into_iter().map(move |(partition, bounds, is_default)| {
+            (partition, time(bounds.lower), time(bounds.upper), is_default)
+        });
     TableIterator::new(rows)
 }
 

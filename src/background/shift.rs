@@ -10,8 +10,8 @@ use trips_core::format::delimited::parse::Target;
 use super::{as_owner_of_ledger, in_database, prepare, try_in_database};
 use crate::error::LoadError;
 use crate::events;
-use crate::ledger::{self, Failure};
-use crate::load::{Attempt, Request, load_file};
+use crate::ledger::{self, LoadFailure};
+use crate::load::{LoadContext, Request, load_file};
 use crate::pg::locks::{HeldLock, Lock};
 use crate::pg::session;
 use crate::pg::worker::{self, Failed};
@@ -201,7 +201,7 @@ fn make(job: &Job) -> Result<(), LoadError> {
     job.apply_settings()?;
     // Who owns the tables can write there who asked for what: that gives him no file that is not his.
     let access = &Access::of(if session::may_read_server_files(owner) { role } else { owner });
-    let attempt = Attempt::resume(&job.path, job.load_id, role)?;
+    let context = LoadContext::resume(&job.path, job.load_id, role)?;
     let request = Request {
         path: &job.path,
         access,
@@ -210,7 +210,7 @@ fn make(job: &Job) -> Result<(), LoadError> {
         max_errors: job.max_errors,
         force: job.force,
     };
-    load_file(&request, attempt).map(drop)
+    load_file(&request, context).map(drop)
 }
 
 fn may_submit(role: pgrx::pg_sys::Oid) -> bool {
@@ -227,10 +227,10 @@ fn give_up_for_good(load_id: i64, failed: &Failed) -> bool {
 /// The load has failed: it does not wait any more, and the ledger says why, if nobody has said it yet.
 fn give_up(load_id: i64, failed: &Failed) -> Result<(), LoadError> {
     queue::remove(load_id)?;
-    let standings = {
+    let statuses = {
         let _owner = as_owner_of_ledger();
-        ledger::fail_job(load_id, &Failure::of_caught((*failed.error).clone()))?;
-        ledger::standings(&[load_id])?
+        ledger::record_job_failed(load_id, &LoadFailure::of_caught((*failed.error).clone()))?;
+        ledger::statuses(&[load_id])?
     };
-    events::publish(&standings)
+    events::publish(&statuses)
 }

@@ -10,14 +10,13 @@ use trips_core::format::delimited::parse::Target;
 use super::{RETRY, as_owner_of_ledger, in_database, prepare, tell};
 use crate::error::LoadError;
 use crate::ledger::{self, NewFile};
-use crate::load::{Attempt, Request, load_file};
+use crate::load::{LoadContext, Request, load_file};
 use crate::monitor;
 use crate::os::lease::Writers;
 use crate::pg::session;
 use crate::pg::worker::{self, Failed};
 use crate::settings::{self, WatchedFolder};
-use crate::source::Access;
-use crate::source::listing::{self, FoundFile};
+use crate::source::{Access, FileVersion, listing};
 
 mod open_folder;
 mod resting;
@@ -169,7 +168,7 @@ impl Watch<'_> {
     }
 
     /// Loads those that no load has brought, and that nobody is writing to.
-    fn load_new(&mut self, files: Vec<FoundFile>, occasion: impl Fn(&str) -> Occasion) -> bool {
+    fn load_new(&mut self, files: Vec<FileVersion>, occasion: impl Fn(&str) -> Occasion) -> bool {
         if files.is_empty() {
             return true;
         }
@@ -196,7 +195,7 @@ impl Watch<'_> {
     }
 
     /// Loads one file; a failure is in the ledger and in the log, and costs no other file.
-    fn load(&mut self, file: &FoundFile) {
+    fn load(&mut self, file: &FileVersion) {
         if let Err(failed) = load(&self.access, &file.path) {
             failed.log();
             if failed.error.code == CHANGED {
@@ -205,7 +204,7 @@ impl Watch<'_> {
         }
     }
 
-    fn is_ready(&mut self, file: &FoundFile, has_failed: bool, occasion: Occasion) -> bool {
+    fn is_ready(&mut self, file: &FileVersion, has_failed: bool, occasion: Occasion) -> bool {
         let writers = listing::writers(&file.path, &self.access);
         if has_failed && writers != Writers::Some {
             // It was complete before.
@@ -226,7 +225,7 @@ fn load(access: &Access, path: &str) -> Result<(), Failed> {
     worker::try_transaction(AssertUnwindSafe(|| {
         let work = || -> Result<(), LoadError> {
             prepare()?;
-            let attempt = Attempt::begin_as_owner(path)?;
+            let context = LoadContext::begin_as_owner(path)?;
             let request = Request {
                 path,
                 access,
@@ -236,7 +235,7 @@ fn load(access: &Access, path: &str) -> Result<(), Failed> {
                 force: false,
             };
             session::require_writable(c"trips.watch_directory");
-            load_file(&request, attempt).map(drop)
+            load_file(&request, context).map(drop)
         };
         work().unwrap_or_else(LoadError::raise);
     }))

@@ -32,7 +32,7 @@ pub const BLOCK_IDS: i64 = 256;
 const WORTH_FILLING: i64 = 1_000_000;
 
 /// A collector for what a load will bring.
-pub fn collector() -> Result<Collector, LoadError> {
+pub fn start_builder() -> Result<Collector, LoadError> {
     let _blocked = signals::BlockedSignals::all();
     Collector::start().map_err(LoadError::Areas)
 }
@@ -98,7 +98,7 @@ fn merge_small_groups(week: i32, places: &mut Vec<Place>) -> Result<(), LoadErro
         total += trips;
         merged.push(group);
     }
-    forget_groups(&merged)
+    delete_groups(&merged)
 }
 
 fn take_blocks(group: i64, blocks: usize, places: &mut Vec<Place>) -> Result<(), LoadError> {
@@ -117,7 +117,7 @@ fn take_blocks(group: i64, blocks: usize, places: &mut Vec<Place>) -> Result<(),
     })
 }
 
-fn forget_groups(groups: &[i64]) -> Result<(), LoadError> {
+fn delete_groups(groups: &[i64]) -> Result<(), LoadError> {
     for group in groups {
         Spi::run_with_args(
             "DELETE FROM trips_internal.area_pages AS b WHERE b.page_id BETWEEN $1 AND $2",
@@ -132,7 +132,7 @@ fn forget_groups(groups: &[i64]) -> Result<(), LoadError> {
 }
 
 /// Forgets the weeks of these days: they are counted from the history until they are filled again.
-pub fn forget(days: Days) -> Result<(), LoadError> {
+pub fn delete_weeks(days: Days) -> Result<(), LoadError> {
     let monday = |day: Option<i32>| day.map(|day| areas::first_day(areas::week_of_day(day)));
     Spi::run_with_args(
         "WITH gone AS (DELETE FROM trips_internal.area_directory AS d
@@ -148,7 +148,7 @@ pub fn forget(days: Days) -> Result<(), LoadError> {
 
 /// Fills all weeks from the history.
 pub fn fill() -> Result<(), LoadError> {
-    forget(Days::ALL)?;
+    delete_weeks(Days::ALL)?;
     // Blocks without a group: somebody has deleted it.
     Spi::run("DELETE FROM trips_internal.area_pages")?;
     fill_weeks(weeks_with_trips()?)
@@ -168,7 +168,7 @@ pub fn refill(days: &[Days]) -> Result<(), LoadError> {
 }
 
 fn fill_weeks(weeks: impl IntoIterator<Item = i32>) -> Result<(), LoadError> {
-    let mut collected = collector()?;
+    let mut collected = start_builder()?;
     for week in weeks {
         check_for_interrupts!();
         let mut error = None;

@@ -29,14 +29,16 @@ pub enum Touched {
 
 /// A statement begins: it waits for loads, and loads wait for its transaction.
 pub fn begin() -> Result<(), LoadError> {
-    History::lock()
+    History::lock_for_change()
 }
 
 /// A statement has ended that has filled, or changed, this table.
 pub fn end(table: pg_sys::Oid, touched: Touched, may_bring: bool) -> Result<(), LoadError> {
     // A load books its own rows. While a dump is restored, rows come with what is derived from them, and the
     // triggers of the partitions come last.
-    if pending_counts::is_filled(table) || session::is_restoring() && !history::is_followed()? {
+    if pending_counts::is_filled_by_load(table)
+        || session::is_restoring() && !history::has_change_triggers()?
+    {
         return Ok(());
     }
     let days = match touched {
@@ -63,7 +65,7 @@ pub fn partition_comes(call: pg_sys::FunctionCallInfo) -> Result<(), LoadError> 
         && !pending_counts::is_own_command()
         && !session::is_restoring()
     {
-        History::lock()?;
+        History::lock_for_change()?;
     }
     Ok(())
 }
@@ -83,7 +85,7 @@ pub fn partitions_altered(loses: bool) -> Result<(), LoadError> {
     }
     // It may have been dropped, too.
     let Some(counts) = Table::find_for_insert(c"daily_trip_counts") else { return Ok(()) };
-    History::lock()?;
+    History::lock_for_change()?;
     // Each table may have an owner of its own; that is what the command may have changed.
     let counted = {
         let _owner = AsOwner::of(&counts);
@@ -96,7 +98,7 @@ pub fn partitions_altered(loses: bool) -> Result<(), LoadError> {
     if !loses {
         history::require_plain_partitions()?;
     }
-    let mut days = history::settle()?;
+    let mut days = history::sync_triggers()?;
     if !days.is_empty() {
         history::require_sane_dates()?;
     }
@@ -106,13 +108,13 @@ pub fn partitions_altered(loses: bool) -> Result<(), LoadError> {
 
 /// Counts days again; when a load has rows that are not booked, it does so after it has booked them.
 fn count_again_when_booked(days: &[Days]) -> Result<(), LoadError> {
-    if days.is_empty() || pending_counts::postpone(days) { Ok(()) } else { count_again(days) }
+    if days.is_empty() || pending_counts::defer(days) { Ok(()) } else { count_again(days) }
 }
 
 /// What is counted must be all that there is.
 fn require_newest_snapshot() -> Result<(), LoadError> {
     owners::require_all_rows()?;
-    if session::has_one_snapshot() && ledger::has_moved_on()? {
+    if session::has_one_snapshot() && ledger::has_newer_loads()? {
         return Err(LoadError::Serialization);
     }
     // Loads are in the ledger. Changes by hand update one row: PostgreSQL raises 40001 where the snapshot is older.
@@ -129,7 +131,7 @@ pub fn count_again(days: &[Days]) -> Result<(), LoadError> {
     require_newest_snapshot()?;
     for &days in days {
         daily_counts::count_again(days)?;
-        areas::forget(days)?;
+        areas::delete_weeks(days)?;
     }
     areas::refill(days)?;
     view::refresh_if_not_kept()
@@ -140,8 +142,8 @@ pub fn rebuild() -> Result<(), LoadError> {
     let history = Table::open_for_insert(c"hist_trip_data");
     let _owner = AsOwner::of(&history);
     drop(history);
-    History::lock()?;
-    history::follow_all()?;
+    History::lock_for_change()?;
+    history::create_all_triggers()?;
     require_newest_snapshot()?;
     daily_counts::count_again(Days::ALL)?;
     view::refresh()?;
@@ -156,11 +158,11 @@ pub fn repair_partitions() -> Result<Vec<Moved>, LoadError> {
     let _owner = AsOwner::of(&history);
     owners::require_one_owner(history.owner())?;
     drop(history);
-    History::lock()?;
+    History::lock_for_change()?;
     require_newest_snapshot()?;
-    let moved = history::unheard(history::move_misplaced)?;
+    let moved = history::with_counts_deferred(history::move_misplaced)?;
     for &(load_id, count) in moved.iter().flat_map(|moved| &moved.duplicates) {
-        ledger::book_duplicates(load_id, count)?;
+        ledger::add_duplicates(load_id, count)?;
     }
     rebuild()?;
     Ok(moved)

@@ -115,5 +115,5 @@ pub fn refresh() -> Result<(), LoadError> {
     if let Some(view) = Table::find(NAME) {
         table_locks::take(view, Mode::Exclusive)?;
     }
-    Ok(pending_counts::command(|| Spi::run(command))?)
+    Ok(pending_counts::run_own_command(|| Spi::run(command))?)
 }

@@ -14,13 +14,13 @@ const IN_LEDGER: &str = "in trips.load_errors";
 impl LoadError {
     /// The same error without anything that stands in the file: for callers who may load it, but not
     /// read whatever the server can read.
-    pub fn without_content(self) -> Self {
-        self.redacted(TO_CALLER).unwrap_or(self)
+    pub fn redacted(self) -> Self {
+        self.redacted_with(TO_CALLER).unwrap_or(self)
     }
 
     /// What everybody may know who sees the ledger: message and DETAIL, without anything that stands in the file.
     pub fn public(&self) -> String {
-        let redacted = self.redacted(IN_LEDGER);
+        let redacted = self.redacted_with(IN_LEDGER);
         let error = redacted.as_ref().unwrap_or(self);
         match error.detail() {
             Some(detail) => format!("{error}\n{detail}"),
@@ -30,7 +30,7 @@ impl LoadError {
 
     /// The same error with `instead` where it repeats the file; none when it does not. A new error that repeats
     /// something of a file belongs here.
-    fn redacted(&self, instead: &str) -> Option<Self> {
+    fn redacted_with(&self, instead: &str) -> Option<Self> {
         let hide = |bad: &BadLine| {
             let reason = format!("what stands there is {instead}");
             BadLine { rejection: Rejection { reason, ..bad.rejection.clone() }, ..bad.clone() }

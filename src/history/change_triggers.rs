@@ -39,7 +39,7 @@ const OF_HISTORY: [Trigger; 5] = [
 ];
 
 /// Has what others do to a table followed: makes the triggers that are missing, and enables the others.
-fn follow_with(table: &str, triggers: &[Trigger]) -> Result<(), LoadError> {
+fn create_missing(table: &str, triggers: &[Trigger]) -> Result<(), LoadError> {
     for (name, when, tables) in triggers {
         let is_disabled = Spi::connect(|client| {
             let mut found = client.select(
@@ -63,20 +63,20 @@ fn follow_with(table: &str, triggers: &[Trigger]) -> Result<(), LoadError> {
 }
 
 /// Has what others do to a partition followed.
-pub fn follow(table: &str) -> Result<(), LoadError> {
-    follow_with(table, &OF_PARTITION)
+pub fn create_triggers(table: &str) -> Result<(), LoadError> {
+    create_missing(table, &OF_PARTITION)
 }
 
 /// Has the history and all its partitions followed.
-pub fn follow_all() -> Result<(), LoadError> {
-    follow_with("trips.hist_trip_data", &OF_HISTORY)?;
+pub fn create_all_triggers() -> Result<(), LoadError> {
+    create_missing("trips.hist_trip_data", &OF_HISTORY)?;
     let partitions = names(
         "SELECT format('%I.%I', n.nspname, c.relname)
            FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
            JOIN pg_namespace AS n ON n.oid = c.relnamespace
           WHERE i.inhparent = 'trips.hist_trip_data'::regclass AND c.relkind = 'r'",
     )?;
-    partitions.iter().try_for_each(|name| follow(name))?;
+    partitions.iter().try_for_each(|name| create_triggers(name))?;
     // Event triggers are their superuser's.
     let disabled = names(
         "SELECT e.evtname::text FROM pg_event_trigger AS e
@@ -90,7 +90,7 @@ pub fn follow_all() -> Result<(), LoadError> {
 }
 
 /// Has all partitions followed, and no table any more that is none. Returns the days of those that are new.
-pub fn settle() -> Result<Vec<Days>, LoadError> {
+pub fn sync_triggers() -> Result<Vec<Days>, LoadError> {
     let detached = names(
         "SELECT format('%I ON %I.%I', t.tgname, n.nspname, c.relname)
            FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid
@@ -112,7 +112,7 @@ pub fn settle() -> Result<Vec<Days>, LoadError> {
     )?;
     let mut days = Vec::new();
     for name in unfollowed {
-        follow(&name)?;
+        create_triggers(&name)?;
         let oid =
             Spi::get_one_with_args::<pg_sys::Oid>("SELECT $1::regclass::oid", &[name.into()])?;
         days.extend(oid.and_then(days_of));
@@ -166,7 +166,7 @@ fn names(query: &str) -> Result<Vec<String>, LoadError> {
 }
 
 /// Whether a partition is followed. While a dump is restored, they are not: their triggers come last.
-pub fn is_followed() -> Result<bool, LoadError> {
+pub fn has_change_triggers() -> Result<bool, LoadError> {
     let followed = Spi::get_one::<bool>(
         "SELECT EXISTS (SELECT FROM pg_inherits AS i JOIN pg_trigger AS t ON t.tgrelid = i.inhrelid
                          WHERE i.inhparent = 'trips.hist_trip_data'::regclass

@@ -17,7 +17,7 @@ const STEPS_BEFORE_LEAP: u32 = 64;
 const STEPS_AFTER_LEAP: u32 = 8;
 
 /// The keys of a partition of the history, walked along with the keys of a run.
-pub struct Known<'a> {
+pub struct ExistingKeys<'a> {
     keys: KeyScan<'a>,
     /// Where the walk stands; none before its beginning and behind its end.
     current: Option<(Timestamp, TripKey)>,
@@ -26,7 +26,7 @@ pub struct Known<'a> {
     has_leapt: bool,
 }
 
-impl<'a> Known<'a> {
+impl<'a> ExistingKeys<'a> {
     /// Looks at the primary key of a partition.
     pub fn open(table: &'a Table) -> Self {
         Self { keys: KeyScan::open(table), current: None, is_begun: false, has_leapt: false }

@@ -37,7 +37,7 @@ const CLASS: pg_sys::Oid = pg_sys::RelationRelationId;
 impl History {
     /// Waits for other loads, and for those that have locked a table that a load writes to; takes the history
     /// until this transaction ends. It holds none of these locks while it waits for another.
-    pub fn hold() -> Result<Self, LoadError> {
+    pub fn lock_for_load() -> Result<Self, LoadError> {
         let history = oid()?;
         let take_tables = || table_locks::try_take_all_ahead(&WRITTEN);
         for _ in 0..ROUNDS {
@@ -57,7 +57,7 @@ impl History {
     }
 
     /// Takes the history if nobody has to be waited for.
-    pub fn try_hold() -> Result<Option<Self>, LoadError> {
+    pub fn try_lock_for_load() -> Result<Option<Self>, LoadError> {
         let history = oid()?;
         if !locks::try_object(CLASS, history) {
             return Ok(None);
@@ -71,7 +71,7 @@ impl History {
 
     /// Takes the history against loads until this transaction ends: for changes by hand. The load that has it may
     /// need a lock of this transaction: that is an error here, and not in the load.
-    pub fn lock() -> Result<(), LoadError> {
+    pub fn lock_for_change() -> Result<(), LoadError> {
         // Its lock stays. The table is closed, because none that is open can get partitions.
         let history = Table::open_for_insert(HISTORY).oid();
         if locks::take_object(CLASS, history) { Ok(()) } else { Err(HistoryError::InUse.into()) }

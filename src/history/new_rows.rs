@@ -7,7 +7,7 @@ use trips_core::model::partition_bounds::{Bound, PartitionBounds};
 use trips_core::model::timestamp::Timestamp;
 use trips_core::sort::batch::Batch;
 
-use super::existing_keys::Known;
+use super::existing_keys::ExistingKeys;
 use super::{Appended, NextBatch, Tally};
 use crate::error::LoadError;
 use crate::pg::copy::Rows;
@@ -59,7 +59,7 @@ pub struct NewRows<'a, 'b, 'c> {
     walk: &'a mut Walk<'b, 'c>,
     bounds: PartitionBounds,
     /// None when the partition is empty and its index is not to be looked at.
-    known: Option<Known<'a>>,
+    known: Option<ExistingKeys<'a>>,
     /// None when what is stored may be something else.
     tally: Option<&'a mut Tally>,
     progress: &'a Progress,
@@ -80,7 +80,7 @@ impl<'a, 'b, 'c> NewRows<'a, 'b, 'c> {
     pub fn new(
         walk: &'a mut Walk<'b, 'c>,
         bounds: PartitionBounds,
-        known: Option<Known<'a>>,
+        known: Option<ExistingKeys<'a>>,
         tally: Option<&'a mut Tally>,
         progress: &'a Progress,
     ) -> Self {

@@ -9,7 +9,7 @@ use trips_core::model::timestamp::Timestamp;
 use trips_core::sort::batch;
 use trips_core::sort::block::Block;
 
-use super::change_triggers::{days_of, follow};
+use super::change_triggers::{create_triggers, days_of};
 use super::{COLUMNS, Days, HISTORY, pending_counts};
 use crate::error::{HistoryError, LoadError};
 use crate::pg::partitions::{Detaching, Place};
@@ -133,7 +133,7 @@ impl Partition {
             // What attaching it needs, before anything is made.
             let history = Table::open_for_insert(HISTORY).oid();
             table_locks::take(history, Mode::ShareUpdateExclusive)?;
-            pending_counts::command(|| create(time))?;
+            pending_counts::run_own_command(|| create(time))?;
             created.0.set(created.0.get() + 1);
             place = place_of(time, Detaching::Omitted);
         }
@@ -145,7 +145,7 @@ impl Partition {
             let (name, is_bare) = (table.name(), table.is_bare());
             drop(table);
             table_locks::take(oid, Mode::ShareRowExclusive)?;
-            follow(&name)?;
+            create_triggers(&name)?;
             table = Table::open_oid_for_insert(oid);
             adopted = if is_bare { None } else { days_of(oid) };
         }
@@ -171,7 +171,7 @@ pub fn place_of(time: Timestamp, detaching: Detaching) -> Place {
 }
 
 /// Which partition holds the times between which bounds, and whether it is the default one: that has each gap.
-pub fn places() -> Vec<(pg_sys::Oid, PartitionBounds, bool)> {
+pub fn partition_bounds() -> Vec<(pg_sys::Oid, PartitionBounds, bool)> {
     let history = Table::open_for_insert(HISTORY);
     let place = |place| match place {
         Place::Partition(oid, bounds) => Some((oid, bounds, false)),

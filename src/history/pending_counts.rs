@@ -17,9 +17,9 @@ thread_local! {
     /// Whether a command of ours is at work that event triggers hear of.
     static COMMANDS: Cell<bool> = const { Cell::new(false) };
     /// How many loads of this backend have rows that are not booked: one may be within another's trigger.
-    static UNBOOKED: Cell<u32> = const { Cell::new(0) };
-    /// What others have touched meanwhile.
-    static TOUCHED: RefCell<Vec<Days>> = const { RefCell::new(Vec::new()) };
+    static PENDING: Cell<u32> = const { Cell::new(0) };
+    /// What others have deferred meanwhile.
+    static DEFERRED: RefCell<Vec<Days>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A value of this thread, until this goes; then it is what it was before.
@@ -41,20 +41,20 @@ impl<T: Copy + 'static> Drop for While<T> {
 }
 
 /// Fills a table with rows of a load.
-pub fn fill<T>(table: pg_sys::Oid, work: impl FnOnce() -> T) -> T {
+pub fn while_filling<T>(table: pg_sys::Oid, work: impl FnOnce() -> T) -> T {
     let _filled = While::set(&FILLED, Some((table, session::trigger_depth())));
     work()
 }
 
 /// Runs commands that our event triggers are not to follow: a load makes a partition, the summary is refreshed
 /// (which makes a table and drops it).
-pub fn command<T>(work: impl FnOnce() -> T) -> T {
+pub fn run_own_command<T>(work: impl FnOnce() -> T) -> T {
     let _commands = While::set(&COMMANDS, true);
     work()
 }
 
 /// Whether the statement whose trigger calls us is a load's own one that fills this table.
-pub fn is_filled(table: pg_sys::Oid) -> bool {
+pub fn is_filled_by_load(table: pg_sys::Oid) -> bool {
     FILLED.get() == Some((table, session::trigger_depth() - 1))
 }
 
@@ -64,41 +64,41 @@ pub fn is_own_command() -> bool {
 }
 
 /// Keeps days for later, if a load has rows that are not booked; `false` when they can be counted now.
-pub fn postpone(days: &[Days]) -> bool {
-    let is_unbooked = UNBOOKED.get() > 0;
-    if is_unbooked {
-        TOUCHED.with_borrow_mut(|touched| touched.extend_from_slice(days));
+pub fn defer(days: &[Days]) -> bool {
+    let is_pending = PENDING.get() > 0;
+    if is_pending {
+        DEFERRED.with_borrow_mut(|deferred| deferred.extend_from_slice(days));
     }
-    is_unbooked
+    is_pending
 }
 
 /// A load has rows in the history that are not booked, until this goes.
-pub struct Unbooked(());
+pub struct PendingCounts(());
 
-impl Unbooked {
+impl PendingCounts {
     /// From now on.
     pub fn begin() -> Self {
-        UNBOOKED.set(UNBOOKED.get() + 1);
+        PENDING.set(PENDING.get() + 1);
         Self(())
     }
 
     /// They are booked. Returns what is to be counted anew now, these days among them.
     pub fn end(self, mut days: Vec<Days>) -> Vec<Days> {
-        if UNBOOKED.get() > 1 {
-            postpone(&days);
+        if PENDING.get() > 1 {
+            defer(&days);
             return Vec::new();
         }
-        days.extend(TOUCHED.take());
+        days.extend(DEFERRED.take());
         days
     }
 }
 
-impl Drop for Unbooked {
+impl Drop for PendingCounts {
     fn drop(&mut self) {
-        UNBOOKED.set(UNBOOKED.get() - 1);
+        PENDING.set(PENDING.get() - 1);
         // What is left when the last one goes belongs to a load that has failed.
-        if UNBOOKED.get() == 0 {
-            TOUCHED.take();
+        if PENDING.get() == 0 {
+            DEFERRED.take();
         }
     }
 }

@@ -165,8 +165,10 @@ fn datum(time: Timestamp) -> DatumWithOid<'static> {
 }
 
 /// What others hear of the moves is kept until this goes; then all is to be derived anew.
-pub fn unheard<T>(work: impl FnOnce() -> Result<T, LoadError>) -> Result<T, LoadError> {
-    let unbooked = pending_counts::Unbooked::begin();
+pub fn with_counts_deferred<T>(
+    work: impl FnOnce() -> Result<T, LoadError>,
+) -> Result<T, LoadError> {
+    let unbooked = pending_counts::PendingCounts::begin();
     let result = work()?;
     unbooked.end(Vec::new());
     Ok(result)

@@ -15,12 +15,12 @@ const NONE: u32 = u32::MAX;
 
 /// How a load has failed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Failure {
+pub struct LoadFailure {
     /// What happened, without what stands in the file: for everybody who may see the ledger.
     pub error: String,
     /// BLAKE3 of the file's bytes, if they were read.
     pub digest: Option<[u8; 32]>,
-    /// Arguments and settings of the load, as [`Delivery`](super::Delivery) has them.
+    /// Arguments and settings of the load, as [`LoadSource`](super::LoadSource) has them.
     pub options: Option<String>,
     /// The oid of the role that asked for the load; 0 when it is not known.
     pub role: u32,
@@ -28,7 +28,7 @@ pub struct Failure {
     pub report: Caught,
 }
 
-impl Failure {
+impl LoadFailure {
     /// No encoded failure has more bytes.
     pub const MOST_BYTES: usize =
         1 + 32 + 4 + 12 * 4 + 6 * (LONGEST_TEXT + MARK) + 6 * (LONGEST_NAME + MARK);
@@ -82,7 +82,7 @@ impl Failure {
         out
     }
 
-    /// Of the bytes that [`Failure::encode`] has made; none of others.
+    /// Of the bytes that [`LoadFailure::encode`] has made; none of others.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let (head, rest) = bytes.split_first_chunk::<33>()?;
         let (role, mut rest) = rest.split_first_chunk::<4>()?;

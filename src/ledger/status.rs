@@ -3,18 +3,18 @@
 use pgrx::Spi;
 use pgrx::datum::DatumWithOid;
 
-use super::{Delivery, Failure, LoadInfo, Ticket, bigint};
+use super::{LoadFailure, LoadHeader, LoadInfo, LoadProgress, LoadSource, LoadStatus, bigint};
 use crate::error::LoadError;
-use crate::events::{Position, Standing};
+
 use crate::pg::locks::Lock;
 use crate::pg::relation::Table;
 use crate::pg::session::{self, AsOwner};
-use crate::progress;
-use crate::source::listing::FoundFile;
+use crate::progress as running_loads;
+use crate::source::FileVersion;
 
 /// Enters a load that runs; called by the load monitor, in a transaction of its own. The merge of a delivery may
 /// have failed before: what has arrived of it stays, and so does its number.
-pub fn enter_running(load: &LoadInfo) -> Result<(), LoadError> {
+pub fn record_running(load: &LoadInfo) -> Result<(), LoadError> {
     let args: [DatumWithOid<'_>; 6] = [
         load.load_id.into(),
         load.source.as_str().into(),
@@ -37,21 +37,25 @@ pub fn enter_running(load: &LoadInfo) -> Result<(), LoadError> {
           WHERE l.state IN ('queued', 'failed')",
         &args,
     )?;
-    forget_error(load.load_id)
+    delete_failure(load.load_id)
 }
 
 /// Enters a load that failed, unless it is in the ledger as done; called by the load monitor, in a
 /// transaction of its own: the load's is lost.
-pub fn enter_failed(load: &LoadInfo, failure: &Failure) -> Result<(), LoadError> {
-    enter_end(load, failure, true)
+pub fn record_failed(load: &LoadInfo, failure: &LoadFailure) -> Result<(), LoadError> {
+    record_failed_end(load, failure, true)
 }
 
 /// Enters a load that has ended and has not said how, unless the ledger has its end.
-pub fn enter_lost(load: &LoadInfo, failure: &Failure) -> Result<(), LoadError> {
-    enter_end(load, failure, false)
+pub fn record_lost(load: &LoadInfo, failure: &LoadFailure) -> Result<(), LoadError> {
+    record_failed_end(load, failure, false)
 }
 
-fn enter_end(load: &LoadInfo, failure: &Failure, is_known: bool) -> Result<(), LoadError> {
+fn record_failed_end(
+    load: &LoadInfo,
+    failure: &LoadFailure,
+    is_known: bool,
+) -> Result<(), LoadError> {
     let args: [DatumWithOid<'_>; 11] = [
         load.load_id.into(),
         load.source.as_str().into(),
@@ -81,7 +85,7 @@ fn enter_end(load: &LoadInfo, failure: &Failure, is_known: bool) -> Result<(), L
           WHERE l.state IN ('queued', 'running') OR l.state = 'failed' AND $10";
         Ok::<_, pgrx::spi::SpiError>(client.update(query, None, &args)?.len())
     })?;
-    if entered > 0 { enter_report(load.load_id, failure) } else { Ok(()) }
+    if entered > 0 { record_report(load.load_id, failure) } else { Ok(()) }
 }
 
 /// The rights of the owner of the full errors; none when that role has not the rights of the ledger's owner, which are
@@ -93,7 +97,7 @@ fn as_owner_of_failures() -> Option<(AsOwner, Table)> {
 }
 
 /// Enters what the session of a failed load was told.
-fn enter_report(load_id: i64, failure: &Failure) -> Result<(), LoadError> {
+fn record_report(load_id: i64, failure: &LoadFailure) -> Result<(), LoadError> {
     let Some(_owner) = as_owner_of_failures() else { return Ok(()) };
     let report = &failure.report;
     let args: [DatumWithOid<'_>; 11] = [
@@ -124,7 +128,7 @@ fn enter_report(load_id: i64, failure: &Failure) -> Result<(), LoadError> {
 }
 
 /// A load that has failed has begun again, or is done.
-pub fn forget_error(load_id: i64) -> Result<(), LoadError> {
+pub fn delete_failure(load_id: i64) -> Result<(), LoadError> {
     let Some(_owner) = as_owner_of_failures() else { return Ok(()) };
     let query = "DELETE FROM trips_internal.load_failures WHERE load_id = $1";
     Ok(Spi::run_with_args(query, &[load_id.into()])?)
@@ -133,21 +137,21 @@ pub fn forget_error(load_id: i64) -> Result<(), LoadError> {
 /// Closes the loads that the ledger has as running, but whose process is gone: the server has stopped with them, or they
 /// have ended while no load monitor was there. `known` are loads that the monitor follows itself. What came from the
 /// queue goes back there. Returns which they were.
-pub fn close_dead(known: &[i64]) -> Result<Vec<i64>, LoadError> {
+pub fn close_abandoned(known: &[i64]) -> Result<Vec<i64>, LoadError> {
     let is_dead = |load_id: &i64| Lock::Load(*load_id).try_take();
     let dead: Vec<i64> = running(known)?.into_iter().filter(is_dead).collect();
-    let server_started = progress::server_started();
+    let server_started = running_loads::server_started();
     for &load_id in &dead {
         let Some(load) = info_of_running(load_id, 0)? else { continue };
-        if back_to_queue(load_id)? {
+        if requeue(load_id)? {
             continue;
         }
         let failure = if server_started.is_some_and(|started| load.started_at > started) {
-            Failure::rolled_back()
+            LoadFailure::rolled_back()
         } else {
-            Failure::new("57P02", "the server stopped while it was loading")
+            LoadFailure::new("57P02", "the server stopped while it was loading")
         };
-        fail_job(load_id, &failure)?;
+        record_job_failed(load_id, &failure)?;
     }
     Ok(dead)
 }
@@ -205,7 +209,7 @@ pub fn not_done(loads: &[i64]) -> Result<Vec<i64>, LoadError> {
 }
 
 /// Has a load wait again whose process is gone, if it came from the queue and is still there.
-pub fn back_to_queue(load_id: i64) -> Result<bool, LoadError> {
+pub fn requeue(load_id: i64) -> Result<bool, LoadError> {
     let updated = Spi::connect_mut(|client| {
         let query = "UPDATE trips.loads AS l SET state = 'queued', started_at = NULL
                       WHERE l.load_id = $1 AND l.state = 'running'
@@ -216,13 +220,13 @@ pub fn back_to_queue(load_id: i64) -> Result<bool, LoadError> {
 }
 
 /// Enters a load that waits in the queue.
-pub fn enter_queued(ticket: &Ticket, delivery: &Delivery) -> Result<(), LoadError> {
+pub fn record_queued(header: &LoadHeader, source: &LoadSource) -> Result<(), LoadError> {
     let args: [DatumWithOid<'_>; 5] = [
-        ticket.load_id.into(),
-        delivery.source.as_str().into(),
-        bigint(delivery.bytes).into(),
-        ticket.requested_by.as_str().into(),
-        ticket.started_at.into(),
+        header.load_id.into(),
+        source.name.as_str().into(),
+        bigint(source.bytes).into(),
+        header.requested_by.as_str().into(),
+        header.started_at.into(),
     ];
     Ok(Spi::run_with_args(
         "INSERT INTO trips.loads (load_id, source, bytes_read, state, requested_by, requested_at)
@@ -248,7 +252,7 @@ pub fn requested_by(load_id: i64) -> Result<Option<String>, LoadError> {
 }
 
 /// Enters that a load has failed which is queued or running, and is nobody's any more.
-pub fn fail_job(load_id: i64, failure: &Failure) -> Result<(), LoadError> {
+pub fn record_job_failed(load_id: i64, failure: &LoadFailure) -> Result<(), LoadError> {
     let args: [DatumWithOid<'_>; 3] =
         [load_id.into(), failure.code().into(), failure.error.as_str().into()];
     let failed = Spi::connect_mut(|client| {
@@ -257,14 +261,14 @@ pub fn fail_job(load_id: i64, failure: &Failure) -> Result<(), LoadError> {
                       WHERE load_id = $1 AND state IN ('queued', 'running')";
         Ok::<_, pgrx::spi::SpiError>(client.update(query, None, &args)?.len())
     })?;
-    if failed > 0 { enter_report(load_id, failure) } else { Ok(()) }
+    if failed > 0 { record_report(load_id, failure) } else { Ok(()) }
 }
 
 /// A file that no load has brought as it is now.
 #[derive(Debug)]
 pub struct NewFile {
     /// The file.
-    pub file: FoundFile,
+    pub file: FileVersion,
     /// It is as it was when a load of it failed in passing: it was complete then.
     pub has_failed: bool,
 }
@@ -277,7 +281,7 @@ const CRASHES: i64 = 3;
 /// passing one: a lost connection or lock, no room on a disk, a cancel, an end of the server (but not the third), a file
 /// that changed while it was read, or something in the database that was not as a load needs it. One whose rows were staged under other options is brought once more: its bytes are
 /// known, and the caller is told of the rows.
-pub fn not_loaded_yet(files: Vec<FoundFile>, options: &str) -> Result<Vec<NewFile>, LoadError> {
+pub fn not_loaded_yet(files: Vec<FileVersion>, options: &str) -> Result<Vec<NewFile>, LoadError> {
     let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
     let sizes: Vec<i64> = files.iter().map(|file| bigint(file.size)).collect();
     let changes: Vec<i64> = files.iter().map(|file| file.changed_at).collect();
@@ -317,7 +321,7 @@ pub fn not_loaded_yet(files: Vec<FoundFile>, options: &str) -> Result<Vec<NewFil
 }
 
 /// How these loads stand that the ledger has as done, failed or queued.
-pub fn standings(loads: &[i64]) -> Result<Vec<Standing>, LoadError> {
+pub fn statuses(loads: &[i64]) -> Result<Vec<LoadStatus>, LoadError> {
     let query = "SELECT l.load_id, l.state, l.bytes_read, l.rows_read,
                         l.state IN ('loaded', 'skipped')
                    FROM trips.loads AS l
@@ -332,8 +336,8 @@ pub fn standings(loads: &[i64]) -> Result<Vec<Standing>, LoadError> {
             let is_done = row.get::<bool>(5)? == Some(true);
             let bytes_done = is_done.then_some(bytes_total);
             let state = row.get::<String>(2)?.ok_or_else(missing)?;
-            let position = Position { bytes_done, bytes_total, rows_read };
-            Ok(Standing { load_id: number(1)?, state, position })
+            let progress = LoadProgress { bytes_done, bytes_total, rows_read };
+            Ok(LoadStatus { load_id: number(1)?, state, progress })
         })
         .collect()
     })

@@ -12,10 +12,10 @@ use trips_core::format::delimited::record::RecordReader;
 use trips_core::pool::{Pool, PoolError};
 use trips_core::sort::batch::RunBlocks;
 
-use super::context::Attempt;
+use super::context::LoadContext;
 use super::runs::{Loader, summarize};
 use crate::error::LoadError;
-use crate::ledger::{self, Delivery, SameBytes};
+use crate::ledger::{self, LoadSource, SameBytes};
 use crate::os::memory;
 use crate::os::signals;
 use crate::pg::row::LoadRow;
@@ -48,68 +48,68 @@ pub struct Request<'a> {
 }
 
 /// Brings the file in. The attempt learns what is found out about it, also when the load fails.
-pub fn deliver(request: &Request<'_>, attempt: &Attempt) -> Result<LoadRow, LoadError> {
-    let ticket = &attempt.ticket;
-    let mut source = Source::open(request.path, request.access)?;
-    let delivery = &mut *attempt.delivery.borrow_mut();
-    delivery.bytes = source.size();
-    delivery.changed_at = Some(source.changed_at());
+pub fn deliver(request: &Request<'_>, context: &LoadContext) -> Result<LoadRow, LoadError> {
+    let header = &context.header;
+    let mut file = Source::open(request.path, request.access)?;
+    let source = &mut *context.source.borrow_mut();
+    source.bytes = file.size();
+    source.changed_at = Some(file.changed_at());
     let passes = match request.target {
         Target::History => Passes::ReadingAndWriting,
         Target::Staging => Passes::Reading,
     };
     let interval = settings::notice_interval();
-    let progress = Progress::begin(ticket.load_id, ticket.role, source.size(), passes, interval);
+    let progress = Progress::begin(header.load_id, header.role, file.size(), passes, interval);
     // A look without a lock first: known bytes need not wait for a running load.
-    let known = find_same_bytes(&mut source, delivery, attempt, &progress)?;
+    let known = find_same_bytes(&mut file, source, context, &progress)?;
     if let Some(known) = known.filter(|_| !request.force) {
-        return attempt.skip(delivery, known);
+        return context.skip(source, known);
     }
     progress.phase(Phase::Waiting);
-    let history = attempt.hold_history(delivery)?;
-    let known = find_same_bytes(&mut source, delivery, attempt, &progress)?;
+    let history = context.lock_history(source)?;
+    let known = find_same_bytes(&mut file, source, context, &progress)?;
     if let Some(known) = known.filter(|_| !request.force) {
-        return attempt.skip(delivery, known);
+        return context.skip(source, known);
     }
     progress.read(0, 0);
-    attempt.register(delivery);
+    context.register(source);
     let mut loader = Loader::new(&history)?;
-    let bytes = source.bytes()?;
-    let bytes = read(request, &source, bytes, ticket.load_id, &mut loader, &progress)?;
-    delivery.digest = Some(source.digest_of_loaded(&bytes, delivery.digest)?);
+    let bytes = file.bytes()?;
+    let bytes = read(request, &file, bytes, header.load_id, &mut loader, &progress)?;
+    source.digest = Some(file.digest_of_loaded(&bytes, source.digest)?);
     summarize(loader.totals.inserted, &progress)?;
     let same_as = known.map(|known| known.load_id);
-    attempt.enter(delivery, Some(loader.totals), same_as)
+    context.enter(source, Some(loader.totals), same_as)
 }
 
 /// The load that has brought these bytes. The file is hashed here only if a load has brought one of
 /// its size: otherwise its bytes must be new, and are hashed while they are parsed. Where that takes long, it is
 /// monitored like a load that has begun.
 fn find_same_bytes(
-    source: &mut Source,
-    delivery: &mut Delivery,
-    attempt: &Attempt,
+    file: &mut Source,
+    source: &mut LoadSource,
+    context: &LoadContext,
     progress: &Progress,
 ) -> Result<Option<SameBytes>, LoadError> {
-    if delivery.digest.is_none() && ledger::has_size(delivery.bytes) {
+    if source.digest.is_none() && ledger::has_size(source.bytes) {
         progress.phase(Phase::Hashing);
         let (begin, mut is_long) = (Instant::now(), false);
-        let digest = source.digest(|done| {
+        let digest = file.digest(|done| {
             progress.hashed(done);
             if !is_long && begin.elapsed() > HASHED_UNSEEN {
                 is_long = true;
-                attempt.register(delivery);
+                context.register(source);
             }
         })?;
-        delivery.digest = Some(digest);
+        source.digest = Some(digest);
     }
-    Ok(delivery.digest.and_then(|digest| ledger::same_bytes(&digest, delivery.bytes)))
+    Ok(source.digest.and_then(|digest| ledger::same_bytes(&digest, source.bytes)))
 }
 
 /// Reads the file from its header to its end into the loader, run by run, and gives its bytes back.
 fn read(
     request: &Request<'_>,
-    source: &Source,
+    file: &Source,
     bytes: Bytes,
     load_id: i64,
     loader: &mut Loader<'_>,
@@ -119,7 +119,7 @@ fn read(
     let max_record = settings::max_record_size();
     let stopper = bytes.stopper();
     let mut reader = RecordReader::new(bytes, max_record);
-    let layout = read_header(request, source, &mut reader)?;
+    let layout = read_header(request, file, &mut reader)?;
     let (target, keeps_places) = (request.target, loader.keeps_places());
     let rules = settings::rules()?;
     let parser = Parser { layout, target, load_id, max_record, rules, keeps_places };
@@ -130,7 +130,7 @@ fn read(
     };
     // It goes before the pool does, which waits for its threads.
     let _stop_reading = stopper;
-    let mut judge = Judge::new(request);
+    let mut judge = ErrorLimit::new(request);
     let (mut rows, mut covered, mut zero_coordinates) = (0, 0, 0);
     loop {
         let run = pool.read_run(settings::memory(), poll_interrupts, |parsed| {
@@ -219,13 +219,13 @@ impl From<LoadError> for Stopped {
 /// Finds the columns of the feed in the first record of the file.
 fn read_header(
     request: &Request<'_>,
-    source: &Source,
+    file: &Source,
     reader: &mut RecordReader<Bytes>,
 ) -> Result<Layout, LoadError> {
     let path = request.path.to_owned();
     let layout = header::read_header(&Feed::trips(), reader, settings::max_record_size()).map_err(
         |unfit| match unfit {
-            Unfit::Read(error) => source.read_error(error),
+            Unfit::Read(error) => file.read_error(error),
             Unfit::Empty => LoadError::Empty(path),
             Unfit::Form(form) => LoadError::NotCsv { path, form },
             Unfit::Fault(fault) => LoadError::HeaderFault { path, fault },
@@ -259,14 +259,14 @@ fn notice_unused(columns: &[String]) {
 }
 
 /// Decides when bad lines are too many.
-struct Judge<'a> {
+struct ErrorLimit<'a> {
     request: &'a Request<'a>,
     bad_lines: u64,
     first: Vec<BadLine>,
     unclosed: usize,
 }
 
-impl<'a> Judge<'a> {
+impl<'a> ErrorLimit<'a> {
     fn new(request: &'a Request<'a>) -> Self {
         Self { request, bad_lines: 0, first: Vec::new(), unclosed: 0 }
     }

@@ -4,12 +4,12 @@ use pgrx::check_for_interrupts;
 use trips_core::check::constraints::Rules;
 use trips_core::check::reject::Rejection;
 
-use super::context::Attempt;
+use super::context::LoadContext;
 use super::outside;
 use super::runs::{Collector, Loader, summarize};
-use crate::error::{DeliveryError, LoadError};
+use crate::error::{LoadError, UploadError};
 use crate::history::{History, NewPartitions};
-use crate::ledger::{self, Delivery, Ticket, Totals};
+use crate::ledger::{self, LoadHeader, LoadSource, Totals};
 use crate::pg::row::LoadRow;
 use crate::progress::{Passes, Phase, Progress};
 use crate::settings;
@@ -24,42 +24,42 @@ pub fn merge_staged(only: Option<i64>) -> Result<Option<LoadRow>, LoadError> {
     if let Some(load_id) = only
         && outside::is_open(load_id)?
     {
-        return Err(DeliveryError::NotStaged(load_id).into());
+        return Err(UploadError::NotStaged(load_id).into());
     }
-    let attempt = Attempt::begin(SOURCE)?;
-    let row = merge(&attempt.ticket, only)?;
-    attempt.finish();
+    let context = LoadContext::begin(SOURCE)?;
+    let row = merge(&context.header, only)?;
+    context.finish();
     Ok(row)
 }
 
-/// Rows of outside writers become a load of their own, under this ticket.
-fn merge(ticket: &Ticket, only: Option<i64>) -> Result<Option<LoadRow>, LoadError> {
+/// Rows of outside writers become a load of their own, under this header.
+fn merge(header: &LoadHeader, only: Option<i64>) -> Result<Option<LoadRow>, LoadError> {
     let interval = settings::notice_interval();
-    let progress = Progress::begin(ticket.load_id, ticket.role, 0, Passes::Reading, interval);
+    let progress = Progress::begin(header.load_id, header.role, 0, Passes::Reading, interval);
     progress.phase(Phase::Waiting);
     let rules = settings::rules()?;
-    let history = History::hold()?;
+    let history = History::lock_for_load()?;
     let loads = staging::loads(only)?;
     if loads.is_empty()
         && let Some(load_id) = only
     {
-        let row = ledger::loaded(load_id)?;
+        let row = ledger::find_loaded(load_id)?;
         return row.map(Some).ok_or(LoadError::UnknownLoad(load_id));
     }
     let (mut newest, mut inserted) = (None, 0);
     let mut new_partitions = NewPartitions::allowed();
     for load in loads {
         progress.phase(Phase::Reading);
-        let load_id = load.unwrap_or(ticket.load_id);
+        let load_id = load.unwrap_or(header.load_id);
         let totals = merge_load(&history, load, load_id, &rules, &mut new_partitions, &progress)?;
         inserted += totals.inserted;
         newest = match load {
-            Some(load_id) => Some(ledger::book_merge(load_id, totals)?),
+            Some(load_id) => Some(ledger::add_merged(load_id, totals)?),
             // All of them may have been locked by others who are at work on them.
             None if totals.read() == 0 => newest,
             None => {
-                let delivery = Delivery { source: SOURCE.to_owned(), ..Delivery::default() };
-                Some(ledger::enter(ticket, &delivery, Some(totals), None)?)
+                let source = LoadSource { name: SOURCE.to_owned(), ..LoadSource::default() };
+                Some(ledger::record_end(header, &source, Some(totals), None)?)
             }
         };
     }

@@ -5,12 +5,12 @@ use trips_core::wire::staged_row::StagedRows;
 use trips_core::wire::upload_part;
 use trips_core::wire::upload_part_reader::{Content, PartReader, Source, Stop};
 
-use super::context::{Attempt, Rights, observed};
+use super::context::{LoadContext, OwnerPrivileges, record_failure_of};
 use super::ingest::warn_of_zero_coordinates;
 use super::runs::{Collector, Loader, summarize};
-use crate::error::{DeliveryError, LoadError};
+use crate::error::{LoadError, UploadError};
 use crate::history::History;
-use crate::ledger::{self, Delivery, Ticket, Totals};
+use crate::ledger::{self, LoadHeader, LoadSource, Totals};
 use crate::os::memory;
 use crate::parts::{self, OpenDelivery, StoredPart};
 use crate::pg::locks::Lock;
@@ -22,48 +22,47 @@ use crate::settings;
 /// Announces a file for a role. The same file opened again is the same delivery, and what has arrived of
 /// it stays; with other reader options, it begins anew.
 pub fn open(
-    attempt: Attempt,
-    delivery: Delivery,
+    context: LoadContext,
+    source: LoadSource,
     reader_options: String,
 ) -> Result<LoadRow, LoadError> {
-    let ticket = &attempt.ticket;
-    let digest = delivery.digest.unwrap_or_default();
-    if let Some(known) = ledger::same_bytes(&digest, delivery.bytes) {
-        let row = attempt.skip(&delivery, known)?;
-        attempt.finish();
+    let header = &context.header;
+    let digest = source.digest.unwrap_or_default();
+    if let Some(known) = ledger::same_bytes(&digest, source.bytes) {
+        let row = context.skip(&source, known)?;
+        context.finish();
         return Ok(row);
     }
-    let new = OpenDelivery { ticket: ticket.clone(), delivery, reader_options };
+    let new = OpenDelivery { header: header.clone(), source, reader_options };
     while !parts::open(&new)? {
         check_for_interrupts!();
         // It may be gone again: then it is this one's turn.
-        let Some(there) = parts::of_bytes(&digest, ticket.role)? else { continue };
-        let load_id = there.ticket.load_id;
-        if there.reader_options == new.reader_options && there.delivery.bytes == new.delivery.bytes
-        {
-            return ledger::not_entered(&there.ticket, &there.delivery);
+        let Some(there) = parts::of_bytes(&digest, header.role)? else { continue };
+        let load_id = there.header.load_id;
+        if there.reader_options == new.reader_options && there.source.bytes == new.source.bytes {
+            return ledger::unrecorded_row(&there.header, &there.source);
         }
         if parts::hold(load_id)?.is_some() {
             parts::forget(load_id)?;
         }
     }
-    ledger::not_entered(&new.ticket, &new.delivery)
+    ledger::unrecorded_row(&new.header, &new.source)
 }
 
 /// Stages a part of a delivery for the current user; `false` when it is there already.
 pub fn upload_part(load_id: i64, content: &[u8]) -> Result<bool, LoadError> {
     let caller = session::current_user();
-    let _rights = Rights::take()?;
-    let open = parts::of_load(load_id)?.ok_or(DeliveryError::Unknown(load_id))?;
+    let _privileges = OwnerPrivileges::acquire()?;
+    let open = parts::of_load(load_id)?.ok_or(UploadError::Unknown(load_id))?;
     require_own(&open, caller)?;
     let (rules, max_record) = (settings::rules()?, settings::max_record_size());
     // It is checked where it is.
     let reader = begin(load_id, InPlace(content))?;
     let header = reader.header;
     let found = reader.read(&rules, max_record, |_| Ok(())).map_err(|stop| of(load_id, stop))?;
-    let (end, bytes) = (header.first_byte + header.bytes, open.delivery.bytes);
+    let (end, bytes) = (header.first_byte + header.bytes, open.source.bytes);
     if end > bytes {
-        return Err(DeliveryError::BeyondTheEnd { end, bytes }.into());
+        return Err(UploadError::BeyondTheEnd { end, bytes }.into());
     }
     parts::add(header, found, content)
 }
@@ -71,7 +70,7 @@ pub fn upload_part(load_id: i64, content: &[u8]) -> Result<bool, LoadError> {
 /// Forgets a delivery of the current user; `false` when there is none.
 pub fn drop(load_id: i64) -> Result<bool, LoadError> {
     let caller = session::current_user();
-    let _rights = Rights::take()?;
+    let _privileges = OwnerPrivileges::acquire()?;
     if held_by(load_id, caller)?.is_none() {
         return Ok(false);
     }
@@ -81,7 +80,7 @@ pub fn drop(load_id: i64) -> Result<bool, LoadError> {
 
 /// Whether there is an upload of this number.
 pub fn is_open(load_id: i64) -> Result<bool, LoadError> {
-    let _rights = Rights::take()?;
+    let _privileges = OwnerPrivileges::acquire()?;
     Ok(parts::of_load(load_id)?.is_some())
 }
 
@@ -89,19 +88,19 @@ pub fn is_open(load_id: i64) -> Result<bool, LoadError> {
 /// is not brought again: a caller whose connection was lost at the commit may call once more.
 pub fn complete(load_id: i64) -> Result<LoadRow, LoadError> {
     let caller = session::current_user();
-    let rights = Rights::take()?;
-    let Some(OpenDelivery { ticket, delivery, .. }) = held_by(load_id, caller)? else {
-        let row = ledger::loaded(load_id)?;
-        return row.ok_or_else(|| DeliveryError::Unknown(load_id).into());
+    let privileges = OwnerPrivileges::acquire()?;
+    let Some(OpenDelivery { header, source, .. }) = held_by(load_id, caller)? else {
+        let row = ledger::find_loaded(load_id)?;
+        return row.ok_or_else(|| UploadError::Unknown(load_id).into());
     };
     // It is asked too early, or of a delivery that must begin anew: that is no failure of the load.
-    if let Some(byte) = parts::first_gap(load_id, delivery.bytes)? {
-        let source_name = delivery.source;
-        return Err(DeliveryError::Incomplete { load_id, byte, source_name }.into());
+    if let Some(byte) = parts::first_gap(load_id, source.bytes)? {
+        let source_name = source.name;
+        return Err(UploadError::Incomplete { load_id, byte, source_name }.into());
     }
     // A worker that closes what the server has stopped with may be looking at it.
     Lock::Load(load_id).take();
-    observed(Attempt::of(ticket, delivery, rights), merge_whole)
+    record_failure_of(LoadContext::of(header, source, privileges), merge_whole)
 }
 
 /// The delivery that is held from now on, if it is there and this role's.
@@ -111,30 +110,30 @@ fn held_by(load_id: i64, caller: pg_sys::Oid) -> Result<Option<OpenDelivery>, Lo
 }
 
 /// Brings a delivery that is complete into the history.
-fn merge_whole(attempt: &Attempt) -> Result<LoadRow, LoadError> {
-    let (ticket, delivery) = (&attempt.ticket, &*attempt.delivery.borrow());
-    let (load_id, bytes) = (ticket.load_id, delivery.bytes);
+fn merge_whole(context: &LoadContext) -> Result<LoadRow, LoadError> {
+    let (header, source) = (&context.header, &*context.source.borrow());
+    let (load_id, bytes) = (header.load_id, source.bytes);
     if let Some(limit) = settings::max_errors()
         && parts::rejected(load_id)? > limit
     {
-        let path = delivery.source.clone();
+        let path = source.name.clone();
         return Err(LoadError::TooManyBadLines { path, limit, first: Vec::new() });
     }
     let interval = settings::notice_interval();
-    let progress = Progress::begin(load_id, ticket.role, bytes, Passes::Reading, interval);
+    let progress = Progress::begin(load_id, header.role, bytes, Passes::Reading, interval);
     progress.phase(Phase::Waiting);
-    let history = attempt.hold_history(delivery)?;
+    let history = context.lock_history(source)?;
     // Another load may have brought the same bytes meanwhile.
-    let row = match delivery.digest.and_then(|digest| ledger::same_bytes(&digest, bytes)) {
-        Some(known) => attempt.skip(delivery, known)?,
+    let row = match source.digest.and_then(|digest| ledger::same_bytes(&digest, bytes)) {
+        Some(known) => context.skip(source, known)?,
         None => {
-            attempt.register(delivery);
+            context.register(source);
             let totals = merge_parts(&history, load_id, &progress)?;
             summarize(totals.inserted, &progress)?;
-            attempt.enter(delivery, Some(totals), None)?
+            context.enter(source, Some(totals), None)?
         }
     };
-    ledger::forget_error(load_id)?;
+    ledger::delete_failure(load_id)?;
     parts::forget(load_id)?;
     Ok(row)
 }
@@ -183,12 +182,12 @@ fn begin<S: Source<Error = LoadError>>(
 ) -> Result<PartReader<S>, LoadError> {
     let (bytes, limit) = (source.size(), upload_part::most_bytes(settings::max_record_size()));
     if bytes > limit {
-        return Err(DeliveryError::TooLarge { bytes, limit }.into());
+        return Err(UploadError::TooLarge { bytes, limit }.into());
     }
     let reader = PartReader::new(source).map_err(|stop| of(load_id, stop))?;
     let found = reader.header.load_id;
     if found != load_id {
-        return Err(DeliveryError::OtherDelivery { load_id, found }.into());
+        return Err(UploadError::OtherDelivery { load_id, found }.into());
     }
     Ok(reader)
 }
@@ -196,7 +195,7 @@ fn begin<S: Source<Error = LoadError>>(
 /// Why a part of this delivery is not read to its end.
 fn of(load_id: i64, stop: Stop<LoadError>) -> LoadError {
     match stop {
-        Stop::Part(error) => DeliveryError::NotAPart { load_id, error }.into(),
+        Stop::Part(error) => UploadError::NotAPart { load_id, error }.into(),
         Stop::Other(error) => error,
     }
 }
@@ -219,9 +218,9 @@ impl Source for InPlace<'_> {
 
 /// A delivery is its role's, and of members of that role.
 fn require_own(open: &OpenDelivery, caller: pg_sys::Oid) -> Result<(), LoadError> {
-    let Ticket { load_id, requested_by, role, .. } = &open.ticket;
+    let LoadHeader { load_id, requested_by, role, .. } = &open.header;
     if session::may_become(caller, *role) {
         return Ok(());
     }
-    Err(DeliveryError::OfAnother { load_id: *load_id, role: requested_by.clone() }.into())
+    Err(UploadError::OfAnother { load_id: *load_id, role: requested_by.clone() }.into())
 }

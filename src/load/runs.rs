@@ -11,7 +11,7 @@ use trips_core::wire::staged_row::StagedRows;
 
 use crate::derived::{areas, changes, daily_counts, view};
 use crate::error::LoadError;
-use crate::history::pending_counts::Unbooked;
+use crate::history::pending_counts::PendingCounts;
 use crate::history::{Days, History, NextBatch, Tally};
 use crate::ledger::{self, Totals};
 use crate::pg::session;
@@ -30,7 +30,7 @@ pub struct Loader<'a> {
     /// Days that are to be counted anew.
     uncounted: Vec<Days>,
     /// There while rows are in the history and not in the books.
-    unbooked: Option<Unbooked>,
+    unbooked: Option<PendingCounts>,
     /// Where the rows went so far.
     pub totals: Totals,
 }
@@ -38,7 +38,7 @@ pub struct Loader<'a> {
 impl<'a> Loader<'a> {
     /// The books of a load are empty.
     pub fn new(history: &'a History) -> Result<Self, LoadError> {
-        let places = settings::keeps_areas().then(areas::collector).transpose()?;
+        let places = settings::keeps_areas().then(areas::start_builder).transpose()?;
         let (days, most_bytes) = (DailyCounts::default(), settings::memory().min(COUNTED) / 2);
         let tally = Tally { days, write_days, most_bytes, places };
         let totals = Totals::default();
@@ -58,7 +58,7 @@ impl<'a> Loader<'a> {
         progress: &Progress,
     ) -> Result<(), LoadError> {
         progress.phase(Phase::Inserting);
-        self.unbooked.get_or_insert_with(Unbooked::begin);
+        self.unbooked.get_or_insert_with(PendingCounts::begin);
         let appended = self.history.append(blocks, next_batch, &mut self.tally, progress)?;
         self.totals.inserted += appended.inserted;
         self.totals.duplicate += appended.duplicates;
@@ -172,7 +172,7 @@ pub fn summarize(inserted: u64, progress: &Progress) -> Result<(), LoadError> {
     if inserted == 0 {
         return Ok(());
     }
-    if session::has_one_snapshot() && ledger::has_moved_on()? {
+    if session::has_one_snapshot() && ledger::has_newer_loads()? {
         return Err(LoadError::Serialization);
     }
     progress.phase(Phase::Summarizing);

@@ -13,7 +13,7 @@ use pgrx::{
 };
 
 use super::message::Message;
-use crate::ledger::{Failure, LoadInfo};
+use crate::ledger::{LoadFailure, LoadInfo};
 use crate::pg::locks::Lock;
 use crate::pg::shared_state::registry::Registry;
 use crate::pg::shared_state::{Mailbox, Reader, Step};
@@ -79,7 +79,7 @@ impl MonitoredLoad {
 
     /// Reports the failure of the load; returns whether it is in the ledger. It touches shared memory only, as long as the
     /// monitor lives: so it can be called after an error of PostgreSQL.
-    pub fn fail(self, failure: &Failure) -> bool {
+    pub fn fail(self, failure: &LoadFailure) -> bool {
         let begin = Instant::now();
         CLIENT.with_borrow_mut(|client| client.fail(self, failure));
         loop {
@@ -113,7 +113,7 @@ struct OpenLoad {
     info: LoadInfo,
     tag: u64,
     is_finished: bool,
-    failure: Option<Failure>,
+    failure: Option<LoadFailure>,
 }
 
 struct Client {
@@ -163,7 +163,7 @@ impl Client {
         load
     }
 
-    fn fail(&mut self, load: MonitoredLoad, failure: &Failure) {
+    fn fail(&mut self, load: MonitoredLoad, failure: &LoadFailure) {
         if let Some(mailbox) = &self.mailbox {
             mailbox.set_step(load.tag, Step::FailRequested);
         }

@@ -1,13 +1,13 @@
 //! Messages of a session to the load monitor, as bytes.
 //!
 //! Every text is written as it is, behind its length: what a text consists of does not change its size, so the limits
-//! of [`LoadInfo`] and [`Failure`] bound every message.
+//! of [`LoadInfo`] and [`LoadFailure`] bound every message.
 
-use crate::ledger::{Failure, LoadInfo};
+use crate::ledger::{LoadFailure, LoadInfo};
 use crate::pg::shared_state::RING;
 
 // Every message has room in an empty mailbox.
-const _: () = assert!(Failure::MOST_BYTES < RING / 2 && LoadInfo::MOST_BYTES < RING / 2);
+const _: () = assert!(LoadFailure::MOST_BYTES < RING / 2 && LoadInfo::MOST_BYTES < RING / 2);
 
 /// What a session tells the load monitor.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub enum Message {
     /// The function of a load has returned. Its transaction is still open.
     Finish { load_id: i64 },
     /// A load has failed.
-    Fail { load_id: i64, tag: u64, failure: Box<Failure> },
+    Fail { load_id: i64, tag: u64, failure: Box<LoadFailure> },
 }
 
 impl Message {
@@ -76,7 +76,7 @@ impl Message {
             3 => Self::Fail {
                 load_id: input.number()?,
                 tag: input.number()?.cast_unsigned(),
-                failure: Box::new(Failure::decode(input.bytes()?)?),
+                failure: Box::new(LoadFailure::decode(input.bytes()?)?),
             },
             _ => return None,
         };

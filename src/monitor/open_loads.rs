@@ -2,8 +2,7 @@
 
 use std::time::Instant;
 
-use crate::events::Position;
-use crate::ledger::{Failure, LoadInfo};
+use crate::ledger::{LoadFailure, LoadInfo, LoadProgress};
 
 /// How far a load is, as the monitor knows it.
 #[derive(Debug)]
@@ -13,7 +12,7 @@ pub enum Stage {
     /// Its function has returned; its transaction has not ended yet.
     Finished,
     /// It has failed, which is not in the ledger yet.
-    Failed(Box<Failure>),
+    Failed(Box<LoadFailure>),
 }
 
 /// A load that the monitor follows until its transaction is over, or its failure is in the ledger.
@@ -30,7 +29,7 @@ pub struct OpenLoad {
     /// Its transaction is over.
     pub is_over: bool,
     /// What listeners were told last, and when.
-    pub told: Option<(Instant, Position)>,
+    pub told: Option<(Instant, LoadProgress)>,
     /// When to try again what has waited for a lock in vain.
     pub retry_at: Option<Instant>,
 }
@@ -52,10 +51,10 @@ impl OpenLoad {
     }
 
     /// What is said of a load whose transaction is over, which is not in the ledger as done, and which has not said why.
-    pub fn loss(&self) -> Failure {
+    pub fn loss(&self) -> LoadFailure {
         match self.stage {
-            Stage::Running => Failure::new("57P01", "the session ended while it was loading"),
-            _ => Failure::rolled_back(),
+            Stage::Running => LoadFailure::new("57P01", "the session ended while it was loading"),
+            _ => LoadFailure::rolled_back(),
         }
     }
 

@@ -9,8 +9,8 @@ use pgrx::Spi;
 
 use super::open_loads::OpenLoad;
 use crate::error::LoadError;
-use crate::events::{self, Position, Standing};
-use crate::ledger::{self, Failure, LoadInfo};
+use crate::events;
+use crate::ledger::{self, LoadFailure, LoadInfo, LoadProgress, LoadStatus};
 use crate::pg::relation::Table;
 use crate::pg::session::{self, AsOwner};
 use crate::pg::{extension, worker};
@@ -41,38 +41,38 @@ pub fn enter_running(info: &LoadInfo, is_asked: bool, bytes_total: i64) -> Outco
     worker::without_flush(|| {
         in_ledger(Some(info.ledger), || {
             if is_asked {
-                ledger::enter_running(info)?;
+                ledger::record_running(info)?;
             }
             Ok(vec![running_at(info.load_id, beginning(bytes_total))])
         })
     })
 }
 
-fn running_at(load_id: i64, position: Position) -> Standing {
-    Standing { load_id, state: "running".into(), position }
+fn running_at(load_id: i64, progress: LoadProgress) -> LoadStatus {
+    LoadStatus { load_id, state: "running".into(), progress }
 }
 
 /// How far a load is that begins.
-pub fn beginning(bytes_total: i64) -> Position {
-    Position { bytes_done: Some(0), bytes_total, rows_read: 0 }
+pub fn beginning(bytes_total: i64) -> LoadProgress {
+    LoadProgress { bytes_done: Some(0), bytes_total, rows_read: 0 }
 }
 
 /// Enters a failure that the session has reported, and tells listeners of it.
-pub fn enter_failed(info: &LoadInfo, failure: &Failure) -> Outcome {
+pub fn enter_failed(info: &LoadInfo, failure: &LoadFailure) -> Outcome {
     in_ledger(Some(info.ledger), || {
-        ledger::enter_failed(info, failure)?;
-        ledger::standings(&[info.load_id])
+        ledger::record_failed(info, failure)?;
+        ledger::statuses(&[info.load_id])
     })
 }
 
 /// Enters a load whose transaction is over without a word, and tells listeners of it. A load of the queue whose worker
 /// has died goes back there instead.
-pub fn enter_lost(info: &LoadInfo, failure: &Failure) -> Outcome {
+pub fn enter_lost(info: &LoadInfo, failure: &LoadFailure) -> Outcome {
     in_ledger(Some(info.ledger), || {
-        if !ledger::back_to_queue(info.load_id)? {
-            ledger::enter_lost(info, failure)?;
+        if !ledger::requeue(info.load_id)? {
+            ledger::record_lost(info, failure)?;
         }
-        ledger::standings(&[info.load_id])
+        ledger::statuses(&[info.load_id])
     })
 }
 
@@ -109,8 +109,8 @@ pub fn running(known: &[i64]) -> Vec<LoadInfo> {
 /// Closes the loads that the server has stopped with, and tells listeners of it.
 pub fn close_dead(known: &[i64]) {
     in_ledger(None, || {
-        let closed = ledger::close_dead(known)?;
-        if closed.is_empty() { Ok(Vec::new()) } else { ledger::standings(&closed) }
+        let closed = ledger::close_abandoned(known)?;
+        if closed.is_empty() { Ok(Vec::new()) } else { ledger::statuses(&closed) }
     });
 }
 
@@ -136,14 +136,14 @@ pub fn publish_progress(running: &mut [&mut OpenLoad]) {
                 continue;
             };
             let bytes_total = load.bytes_total();
-            let position = Position { bytes_done: Some(bytes_done), bytes_total, rows_read };
+            let position = LoadProgress { bytes_done: Some(bytes_done), bytes_total, rows_read };
             if position != last {
                 told.push((load.info.load_id, position));
             }
         }
-        let standings: Vec<Standing> =
+        let statuses: Vec<LoadStatus> =
             told.iter().map(|&(load_id, position)| running_at(load_id, position)).collect();
-        if standings.is_empty() { Ok(()) } else { events::publish(&standings) }
+        if statuses.is_empty() { Ok(()) } else { events::publish(&statuses) }
     });
     for (load_id, position) in told {
         if let Some(load) = running.iter_mut().find(|load| load.info.load_id == load_id) {
@@ -154,13 +154,16 @@ pub fn publish_progress(running: &mut [&mut OpenLoad]) {
 
 /// Deletes events that are older than the setting says.
 pub fn delete_old_events() {
-    in_database(events::forget_old);
+    in_database(events::delete_old);
 }
 
 /// Works on the ledger with the rights of its owner, then tells listeners what the work returns, with the rights of the
 /// owner of the events. Nothing is done when the extension is not there (it was created in the transaction that loads, or
 /// dropped meanwhile), or its ledger is not the one that is meant.
-fn in_ledger(ledger: Option<u32>, work: impl Fn() -> Result<Vec<Standing>, LoadError>) -> Outcome {
+fn in_ledger(
+    ledger: Option<u32>,
+    work: impl Fn() -> Result<Vec<LoadStatus>, LoadError>,
+) -> Outcome {
     let attempt = |is_published: bool| {
         let mut is_there = false;
         let outcome = in_database(|| {
@@ -169,14 +172,14 @@ fn in_ledger(ledger: Option<u32>, work: impl Fn() -> Result<Vec<Standing>, LoadE
             if !is_there {
                 return Ok(());
             }
-            let standings = {
+            let statuses = {
                 let _owner = AsOwner::of(&table);
                 work()?
             };
-            if standings.is_empty() || !is_published {
+            if statuses.is_empty() || !is_published {
                 return Ok(());
             }
-            events::publish(&standings)
+            events::publish(&statuses)
         });
         if outcome == Outcome::Done && !is_there { Outcome::Absent } else { outcome }
     };

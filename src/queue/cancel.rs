@@ -8,7 +8,7 @@ use super::Wake;
 use super::running::{self, Caller, holder_of};
 use crate::error::LoadError;
 use crate::events;
-use crate::ledger::{self, Failure};
+use crate::ledger::{self, LoadFailure};
 use crate::pg::locks::Lock;
 use crate::pg::relation::Table;
 use crate::pg::session::{self, AsOwner};
@@ -100,7 +100,7 @@ fn cancel_waiting(load_id: i64) -> Result<(), LoadError> {
     Lock::Queued(load_id).take();
     super::wake_worker(load_id, Wake::AtEnd);
     super::remove(load_id)?;
-    ledger::fail_job(load_id, &Failure::new("57014", "cancelled before it began"))?;
+    ledger::record_job_failed(load_id, &LoadFailure::new("57014", "cancelled before it began"))?;
     events::publish_at_commit(load_id);
     Ok(())
 }

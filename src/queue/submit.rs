@@ -2,8 +2,8 @@
 
 use super::{Job, Wake};
 use crate::error::LoadError;
-use crate::ledger::{self, Delivery};
-use crate::load::Attempt;
+use crate::ledger::{self, LoadSource};
+use crate::load::LoadContext;
 use crate::pg::locks::Lock;
 use crate::pg::session;
 use crate::source::{Access, Source};
@@ -29,12 +29,12 @@ pub fn submit(request: &Request<'_>) -> Result<i64, LoadError> {
     access.require_any(path)?;
     // A mistyped path is an error of this statement, not of the worker.
     let source = Source::open(path, access)?;
-    let attempt = Attempt::begin(path)?;
-    let load_id = attempt.ticket.load_id;
-    let delivery =
-        Delivery { source: path.to_owned(), bytes: source.size(), ..Delivery::default() };
+    let context = LoadContext::begin(path)?;
+    let load_id = context.header.load_id;
+    let load_source =
+        LoadSource { name: path.to_owned(), bytes: source.size(), ..LoadSource::default() };
     Lock::Queued(load_id).take();
-    ledger::enter_queued(&attempt.ticket, &delivery)?;
+    ledger::record_queued(&context.header, &load_source)?;
     super::enter(&Job {
         load_id,
         path: path.to_owned(),
@@ -43,7 +43,7 @@ pub fn submit(request: &Request<'_>) -> Result<i64, LoadError> {
         force,
         settings: super::settings_of_session(),
         attempts: 0,
-        role: Some(attempt.ticket.role),
+        role: Some(context.header.role),
     })?;
     events::publish_at_commit(load_id);
     super::wake_worker(load_id, Wake::AtCommit);

@@ -5,13 +5,13 @@ use std::fs::{File, Metadata, ReadDir, read_dir};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
 use glob::{MatchOptions, Pattern};
 use pgrx::check_for_interrupts;
 
 use super::local::{confined, writers};
-use super::{Access, EPOCH, Source, changed_at};
+use super::version::changed_at;
+use super::{Access, FileVersion, Source};
 use crate::error::LoadError;
 use crate::os::lease::Writers;
 
@@ -22,33 +22,11 @@ const OPTIONS: MatchOptions = MatchOptions {
     require_literal_leading_dot: true,
 };
 
-/// A regular file.
-#[derive(Debug, Clone)]
-pub struct FoundFile {
-    /// Absolute path.
-    pub path: String,
-    /// Bytes.
-    pub size: u64,
-    /// Its ctime: microseconds since 2000-01-01 UTC.
-    pub changed_at: i64,
-    /// How many names it has.
-    pub links: u64,
-}
-
-impl FoundFile {
-    /// How long ago it was changed, by the clock of this machine.
-    pub fn age(&self) -> Duration {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let micros = self.changed_at.saturating_add(EPOCH * 1_000_000);
-        now.saturating_sub(Duration::from_micros(u64::try_from(micros).unwrap_or(0)))
-    }
-}
-
 /// What a pattern names.
 #[derive(Debug, Default)]
 pub struct Listing {
     /// In the order of their paths, byte by byte.
-    pub files: Vec<FoundFile>,
+    pub files: Vec<FileVersion>,
     /// There are more behind these: so many were found that not all of them are kept.
     pub is_cut: bool,
     /// How many other things have such names: directories, pipes, links to nothing, names that are no UTF-8.
@@ -84,7 +62,7 @@ const MOST_WILD: usize = 32;
 struct First<'a> {
     /// Files up to this path are not wanted.
     after: Option<&'a str>,
-    files: BTreeMap<String, FoundFile>,
+    files: BTreeMap<String, FileVersion>,
     bytes: usize,
     is_cut: bool,
     others: u64,
@@ -92,7 +70,7 @@ struct First<'a> {
 }
 
 impl First<'_> {
-    fn add(&mut self, file: FoundFile) {
+    fn add(&mut self, file: FileVersion) {
         if self.after.is_some_and(|after| file.path.as_str() <= after) {
             return;
         }
@@ -321,7 +299,7 @@ pub fn matches(pattern: &str, name: &str) -> bool {
 }
 
 /// A file by its path, if it is a regular one.
-pub fn find(path: &str, access: &Access) -> Option<FoundFile> {
+pub fn find(path: &str, access: &Access) -> Option<FileVersion> {
     let root = match access {
         Access::AnyFile => None,
         Access::Within(directory) => Some(directory.into()),
@@ -331,9 +309,9 @@ pub fn find(path: &str, access: &Access) -> Option<FoundFile> {
     Some(found(path.to_owned(), &metadata))
 }
 
-fn found(path: String, metadata: &Metadata) -> FoundFile {
+fn found(path: String, metadata: &Metadata) -> FileVersion {
     let (size, links) = (metadata.len(), metadata.nlink());
-    FoundFile { path, size, changed_at: changed_at(metadata), links }
+    FileVersion { path, size, changed_at: changed_at(metadata), links }
 }
 
 /// Who has the file open for writing, as far as that can be found out.

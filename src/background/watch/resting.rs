@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::os::lease::Writers;
-use crate::source::listing::FoundFile;
+use crate::source::FileVersion;
 
 /// When a file is looked at again that somebody has open for writing. When he closes it, that is heard; but it is
 /// heard a moment before the kernel has forgotten him.
@@ -39,7 +39,7 @@ impl RestingFiles {
     /// a file is complete that was left alone for this long.
     pub fn is_ready(
         &mut self,
-        file: &FoundFile,
+        file: &FileVersion,
         writers: Writers,
         occasion: Occasion,
         rest: Duration,
@@ -79,7 +79,7 @@ impl RestingFiles {
     }
 
     /// A file has changed while it was read: it is looked at again, as one of which nothing was heard.
-    pub fn has_changed(&mut self, file: &FoundFile) {
+    pub fn has_changed(&mut self, file: &FileVersion) {
         let now = Instant::now();
         let resting = Resting {
             size: file.size,

@@ -20,7 +20,7 @@ pub fn refresh_begins(call: pg_sys::FunctionCallInfo) -> Result<(), LoadError> {
         && !pending_counts::is_own_command()
         && !session::is_restoring()
     {
-        History::lock()?;
+        History::lock_for_change()?;
     }
     Ok(())
 }

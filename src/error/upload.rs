@@ -7,7 +7,7 @@ use trips_core::wire::decode::DecodeError;
 
 /// Why a delivery, or a part of it, is refused.
 #[derive(Debug, Error)]
-pub enum DeliveryError {
+pub enum UploadError {
     #[error("the digest has {0} bytes: expected the 32 of BLAKE3")]
     Digest(usize),
     #[error("the file has {0} bytes: expected 1 or more")]
@@ -33,7 +33,7 @@ pub enum DeliveryError {
     NotStaged(i64),
 }
 
-impl DeliveryError {
+impl UploadError {
     /// The kind of the error.
     pub fn code(&self) -> PgSqlErrorCode {
         use PgSqlErrorCode as Code;

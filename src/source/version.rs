@@ -1,0 +1,35 @@
+//! The version of a file: what changes when somebody writes to it.
+
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+use std::time::{Duration, SystemTime};
+
+/// Seconds from 1970-01-01 to 2000-01-01.
+const EPOCH: i64 = 946_684_800;
+
+/// A regular file as it was when it was looked at.
+#[derive(Debug, Clone)]
+pub struct FileVersion {
+    /// Absolute path.
+    pub path: String,
+    /// Bytes.
+    pub size: u64,
+    /// Its ctime: microseconds since 2000-01-01 UTC.
+    pub changed_at: i64,
+    /// How many names it has.
+    pub links: u64,
+}
+
+impl FileVersion {
+    /// How long ago it was changed, by the clock of this machine.
+    pub fn age(&self) -> Duration {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let micros = self.changed_at.saturating_add(EPOCH * 1_000_000);
+        now.saturating_sub(Duration::from_micros(u64::try_from(micros).unwrap_or(0)))
+    }
+}
+
+/// Its ctime, microseconds since 2000-01-01 UTC: what no program can set, and every change of the bytes does.
+pub fn changed_at(metadata: &Metadata) -> i64 {
+    (metadata.ctime() - EPOCH) * 1_000_000 + metadata.ctime_nsec() / 1000
+}
