@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Searches for inputs that break a law of crates/trips_laws: FUZZ_SECONDS (60) for each target, from
+# Searches for inputs that break a law of crates/trips_testkit: FUZZ_SECONDS (60) for each target, from
 # its seeds and from what earlier searches kept in fuzz/corpus. With arguments: these targets alone.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 

@@ -18,7 +18,7 @@ COMMENT ON COLUMN trips_internal.area_directory.segment_id IS
 COMMENT ON COLUMN trips_internal.area_directory.week IS 'Monday of the ISO week of all trips of the group';
 COMMENT ON COLUMN trips_internal.area_directory.trips IS 'How many trips the group has';
 COMMENT ON COLUMN trips_internal.area_directory.directory IS
-  'For each block 40 bytes: what it has, its days, trips and bounds (crates/trips_core/src/areas/group.rs)';
+  'For each block 40 bytes: what it has, its days, trips and bounds (crates/trips_areas/src/segment.rs)';
 
 CREATE TABLE trips_internal.area_pages (
   page_id bigint NOT NULL,
@@ -31,7 +31,7 @@ COMMENT ON TABLE trips_internal.area_pages IS
 COMMENT ON COLUMN trips_internal.area_pages.page_id IS
   '256 times the segment_id of trips_internal.area_directory, and the number of the block in its group, from 0';
 COMMENT ON COLUMN trips_internal.area_pages.content IS
-  'Kind, count, and the coordinates on a grid with the minutes of the week (crates/trips_core/src/areas/block.rs)';
+  'Kind, count, and the coordinates on a grid with the minutes of the week (crates/trips_areas/src/page.rs)';
 
 CREATE SEQUENCE trips_internal.area_segments_seq OWNED BY trips_internal.area_directory.segment_id;
 COMMENT ON SEQUENCE trips_internal.area_segments_seq IS 'Numbers of groups in trips_internal.area_directory';

@@ -5,6 +5,7 @@ use std::io;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{PgLogLevel, PgSqlErrorCode};
 use thiserror::Error;
+use trips_areas::BuildError;
 use trips_core::check::reject::{BadLine, SqlState};
 use trips_core::feed::plan::{Guess, HeaderError};
 use trips_core::format::delimited::record::Fault;
@@ -78,7 +79,7 @@ pub enum LoadError {
     #[error("could not read file {}: {error}", quoted_path(.path))]
     Threads { path: String, error: PoolError },
     #[error("could not collect places for area questions: {0}")]
-    Areas(PoolError),
+    Areas(BuildError),
     #[error("what is kept for area questions is damaged")]
     DamagedAreas,
     #[error("could not serialize access: another load has committed since this transaction began")]
@@ -170,10 +171,9 @@ impl LoadError {
             | Self::HeaderFault { .. }
             | Self::TooManyBadLines { .. }
             | Self::UnclosedQuotes { .. } => Code::ERRCODE_BAD_COPY_FILE_FORMAT,
-            Self::Areas(PoolError::Memory(_)) | Self::OutOfMemory => Code::ERRCODE_OUT_OF_MEMORY,
-            Self::Threads { error: PoolError::Start(_), .. } | Self::Areas(PoolError::Start(_)) => {
-                Code::ERRCODE_INSUFFICIENT_RESOURCES
-            }
+            Self::Areas(BuildError::Memory(_)) | Self::OutOfMemory => Code::ERRCODE_OUT_OF_MEMORY,
+            Self::Threads { error: PoolError::Start(_), .. }
+            | Self::Areas(BuildError::Start(_)) => Code::ERRCODE_INSUFFICIENT_RESOURCES,
             Self::Serialization => Code::ERRCODE_T_R_SERIALIZATION_FAILURE,
             Self::UnknownLoad(_) => Code::ERRCODE_UNDEFINED_OBJECT,
             Self::Pattern { .. } => Code::ERRCODE_INVALID_PARAMETER_VALUE,

@@ -15,7 +15,7 @@ mod repair;
 use std::ffi::CStr;
 
 use pgrx::{Spi, pg_sys};
-use trips_core::areas::Collector;
+use trips_areas::IndexBuilder;
 use trips_core::sort::batch::{self, Batch, RunBlocks};
 use trips_core::sort::block::Block;
 use trips_core::sort::counts::DailyCounts;
@@ -100,7 +100,7 @@ pub struct Tally {
     /// So many bytes of them are moved before a run is over.
     pub most_bytes: usize,
     /// Where they begin and end, if that is kept.
-    pub places: Option<Collector>,
+    pub places: Option<IndexBuilder>,
 }
 
 impl Tally {
@@ -177,7 +177,7 @@ fn append_to(
     let known = (!in_bulk).then(|| ExistingKeys::open(table));
     if let Some(places) = &mut tally.places {
         // Building the index keeps one processor busy, and so does COPY; the heap's bulk needs all there are.
-        places.hold_back(in_bulk);
+        places.set_held_back(in_bulk);
     }
     // Making the partition has ended what the backend showed.
     progress.phase(Phase::Inserting);

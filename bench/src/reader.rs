@@ -20,7 +20,7 @@ pub fn speed(path: &str, threads: usize) -> Result<(f64, f64)> {
     let header = reader.next_record()?.ok_or("the file is empty")?;
     let layout = Layout::resolve(&Feed::trips(), &header)?;
     let (target, rules) = (Target::History, Rules::default());
-    let parser = Parser { layout, target, load_id: 1, max_record, rules, keeps_places: true };
+    let parser = Parser { layout, target, load_id: 1, max_record, rules, keeps_grid_points: true };
     let mut pool = Pool::start(reader, parser, threads)?;
     let mut bytes = 0;
     let run = pool.read_run(

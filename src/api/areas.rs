@@ -4,8 +4,7 @@ use pgrx::datum::Date;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{name, pg_extern, pg_sys};
-use trips_core::areas::{self, Area};
-use trips_core::model::point::Point;
+use trips_areas::{Area, Coord};
 
 use crate::derived::areas::check;
 use crate::pg::error_fields;
@@ -21,7 +20,7 @@ fn area(
     north: Option<f64>,
 ) -> Result<pg_sys::BOX, ErrorReport> {
     let null = QueryError::Null;
-    let [west, south, east, north] = areas::corners(
+    let [west, south, east, north] = trips_areas::corners(
         west.ok_or(null("west"))?,
         south.ok_or(null("south"))?,
         east.ok_or(null("east"))?,
@@ -35,9 +34,9 @@ fn area(
 /// `trips.is_inside(place, area) -> boolean`
 #[pg_extern(sql = false)]
 fn is_inside(place: pg_sys::Point, area: pg_sys::BOX) -> Result<bool, ErrorReport> {
-    let point = Point { longitude: place.x, latitude: place.y };
+    let point = Coord { longitude: place.x, latitude: place.y };
     let corners = [area.low.x, area.low.y, area.high.x, area.high.y];
-    Ok(areas::is_inside(corners, point).map_err(QueryError::from)?)
+    Ok(trips_areas::is_inside(corners, point).map_err(QueryError::from)?)
 }
 
 /// `trips.weekly_counts(area, since, until, match) -> setof (week, trips)`
@@ -52,7 +51,7 @@ fn weekly_counts_of_area(
     let query = area_query(area, since, until, ends)?;
     let counts = questions::areas::weekly_counts(&query).map(|(week, trips)| {
         (
-            Date::saturating_from_raw(areas::first_day(week)),
+            Date::saturating_from_raw(trips_areas::first_day(week)),
             i64::try_from(trips).unwrap_or(i64::MAX),
         )
     });
@@ -64,9 +63,9 @@ fn weekly_counts_of_area(
 fn check_area_index()
 -> Result<TableIterator<'static, (name!(week, Date), name!(fault, &'static str))>, ErrorReport> {
     let _errors = error_fields::preserve();
-    let faults = check::find()?
-        .into_iter()
-        .map(|(week, fault)| (Date::saturating_from_raw(areas::first_day(week)), fault.word()));
+    let faults = check::find()?.into_iter().map(|(week, fault)| {
+        (Date::saturating_from_raw(trips_areas::first_day(week)), fault.word())
+    });
     Ok(TableIterator::new(faults))
 }
 

@@ -11,8 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use pgrx::datum::Timestamp as PgTimestamp;
 use pgrx::{Spi, check_for_interrupts};
-use trips_core::areas::{self, Collector, Directory, FEW, Group, Place, Week, WeekTrips};
-use trips_core::model::timestamp::Timestamp;
+use trips_areas::{Directory, GridPoint, IndexBuilder, SMALL_SEGMENT, Segment, Week, WeekTrips};
 
 use crate::error::LoadError;
 use crate::history::Days;
@@ -26,20 +25,21 @@ use crate::settings;
 
 /// Numbers of blocks that each group has; the directory has fewer.
 pub const BLOCK_IDS: i64 = 256;
+const _: () = assert!(trips_areas::MAX_PAGES <= 256, "a segment has more pages than numbers");
 
 /// Weeks that a change by hand has touched are filled again at once when they have up to so many trips together: a
 /// second or two of reading. Others wait for `trips.rebuild()`.
 const WORTH_FILLING: i64 = 1_000_000;
 
 /// A collector for what a load will bring.
-pub fn start_builder() -> Result<Collector, LoadError> {
+pub fn start_builder() -> Result<IndexBuilder, LoadError> {
     let _blocked = signals::BlockedSignals::all();
-    Collector::start().map_err(LoadError::Areas)
+    IndexBuilder::start().map_err(LoadError::Areas)
 }
 
 /// Writes what was collected. The cost is that of the new trips: groups of few trips are merged with
 /// them, each at most as often as their number doubles.
-pub fn write(collected: &mut Collector, progress: Option<&Progress>) -> Result<(), LoadError> {
+pub fn write(collected: &mut IndexBuilder, progress: Option<&Progress>) -> Result<(), LoadError> {
     let weeks = collected.take(poll_interrupts).map_err(LoadError::Areas)?;
     let mut groups = Vec::new();
     for Week { week, trips } in weeks {
@@ -47,7 +47,7 @@ pub fn write(collected: &mut Collector, progress: Option<&Progress>) -> Result<(
             WeekTrips::Many(made) => made,
             WeekTrips::Few(mut places) => {
                 merge_small_groups(week, &mut places)?;
-                areas::build(&places)?
+                trips_areas::build(&places)?
             }
         };
         groups.extend(made.into_iter().map(|group| (week, group)));
@@ -63,8 +63,8 @@ fn poll_interrupts() {
 }
 
 /// Takes groups of few trips of the week away, and adds their places to these.
-fn merge_small_groups(week: i32, places: &mut Vec<Place>) -> Result<(), LoadError> {
-    let few = i64::try_from(FEW).unwrap_or(i64::MAX);
+fn merge_small_groups(week: i32, places: &mut Vec<GridPoint>) -> Result<(), LoadError> {
+    let few = i64::try_from(SMALL_SEGMENT).unwrap_or(i64::MAX);
     let small = Spi::connect(|client| {
         let found = client.select(
             "SELECT d.segment_id, d.trips, d.directory FROM trips_internal.area_directory AS d
@@ -84,13 +84,13 @@ fn merge_small_groups(week: i32, places: &mut Vec<Place>) -> Result<(), LoadErro
         };
         let trips = usize::try_from(trips).unwrap_or(usize::MAX);
         // A group that is more than all that it would be merged with stays as it is.
-        if trips > 2 * total || total >= FEW {
+        if trips > 2 * total || total >= SMALL_SEGMENT {
             break;
         }
         // A damaged group is left to be found: the week is not complete without it.
         let Ok(directory) = Directory::of(&directory) else { break };
         let before = places.len();
-        if take_blocks(group, directory.blocks(), places).is_err() || places.len() != before + trips
+        if take_blocks(group, directory.pages(), places).is_err() || places.len() != before + trips
         {
             places.truncate(before);
             break;
@@ -101,7 +101,7 @@ fn merge_small_groups(week: i32, places: &mut Vec<Place>) -> Result<(), LoadErro
     delete_groups(&merged)
 }
 
-fn take_blocks(group: i64, blocks: usize, places: &mut Vec<Place>) -> Result<(), LoadError> {
+fn take_blocks(group: i64, blocks: usize, places: &mut Vec<GridPoint>) -> Result<(), LoadError> {
     let last = i64::try_from(blocks).unwrap_or(0) - 1;
     Spi::connect(|client| {
         let found = client.select(
@@ -111,7 +111,7 @@ fn take_blocks(group: i64, blocks: usize, places: &mut Vec<Place>) -> Result<(),
         )?;
         for row in found {
             let block = row.get::<Vec<u8>>(1)?.unwrap_or_default();
-            areas::decode(&block, places).map_err(|_| LoadError::DamagedAreas)?;
+            trips_areas::decode(&block, places).map_err(|_| LoadError::DamagedAreas)?;
         }
         Ok(())
     })
@@ -133,7 +133,8 @@ fn delete_groups(groups: &[i64]) -> Result<(), LoadError> {
 
 /// Forgets the weeks of these days: they are counted from the history until they are filled again.
 pub fn delete_weeks(days: Days) -> Result<(), LoadError> {
-    let monday = |day: Option<i32>| day.map(|day| areas::first_day(areas::week_of_day(day)));
+    let monday =
+        |day: Option<i32>| day.map(|day| trips_areas::first_day(trips_areas::week_of_day(day)));
     Spi::run_with_args(
         "WITH gone AS (DELETE FROM trips_internal.area_directory AS d
                         WHERE ($1 IS NULL OR d.week >= date '2000-01-01' + $1)
@@ -183,7 +184,7 @@ fn fill_weeks(weeks: impl IntoIterator<Item = i32>) -> Result<(), LoadError> {
 
 /// How many trips the weeks of these days have, by the daily roll-up.
 fn trips_of_weeks(days: Days) -> Result<BTreeMap<i32, i64>, LoadError> {
-    let monday = |day| areas::first_day(areas::week_of_day(day));
+    let monday = |day| trips_areas::first_day(trips_areas::week_of_day(day));
     let (first, last) = (days.first.map(monday), days.last.map(|day| monday(day) + 6));
     Spi::connect(|client| {
         let found = client.select(
@@ -197,7 +198,7 @@ fn trips_of_weeks(days: Days) -> Result<BTreeMap<i32, i64>, LoadError> {
         )?;
         let mut weeks = BTreeMap::new();
         for row in found {
-            let week = areas::week_of_day(row.get::<i32>(1)?.unwrap_or(0));
+            let week = trips_areas::week_of_day(row.get::<i32>(1)?.unwrap_or(0));
             *weeks.entry(week).or_default() += row.get::<i64>(2)?.unwrap_or(0);
         }
         Ok(weeks)
@@ -213,29 +214,29 @@ pub fn weeks_with_trips() -> Result<BTreeSet<i32>, LoadError> {
             None,
             &[],
         )?;
-        days.map(|row| Ok(areas::week_of_day(row.get::<i32>(1)?.unwrap_or(0)))).collect()
+        days.map(|row| Ok(trips_areas::week_of_day(row.get::<i32>(1)?.unwrap_or(0)))).collect()
     })
 }
 
 /// Shows the place of every trip of a week, as the history has it.
-pub fn places_of_history(week: i32, mut each: impl FnMut(Place)) {
+pub fn places_of_history(week: i32, mut each: impl FnMut(GridPoint)) {
     spi::some_at_a_time(
         c"SELECT h.date_time, h.origin_coord, h.destination_coord FROM trips.hist_trip_data AS h
            WHERE h.date_time >= (date '2000-01-01' + $1)::timestamp
              AND h.date_time < (date '2000-01-01' + $1 + 7)::timestamp",
-        &[areas::first_day(week).into()],
+        &[trips_areas::first_day(week).into()],
         10_000,
         |row| {
             if let Some(time) = row.get::<PgTimestamp>(1) {
-                let time = Timestamp(time.into());
-                each(Place::of(time, row.point(2), row.point(3)));
+                let coord = |column| row.point(column).map(Into::into);
+                each(GridPoint::of(time.into(), coord(2), coord(3)));
             }
         },
     );
 }
 
 /// Appends groups through COPY.
-fn append(groups: Vec<(i32, Group)>, progress: Option<&Progress>) -> Result<(), LoadError> {
+fn append(groups: Vec<(i32, Segment)>, progress: Option<&Progress>) -> Result<(), LoadError> {
     let count = i64::try_from(groups.len()).unwrap_or(i64::MAX);
     let ids = Spi::connect_mut(|client| {
         let ids = client.update(
@@ -248,14 +249,14 @@ fn append(groups: Vec<(i32, Group)>, progress: Option<&Progress>) -> Result<(), 
     let (mut directory, mut blocks) = (VecDeque::new(), VecDeque::new());
     for (id, (week, group)) in ids.into_iter().zip(groups) {
         let trips = i64::try_from(group.trips).unwrap_or(i64::MAX);
-        let monday = areas::first_day(week).to_be_bytes();
+        let monday = trips_areas::first_day(week).to_be_bytes();
         directory.push_back(encoded(&[
             &id.to_be_bytes(),
             &monday,
             &trips.to_be_bytes(),
             &group.directory,
         ]));
-        for (number, block) in (id * BLOCK_IDS..).zip(group.blocks) {
+        for (number, block) in (id * BLOCK_IDS..).zip(group.pages) {
             blocks.push_back(encoded(&[&number.to_be_bytes(), &block]));
         }
     }

@@ -155,7 +155,9 @@ impl<'a, 'b, 'c> NewRows<'a, 'b, 'c> {
             return Ok(());
         };
         let mut trips = self.new_trips.iter();
-        trips.try_for_each(|trips| Ok(places.add(&mut self.walk.batch, trips.clone())?))
+        let Batch { entries, grid_points, .. } = &mut self.walk.batch;
+        let micros = |i: usize| entries[i].date_time.0;
+        trips.try_for_each(|trips| Ok(places.add(grid_points, trips.clone(), micros)?))
     }
 
     /// Where the next rows stand in the batch.

@@ -120,9 +120,9 @@ fn read(
     let stopper = bytes.stopper();
     let mut reader = RecordReader::new(bytes, max_record);
     let layout = read_header(request, file, &mut reader)?;
-    let (target, keeps_places) = (request.target, loader.keeps_places());
+    let (target, keeps_grid_points) = (request.target, loader.keeps_grid_points());
     let rules = settings::rules()?;
-    let parser = Parser { layout, target, load_id, max_record, rules, keeps_places };
+    let parser = Parser { layout, target, load_id, max_record, rules, keeps_grid_points };
     let name = |error: PoolError| LoadError::of_threads(request.path, error);
     let mut pool = {
         let _blocked = signals::BlockedSignals::all();

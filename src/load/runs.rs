@@ -46,7 +46,7 @@ impl<'a> Loader<'a> {
     }
 
     /// Whether batches must have the places of their trips.
-    pub fn keeps_places(&self) -> bool {
+    pub fn keeps_grid_points(&self) -> bool {
         self.tally.places.is_some()
     }
 
@@ -98,7 +98,7 @@ fn write_days(days: &mut DailyCounts) -> Result<(), LoadError> {
 /// Trips that come one by one, collected into runs without the help of threads.
 pub struct Collector {
     load_id: i64,
-    keeps_places: bool,
+    keeps_grid_points: bool,
     blocks: Vec<Block>,
     /// The block to which trips that come one by one are added.
     last: Block,
@@ -114,8 +114,9 @@ const TRIPS_IN_BATCH: usize = 8 * 1024;
 impl Collector {
     /// Collects nothing yet, for this load.
     pub fn new(load_id: i64, loader: &Loader<'_>) -> Self {
-        let (keeps_places, blocks, last) = (loader.keeps_places(), Vec::new(), Block::default());
-        Self { load_id, keeps_places, blocks, last, bytes: 0 }
+        let (keeps_grid_points, blocks, last) =
+            (loader.keeps_grid_points(), Vec::new(), Block::default());
+        Self { load_id, keeps_grid_points, blocks, last, bytes: 0 }
     }
 
     /// Takes a trip.
@@ -131,7 +132,7 @@ impl Collector {
 
     /// Takes trips that are together already, and sorted.
     pub fn push_block(&mut self, block: Block) -> Result<(), LoadError> {
-        self.bytes += block.cost(self.keeps_places);
+        self.bytes += block.cost(self.keeps_grid_points);
         self.blocks.try_reserve(1)?;
         self.blocks.push(block);
         Ok(())
@@ -150,7 +151,7 @@ impl Collector {
         let blocks = RunBlocks::new(Arc::new(std::mem::take(&mut self.blocks)));
         self.bytes = 0;
         let mut stretches = batch::stretches(&blocks.borrow(), TRIPS_IN_BATCH).into_iter();
-        let (load_id, keeps_places) = (self.load_id, self.keeps_places);
+        let (load_id, keeps_grid_points) = (self.load_id, self.keeps_grid_points);
         let mut groups = GroupCache::default();
         let mut next_batch = || {
             let Some(stretch) = stretches.next() else {
@@ -158,7 +159,7 @@ impl Collector {
                 return Ok(None);
             };
             let blocks = blocks.borrow();
-            Ok(Some(batch::build(&blocks, stretch, load_id, keeps_places, &mut groups)?))
+            Ok(Some(batch::build(&blocks, stretch, load_id, keeps_grid_points, &mut groups)?))
         };
         loader.append(&blocks, &mut next_batch, progress)?;
         loader.count(progress)

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pgrx::check_for_interrupts;
 use pgrx::datum::{DatumWithOid, Timestamp as PgTimestamp};
-use trips_core::areas::{
-    Area, Directory, Ends, Found, Question, first_day, trips as trips_of, week_of_day,
+use trips_areas::{
+    Area, AreaMatcher, Directory, Ends, Found, first_day, trips as trips_of, week_of_day,
 };
 use trips_core::model::timestamp::Timestamp;
 
@@ -22,7 +22,7 @@ const MINUTES_AT_ONCE: usize = 4096;
 const LAST_DAY: i32 = 2_145_031_948;
 const MINUTES_PER_WEEK: i64 = 7 * 24 * 60;
 
-/// A question about an area.
+/// A matcher about an area.
 #[derive(Debug, Clone)]
 pub struct AreaQuery {
     /// Where.
@@ -88,7 +88,7 @@ fn count(query: &AreaQuery) -> BTreeMap<i32, u64> {
     }
     let mut weeks = roll_up(query);
     read_directory(query, &mut weeks);
-    let mut question = Question::new(query.area.clone(), query.ends);
+    let mut matcher = AreaMatcher::new(query.area.clone(), query.ends);
     let mut counts = BTreeMap::new();
     let mut blocks = BTreeMap::new();
     for (&week, state) in &mut weeks {
@@ -97,8 +97,9 @@ fn count(query: &AreaQuery) -> BTreeMap<i32, u64> {
             continue;
         }
         for (segment, directory) in &state.segments {
-            let seen = Directory::of(directory).and_then(|d| question.look(d, query.days(week)));
-            let Ok(Found { trips, blocks: inside }) = seen else {
+            let seen =
+                Directory::of(directory).and_then(|d| matcher.read_directory(d, query.days(week)));
+            let Ok(Found { trips, pages: inside }) = seen else {
                 state.is_damaged = true;
                 break;
             };
@@ -109,8 +110,8 @@ fn count(query: &AreaQuery) -> BTreeMap<i32, u64> {
         }
     }
     let mut boundary = BTreeSet::new();
-    count_pages(query, &mut question, blocks, &mut weeks, &mut counts, &mut boundary);
-    recheck(query, &question, &boundary, &weeks, &mut counts);
+    count_pages(query, &mut matcher, blocks, &mut weeks, &mut counts, &mut boundary);
+    recheck(query, &matcher, &boundary, &weeks, &mut counts);
     let damaged: Vec<i32> =
         weeks.iter().filter(|(_, state)| state.is_damaged).map(|(&week, _)| week).collect();
     for &week in &damaged {
@@ -186,7 +187,7 @@ fn read_directory(query: &AreaQuery, weeks: &mut BTreeMap<i32, WeekState>) {
 /// Looks into the blocks on the area's edge. Minutes of boundary trips are counted from 2000-01-03.
 fn count_pages(
     query: &AreaQuery,
-    question: &mut Question,
+    matcher: &mut AreaMatcher,
     blocks: BTreeMap<i64, i32>,
     weeks: &mut BTreeMap<i32, WeekState>,
     counts: &mut BTreeMap<i32, u64>,
@@ -201,8 +202,11 @@ fn count_pages(
             let id = row.get::<i64>(1).unwrap_or(0);
             let Some(&week) = blocks.get(&id) else { return };
             minutes.clear();
-            let counted =
-                question.count(row.bytes(2).unwrap_or_default(), query.days(week), &mut minutes);
+            let counted = matcher.count_page(
+                row.bytes(2).unwrap_or_default(),
+                query.days(week),
+                &mut minutes,
+            );
             if let Ok(trips) = counted {
                 *counts.entry(week).or_default() += trips;
                 let start = i64::from(week) * MINUTES_PER_WEEK;
@@ -224,7 +228,7 @@ fn count_pages(
 /// Looks the boundary trips up in the history, by the minutes in which they began.
 fn recheck(
     query: &AreaQuery,
-    question: &Question,
+    matcher: &AreaMatcher,
     boundary: &BTreeSet<i64>,
     weeks: &BTreeMap<i32, WeekState>,
     counts: &mut BTreeMap<i32, u64>,
@@ -240,9 +244,10 @@ fn recheck(
                 return;
             };
             let day = time.day();
+            let coord = |column| row.point(column).map(Into::into);
             let is_inside = query.since.is_none_or(|since| since <= day)
                 && query.until.is_none_or(|until| day <= until);
-            if is_inside && question.settles(time, row.point(2), row.point(3)) {
+            if is_inside && matcher.recheck(time.0, coord(2), coord(3)) {
                 *counts.entry(week_of_day(day)).or_default() += 1;
             }
         };
@@ -261,7 +266,7 @@ fn recheck(
 
 /// Counts weeks from the history itself.
 fn count_history(query: &AreaQuery, weeks: &[i32], counts: &mut BTreeMap<i32, u64>) {
-    // Weeks that follow each other are one question.
+    // Weeks that follow each other are one matcher.
     for weeks in weeks.chunk_by(|a, b| a + 1 == *b) {
         let (first, last) = (weeks[0], weeks[weeks.len() - 1]);
         let days = [

@@ -4,7 +4,7 @@ use pgrx::PgSqlErrorCode;
 use pgrx::datum::{Date, Interval};
 use pgrx::pg_sys::panic::ErrorReport;
 use thiserror::Error;
-use trips_core::areas::{AreaError, Ends};
+use trips_areas::{AreaError, Ends};
 use trips_core::text::escape::quoted;
 use trips_h3::H3Error;
 

@@ -1,7 +1,7 @@
 //! The arguments of `trips.similar_trips`.
 
 use pgrx::datum::Interval;
-use trips_core::areas::Ends;
+use trips_areas::Ends;
 use trips_h3::Resolution;
 
 use super::QueryError;

@@ -25,7 +25,7 @@ pub fn parts_of(file: &[u8], load_id: i64, bytes: usize) -> Vec<Vec<u8>> {
     let layout = read_header(&Feed::trips(), &mut reader, MAX_RECORD).expect("a header");
     let (target, rules) = (Target::History, Rules::default());
     let parser =
-        Parser { layout, target, load_id, max_record: MAX_RECORD, rules, keeps_places: false };
+        Parser { layout, target, load_id, max_record: MAX_RECORD, rules, keeps_grid_points: false };
     let (mut parts, mut begin, mut columns) = (Vec::new(), 0, parser.columns());
     while let Some(chunk) = reader.next_chunk(bytes, 0).expect("memory") {
         let mut part = Part::new(load_id, begin);

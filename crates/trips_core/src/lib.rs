@@ -17,7 +17,6 @@
 
 #![forbid(unsafe_code)]
 
-pub mod areas;
 pub mod check;
 pub mod feed;
 pub mod format;

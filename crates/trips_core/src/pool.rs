@@ -301,8 +301,8 @@ impl<R: Read> Shared<R> {
         let result = match job {
             Job::Parse => self.parse(results),
             Job::Build { number, blocks, stretch } => {
-                let Parser { load_id, keeps_places, .. } = self.parser;
-                batch::build(&blocks, stretch, load_id, keeps_places, groups)
+                let Parser { load_id, keeps_grid_points, .. } = self.parser;
+                batch::build(&blocks, stretch, load_id, keeps_grid_points, groups)
                     .map(|batch| Done::Built(number, batch))
                     .map_err(PoolError::from)
             }

@@ -172,8 +172,14 @@ fn open(file: &[u8]) -> (RecordReader<&[u8]>, Parser) {
     let mut reader = RecordReader::new(file, MAX_RECORD);
     let layout = read_header(&Feed::trips(), &mut reader, MAX_RECORD).expect("a header");
     let (target, rules) = (Target::History, Rules::default());
-    let parser =
-        Parser { layout, target, load_id: 1, max_record: MAX_RECORD, rules, keeps_places: false };
+    let parser = Parser {
+        layout,
+        target,
+        load_id: 1,
+        max_record: MAX_RECORD,
+        rules,
+        keeps_grid_points: false,
+    };
     (reader, parser)
 }
 
@@ -192,8 +198,14 @@ fn read_by_threads(file: Vec<u8>, threads: usize, memory: usize) -> Read {
     let mut reader = RecordReader::new(std::io::Cursor::new(file), MAX_RECORD);
     let layout = read_header(&Feed::trips(), &mut reader, MAX_RECORD).expect("a header");
     let (target, rules) = (Target::History, Rules::default());
-    let parser =
-        Parser { layout, target, load_id: 1, max_record: MAX_RECORD, rules, keeps_places: false };
+    let parser = Parser {
+        layout,
+        target,
+        load_id: 1,
+        max_record: MAX_RECORD,
+        rules,
+        keeps_grid_points: false,
+    };
     let mut pool = Pool::start(reader, parser, threads).expect("threads");
     let mut read = Read::default();
     loop {

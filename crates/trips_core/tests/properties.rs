@@ -90,7 +90,7 @@ proptest! {
         chunk in 1_usize..120,
         pieces in proptest::collection::vec(1_usize..40, 1..10),
     ) {
-        trips_laws::reader::check(&input, max_record, chunk, &pieces);
+        trips_testkit::reader::check(&input, max_record, chunk, &pieces);
     }
 
     #[test]
@@ -285,7 +285,8 @@ fn sent() -> Vec<u8> {
     let mut reader = RecordReader::new(SENT.as_bytes(), 1000);
     let layout = read_header(&Feed::trips(), &mut reader, 1000).unwrap();
     let (target, rules) = (Target::History, any_date());
-    let parser = Parser { layout, target, load_id: 7, max_record: 1000, rules, keeps_places: true };
+    let parser =
+        Parser { layout, target, load_id: 7, max_record: 1000, rules, keeps_grid_points: true };
     let mut part = Part::new(7, 0);
     let chunk = reader.next_chunk(1 << 20, 0).unwrap().unwrap();
     part.push(&parser.parse_next(chunk, &mut parser.columns()).unwrap()).unwrap();

@@ -17,7 +17,7 @@ fn seeds(target: &str) -> Vec<PathBuf> {
 
 #[test]
 fn laws_hold_for_seeds_and_their_beginnings() {
-    for (target, law) in trips_laws::LAWS {
+    for (target, law) in trips_testkit::LAWS {
         let paths = seeds(target);
         assert!(paths.len() >= 5, "{target} has {} seeds", paths.len());
         for path in paths {

@@ -58,7 +58,7 @@ pub fn run(path: &Path, options: &Options<'_>, out: &mut impl Write) -> Result<(
         None => Columns::Known(Arc::new(layout.clone())),
     };
     let (target, rules) = (Target::History, options.rules()?);
-    let parser = Parser { layout, target, load_id, max_record, rules, keeps_places: false };
+    let parser = Parser { layout, target, load_id, max_record, rules, keeps_grid_points: false };
     let most_bytes = upload_part::most_bytes(max_record);
     let mut part = Part::new(load_id, piece.first_byte);
     loop {

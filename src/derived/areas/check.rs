@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use pgrx::check_for_interrupts;
-use trips_core::areas::{self, Directory, Place};
+use trips_areas::{Directory, GridPoint};
 
 use super::{BLOCK_IDS, places_of_history, weeks_with_trips};
 use crate::error::LoadError;
@@ -40,7 +40,7 @@ struct Sum {
 }
 
 impl Sum {
-    fn add(&mut self, place: &Place) {
+    fn add(&mut self, place: &GridPoint) {
         let mut hasher = DefaultHasher::new();
         (place.kind, place.minute, place.at).hash(&mut hasher);
         self.places += 1;
@@ -82,7 +82,7 @@ fn directory() -> BTreeMap<i32, Vec<Listed>> {
             let (Some(monday), Some(group)) = (row.get::<i32>(1), row.get::<i64>(2)) else { return };
             let trips = row.get::<i64>(3).and_then(|trips| u64::try_from(trips).ok()).unwrap_or(0);
             let bytes = row.bytes(4).unwrap_or_default().to_vec();
-            weeks.entry(areas::week_of_day(monday)).or_default().push((group, trips, bytes));
+            weeks.entry(trips_areas::week_of_day(monday)).or_default().push((group, trips, bytes));
         },
     );
     weeks
@@ -100,13 +100,13 @@ fn kept(groups: &[Listed]) -> Option<Sum> {
             &[(group * BLOCK_IDS).into(), (group * BLOCK_IDS + BLOCK_IDS - 1).into()],
             |row| {
                 places.clear();
-                is_sound &= areas::decode(row.bytes(1).unwrap_or_default(), &mut places).is_ok();
-                areas::write_entry(&places, &mut listed);
+                is_sound &= trips_areas::decode(row.bytes(1).unwrap_or_default(), &mut places).is_ok();
+                trips_areas::write_entry(&places, &mut listed);
                 places.iter().for_each(|place| sum.add(place));
             },
         );
         is_sound &= Directory::of(directory).is_ok() && listed == *directory;
-        if !is_sound || areas::trips(&listed) != *trips {
+        if !is_sound || trips_areas::trips(&listed) != *trips {
             return None;
         }
     }

@@ -15,6 +15,13 @@ pub struct Point {
     pub latitude: f64,
 }
 
+/// As the index of areas takes it.
+impl From<Point> for trips_areas::Coord {
+    fn from(Point { longitude, latitude }: Point) -> Self {
+        Self { longitude, latitude }
+    }
+}
+
 impl Point {
     /// The place with these coordinates, made canonical.
     ///

@@ -98,7 +98,7 @@ impl<R> Pool<R> {
                 Stopped::Memory(error) => PoolError::from(error).into(),
                 Stopped::Again(_) => unreachable!("its columns are known"),
             })?;
-            cost = parsed.block.cost(parser.keeps_places);
+            cost = parsed.block.cost(parser.keeps_grid_points);
         }
         if let Some(after) = parsed.columns.take() {
             let mut shared = self.shared.columns.lock().unwrap_or_else(PoisonError::into_inner);
@@ -122,7 +122,7 @@ impl<R: Read> Shared<R> {
             let give = |parsed| hand_over(parsed, &begins_with, results);
             match self.parser.parse_in_pieces(&mut chunk, &begins_with, PIECE, give) {
                 Ok(parsed) => {
-                    let cost = parsed.block.cost(self.parser.keeps_places);
+                    let cost = parsed.block.cost(self.parser.keeps_grid_points);
                     return Ok(Whole { parsed, cost, begins_with, chunk });
                 }
                 Err(Stopped::Again(columns)) => begins_with = columns,

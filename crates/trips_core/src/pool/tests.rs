@@ -17,7 +17,7 @@ fn start<R: Read + Send + 'static>(rest: R, threads: usize) -> Pool<io::Chain<&'
     let header = reader.next_record().unwrap().unwrap();
     let layout = Layout::resolve(&Feed::trips(), &header).unwrap();
     let (target, rules) = (Target::History, Rules::default());
-    let parser = Parser { layout, target, load_id: 1, max_record, rules, keeps_places: true };
+    let parser = Parser { layout, target, load_id: 1, max_record, rules, keeps_grid_points: true };
     Pool::start(reader, parser, threads).unwrap()
 }
 

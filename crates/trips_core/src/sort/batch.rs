@@ -10,11 +10,11 @@ use std::cmp::Ordering;
 use std::collections::TryReserveError;
 use std::sync::Arc;
 
-use crate::areas;
 use crate::key::{self, TripKey};
 use crate::model::partition_bounds::{Bound, PartitionBounds};
-use crate::model::point::Point;
 use crate::model::timestamp::Timestamp;
+use trips_areas::{Coord, GridPoint};
+
 use crate::sort::block::{Block, Place};
 use crate::sort::groups::{GroupCache, Groups};
 
@@ -56,7 +56,7 @@ pub struct Batch {
     /// The trips, in the order of the index, each once.
     pub entries: Vec<Entry>,
     /// Where they begin and end, in the same order; none when nobody keeps them.
-    pub places: Vec<areas::Place>,
+    pub grid_points: Vec<GridPoint>,
     /// Their regions and datasources, each once.
     pub groups: Groups,
     /// How many trips were there more than once and were dropped.
@@ -141,7 +141,7 @@ pub fn build(
     blocks: &[Block],
     stretch: Stretch,
     load_id: i64,
-    keeps_places: bool,
+    keeps_grid_points: bool,
     cache: &mut GroupCache,
 ) -> Result<Batch, TryReserveError> {
     let slices: Vec<(&Block, &[Place])> =
@@ -163,7 +163,7 @@ pub fn build(
     let mut batch = Batch { duplicates: before - found.len(), ..Batch::default() };
     batch.rows.try_reserve_exact(bytes)?;
     batch.entries.try_reserve_exact(found.len())?;
-    batch.places.try_reserve_exact(if keeps_places { found.len() } else { 0 })?;
+    batch.grid_points.try_reserve_exact(if keeps_grid_points { found.len() } else { 0 })?;
     for (date_time, key, values) in found {
         let group = cache.number(values, &mut batch.groups)?;
         let rows = &mut batch.rows;
@@ -173,9 +173,9 @@ pub fn build(
         key::encode_value(&load_id.to_be_bytes(), rows);
         let end = u32::try_from(rows.len()).expect("a batch is under 4 GiB");
         batch.entries.push(Entry { date_time, key, group, end });
-        if keeps_places {
+        if keeps_grid_points {
             let [origin, destination] = points(values);
-            batch.places.push(areas::Place::of(date_time, origin, destination));
+            batch.grid_points.push(GridPoint::of(date_time.0, origin, destination));
         }
     }
     cache.end_batch();
@@ -189,11 +189,11 @@ pub(crate) fn value_length(values: &[u8]) -> usize {
 }
 
 /// The origin and the destination of a trip's encoded values.
-fn points(values: &[u8]) -> [Option<Point>; 2] {
+fn points(values: &[u8]) -> [Option<Coord>; 2] {
     let (origin, rest) = split_value(&values[value_length(values)..]);
     let degrees = |bytes: &[u8]| bytes.try_into().map_or(f64::NAN, f64::from_be_bytes);
     let point =
-        |bytes: &[u8]| Point { longitude: degrees(&bytes[..8]), latitude: degrees(&bytes[8..]) };
+        |bytes: &[u8]| Coord { longitude: degrees(&bytes[..8]), latitude: degrees(&bytes[8..]) };
     [origin.map(point), split_value(rest).0.map(point)]
 }
 

@@ -146,10 +146,10 @@ impl Block {
     /// How many bytes a sorted block takes until its trips are written: itself, and what is made of the trips
     /// that begin at one moment, which are always in one batch.
     #[must_use]
-    pub fn cost(&self, keeps_places: bool) -> usize {
+    pub fn cost(&self, keeps_grid_points: bool) -> usize {
         let moments = self.places.chunk_by(|a, b| a.date_time == b.date_time);
         let moment = moments.filter(|moment| moment.len() > 1).map(cost_of_moment).max();
-        let places = if keeps_places { self.len() * COLLECTED } else { 0 };
+        let places = if keeps_grid_points { self.len() * COLLECTED } else { 0 };
         self.bytes() + places + moment.unwrap_or(0)
     }
 

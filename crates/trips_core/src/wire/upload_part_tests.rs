@@ -22,7 +22,7 @@ fn part() -> Part {
         load_id: 7,
         max_record: 1000,
         rules,
-        keeps_places: false,
+        keeps_grid_points: false,
     };
     let mut part = Part::new(7, 0);
     let chunk = reader.next_chunk(CHUNK, 0).unwrap().unwrap();

@@ -41,7 +41,7 @@ pub struct Parser {
     /// What its values must be.
     pub rules: Rules,
     /// Whether batches have the places of their trips, for questions about areas.
-    pub keeps_places: bool,
+    pub keeps_grid_points: bool,
 }
 
 /// What a chunk turned out to be.

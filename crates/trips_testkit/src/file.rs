@@ -98,7 +98,8 @@ fn load(file: &[u8], max_record: usize, way: Way<'_>) -> Option<Outcome> {
     let mut reader = RecordReader::new(Pieces::of(file, way.pieces), max_record);
     let layout = read_header(&mut reader)?;
     let Way { target, rules, .. } = way;
-    let parser = Parser { layout, target, load_id: LOAD_ID, max_record, rules, keeps_places: true };
+    let parser =
+        Parser { layout, target, load_id: LOAD_ID, max_record, rules, keeps_grid_points: true };
     let mut cache = GroupCache::default();
     let (mut outcome, mut blocks) = (Outcome::default(), Vec::new());
     let mut columns = parser.columns();

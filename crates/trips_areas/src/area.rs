@@ -1,9 +1,17 @@
 //! An area: a box of longitudes and latitudes, also across the antimeridian.
 
-use super::place::{degrees, number, scale};
-use crate::model::point::Point;
+use super::grid::{degrees, number, scale};
 
-/// Why a box is no area.
+/// A position on the earth, in degrees.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Coord {
+    /// Degrees east.
+    pub longitude: f64,
+    /// Degrees north.
+    pub latitude: f64,
+}
+
+/// Why a box is not an area.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 pub enum AreaError {
     /// A number is NaN or infinite.
@@ -133,7 +141,7 @@ impl Area {
 
     /// Whether the point is inside.
     #[must_use]
-    pub fn has(&self, point: Point) -> bool {
+    pub fn has(&self, point: Coord) -> bool {
         has(self.corners, point)
     }
 
@@ -157,7 +165,7 @@ impl Area {
 ///
 /// # Errors
 /// When a number of the corners is not finite.
-pub fn is_inside(corners: [f64; 4], point: Point) -> Result<bool, AreaError> {
+pub fn is_inside(corners: [f64; 4], point: Coord) -> Result<bool, AreaError> {
     require_finite(corners)?;
     Ok(has(corners, point))
 }
@@ -171,7 +179,7 @@ fn require_finite(corners: [f64; 4]) -> Result<(), AreaError> {
     Ok(())
 }
 
-fn has([west, south, east, north]: [f64; 4], point: Point) -> bool {
+fn has([west, south, east, north]: [f64; 4], point: Coord) -> bool {
     let within = |longitude: f64| west <= longitude && longitude <= east;
     let longitude = point.longitude;
     (south <= point.latitude && point.latitude <= north)
@@ -221,7 +229,7 @@ fn first_where(holds: impl Fn(f64) -> bool) -> Option<f64> {
     Some(of_rank(above))
 }
 
-/// The place of a number among all finite ones.
+/// The point of a number among all finite ones.
 fn rank(value: f64) -> u64 {
     let bits = value.to_bits();
     if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }

@@ -1,27 +1,52 @@
-//! The places of new trips, collected week by week while they are written; full weeks are made into
-//! groups by a thread.
+//! The points of new trips, collected week by week while they are written; full weeks are made into
+//! segments by a thread.
 
+use std::any::Any;
 use std::collections::{TryReserveError, VecDeque};
-use std::mem;
 use std::ops::Range;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
+use std::{io, mem};
 
-use super::group::{Builder, Group};
-use super::place::{Place, week_of_time};
-use crate::pool::PoolError;
-use crate::sort::batch::Batch;
+use super::grid::{GridPoint, week_of_time};
+use super::segment::{Segment, SegmentBuilder};
 
-/// So many trips of a week are few: they are not worth a thread, and are merged with other groups
+/// So many trips of a week are few: they are not worth a thread, and are merged with other segments
 /// of few.
-pub const FEW: usize = 32 * 1024;
-/// So many trips wait at most for a processor that has nothing else to do: 30 MB of places.
-const HELD: usize = 1_500_000;
-/// A week is given to the thread when it has so many trips: 16 MB of places, which are copied there once.
-const MOST_OF_WEEK: usize = 800_000;
+pub const SMALL_SEGMENT: usize = 32 * 1024;
+/// So many trips wait at most for a processor that has nothing else to do: 30 MB of points.
+const MAX_HELD: usize = 1_500_000;
+/// A week is given to the thread when it has so many trips: 16 MB of points, which are copied there once.
+const MAX_OF_WEEK: usize = 800_000;
+/// The most characters of a panic that an error repeats.
+const MAX_PANIC_TEXT: usize = 500;
 /// How long the owner waits before it looks whether it is wanted elsewhere.
-const PATIENCE: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Why the index is not built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// There is no memory.
+    #[error("out of memory")]
+    Memory(#[from] TryReserveError),
+    /// The thread could not be started.
+    #[error("a thread could not be started: {0}")]
+    Start(io::Error),
+    /// The thread has panicked, or ended.
+    #[error("a thread failed: {0}")]
+    Thread(String),
+}
+
+impl BuildError {
+    fn of_panic(payload: Box<dyn Any + Send>) -> Self {
+        let text = match payload.downcast::<String>() {
+            Ok(text) => *text,
+            Err(payload) => payload.downcast_ref::<&str>().copied().unwrap_or("it panicked").into(),
+        };
+        Self::Thread(text.chars().take(MAX_PANIC_TEXT).collect())
+    }
+}
 
 /// What is new of a week.
 #[derive(Debug)]
@@ -32,22 +57,22 @@ pub struct Week {
     pub trips: WeekTrips,
 }
 
-/// Trips of a week: few of them as they are, many in groups.
+/// Trips of a week: few of them as they are, many in segments.
 #[derive(Debug)]
 pub enum WeekTrips {
-    /// At most [`FEW`].
-    Few(Vec<Place>),
+    /// At most [`SMALL_SEGMENT`].
+    Few(Vec<GridPoint>),
     /// More.
-    Many(Vec<Group>),
+    Many(Vec<Segment>),
 }
 
-type Built = (i32, Result<Vec<Group>, TryReserveError>);
-/// Places of a week as they have come: whole batches of them, and what came otherwise.
-type Parts = Vec<Vec<Place>>;
+type Built = (i32, Result<Vec<Segment>, TryReserveError>);
+/// GridPoints of a week as they have come: whole batches of them, and what came otherwise.
+type Parts = Vec<Vec<GridPoint>>;
 
-/// Collects places in the order of their weeks.
+/// Collects points in the order of their weeks.
 #[derive(Debug)]
-pub struct Collector {
+pub struct IndexBuilder {
     week: i32,
     parts: Parts,
     /// How many trips these are.
@@ -65,27 +90,27 @@ pub struct Collector {
     thread: Option<JoinHandle<()>>,
 }
 
-impl Collector {
+impl IndexBuilder {
     /// Starts the thread.
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn start() -> Result<Self, PoolError> {
+    pub fn start() -> Result<Self, BuildError> {
         let (jobs, queue) = channel::<(i32, Parts)>();
         let (results, done) = channel();
         let thread = std::thread::Builder::new()
             .name("trips areas".into())
             .spawn(move || {
-                let (mut builder, mut places) = (Builder::default(), Vec::new());
+                let (mut builder, mut points) = (SegmentBuilder::default(), Vec::new());
                 for (week, parts) in queue {
-                    let joined = join(parts, &mut places);
-                    let groups = joined.and_then(|()| builder.build(&places));
-                    if results.send((week, groups)).is_err() {
+                    let joined = join(parts, &mut points);
+                    let segments = joined.and_then(|()| builder.build(&points));
+                    if results.send((week, segments)).is_err() {
                         return;
                     }
                 }
             })
-            .map_err(PoolError::Start)?;
+            .map_err(BuildError::Start)?;
         Ok(Self {
             week: 0,
             parts: Vec::new(),
@@ -102,57 +127,62 @@ impl Collector {
     }
 
     /// Whether a processor will be free for the thread later, and is not now.
-    pub fn hold_back(&mut self, is_wanted: bool) {
-        self.held_at_most = if is_wanted { HELD } else { 0 };
+    pub fn set_held_back(&mut self, is_wanted: bool) {
+        self.held_at_most = if is_wanted { MAX_HELD } else { 0 };
     }
 
-    /// Takes the places of these trips of a batch away; of all of them at once, without a copy.
+    /// Takes these points, which are in the order of their times; all of the vector's without a copy.
+    /// `micros` returns the time of a point by its index.
     ///
     /// # Errors
     /// When there is no memory.
-    pub fn add(&mut self, batch: &mut Batch, trips: Range<usize>) -> Result<(), TryReserveError> {
-        let week = |i: usize| week_of_time(batch.entries[i].date_time);
+    pub fn add(
+        &mut self,
+        points: &mut Vec<GridPoint>,
+        trips: Range<usize>,
+        micros: impl Fn(usize) -> i64,
+    ) -> Result<(), TryReserveError> {
+        let week = |i: usize| week_of_time(micros(i));
         let mut start = trips.start;
         while start < trips.end {
             let first = week(start);
             let end = if week(trips.end - 1) == first {
                 trips.end
             } else {
-                let rest = &batch.entries[start..trips.end];
-                start + rest.partition_point(|entry| week_of_time(entry.date_time) == first)
+                first_where(start..trips.end, |i| week(i) != first)
             };
             self.begin_week(first)?;
             self.of_week += end - start;
-            if (start, end) == (0, batch.places.len()) {
+            if (start, end) == (0, points.len()) {
                 self.parts.try_reserve(2)?;
-                self.parts.push(mem::take(&mut batch.places));
+                self.parts.push(mem::take(points));
                 self.parts.push(Vec::new());
             } else if let Some(loose) = self.parts.last_mut() {
                 loose.try_reserve(end - start)?;
-                loose.extend_from_slice(&batch.places[start..end]);
+                loose.extend_from_slice(&points[start..end]);
             }
             start = end;
         }
         Ok(())
     }
 
-    /// Takes one place. Weeks come one after the other.
+    /// Takes one point. Weeks come one after the other.
     ///
     /// # Errors
     /// When there is no memory.
-    pub fn push(&mut self, week: i32, place: Place) -> Result<(), TryReserveError> {
+    pub fn push(&mut self, week: i32, point: GridPoint) -> Result<(), TryReserveError> {
         self.begin_week(week)?;
         self.of_week += 1;
         if let Some(loose) = self.parts.last_mut() {
             loose.try_reserve(1)?;
-            loose.push(place);
+            loose.push(point);
         }
         Ok(())
     }
 
-    /// Has a part for places of this week, the last one. A week of very many is cut: it may have any number of groups.
+    /// Has a part for points of this week, the last one. A week of very many is cut: it may have any number of segments.
     fn begin_week(&mut self, week: i32) -> Result<(), TryReserveError> {
-        if week != self.week || self.of_week > MOST_OF_WEEK {
+        if week != self.week || self.of_week > MAX_OF_WEEK {
             self.end_week()?;
             self.week = week;
         }
@@ -167,7 +197,7 @@ impl Collector {
         self.of_week = 0;
         match count(&parts) {
             0 => {}
-            many if many > FEW => {
+            many if many > SMALL_SEGMENT => {
                 self.held_trips += many;
                 self.held.push_back((self.week, parts));
                 while self.held_trips > self.held_at_most {
@@ -175,9 +205,9 @@ impl Collector {
                 }
             }
             _ => {
-                let mut places = Vec::new();
-                join(parts, &mut places)?;
-                self.few.push(Week { week: self.week, trips: WeekTrips::Few(places) });
+                let mut points = Vec::new();
+                join(parts, &mut points)?;
+                self.few.push(Week { week: self.week, trips: WeekTrips::Few(points) });
             }
         }
         Ok(())
@@ -199,7 +229,7 @@ impl Collector {
     /// # Errors
     /// When there is no memory.
     pub fn release(&mut self) -> Result<(), TryReserveError> {
-        if count(&self.parts) > FEW {
+        if count(&self.parts) > SMALL_SEGMENT {
             self.end_week()?;
         }
         while !self.held.is_empty() {
@@ -209,24 +239,24 @@ impl Collector {
     }
 
     /// What ended the thread.
-    fn end_of_thread(&mut self) -> PoolError {
-        let ended = || PoolError::Thread("it has ended".into());
+    fn end_of_thread(&mut self) -> BuildError {
+        let ended = || BuildError::Thread("it has ended".into());
         let joined = self.thread.take().map(JoinHandle::join);
-        joined.and_then(Result::err).map_or_else(ended, PoolError::of_panic)
+        joined.and_then(Result::err).map_or_else(ended, BuildError::of_panic)
     }
 
     /// All weeks since the last call; `poll` is called at least every 20 ms of waiting.
     ///
     /// # Errors
     /// When the thread has no memory, or has panicked.
-    pub fn take(&mut self, mut poll: impl FnMut()) -> Result<Vec<Week>, PoolError> {
+    pub fn take(&mut self, mut poll: impl FnMut()) -> Result<Vec<Week>, BuildError> {
         self.end_week()?;
         self.release()?;
         let mut weeks = mem::take(&mut self.few);
         while self.waiting > 0 {
-            match self.done.recv_timeout(PATIENCE) {
-                Ok((week, groups)) => {
-                    weeks.push(Week { week, trips: WeekTrips::Many(groups?) });
+            match self.done.recv_timeout(POLL_INTERVAL) {
+                Ok((week, segments)) => {
+                    weeks.push(Week { week, trips: WeekTrips::Many(segments?) });
                     self.waiting -= 1;
                 }
                 Err(RecvTimeoutError::Timeout) => poll(),
@@ -240,19 +270,33 @@ impl Collector {
     }
 }
 
+/// The first index of a range for which something is true that stays true behind it; else its end.
+fn first_where(range: Range<usize>, holds: impl Fn(usize) -> bool) -> usize {
+    let (mut start, mut end) = (range.start, range.end);
+    while start < end {
+        let middle = start + (end - start) / 2;
+        if holds(middle) {
+            end = middle;
+        } else {
+            start = middle + 1;
+        }
+    }
+    start
+}
+
 fn count(parts: &Parts) -> usize {
     parts.iter().map(Vec::len).sum()
 }
 
-/// Makes `places` those of all parts, which are given back one by one.
-fn join(parts: Parts, places: &mut Vec<Place>) -> Result<(), TryReserveError> {
-    places.clear();
-    places.try_reserve(count(&parts))?;
-    parts.into_iter().for_each(|part| places.extend_from_slice(&part));
+/// Makes `points` those of all parts, which are given back one by one.
+fn join(parts: Parts, points: &mut Vec<GridPoint>) -> Result<(), TryReserveError> {
+    points.clear();
+    points.try_reserve(count(&parts))?;
+    parts.into_iter().for_each(|part| points.extend_from_slice(&part));
     Ok(())
 }
 
-impl Drop for Collector {
+impl Drop for IndexBuilder {
     fn drop(&mut self) {
         self.jobs = None;
         if let Some(thread) = self.thread.take() {

@@ -1,11 +1,11 @@
-//! A trip as a place of the grid.
+//! A trip as a point of the grid, and the calendar of weeks.
 
-use crate::model::point::Point;
-use crate::model::timestamp::{MICROS_PER_DAY, Timestamp};
+use super::area::Coord;
 
 /// 2000-01-03 was a Monday: the first day of week 0.
 const FIRST_MONDAY: i32 = 2;
 const MICROS_PER_MINUTE: i64 = 60_000_000;
+const MICROS_PER_DAY: i64 = 24 * 60 * MICROS_PER_MINUTE;
 /// Degrees that are added, so that numbers of the grid are not negative.
 const OFFSET: f64 = 200.0;
 
@@ -22,17 +22,23 @@ pub fn first_day(week: i32) -> i32 {
     week.saturating_mul(7).saturating_add(FIRST_MONDAY)
 }
 
-/// The ISO week of a time.
+/// The ISO week of a time, which is in microseconds since 2000-01-01.
 #[must_use]
-pub fn week_of_time(time: Timestamp) -> i32 {
-    week_of_day(time.day())
+pub fn week_of_time(micros: i64) -> i32 {
+    week_of_day(day_of(micros))
 }
 
 /// The minute of its week in which a time lies, from 0 to 10,079.
 #[must_use]
-pub fn minute_of(time: Timestamp) -> u16 {
-    let monday = i64::from(first_day(week_of_time(time))) * MICROS_PER_DAY;
-    u16::try_from((time.0 - monday) / MICROS_PER_MINUTE).unwrap_or(u16::MAX)
+pub fn minute_of(micros: i64) -> u16 {
+    let monday = i64::from(first_day(week_of_time(micros))) * MICROS_PER_DAY;
+    u16::try_from((micros - monday) / MICROS_PER_MINUTE).unwrap_or(u16::MAX)
+}
+
+/// Days since 2000-01-01; a time of `i64` has at most 107 million of them.
+#[expect(clippy::cast_possible_truncation, reason = "2^63 / MICROS_PER_DAY fits")]
+fn day_of(micros: i64) -> i32 {
+    micros.div_euclid(MICROS_PER_DAY) as i32
 }
 
 /// The day of the week of a minute of the week: 0 is Monday.
@@ -41,7 +47,7 @@ pub fn day_of_week(minute: u16) -> u8 {
     u8::try_from(minute / (24 * 60)).unwrap_or(u8::MAX)
 }
 
-/// What a place has, and how fine its grid is.
+/// What a point has, and how fine its grid is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Kind(u8);
 
@@ -98,7 +104,7 @@ pub(super) fn degrees(number: u32, scale: f64) -> f64 {
     (f64::from(number) - OFFSET * scale) / scale
 }
 
-#[expect(clippy::float_cmp, reason = "whether it is the very same number is the question")]
+#[expect(clippy::float_cmp, reason = "whether it is the very same number is the query")]
 fn is_on_grid(value: f64) -> bool {
     let scale = scale(true);
     degrees(number(value, scale), scale) == value
@@ -106,7 +112,7 @@ fn is_on_grid(value: f64) -> bool {
 
 /// A trip in its week.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place {
+pub struct GridPoint {
     /// What it has.
     pub kind: Kind,
     /// The minute of the week in which it began.
@@ -115,12 +121,12 @@ pub struct Place {
     pub at: [u32; 4],
 }
 
-impl Place {
-    /// The place of a trip. A coordinate that is not a number is as one that is not known: it is in no
+impl GridPoint {
+    /// The point of a trip. A coordinate that is not a number is as one that is not known: it is in no
     /// area.
     #[must_use]
-    pub fn of(time: Timestamp, origin: Option<Point>, destination: Option<Point>) -> Self {
-        let known = |point: &Point| !(point.longitude.is_nan() || point.latitude.is_nan());
+    pub fn of(micros: i64, origin: Option<Coord>, destination: Option<Coord>) -> Self {
+        let known = |point: &Coord| !(point.longitude.is_nan() || point.latitude.is_nan());
         let ends = [origin.filter(known), destination.filter(known)];
         let is_exact = ends
             .iter()
@@ -136,6 +142,6 @@ impl Place {
                 at[2 * i + 1] = number(point.latitude, scale);
             }
         }
-        Self { kind: Kind(kind), minute: minute_of(time), at }
+        Self { kind: Kind(kind), minute: minute_of(micros), at }
     }
 }

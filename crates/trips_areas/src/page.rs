@@ -1,4 +1,4 @@
-//! A block: places of one kind, bit by bit.
+//! A page: points of one kind, bit by bit.
 //!
 //! ```text
 //! kind  1 byte
@@ -6,26 +6,26 @@
 //! for each coordinate that the kind has, and for the minute:
 //!   least number 4 bytes, width in bits 1 byte
 //! for each of them: the numbers less the least one, in so many bits each
-//! 8 bytes of nothing, so that 8 can be read from any place before them
+//! 8 bytes of nothing, so that 8 can be read from any point before them
 //! ```
 //!
 //! Numbers of several bytes have their lowest byte first.
 
-use super::place::{Kind, Place};
+use super::grid::{GridPoint, Kind};
 
-const BESIDE: usize = 3 + 8;
-const COLUMN: usize = 5;
+const OVERHEAD: usize = 3 + 8;
+const COLUMN_HEADER: usize = 5;
 
-/// Bytes that are no block, or no directory.
+/// Bytes that are no page, or no directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("what is kept for area questions is damaged")]
+#[error("what is kept for area queries is damaged")]
 pub struct Corrupt;
 
 /// The least number and the width of each column: four coordinates and the minute.
 pub(super) type Columns = [Option<(u32, u32)>; 5];
 
-fn value(place: &Place, column: usize) -> u32 {
-    place.at.get(column).copied().unwrap_or(u32::from(place.minute))
+fn value(point: &GridPoint, column: usize) -> u32 {
+    point.at.get(column).copied().unwrap_or(u32::from(point.minute))
 }
 
 fn columns(kind: Kind, bounds: impl Fn(usize) -> (u32, u32)) -> Columns {
@@ -41,39 +41,39 @@ fn columns(kind: Kind, bounds: impl Fn(usize) -> (u32, u32)) -> Columns {
 }
 
 /// The least and the greatest number of a column.
-pub(super) fn bounds(places: &[Place], column: usize) -> (u32, u32) {
-    places
+pub(super) fn bounds(points: &[GridPoint], column: usize) -> (u32, u32) {
+    points
         .iter()
-        .map(|place| value(place, column))
+        .map(|point| value(point, column))
         .fold((u32::MAX, 0), |(least, greatest), v| (least.min(v), greatest.max(v)))
 }
 
-/// The columns of places of one kind.
-pub(super) fn columns_of(places: &[Place]) -> Columns {
-    columns(places[0].kind, |column| bounds(places, column))
+/// The columns of points of one kind.
+pub(super) fn columns_of(points: &[GridPoint]) -> Columns {
+    columns(points[0].kind, |column| bounds(points, column))
 }
 
-/// How many bytes the block of so many places has.
+/// How many bytes the page of so many points has.
 pub(super) fn size(columns: &Columns, count: usize) -> usize {
-    let of_column = |(_, width): &(u32, u32)| COLUMN + (count * *width as usize).div_ceil(8);
-    BESIDE + columns.iter().flatten().map(of_column).sum::<usize>()
+    let of_column = |(_, width): &(u32, u32)| COLUMN_HEADER + (count * *width as usize).div_ceil(8);
+    OVERHEAD + columns.iter().flatten().map(of_column).sum::<usize>()
 }
 
-/// How many places with these columns have so many bytes at most.
+/// How many points with these columns have so many bytes at most.
 pub(super) fn fitting(columns: &Columns, bytes: usize) -> usize {
     let columns = columns.iter().flatten();
     // Each column may end in a byte that is not full.
-    let (beside, width) = columns.fold((BESIDE, 0), |(beside, width), (_, bits)| {
-        (beside + COLUMN + 1, width + *bits as usize)
+    let (overhead, width) = columns.fold((OVERHEAD, 0), |(overhead, width), (_, bits)| {
+        (overhead + COLUMN_HEADER + 1, width + *bits as usize)
     });
-    ((bytes - beside) * 8).checked_div(width).unwrap_or(usize::MAX)
+    ((bytes - overhead) * 8).checked_div(width).unwrap_or(usize::MAX)
 }
 
-/// Writes places of one kind, of which there is at least one.
-pub(super) fn encode(places: &[Place], columns: &Columns) -> Vec<u8> {
-    let mut out = Vec::with_capacity(size(columns, places.len()));
-    out.push(places[0].kind.number());
-    out.extend_from_slice(&u16::try_from(places.len()).expect("a block is small").to_le_bytes());
+/// Writes points of one kind, of which there is at least one.
+pub(super) fn encode(points: &[GridPoint], columns: &Columns) -> Vec<u8> {
+    let mut out = Vec::with_capacity(size(columns, points.len()));
+    out.push(points[0].kind.number());
+    out.extend_from_slice(&u16::try_from(points.len()).expect("a page is small").to_le_bytes());
     for &(least, width) in columns.iter().flatten() {
         out.extend_from_slice(&least.to_le_bytes());
         out.push(u8::try_from(width).expect("32 at most"));
@@ -81,8 +81,8 @@ pub(super) fn encode(places: &[Place], columns: &Columns) -> Vec<u8> {
     for (i, column) in columns.iter().enumerate() {
         let &Some((least, width)) = column else { continue };
         let (mut bits, mut filled) = (0_u64, 0);
-        for place in places {
-            bits |= u64::from(value(place, i) - least) << filled;
+        for point in points {
+            bits |= u64::from(value(point, i) - least) << filled;
             filled += width;
             if filled >= 32 {
                 out.extend_from_slice(&bits.to_le_bytes()[..4]);
@@ -96,7 +96,7 @@ pub(super) fn encode(places: &[Place], columns: &Columns) -> Vec<u8> {
     out
 }
 
-/// A block's numbers, column by column, in memory that is used again.
+/// A page's numbers, column by column, in memory that is used again.
 #[derive(Debug, Default)]
 pub(super) struct Numbers {
     pub(super) count: usize,
@@ -106,9 +106,9 @@ pub(super) struct Numbers {
 }
 
 impl Numbers {
-    /// Reads the columns of a block that are wanted; returns its kind. The others are empty.
-    pub(super) fn read(&mut self, block: &[u8], wanted: [bool; 5]) -> Result<Kind, Corrupt> {
-        let (&[kind, low, high], mut rest) = block.split_first_chunk::<3>().ok_or(Corrupt)?;
+    /// Reads the columns of a page that are wanted; returns its kind. The others are empty.
+    pub(super) fn read(&mut self, page: &[u8], wanted: [bool; 5]) -> Result<Kind, Corrupt> {
+        let (&[kind, low, high], mut rest) = page.split_first_chunk::<3>().ok_or(Corrupt)?;
         let kind = Kind::of_number(kind).ok_or(Corrupt)?;
         self.count = usize::from(u16::from_le_bytes([low, high]));
         let [a, b, c, d] = kind.columns();
@@ -151,16 +151,16 @@ fn unpack(bytes: &[u8], least: u32, width: usize, count: usize, out: &mut Vec<u3
     }));
 }
 
-/// Appends the places of a block.
+/// Appends the points of a page.
 ///
 /// # Errors
-/// When the bytes are no block.
-pub fn decode(block: &[u8], places: &mut Vec<Place>) -> Result<(), Corrupt> {
+/// When the bytes are no page.
+pub fn decode(page: &[u8], points: &mut Vec<GridPoint>) -> Result<(), Corrupt> {
     let mut numbers = Numbers::default();
-    let kind = numbers.read(block, [true; 5])?;
-    places.extend((0..numbers.count).map(|i| {
+    let kind = numbers.read(page, [true; 5])?;
+    points.extend((0..numbers.count).map(|i| {
         let number = |column: usize| numbers.columns[column].get(i).copied().unwrap_or(0);
-        Place {
+        GridPoint {
             kind,
             minute: u16::try_from(number(4)).unwrap_or(u16::MAX),
             at: [0, 1, 2, 3].map(number),

@@ -1,11 +1,9 @@
-//! A question about an area: how many trips of a week begin there, or end there.
+//! A query about an area: how many trips of a week begin there, or end there.
 
-use super::area::{Area, Windows};
-use super::block::{Corrupt, Numbers};
-use super::group::{Directory, Entry};
-use super::place::{Kind, Place};
-use crate::model::point::Point;
-use crate::model::timestamp::Timestamp;
+use super::area::{Area, Coord, Windows};
+use super::grid::{GridPoint, Kind};
+use super::page::{Corrupt, Numbers};
+use super::segment::{Directory, PageEntry};
 
 /// Which ends of a trip must be inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +39,7 @@ impl Ends {
     }
 }
 
-/// What the bounds of a block, or a place, say of it.
+/// What the bounds of a page, or a point, say of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
     /// Not inside.
@@ -52,26 +50,26 @@ pub enum Verdict {
     Yes,
 }
 
-/// What a group says.
+/// What a segment says.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Found {
     /// Trips that are inside.
     pub trips: u64,
-    /// The blocks that must be looked into, by their places in the group.
-    pub blocks: Vec<usize>,
+    /// The pages that must be looked into, by their points in the segment.
+    pub pages: Vec<usize>,
 }
 
 /// What is asked of every week.
 #[derive(Debug)]
-pub struct Question {
+pub struct AreaMatcher {
     area: Area,
     ends: Ends,
-    /// For the grid of exact places, and for the other one.
+    /// For the grid of exact points, and for the other one.
     windows: [Vec<Windows>; 2],
     numbers: Numbers,
 }
 
-impl Question {
+impl AreaMatcher {
     /// How many trips have these ends in the area.
     #[must_use]
     pub fn new(area: Area, ends: Ends) -> Self {
@@ -89,25 +87,29 @@ impl Question {
         &self.windows[usize::from(!kind.is_exact())]
     }
 
-    /// What the directory of a group says of the trips on these days of the week (0 is Monday; both
+    /// What the directory of a segment says of the trips on these days of the week (0 is Monday; both
     /// inside).
     ///
     /// # Errors
     /// When the directory is damaged.
-    pub fn look(&self, directory: Directory<'_>, days: (u8, u8)) -> Result<Found, Corrupt> {
+    pub fn read_directory(
+        &self,
+        directory: Directory<'_>,
+        days: (u8, u8),
+    ) -> Result<Found, Corrupt> {
         let mut found = Found::default();
         for (i, entry) in directory.entries().enumerate() {
             let entry = entry?;
             match self.of_entry(&entry).min(of_days(entry.days, days)) {
                 Verdict::No => {}
-                Verdict::Perhaps => found.blocks.push(i),
+                Verdict::Perhaps => found.pages.push(i),
                 Verdict::Yes => found.trips += u64::from(entry.trips),
             }
         }
         Ok(found)
     }
 
-    fn of_entry(&self, entry: &Entry) -> Verdict {
+    fn of_entry(&self, entry: &PageEntry) -> Verdict {
         let windows = self.windows_of(entry.kind);
         let [origin, destination] = entry.kind.ends();
         let verdict = |is_known: bool, bounds| {
@@ -123,16 +125,16 @@ impl Question {
         self.ends.of(ends, Verdict::min, Verdict::max)
     }
 
-    /// Counts the trips of a block on these days of the week. The minutes of doubtful trips are added to
-    /// `doubtful`, once for each trip.
+    /// Counts the trips of a page on these days of the week. The minutes of boundary trips are added to
+    /// `boundary`, once for each trip.
     ///
     /// # Errors
-    /// When the block is damaged.
-    pub fn count(
+    /// When the page is damaged.
+    pub fn count_page(
         &mut self,
-        block: &[u8],
+        page: &[u8],
         days: (u8, u8),
-        doubtful: &mut Vec<u16>,
+        boundary: &mut Vec<u16>,
     ) -> Result<u64, Corrupt> {
         let mut numbers = std::mem::take(&mut self.numbers);
         let [origin, destination] = match self.ends {
@@ -140,15 +142,15 @@ impl Question {
             Ends::Destination => [false, true],
             Ends::Both | Ends::Either => [true; 2],
         };
-        // Minutes are for the days, and for doubtful trips: most blocks are read without them.
+        // Minutes are for the days, and for boundary trips: most pages are read without them.
         let has_all_days = days == (0, 6);
         let wanted = [origin, origin, destination, destination, !has_all_days];
-        let kind = numbers.read(block, wanted)?;
+        let kind = numbers.read(page, wanted)?;
         let [certain, possible] = self.inside(kind, &numbers);
         let mut trips = certain.iter().filter(|&&is_certain| is_certain).count() as u64;
         if certain != possible || !has_all_days {
             if has_all_days {
-                numbers.read(block, [false, false, false, false, true])?;
+                numbers.read(page, [false, false, false, false, true])?;
             }
             let (first, last) = (u32::from(days.0) * 1440, (u32::from(days.1) + 1) * 1440);
             trips = 0;
@@ -158,7 +160,7 @@ impl Question {
                 let is_asked = minute >= first && minute < last;
                 trips += u64::from(certain & is_asked);
                 if possible & !certain & is_asked {
-                    doubtful.push(u16::try_from(minute).unwrap_or(u16::MAX));
+                    boundary.push(u16::try_from(minute).unwrap_or(u16::MAX));
                 }
             }
         }
@@ -166,7 +168,7 @@ impl Question {
         Ok(trips)
     }
 
-    /// For each trip of a block: whether it is inside for certain, and whether it may be.
+    /// For each trip of a page: whether it is inside for certain, and whether it may be.
     fn inside(&self, kind: Kind, numbers: &Numbers) -> [Vec<bool>; 2] {
         let windows = self.windows_of(kind);
         let of_end = |end: usize| {
@@ -202,32 +204,27 @@ impl Question {
         }
     }
 
-    /// Whether a trip of the history is one of the doubtful ones, and inside.
+    /// Whether a trip of the history is one of the boundary ones, and inside.
     #[must_use]
-    pub fn settles(
-        &self,
-        time: Timestamp,
-        origin: Option<Point>,
-        destination: Option<Point>,
-    ) -> bool {
-        let place = Place::of(time, origin, destination);
-        self.of_place(&place) == Verdict::Perhaps && self.has(origin, destination)
+    pub fn recheck(&self, micros: i64, origin: Option<Coord>, destination: Option<Coord>) -> bool {
+        let point = GridPoint::of(micros, origin, destination);
+        self.of_point(&point) == Verdict::Perhaps && self.has(origin, destination)
     }
 
     /// Whether a trip is inside, by its coordinates themselves.
     #[must_use]
-    pub fn has(&self, origin: Option<Point>, destination: Option<Point>) -> bool {
+    pub fn has(&self, origin: Option<Coord>, destination: Option<Coord>) -> bool {
         let ends = [origin, destination].map(|end| end.is_some_and(|point| self.area.has(point)));
         self.ends.of(ends, |a, b| a && b, |a, b| a || b)
     }
 
-    /// What the grid says of a place.
+    /// What the grid says of a point.
     #[must_use]
-    pub fn of_place(&self, place: &Place) -> Verdict {
-        let windows = self.windows_of(place.kind);
+    pub fn of_point(&self, point: &GridPoint) -> Verdict {
+        let windows = self.windows_of(point.kind);
         let of_end = |end: usize| {
-            let (x, y) = (place.at[2 * end], place.at[2 * end + 1]);
-            if !place.kind.ends()[end] || !windows.iter().any(|w| w.possible.has(x, y)) {
+            let (x, y) = (point.at[2 * end], point.at[2 * end + 1]);
+            if !point.kind.ends()[end] || !windows.iter().any(|w| w.possible.has(x, y)) {
                 Verdict::No
             } else if windows.iter().any(|w| w.certain.has(x, y)) {
                 Verdict::Yes
