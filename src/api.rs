@@ -23,11 +23,12 @@ use trips_core::model::trip::Trip;
 use crate::error::{LoadError, UploadError};
 use crate::grants;
 use crate::ledger::LoadSource;
-use crate::load::{LoadContext, Request, load_file, outside};
+use crate::load::{LoadContext, Request, load_file, merge_staged as merge_staged_rows};
 use crate::pg::error_fields;
 use crate::pg::row::LoadRow;
 use crate::pg::session;
 use crate::source::Access;
+use crate::upload;
 use crate::{limits, settings};
 
 /// `trips.ingest(path, on_error, max_errors, force) -> trips.loads`
@@ -96,7 +97,12 @@ fn merge_staged(load_id: Option<i64>) -> Result<Option<LoadRow>, ErrorReport> {
     let _errors = error_fields::preserve();
     session::require_writable(c"trips.merge_staged()");
     require_utf8()?;
-    Ok(crate::load::merge_staged(load_id)?)
+    if let Some(load_id) = load_id
+        && upload::is_open(load_id)?
+    {
+        return Err(LoadError::from(UploadError::NotStaged(load_id)).into());
+    }
+    Ok(merge_staged_rows(load_id)?)
 }
 
 /// `trips.create_upload(source, digest, bytes, reader_options) -> trips.loads`
@@ -123,7 +129,7 @@ fn create_upload(
     let source_name = source.to_owned();
     let load_source =
         LoadSource { name: source_name, digest: Some(digest), bytes, ..LoadSource::default() };
-    Ok(outside::open(LoadContext::begin(source)?, load_source, reader_options.to_owned())?)
+    Ok(upload::create(LoadContext::begin(source)?, load_source, reader_options.to_owned())?)
 }
 
 /// `trips.upload_part(load_id, part) -> boolean`
@@ -132,7 +138,7 @@ fn upload_part(load_id: Option<i64>, part: Option<&[u8]>) -> Result<bool, ErrorR
     let _errors = error_fields::preserve();
     session::require_writable(c"trips.upload_part()");
     let load_id = load_id.ok_or(LoadError::NullArgument("load_id"))?;
-    Ok(outside::upload_part(load_id, part.ok_or(LoadError::NullArgument("part"))?)?)
+    Ok(upload::upload_part(load_id, part.ok_or(LoadError::NullArgument("part"))?)?)
 }
 
 /// `trips.complete_upload(load_id) -> trips.loads`
@@ -141,7 +147,7 @@ fn complete_upload(load_id: Option<i64>) -> Result<LoadRow, ErrorReport> {
     let _errors = error_fields::preserve();
     session::require_writable(c"trips.complete_upload()");
     require_utf8()?;
-    Ok(outside::complete(load_id.ok_or(LoadError::NullArgument("load_id"))?)?)
+    Ok(upload::complete(load_id.ok_or(LoadError::NullArgument("load_id"))?)?)
 }
 
 /// `trips.abort_upload(load_id) -> boolean`
@@ -149,7 +155,7 @@ fn complete_upload(load_id: Option<i64>) -> Result<LoadRow, ErrorReport> {
 fn abort_upload(load_id: Option<i64>) -> Result<bool, ErrorReport> {
     let _errors = error_fields::preserve();
     session::require_writable(c"trips.abort_upload()");
-    Ok(outside::drop(load_id.ok_or(LoadError::NullArgument("load_id"))?)?)
+    Ok(upload::abort(load_id.ok_or(LoadError::NullArgument("load_id"))?)?)
 }
 
 /// `trips.grant_loader(role)`

@@ -13,11 +13,11 @@ use crate::pg::session::{self, AsOwner};
 use crate::pg::worker::{self, Failed};
 use crate::settings;
 
+mod folder;
 pub mod launcher;
-mod shift;
-mod watch;
+mod queue_worker;
 
-pub use self::shift::{go_on, start_worker_for_queue, work_on_queue};
+pub use self::queue_worker::{resume_queue, start_worker_for_queue, work_on_queue};
 
 /// How long the launcher, and who watches a folder, wait for what is not there.
 const RETRY: Duration = Duration::from_secs(5);
@@ -70,7 +70,7 @@ pub fn watch_folder() {
         // A launcher that was started again has started another watcher.
         place = place.or_else(|| HeldLock::try_take(Lock::Watcher));
         if place.is_some() {
-            watch::watch(&folder);
+            folder::watch(&folder);
         } else {
             worker::wait(RETRY);
             worker::reload_settings();

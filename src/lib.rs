@@ -7,7 +7,7 @@
 //! * [`source`]: the file, opened and hashed;
 //! * `trips_core` (a crate of its own, no PostgreSQL in it): bytes to validated, keyed, sorted trips;
 //! * [`load`]: the ways of a load: ingest, stage, merge, and parts that others have read;
-//! * [`history`], [`staging`], [`parts`], [`summary`], [`ledger`], [`events`], [`queue`]: each has its tables,
+//! * [`history`], [`staging`], [`upload`], [`summary`], [`ledger`], [`events`], [`queue`]: each has its tables,
 //!   nobody else writes to them;
 //! * [`changes`]: what keeps them right when somebody else changes the history;
 //! * [`monitor`]: the background worker that enters what a load's own transaction cannot;
@@ -30,7 +30,6 @@ mod limits;
 mod load;
 mod monitor;
 mod os;
-mod parts;
 mod pg;
 mod progress;
 mod questions;
@@ -38,6 +37,7 @@ mod queue;
 mod settings;
 mod source;
 mod staging;
+mod upload;
 
 pgrx::extension_sql_file!("../sql/01_tables.sql", name = "tables", bootstrap);
 pgrx::extension_sql_file!("../sql/02_views.sql", name = "views", requires = ["tables"]);

@@ -4,9 +4,9 @@
 mod context;
 mod ingest;
 mod merge;
-pub mod outside;
 mod runs;
 
-pub use self::context::{LoadContext, load_file};
-pub use self::ingest::Request;
+pub use self::context::{LoadContext, OwnerPrivileges, load_file, record_failure_of};
+pub use self::ingest::{Request, warn_of_zero_coordinates};
 pub use self::merge::merge_staged;
+pub use self::runs::{Collector, Loader, summarize};

@@ -32,7 +32,7 @@ pub struct LoadContext {
 }
 
 /// The rights of the tables' owner, while this lives; the extension stays to the end of the transaction.
-pub(super) struct OwnerPrivileges {
+pub struct OwnerPrivileges {
     // In this order they go: the rights first, then the table that they came from.
     _owner: AsOwner,
     _ledger: Table,
@@ -40,7 +40,7 @@ pub(super) struct OwnerPrivileges {
 
 impl OwnerPrivileges {
     /// Takes them. Who the caller is must have been asked before.
-    pub(super) fn acquire() -> Result<Self, LoadError> {
+    pub fn acquire() -> Result<Self, LoadError> {
         if !session::database_is_utf8() {
             return Err(LoadError::DatabaseEncoding);
         }
@@ -81,7 +81,7 @@ impl LoadContext {
     }
 
     /// A load of this number and these bytes.
-    pub(super) fn of(header: LoadHeader, source: LoadSource, privileges: OwnerPrivileges) -> Self {
+    pub fn of(header: LoadHeader, source: LoadSource, privileges: OwnerPrivileges) -> Self {
         Lock::Load(header.load_id).try_take();
         Lock::AtWork(header.load_id).try_take();
         let (source, monitored) = (RefCell::new(source), Cell::new(None));
@@ -196,7 +196,7 @@ pub fn load_file(request: &Request<'_>, context: LoadContext) -> Result<LoadRow,
 }
 
 /// Does the work of a load, tells its end, and has the ledger record_failure it if it fails.
-pub(super) fn record_failure_of(
+pub fn record_failure_of(
     context: LoadContext,
     work: impl FnOnce(&LoadContext) -> Result<LoadRow, LoadError>,
 ) -> Result<LoadRow, LoadError> {

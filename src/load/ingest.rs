@@ -178,7 +178,7 @@ fn read(
 }
 
 /// Says how many trips have a coordinate that receivers without a position write.
-pub(super) fn warn_of_zero_coordinates(count: u64) {
+pub fn warn_of_zero_coordinates(count: u64) {
     if count > 0 {
         ereport!(
             PgLogLevel::WARNING,

@@ -5,9 +5,8 @@ use trips_core::check::constraints::Rules;
 use trips_core::check::reject::Rejection;
 
 use super::context::LoadContext;
-use super::outside;
 use super::runs::{Collector, Loader, summarize};
-use crate::error::{LoadError, UploadError};
+use crate::error::LoadError;
 use crate::history::{History, NewPartitions};
 use crate::ledger::{self, LoadHeader, LoadSource, Totals};
 use crate::pg::row::LoadRow;
@@ -21,11 +20,6 @@ const SOURCE: &str = "trips.stg_trip_data";
 /// Promotes the staged rows of one load, or of all, for the current user.
 /// Returns the ledger row of the newest load that it touched, if any.
 pub fn merge_staged(only: Option<i64>) -> Result<Option<LoadRow>, LoadError> {
-    if let Some(load_id) = only
-        && outside::is_open(load_id)?
-    {
-        return Err(UploadError::NotStaged(load_id).into());
-    }
     let context = LoadContext::begin(SOURCE)?;
     let row = merge(&context.header, only)?;
     context.finish();

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use super::message::Message;
 use super::open_loads::{OpenLoad, Stage};
 use super::writer::{self, Outcome};
-use crate::background;
 use crate::pg::locks::{HeldLock, Lock};
 use crate::pg::shared_state::registry::Registry;
 use crate::pg::shared_state::{Mailbox, Step};
@@ -31,7 +30,8 @@ const HOUSEKEEPING: [Duration; 2] = [Duration::from_secs(60), Duration::from_sec
 const FORWARD_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The main function of the monitor; `mailbox` is that of the session which has started it. Returns when no load is open.
-pub fn monitor(mailbox: u32) {
+/// `start_queue_worker` is called when loads have ended, because their slots are free then.
+pub fn monitor(mailbox: u32, start_queue_worker: fn() -> bool) {
     let begin = Instant::now();
     let _office = loop {
         if let Some(lock) = HeldLock::try_take(Lock::Monitor) {
@@ -49,7 +49,7 @@ pub fn monitor(mailbox: u32) {
         writer::close_dead(&[]);
         return;
     };
-    let mut monitor = Monitor::new(registry);
+    let mut monitor = Monitor::new(registry, start_queue_worker);
     monitor.adopt_mailbox(mailbox);
     monitor.run();
 }
@@ -81,10 +81,12 @@ struct Monitor {
     is_queue_due: bool,
     /// A queued load waits for a worker, and no slot is free but this one.
     is_slot_needed: bool,
+    /// Starts a worker if queued loads wait; `false` when one is needed and no slot is free.
+    start_queue_worker: fn() -> bool,
 }
 
 impl Monitor {
-    fn new(registry: Registry) -> Self {
+    fn new(registry: Registry, start_queue_worker: fn() -> bool) -> Self {
         Self {
             registry,
             sessions: Vec::new(),
@@ -95,6 +97,7 @@ impl Monitor {
             housekept: [None; 2],
             is_queue_due: false,
             is_slot_needed: false,
+            start_queue_worker,
         }
     }
 
@@ -330,7 +333,7 @@ impl Monitor {
     fn keep_house(&mut self) {
         let is_time = |since: Option<Instant>, pause| since.is_none_or(|at| at.elapsed() >= pause);
         if self.is_queue_due && is_time(self.housekept[1], HOUSEKEEPING[1]) {
-            self.is_slot_needed = !background::start_worker_for_queue();
+            self.is_slot_needed = !(self.start_queue_worker)();
             self.is_queue_due = self.is_slot_needed;
             self.housekept[1] = Some(Instant::now());
         }

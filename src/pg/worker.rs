@@ -104,8 +104,9 @@ pub fn register_launcher() {
 pub extern "C-unwind" fn trips_monitor(argument: pg_sys::Datum) {
     if connect_to_extra() {
         show_activity();
-        monitor::worker::monitor(u32::try_from(argument.value()).unwrap_or_default());
-        background::go_on();
+        let mailbox = u32::try_from(argument.value()).unwrap_or_default();
+        monitor::worker::monitor(mailbox, background::start_worker_for_queue);
+        background::resume_queue();
     }
 }
 

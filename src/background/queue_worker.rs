@@ -1,4 +1,4 @@
-//! What a worker of the queue does: takes a place, makes what waits, and goes when nothing is left.
+//! What a worker of the queue does: takes a slot, makes what waits, and goes when nothing is left.
 
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
@@ -20,11 +20,11 @@ use crate::settings;
 use crate::source::Access;
 
 /// What has ended so many workers is not begun again.
-const ATTEMPTS: i32 = 5;
+const MAX_ATTEMPTS: i32 = 5;
 /// A commit has given its locks back within so many hundredths of a second.
-const RELEASED_WITHIN: u32 = 20;
+const LOCK_CHECKS: u32 = 20;
 /// How long a worker waits before it tries again what it could not even begin: twice as long each time.
-const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(60)];
+const BACKOFF: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(60)];
 
 /// The main function of a worker of the queue: makes what waits, then ends. `after` is the load for which
 /// it was started; its session may not have committed yet.
@@ -33,41 +33,40 @@ pub fn work_on_queue(after: i64) {
         let waited = worker::try_transaction(|| Lock::Queued(after).take());
         waited.unwrap_or_else(|failed| failed.log());
     }
-    let mut shift = Shift { after, passed: BTreeSet::new(), is_blind: false };
-    let mut pause = PAUSES[0];
-    let mut resting = None;
+    let mut worker_ = QueueWorker { after, skipped: BTreeSet::new(), has_failed_to_read: false };
+    let mut pause = BACKOFF[0];
+    let mut backoff_lock = None;
     loop {
-        let places = 0..settings::max_workers();
-        let Some(place) = places.into_iter().find_map(|p| HeldLock::try_take(Lock::Worker(p)))
-        else {
-            // Those at work look again when they have given up their place.
+        let slots = 0..settings::max_workers();
+        let Some(slot) = slots.into_iter().find_map(|p| HeldLock::try_take(Lock::Worker(p))) else {
+            // Those at work look again when they have given up their slot.
             return;
         };
-        while shift.make_next() {
-            pause = PAUSES[0];
+        while worker_.run_next() {
+            pause = BACKOFF[0];
         }
-        drop(place);
-        if shift.find().is_some() {
+        drop(slot);
+        if worker_.find().is_some() {
             continue;
         }
-        if !shift.has_failed() {
+        if !worker_.has_failed() {
             return;
         }
         // One is enough that waits.
-        resting = resting.or_else(|| HeldLock::try_take(Lock::Resting));
-        if resting.is_none() {
+        backoff_lock = backoff_lock.or_else(|| HeldLock::try_take(Lock::Resting));
+        if backoff_lock.is_none() {
             return;
         }
         worker::rest(pause);
-        pause = (pause * 2).min(PAUSES[1]);
+        pause = (pause * 2).min(BACKOFF[1]);
         worker::reload_settings();
-        shift.passed.clear();
+        worker_.skipped.clear();
     }
 }
 
 /// A process whose own work is done looks whether loads wait at which nobody is: when they were queued, no worker may
 /// have been free. Its own slot is one that is free, if no other is.
-pub fn go_on() {
+pub fn resume_queue() {
     if !start_worker_for_queue() {
         work_on_queue(0);
     }
@@ -75,35 +74,35 @@ pub fn go_on() {
 
 /// Starts a worker if loads wait at which nobody is; `false` when one is needed and no slot is free.
 pub fn start_worker_for_queue() -> bool {
-    let places = || (0..settings::max_workers()).any(|place| Lock::Worker(place).is_free());
-    if in_database(queue::waiting).is_none_or(|loads| loads.is_empty()) || !places() {
+    let slots = || (0..settings::max_workers()).any(|slot| Lock::Worker(slot).is_free());
+    if in_database(queue::waiting).is_none_or(|loads| loads.is_empty()) || !slots() {
         return true;
     }
-    let mut shift = Shift { after: 0, passed: BTreeSet::new(), is_blind: false };
-    shift.find().is_none() || worker::start_queue_worker(worker::current_database(), 0)
+    let mut worker_ = QueueWorker { after: 0, skipped: BTreeSet::new(), has_failed_to_read: false };
+    worker_.find().is_none() || worker::start_queue_worker(worker::current_database(), 0)
 }
 
 /// What a worker knows of the queue.
-struct Shift {
+struct QueueWorker {
     /// The load for which it was started.
     after: i64,
     /// Loads that it could not begin, nor take out of the queue.
-    passed: BTreeSet<i64>,
+    skipped: BTreeSet<i64>,
     /// It could not look at the queue.
-    is_blind: bool,
+    has_failed_to_read: bool,
 }
 
-impl Shift {
+impl QueueWorker {
     /// Whether there is something that it has to try again.
     fn has_failed(&self) -> bool {
-        self.is_blind || !self.passed.is_empty()
+        self.has_failed_to_read || !self.skipped.is_empty()
     }
 
     /// The first load that waits and that nobody is making.
     fn find(&mut self) -> Option<i64> {
         worker::forget_cancel();
         let waiting = try_in_database(queue::waiting);
-        self.is_blind = waiting.is_err();
+        self.has_failed_to_read = waiting.is_err();
         let waiting = waiting.unwrap_or_else(|failed| {
             failed.log();
             None
@@ -111,20 +110,20 @@ impl Shift {
         let mut waiting = waiting.unwrap_or_default().into_iter();
         waiting.find_map(|(load_id, is_begun)| {
             // A session that has just committed, or rolled a cancel back, gives its locks back one after the other:
-            // what nobody has begun is waited for, so that an earlier load is not passed over.
-            let patience = if is_begun && load_id != self.after { 1 } else { RELEASED_WITHIN };
-            (!self.passed.contains(&load_id) && will_be_free(load_id, patience)).then_some(load_id)
+            // what nobody has begun is waited for, so that an earlier load is not skipped over.
+            let checks = if is_begun && load_id != self.after { 1 } else { LOCK_CHECKS };
+            (!self.skipped.contains(&load_id) && will_be_free(load_id, checks)).then_some(load_id)
         })
     }
 
     /// Makes the first load that waits and that nobody is making; `false` when there is none.
-    fn make_next(&mut self) -> bool {
+    fn run_next(&mut self) -> bool {
         let Some(load_id) = self.find() else { return false };
         // A cancel that comes from here on is meant for this load; one that came before, for another.
         worker::forget_cancel();
         let Some(_lock) = HeldLock::try_take(Lock::Load(load_id)) else { return true };
-        if !make_held(load_id) {
-            self.passed.insert(load_id);
+        if !run_locked(load_id) {
+            self.skipped.insert(load_id);
         }
         true
     }
@@ -132,8 +131,8 @@ impl Shift {
 
 /// Whether nobody has the load, or gives it back soon. It is not taken for that: who cancels a load must not find one
 /// at it who has only looked.
-fn will_be_free(load_id: i64, patience: u32) -> bool {
-    for attempt in 0..patience {
+fn will_be_free(load_id: i64, checks: u32) -> bool {
+    for attempt in 0..checks {
         if attempt > 0 {
             worker::rest(Duration::from_millis(10));
         }
@@ -145,7 +144,7 @@ fn will_be_free(load_id: i64, patience: u32) -> bool {
 }
 
 /// Makes a load whose lock this process has; `false` when it is still in the queue afterwards.
-fn make_held(load_id: i64) -> bool {
+fn run_locked(load_id: i64) -> bool {
     // In a transaction of its own: what ends the server has been counted.
     let begun = try_in_database(|| {
         let job = queue::begin(load_id)?;
@@ -160,18 +159,18 @@ fn make_held(load_id: i64) -> bool {
         Ok(_) => return true,
         Err(failed) => {
             failed.log();
-            return failed.is_cancel() && give_up_for_good(load_id, &failed);
+            return failed.is_cancel() && fail_with_retries(load_id, &failed);
         }
     };
     // A cancel since then is still to be heard.
     let made = worker::try_next_transaction(AssertUnwindSafe(|| {
-        make(&job).unwrap_or_else(LoadError::raise);
+        run(&job).unwrap_or_else(LoadError::raise);
     }));
     match made {
         Ok(()) => true,
         Err(failed) => {
             failed.log();
-            give_up_for_good(load_id, &failed)
+            fail_with_retries(load_id, &failed)
         }
     }
 }
@@ -182,7 +181,7 @@ fn ledger_says_queued(load_id: i64) -> Result<bool, LoadError> {
 }
 
 /// Makes a load as the role that asked for it would: with its rights on files and its settings.
-fn make(job: &Job) -> Result<(), LoadError> {
+fn run(job: &Job) -> Result<(), LoadError> {
     prepare()?;
     queue::remove(job.load_id)?;
     let (asked_by, owner) = {
@@ -190,8 +189,8 @@ fn make(job: &Job) -> Result<(), LoadError> {
         let asked_by = ledger::requested_by(job.load_id)?;
         (asked_by.ok_or(LoadError::UnknownLoad(job.load_id))?, ledger.owner())
     };
-    if job.attempts > ATTEMPTS {
-        return Err(LoadError::GivenUp(ATTEMPTS));
+    if job.attempts > MAX_ATTEMPTS {
+        return Err(LoadError::GivenUp(MAX_ATTEMPTS));
     }
     // Code of the tables' owners may have run since; what follows is ours.
     session::use_own_names()?;
@@ -220,12 +219,12 @@ fn may_submit(role: pgrx::pg_sys::Oid) -> bool {
 }
 
 /// Takes a failed load out of the queue, also when it is cancelled once more meanwhile.
-fn give_up_for_good(load_id: i64, failed: &Failed) -> bool {
-    (0..3).any(|_| in_database(|| give_up(load_id, failed)).is_some())
+fn fail_with_retries(load_id: i64, failed: &Failed) -> bool {
+    (0..3).any(|_| in_database(|| fail(load_id, failed)).is_some())
 }
 
 /// The load has failed: it does not wait any more, and the ledger says why, if nobody has said it yet.
-fn give_up(load_id: i64, failed: &Failed) -> Result<(), LoadError> {
+fn fail(load_id: i64, failed: &Failed) -> Result<(), LoadError> {
     queue::remove(load_id)?;
     let statuses = {
         let _owner = as_owner_of_ledger();

@@ -14,7 +14,7 @@ use crate::pg::worker;
 
 /// What has happened in the folder.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct News {
+pub struct Events {
     /// Names of files that were written and closed, or moved there.
     pub names: BTreeSet<String>,
     /// The folder must be looked through: more has happened than was kept.
@@ -25,13 +25,13 @@ pub struct News {
 
 /// A folder that is watched.
 #[derive(Debug)]
-pub struct OpenFolder {
+pub struct FolderEvents {
     path: String,
     /// Device and inode.
     identity: (u64, u64),
     events: OwnedFd,
     /// Names that were made since the watch began, and not closed yet.
-    begun: BTreeSet<String>,
+    unclosed: BTreeSet<String>,
 }
 
 fn identity(path: &str) -> io::Result<(u64, u64)> {
@@ -39,7 +39,7 @@ fn identity(path: &str) -> io::Result<(u64, u64)> {
     Ok((metadata.dev(), metadata.ino()))
 }
 
-impl OpenFolder {
+impl FolderEvents {
     /// Begins to watch a folder.
     pub fn open(path: &str) -> io::Result<Self> {
         // In this order: if it is replaced meanwhile, that is noticed at the next look.
@@ -52,7 +52,7 @@ impl OpenFolder {
             | WatchFlags::MOVE_SELF
             | WatchFlags::ONLYDIR;
         inotify::add_watch(&events, path, wanted)?;
-        Ok(Self { path: path.to_owned(), identity, events, begun: BTreeSet::new() })
+        Ok(Self { path: path.to_owned(), identity, events, unclosed: BTreeSet::new() })
     }
 
     /// Whether its path still names it. A parent that is renamed, or something that is mounted over it, is no event.
@@ -66,18 +66,18 @@ impl OpenFolder {
     }
 
     /// Whether a file of this name was made before our eyes, by somebody who has not closed it yet.
-    pub fn is_begun(&self, name: &str) -> bool {
-        self.begun.contains(name)
+    pub fn is_unclosed(&self, name: &str) -> bool {
+        self.unclosed.contains(name)
     }
 
     /// Forgets the names that are gone.
-    pub fn forget_begun(&mut self, is_there: impl Fn(&str) -> bool) {
-        self.begun.retain(|name| is_there(name));
+    pub fn retain_unclosed(&mut self, is_there: impl Fn(&str) -> bool) {
+        self.unclosed.retain(|name| is_there(name));
     }
 
     /// Takes all that has happened since the last time.
-    pub fn read_news(&mut self) -> io::Result<News> {
-        let mut news = News::default();
+    pub fn read_events(&mut self) -> io::Result<Events> {
+        let mut happened = Events::default();
         let mut buffer = [MaybeUninit::uninit(); 16 * 1024];
         let mut reader = inotify::Reader::new(&self.events, &mut buffer);
         loop {
@@ -88,23 +88,23 @@ impl OpenFolder {
                 Err(error) => return Err(error.into()),
             };
             let flags = event.events();
-            news.is_incomplete |= flags.contains(ReadFlags::QUEUE_OVERFLOW);
-            news.is_gone |= flags
+            happened.is_incomplete |= flags.contains(ReadFlags::QUEUE_OVERFLOW);
+            happened.is_gone |= flags
                 .intersects(ReadFlags::DELETE_SELF | ReadFlags::MOVE_SELF | ReadFlags::IGNORED);
             let Some(name) = event.file_name().and_then(|name| name.to_str().ok()) else {
                 continue;
             };
             if flags.contains(ReadFlags::CREATE) {
-                self.begun.insert(name.to_owned());
+                self.unclosed.insert(name.to_owned());
             } else {
-                self.begun.remove(name);
-                news.names.insert(name.to_owned());
+                self.unclosed.remove(name);
+                happened.names.insert(name.to_owned());
             }
         }
-        if news.is_incomplete {
+        if happened.is_incomplete {
             // Some may have been closed since.
-            self.begun.clear();
+            self.unclosed.clear();
         }
-        Ok(news)
+        Ok(happened)
     }
 }

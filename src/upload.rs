@@ -1,27 +1,30 @@
-//! Files that outside readers bring, part by part: opened, staged, and merged when all of it is there.
+//! Multipart uploads: a client creates one, uploads its parts, and completes or aborts it.
+
+pub mod parts;
 
 use pgrx::{check_for_interrupts, pg_sys};
 use trips_core::wire::staged_row::StagedRows;
 use trips_core::wire::upload_part;
 use trips_core::wire::upload_part_reader::{Content, PartReader, Source, Stop};
 
-use super::context::{LoadContext, OwnerPrivileges, record_failure_of};
-use super::ingest::warn_of_zero_coordinates;
-use super::runs::{Collector, Loader, summarize};
+use self::parts::{OpenUpload, StoredPart};
 use crate::error::{LoadError, UploadError};
 use crate::history::History;
 use crate::ledger::{self, LoadHeader, LoadSource, Totals};
+use crate::load::{
+    Collector, LoadContext, Loader, OwnerPrivileges, record_failure_of, summarize,
+    warn_of_zero_coordinates,
+};
 use crate::os::memory;
-use crate::parts::{self, OpenDelivery, StoredPart};
 use crate::pg::locks::Lock;
 use crate::pg::row::LoadRow;
 use crate::pg::session;
 use crate::progress::{Passes, Phase, Progress};
 use crate::settings;
 
-/// Announces a file for a role. The same file opened again is the same delivery, and what has arrived of
-/// it stays; with other reader options, it begins anew.
-pub fn open(
+/// Creates the upload of a file. A file that its role already uploads with the same reader options continues that
+/// upload, with its parts; with other options, the upload begins anew.
+pub fn create(
     context: LoadContext,
     source: LoadSource,
     reader_options: String,
@@ -33,30 +36,30 @@ pub fn open(
         context.finish();
         return Ok(row);
     }
-    let new = OpenDelivery { header: header.clone(), source, reader_options };
-    while !parts::open(&new)? {
+    let new = OpenUpload { header: header.clone(), source, reader_options };
+    while !parts::create(&new)? {
         check_for_interrupts!();
-        // It may be gone again: then it is this one's turn.
+        // Another session may have deleted it since: then the next attempt creates one.
         let Some(there) = parts::of_bytes(&digest, header.role)? else { continue };
         let load_id = there.header.load_id;
         if there.reader_options == new.reader_options && there.source.bytes == new.source.bytes {
             return ledger::unrecorded_row(&there.header, &there.source);
         }
-        if parts::hold(load_id)?.is_some() {
-            parts::forget(load_id)?;
+        if parts::lock(load_id)?.is_some() {
+            parts::delete(load_id)?;
         }
     }
     ledger::unrecorded_row(&new.header, &new.source)
 }
 
-/// Stages a part of a delivery for the current user; `false` when it is there already.
+/// Stores a part for the current user; `false` when the upload has it already.
 pub fn upload_part(load_id: i64, content: &[u8]) -> Result<bool, LoadError> {
     let caller = session::current_user();
     let _privileges = OwnerPrivileges::acquire()?;
     let open = parts::of_load(load_id)?.ok_or(UploadError::Unknown(load_id))?;
     require_own(&open, caller)?;
     let (rules, max_record) = (settings::rules()?, settings::max_record_size());
-    // It is checked where it is.
+    // Checked in place, without a copy.
     let reader = begin(load_id, InPlace(content))?;
     let header = reader.header;
     let found = reader.read(&rules, max_record, |_| Ok(())).map_err(|stop| of(load_id, stop))?;
@@ -67,14 +70,14 @@ pub fn upload_part(load_id: i64, content: &[u8]) -> Result<bool, LoadError> {
     parts::add(header, found, content)
 }
 
-/// Forgets a delivery of the current user; `false` when there is none.
-pub fn drop(load_id: i64) -> Result<bool, LoadError> {
+/// Deletes an upload of the current user and its parts; `false` when there is none.
+pub fn abort(load_id: i64) -> Result<bool, LoadError> {
     let caller = session::current_user();
     let _privileges = OwnerPrivileges::acquire()?;
-    if held_by(load_id, caller)?.is_none() {
+    if locked_by(load_id, caller)?.is_none() {
         return Ok(false);
     }
-    parts::forget(load_id)?;
+    parts::delete(load_id)?;
     Ok(true)
 }
 
@@ -84,33 +87,33 @@ pub fn is_open(load_id: i64) -> Result<bool, LoadError> {
     Ok(parts::of_load(load_id)?.is_some())
 }
 
-/// Brings an upload of the current user into the history, and enters it into the ledger. One that is complete already
-/// is not brought again: a caller whose connection was lost at the commit may call once more.
+/// Loads an upload of the current user into the history, and enters it into the ledger. For a completed upload it
+/// returns the row of the ledger again: a client that lost its connection at the commit may repeat the call.
 pub fn complete(load_id: i64) -> Result<LoadRow, LoadError> {
     let caller = session::current_user();
     let privileges = OwnerPrivileges::acquire()?;
-    let Some(OpenDelivery { header, source, .. }) = held_by(load_id, caller)? else {
+    let Some(OpenUpload { header, source, .. }) = locked_by(load_id, caller)? else {
         let row = ledger::find_loaded(load_id)?;
         return row.ok_or_else(|| UploadError::Unknown(load_id).into());
     };
-    // It is asked too early, or of a delivery that must begin anew: that is no failure of the load.
+    // A missing part is not a failure of the load: the client uploads it and completes again.
     if let Some(byte) = parts::first_gap(load_id, source.bytes)? {
         let source_name = source.name;
         return Err(UploadError::Incomplete { load_id, byte, source_name }.into());
     }
-    // A worker that closes what the server has stopped with may be looking at it.
+    // A worker that closes loads of a stopped server may hold the lock for a moment.
     Lock::Load(load_id).take();
-    record_failure_of(LoadContext::of(header, source, privileges), merge_whole)
+    record_failure_of(LoadContext::of(header, source, privileges), load_all)
 }
 
-/// The delivery that is held from now on, if it is there and this role's.
-fn held_by(load_id: i64, caller: pg_sys::Oid) -> Result<Option<OpenDelivery>, LoadError> {
-    let held = parts::hold(load_id)?;
-    held.map(|open| require_own(&open, caller).map(|()| open)).transpose()
+/// Locks an upload until the transaction ends, if it exists and the caller may use it.
+fn locked_by(load_id: i64, caller: pg_sys::Oid) -> Result<Option<OpenUpload>, LoadError> {
+    let locked = parts::lock(load_id)?;
+    locked.map(|open| require_own(&open, caller).map(|()| open)).transpose()
 }
 
-/// Brings a delivery that is complete into the history.
-fn merge_whole(context: &LoadContext) -> Result<LoadRow, LoadError> {
+/// Loads all parts of a complete upload into the history.
+fn load_all(context: &LoadContext) -> Result<LoadRow, LoadError> {
     let (header, source) = (&context.header, &*context.source.borrow());
     let (load_id, bytes) = (header.load_id, source.bytes);
     if let Some(limit) = settings::max_errors()
@@ -123,7 +126,7 @@ fn merge_whole(context: &LoadContext) -> Result<LoadRow, LoadError> {
     let progress = Progress::begin(load_id, header.role, bytes, Passes::Reading, interval);
     progress.phase(Phase::Waiting);
     let history = context.lock_history(source)?;
-    // Another load may have brought the same bytes meanwhile.
+    // Another load may have loaded the same bytes since.
     let row = match source.digest.and_then(|digest| ledger::same_bytes(&digest, bytes)) {
         Some(known) => context.skip(source, known)?,
         None => {
@@ -134,7 +137,7 @@ fn merge_whole(context: &LoadContext) -> Result<LoadRow, LoadError> {
         }
     };
     ledger::delete_failure(load_id)?;
-    parts::forget(load_id)?;
+    parts::delete(load_id)?;
     Ok(row)
 }
 
@@ -143,9 +146,9 @@ fn merge_parts(history: &History, load_id: i64, progress: &Progress) -> Result<T
     let mut loader = Loader::new(history)?;
     let mut collector = Collector::new(load_id, &loader);
     let (rules, max_record) = (settings::rules()?, settings::max_record_size());
-    let (mut rows, mut zero_coordinates, mut behind) = (0, 0, -1);
-    while let Some(part) = StoredPart::behind(load_id, behind)? {
-        behind = part.first_byte;
+    let (mut rows, mut zero_coordinates, mut offset) = (0, 0, -1);
+    while let Some(part) = StoredPart::after(load_id, offset)? {
+        offset = part.offset;
         let reader = begin(load_id, part)?;
         let part = reader.header;
         let take = |content: Content<'_>| {
@@ -174,8 +177,8 @@ fn merge_parts(history: &History, load_id: i64, progress: &Progress) -> Result<T
     Ok(loader.totals)
 }
 
-/// Begins to read a part, of which nothing is believed that is not checked. The parts of a delivery cover its file once,
-/// and none has more records than bytes: no sum of theirs is greater than the file's size.
+/// Begins to read a part, whose content is not trusted. The parts of an upload cover its file once, and none has more
+/// records than bytes: so no sum over them exceeds the size of the file.
 fn begin<S: Source<Error = LoadError>>(
     load_id: i64,
     source: S,
@@ -192,7 +195,7 @@ fn begin<S: Source<Error = LoadError>>(
     Ok(reader)
 }
 
-/// Why a part of this delivery is not read to its end.
+/// The error of a part of this upload.
 fn of(load_id: i64, stop: Stop<LoadError>) -> LoadError {
     match stop {
         Stop::Part(error) => UploadError::NotAPart { load_id, error }.into(),
@@ -200,7 +203,7 @@ fn of(load_id: i64, stop: Stop<LoadError>) -> LoadError {
     }
 }
 
-/// A part that the caller holds.
+/// A part in the memory of the caller.
 struct InPlace<'a>(&'a [u8]);
 
 impl Source for InPlace<'_> {
@@ -216,8 +219,8 @@ impl Source for InPlace<'_> {
     }
 }
 
-/// A delivery is its role's, and of members of that role.
-fn require_own(open: &OpenDelivery, caller: pg_sys::Oid) -> Result<(), LoadError> {
+/// Fails unless the caller is the role of the upload, or a member of it.
+fn require_own(open: &OpenUpload, caller: pg_sys::Oid) -> Result<(), LoadError> {
     let LoadHeader { load_id, requested_by, role, .. } = &open.header;
     if session::may_become(caller, *role) {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Deliveries of outside readers: `uploads`, and what has arrived of them in `upload_parts`.
+//! The tables `uploads` and `upload_parts`.
 
 use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
 use pgrx::{Spi, check_for_interrupts, pg_sys};
@@ -8,23 +8,23 @@ use crate::error::LoadError;
 use crate::ledger::{LoadHeader, LoadSource};
 use crate::pg::spi;
 
-/// A file that an outside reader brings.
+/// An upload that is not completed.
 #[derive(Debug)]
-pub struct OpenDelivery {
+pub struct OpenUpload {
     /// The load that it becomes.
     pub header: LoadHeader,
-    /// Its bytes.
+    /// The file.
     pub source: LoadSource,
-    /// How its reader cuts and judges it.
+    /// How its reader splits and checks it.
     pub reader_options: String,
 }
 
 const COLUMNS: &str =
     "load_id, source, digest, bytes, reader_options, requested_by, requested_at, role";
 
-/// Enters a delivery, unless its role has opened another with these bytes.
-pub fn open(new: &OpenDelivery) -> Result<bool, LoadError> {
-    let OpenDelivery { header, source, reader_options } = new;
+/// Inserts an upload; `false` when its role already uploads a file with these bytes.
+pub fn create(new: &OpenUpload) -> Result<bool, LoadError> {
+    let OpenUpload { header, source, reader_options } = new;
     let args: [DatumWithOid<'_>; 8] = [
         header.load_id.into(),
         source.name.as_str().into(),
@@ -42,26 +42,26 @@ pub fn open(new: &OpenDelivery) -> Result<bool, LoadError> {
     Spi::connect_mut(|client| Ok(client.update(query.as_str(), None, &args)?.len() == 1))
 }
 
-/// The open delivery of these bytes that a role brings. Others may bring them, too: nobody waits for a reader that has
+/// The upload of these bytes by a role. Other roles may upload them, too, so no client waits for one that has
 /// stopped.
-pub fn of_bytes(digest: &[u8; 32], role: pg_sys::Oid) -> Result<Option<OpenDelivery>, LoadError> {
+pub fn of_bytes(digest: &[u8; 32], role: pg_sys::Oid) -> Result<Option<OpenUpload>, LoadError> {
     find("digest = $1 AND role = $2", &[digest.to_vec().into(), role.into()])
 }
 
-/// The open delivery of this number.
-pub fn of_load(load_id: i64) -> Result<Option<OpenDelivery>, LoadError> {
+/// The upload of this number.
+pub fn of_load(load_id: i64) -> Result<Option<OpenUpload>, LoadError> {
     find("load_id = $1", &[load_id.into()])
 }
 
-/// The open delivery of this number, to which nobody adds a part until the transaction ends.
+/// Locks the upload of this number: no session adds a part to it until the transaction ends.
 ///
 /// # Errors
-/// 55P03, PostgreSQL's own, when a part is being added, or somebody else merges or drops it.
-pub fn hold(load_id: i64) -> Result<Option<OpenDelivery>, LoadError> {
+/// 55P03, PostgreSQL's own, when another session adds a part, completes or aborts it.
+pub fn lock(load_id: i64) -> Result<Option<OpenUpload>, LoadError> {
     find("load_id = $1 FOR UPDATE NOWAIT", &[load_id.into()])
 }
 
-fn find(condition: &str, values: &[DatumWithOid<'_>]) -> Result<Option<OpenDelivery>, LoadError> {
+fn find(condition: &str, values: &[DatumWithOid<'_>]) -> Result<Option<OpenUpload>, LoadError> {
     let query = format!("SELECT {COLUMNS} FROM trips.uploads WHERE {condition}");
     Spi::connect_mut(|client| {
         let found = client.update(query.as_str(), Some(1), values)?;
@@ -84,12 +84,12 @@ fn find(condition: &str, values: &[DatumWithOid<'_>]) -> Result<Option<OpenDeliv
             options: None,
         };
         let reader_options = row.get(5)?.ok_or_else(missing)?;
-        Ok(Some(OpenDelivery { header, source, reader_options }))
+        Ok(Some(OpenUpload { header, source, reader_options }))
     })
 }
 
-/// Adds a part that has been checked; `false` when it is there already. Waits for another session that
-/// is adding it, and for nobody else.
+/// Inserts a part that has been checked; `false` when the upload has it already. Waits only for a session that inserts
+/// the same part.
 pub fn add(part: PartHeader, found: Found, content: &[u8]) -> Result<bool, LoadError> {
     let number = |count: u64| i64::try_from(count).map_err(|_| LoadError::OutOfMemory);
     Spi::connect_mut(|client| {
@@ -112,17 +112,17 @@ pub fn add(part: PartHeader, found: Found, content: &[u8]) -> Result<bool, LoadE
     })
 }
 
-/// The first byte of a file of so many bytes that is not in exactly one part of its delivery.
+/// The first byte of a file of `bytes` bytes that is not in exactly one part of its upload.
 pub fn first_gap(load_id: i64, bytes: u64) -> Result<Option<i64>, LoadError> {
     let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
     let gap = Spi::connect(|client| {
         client
             .select(
                 "SELECT min(p.behind)
-                   FROM (SELECT lag(first_byte + bytes, 1, 0::bigint) OVER by_place AS behind, first_byte
+                   FROM (SELECT lag(first_byte + bytes, 1, 0::bigint) OVER by_offset AS behind, first_byte
                            FROM (SELECT first_byte, bytes FROM trips.upload_parts WHERE load_id = $1
                                  UNION ALL SELECT $2, 0) AS parts
-                         WINDOW by_place AS (ORDER BY first_byte, bytes DESC)) AS p
+                         WINDOW by_offset AS (ORDER BY first_byte, bytes DESC)) AS p
                   WHERE p.behind <> p.first_byte",
                 Some(1),
                 &[load_id.into(), bytes.into()],
@@ -133,7 +133,7 @@ pub fn first_gap(load_id: i64, bytes: u64) -> Result<Option<i64>, LoadError> {
     Ok(gap)
 }
 
-/// How many lines of a delivery were rejected.
+/// The number of rejected lines of an upload.
 pub fn rejected(load_id: i64) -> Result<u64, LoadError> {
     let query =
         "SELECT coalesce(sum(rows_rejected), 0)::bigint FROM trips.upload_parts WHERE load_id = $1";
@@ -141,30 +141,30 @@ pub fn rejected(load_id: i64) -> Result<u64, LoadError> {
     Ok(count.and_then(|count| count.try_into().ok()).unwrap_or(0))
 }
 
-/// A part that has arrived: it is read in slices.
+/// A stored part, which is read in slices.
 #[derive(Debug)]
 pub struct StoredPart {
     load_id: i64,
-    /// Where in the file it begins.
-    pub first_byte: i64,
+    /// Its offset in the file, bytes.
+    pub offset: i64,
     bytes: usize,
     slice: Vec<u8>,
 }
 
 impl StoredPart {
-    /// The part of a delivery that begins behind this byte of the file, and before all others that do.
-    pub fn behind(load_id: i64, byte: i64) -> Result<Option<Self>, LoadError> {
+    /// The next part of an upload after this offset.
+    pub fn after(load_id: i64, offset: i64) -> Result<Option<Self>, LoadError> {
         Spi::connect(|client| {
             let query = "SELECT first_byte, octet_length(content) FROM trips.upload_parts
                           WHERE load_id = $1 AND first_byte > $2 ORDER BY first_byte LIMIT 1";
-            let found = client.select(query, Some(1), &[load_id.into(), byte.into()])?;
+            let found = client.select(query, Some(1), &[load_id.into(), offset.into()])?;
             if found.is_empty() {
                 return Ok(None);
             }
-            let (first_byte, bytes) = found.first().get_two::<i64, i32>()?;
-            let first_byte = first_byte.unwrap_or_default();
+            let (offset, bytes) = found.first().get_two::<i64, i32>()?;
+            let offset = offset.unwrap_or_default();
             let bytes = bytes.and_then(|bytes| bytes.try_into().ok()).unwrap_or_default();
-            Ok(Some(Self { load_id, first_byte, bytes, slice: Vec::new() }))
+            Ok(Some(Self { load_id, offset, bytes, slice: Vec::new() }))
         })
     }
 }
@@ -179,22 +179,22 @@ impl Source for StoredPart {
     /// The value is stored as it is: `substr` reads only the pages that hold the slice.
     fn read(&mut self, at: usize, length: usize) -> Result<&[u8], LoadError> {
         check_for_interrupts!();
-        let Self { load_id, first_byte, slice, .. } = self;
+        let Self { load_id, offset, slice, .. } = self;
         let number = |count: usize| i32::try_from(count).map_err(|_| LoadError::OutOfMemory);
         let (at, length) = (number(at + 1)?, number(length)?);
         let query = c"SELECT substr(content, $3, $4) FROM trips.upload_parts
                        WHERE load_id = $1 AND first_byte = $2";
-        let place = [(*load_id).into(), (*first_byte).into(), at.into(), length.into()];
+        let arguments = [(*load_id).into(), (*offset).into(), at.into(), length.into()];
         slice.clear();
         let mut copied = Ok(false);
-        spi::all_by_now(query, &place, |row| copied = row.copy_bytes(1, slice));
+        spi::all_by_now(query, &arguments, |row| copied = row.copy_bytes(1, slice));
         copied?;
         Ok(slice)
     }
 }
 
-/// Forgets a delivery that is held, and what has arrived of it.
-pub fn forget(load_id: i64) -> Result<(), LoadError> {
+/// Deletes a locked upload and its parts.
+pub fn delete(load_id: i64) -> Result<(), LoadError> {
     for table in ["upload_parts", "uploads"] {
         let query = format!("DELETE FROM trips.{table} WHERE load_id = $1");
         Spi::run_with_args(&query, &[load_id.into()])?;

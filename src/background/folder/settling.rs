@@ -8,69 +8,69 @@ use crate::source::FileVersion;
 
 /// When a file is looked at again that somebody has open for writing. When he closes it, that is heard; but it is
 /// heard a moment before the kernel has forgotten him.
-const SOON: Duration = Duration::from_secs(1);
+const RECHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Why a file is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Occasion {
+pub enum Trigger {
     /// Somebody has closed it, or moved it there.
-    Heard,
+    Closed,
     /// The watch has begun, or has missed something.
-    Begin,
+    FullScan,
     /// It was found when the folder was looked through in between.
     Interval,
 }
 
 #[derive(Debug)]
-struct Resting {
+struct Settling {
     size: u64,
     changed_at: i64,
-    occasion: Occasion,
+    trigger: Trigger,
     since: Instant,
     look_at: Instant,
 }
 
 /// The files that rest until nobody is likely to write to them any more.
 #[derive(Debug, Default)]
-pub struct RestingFiles(BTreeMap<String, Resting>);
+pub struct SettlingFiles(BTreeMap<String, Settling>);
 
-impl RestingFiles {
+impl SettlingFiles {
     /// Whether a file can be loaded now. If not, it rests, and `due` names it later. Without a word from the kernel,
     /// a file is complete that was left alone for this long.
     pub fn is_ready(
         &mut self,
         file: &FileVersion,
         writers: Writers,
-        occasion: Occasion,
+        trigger: Trigger,
         rest: Duration,
     ) -> bool {
         let now = Instant::now();
-        let new = || Resting {
+        let new = || Settling {
             size: file.size,
             changed_at: file.changed_at,
-            occasion,
+            trigger,
             since: now,
             look_at: now,
         };
         let is_first = !self.0.contains_key(&file.path);
-        let resting = self.0.entry(file.path.clone()).or_insert_with(new);
-        if (resting.size, resting.changed_at) != (file.size, file.changed_at) {
-            *resting = new();
+        let settling = self.0.entry(file.path.clone()).or_insert_with(new);
+        if (settling.size, settling.changed_at) != (file.size, file.changed_at) {
+            *settling = new();
         }
-        if occasion == Occasion::Heard {
-            resting.occasion = occasion;
+        if trigger == Trigger::Closed {
+            settling.trigger = trigger;
         }
-        let has_rested = resting.since.elapsed() >= rest;
-        let is_ready = match (writers, resting.occasion) {
+        let has_rested = settling.since.elapsed() >= rest;
+        let is_ready = match (writers, settling.trigger) {
             (Writers::Some, _) => false,
-            (Writers::None, Occasion::Heard | Occasion::Begin)
-            | (Writers::Unknown, Occasion::Heard) => true,
-            (Writers::Unknown, Occasion::Begin) => has_rested || file.age() >= rest,
-            (_, Occasion::Interval) => has_rested,
+            (Writers::None, Trigger::Closed | Trigger::FullScan)
+            | (Writers::Unknown, Trigger::Closed) => true,
+            (Writers::Unknown, Trigger::FullScan) => has_rested || file.age() >= rest,
+            (_, Trigger::Interval) => has_rested,
         };
-        resting.look_at = match writers {
-            Writers::Some => now + if is_first { SOON } else { rest },
-            _ => resting.since + rest,
+        settling.look_at = match writers {
+            Writers::Some => now + if is_first { RECHECK_INTERVAL } else { rest },
+            _ => settling.since + rest,
         };
         if is_ready {
             self.0.remove(&file.path);
@@ -81,14 +81,14 @@ impl RestingFiles {
     /// A file has changed while it was read: it is looked at again, as one of which nothing was heard.
     pub fn has_changed(&mut self, file: &FileVersion) {
         let now = Instant::now();
-        let resting = Resting {
+        let settling = Settling {
             size: file.size,
             changed_at: file.changed_at,
-            occasion: Occasion::Begin,
+            trigger: Trigger::FullScan,
             since: now,
-            look_at: now + SOON,
+            look_at: now + RECHECK_INTERVAL,
         };
-        self.0.insert(file.path.clone(), resting);
+        self.0.insert(file.path.clone(), settling);
     }
 
     /// Lets a file rest no more.
@@ -102,9 +102,9 @@ impl RestingFiles {
     }
 
     /// The files that are to be looked at now, and for which reason; in the order of their paths.
-    pub fn due(&self) -> Vec<(String, Occasion)> {
+    pub fn due(&self) -> Vec<(String, Trigger)> {
         let now = Instant::now();
-        let due = self.0.iter().filter(|(_, resting)| resting.look_at <= now);
-        due.map(|(path, resting)| (path.clone(), resting.occasion)).collect()
+        let due = self.0.iter().filter(|(_, settling)| settling.look_at <= now);
+        due.map(|(path, settling)| (path.clone(), settling.trigger)).collect()
     }
 }

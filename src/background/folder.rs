@@ -18,23 +18,23 @@ use crate::pg::worker::{self, Failed};
 use crate::settings::{self, WatchedFolder};
 use crate::source::{Access, FileVersion, listing};
 
-mod open_folder;
-mod resting;
+mod inotify;
+mod settling;
 
-use open_folder::OpenFolder;
-use resting::{Occasion, RestingFiles};
+use inotify::FolderEvents;
+use settling::{SettlingFiles, Trigger};
 
 /// How often it is looked whether the folder is still there, and at files that rest.
-const TICK: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// A file that was made while we watched, and of which we have not heard that it was closed, must be left alone for so
 /// many times as long as another one, if nobody can tell whether it is still open.
-const RESTS_OF_BEGUN: u32 = 60;
+const UNCLOSED_FACTOR: u32 = 60;
 /// SQLSTATE of a file that changed while it was read: often a writer's chmod after he has closed it.
 const CHANGED: &str = "55006";
 
 /// Watches until a setting is another.
 pub fn watch(folder: &WatchedFolder) {
-    let mut is_told = false;
+    let mut is_reported = false;
     while settings::watched_folder().as_ref() == Some(folder) {
         let watched = if session::database_is_utf8() {
             watch_open(folder)
@@ -42,10 +42,10 @@ pub fn watch(folder: &WatchedFolder) {
             Err(io::Error::other(LoadError::DatabaseEncoding))
         };
         match watched {
-            Ok(()) => is_told = false,
+            Ok(()) => is_reported = false,
             Err(error) => {
-                if !is_told {
-                    is_told = true;
+                if !is_reported {
+                    is_reported = true;
                     tell(&format!("could not watch the folder {}: {error}", folder.directory));
                 }
                 worker::wait(RETRY);
@@ -55,18 +55,18 @@ pub fn watch(folder: &WatchedFolder) {
     }
 }
 
-/// Watches the folder until it goes, another takes its place, or a setting is another.
+/// Watches the folder until it goes, another takes its index, or a setting is another.
 fn watch_open(folder: &WatchedFolder) -> io::Result<()> {
-    let open = OpenFolder::open(&folder.directory)?;
+    let open = FolderEvents::open(&folder.directory)?;
     tell(&format!("watches the folder {}", folder.directory));
     let access = Access::Beneath(vec![folder.directory.clone()]);
-    let mut watch = Watch { folder, access, open, resting: RestingFiles::default() };
+    let mut watch = Watch { folder, access, open, settling: SettlingFiles::default() };
     // What is there already. The watch began before, so that nothing falls between.
-    let mut occasion = Occasion::Begin;
-    let mut next_look = Instant::now();
+    let mut trigger = Trigger::FullScan;
+    let mut next_scan = Instant::now();
     loop {
-        let news = watch.open.read_news()?;
-        if news.is_gone {
+        let events = watch.open.read_events()?;
+        if events.is_gone {
             return Err(io::ErrorKind::NotFound.into());
         }
         if !watch.open.is_in_place()? {
@@ -74,24 +74,24 @@ fn watch_open(folder: &WatchedFolder) -> io::Result<()> {
             return Ok(());
         }
         // What is busy is looked through nevertheless: the time of the next look stands.
-        if news.is_incomplete {
-            (occasion, next_look) = (Occasion::Begin, Instant::now());
+        if events.is_incomplete {
+            (trigger, next_scan) = (Trigger::FullScan, Instant::now());
         }
-        let is_done = watch.load_names(news.names) && watch.load_rested();
+        let is_done = watch.load_names(events.names) && watch.load_settled();
         if !is_done {
-            (occasion, next_look) = (Occasion::Begin, Instant::now() + RETRY);
-        } else if next_look <= Instant::now() {
-            let is_done = watch.look_through(occasion);
+            (trigger, next_scan) = (Trigger::FullScan, Instant::now() + RETRY);
+        } else if next_scan <= Instant::now() {
+            let is_done = watch.scan(trigger);
             let pause = if is_done { settings::watch_interval() } else { RETRY };
-            next_look = Instant::now() + pause;
-            occasion = if is_done { Occasion::Interval } else { occasion };
+            next_scan = Instant::now() + pause;
+            trigger = if is_done { Trigger::Interval } else { trigger };
         }
-        watch.open.wait(TICK);
+        watch.open.wait(POLL_INTERVAL);
         worker::reload_settings();
         if settings::watched_folder().as_ref() != Some(folder) {
             return Ok(());
         }
-        next_look = next_look.min(Instant::now() + settings::watch_interval());
+        next_scan = next_scan.min(Instant::now() + settings::watch_interval());
     }
 }
 
@@ -106,22 +106,22 @@ fn name_of(path: &str) -> &str {
 struct Watch<'a> {
     folder: &'a WatchedFolder,
     access: Access,
-    open: OpenFolder,
-    resting: RestingFiles,
+    open: FolderEvents,
+    settling: SettlingFiles,
 }
 
 impl Watch<'_> {
     /// Loads what the folder has and no load has brought; `false` when that could not be found out.
-    fn look_through(&mut self, occasion: Occasion) -> bool {
+    fn scan(&mut self, trigger: Trigger) -> bool {
         let folder = self.folder;
-        if occasion == Occasion::Begin {
+        if trigger == Trigger::FullScan {
             // Loads that the server has died with: until somebody says that they have failed, they seem to run.
             monitor::worker::close_dead();
         }
         let access = &self.access;
         let is_there = |path: &str| listing::find(path, access).is_some();
-        self.resting.retain(is_there);
-        self.open.forget_begun(|name| is_there(&path_in(folder, name)));
+        self.settling.retain(is_there);
+        self.open.retain_unclosed(|name| is_there(&path_in(folder, name)));
         let mut after = None;
         loop {
             let listed =
@@ -134,7 +134,7 @@ impl Watch<'_> {
                 }
             };
             after = listing.files.last().map(|file| file.path.clone()).filter(|_| listing.is_cut);
-            let is_done = self.load_new(listing.files, |_| occasion);
+            let is_done = self.load_new(listing.files, |_| trigger);
             let is_ours = settings::watched_folder().as_ref() == Some(folder);
             if !is_done || after.is_none() || !is_ours {
                 return is_done;
@@ -147,28 +147,28 @@ impl Watch<'_> {
         let wanted = names.into_iter().filter(|name| listing::matches(&self.folder.pattern, name));
         let paths = wanted.map(|name| path_in(self.folder, &name));
         let files = paths.filter_map(|path| listing::find(&path, &self.access)).collect();
-        self.load_new(files, |_| Occasion::Heard)
+        self.load_new(files, |_| Trigger::Closed)
     }
 
     /// Loads files that nobody has written to for so long, or whose writers have gone.
-    fn load_rested(&mut self) -> bool {
+    fn load_settled(&mut self) -> bool {
         let mut files = Vec::new();
-        let due = self.resting.due();
+        let due = self.settling.due();
         for (path, _) in &due {
             match listing::find(path, &self.access) {
                 Some(file) => files.push(file),
-                None => self.resting.forget(path),
+                None => self.settling.forget(path),
             }
         }
-        let occasion_of = |path: &str| {
-            let place = due.binary_search_by(|(other, _)| other.as_str().cmp(path));
-            place.map_or(Occasion::Interval, |place| due[place].1)
+        let trigger_of = |path: &str| {
+            let index = due.binary_search_by(|(other, _)| other.as_str().cmp(path));
+            index.map_or(Trigger::Interval, |index| due[index].1)
         };
-        self.load_new(files, occasion_of)
+        self.load_new(files, trigger_of)
     }
 
     /// Loads those that no load has brought, and that nobody is writing to.
-    fn load_new(&mut self, files: Vec<FileVersion>, occasion: impl Fn(&str) -> Occasion) -> bool {
+    fn load_new(&mut self, files: Vec<FileVersion>, trigger: impl Fn(&str) -> Trigger) -> bool {
         if files.is_empty() {
             return true;
         }
@@ -180,9 +180,9 @@ impl Watch<'_> {
         let Some(new) = new else { return false };
         let new_paths: BTreeSet<&str> = new.iter().map(|new| new.file.path.as_str()).collect();
         let known = paths.iter().filter(|path| !new_paths.contains(path.as_str()));
-        known.for_each(|path| self.resting.forget(path));
+        known.for_each(|path| self.settling.forget(path));
         for NewFile { file, has_failed } in &new {
-            if self.is_ready(file, *has_failed, occasion(&file.path)) {
+            if self.is_ready(file, *has_failed, trigger(&file.path)) {
                 self.load(file);
                 worker::reload_settings();
                 // Others are not this folder's any more, or not this database's.
@@ -199,24 +199,24 @@ impl Watch<'_> {
         if let Err(failed) = load(&self.access, &file.path) {
             failed.log();
             if failed.error.code == CHANGED {
-                self.resting.has_changed(file);
+                self.settling.has_changed(file);
             }
         }
     }
 
-    fn is_ready(&mut self, file: &FileVersion, has_failed: bool, occasion: Occasion) -> bool {
+    fn is_ready(&mut self, file: &FileVersion, has_failed: bool, trigger: Trigger) -> bool {
         let writers = listing::writers(&file.path, &self.access);
         if has_failed && writers != Writers::Some {
             // It was complete before.
-            self.resting.forget(&file.path);
+            self.settling.forget(&file.path);
             return true;
         }
         let mut rest = settings::watch_interval();
         // One that was linked there is not closed, but then it mostly has two names.
-        if file.links == 1 && self.open.is_begun(name_of(&file.path)) {
-            rest *= RESTS_OF_BEGUN;
+        if file.links == 1 && self.open.is_unclosed(name_of(&file.path)) {
+            rest *= UNCLOSED_FACTOR;
         }
-        self.resting.is_ready(file, writers, occasion, rest)
+        self.settling.is_ready(file, writers, trigger, rest)
     }
 }
 
