@@ -7,7 +7,7 @@ use pgrx::Spi;
 
 use crate::error::LoadError;
 use crate::pg::extension;
-use crate::pg::locks::{HeldLock, Lock};
+use crate::pg::locks::{Lock, SessionLock};
 use crate::pg::relation::Table;
 use crate::pg::session::{self, AsOwner};
 use crate::pg::worker::{self, Failed};
@@ -25,7 +25,7 @@ const RETRY: Duration = Duration::from_secs(5);
 /// Works on the tables in a transaction of its own; `None` when that failed, which is in the log, or the
 /// extension is not there.
 fn in_database<T>(work: impl FnOnce() -> Result<T, LoadError>) -> Option<T> {
-    worker::forget_cancel();
+    worker::clear_cancel();
     try_in_database(work).unwrap_or_else(|failed| {
         failed.log();
         None
@@ -44,7 +44,7 @@ fn try_in_database<T>(work: impl FnOnce() -> Result<T, LoadError>) -> Result<Opt
 /// Names mean PostgreSQL's own from here on, whatever a trigger has set before; whether the extension is there.
 fn prepare() -> Result<bool, LoadError> {
     session::use_own_names()?;
-    let is_held = extension::hold();
+    let is_held = extension::lock();
     let is_there = Spi::get_one::<bool>("SELECT to_regclass('trips.queue') IS NOT NULL")?;
     Ok(is_held && is_there == Some(true))
 }
@@ -68,7 +68,7 @@ pub fn watch_folder() {
         && Some(&folder.database) == database.as_ref()
     {
         // A launcher that was started again has started another watcher.
-        place = place.or_else(|| HeldLock::try_take(Lock::Watcher));
+        place = place.or_else(|| SessionLock::try_lock(Lock::Watcher));
         if place.is_some() {
             folder::watch(&folder);
         } else {

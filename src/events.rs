@@ -23,7 +23,7 @@ pub fn publish(statuses: &[LoadStatus]) -> Result<(), LoadError> {
     // The extension may have been dropped since.
     let Some(events) = Table::find_for_insert(c"events") else { return Ok(()) };
     let _owner = AsOwner::of(&events);
-    Lock::Events.take();
+    Lock::Events.lock();
     for LoadStatus { load_id, state, progress } in statuses {
         let args: [DatumWithOid<'_>; 5] = [
             (*load_id).into(),

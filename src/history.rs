@@ -166,7 +166,7 @@ fn append_to(
     let mut uncounted: Vec<Days> = partition.adopted.into_iter().collect();
     let whole = whole_history();
     // What they store is known when it is there.
-    let is_altered = table.has_altering_triggers();
+    let is_altered = table.has_user_before_triggers();
     if is_altered {
         uncounted.extend(days_of(table.oid()));
     }
@@ -213,19 +213,19 @@ fn is_worth_a_build(partition: &Partition, trips: usize) -> bool {
 
 /// Whether the table is empty and nobody else can store rows or find some, until this transaction ends.
 fn is_ours_alone(table: &Table) -> bool {
-    table.is_bare()
+    table.has_no_pages()
         // What REINDEX needs. Who is in the way may wait for us: COPY does not mind him.
-        && table_locks::try_take(table.oid(), Mode::Share)
+        && table_locks::try_lock(table.oid(), Mode::Share)
         && table.try_lock_indexes()
         // Somebody may have written by hand before the lock.
-        && table.is_bare()
+        && table.has_no_pages()
 }
 
 /// The partitioned table, when somebody's trigger on it wants to see the rows: then COPY goes through
 /// it, and finds the partition of each row itself.
 fn whole_history() -> Option<Table> {
     let table = Table::open_for_insert(HISTORY);
-    table.has_other_triggers().then_some(table)
+    table.has_user_triggers().then_some(table)
 }
 
 /// Builds the index of a partition that was filled without it, in the memory that the run does not have.

@@ -102,7 +102,7 @@ pub fn complete(load_id: i64) -> Result<LoadRow, LoadError> {
         return Err(UploadError::Incomplete { load_id, byte, source_name }.into());
     }
     // A worker that closes loads of a stopped server may hold the lock for a moment.
-    Lock::Load(load_id).take();
+    Lock::Load(load_id).lock();
     record_failure_of(LoadContext::of(header, source, privileges), load_all)
 }
 

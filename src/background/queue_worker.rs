@@ -12,7 +12,7 @@ use crate::error::LoadError;
 use crate::events;
 use crate::ledger::{self, LoadFailure};
 use crate::load::{LoadContext, Request, load_file};
-use crate::pg::locks::{HeldLock, Lock};
+use crate::pg::locks::{Lock, SessionLock};
 use crate::pg::session;
 use crate::pg::worker::{self, Failed};
 use crate::queue::{self, Job};
@@ -30,7 +30,7 @@ const BACKOFF: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(60)]
 /// it was started; its session may not have committed yet.
 pub fn work_on_queue(after: i64) {
     if after > 0 {
-        let waited = worker::try_transaction(|| Lock::Queued(after).take());
+        let waited = worker::try_transaction(|| Lock::Queued(after).lock());
         waited.unwrap_or_else(|failed| failed.log());
     }
     let mut worker_ = QueueWorker { after, skipped: BTreeSet::new(), has_failed_to_read: false };
@@ -38,7 +38,8 @@ pub fn work_on_queue(after: i64) {
     let mut backoff_lock = None;
     loop {
         let slots = 0..settings::max_workers();
-        let Some(slot) = slots.into_iter().find_map(|p| HeldLock::try_take(Lock::Worker(p))) else {
+        let Some(slot) = slots.into_iter().find_map(|p| SessionLock::try_lock(Lock::WorkerSlot(p)))
+        else {
             // Those at work look again when they have given up their slot.
             return;
         };
@@ -53,11 +54,11 @@ pub fn work_on_queue(after: i64) {
             return;
         }
         // One is enough that waits.
-        backoff_lock = backoff_lock.or_else(|| HeldLock::try_take(Lock::Resting));
+        backoff_lock = backoff_lock.or_else(|| SessionLock::try_lock(Lock::QueueRetry));
         if backoff_lock.is_none() {
             return;
         }
-        worker::rest(pause);
+        worker::sleep(pause);
         pause = (pause * 2).min(BACKOFF[1]);
         worker::reload_settings();
         worker_.skipped.clear();
@@ -74,7 +75,7 @@ pub fn resume_queue() {
 
 /// Starts a worker if loads wait at which nobody is; `false` when one is needed and no slot is free.
 pub fn start_worker_for_queue() -> bool {
-    let slots = || (0..settings::max_workers()).any(|slot| Lock::Worker(slot).is_free());
+    let slots = || (0..settings::max_workers()).any(|slot| Lock::WorkerSlot(slot).is_free());
     if in_database(queue::waiting).is_none_or(|loads| loads.is_empty()) || !slots() {
         return true;
     }
@@ -100,7 +101,7 @@ impl QueueWorker {
 
     /// The first load that waits and that nobody is making.
     fn find(&mut self) -> Option<i64> {
-        worker::forget_cancel();
+        worker::clear_cancel();
         let waiting = try_in_database(queue::waiting);
         self.has_failed_to_read = waiting.is_err();
         let waiting = waiting.unwrap_or_else(|failed| {
@@ -120,8 +121,8 @@ impl QueueWorker {
     fn run_next(&mut self) -> bool {
         let Some(load_id) = self.find() else { return false };
         // A cancel that comes from here on is meant for this load; one that came before, for another.
-        worker::forget_cancel();
-        let Some(_lock) = HeldLock::try_take(Lock::Load(load_id)) else { return true };
+        worker::clear_cancel();
+        let Some(_lock) = SessionLock::try_lock(Lock::Load(load_id)) else { return true };
         if !run_locked(load_id) {
             self.skipped.insert(load_id);
         }
@@ -134,9 +135,9 @@ impl QueueWorker {
 fn will_be_free(load_id: i64, checks: u32) -> bool {
     for attempt in 0..checks {
         if attempt > 0 {
-            worker::rest(Duration::from_millis(10));
+            worker::sleep(Duration::from_millis(10));
         }
-        if Lock::Load(load_id).is_free() {
+        if !Lock::Load(load_id).is_held_by_transaction() {
             return true;
         }
     }

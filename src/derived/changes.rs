@@ -77,7 +77,7 @@ pub fn partition_comes(call: pg_sys::FunctionCallInfo) -> Result<(), LoadError> 
 pub fn partitions_altered(loses: bool) -> Result<(), LoadError> {
     let Some(history) = Table::find(c"hist_trip_data") else { return Ok(()) };
     // While a dump is restored, what it has of partitions, triggers and counts comes in its own order.
-    if !locks::may_have_altered(history)
+    if !locks::holds_ddl_lock(history)
         || pending_counts::is_own_command()
         || session::is_restoring()
     {

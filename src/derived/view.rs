@@ -113,7 +113,7 @@ pub fn refresh() -> Result<(), LoadError> {
         "REFRESH MATERIALIZED VIEW trips.summarized_trip_data"
     };
     if let Some(view) = Table::find(NAME) {
-        table_locks::take(view, Mode::Exclusive)?;
+        table_locks::lock(view, Mode::Exclusive)?;
     }
     Ok(pending_counts::run_own_command(|| Spi::run(command))?)
 }

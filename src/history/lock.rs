@@ -13,7 +13,7 @@ use super::{HISTORY, History};
 use crate::error::{HistoryError, LoadError};
 use crate::pg::locks;
 use crate::pg::relation::Table;
-use crate::pg::table_locks::{self, Mode, Waited};
+use crate::pg::table_locks::{self, LockResult, Mode};
 
 /// The tables that a load writes to, in the order in which it locks them.
 const WRITTEN: [&CStr; 8] = [
@@ -39,14 +39,14 @@ impl History {
     /// until this transaction ends. It holds none of these locks while it waits for another.
     pub fn lock_for_load() -> Result<Self, LoadError> {
         let history = oid()?;
-        let take_tables = || table_locks::try_take_all_ahead(&WRITTEN);
+        let take_tables = || table_locks::try_lock_all_ahead(&WRITTEN);
         for _ in 0..ROUNDS {
             check_for_interrupts!();
             let held = Self { created: Created::default() };
-            match table_locks::take_object(CLASS, history, take_tables)? {
-                Waited::Taken => return Ok(held),
-                Waited::GiveUp => return Err(HistoryError::InUse.into()),
-                Waited::NotFree(table) => {
+            match table_locks::lock_object(CLASS, history, take_tables)? {
+                LockResult::Locked => return Ok(held),
+                LockResult::GiveUp => return Err(HistoryError::InUse.into()),
+                LockResult::NotAvailable(table) => {
                     if take_from(table, history)? {
                         return Ok(held);
                     }
@@ -59,11 +59,11 @@ impl History {
     /// Takes the history if nobody has to be waited for.
     pub fn try_lock_for_load() -> Result<Option<Self>, LoadError> {
         let history = oid()?;
-        if !locks::try_object(CLASS, history) {
+        if !locks::try_lock_object(CLASS, history) {
             return Ok(None);
         }
-        if table_locks::try_take_all(&WRITTEN).is_err() {
-            locks::give_object_back(CLASS, history);
+        if table_locks::try_lock_all(&WRITTEN).is_err() {
+            locks::unlock_object(CLASS, history);
             return Ok(None);
         }
         Ok(Some(Self { created: Created::default() }))
@@ -74,7 +74,7 @@ impl History {
     pub fn lock_for_change() -> Result<(), LoadError> {
         // Its lock stays. The table is closed, because none that is open can get partitions.
         let history = Table::open_for_insert(HISTORY).oid();
-        if locks::take_object(CLASS, history) { Ok(()) } else { Err(HistoryError::InUse.into()) }
+        if locks::lock_object(CLASS, history) { Ok(()) } else { Err(HistoryError::InUse.into()) }
     }
 }
 
@@ -92,13 +92,13 @@ fn take_from(mut table: pg_sys::Oid, history: pg_sys::Oid) -> Result<bool, LoadE
         check_for_interrupts!();
         let next = Cell::new(None);
         let take_rest = || {
-            if !locks::try_object(CLASS, history) {
+            if !locks::try_lock_object(CLASS, history) {
                 return false;
             }
-            next.set(table_locks::try_take_all_ahead(&WRITTEN).err());
+            next.set(table_locks::try_lock_all_ahead(&WRITTEN).err());
             next.get().is_none()
         };
-        if table_locks::take_if(table, Mode::RowExclusive, take_rest)? {
+        if table_locks::lock_if(table, Mode::RowExclusive, take_rest)? {
             return Ok(true);
         }
         match next.get() {

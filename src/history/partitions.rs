@@ -102,7 +102,7 @@ impl NewPartitions {
 pub fn lock_free_ones(blocks: &[Block]) {
     each_place(blocks, |place| {
         if let Some(partition) = place.partition() {
-            table_locks::try_take(partition, Mode::RowExclusive);
+            table_locks::try_lock(partition, Mode::RowExclusive);
         }
     });
 }
@@ -132,19 +132,19 @@ impl Partition {
         if place.partition().is_none() {
             // What attaching it needs, before anything is made.
             let history = Table::open_for_insert(HISTORY).oid();
-            table_locks::take(history, Mode::ShareUpdateExclusive)?;
+            table_locks::lock(history, Mode::ShareUpdateExclusive)?;
             pending_counts::run_own_command(|| create(time))?;
             created.0.set(created.0.get() + 1);
             place = place_of(time, Detaching::Omitted);
         }
         let oid = place.partition().ok_or(HistoryError::NoPartition { time })?;
-        table_locks::take_with_indexes(oid, Mode::RowExclusive)?;
+        table_locks::lock_with_indexes(oid, Mode::RowExclusive)?;
         let mut table = Table::open_oid_for_insert(oid);
         let mut adopted = None;
-        if !table.is_followed() {
-            let (name, is_bare) = (table.name(), table.is_bare());
+        if !table.has_change_triggers() {
+            let (name, is_bare) = (table.name(), table.has_no_pages());
             drop(table);
-            table_locks::take(oid, Mode::ShareRowExclusive)?;
+            table_locks::lock(oid, Mode::ShareRowExclusive)?;
             create_triggers(&name)?;
             table = Table::open_oid_for_insert(oid);
             adopted = if is_bare { None } else { days_of(oid) };
@@ -153,7 +153,7 @@ impl Partition {
         if place_of(time, Detaching::Omitted) != place {
             return Err(HistoryError::NoPartition { time }.into());
         }
-        if let Some((column, has_other_type)) = table.lacks(&COLUMNS) {
+        if let Some((column, has_other_type)) = table.missing_column(&COLUMNS) {
             let column = column.to_string_lossy().into_owned();
             return Err(LoadError::PartitionColumn { table: table.name(), column, has_other_type });
         }

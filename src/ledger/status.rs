@@ -138,7 +138,7 @@ pub fn delete_failure(load_id: i64) -> Result<(), LoadError> {
 /// have ended while no load monitor was there. `known` are loads that the monitor follows itself. What came from the
 /// queue goes back there. Returns which they were.
 pub fn close_abandoned(known: &[i64]) -> Result<Vec<i64>, LoadError> {
-    let is_dead = |load_id: &i64| Lock::Load(*load_id).try_take();
+    let is_dead = |load_id: &i64| Lock::Load(*load_id).try_lock();
     let dead: Vec<i64> = running(known)?.into_iter().filter(is_dead).collect();
     let server_started = running_loads::server_started();
     for &load_id in &dead {

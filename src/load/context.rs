@@ -44,10 +44,10 @@ impl OwnerPrivileges {
         if !session::database_is_utf8() {
             return Err(LoadError::DatabaseEncoding);
         }
-        extension::hold();
+        extension::lock();
         // It is the first lock of a load on a table: a deadlock must not end the load here either.
         if let Some(ledger) = Table::find(c"loads") {
-            table_locks::take(ledger, Mode::RowExclusive)?;
+            table_locks::lock(ledger, Mode::RowExclusive)?;
         }
         let ledger = Table::open_for_insert(c"loads");
         let owner = AsOwner::of(&ledger);
@@ -82,8 +82,8 @@ impl LoadContext {
 
     /// A load of this number and these bytes.
     pub fn of(header: LoadHeader, source: LoadSource, privileges: OwnerPrivileges) -> Self {
-        Lock::Load(header.load_id).try_take();
-        Lock::AtWork(header.load_id).try_take();
+        Lock::Load(header.load_id).try_lock();
+        Lock::Cancelable(header.load_id).try_lock();
         let (source, monitored) = (RefCell::new(source), Cell::new(None));
         Self { header, source, monitored, _privileges: privileges }
     }
@@ -179,7 +179,7 @@ impl Drop for LoadContext {
     fn drop(&mut self) {
         // Its transaction may go on with something else. While an ERROR unwinds, the abort gives it back.
         if !std::thread::panicking() {
-            Lock::AtWork(self.header.load_id).give_back();
+            Lock::Cancelable(self.header.load_id).unlock();
         }
     }
 }

@@ -84,10 +84,10 @@ impl MonitoredLoad {
         CLIENT.with_borrow_mut(|client| client.fail(self, failure));
         loop {
             let step = CLIENT.with_borrow_mut(|client| {
-                if client.contact() { client.step(self.tag) } else { Some(Step::FailDeferred) }
+                if client.contact() { client.step(self.tag) } else { Some(Step::FailureDeferred) }
             });
-            if step != Some(Step::FailRequested) {
-                return step == Some(Step::FailWritten);
+            if step != Some(Step::FailureRequested) {
+                return step == Some(Step::FailureWritten);
             }
             if begin.elapsed() > FAIL_TIMEOUT {
                 return false;
@@ -165,7 +165,7 @@ impl Client {
 
     fn fail(&mut self, load: MonitoredLoad, failure: &LoadFailure) {
         if let Some(mailbox) = &self.mailbox {
-            mailbox.set_step(load.tag, Step::FailRequested);
+            mailbox.set_step(load.tag, Step::FailureRequested);
         }
         let failure = failure.clone();
         if let Some(open) = self.open.iter_mut().find(|open| open.tag == load.tag) {
@@ -229,7 +229,7 @@ impl Client {
             }
             // What is in the ledger already is not entered again.
             let is_asked = self.mailbox.as_ref().is_some_and(|mailbox| {
-                matches!(mailbox.step(*tag), Some(Step::FailRequested | Step::FailDeferred))
+                matches!(mailbox.step(*tag), Some(Step::FailureRequested | Step::FailureDeferred))
             });
             if let Some(failure) = failure.as_ref().filter(|_| is_asked) {
                 let (load_id, failure) = (info.load_id, failure.clone());
@@ -242,14 +242,14 @@ impl Client {
     fn find_monitor(&mut self) -> bool {
         let Some(mailbox) = &self.mailbox else { return false };
         mailbox.await_reader();
-        let is_found = Registry::leave_handle(mailbox.handle())
-            || Lock::Monitor.is_free() && worker::start_monitor(mailbox.handle())
+        let is_found = Registry::post_handle(mailbox.handle())
+            || !Lock::Monitor.is_held_by_transaction() && worker::start_monitor(mailbox.handle())
             || self.wait_for_monitor(mailbox)
             || worker::start_monitor(mailbox.handle());
         if is_found {
             (self.started, self.waited) = (Some(Instant::now()), None);
         } else {
-            mailbox.expect_nobody();
+            mailbox.stop_waiting();
             self.waited = self.waited.or_else(|| Some(Instant::now()));
         }
         is_found
@@ -264,7 +264,7 @@ impl Client {
         let begin = Instant::now();
         while begin.elapsed() < PUBLISH_TIMEOUT {
             std::thread::sleep(Duration::from_millis(2));
-            if Registry::leave_handle(mailbox.handle()) {
+            if Registry::post_handle(mailbox.handle()) {
                 return true;
             }
         }
@@ -287,7 +287,7 @@ impl Client {
 
     fn rolled_back(&self) {
         if let Some(mailbox) = &self.mailbox {
-            mailbox.rolled_back();
+            mailbox.count_rollback();
         }
     }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::message::Message;
 use super::open_loads::{OpenLoad, Stage};
 use super::writer::{self, Outcome};
-use crate::pg::locks::{HeldLock, Lock};
+use crate::pg::locks::{Lock, SessionLock};
 use crate::pg::shared_state::registry::Registry;
 use crate::pg::shared_state::{Mailbox, Step};
 use crate::pg::worker;
@@ -34,10 +34,10 @@ const FORWARD_TIMEOUT: Duration = Duration::from_secs(5);
 pub fn monitor(mailbox: u32, start_queue_worker: fn() -> bool) {
     let begin = Instant::now();
     let _office = loop {
-        if let Some(lock) = HeldLock::try_take(Lock::Monitor) {
+        if let Some(lock) = SessionLock::try_lock(Lock::Monitor) {
             break lock;
         }
-        if Registry::leave_handle(mailbox) || begin.elapsed() > FORWARD_TIMEOUT {
+        if Registry::post_handle(mailbox) || begin.elapsed() > FORWARD_TIMEOUT {
             return;
         }
         worker::wait(Duration::from_millis(2));
@@ -140,7 +140,7 @@ impl Monitor {
         self.receive();
         for info in others {
             if self.loads.iter().all(|load| load.info.load_id != info.load_id)
-                && !Lock::Load(info.load_id).is_free()
+                && Lock::Load(info.load_id).is_held_by_transaction()
             {
                 self.loads.push(OpenLoad::new(info, None, 0, Stage::Finished));
             }
@@ -175,7 +175,7 @@ impl Monitor {
 
     /// Reads all that sessions have written.
     fn receive(&mut self) {
-        for handle in self.registry.take_handles() {
+        for handle in self.registry.drain_handles() {
             self.adopt_mailbox(handle);
         }
         for place in 0..self.sessions.len() {
@@ -271,9 +271,9 @@ impl Monitor {
         };
         if let Some((mailbox, tag)) = self.mailbox_of(place) {
             let is_written = outcome == Outcome::Done;
-            let step = if is_written { Step::FailWritten } else { Step::FailDeferred };
-            let _ = mailbox.change_step(tag, Step::FailRequested, step)
-                || mailbox.change_step(tag, Step::FailDeferred, step);
+            let step = if is_written { Step::FailureWritten } else { Step::FailureDeferred };
+            let _ = mailbox.change_step(tag, Step::FailureRequested, step)
+                || mailbox.change_step(tag, Step::FailureDeferred, step);
         }
         if outcome == Outcome::Locked {
             self.loads[place].retry_at = Some(Instant::now() + RETRY_DELAY);
@@ -302,7 +302,9 @@ impl Monitor {
     /// Looks which transactions are over. What they say of their loads comes before their locks go: so messages are
     /// read afterwards, and count.
     fn look_for_ends(&mut self) {
-        let is_over = |load: &&OpenLoad| !load.is_over && Lock::Load(load.info.load_id).is_free();
+        let is_over = |load: &&OpenLoad| {
+            !load.is_over && !Lock::Load(load.info.load_id).is_held_by_transaction()
+        };
         let over: Vec<i64> =
             self.loads.iter().filter(is_over).map(|load| load.info.load_id).collect();
         if over.is_empty() {
@@ -352,7 +354,7 @@ impl Monitor {
         for session in &self.sessions {
             session.mailbox.leave();
         }
-        let handles = self.registry.take_handles();
+        let handles = self.registry.drain_handles();
         let is_needed = |session: &Session| !session.mailbox.is_empty();
         if handles.is_empty() && !self.sessions.iter().any(is_needed) {
             return true;

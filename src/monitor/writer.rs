@@ -216,7 +216,7 @@ fn in_database(work: impl FnOnce() -> Result<(), LoadError>) -> Outcome {
 /// Names mean PostgreSQL's own, whatever a trigger has set before; whether the extension is there.
 fn prepare() -> Result<bool, LoadError> {
     session::use_own_names()?;
-    let is_held = extension::hold();
+    let is_held = extension::lock();
     let is_there = Spi::get_one::<bool>("SELECT to_regclass('trips.loads') IS NOT NULL")?;
     Ok(is_held && is_there == Some(true))
 }

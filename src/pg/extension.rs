@@ -6,7 +6,7 @@ use pgrx::pg_sys;
 ///
 /// DROP EXTENSION locks the extension first, then its tables in an order of its own. Who has this lock before
 /// the first table therefore never meets it halfway, each with a table that the other waits for.
-pub fn hold() -> bool {
+pub fn lock() -> bool {
     let mode = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
     loop {
         let extension = find();
@@ -28,7 +28,7 @@ fn find() -> pg_sys::Oid {
 }
 
 /// Whether an object is a member of the extension.
-pub fn owns(class: pg_sys::Oid, object: pg_sys::Oid) -> bool {
+pub fn has_member(class: pg_sys::Oid, object: pg_sys::Oid) -> bool {
     // SAFETY: two oids; an object that no extension has gives InvalidOid.
     let owner = unsafe { pg_sys::getExtensionOfObject(class, object) };
     owner != pg_sys::InvalidOid && owner == find()

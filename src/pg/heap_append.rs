@@ -50,7 +50,7 @@ impl<'a> HeapAppend<'a> {
             cfg!(target_endian = "little")
                 && class.relkind.cast_unsigned() == pg_sys::RELKIND_RELATION
                 && class.relam == pg_sys::HEAP_TABLE_AM_OID
-                && !table.has_other_triggers()
+                && !table.has_user_triggers()
                 && table.has_columns(columns)
                 && (descriptor.constr.is_null() || (*descriptor.constr).num_check == 0)
                 && !indexes.is_null()

@@ -38,7 +38,7 @@ impl MatView {
             class.relkind.cast_unsigned() == pg_sys::RELKIND_MATVIEW
                 && class.relispopulated
                 && class.relpersistence.cast_unsigned() == pg_sys::RELPERSISTENCE_PERMANENT
-                && extension::owns(pg_sys::RelationRelationId, self.0.oid())
+                && extension::has_member(pg_sys::RelationRelationId, self.0.oid())
         }
     }
 

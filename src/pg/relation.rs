@@ -56,7 +56,7 @@ impl Table {
     }
 
     /// Whether the current user may do what the owner of `trips.<name>` may. It takes no lock.
-    pub fn is_own(name: &CStr) -> bool {
+    pub fn is_owned_by_current_user(name: &CStr) -> bool {
         Self::find(name).is_some_and(|table| compat::owns_table(table, session::current_user()))
     }
 
@@ -89,7 +89,7 @@ impl Table {
     }
 
     /// Whether the table has no pages at all.
-    pub fn is_bare(&self) -> bool {
+    pub fn has_no_pages(&self) -> bool {
         // SAFETY: the relation is open.
         unsafe {
             let main = pg_sys::ForkNumber::MAIN_FORKNUM;
@@ -131,7 +131,7 @@ impl Table {
 
     /// The first of these columns that it does not have, in whatever order and beside whatever others;
     /// and whether it has one of that name, of another type.
-    pub fn lacks(&self, wanted: &[Column]) -> Option<(&'static CStr, bool)> {
+    pub fn missing_column(&self, wanted: &[Column]) -> Option<(&'static CStr, bool)> {
         // SAFETY: the relation is open, so its descriptor is valid.
         let columns = unsafe { PgTupleDesc::from_pg_unchecked((*self.0).rd_att) };
         let missing = wanted.iter().find(|wanted| !columns.iter().any(|found| wanted.is(found)))?;
@@ -139,19 +139,19 @@ impl Table {
     }
 
     /// Whether the table has triggers that are not this extension's.
-    pub fn has_other_triggers(&self) -> bool {
+    pub fn has_user_triggers(&self) -> bool {
         self.triggers().any(|(is_ours, _)| !is_ours)
     }
 
     /// Whether the table has triggers of others that may alter a row before it is stored.
-    pub fn has_altering_triggers(&self) -> bool {
+    pub fn has_user_before_triggers(&self) -> bool {
         let altering =
             pg_sys::TRIGGER_TYPE_ROW | pg_sys::TRIGGER_TYPE_BEFORE | pg_sys::TRIGGER_TYPE_INSERT;
         self.triggers().any(|(is_ours, when)| !is_ours && when & altering == altering)
     }
 
     /// Whether the table has triggers of this extension.
-    pub fn is_followed(&self) -> bool {
+    pub fn has_change_triggers(&self) -> bool {
         self.triggers().any(|(is_ours, _)| is_ours)
     }
 

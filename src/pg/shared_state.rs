@@ -42,11 +42,11 @@ pub enum Step {
     /// The session has entered the load by itself, or is about to: the monitor must not.
     Withdrawn = 4,
     /// The session waits until the monitor has entered its failure.
-    FailRequested = 5,
+    FailureRequested = 5,
     /// The failure is in the ledger.
-    FailWritten = 6,
+    FailureWritten = 6,
     /// The failure is not in the ledger yet.
-    FailDeferred = 7,
+    FailureDeferred = 7,
 }
 
 const STEPS: [Step; 7] = [
@@ -54,9 +54,9 @@ const STEPS: [Step; 7] = [
     Step::Entering,
     Step::Decided,
     Step::Withdrawn,
-    Step::FailRequested,
-    Step::FailWritten,
-    Step::FailDeferred,
+    Step::FailureRequested,
+    Step::FailureWritten,
+    Step::FailureDeferred,
 ];
 
 /// What the segment begins with. The ring follows.
@@ -170,7 +170,7 @@ impl Mailbox {
     }
 
     /// No monitor comes.
-    pub fn expect_nobody(&self) {
+    pub fn stop_waiting(&self) {
         let head = self.head();
         let (gone, awaited) = (Reader::Gone as u32, Reader::Awaited as u32);
         if head.reader.compare_exchange(awaited, gone, SeqCst, SeqCst).is_ok()
@@ -278,7 +278,7 @@ impl Mailbox {
     }
 
     /// The session has rolled something back: wakes the monitor, which looks whether a load has ended with it.
-    pub fn rolled_back(&self) {
+    pub fn count_rollback(&self) {
         self.head().rollbacks.fetch_add(1, SeqCst);
         self.wake_reader();
     }

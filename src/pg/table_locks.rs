@@ -64,29 +64,29 @@ impl Mode {
 }
 
 /// Takes a lock on a table until the transaction ends, if nobody has to be waited for.
-pub fn try_take(table: pg_sys::Oid, mode: Mode) -> bool {
+pub fn try_lock(table: pg_sys::Oid, mode: Mode) -> bool {
     // SAFETY: an oid and a mode. A table that is gone can be locked, and is missed by whoever opens it.
     unsafe { pg_sys::ConditionalLockRelationOid(table, mode.number()) }
 }
 
 /// Takes a lock on a table until the transaction ends. A statement that holds a conflicting lock and waits for this
 /// transaction is cancelled; others are waited for.
-pub fn take(table: pg_sys::Oid, mode: Mode) -> Result<(), SpiError> {
-    if !try_take(table, mode) {
+pub fn lock(table: pg_sys::Oid, mode: Mode) -> Result<(), SpiError> {
+    if !try_lock(table, mode) {
         wait(table, mode, || End::Keep)?;
     }
     Ok(())
 }
 
-/// As [`take`], on a table and its indexes.
-pub fn take_with_indexes(table: pg_sys::Oid, mode: Mode) -> Result<(), SpiError> {
-    take(table, mode)?;
+/// As [`lock`], on a table and its indexes.
+pub fn lock_with_indexes(table: pg_sys::Oid, mode: Mode) -> Result<(), SpiError> {
+    lock(table, mode)?;
     let indexes = Table::open_oid_for_insert(table).indexes();
-    indexes.into_iter().try_for_each(|index| take(index, mode))
+    indexes.into_iter().try_for_each(|index| lock(index, mode))
 }
 
 /// Waits for a lock on a table; it stays if `and_then` says so. Returns whether it does.
-pub fn take_if(
+pub fn lock_if(
     table: pg_sys::Oid,
     mode: Mode,
     and_then: impl Fn() -> bool,
@@ -96,40 +96,40 @@ pub fn take_if(
 }
 
 fn wait(table: pg_sys::Oid, mode: Mode, and_then: impl Fn() -> End) -> Result<End, SpiError> {
-    let mut asked = Vec::new();
+    let mut canceled = Vec::new();
     let end = loop {
         let lock = || {
-            // SAFETY: as in `try_take`.
+            // SAFETY: as in `try_lock`.
             unsafe { pg_sys::LockRelationOid(table, mode.number()) };
             and_then()
         };
         match subtransaction::attempt(lock) {
             Ok(end) => break end,
-            Err(error) if is_deadlock(&error) => ask_to_give_way(table, mode, &mut asked)?,
+            Err(error) if is_deadlock(&error) => cancel_waiters(table, mode, &mut canceled)?,
             Err(error) => error.rethrow(),
         }
     };
-    asked.into_iter().for_each(|pid| Lock::GiveWay(pid).give_back());
+    canceled.into_iter().for_each(|pid| Lock::Yield(pid).unlock());
     Ok(end)
 }
 
 /// Takes ROW EXCLUSIVE on all of these tables of the schema `trips` until the transaction ends, or on none. The
 /// first that is not free is returned.
-pub fn try_take_all(tables: &[&CStr]) -> Result<(), pg_sys::Oid> {
-    take_all(tables, |table| try_take(table, Mode::RowExclusive))
+pub fn try_lock_all(tables: &[&CStr]) -> Result<(), pg_sys::Oid> {
+    lock_all(tables, |table| try_lock(table, Mode::RowExclusive))
 }
 
-/// As [`try_take_all`], in a subtransaction whose deadlocks are caught. A table that this transaction has locked in
-/// some other mode is taken although others wait for it: they wait for this transaction, so nobody else comes first.
-pub fn try_take_all_ahead(tables: &[&CStr]) -> Result<(), pg_sys::Oid> {
-    take_all(tables, |table| {
-        let is_free = try_take(table, Mode::RowExclusive);
+/// As [`try_lock_all`], in a subtransaction whose deadlocks are caught. A table that this transaction has locked in
+/// some other mode is locked although others wait for it: they wait for this transaction, so nobody else comes first.
+pub fn try_lock_all_ahead(tables: &[&CStr]) -> Result<(), pg_sys::Oid> {
+    lock_all(tables, |table| {
+        let is_free = try_lock(table, Mode::RowExclusive);
         let comes_first = || {
-            locks::is_held(table)
+            locks::holds_any(table)
                 && !locks::has_conflicting_holder(table, Mode::RowExclusive.number())
         };
         if !is_free && comes_first() {
-            // SAFETY: as in `try_take`.
+            // SAFETY: as in `try_lock`.
             unsafe { pg_sys::LockRelationOid(table, Mode::RowExclusive.number()) };
             return true;
         }
@@ -137,41 +137,41 @@ pub fn try_take_all_ahead(tables: &[&CStr]) -> Result<(), pg_sys::Oid> {
     })
 }
 
-fn take_all(tables: &[&CStr], try_take: impl Fn(pg_sys::Oid) -> bool) -> Result<(), pg_sys::Oid> {
-    let mut taken = Vec::with_capacity(tables.len());
+fn lock_all(tables: &[&CStr], try_lock: impl Fn(pg_sys::Oid) -> bool) -> Result<(), pg_sys::Oid> {
+    let mut locked = Vec::with_capacity(tables.len());
     // What is missing is told by whoever opens it.
     for table in tables.iter().filter_map(|name| Table::find(name)) {
-        if !try_take(table) {
-            for other in taken {
-                // SAFETY: the lock was taken above, for the same resource owner.
+        if !try_lock(table) {
+            for other in locked {
+                // SAFETY: the lock was locked above, for the same resource owner.
                 unsafe { pg_sys::UnlockRelationOid(other, Mode::RowExclusive.number()) };
             }
             return Err(table);
         }
-        taken.push(table);
+        locked.push(table);
     }
     Ok(())
 }
 
 /// What a wait for an object's lock came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Waited {
-    /// The lock is taken, and the tables are.
-    Taken,
-    /// This table was not free, and nothing is taken.
-    NotFree(pg_sys::Oid),
+pub enum LockResult {
+    /// The lock is locked, and the tables are.
+    Locked,
+    /// This table was not free, and nothing is locked.
+    NotAvailable(pg_sys::Oid),
     /// Whoever has the lock waits for this transaction, which must end.
     GiveUp,
 }
 
 /// Waits for a lock on an object that is no table, and takes it with what comes then, or nothing. A statement that
 /// keeps the two from each other is cancelled, but not another load.
-pub fn take_object(
+pub fn lock_object(
     class: pg_sys::Oid,
     object: pg_sys::Oid,
     and_then: impl Fn() -> Result<(), pg_sys::Oid>,
-) -> Result<Waited, SpiError> {
-    let mut asked = Vec::new();
+) -> Result<LockResult, SpiError> {
+    let mut canceled = Vec::new();
     let waited = loop {
         let not_free = Cell::new(None);
         let lock = || {
@@ -182,17 +182,17 @@ pub fn take_object(
             if not_free.get().is_none() { End::Keep } else { End::Undo }
         };
         match subtransaction::attempt(lock) {
-            Ok(_) => break not_free.get().map_or(Waited::Taken, Waited::NotFree),
+            Ok(_) => break not_free.get().map_or(LockResult::Locked, LockResult::NotAvailable),
             Err(error) if is_deadlock(&error) => {
-                if !ask_between(object, &mut asked)? {
-                    break Waited::GiveUp;
+                if !cancel_between(object, &mut canceled)? {
+                    break LockResult::GiveUp;
                 }
             }
-            Err(error) if is_cancel(&error) && Lock::must_give_way() => break Waited::GiveUp,
+            Err(error) if is_cancel(&error) && Lock::must_yield() => break LockResult::GiveUp,
             Err(error) => error.rethrow(),
         }
     };
-    asked.into_iter().for_each(|pid| Lock::GiveWay(pid).give_back());
+    canceled.into_iter().for_each(|pid| Lock::Yield(pid).unlock());
     Ok(waited)
 }
 
@@ -223,8 +223,8 @@ const WAITS: &str = "WITH RECURSIVE waits AS MATERIALIZED (
 
 /// Cancels a statement that has the object's lock, or that its holder waits for, and that waits for us; `false` when
 /// all of them are loads.
-fn ask_between(object: pg_sys::Oid, asked: &mut Vec<i32>) -> Result<bool, SpiError> {
-    let [.., at_work] = Lock::AtWork(0).as_pg_locks_shows_it();
+fn cancel_between(object: pg_sys::Oid, canceled: &mut Vec<i32>) -> Result<bool, SpiError> {
+    let [.., at_work] = Lock::Cancelable(0).in_pg_locks();
     let query = format!(
         "{WAITS}, ahead (pid, way) AS (
            SELECT l.pid, 0 FROM pg_locks AS l
@@ -244,7 +244,7 @@ fn ask_between(object: pg_sys::Oid, asked: &mut Vec<i32>) -> Result<bool, SpiErr
         if found.is_empty() { Ok((None, None)) } else { found.first().get_two::<i32, bool>() }
     })?;
     match found {
-        (Some(pid), Some(false)) => ask(pid, asked),
+        (Some(pid), Some(false)) => cancel(pid, canceled),
         (Some(_), _) => return Ok(false),
         // The cycle is gone.
         (None, _) => {}
@@ -253,9 +253,9 @@ fn ask_between(object: pg_sys::Oid, asked: &mut Vec<i32>) -> Result<bool, SpiErr
 }
 
 /// Cancels the statement of a process, which finds out why by the mark.
-fn ask(pid: i32, asked: &mut Vec<i32>) {
-    if !asked.contains(&pid) && Lock::GiveWay(pid).try_take() {
-        asked.push(pid);
+fn cancel(pid: i32, canceled: &mut Vec<i32>) {
+    if !canceled.contains(&pid) && Lock::Yield(pid).try_lock() {
+        canceled.push(pid);
     }
     session::cancel(pid);
     pgrx::log!(
@@ -265,7 +265,7 @@ fn ask(pid: i32, asked: &mut Vec<i32>) {
 
 /// Cancels the statements that wait for this transaction while theirs has the lock. Those that wait for the history
 /// find the mark, and say so.
-fn ask_to_give_way(table: pg_sys::Oid, mode: Mode, asked: &mut Vec<i32>) -> Result<(), SpiError> {
+fn cancel_waiters(table: pg_sys::Oid, mode: Mode, canceled: &mut Vec<i32>) -> Result<(), SpiError> {
     let found = Spi::connect(|client| {
         let query = format!("{WAITS}
              SELECT l.pid, bool_or(l.granted)
@@ -281,6 +281,6 @@ fn ask_to_give_way(table: pg_sys::Oid, mode: Mode, asked: &mut Vec<i32>) -> Resu
     // Who only waits for the table in front of us does not matter while somebody has it.
     let is_held = found.iter().any(|&(_, has_it)| has_it);
     let in_the_way = found.into_iter().filter(|&(_, has_it)| has_it || !is_held);
-    in_the_way.filter_map(|(pid, _)| pid).for_each(|pid| ask(pid, asked));
+    in_the_way.filter_map(|(pid, _)| pid).for_each(|pid| cancel(pid, canceled));
     Ok(())
 }

@@ -262,17 +262,17 @@ pub fn wait(timeout: Duration) {
 }
 
 /// Waits so long, whatever happens meanwhile. A cancel is none of what is waited for.
-pub fn rest(time: Duration) {
+pub fn sleep(time: Duration) {
     let end = Instant::now() + time;
     while let Some(left) = end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
     {
-        forget_cancel();
+        clear_cancel();
         wait(left.max(Duration::from_millis(1)));
     }
 }
 
 /// A cancel that has come, and that nobody has looked at, was not meant for what comes now.
-pub fn forget_cancel() {
+pub fn clear_cancel() {
     // SAFETY: a flag that a signal sets, between two pieces of work.
     unsafe { (&raw mut pg_sys::QueryCancelPending).write_volatile(0) }
 }
@@ -330,7 +330,7 @@ impl Failed {
 /// Works in a transaction of its own. An error of whatever kind ends that transaction, not the worker. A cancel that
 /// came before it was not meant for it.
 pub fn try_transaction<T>(work: impl FnOnce() -> T + std::panic::UnwindSafe) -> Result<T, Failed> {
-    forget_cancel();
+    clear_cancel();
     try_next_transaction(work)
 }
 

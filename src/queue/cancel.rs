@@ -40,7 +40,7 @@ pub fn cancel_load(load_id: i64) -> Result<(), LoadError> {
             return Ok(());
         }
         // While PostgreSQL builds an index for it, a load is not to be seen.
-        if let Some(pid) = holder_of(Lock::AtWork(load_id))? {
+        if let Some(pid) = holder_of(Lock::Cancelable(load_id))? {
             if !is_entered {
                 caller.require(progress::user_of(pid), load_id)?;
             }
@@ -55,7 +55,7 @@ pub fn cancel_load(load_id: i64) -> Result<(), LoadError> {
                 session::cancel(pid);
                 return Ok(());
             }
-            None if Lock::Load(load_id).try_take() => return cancel_waiting(load_id),
+            None if Lock::Load(load_id).try_lock() => return cancel_waiting(load_id),
             // A session before or behind its load, or a worker that closes what the server has stopped with.
             _ => std::thread::sleep(POLL_INTERVAL),
         }
@@ -72,7 +72,7 @@ fn cancel_at_work(load_id: i64, caller: &Caller) -> Result<bool, LoadError> {
             caller.require(Some(load.requested_by), load_id)?;
             Some(load.pid)
         }
-        None => holder_of(Lock::AtWork(load_id))?
+        None => holder_of(Lock::Cancelable(load_id))?
             .filter(|&pid| caller.may_cancel(progress::user_of(pid))),
     };
     Ok(pid.is_some_and(session::cancel))
@@ -87,7 +87,7 @@ fn role_of(load_id: i64, name: &str) -> Result<Option<pg_sys::Oid>, LoadError> {
     if let Some(load) = running::find(load_id) {
         return Ok(Some(load.requested_by));
     }
-    let session = holder_of(Lock::AtWork(load_id))?.and_then(progress::user_of);
+    let session = holder_of(Lock::Cancelable(load_id))?.and_then(progress::user_of);
     Ok(session.or_else(|| session::role_of_name(name)))
 }
 
@@ -97,7 +97,7 @@ fn cancel_waiting(load_id: i64) -> Result<(), LoadError> {
         return Err(LoadError::NotRunning(load_id));
     }
     // If this is rolled back, the load waits again, and a worker that has found it locked may be gone.
-    Lock::Queued(load_id).take();
+    Lock::Queued(load_id).lock();
     super::wake_worker(load_id, Wake::AtEnd);
     super::remove(load_id)?;
     ledger::record_job_failed(load_id, &LoadFailure::new("57014", "cancelled before it began"))?;

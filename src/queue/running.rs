@@ -31,7 +31,7 @@ impl Caller {
     /// The current user.
     pub fn now() -> Self {
         // It takes no lock on the ledger: monitoring must not wait for one.
-        Self { role: session::current_user(), is_owner: Table::is_own(c"loads") }
+        Self { role: session::current_user(), is_owner: Table::is_owned_by_current_user(c"loads") }
     }
 
     /// The role that asked for a load, its members, and the owner of the tables may cancel it.
@@ -54,7 +54,7 @@ impl Caller {
 
 /// The process that has a lock.
 pub fn holder_of(lock: Lock) -> Result<Option<i32>, LoadError> {
-    let [high, low, space] = lock.as_pg_locks_shows_it();
+    let [high, low, space] = lock.in_pg_locks();
     Spi::connect(|client| {
         let query = "SELECT pid FROM pg_locks
                       WHERE locktype = 'advisory' AND granted

@@ -33,7 +33,7 @@ pub fn submit(request: &Request<'_>) -> Result<i64, LoadError> {
     let load_id = context.header.load_id;
     let load_source =
         LoadSource { name: path.to_owned(), bytes: source.size(), ..LoadSource::default() };
-    Lock::Queued(load_id).take();
+    Lock::Queued(load_id).lock();
     ledger::record_queued(&context.header, &load_source)?;
     super::enter(&Job {
         load_id,

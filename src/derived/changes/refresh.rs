@@ -29,7 +29,8 @@ pub fn refresh_begins(call: pg_sys::FunctionCallInfo) -> Result<(), LoadError> {
 /// have not, without a query, and whatever rights they lack on our schema.
 pub fn refreshed() -> Result<(), LoadError> {
     let Some(view) = Table::find(view::NAME) else { return Ok(()) };
-    if !locks::writes_alone(view) || pending_counts::is_own_command() || session::is_restoring() {
+    if !locks::holds_exclusive(view) || pending_counts::is_own_command() || session::is_restoring()
+    {
         return Ok(());
     }
     let Some(weekly) = Table::find_for_insert(c"weekly_trip_counts") else { return Ok(()) };

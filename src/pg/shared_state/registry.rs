@@ -73,7 +73,7 @@ impl Registry {
     }
 
     /// The handles that sessions have left since the last call.
-    pub fn take_handles(&self) -> Vec<u32> {
+    pub fn drain_handles(&self) -> Vec<u32> {
         let taken = self.places().iter().filter(|place| place.load(SeqCst) != 0);
         taken.map(|place| place.swap(0, SeqCst)).filter(|&handle| handle != 0).collect()
     }
@@ -90,7 +90,7 @@ impl Registry {
     }
 
     /// Leaves a handle with the monitor of this database, and wakes it; `false` when there is no monitor.
-    pub fn leave_handle(mailbox: u32) -> bool {
+    pub fn post_handle(mailbox: u32) -> bool {
         let Some([_, handle, _]) = progress_slots::numbers_of_a_process(MAGIC) else {
             return false;
         };
