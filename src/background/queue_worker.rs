@@ -75,7 +75,9 @@ pub fn resume_queue() {
 
 /// Starts a worker if loads wait at which nobody is; `false` when one is needed and no slot is free.
 pub fn start_worker_for_queue() -> bool {
-    let slots = || (0..settings::max_workers()).any(|slot| Lock::WorkerSlot(slot).is_free());
+    let slots = || {
+        (0..settings::max_workers()).any(|slot| !Lock::WorkerSlot(slot).is_held_by_transaction())
+    };
     if in_database(queue::waiting).is_none_or(|loads| loads.is_empty()) || !slots() {
         return true;
     }
