@@ -3,6 +3,7 @@
 //! CONTRIBUTING.md, "Documents are tests", has the convention.
 
 mod links;
+mod objects;
 mod signatures;
 
 use std::collections::BTreeMap;

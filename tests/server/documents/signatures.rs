@@ -9,9 +9,10 @@ const CATALOGUE: &str = "
      WHERE n.nspname IN ('trips', 'trips_internal')";
 
 /// Names of types, as the catalogue and as people write them.
-const TYPES: [(&str, &str); 5] = [
+const TYPES: [(&str, &str); 6] = [
     ("timestamp without time zone", "timestamp"),
     ("timestamp with time zone", "timestamptz"),
+    ("time without time zone", "time"),
     ("double precision", "float8"),
     ("integer", "int"),
     ("boolean", "bool"),
