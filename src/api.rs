@@ -1,4 +1,4 @@
-//! The functions that SQL sees. Their signatures, defaults and comments are in sql/03_functions.sql.
+//! The functions that SQL sees. Their signatures, defaults and comments are in sql/, in files of the same names.
 //!
 //! Each checks what was asked and who asks, calls a room below, and turns errors into reports.
 

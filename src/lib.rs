@@ -39,18 +39,19 @@ mod source;
 mod staging;
 mod upload;
 
-pgrx::extension_sql_file!("../sql/01_tables.sql", name = "tables", bootstrap);
-pgrx::extension_sql_file!("../sql/02_views.sql", name = "views", requires = ["tables"]);
-pgrx::extension_sql_file!("../sql/03_functions.sql", name = "functions", requires = ["views"]);
-pgrx::extension_sql_file!("../sql/04_questions.sql", name = "questions", requires = ["functions"]);
-pgrx::extension_sql_file!("../sql/05_areas.sql", name = "areas", requires = ["questions"]);
-pgrx::extension_sql_file!("../sql/06_changes.sql", name = "changes", requires = ["areas"]);
-pgrx::extension_sql_file!("../sql/07_verify.sql", name = "verify", requires = ["changes"]);
-pgrx::extension_sql_file!("../sql/08_running.sql", name = "running", requires = ["verify"]);
+pgrx::extension_sql_file!("../sql/10_schema.sql", name = "schema", bootstrap);
+pgrx::extension_sql_file!("../sql/20_tables.sql", name = "tables", requires = ["schema"]);
+pgrx::extension_sql_file!("../sql/30_load.sql", name = "load", requires = ["tables"]);
+pgrx::extension_sql_file!("../sql/40_queue.sql", name = "queue", requires = ["load"]);
+pgrx::extension_sql_file!("../sql/50_upload.sql", name = "upload", requires = ["queue"]);
+pgrx::extension_sql_file!("../sql/60_questions.sql", name = "questions", requires = ["upload"]);
+pgrx::extension_sql_file!("../sql/70_areas.sql", name = "areas", requires = ["questions"]);
+pgrx::extension_sql_file!("../sql/80_changes.sql", name = "changes", requires = ["areas"]);
+pgrx::extension_sql_file!("../sql/90_verify.sql", name = "verify", requires = ["changes"]);
 pgrx::extension_sql_file!(
-    "../sql/09_privileges.sql",
+    "../sql/99_privileges.sql",
     name = "privileges",
-    requires = ["running"],
+    requires = ["verify"],
     finalize
 );
 

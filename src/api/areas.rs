@@ -1,4 +1,4 @@
-//! Questions about areas. Their signatures and comments are in sql/05_areas.sql.
+//! Questions about areas. Their signatures and comments are in sql/70_areas.sql.
 
 use pgrx::datum::Date;
 use pgrx::iter::TableIterator;

@@ -1,4 +1,4 @@
-//! What keeps the derived tables right. The signatures and comments are in sql/06_changes.sql.
+//! What keeps the derived tables right. The signatures and comments are in sql/80_changes.sql.
 
 use pgrx::heap_tuple::PgHeapTuple;
 use pgrx::pg_sys::panic::ErrorReport;

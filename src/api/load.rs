@@ -1,4 +1,4 @@
-//! Loads that run. The signatures and comments are in sql/02_views.sql.
+//! Loads that run. The signatures and comments are in sql/30_load.sql.
 
 use pgrx::iter::TableIterator;
 use pgrx::{name, pg_extern};

@@ -1,4 +1,4 @@
-//! The partitions of the history. The signatures and comments are in sql/06_changes.sql.
+//! The partitions of the history. The signatures and comments are in sql/80_changes.sql.
 
 use pgrx::datum::Timestamp as PgTimestamp;
 use pgrx::iter::TableIterator;

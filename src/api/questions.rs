@@ -1,4 +1,4 @@
-//! The functions that questions are made of. Their signatures and comments are in sql/04_questions.sql.
+//! The functions that questions are made of. Their signatures and comments are in sql/60_questions.sql.
 
 use pgrx::datum::{Date, Interval};
 use pgrx::pg_sys::panic::ErrorReport;

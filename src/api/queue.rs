@@ -1,5 +1,5 @@
 //! `trips.submit`, `trips.cancel`, and what `trips.ingest_new` is made of. The signatures and comments are in
-//! sql/08_running.sql.
+//! sql/40_queue.sql.
 
 use pgrx::pg_extern;
 use pgrx::pg_sys::panic::ErrorReport;

@@ -13,7 +13,7 @@ const MICROSECONDS_OF_DAY: i64 = 86_400_000_000;
 const FIRST_DAY: i32 = -730_119;
 const LAST_DAY: i32 = 2_921_939;
 
-/// A trigger of ours: its name, when it fires, its transition tables. sql/06_changes.sql makes those of the history.
+/// A trigger of ours: its name, when it fires, its transition tables. sql/80_changes.sql makes those of the history.
 type Trigger = (&'static str, &'static str, &'static str);
 
 const HOLD: Trigger = ("trips_lock", "BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE", "");

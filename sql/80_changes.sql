@@ -1,5 +1,5 @@
 -- What is derived from the history stays right when somebody else than a load changes it. The partitions
--- get triggers of their own, from the loads that make them (src/history/partition.rs).
+-- get triggers of their own, from the loads that make them (src/history/partitions.rs).
 
 CREATE FUNCTION trips_internal.track_changes() RETURNS trigger
 LANGUAGE c VOLATILE PARALLEL UNSAFE

@@ -1,5 +1,63 @@
 -- Questions about regions, and trips that are like each other. What is checked and computed in Rust is in
--- src/questions.rs and crates/trips_h3.
+-- src/questions/ and crates/trips_h3.
+
+-- The weekly summary, and datasources ------------------------------------------------------------
+
+CREATE FUNCTION trips.weekly_avg()
+RETURNS TABLE (region text, week_of_month text, weekly_avg numeric)
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT w.region, w.week_of_month, w.trips::numeric
+    FROM trips.weekly_trip_counts AS w
+   ORDER BY w.region, w.week_of_month;
+END;
+COMMENT ON FUNCTION trips.weekly_avg() IS
+  'The weekly summary: number of trips by region and week of month (YYYY-MM-0W), in this order. Needs SELECT on trips.weekly_trip_counts';
+
+CREATE FUNCTION trips.datasource_regions(datasource text) RETURNS SETOF text
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT DISTINCT d.region
+    FROM trips.daily_trip_counts AS d
+   WHERE d.datasource = datasource_regions.datasource
+     AND d.trips > 0
+   ORDER BY d.region;
+END;
+COMMENT ON FUNCTION trips.datasource_regions(text) IS
+  'The regions in which a datasource has appeared, in order: SELECT trips.datasource_regions(''cheap_mobile'')';
+
+CREATE FUNCTION trips.latest_datasource(top_regions int DEFAULT 2)
+RETURNS TABLE (datasource text, region text, date_time timestamp)
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+  WITH top AS (
+    SELECT d.region, pg_catalog.sum(d.trips) AS trips
+      FROM trips.daily_trip_counts AS d
+     GROUP BY d.region
+    HAVING pg_catalog.sum(d.trips) > 0
+     ORDER BY 2 DESC, d.region
+     LIMIT top_regions
+  ), last AS (
+    -- The last day on which one of them had a known datasource: only that day of the history is read.
+    SELECT pg_catalog.max(d.day) AS day
+      FROM trips.daily_trip_counts AS d
+      JOIN top ON top.region = d.region
+     WHERE d.datasource IS NOT NULL
+       AND d.trips > 0
+  )
+  SELECT h.datasource, h.region, h.date_time
+    FROM trips.hist_trip_data AS h
+    JOIN top ON top.region = h.region
+    -- As values, not by a join: the planner then walks back through the partitions in the order of
+    -- their keys, and stops at the first trip.
+   WHERE h.date_time >= (SELECT last.day::timestamp FROM last)
+     AND h.date_time < (SELECT (last.day + 1)::timestamp FROM last)
+     AND h.datasource IS NOT NULL
+   ORDER BY h.date_time DESC, top.trips DESC, h.region, h.datasource
+   LIMIT 1;
+END;
+COMMENT ON FUNCTION trips.latest_datasource(int) IS
+  'Of the regions with the most trips (two, unless told otherwise), the datasource that appeared last, with its region and local time; trips without a datasource do not count';
 
 -- Arguments ---------------------------------------------------------------------------------------
 

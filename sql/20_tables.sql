@@ -1,16 +1,4 @@
--- The schema and the tables. A plain CREATE: a schema or table that is there already, and might be
--- somebody else's, must fail the installation, not be adopted.
-
--- Names without a schema mean PostgreSQL's own, whatever lies in public.
-SET LOCAL search_path = pg_catalog, pg_temp;
-
-CREATE SCHEMA trips;
-COMMENT ON SCHEMA trips IS
-  'Trips, the functions that load them, and what is derived from them';
-
-CREATE SCHEMA trips_internal;
-COMMENT ON SCHEMA trips_internal IS
-  'Functions and tables that the functions and views of schema trips use';
+-- The tables and the materialized view, which loads and changes of the history write to.
 
 -- The history ------------------------------------------------------------------------------------
 
@@ -369,3 +357,25 @@ SELECT pg_catalog.pg_extension_config_dump('trips.daily_trip_counts', '');
 SELECT pg_catalog.pg_extension_config_dump('trips.weekly_trip_counts', '');
 -- Not the events; but their numbers go on.
 SELECT pg_catalog.pg_extension_config_dump('trips.events_seq_seq', '');
+
+-- The weekly summary -------------------------------------------------------------------------------
+
+CREATE MATERIALIZED VIEW trips.summarized_trip_data AS
+SELECT w.region,
+       w.week_of_month,
+       w.trips::numeric AS weekly_avg
+  FROM trips.weekly_trip_counts AS w
+  WITH DATA;
+-- Unique, so that loads find its rows, and it can be refreshed while it is read.
+CREATE UNIQUE INDEX summarized_trip_data_key
+  ON trips.summarized_trip_data (region, week_of_month);
+COMMENT ON MATERIALIZED VIEW trips.summarized_trip_data IS
+  'Trips by region and week of month, up to date in the commit of every load';
+COMMENT ON COLUMN trips.summarized_trip_data.region IS 'Region';
+COMMENT ON COLUMN trips.summarized_trip_data.week_of_month IS
+  'YYYY-MM-0W: days 1 to 7 of a month are week 1, 8 to 14 week 2, up to week 5';
+COMMENT ON COLUMN trips.summarized_trip_data.weekly_avg IS
+  'Number of trips of the region in that week (the historical ceil(avg(count)), a whole number)';
+
+-- pg_dump refreshes it after the restore.
+SELECT pg_catalog.pg_extension_config_dump('trips.summarized_trip_data', '');

@@ -1,26 +1,38 @@
--- The weekly summary and the view of what runs now.
+-- Loads: what begins them, and the views of those that run and of those that have failed. The functions in C are in
+-- src/api/load.rs. They act as the owner of the tables, so every name that they resolve must be one of pg_catalog's.
 
-CREATE MATERIALIZED VIEW trips.summarized_trip_data AS
-SELECT w.region,
-       w.week_of_month,
-       w.trips::numeric AS weekly_avg
-  FROM trips.weekly_trip_counts AS w
-  WITH DATA;
--- Unique, so that loads find its rows, and it can be refreshed while it is read.
-CREATE UNIQUE INDEX summarized_trip_data_key
-  ON trips.summarized_trip_data (region, week_of_month);
-COMMENT ON MATERIALIZED VIEW trips.summarized_trip_data IS
-  'Trips by region and week of month, up to date in the commit of every load';
-COMMENT ON COLUMN trips.summarized_trip_data.region IS 'Region';
-COMMENT ON COLUMN trips.summarized_trip_data.week_of_month IS
-  'YYYY-MM-0W: days 1 to 7 of a month are week 1, 8 to 14 week 2, up to week 5';
-COMMENT ON COLUMN trips.summarized_trip_data.weekly_avg IS
-  'Number of trips of the region in that week (the historical ceil(avg(count)), a whole number)';
+CREATE FUNCTION trips.ingest(
+  path text, on_error text DEFAULT 'stage', max_errors bigint DEFAULT NULL, force boolean DEFAULT false
+) RETURNS trips.loads
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'ingest_wrapper';
+COMMENT ON FUNCTION trips.ingest(text, text, bigint, boolean) IS
+  'Brings a CSV file on the server into the history, exactly once, in one transaction; returns its ledger row. on_error: stage keeps bad lines in trips.stg_trip_data, abort refuses the file at the first. max_errors: more bad lines than that refuse the file; NULL takes the setting trips.max_errors. force: load bytes that are known. Needs pg_read_server_files, or a file beneath trips.data_directories.';
 
--- pg_dump refreshes it after the restore.
-SELECT pg_catalog.pg_extension_config_dump('trips.summarized_trip_data', '');
+CREATE FUNCTION trips.stage(path text) RETURNS trips.loads
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'stage_wrapper';
+COMMENT ON FUNCTION trips.stage(text) IS
+  'Brings a CSV file on the server into trips.stg_trip_data only, to look at first; trips.merge_staged() promotes it. Returns its ledger row. Needs pg_read_server_files, or a file beneath trips.data_directories.';
 
--- A load reports through the progress slots of its backend (src/pg/progress.rs). PostgreSQL shows those of one's own sessions; but
+CREATE FUNCTION trips.merge_staged(load_id bigint DEFAULT NULL) RETURNS trips.loads
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'merge_staged_wrapper';
+COMMENT ON FUNCTION trips.merge_staged(bigint) IS
+  'Promotes staged rows to the history; rows that still fail stay, with the reason. With a load_id: the rows of that load, or all parts of that delivery (trips.create_upload). Without: all rows, those of outside writers as a load of their own. Returns the ledger row of the newest load that it touched.';
+
+CREATE FUNCTION trips.trip_key(
+  region text, origin_coord point, destination_coord point, date_time timestamp, datasource text
+) RETURNS uuid
+LANGUAGE c IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'trip_key_wrapper';
+COMMENT ON FUNCTION trips.trip_key(text, point, point, timestamp, text) IS
+  'The content key of a trip, as trips.hist_trip_data has it: the first 16 bytes of BLAKE3 over the five values; no setting changes it';
+
+-- A load reports through the progress slots of its backend (src/progress.rs). PostgreSQL shows those of one's own sessions; but
 -- a load of the queue runs in a worker, for the role that has submitted it.
 CREATE FUNCTION trips_internal.running_loads() RETURNS TABLE (
   load_id bigint, pid int, phase int, bytes_done bigint, bytes_total bigint, rows_read bigint, started bigint
