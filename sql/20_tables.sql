@@ -99,7 +99,7 @@ CREATE TABLE trips.loads (
   options        jsonb,
   CONSTRAINT loads_pkey PRIMARY KEY (load_id),
   CONSTRAINT loads_state_check CHECK (
-    state = ANY (ARRAY['queued', 'running', 'loaded', 'skipped', 'failed', 'retracted'])),
+    state = ANY (ARRAY['queued', 'running', 'loaded', 'skipped', 'failed'])),
   CONSTRAINT loads_balance_check CHECK (
     rows_read = rows_inserted + rows_duplicate + rows_staged),
   CONSTRAINT loads_counts_check CHECK (
@@ -126,7 +126,7 @@ COMMENT ON COLUMN trips.loads.digest IS
   'BLAKE3 of the file''s bytes, 32 bytes; NULL when no file was read to its end';
 COMMENT ON COLUMN trips.loads.bytes_read IS 'Size of the file, bytes';
 COMMENT ON COLUMN trips.loads.state IS
-  'queued, running, loaded, skipped (its bytes are known), failed or retracted';
+  'queued, running, loaded, skipped (a load has the same bytes) or failed';
 COMMENT ON COLUMN trips.loads.rows_read IS
   'Records of the file, without its first header and blank lines: always inserted + duplicate + staged';
 COMMENT ON COLUMN trips.loads.rows_inserted IS 'Rows that are new in the history';

@@ -55,38 +55,17 @@ pub unsafe fn handle_signal(signal: i32, handler: unsafe extern "C-unwind" fn(i3
     }
 }
 
-/// The partitions of a partitioned relation and their bounds; without those that are being detached, or with them.
-///
-/// # Safety
-/// The relation is open and partitioned; the descriptor lives as long as it is open.
-pub unsafe fn partitions(
-    relation: pg_sys::Relation,
-    omits_detached: bool,
-) -> pg_sys::PartitionDesc {
-    #[cfg(feature = "pg13")]
-    // SAFETY: our caller promises an open, partitioned relation. None is detached concurrently there.
-    unsafe {
-        let _ = omits_detached;
-        pg_sys::RelationGetPartitionDesc(relation)
-    }
-    #[cfg(not(feature = "pg13"))]
-    // SAFETY: as above.
-    unsafe {
-        pg_sys::RelationGetPartitionDesc(relation, omits_detached)
-    }
-}
-
 /// The entry of a backend, by its number among those that the transaction has copied.
 ///
 /// # Safety
 /// The number is one of those that `pgstat_fetch_stat_numbackends` counts.
 pub unsafe fn backend_entry(number: i32) -> *mut pg_sys::LocalPgBackendStatus {
-    #[cfg(any(feature = "pg13", feature = "pg14", feature = "pg15"))]
+    #[cfg(feature = "pg15")]
     // SAFETY: our caller promises a number that is there.
     unsafe {
         pg_sys::pgstat_fetch_stat_local_beentry(number)
     }
-    #[cfg(not(any(feature = "pg13", feature = "pg14", feature = "pg15")))]
+    #[cfg(not(feature = "pg15"))]
     // SAFETY: as above.
     unsafe {
         pg_sys::pgstat_get_local_beentry_by_index(number)

@@ -5,7 +5,6 @@ use pgrx::pg_sys;
 use trips_core::model::partition_bounds::{Bound, PartitionBounds};
 use trips_core::model::timestamp::Timestamp;
 
-use super::compat;
 use super::relation::Table;
 
 /// Whether partitions count that somebody detaches concurrently.
@@ -72,7 +71,7 @@ impl<'a> Descriptor<'a> {
                 (*(*relation).rd_rel).relkind.cast_unsigned() == pg_sys::RELKIND_PARTITIONED_TABLE;
             assert!(is_partitioned, "the table is not partitioned");
             let omits = detaching == Detaching::Omitted;
-            let descriptor = &*compat::partitions(relation, omits);
+            let descriptor = &*pg_sys::RelationGetPartitionDesc(relation, omits);
             let bounds = descriptor.boundinfo.as_ref();
             let is_by_range = |strategy| i64::from(strategy) == i64::from(b'r');
             assert!(
