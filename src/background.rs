@@ -13,8 +13,9 @@ use crate::pg::session::{self, AsOwner};
 use crate::pg::worker::{self, Failed};
 use crate::settings;
 
+mod entry;
 mod folder;
-pub mod launcher;
+mod launcher;
 mod queue_worker;
 
 pub use self::queue_worker::{resume_queue, start_worker_for_queue, work_on_queue};

@@ -1,4 +1,5 @@
-//! Background workers: how they are started, their main functions, how they wait and fail.
+//! Background workers: how they start, connect, wait, and end a transaction that fails. Their main functions are in
+//! `src/background/entry.rs`.
 
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::panic::AssertUnwindSafe;
@@ -8,12 +9,10 @@ use pgrx::bgworkers::{
     BackgroundWorker, BackgroundWorkerBuilder, BackgroundWorkerStatus, BgWorkerStartTime,
     DynamicBackgroundWorker,
 };
-use pgrx::{PgLogLevel, PgSqlErrorCode, PgTryBuilder, Spi, ereport, pg_guard, pg_sys};
+use pgrx::{PgLogLevel, PgSqlErrorCode, PgTryBuilder, Spi, ereport, pg_sys};
 
 use super::error_fields::{self, Caught};
 use super::{compat, databases, deferred, own_settings};
-use crate::background::{self, launcher};
-use crate::monitor;
 
 /// How long PostgreSQL waits before it starts a worker again that an error has ended; after a crash, not at all.
 const RESTART: Duration = Duration::from_secs(5);
@@ -98,50 +97,18 @@ pub fn register_launcher() {
         .load();
 }
 
-/// The main function of the load monitor; PostgreSQL finds it by this name.
-#[pg_guard]
-#[unsafe(no_mangle)]
-pub extern "C-unwind" fn trips_monitor(argument: pg_sys::Datum) {
-    if connect_to_extra() {
-        show_activity();
-        let mailbox = u32::try_from(argument.value()).unwrap_or_default();
-        monitor::worker::monitor(mailbox, background::start_worker_for_queue);
-        background::resume_queue();
-    }
-}
-
-/// The main function of a worker of the queue.
-#[pg_guard]
-#[unsafe(no_mangle)]
-pub extern "C-unwind" fn trips_queue(argument: pg_sys::Datum) {
-    if connect_to_extra() {
-        background::work_on_queue(argument.value().cast_signed() as i64);
-    }
-}
-
-/// The main function of who watches the folder.
-#[pg_guard]
-#[unsafe(no_mangle)]
-pub extern "C-unwind" fn trips_watcher(_argument: pg_sys::Datum) {
-    if connect_to_extra() {
-        background::watch_folder();
-    }
-}
-
-/// The main function of the launcher. It is connected to no database: any may be dropped.
-#[pg_guard]
-#[unsafe(no_mangle)]
-pub extern "C-unwind" fn trips_launcher(_argument: pg_sys::Datum) {
+/// Connects a worker to no database: any may be dropped. The worker's main function calls this first.
+pub fn connect_to_no_database() {
     handle_signals();
-    set_own_settings();
+    apply_own_settings();
     BackgroundWorker::connect_worker_to_spi(None, None);
-    launcher::launch();
 }
 
-/// Connects to the database that the worker was started for, as the superuser of the cluster, because
-/// the owner of the tables may not be allowed to log in. `false` when the database is gone, or lets nobody in: PostgreSQL
-/// would start again and again who ends with an error, and who returns is forgotten.
-fn connect_to_extra() -> bool {
+/// Connects a worker to the database that it was started for. The worker's main function calls this first. It connects as
+/// the superuser of the cluster, because the owner of the tables may not be allowed to log in. Returns `false` when the
+/// database does not exist or does not allow connections. Then the worker must return: PostgreSQL does not restart a
+/// worker that returns.
+pub fn connect() -> bool {
     let Ok(database) = BackgroundWorker::get_extra().parse::<u32>().map(pg_sys::Oid::from) else {
         return false;
     };
@@ -149,28 +116,27 @@ fn connect_to_extra() -> bool {
         return false;
     }
     handle_signals();
-    set_own_settings();
-    let in_any_case = pg_sys::BGWORKER_BYPASS_ALLOWCONN;
-    // SAFETY: a background worker that asked for it connects, once; invalid is the role of the superuser.
+    apply_own_settings();
+    // SAFETY: a background worker with database access connects, once. An invalid role is that of the superuser.
     unsafe {
         pg_sys::BackgroundWorkerInitializeConnectionByOid(
             database,
             pg_sys::InvalidOid,
-            in_any_case,
+            pg_sys::BGWORKER_BYPASS_ALLOWCONN,
         );
     }
-    lets_sessions_in()
+    allows_connections()
 }
 
-/// Whether the database that we are in has not been closed to sessions.
-fn lets_sessions_in() -> bool {
+/// Whether the database of this process allows connections.
+fn allows_connections() -> bool {
     let query = "SELECT d.datallowconn FROM pg_catalog.pg_database AS d
                   WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()";
     try_transaction(|| Spi::get_one::<bool>(query)).is_ok_and(|found| found == Ok(Some(true)))
 }
 
-/// The progress slots of this process can be read whatever the database is set to.
-fn show_activity() {
+/// Sets `track_activities`: other processes read the progress slots of this one whatever the database is set to.
+pub fn track_activities() {
     // SAFETY: two C strings, which are copied.
     unsafe {
         pg_sys::SetConfigOption(
@@ -182,26 +148,41 @@ fn show_activity() {
     }
 }
 
-/// Works, and waits no longer than this for any lock.
+/// Calls `work` with this `lock_timeout`.
 pub fn with_lock_timeout<T>(timeout: Duration, work: impl FnOnce() -> T) -> T {
     let timeout = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
-    with_variable(&raw mut pg_sys::LockTimeout, timeout, work)
+    // SAFETY: the variable of a setting of type integer.
+    let _before = unsafe { Replaced::set(&raw mut pg_sys::LockTimeout, timeout) };
+    work()
 }
 
-/// Works, and does not wait until its commits are on disk.
+/// Calls `work` with `synchronous_commit = off`.
 pub fn without_flush<T>(work: impl FnOnce() -> T) -> T {
     let off = pg_sys::SyncCommitLevel::SYNCHRONOUS_COMMIT_OFF.cast_signed();
-    with_variable(&raw mut pg_sys::synchronous_commit, off, work)
+    // SAFETY: the variable of a setting of type enum.
+    let _before = unsafe { Replaced::set(&raw mut pg_sys::synchronous_commit, off) };
+    work()
 }
 
-/// Works with another value of a setting; no error leaves the work of a worker.
-fn with_variable<T>(variable: *mut i32, value: i32, work: impl FnOnce() -> T) -> T {
-    // SAFETY: both callers name a variable of the backend that a setting of type integer or enum is kept in.
-    unsafe {
-        let before = variable.replace(value);
-        let result = work();
-        variable.write(before);
-        result
+/// The variable of a setting has another value until this is dropped, also by a panic.
+struct Replaced {
+    variable: *mut i32,
+    before: i32,
+}
+
+impl Replaced {
+    /// # Safety
+    /// The variable is a static one of the backend, of type int.
+    unsafe fn set(variable: *mut i32, value: i32) -> Self {
+        // SAFETY: our caller promises a static variable; the backend has one thread.
+        Self { variable, before: unsafe { variable.replace(value) } }
+    }
+}
+
+impl Drop for Replaced {
+    fn drop(&mut self) {
+        // SAFETY: as in `set`.
+        unsafe { self.variable.write(self.before) }
     }
 }
 
@@ -217,43 +198,38 @@ pub fn log(text: &str) {
     ereport!(PgLogLevel::LOG, PgSqlErrorCode::ERRCODE_WARNING, text);
 }
 
-fn set_own_settings() {
+fn apply_own_settings() {
     deferred::this_is_a_worker();
     own_settings::set_for_worker();
 }
 
-/// A background worker begins with its signals blocked and unblocks them once, when its handlers are in place.
+// SAFETY: PostgreSQL's own handlers (postgres.h, interrupt.h). Only their addresses are used: the functions of this name in
+// `pg_sys` are wrappers of pgrx, which do more than a handler may.
+unsafe extern "C-unwind" {
+    fn die(signal: i32);
+    fn SignalHandlerForConfigReload(signal: i32);
+}
+
+/// Sets the handlers that a session has. PostgreSQL starts a background worker with its signals blocked.
 fn handle_signals() {
-    // SAFETY: The default handler of SIGTERM would end the process wherever it is, in the middle of an
-    // allocation too: ours leaves a note, as that of a session does. That of SIGHUP sets a flag and the latch.
+    // SAFETY: both handlers set flags and the latch. The default handler of SIGTERM would end the process at once, in the
+    // middle of an allocation too.
     unsafe {
-        compat::handle_signal(libc::SIGTERM, terminate);
-        compat::handle_signal(libc::SIGHUP, reload);
+        compat::handle_signal(libc::SIGTERM, die);
+        compat::handle_signal(libc::SIGHUP, SignalHandlerForConfigReload);
         pg_sys::BackgroundWorkerUnblockSignals();
     }
 }
 
-/// The handler of SIGHUP: the settings are read again when the worker comes to it.
-unsafe extern "C-unwind" fn reload(signal: i32) {
-    // SAFETY: PostgreSQL's own handler, made to be called while any code is interrupted.
-    unsafe { pg_sys::SignalHandlerForConfigReload(signal) }
-}
-
-/// Reads the configuration again, if somebody has asked for it.
+/// Reads the configuration files again after SIGHUP.
 pub fn reload_settings() {
-    // SAFETY: a flag that a signal sets, and PostgreSQL's function for it, between two commands.
+    // SAFETY: a flag that the handler sets, and PostgreSQL's function for it, between two commands.
     unsafe {
         if (&raw const pg_sys::ConfigReloadPending).read_volatile() != 0 {
             (&raw mut pg_sys::ConfigReloadPending).write_volatile(0);
             pg_sys::ProcessConfigFile(pg_sys::GucContext::PGC_SIGHUP);
         }
     }
-}
-
-/// The handler of SIGTERM: the process ends at the next look for interrupts.
-unsafe extern "C-unwind" fn terminate(signal: i32) {
-    // SAFETY: `die` is the handler of PostgreSQL's own sessions; it sets flags and the latch.
-    unsafe { pg_sys::die(signal) }
 }
 
 /// Waits until the latch is set, but not longer than this; then it is reset.
