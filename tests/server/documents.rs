@@ -36,6 +36,7 @@ documents! {
     readme: "README.md",
     reference: "docs/reference.md",
     spark: "docs/spark.md",
+    administration: "docs/administration.md",
     install: "docs/install.md",
 }
 
