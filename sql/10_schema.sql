@@ -5,9 +5,8 @@
 SET LOCAL search_path = pg_catalog, pg_temp;
 
 CREATE SCHEMA trips;
-COMMENT ON SCHEMA trips IS
-  'Trips, the functions that load them, and what is derived from them';
+COMMENT ON SCHEMA trips IS 'Tables, views and functions of the extension trips_pipeline for its users';
 
 CREATE SCHEMA trips_internal;
 COMMENT ON SCHEMA trips_internal IS
-  'Functions and tables that the functions and views of schema trips use';
+  'Functions and tables that the objects of schema trips use; they may change in any version';

@@ -14,22 +14,17 @@ CREATE TABLE trips.hist_trip_data (
 -- Loads make a partition for each month that has trips, with the primary key (date_time, trip_key). It
 -- is the partitions' and not this table's: pg_dump carries the partitions as tables of the user, and
 -- their keys could not be restored if attaching them had already made keys.
-COMMENT ON TABLE trips.hist_trip_data IS
-  'The history: every trip once, whatever file brought it and however often; partitioned by date_time, by months unless somebody makes other partitions';
-COMMENT ON COLUMN trips.hist_trip_data.region IS
-  'Name of the region, without blanks around it, 1000 bytes at most';
+COMMENT ON TABLE trips.hist_trip_data IS 'The history: each trip once, partitioned by date_time';
+COMMENT ON COLUMN trips.hist_trip_data.region IS 'Name of the region, without whitespace around it, up to 1000 bytes';
 COMMENT ON COLUMN trips.hist_trip_data.origin_coord IS
-  'Where the trip began: (longitude, latitude) in degrees, WGS 84; NULL when the file left it empty';
+  'Origin of the trip: (longitude, latitude) in degrees, WGS 84; NULL if the field was empty';
 COMMENT ON COLUMN trips.hist_trip_data.destination_coord IS
-  'Where the trip ended: (longitude, latitude) in degrees, WGS 84; NULL when the file left it empty';
-COMMENT ON COLUMN trips.hist_trip_data.date_time IS
-  'When the trip began: local wall-clock time of the feed, to the microsecond';
-COMMENT ON COLUMN trips.hist_trip_data.datasource IS
-  'Who sent the trip; NULL when the file left it empty';
+  'Destination of the trip: (longitude, latitude) in degrees, WGS 84; NULL if the field was empty';
+COMMENT ON COLUMN trips.hist_trip_data.date_time IS 'Start of the trip: local time of the feed, in microseconds';
+COMMENT ON COLUMN trips.hist_trip_data.datasource IS 'Sender of the trip; NULL if the field was empty';
 COMMENT ON COLUMN trips.hist_trip_data.trip_key IS
-  'Content key: the first 16 bytes of BLAKE3 over the five values; see trips.trip_key()';
-COMMENT ON COLUMN trips.hist_trip_data.load_id IS
-  'The load (trips.loads) that brought the trip first';
+  'Content key of the trip: the result of trips.trip_key() of its other columns';
+COMMENT ON COLUMN trips.hist_trip_data.load_id IS 'First load of trips.loads that inserted the trip';
 
 -- Staging ----------------------------------------------------------------------------------------
 
@@ -51,30 +46,25 @@ CREATE TABLE trips.stg_trip_data (
 CREATE INDEX stg_trip_data_load_id_line_no_idx ON trips.stg_trip_data (load_id, line_no);
 -- No key: outside writers may write a row twice. Replicas find a row by all of it.
 ALTER TABLE trips.stg_trip_data REPLICA IDENTITY FULL;
-COMMENT ON TABLE trips.stg_trip_data IS
-  'Staging: rows as text that are not (yet) in the history, lines of files that could not become trips with the reason, and rows that outside writers put here; trips.merge_staged() promotes them';
+COMMENT ON TABLE trips.stg_trip_data IS 'Staging: rejected records of files, staged rows, and rows of other writers';
 COMMENT ON COLUMN trips.stg_trip_data.load_id IS
-  'The load that staged the row; NULL for rows of outside writers until trips.merge_staged() has seen them';
-COMMENT ON COLUMN trips.stg_trip_data.line_no IS
-  'Number of the first line of the record in its file, from 1, the header included';
-COMMENT ON COLUMN trips.stg_trip_data.region IS 'Region as it came';
-COMMENT ON COLUMN trips.stg_trip_data.origin_coord IS
-  'Origin as it came, expected: POINT (longitude latitude), degrees';
+  'Load that staged the row; NULL for a row of another writer that no merge has checked';
+COMMENT ON COLUMN trips.stg_trip_data.line_no IS 'Line number of the record in its file, from 1, including the header';
+COMMENT ON COLUMN trips.stg_trip_data.region IS 'Region, as text of the file';
+COMMENT ON COLUMN trips.stg_trip_data.origin_coord IS 'Origin as text; valid: POINT (longitude latitude), in degrees';
 COMMENT ON COLUMN trips.stg_trip_data.destination_coord IS
-  'Destination as it came, expected: POINT (longitude latitude), degrees';
-COMMENT ON COLUMN trips.stg_trip_data.date_time IS
-  'Local date and time as it came, expected: YYYY-MM-DD HH:MM:SS';
-COMMENT ON COLUMN trips.stg_trip_data.datasource IS 'Datasource as it came';
+  'Destination as text; valid: POINT (longitude latitude), in degrees';
+COMMENT ON COLUMN trips.stg_trip_data.date_time IS 'Local date and time as text; valid: YYYY-MM-DD HH:MM:SS';
+COMMENT ON COLUMN trips.stg_trip_data.datasource IS 'Datasource, as text of the file';
 COMMENT ON COLUMN trips.stg_trip_data.raw_line IS
-  'The rejected record as it stands in the file; bytes that text cannot hold are shown as \xNN';
+  'Rejected record as text; bytes that text cannot store are shown as \xNN';
 COMMENT ON COLUMN trips.stg_trip_data.raw_bytes IS
-  'The rejected record byte by byte, where raw_line could not hold it exactly; otherwise NULL';
+  'Rejected record as bytes, if raw_line does not show it exactly; otherwise NULL';
 COMMENT ON COLUMN trips.stg_trip_data.column_name IS
-  'The column whose value was rejected; NULL when it is the record as a whole';
+  'Column whose field was rejected; NULL if the whole record was rejected';
 COMMENT ON COLUMN trips.stg_trip_data.error_code IS
-  'SQLSTATE of the reason; NULL while nobody has tried to make a trip of the row';
-COMMENT ON COLUMN trips.stg_trip_data.error IS
-  'The reason: what was found and what was expected';
+  'SQLSTATE of the reason; NULL if the row has not been checked or is valid';
+COMMENT ON COLUMN trips.stg_trip_data.error IS 'Reason: the found and the expected value';
 
 -- The ledger -------------------------------------------------------------------------------------
 
@@ -117,37 +107,30 @@ CREATE UNIQUE INDEX loads_digest_key ON trips.loads (bytes_read, digest)
 CREATE INDEX loads_unfinished_idx ON trips.loads (load_id) WHERE state IN ('queued', 'running');
 -- Which files of an inbox are known is asked by path; a path may be longer than a B-tree takes.
 CREATE INDEX loads_source_idx ON trips.loads USING hash (source);
-COMMENT ON TABLE trips.loads IS
-  'The ledger: one row per delivery, committed together with its trips';
+COMMENT ON TABLE trips.loads IS 'The ledger: one row for each load, committed together with its trips';
 COMMENT ON COLUMN trips.loads.load_id IS 'Number of the load';
-COMMENT ON COLUMN trips.loads.source IS
-  'Path of the file on the server, or where else the rows came from';
-COMMENT ON COLUMN trips.loads.digest IS
-  'BLAKE3 of the file''s bytes, 32 bytes; NULL when no file was read to its end';
-COMMENT ON COLUMN trips.loads.bytes_read IS 'Size of the file, bytes';
+COMMENT ON COLUMN trips.loads.source IS 'Path of the file on the server, or another name of the source';
+COMMENT ON COLUMN trips.loads.digest IS 'BLAKE3 of the file, 32 bytes; NULL if no file was read to its end';
+COMMENT ON COLUMN trips.loads.bytes_read IS 'Size of the file in bytes';
 COMMENT ON COLUMN trips.loads.state IS
-  'queued, running, loaded, skipped (a load has the same bytes) or failed';
+  'State of the load: queued, running, loaded, skipped (another load has the same bytes) or failed';
 COMMENT ON COLUMN trips.loads.rows_read IS
-  'Records of the file, without its first header and blank lines: always inserted + duplicate + staged';
-COMMENT ON COLUMN trips.loads.rows_inserted IS 'Rows that are new in the history';
-COMMENT ON COLUMN trips.loads.rows_duplicate IS
-  'Rows whose trip the history had, or the same file brought before';
-COMMENT ON COLUMN trips.loads.rows_staged IS 'Rows that wait in trips.stg_trip_data';
-COMMENT ON COLUMN trips.loads.error_code IS 'SQLSTATE of what made the load fail';
+  'Records of the file, without the header and empty lines: rows_inserted + rows_duplicate + rows_staged';
+COMMENT ON COLUMN trips.loads.rows_inserted IS 'Rows that the load inserted into the history';
+COMMENT ON COLUMN trips.loads.rows_duplicate IS 'Rows whose trip was in the history, or earlier in the same file';
+COMMENT ON COLUMN trips.loads.rows_staged IS 'Rows of the load in trips.stg_trip_data';
+COMMENT ON COLUMN trips.loads.error_code IS 'SQLSTATE of a failed load';
 COMMENT ON COLUMN trips.loads.error IS
-  'What made the load fail, without what stands in the file; trips.load_errors has the full error';
-COMMENT ON COLUMN trips.loads.same_as IS
-  'The load that had the same bytes; set for a skipped load and for a forced one';
-COMMENT ON COLUMN trips.loads.requested_by IS
-  'Name of the role that asked for the load, when it did; the name may be another role''s by now';
-COMMENT ON COLUMN trips.loads.requested_at IS 'When it was asked for';
-COMMENT ON COLUMN trips.loads.started_at IS 'When it began';
-COMMENT ON COLUMN trips.loads.finished_at IS 'When it was done, just before its commit';
+  'Message of a failed load, without content of the file; trips.load_errors has the full error';
+COMMENT ON COLUMN trips.loads.same_as IS 'Load that loaded the same bytes, for a skipped or forced load';
+COMMENT ON COLUMN trips.loads.requested_by IS 'Name of the requesting role at the time of the request';
+COMMENT ON COLUMN trips.loads.requested_at IS 'Time of the request';
+COMMENT ON COLUMN trips.loads.started_at IS 'Start of the load';
+COMMENT ON COLUMN trips.loads.finished_at IS 'End of the load, shortly before its commit';
 
-COMMENT ON COLUMN trips.loads.file_changed_at IS
-  'When the file was changed last before it was read, its ctime; trips.ingest_new() knows by it and the size that a file is the one it was';
+COMMENT ON COLUMN trips.loads.file_changed_at IS 'Change time (ctime) of the file when the load opened it';
 COMMENT ON COLUMN trips.loads.options IS
-  'Arguments and settings by which the load judged the records of the file; NULL for a load that has not ended, and for rows that no file brought';
+  'Arguments and settings that decide which records the load accepts; NULL for an unfinished load or a load without a file';
 
 -- What the session of a failed load was told. trips.loads says no more than everybody may know who sees it; here, a
 -- message may repeat what stands in a file.
@@ -166,20 +149,19 @@ CREATE TABLE trips_internal.load_failures (
   CONSTRAINT load_failures_pkey PRIMARY KEY (load_id)
 );
 COMMENT ON TABLE trips_internal.load_failures IS
-  'The full error of each failed load, as its session was told. Nobody but the owner may read it; trips.load_errors shows the rows of one''s own loads.';
+  'Full errors of failed loads; trips.load_errors shows those that the user may read';
 COMMENT ON COLUMN trips_internal.load_failures.load_id IS 'Number of the load in trips.loads';
-COMMENT ON COLUMN trips_internal.load_failures.message IS 'The primary message; it may repeat values of the file';
+COMMENT ON COLUMN trips_internal.load_failures.message IS
+  'Primary message of the error; it may contain values of the file';
 COMMENT ON COLUMN trips_internal.load_failures.detail IS 'DETAIL of the error';
 COMMENT ON COLUMN trips_internal.load_failures.hint IS 'HINT of the error';
-COMMENT ON COLUMN trips_internal.load_failures.context IS
-  'CONTEXT of the error within the load: the functions, triggers and statements that were at work, the innermost first';
+COMMENT ON COLUMN trips_internal.load_failures.context IS 'CONTEXT of the error inside the load, innermost line first';
 COMMENT ON COLUMN trips_internal.load_failures.schema_name IS 'Schema of the table or data type that the error names';
 COMMENT ON COLUMN trips_internal.load_failures.table_name IS 'Table that the error names';
 COMMENT ON COLUMN trips_internal.load_failures.column_name IS 'Column that the error names';
 COMMENT ON COLUMN trips_internal.load_failures.datatype_name IS 'Data type that the error names';
 COMMENT ON COLUMN trips_internal.load_failures.constraint_name IS 'Constraint that the error names';
-COMMENT ON COLUMN trips_internal.load_failures.requested_by IS
-  'The role that asked for the load, by oid; NULL when the extension does not know it';
+COMMENT ON COLUMN trips_internal.load_failures.requested_by IS 'OID of the requesting role; NULL if it is unknown';
 
 -- The queue --------------------------------------------------------------------------------------
 
@@ -193,17 +175,16 @@ CREATE TABLE trips.queue (
   attempts   int     NOT NULL DEFAULT 0,
   CONSTRAINT queue_pkey PRIMARY KEY (load_id)
 );
-COMMENT ON TABLE trips.queue IS
-  'What trips.submit() was asked for and no worker has finished; trips.loads says who asked and when';
-COMMENT ON COLUMN trips.queue.load_id IS 'Number of the load, as trips.loads has it';
+COMMENT ON TABLE trips.queue IS 'Loads of trips.submit() that no worker has finished';
+COMMENT ON COLUMN trips.queue.load_id IS 'Number of the load in trips.loads';
 COMMENT ON COLUMN trips.queue.path IS 'Path of the file on the server';
-COMMENT ON COLUMN trips.queue.on_error IS 'As of trips.ingest()';
-COMMENT ON COLUMN trips.queue.max_errors IS 'As of trips.ingest(); NULL is any number';
-COMMENT ON COLUMN trips.queue.force IS 'As of trips.ingest()';
-COMMENT ON COLUMN trips.queue.settings IS
-  'Settings of the session that asked, which the load is to have';
+COMMENT ON COLUMN trips.queue.on_error IS 'Argument on_error of trips.submit()';
+COMMENT ON COLUMN trips.queue.max_errors IS
+  'Argument max_errors of trips.submit(), or the setting trips.max_errors; NULL for no limit';
+COMMENT ON COLUMN trips.queue.force IS 'Argument force of trips.submit()';
+COMMENT ON COLUMN trips.queue.settings IS 'Settings of the submitting session that the load uses';
 COMMENT ON COLUMN trips.queue.attempts IS
-  'How often a worker has begun it; what has ended five workers is not begun again';
+  'Number of workers that have started the load; five failed workers make it fail';
 
 -- Not carried by pg_dump: an oid means nothing in another cluster. pg_upgrade keeps oids of roles, and this table.
 CREATE TABLE trips_internal.queue_roles (
@@ -213,9 +194,9 @@ CREATE TABLE trips_internal.queue_roles (
   CONSTRAINT queue_roles_load_id_fkey FOREIGN KEY (load_id) REFERENCES trips.queue (load_id) ON DELETE CASCADE
 );
 COMMENT ON TABLE trips_internal.queue_roles IS
-  'The roles with whose rights queued loads are made, by oid; of a load without a row here (a restored one) it is the role of the name in trips.loads.requested_by';
-COMMENT ON COLUMN trips_internal.queue_roles.load_id IS 'Number of the load';
-COMMENT ON COLUMN trips_internal.queue_roles.role IS 'The role that submitted it';
+  'Roles of queued loads, by OID; a load without a row runs as the role named in trips.loads.requested_by';
+COMMENT ON COLUMN trips_internal.queue_roles.load_id IS 'Number of the load in trips.queue';
+COMMENT ON COLUMN trips_internal.queue_roles.role IS 'OID of the role that submitted the load';
 
 -- Deliveries of outside readers --------------------------------------------------------------------
 
@@ -236,18 +217,16 @@ CREATE UNLOGGED TABLE trips.uploads (
   CONSTRAINT uploads_digest_check CHECK (pg_catalog.octet_length(digest) = 32),
   CONSTRAINT uploads_bytes_check CHECK (bytes >= 0)
 );
-COMMENT ON TABLE trips.uploads IS
-  'Files that outside readers are bringing in, part by part: trips.create_upload() enters one, trips.merge_staged() and trips.abort_upload() take it out';
-COMMENT ON COLUMN trips.uploads.load_id IS 'Number of the load, as the ledger will have it';
-COMMENT ON COLUMN trips.uploads.source IS 'Path or address of the file, as the reader says it';
-COMMENT ON COLUMN trips.uploads.digest IS 'BLAKE3 of the file''s bytes, 32 bytes, as the reader says it';
-COMMENT ON COLUMN trips.uploads.bytes IS 'Size of the file, bytes';
+COMMENT ON TABLE trips.uploads IS 'Open uploads: files that clients send in parts';
+COMMENT ON COLUMN trips.uploads.load_id IS 'Number that the load will have in trips.loads';
+COMMENT ON COLUMN trips.uploads.source IS 'Path or address of the file, as given by the client';
+COMMENT ON COLUMN trips.uploads.digest IS 'BLAKE3 of the file, 32 bytes, as given by the client';
+COMMENT ON COLUMN trips.uploads.bytes IS 'Size of the file in bytes';
 COMMENT ON COLUMN trips.uploads.reader_options IS
-  'How the reader cuts and judges the file: parts that were read in another way are not mixed with these';
-COMMENT ON COLUMN trips.uploads.requested_by IS 'Name of the role that brings it, when it was opened';
-COMMENT ON COLUMN trips.uploads.requested_at IS 'When it was opened';
-COMMENT ON COLUMN trips.uploads.role IS
-  'The role that brings it, by oid: it and its members may go on. The name may be another role''s by now';
+  'Options by which the client splits and checks the file; all parts of an upload have the same';
+COMMENT ON COLUMN trips.uploads.requested_by IS 'Name of the role that created the upload, at that time';
+COMMENT ON COLUMN trips.uploads.requested_at IS 'Time when the upload was created';
+COMMENT ON COLUMN trips.uploads.role IS 'OID of the role that created the upload; its members may continue it';
 
 CREATE UNLOGGED TABLE trips.upload_parts (
   load_id          bigint NOT NULL,
@@ -264,15 +243,13 @@ CREATE UNLOGGED TABLE trips.upload_parts (
 );
 -- It is written once and read once: packing it would cost more than its place.
 ALTER TABLE trips.upload_parts ALTER COLUMN content SET STORAGE EXTERNAL;
-COMMENT ON TABLE trips.upload_parts IS
-  'What has arrived of trips.uploads: parts of files, read and checked by trips_reader';
-COMMENT ON COLUMN trips.upload_parts.load_id IS 'The delivery';
-COMMENT ON COLUMN trips.upload_parts.first_byte IS 'Where in the file the part begins';
-COMMENT ON COLUMN trips.upload_parts.bytes IS 'How many bytes of the file it covers';
-COMMENT ON COLUMN trips.upload_parts.rows_read IS 'Records in it';
-COMMENT ON COLUMN trips.upload_parts.rows_rejected IS 'Those of them that are no trips';
-COMMENT ON COLUMN trips.upload_parts.content IS
-  'Its trips and its rejected lines, encoded by trips_reader; trips.upload_part() has checked every value';
+COMMENT ON TABLE trips.upload_parts IS 'Stored parts of trips.uploads';
+COMMENT ON COLUMN trips.upload_parts.load_id IS 'Number of the upload in trips.uploads';
+COMMENT ON COLUMN trips.upload_parts.first_byte IS 'Offset of the part in the file, in bytes';
+COMMENT ON COLUMN trips.upload_parts.bytes IS 'Size of the part in the file, in bytes';
+COMMENT ON COLUMN trips.upload_parts.rows_read IS 'Number of records in the part';
+COMMENT ON COLUMN trips.upload_parts.rows_rejected IS 'Number of rejected records in the part';
+COMMENT ON COLUMN trips.upload_parts.content IS 'Trips and rejected records, as encoded by trips_reader';
 
 -- The daily roll-up ------------------------------------------------------------------------------
 
@@ -286,13 +263,11 @@ CREATE TABLE trips.daily_trip_counts (
 );
 -- A key with a NULL in it cannot be a replica identity.
 ALTER TABLE trips.daily_trip_counts REPLICA IDENTITY FULL;
-COMMENT ON TABLE trips.daily_trip_counts IS
-  'The daily roll-up: trips of the history by region, datasource and day, kept by every load';
-COMMENT ON COLUMN trips.daily_trip_counts.day IS 'Date of date_time, local to the feed';
-COMMENT ON COLUMN trips.daily_trip_counts.region IS 'Region, as in trips.hist_trip_data';
-COMMENT ON COLUMN trips.daily_trip_counts.datasource IS
-  'Datasource, as in trips.hist_trip_data; NULL for trips without one';
-COMMENT ON COLUMN trips.daily_trip_counts.trips IS 'How many trips';
+COMMENT ON TABLE trips.daily_trip_counts IS 'Number of trips by region, datasource and day; each load updates it';
+COMMENT ON COLUMN trips.daily_trip_counts.day IS 'Local date of date_time';
+COMMENT ON COLUMN trips.daily_trip_counts.region IS 'Region of the trips';
+COMMENT ON COLUMN trips.daily_trip_counts.datasource IS 'Datasource of the trips; NULL for trips without a datasource';
+COMMENT ON COLUMN trips.daily_trip_counts.trips IS 'Number of trips';
 
 CREATE TABLE trips.weekly_trip_counts (
   region        text   NOT NULL,
@@ -300,12 +275,11 @@ CREATE TABLE trips.weekly_trip_counts (
   trips         bigint NOT NULL CHECK (trips > 0),
   CONSTRAINT weekly_trip_counts_pkey PRIMARY KEY (region, week_of_month)
 );
-COMMENT ON TABLE trips.weekly_trip_counts IS
-  'The weekly sums of trips.daily_trip_counts by region and week of month, kept by every load; a week without trips has no row';
-COMMENT ON COLUMN trips.weekly_trip_counts.region IS 'Region, as in trips.hist_trip_data';
+COMMENT ON TABLE trips.weekly_trip_counts IS 'Number of trips by region and week of the month; each load updates it';
+COMMENT ON COLUMN trips.weekly_trip_counts.region IS 'Region of the trips';
 COMMENT ON COLUMN trips.weekly_trip_counts.week_of_month IS
-  'YYYY-MM-0W: days 1 to 7 of a month are week 1, 8 to 14 week 2, up to week 5';
-COMMENT ON COLUMN trips.weekly_trip_counts.trips IS 'How many trips';
+  'YYYY-MM-0W: days 1 to 7 of a month are week 1, days 29 to 31 are week 5';
+COMMENT ON COLUMN trips.weekly_trip_counts.trips IS 'Number of trips, at least 1';
 
 -- Changes by hand ---------------------------------------------------------------------------------
 
@@ -316,8 +290,8 @@ CREATE TABLE trips_internal.history_changes (
 );
 INSERT INTO trips_internal.history_changes VALUES (NULL);
 COMMENT ON TABLE trips_internal.history_changes IS
-  'One row that changes of the history by hand update: in REPEATABLE READ and above, one with an older snapshot ends with 40001';
-COMMENT ON COLUMN trips_internal.history_changes.changed_by IS 'The last transaction that has changed the history by hand';
+  'One row that each manual change of the history updates; it makes changes with an older snapshot fail with 40001';
+COMMENT ON COLUMN trips_internal.history_changes.changed_by IS 'Last transaction that changed the history manually';
 
 -- The events -------------------------------------------------------------------------------------
 
@@ -335,16 +309,15 @@ CREATE INDEX events_load_id_seq_idx ON trips.events (load_id, seq);
 -- Those that are too old are forgotten.
 CREATE INDEX events_published_at_idx ON trips.events (published_at);
 COMMENT ON TABLE trips.events IS
-  'What listeners of the channel trips_ingest were told, for as long as trips.event_retention says';
-COMMENT ON COLUMN trips.events.seq IS
-  'Number of the event: one that can be seen is never followed by a smaller one';
+  'Events of loads that were sent on the channel trips_ingest, for trips.event_retention';
+COMMENT ON COLUMN trips.events.seq IS 'Number of the event; a later event is never visible before an earlier one';
 COMMENT ON COLUMN trips.events.load_id IS 'Number of the load';
-COMMENT ON COLUMN trips.events.state IS 'queued, running, loaded, skipped or failed';
+COMMENT ON COLUMN trips.events.state IS 'State of the load: queued, running, loaded, skipped or failed';
 COMMENT ON COLUMN trips.events.bytes_done IS
-  'Bytes of the file that are done: a byte is half done when it is read, and done when its trip is written';
-COMMENT ON COLUMN trips.events.bytes_total IS 'Size of the file, bytes';
+  'Processed bytes of the file; reading a byte and writing its trip each count half';
+COMMENT ON COLUMN trips.events.bytes_total IS 'Size of the file in bytes';
 COMMENT ON COLUMN trips.events.rows_read IS 'Rows read so far';
-COMMENT ON COLUMN trips.events.published_at IS 'When it was told';
+COMMENT ON COLUMN trips.events.published_at IS 'Time of the event';
 
 -- The rows of these tables are data of their users: pg_dump must carry them, although the tables
 -- belong to the extension. The history's are in its partitions, which do not.
@@ -369,13 +342,11 @@ SELECT w.region,
 -- Unique, so that loads find its rows, and it can be refreshed while it is read.
 CREATE UNIQUE INDEX summarized_trip_data_key
   ON trips.summarized_trip_data (region, week_of_month);
-COMMENT ON MATERIALIZED VIEW trips.summarized_trip_data IS
-  'Trips by region and week of month, up to date in the commit of every load';
-COMMENT ON COLUMN trips.summarized_trip_data.region IS 'Region';
+COMMENT ON MATERIALIZED VIEW trips.summarized_trip_data IS 'Rows of trips.weekly_trip_counts; each load updates it';
+COMMENT ON COLUMN trips.summarized_trip_data.region IS 'Region of the trips';
 COMMENT ON COLUMN trips.summarized_trip_data.week_of_month IS
-  'YYYY-MM-0W: days 1 to 7 of a month are week 1, 8 to 14 week 2, up to week 5';
-COMMENT ON COLUMN trips.summarized_trip_data.weekly_avg IS
-  'Number of trips of the region in that week (the historical ceil(avg(count)), a whole number)';
+  'YYYY-MM-0W: days 1 to 7 of a month are week 1, days 29 to 31 are week 5';
+COMMENT ON COLUMN trips.summarized_trip_data.weekly_avg IS 'Number of trips in that week, a whole number';
 
 -- pg_dump refreshes it after the restore.
 SELECT pg_catalog.pg_extension_config_dump('trips.summarized_trip_data', '');

@@ -8,21 +8,21 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'ingest_wrapper';
 COMMENT ON FUNCTION trips.ingest(text, text, bigint, boolean) IS
-  'Brings a CSV file on the server into the history, exactly once, in one transaction; returns its ledger row. on_error: stage keeps bad lines in trips.stg_trip_data, abort refuses the file at the first. max_errors: more bad lines than that refuse the file; NULL takes the setting trips.max_errors. force: load bytes that are known. Needs pg_read_server_files, or a file beneath trips.data_directories.';
+  'Loads a CSV file of the server into the history and returns its row of trips.loads. Requires trips.grant_loader(), and pg_read_server_files or a file below trips.data_directories';
 
 CREATE FUNCTION trips.stage(path text) RETURNS trips.loads
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'stage_wrapper';
 COMMENT ON FUNCTION trips.stage(text) IS
-  'Brings a CSV file on the server into trips.stg_trip_data only, to look at first; trips.merge_staged() promotes it. Returns its ledger row. Needs pg_read_server_files, or a file beneath trips.data_directories.';
+  'Loads a CSV file of the server into trips.stg_trip_data and returns its row of trips.loads. Requires the privileges of trips.ingest()';
 
 CREATE FUNCTION trips.merge_staged(load_id bigint DEFAULT NULL) RETURNS trips.loads
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'merge_staged_wrapper';
 COMMENT ON FUNCTION trips.merge_staged(bigint) IS
-  'Promotes staged rows to the history; rows that still fail stay, with the reason. With a load_id: the rows of that load, or all parts of that delivery (trips.create_upload). Without: all rows, those of outside writers as a load of their own. Returns the ledger row of the newest load that it touched.';
+  'Moves valid staged rows of a load, or of all loads, into the history and returns the row of trips.loads that changed last. Requires trips.grant_loader()';
 
 CREATE FUNCTION trips.trip_key(
   region text, origin_coord point, destination_coord point, date_time timestamp, datasource text
@@ -30,7 +30,7 @@ CREATE FUNCTION trips.trip_key(
 LANGUAGE c IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'trip_key_wrapper';
 COMMENT ON FUNCTION trips.trip_key(text, point, point, timestamp, text) IS
-  'The content key of a trip, as trips.hist_trip_data has it: the first 16 bytes of BLAKE3 over the five values; no setting changes it';
+  'Returns the content key of a trip: the first 16 bytes of BLAKE3 over its values';
 
 -- A load reports through the progress slots of its backend (src/progress.rs). PostgreSQL shows those of one's own sessions; but
 -- a load of the queue runs in a worker, for the role that has submitted it.
@@ -41,7 +41,7 @@ LANGUAGE c STABLE PARALLEL RESTRICTED
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'running_loads_wrapper';
 COMMENT ON FUNCTION trips_internal.running_loads() IS
-  'What loads right now in this database and the caller may cancel, or sees in pg_stat_activity. A step of trips.load_progress: phases are numbers, started is in microseconds since 1970.';
+  'Returns running loads for trips.load_progress: phase as a number, started in microseconds since 1970. Shows the loads that the caller may cancel or see in pg_stat_activity';
 
 CREATE VIEW trips.load_progress AS
 SELECT p.load_id,
@@ -74,19 +74,18 @@ SELECT p.load_id,
        END AS estimated_end
   FROM trips_internal.running_loads() AS p;
 COMMENT ON VIEW trips.load_progress IS
-  'What loads right now in this database: loads that one has asked for, or may cancel; members of pg_read_all_stats see all';
-COMMENT ON COLUMN trips.load_progress.load_id IS 'Number of the load, as trips.loads will have it';
-COMMENT ON COLUMN trips.load_progress.pid IS 'Process that loads';
+  'Progress of running loads in this database. Shows the user''s own loads, and all loads to members of pg_read_all_stats';
+COMMENT ON COLUMN trips.load_progress.load_id IS 'Number that the load will have in trips.loads';
+COMMENT ON COLUMN trips.load_progress.pid IS 'Process ID of the backend or worker';
 COMMENT ON COLUMN trips.load_progress.phase IS
-  'hashing, waiting (for another load), reading, inserting (what the history does not have), summarizing';
+  'Phase of the load: hashing, waiting (for another load), reading, inserting or summarizing';
 COMMENT ON COLUMN trips.load_progress.bytes_done IS
-  'Bytes of the file that are done: in hashing, those that are hashed; later, a byte is half done when it is read, and done when its trip is written';
-COMMENT ON COLUMN trips.load_progress.bytes_total IS 'Size of the file, bytes; 0 when there is none';
+  'Processed bytes of the file; after hashing, reading a byte and writing its trip each count half';
+COMMENT ON COLUMN trips.load_progress.bytes_total IS 'Size of the file in bytes; 0 for a load without a file';
 COMMENT ON COLUMN trips.load_progress.rows_read IS 'Rows read so far';
-COMMENT ON COLUMN trips.load_progress.rows_per_second IS 'Rows read so far by seconds since the start';
-COMMENT ON COLUMN trips.load_progress.started_at IS 'When the load began';
-COMMENT ON COLUMN trips.load_progress.estimated_end IS
-  'When it will be done at the rate so far; NULL before anything is done';
+COMMENT ON COLUMN trips.load_progress.rows_per_second IS 'Rows read per second since the start';
+COMMENT ON COLUMN trips.load_progress.started_at IS 'Start of the load';
+COMMENT ON COLUMN trips.load_progress.estimated_end IS 'Estimated end at the current speed; NULL at the beginning';
 
 -- Each role sees the errors of its own loads, beside the SQLSTATE that the ledger has.
 CREATE VIEW trips.load_errors WITH (security_barrier) AS
@@ -103,14 +102,13 @@ SELECT f.load_id, l.error_code, f.message, f.detail, f.hint, f.context, f.schema
                   AND r.rolname OPERATOR(pg_catalog.=) l.requested_by
                   AND pg_catalog.pg_has_role(r.oid, 'USAGE'));
 COMMENT ON VIEW trips.load_errors IS
-  'The full errors of failed loads: of loads that the current role or a role of which it is a member has asked for, and all for the owner of trips.loads';
+  'Full errors of failed loads. Shows the loads of the user''s roles, and all loads to the owner of trips.loads';
 COMMENT ON COLUMN trips.load_errors.load_id IS 'Number of the load in trips.loads';
 COMMENT ON COLUMN trips.load_errors.error_code IS 'SQLSTATE of the error';
-COMMENT ON COLUMN trips.load_errors.message IS 'The primary message; it may repeat values of the file';
+COMMENT ON COLUMN trips.load_errors.message IS 'Primary message of the error; it may contain values of the file';
 COMMENT ON COLUMN trips.load_errors.detail IS 'DETAIL of the error';
 COMMENT ON COLUMN trips.load_errors.hint IS 'HINT of the error';
-COMMENT ON COLUMN trips.load_errors.context IS
-  'CONTEXT of the error within the load: the functions, triggers and statements that were at work, the innermost first';
+COMMENT ON COLUMN trips.load_errors.context IS 'CONTEXT of the error inside the load, innermost line first';
 COMMENT ON COLUMN trips.load_errors.schema_name IS 'Schema of the table or data type that the error names';
 COMMENT ON COLUMN trips.load_errors.table_name IS 'Table that the error names';
 COMMENT ON COLUMN trips.load_errors.column_name IS 'Column that the error names';

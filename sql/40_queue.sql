@@ -9,7 +9,7 @@ BEGIN ATOMIC
    ORDER BY e.seq;
 END;
 COMMENT ON FUNCTION trips.events_since(bigint) IS
-  'The events after this number, in order, for who has not listened all the time: SELECT * FROM trips.events_since(0)';
+  'Returns the events of trips.events after this number, in order. Requires SELECT on trips.events';
 
 CREATE FUNCTION trips.submit(
   path text, on_error text DEFAULT 'stage', max_errors bigint DEFAULT NULL, force boolean DEFAULT false
@@ -18,35 +18,35 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'submit_wrapper';
 COMMENT ON FUNCTION trips.submit(text, text, bigint, boolean) IS
-  'Queues a file for a background worker, and returns the number of the load at once; trips.loads and the channel trips_ingest tell what becomes of it. Arguments and rights as of trips.ingest(): the load is made when its transaction has committed, with the settings of the session that submits it, and with the rights on files that both the role that submits it and the owner of the tables have.';
+  'Queues a file for a background worker and returns the number of the load. Requires the privileges of trips.ingest(); the owner of the tables must have access to the file too';
 
 CREATE FUNCTION trips.cancel(load_id bigint) RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'cancel_wrapper';
 COMMENT ON FUNCTION trips.cancel(bigint) IS
-  'Cancels a load that is queued, or that waits, is hashed or runs, in whatever session; the ledger then has it as failed (57014). For the role that asked for the load, its members, and the owner of the tables (42501 for others). 42704: there is no such load; 55000: it is over, though its transaction may be open still.';
+  'Cancels a queued or running load of any session. Requires membership in the role that requested the load, or in the owner of trips.loads';
 
 CREATE FUNCTION trips_internal.try_lock_pattern(pattern text) RETURNS boolean
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'try_lock_pattern_wrapper';
 COMMENT ON FUNCTION trips_internal.try_lock_pattern(text) IS
-  'Keeps other sessions of the same role from loading the files of this pattern until the transaction ends; returns false when one does. A step of trips.ingest_new(): requires its privileges, and access to the pattern.';
+  'Locks a pattern for the current role until the end of the transaction; returns false if another session has locked it. Requires trips.grant_loader() and access to the pattern';
 
 CREATE FUNCTION trips_internal.new_files(pattern text, after text DEFAULT NULL) RETURNS text[]
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'new_files_wrapper';
 COMMENT ON FUNCTION trips_internal.new_files(text, text) IS
-  'The files that a pattern names and that no load has brought as they are now, in the order of their paths: the first of them, or those after a path, some ten thousands at most; none when there are no more. A step of trips.ingest_new(), and has its rights.';
+  'Returns the paths of a pattern''s files that no load has loaded in their current version, in order, after a given path. Requires trips.grant_loader() and access to the pattern';
 
 CREATE FUNCTION trips_internal.ingest_match(pattern text, path text) RETURNS trips.loads
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'ingest_match_wrapper';
 COMMENT ON FUNCTION trips_internal.ingest_match(text, text) IS
-  'Loads a file that a pattern names, as trips.ingest() does by default, and follows no link out of the directory before the first wildcard of the pattern. A step of trips.ingest_new(): requires its privileges.';
+  'Loads a file that matches a pattern, without following links out of the pattern''s directory, and returns its row of trips.loads. Requires trips.grant_loader() and access to the pattern';
 
 -- It commits, so it can have no settings of its own: every name has its schema.
 CREATE PROCEDURE trips.ingest_new(
@@ -96,7 +96,7 @@ BEGIN
 END;
 $$;
 COMMENT ON PROCEDURE trips.ingest_new(text, bigint, bigint, bigint) IS
-  'Brings in every regular file that a pattern names and that no load has brought as it is now, in the order of the paths, each in a transaction of its own: CALL trips.ingest_new(''/data/inbox/*.csv''). *, ? and […] may stand in any part of the pattern, names that begin with a dot are left out. A file that fails is in trips.loads, costs no other file, and is tried again when it has changed or the failure was a passing one (the end of the server: twice). A file that somebody is known to have open for writing is left for the next run, with a NOTICE. Returns how many were loaded, skipped (their bytes are known) and failed; with a WARNING, zeros when another session of the same role loads this pattern. Rights as of trips.ingest().';
+  'Loads each file of a pattern that no load has loaded in its current version, each in its own transaction; returns the numbers of loaded, skipped and failed files. Requires the privileges of trips.ingest()';
 
 CREATE FUNCTION trips.schedule(job text, cron text, pattern text) RETURNS bigint
 LANGUAGE plpgsql VOLATILE
@@ -127,7 +127,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION trips.schedule(text, text, text) IS
-  'Has pg_cron call trips.ingest_new(pattern) as the calling role, in this database; a job of that name is replaced. cron: minute hour day month weekday. Returns pg_cron''s number of the job: SELECT trips.schedule(''nightly'', ''0 2 * * *'', ''/data/inbox/*.csv''). Needs the extension pg_cron in this database (55000 without it), USAGE on its schema, and EXECUTE on trips.ingest_new().';
+  'Creates or replaces a pg_cron job that calls trips.ingest_new() in this database as the current role, and returns its number. Requires trips.grant_loader() and USAGE on schema cron';
 
 CREATE FUNCTION trips.unschedule(job text) RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -148,7 +148,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION trips.unschedule(text) IS
-  'Removes a job that the calling role has made with trips.schedule(); 42704 when there is none: SELECT trips.unschedule(''nightly'')';
+  'Deletes a job of the current role that trips.schedule() created. Requires trips.grant_loader() and USAGE on schema cron';
 
 CREATE FUNCTION trips_internal.require_pg_cron(instead text) RETURNS void
 LANGUAGE plpgsql STABLE
@@ -187,4 +187,4 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION trips_internal.require_pg_cron(text) IS
-  'Ends with 55000 where pg_cron is not; instead: what to do in the database where it is. A step of trips.schedule().';
+  'Raises an error if pg_cron is not installed in this database; the argument is the command for the database that has it. Requires trips.grant_loader()';

@@ -12,7 +12,7 @@ BEGIN ATOMIC
    ORDER BY w.region, w.week_of_month;
 END;
 COMMENT ON FUNCTION trips.weekly_avg() IS
-  'The weekly summary: number of trips by region and week of month (YYYY-MM-0W), in this order. Needs SELECT on trips.weekly_trip_counts';
+  'Returns the number of trips by region and week of the month (YYYY-MM-0W), in order. Requires SELECT on trips.weekly_trip_counts';
 
 CREATE FUNCTION trips.datasource_regions(datasource text) RETURNS SETOF text
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -24,7 +24,7 @@ BEGIN ATOMIC
    ORDER BY d.region;
 END;
 COMMENT ON FUNCTION trips.datasource_regions(text) IS
-  'The regions in which a datasource has appeared, in order: SELECT trips.datasource_regions(''cheap_mobile'')';
+  'Returns the regions with trips of a datasource, in order. Requires SELECT on trips.daily_trip_counts';
 
 CREATE FUNCTION trips.latest_datasource(top_regions int DEFAULT 2)
 RETURNS TABLE (datasource text, region text, date_time timestamp)
@@ -57,7 +57,7 @@ BEGIN ATOMIC
    LIMIT 1;
 END;
 COMMENT ON FUNCTION trips.latest_datasource(int) IS
-  'Of the regions with the most trips (two, unless told otherwise), the datasource that appeared last, with its region and local time; trips without a datasource do not count';
+  'Returns the datasource of the latest trip in the regions with the most trips, with its region and local time. Requires SELECT on trips.daily_trip_counts and trips.hist_trip_data';
 
 -- Arguments ---------------------------------------------------------------------------------------
 
@@ -65,13 +65,13 @@ CREATE FUNCTION trips_internal.check_period(since date, until date) RETURNS bool
 LANGUAGE c IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'check_period_wrapper';
 COMMENT ON FUNCTION trips_internal.check_period(date, date) IS
-  'True for a period that the questions take: both dates are inside, either may be NULL. 22023 when since is after until, or a date is infinite';
+  'Returns true for a valid period of dates; raises 22023 if since is after until or a date is infinite. Requires trips.grant_reader()';
 
 CREATE FUNCTION trips_internal.check_weeks(since date, until date) RETURNS boolean
 LANGUAGE c IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'check_weeks_wrapper';
 COMMENT ON FUNCTION trips_internal.check_weeks(date, date) IS
-  'True for a period that the questions by week take: one of trips_internal.check_period() whose dates are of the years 1 to 9999, the only ones that trips can have. 22023 for others';
+  'Returns true for a valid period of dates in the years 1 to 9999; raises 22023 otherwise. Requires trips.grant_reader()';
 
 CREATE FUNCTION trips_internal.check_grouping(
   resolution int, bucket interval, match text, at_least bigint
@@ -79,7 +79,7 @@ CREATE FUNCTION trips_internal.check_grouping(
 LANGUAGE c IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'check_grouping_wrapper';
 COMMENT ON FUNCTION trips_internal.check_grouping(int, interval, text, bigint) IS
-  'True for what trips.similar_trips() takes: a resolution of 0 to 15; a bucket that a day can be divided into; match origin, destination, both or either; at_least 1 or more. 22023 for other values, 22004 for NULL';
+  'Returns true for valid arguments of trips.similar_trips(); raises 22023 or 22004 otherwise. Requires trips.grant_reader()';
 
 -- Regions -----------------------------------------------------------------------------------------
 
@@ -111,7 +111,7 @@ BEGIN ATOMIC
     FROM week AS w;
 END;
 COMMENT ON FUNCTION trips_internal.period_of_region(text, date, date) IS
-  'The period that a question about a region means: since and until where they are given, elsewhere the Monday of its first trip''s week and the Sunday of its last trip''s; the Monday of its first week, and how many ISO weeks have a day in it. No row when it has no day. 22023 as trips_internal.check_weeks()';
+  'Returns the first and last day of a region''s period, the Monday of its first ISO week, and the number of weeks; no row for an empty period. Requires trips.grant_reader()';
 
 CREATE FUNCTION trips.weekly_avg(region text, since date DEFAULT NULL, until date DEFAULT NULL)
 RETURNS numeric
@@ -125,7 +125,7 @@ BEGIN ATOMIC
     FROM trips_internal.period_of_region(weekly_avg.region, since, until) AS p;
 END;
 COMMENT ON FUNCTION trips.weekly_avg(text, date, date) IS
-  'Average number of trips of a region per ISO week, not rounded: its trips from since to until (both inside) by the weeks that have a day in this period, weeks without trips included. A date that is not given: the week of the region''s first or last trip. NULL when that leaves no period (no trips), with no error for an unknown region. 22023 when since is after until, or a date is not of the years 1 to 9999. Needs SELECT on trips.daily_trip_counts';
+  'Returns the average number of trips of a region per ISO week of a period, NULL without a period. Requires trips.grant_reader()';
 
 CREATE FUNCTION trips.weekly_counts(region text, since date DEFAULT NULL, until date DEFAULT NULL)
 RETURNS TABLE (week date, trips bigint)
@@ -144,7 +144,7 @@ BEGIN ATOMIC
    ORDER BY i.i;
 END;
 COMMENT ON FUNCTION trips.weekly_counts(text, date, date) IS
-  'Trips of a region in each ISO week of the period, in order: the Monday of the week, and the number, 0 included; of a week that is only partly in the period, the trips of that part. Period, errors and privileges as for trips.weekly_avg(text, date, date)';
+  'Returns the number of trips of a region in each ISO week of a period, by the Monday of the week. Requires trips.grant_reader()';
 
 -- Cells of H3 -------------------------------------------------------------------------------------
 
@@ -153,31 +153,30 @@ CREATE FUNCTION trips.h3_cell(coord point, resolution int) RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 100
 AS 'MODULE_PATHNAME', 'h3_cell_wrapper';
 COMMENT ON FUNCTION trips.h3_cell(point, int) IS
-  'The cell of the grid H3 in which a place (longitude, latitude; degrees) lies: its 15 hexadecimal digits. resolution 0 (4,000,000 square kilometres on average) to 15 (0.9 square metres), 22023 for others. NULL for a place that is not on the earth: outside -180 to 180, -90 to 90';
+  'Returns the name of the H3 cell of a coordinate in degrees, 15 hexadecimal digits; NULL outside the range of coordinates';
 
 CREATE FUNCTION trips.h3_number(coord point, resolution int) RETURNS bigint
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 100
 AS 'MODULE_PATHNAME', 'h3_number_wrapper';
 COMMENT ON FUNCTION trips.h3_number(point, int) IS
-  'As trips.h3_cell(), as a number, which groups faster: to_hex() of it is the cell''s name';
+  'Returns the number of the H3 cell of a coordinate in degrees; NULL outside the range of coordinates';
 
 CREATE FUNCTION trips.h3_center(cell text) RETURNS point
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 50
 AS 'MODULE_PATHNAME', 'h3_center_wrapper';
-COMMENT ON FUNCTION trips.h3_center(text) IS
-  'The middle of a cell of H3: (longitude, latitude) in degrees. 22P02 when the text is not the name of a cell';
+COMMENT ON FUNCTION trips.h3_center(text) IS 'Returns the center of an H3 cell: (longitude, latitude) in degrees';
 
 CREATE FUNCTION trips.h3_corners(cell text) RETURNS point[]
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 200
 AS 'MODULE_PATHNAME', 'h3_corners_wrapper';
 COMMENT ON FUNCTION trips.h3_corners(text) IS
-  'The corners of a cell of H3, counterclockwise: (longitude, latitude) in degrees; six, seldom five or up to ten. 22P02 when the text is not the name of a cell';
+  'Returns the corners of an H3 cell, counterclockwise: (longitude, latitude) in degrees';
 
 CREATE FUNCTION trips.h3_bounds(cell text) RETURNS box
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 200
 AS 'MODULE_PATHNAME', 'h3_bounds_wrapper';
 COMMENT ON FUNCTION trips.h3_bounds(text) IS
-  'A box of longitudes and latitudes (degrees) that holds a cell of H3 and little more; all longitudes for a cell at a pole or at the meridian of 180 degrees. 22P02 when the text is not the name of a cell';
+  'Returns a box of longitudes and latitudes in degrees that contains an H3 cell';
 
 -- Trips that are like each other ------------------------------------------------------------------
 
@@ -185,7 +184,7 @@ CREATE FUNCTION trips.is_inside(coord point, area box) RETURNS boolean
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 5
 AS 'MODULE_PATHNAME', 'is_inside_wrapper';
 COMMENT ON FUNCTION trips.is_inside(point, box) IS
-  'Whether a place (longitude, latitude; degrees) lies in an area, edges inside: its longitude, or that plus 360, or minus 360, as for trips.weekly_counts(box, date, date, text). 22003 when the area is not finite; NULL for NULL';
+  'Returns whether a coordinate in degrees is inside an area, including its edges and areas across the antimeridian';
 
 CREATE FUNCTION trips.similar_trips(
   region text DEFAULT NULL, area box DEFAULT NULL, since date DEFAULT NULL, until date DEFAULT NULL,
@@ -246,7 +245,7 @@ BEGIN ATOMIC
               THEN NULL::bigint END;
 END;
 COMMENT ON FUNCTION trips.similar_trips(text, box, date, date, int, interval, text, bigint) IS
-  'Trips that are like each other: the same cell of H3 at the origin, the same at the destination, and the same part of the day; the largest groups first. region, area (with match: origin, destination, both or either end inside), since and until (both inside) choose the trips; resolution 0 to 15 is the size of the cells, bucket the length of a part of the day, which begins at time_of_day; groups of fewer than at_least trips are left out, as are trips without an origin or a destination. 22023 for other arguments, 22003 for an area that is not finite. Needs SELECT on trips.hist_trip_data';
+  'Returns groups of trips with the same origin cell, destination cell and time of day, largest group first. Requires trips.grant_reader()';
 
 CREATE FUNCTION trips.similar_to(
   trip uuid, resolution int DEFAULT 9, bucket interval DEFAULT '1 hour',
@@ -289,4 +288,4 @@ BEGIN ATOMIC
               THEN NULL::bigint END;
 END;
 COMMENT ON FUNCTION trips.similar_to(uuid, int, interval, date, date, timestamp) IS
-  'The trips that trips.similar_trips() groups with a given one, itself included, in the order of time. trip is its trip_key; began its date_time, which finds it by the index (otherwise the history is read for it); since and until (both inside) are the period of the trips that are looked for. No rows for an unknown trip, and for one without an origin or a destination. Errors and privileges as for trips.similar_trips()';
+  'Returns the trips with the origin cell, destination cell and time of day of a given trip, ordered by local time. Requires trips.grant_reader()';

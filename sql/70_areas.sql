@@ -12,13 +12,12 @@ CREATE TABLE trips_internal.area_directory (
 ALTER TABLE trips_internal.area_directory ALTER COLUMN directory SET STORAGE PLAIN;
 CREATE INDEX area_directory_week_idx ON trips_internal.area_directory (week);
 COMMENT ON TABLE trips_internal.area_directory IS
-  'For questions about areas: groups of blocks (trips_internal.area_pages) of a week, with the bounds of each block; kept by every load, derived from the history';
-COMMENT ON COLUMN trips_internal.area_directory.segment_id IS
-  'Number of the group; its blocks have the numbers from 256 times that on';
-COMMENT ON COLUMN trips_internal.area_directory.week IS 'Monday of the ISO week of all trips of the group';
-COMMENT ON COLUMN trips_internal.area_directory.trips IS 'How many trips the group has';
+  'The area index: segments, each with the bounds of its pages of one ISO week';
+COMMENT ON COLUMN trips_internal.area_directory.segment_id IS 'Number of the segment';
+COMMENT ON COLUMN trips_internal.area_directory.week IS 'Monday of the ISO week of the segment''s trips';
+COMMENT ON COLUMN trips_internal.area_directory.trips IS 'Number of trips in the segment';
 COMMENT ON COLUMN trips_internal.area_directory.directory IS
-  'For each block 40 bytes: what it has, its days, trips and bounds (crates/trips_areas/src/segment.rs)';
+  '40 bytes for each page: its kind, days, number of trips and bounds, as encoded by the crate trips_areas';
 
 CREATE TABLE trips_internal.area_pages (
   page_id bigint NOT NULL,
@@ -27,20 +26,19 @@ CREATE TABLE trips_internal.area_pages (
 );
 ALTER TABLE trips_internal.area_pages ALTER COLUMN content SET STORAGE PLAIN;
 COMMENT ON TABLE trips_internal.area_pages IS
-  'For questions about areas: where some hundred trips of a week begin and end, near each other; derived from the history';
-COMMENT ON COLUMN trips_internal.area_pages.page_id IS
-  '256 times the segment_id of trips_internal.area_directory, and the number of the block in its group, from 0';
+  'The area index: pages, each with the coordinates of some hundred trips of one ISO week';
+COMMENT ON COLUMN trips_internal.area_pages.page_id IS '256 * segment_id + number of the page in its segment, from 0';
 COMMENT ON COLUMN trips_internal.area_pages.content IS
-  'Kind, count, and the coordinates on a grid with the minutes of the week (crates/trips_areas/src/page.rs)';
+  'Kind, number, grid coordinates and times of the trips, as encoded by the crate trips_areas';
 
 CREATE SEQUENCE trips_internal.area_segments_seq OWNED BY trips_internal.area_directory.segment_id;
-COMMENT ON SEQUENCE trips_internal.area_segments_seq IS 'Numbers of groups in trips_internal.area_directory';
+COMMENT ON SEQUENCE trips_internal.area_segments_seq IS 'Numbers of segments in trips_internal.area_directory';
 
 CREATE FUNCTION trips.area(west float8, south float8, east float8, north float8) RETURNS box
 LANGUAGE c IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'area_wrapper';
 COMMENT ON FUNCTION trips.area(float8, float8, float8, float8) IS
-  'The box of an area, degrees, WGS 84. West greater than east: across the antimeridian, the box then reaches to east + 360. 22003 when a number is out of range (-180 to 180, -90 to 90) or not finite, 22023 when south is greater than north, 22004 for NULL';
+  'Returns the box of an area in degrees, WGS 84; with west greater than east, an area across the antimeridian';
 
 CREATE FUNCTION trips.weekly_counts(
   area box, since date DEFAULT NULL, until date DEFAULT NULL, match text DEFAULT 'origin'
@@ -51,7 +49,7 @@ SET search_path = pg_catalog, pg_temp
 SET jit = off
 AS 'MODULE_PATHNAME', 'weekly_counts_of_area_wrapper';
 COMMENT ON FUNCTION trips.weekly_counts(box, date, date, text) IS
-  'Trips in an area by ISO week (its Monday), weeks without trips with 0. Edges are inside. The period is since to until, both inside; where one is not given, the week of the area''s own first or last trip. match: origin, destination, both or either must be inside. trips.area() makes boxes across the antimeridian. 22023 for another match, since after until, a date that is not of the years 1 to 9999, or a box that is not finite; 22004 when area or match is NULL. Needs SELECT on the history, the daily roll-up and the tables area_directory and area_pages';
+  'Returns the number of trips of an area in each ISO week of a period, by the Monday of the week. Requires trips.grant_reader()';
 
 CREATE FUNCTION trips.weekly_avg(
   area box, since date DEFAULT NULL, until date DEFAULT NULL, match text DEFAULT 'origin'
@@ -62,5 +60,5 @@ BEGIN ATOMIC
     FROM trips.weekly_counts(area, since, until, match) AS c;
 END;
 COMMENT ON FUNCTION trips.weekly_avg(box, date, date, text) IS
-  'Trips in an area by ISO weeks of the period, not rounded: the average of trips.weekly_counts(area, since, until, match), whose arguments and errors it has; NULL when there are no trips and no period';
+  'Returns the average number of trips of an area per ISO week of a period, NULL without a period. Requires trips.grant_reader()';
 

@@ -6,7 +6,7 @@ SET search_path = pg_catalog, pg_temp
 SET jit = off
 AS 'MODULE_PATHNAME', 'check_area_index_wrapper';
 COMMENT ON FUNCTION trips_internal.check_area_index() IS
-  'Weeks (their Mondays) of which trips_internal.area_directory and trips_internal.area_pages do not have what the history has. incomplete: trips are missing, the week is counted from the history; damaged, or not the trips of the history: SELECT trips.rebuild(). Reads all of the history. For the owner of the extension';
+  'Returns the ISO weeks, by their Mondays, in which the area index differs from the history. Requires the owner of the extension';
 
 -- A query that names a view which is not filled is refused, whatever becomes of it: so the query is only made
 -- when it is.
@@ -21,7 +21,7 @@ BEGIN
 END;
 $body$;
 COMMENT ON FUNCTION trips_internal.summary_rows() IS
-  'The rows of trips.summarized_trip_data, none while it is not filled (REFRESH … WITH NO DATA); a part of trips.verify()';
+  'Returns the rows of trips.summarized_trip_data, no row if it is not populated. Requires the owner of the extension';
 
 CREATE FUNCTION trips.verify() RETURNS TABLE (check_name text, passed boolean, detail text)
 LANGUAGE sql STABLE PARALLEL RESTRICTED
@@ -189,4 +189,4 @@ AS $body$
             FROM staged) AS v (check_name, faults, first, good, bad);
 $body$;
 COMMENT ON FUNCTION trips.verify() IS
-  'Recounts the history and compares all that is derived from it or says something of it: a row for each check. Reads all of the history. For the owner of the extension and for readers (trips.grant_reader)';
+  'Compares the history with all data derived from it, and returns one row for each check. Requires trips.grant_reader()';

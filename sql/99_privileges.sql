@@ -5,14 +5,14 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'grant_loader_wrapper';
 COMMENT ON FUNCTION trips.grant_loader(regrole) IS
-  'Lets a role load: ingest, stage and merge_staged, the ledger, and INSERT into staging; files must lie beneath trips.data_directories, unless the role is a member of pg_read_server_files. For the owner of the extension: SELECT trips.grant_loader(''etl'')';
+  'Grants a role the privileges to load files and read the ledger. Requires the owner of the extension';
 
 CREATE FUNCTION trips.grant_reader(role regrole) RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'grant_reader_wrapper';
 COMMENT ON FUNCTION trips.grant_reader(regrole) IS
-  'Lets a role read the history, the roll-up, the summary and the ledger, and ask all questions and trips.verify(); not staging. For the owner of the extension: SELECT trips.grant_reader(''analyst'')';
+  'Grants a role the privileges to query the history and the data derived from it. Requires the owner of the extension';
 
 -- The extension grants nothing: a function that reads files or writes, and everything in trips_internal, is its owner's
 -- until it is granted. (Nobody but the owner has USAGE on the schemas, either.)

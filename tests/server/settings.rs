@@ -138,7 +138,7 @@ fn everything(cluster: &Cluster, name: &str) -> Vec<String> {
         client.query_one("SELECT trips.upload_part($1, $2)", &[&load_id, &part]).unwrap();
     }
     let merge =
-        format!("SELECT concat_ws(' ', state, rows_inserted) FROM trips.merge_staged({load_id})");
+        format!("SELECT concat_ws(' ', state, rows_inserted) FROM trips.complete_upload({load_id})");
     done.push(text(client, &merge));
     for change in [
         "INSERT INTO trips.hist_trip_data SELECT 'Prague', NULL, NULL, t, NULL,
