@@ -1,15 +1,16 @@
 //! A PostgreSQL cluster that lives as long as a value.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use postgres::{Client, NoTls};
+use postgres::NoTls;
 
-use crate::machine::{configure, env, new_directory, run, server_command, template};
-use crate::{Load, Programs};
+use crate::machine::{configure, copy, env, new_directory, server_command};
+use crate::template::{Content, template};
+use crate::{Database, Programs};
 
 /// How long a server may take to start.
 const START: Duration = Duration::from_secs(60);
@@ -17,8 +18,8 @@ const START: Duration = Duration::from_secs(60);
 /// A running server of its own, with its own data and socket. It ends, and its files go, when this
 /// value does; when the test process is killed, the kernel ends it.
 pub struct Cluster {
-    pub(crate) directory: PathBuf,
-    pub(crate) bin: PathBuf,
+    /// Its database `trips`.
+    pub(crate) database: Database,
     pub(crate) server: Child,
 }
 
@@ -29,9 +30,7 @@ impl Cluster {
     /// When it does not start.
     #[must_use]
     pub fn start() -> Self {
-        let cluster = Self::start_bare("");
-        cluster.client().batch_execute("CREATE EXTENSION trips_pipeline").expect("the extension");
-        cluster
+        Self::start_with("")
     }
 
     /// A server with the extension, which believes dates of any year.
@@ -49,9 +48,7 @@ impl Cluster {
     /// When it does not start.
     #[must_use]
     pub fn start_with(configuration: &str) -> Self {
-        let cluster = Self::start_bare(configuration);
-        cluster.client().batch_execute("CREATE EXTENSION trips_pipeline").expect("the extension");
-        cluster
+        Self::make(PathBuf::from(env("TRIPS_TEST_BIN")), configuration, Content::Extension)
     }
 
     /// A server without the extension, and with more lines in its configuration.
@@ -60,7 +57,7 @@ impl Cluster {
     /// When it does not start.
     #[must_use]
     pub fn start_bare(configuration: &str) -> Self {
-        Self::make(PathBuf::from(env("TRIPS_TEST_BIN")), configuration)
+        Self::make(PathBuf::from(env("TRIPS_TEST_BIN")), configuration, Content::Bare)
     }
 
     /// A server of these programs, without the extension.
@@ -69,24 +66,22 @@ impl Cluster {
     /// When it does not start.
     #[must_use]
     pub fn start_of(programs: &Programs) -> Self {
-        Self::make(programs.bin(), "")
+        Self::make(programs.bin(), "", Content::Bare)
     }
 
-    fn make(bin: PathBuf, configuration: &str) -> Self {
-        let template = template(&bin);
+    fn make(bin: PathBuf, configuration: &str, content: Content) -> Self {
+        let template = template(&bin, content);
         let directory = new_directory();
         let data = directory.join("data");
-        run(server_command("cp").arg("-a").arg(&template).arg(&data));
+        copy(&template, &data);
         configure(&data, configuration);
-        let cluster = Self::launch(bin, directory);
-        cluster.client_of("postgres").batch_execute("CREATE DATABASE trips").expect("a database");
-        cluster
+        Self::launch(bin, directory)
     }
 
     /// Starts a server on the data in this directory.
     pub(crate) fn launch(bin: PathBuf, directory: PathBuf) -> Self {
         let server = spawn(&bin, &directory);
-        let mut cluster = Self { directory, bin, server };
+        let mut cluster = Self { database: Database::of_own(directory, bin), server };
         cluster.wait_until_ready();
         cluster
     }
@@ -96,12 +91,22 @@ impl Cluster {
     /// # Panics
     /// When it does not stop or start.
     pub fn restart(&mut self, change: impl FnOnce(&mut Self)) {
-        self.signal(libc::SIGINT);
-        let status = self.server.wait().expect("a child");
-        assert!(status.success(), "the server ended with {status}: {}", self.log());
+        self.stop_server();
         change(self);
         self.server = spawn(&self.bin, &self.directory);
         self.wait_until_ready();
+    }
+
+    fn stop_server(&mut self) {
+        self.signal(libc::SIGINT);
+        let status = self.server.wait().expect("a child");
+        assert!(status.success(), "the server ended with {status}: {}", self.log());
+    }
+
+    /// Stops the server in order; its files stay.
+    pub(crate) fn stop(mut self) {
+        self.stop_server();
+        self.database.directory = PathBuf::new();
     }
 
     /// Adds lines to the configuration of the server.
@@ -119,111 +124,28 @@ impl Cluster {
 
     pub(crate) fn wait_until_ready(&mut self) {
         let begin = Instant::now();
-        while self.config("postgres").connect(NoTls).is_err() {
+        while self.config_of("postgres").connect(NoTls).is_err() {
             let ended = self.server.try_wait().expect("a child");
             assert!(ended.is_none() && begin.elapsed() < START, "no server: {}", self.log());
             std::thread::sleep(Duration::from_millis(20));
         }
     }
+}
 
-    /// What the server has logged.
-    #[must_use]
-    pub fn log(&self) -> String {
-        fs::read_to_string(self.directory.join("log")).unwrap_or_default()
-    }
+impl Deref for Cluster {
+    type Target = Database;
 
-    /// How to connect to a database as the superuser.
-    #[must_use]
-    pub fn config(&self, database: &str) -> postgres::Config {
-        let mut config = Client::configure();
-        config.host_path(&self.directory).user("postgres").dbname(database);
-        config
-    }
-
-    /// A new connection to the database `trips` as the superuser.
-    #[must_use]
-    pub fn client(&self) -> Client {
-        self.client_of("trips")
-    }
-
-    /// A new connection to a database as the superuser.
-    ///
-    /// # Panics
-    /// When the server refuses it.
-    #[must_use]
-    pub fn client_of(&self, database: &str) -> Client {
-        self.config(database).connect(NoTls).expect("a connection")
-    }
-
-    /// A new connection to the database `trips` as another role.
-    ///
-    /// # Panics
-    /// When the server refuses it.
-    #[must_use]
-    pub fn client_as(&self, role: &str) -> Client {
-        self.config("trips").user(role).connect(NoTls).expect("a connection")
-    }
-
-    /// Writes a file that the server can read, and returns its path.
-    ///
-    /// # Panics
-    /// When it cannot be written.
-    pub fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> String {
-        let path = self.path(name);
-        fs::write(&path, bytes).expect("a file");
-        let readable = fs::Permissions::from_mode(0o644);
-        // Without need, it would be a change of the file after it was closed.
-        if fs::metadata(&path).expect("a file").permissions().mode() & 0o777 != 0o644 {
-            fs::set_permissions(&path, readable).expect("permissions");
-        }
-        path
-    }
-
-    /// Gives a file to the user whose process the server is: of his files the kernel tells whether they are open.
-    ///
-    /// # Panics
-    /// When that is not allowed.
-    pub fn give_to_server(&self, path: &str) {
-        let server = fs::metadata(self.path("data")).expect("the data directory");
-        chown(path, Some(server.uid()), None).expect("another owner");
-    }
-
-    /// A path in the cluster's directory.
-    ///
-    /// # Panics
-    /// Never: all paths of tests are UTF-8.
-    #[must_use]
-    pub fn path(&self, name: &str) -> String {
-        self.directory.join(name).to_str().expect("UTF-8").to_owned()
-    }
-
-    /// Loads a file and returns its ledger row.
-    ///
-    /// # Panics
-    /// When the load fails.
-    pub fn ingest(&self, client: &mut Client, path: &str) -> Load {
-        let row = client.query_one("SELECT * FROM trips.ingest($1)", &[&path]);
-        Load::from_row(&row.unwrap_or_else(|error| panic!("{path}: {error}\n{}", self.log())))
-    }
-
-    /// Runs one of PostgreSQL's programs against this server.
-    ///
-    /// # Panics
-    /// When it fails.
-    pub fn tool(&self, program: &str, arguments: &[&str]) -> Output {
-        let mut command = Command::new(self.bin.join(program));
-        command
-            .args(["-h", self.directory.to_str().expect("UTF-8"), "-U", "postgres"])
-            .args(arguments);
-        let output = command.output().expect("the program runs");
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{program} {arguments:?}: {errors}");
-        output
+    fn deref(&self) -> &Database {
+        &self.database
     }
 }
 
 impl Drop for Cluster {
     fn drop(&mut self) {
+        // A server that was stopped for good.
+        if self.directory.as_os_str().is_empty() {
+            return;
+        }
         if std::thread::panicking() {
             eprintln!("The server's log:\n{}", self.log());
         }

@@ -69,7 +69,7 @@ impl Cluster {
             );
             std::fs::rename(&old, kept).expect("a directory");
             std::fs::rename(&new, &old).expect("a directory");
-            cluster.bin = bin.to_owned();
+            cluster.database.bin = bin.to_owned();
         });
     }
 

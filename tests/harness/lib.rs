@@ -1,4 +1,5 @@
-//! Private clusters for tests: each test starts its own, and nothing of it stays.
+//! Servers for tests, of which nothing stays: a database of its own on a shared server for a test that changes nothing
+//! of the whole server, a cluster of its own for every other.
 //!
 //! `make test` (scripts/test.sh) says where the server with the extension is.
 
@@ -6,10 +7,12 @@ mod answers;
 mod catalogue;
 mod cluster;
 mod copies;
+mod database;
 mod delivered;
 pub mod document;
 mod files;
 pub mod historical;
+mod leftovers;
 mod life;
 mod machine;
 mod memory;
@@ -18,13 +21,16 @@ mod port;
 mod programs;
 mod psql;
 pub mod random_bounds;
+mod shared;
 mod spark;
 pub mod spec;
+mod template;
 mod wait;
 
 pub use answers::{answers, partitions_without_key};
 pub use catalogue::catalogue;
 pub use cluster::Cluster;
+pub use database::Database;
 pub use delivered::{digest, parts_of};
 pub use files::{FIVE_COLUMNS, lines_of, month_as_csv, real_trips, rows_as_csv, trip_line};
 pub use memory::{limit_addresses, peak_memory};

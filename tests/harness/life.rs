@@ -32,7 +32,7 @@ impl Cluster {
         let begin = Instant::now();
         loop {
             self.server = spawn(&self.bin, &self.directory);
-            while self.config("postgres").connect(NoTls).is_err() {
+            while self.config_of("postgres").connect(NoTls).is_err() {
                 if self.server.try_wait().expect("a child").is_some() {
                     break;
                 }
@@ -55,7 +55,7 @@ impl Cluster {
         let begin = Instant::now();
         // A session that lives for a while was not begun before the server noticed the crash.
         let lives = || {
-            let mut client = self.config("trips").connect(NoTls)?;
+            let mut client = self.config().connect(NoTls)?;
             (0..10).try_for_each(|_| {
                 std::thread::sleep(Duration::from_millis(10));
                 client.batch_execute("SELECT 1")

@@ -2,17 +2,29 @@
 
 use std::fs;
 use std::io::Write;
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+pub use crate::leftovers::{end_of_run, home, lock_home, run_directory};
+
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 
 const SETTINGS: &str = "listen_addresses = ''\nfsync = off\nshared_buffers = 64MB\n\
     max_wal_size = 4GB\nautovacuum_naptime = 1s\nlog_min_messages = warning";
+
+/// Options that both sides of pg_upgrade must have: small files of WAL are quickly copied.
+const INITDB: [&str; 7] = [
+    "--no-sync",
+    "--auth=trust",
+    "-U",
+    "postgres",
+    "--encoding=UTF8",
+    "--locale=C",
+    "--wal-segsize=1",
+];
 
 /// What scripts/lib.sh has told, or whoever runs the test.
 pub fn env(name: &str) -> String {
@@ -60,18 +72,15 @@ pub fn run(command: &mut Command) {
     assert!(output.status.success(), "{command:?}: {out}{err}");
 }
 
-/// A new directory of the server's user, and of nobody else.
+/// A new directory of the server's user, and of nobody else, for a cluster or a database.
 pub fn new_directory() -> PathBuf {
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let directory =
-        PathBuf::from(env("TRIPS_TEST_RUN")).join(format!("{}-{number}", std::process::id()));
-    // A run that was killed may have left it, under a process id that is ours now.
-    let _ = fs::remove_dir_all(&directory);
+    let directory = run_directory().join(number.to_string());
     make_directory(&directory);
     directory
 }
 
-fn make_directory(directory: &Path) {
+pub fn make_directory(directory: &Path) {
     fs::create_dir(directory).expect("a directory");
     fs::set_permissions(directory, fs::Permissions::from_mode(0o700)).expect("permissions");
     if let Some((user, group)) = server_ids() {
@@ -86,30 +95,13 @@ pub fn configure(data: &Path, lines: &str) {
     writeln!(file, "{lines}").expect("written");
 }
 
-/// Makes a data directory with what all clusters have in common.
-pub fn initdb(bin: &Path, data: &Path, options: &[&str]) {
-    run(server_command(bin.join("initdb"))
-        .args(["--no-sync", "--auth=trust", "-U", "postgres", "--encoding=UTF8", "--locale=C"])
-        .args(options)
-        .arg("-D")
-        .arg(data));
-    configure(data, SETTINGS);
+/// Copies a directory as the server's user.
+pub fn copy(from: &Path, to: &Path) {
+    run(server_command("cp").args(["-a", "--reflink=auto"]).arg(from).arg(to));
 }
 
-/// The data directory that every cluster begins as a copy of; the first test makes it.
-pub fn template(bin: &Path) -> PathBuf {
-    let home = PathBuf::from(env("TRIPS_TEST_RUN"));
-    let lock = fs::File::create(home.join("lock")).expect("a lock file");
-    // SAFETY: the descriptor is open; the lock goes with it.
-    assert_eq!(unsafe { libc::flock(lock.as_raw_fd(), libc::LOCK_EX) }, 0);
-    let place = home.join(format!("template-{}", env("TRIPS_TEST_PG")));
-    let data = place.join("data");
-    if data.join("done").exists() {
-        return data;
-    }
-    let _ = fs::remove_dir_all(&place);
-    make_directory(&place);
-    initdb(bin, &data, &[]);
-    fs::write(data.join("done"), "").expect("written");
-    data
+/// Makes a data directory with what all clusters have in common.
+pub fn initdb(bin: &Path, data: &Path, options: &[&str]) {
+    run(server_command(bin.join("initdb")).args(INITDB).args(options).arg("-D").arg(data));
+    configure(data, SETTINGS);
 }

@@ -55,6 +55,21 @@ pub fn extension_file(name: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+/// The install script of the extension as the project's build has made it.
+pub fn install_script() -> String {
+    let directory = extension_directory(Path::new(&env("TRIPS_TEST_BIN")));
+    let entries = fs::read_dir(&directory).expect("the directory of extensions").flatten();
+    let mut scripts: Vec<PathBuf> = entries
+        .map(|entry| entry.path())
+        .filter(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with("trips_pipeline--") && name.ends_with(".sql")
+        })
+        .collect();
+    scripts.sort();
+    scripts.iter().map(|path| fs::read_to_string(path).expect("a script")).collect()
+}
+
 /// Where the server of these programs looks for extensions.
 fn extension_directory(bin: &Path) -> PathBuf {
     let output = Command::new(bin.join("pg_config")).arg("--sharedir").output().expect("pg_config");

@@ -67,7 +67,7 @@ struct Session {
 
 impl Session {
     fn start(cluster: &Cluster, database: &str) -> Self {
-        let mut client = cluster.config(database).connect(NoTls).expect("a connection");
+        let mut client = cluster.config_of(database).connect(NoTls).expect("a connection");
         let pid = client.query_one("SELECT pg_backend_pid()", &[]).expect("a pid").get(0);
         let (commands, todo) = channel::<String>();
         let (done, answers) = channel();

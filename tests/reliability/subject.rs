@@ -91,7 +91,7 @@ impl Subject {
         cluster: &Cluster,
         settings: &str,
     ) -> (i32, std::thread::JoinHandle<Result<Load, postgres::Error>>) {
-        let mut client = cluster.config("trips").connect(NoTls).expect("a connection");
+        let mut client = cluster.config().connect(NoTls).expect("a connection");
         let pid = client.query_one("SELECT pg_backend_pid()", &[]).expect("a pid").get(0);
         // Last: a timeout of a millisecond is for the load alone.
         client.batch_execute(settings).expect("settings");

@@ -80,7 +80,7 @@ fn a_loader_has_a_job() {
         .client_of("second")
         .batch_execute("CREATE EXTENSION trips_pipeline; SELECT trips.grant_loader('etl')")
         .unwrap();
-    let mut second = cluster.config("second").user("etl").connect(postgres::NoTls).unwrap();
+    let mut second = cluster.config_of("second").user("etl").connect(postgres::NoTls).unwrap();
     let error = second.query_one("SELECT trips.schedule('a', '* * * * *', '/data/*.csv')", &[]);
     let (code, _, hint) = server_error(&error.unwrap_err());
     assert_eq!(code, "55000");

@@ -249,7 +249,7 @@ fn old_events_are_forgotten() {
 fn the_watcher_misses_nothing() {
     let mut cluster = Cluster::start();
     let path = cluster.file("a.csv", format!("{FIVE_COLUMNS}{}", trip_line("A", 1)));
-    let config = cluster.config("trips");
+    let config = cluster.config();
     let (sender, heard) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         trips_watch::watch(&config, &mut |event| {

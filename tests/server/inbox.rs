@@ -269,7 +269,7 @@ fn unreadable_directories_are_passed_over() {
         .unwrap();
     let heard = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
     let told = heard.clone();
-    let mut config = cluster.config("trips");
+    let mut config = cluster.config();
     config
         .user("etl")
         .notice_callback(move |notice| told.lock().unwrap().push(notice.message().to_owned()));

@@ -13,7 +13,7 @@ const MONITORS: &str =
 fn listening_client(cluster: &Cluster, database: &str) -> (Client, Arc<Mutex<Vec<String>>>) {
     let notices = Arc::new(Mutex::new(Vec::new()));
     let heard = notices.clone();
-    let mut config = cluster.config(database);
+    let mut config = cluster.config_of(database);
     config.notice_callback(move |notice| heard.lock().unwrap().push(notice.message().to_owned()));
     (config.connect(NoTls).unwrap(), notices)
 }

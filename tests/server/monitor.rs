@@ -220,7 +220,7 @@ fn a_load_without_a_worker() {
     let cluster = Cluster::start_bare("max_worker_processes = 0");
     let notices = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
     let heard = notices.clone();
-    let mut config = cluster.config("trips");
+    let mut config = cluster.config();
     config.notice_callback(move |notice| heard.lock().unwrap().push(notice.message().to_owned()));
     let mut client = config.connect(postgres::NoTls).unwrap();
     client.batch_execute("CREATE EXTENSION trips_pipeline").unwrap();

@@ -90,7 +90,7 @@ fn a_person_is_told() {
     let path = cluster.file("trips.csv", rows_as_csv(300_000, 1));
     let notices = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
     let heard = notices.clone();
-    let mut config = cluster.config("trips");
+    let mut config = cluster.config();
     config.notice_callback(move |notice| heard.lock().unwrap().push(notice.message().to_owned()));
     let mut loader = config.connect(postgres::NoTls).unwrap();
     let pid: i32 = loader.query_one("SELECT pg_backend_pid()", &[]).unwrap().get(0);

@@ -104,7 +104,7 @@ fn wait_for_load(client: &mut Client, load_id: i64) -> String {
 fn everything(cluster: &Cluster, name: &str) -> Vec<String> {
     let warnings = Arc::new(Mutex::new(Vec::new()));
     let heard = warnings.clone();
-    let mut config = cluster.config(name);
+    let mut config = cluster.config_of(name);
     config.notice_callback(move |notice| {
         if notice.severity() == "WARNING" {
             heard.lock().unwrap().push(notice.message().to_owned());

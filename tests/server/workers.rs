@@ -67,7 +67,7 @@ fn more_databases_than_slots() {
     cluster.restart(|cluster| {
         cluster.configure("trips.max_workers = 1\nmax_worker_processes = 3");
     });
-    cluster.client_of("trips").batch_execute("DROP DATABASE postgres").unwrap();
+    cluster.client().batch_execute("DROP DATABASE postgres").unwrap();
     for name in &names {
         let loaded = "SELECT count(*) FROM trips.loads WHERE state = 'loaded'";
         eventually(&mut cluster.client_of(name), loaded, 1);

@@ -43,7 +43,7 @@ impl<'a> Session<'a> {
     pub fn new(cluster: &'a Cluster) -> Self {
         let notices = Arc::new(Mutex::new(Vec::new()));
         let heard = notices.clone();
-        let mut config = cluster.config("trips");
+        let mut config = cluster.config();
         config.notice_callback(move |notice| {
             heard.lock().expect("nobody panics").push(notice.message().to_owned());
         });

@@ -42,7 +42,7 @@ fn nobody_holds_the_pattern_of_another_role() {
     // The second run of a role says that the first is at it.
     let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
     let heard = told.clone();
-    let mut config = cluster.config("trips");
+    let mut config = cluster.config();
     config.user("etl").notice_callback(move |notice| {
         heard.lock().unwrap().push((notice.severity().to_owned(), notice.message().to_owned()));
     });
