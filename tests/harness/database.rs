@@ -34,6 +34,24 @@ impl Database {
         Self { directory, socket, bin, name, is_shared: true }
     }
 
+    /// The same, which believes dates of any year.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    #[must_use]
+    pub fn for_any_date() -> Self {
+        let database = Self::on_shared();
+        let name = &database.name;
+        database
+            .client()
+            .batch_execute(&format!(
+                "ALTER DATABASE {name} SET trips.earliest_date = '0001-01-01';
+                 ALTER DATABASE {name} SET trips.latest_date = '9999-12-31'"
+            ))
+            .expect("settings");
+        database
+    }
+
     /// The database `trips` of a server of its own.
     pub(crate) fn of_own(directory: PathBuf, bin: PathBuf) -> Self {
         let socket = directory.clone();

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
 use postgres::Client;
-use trips_tests::{Cluster, FIVE_COLUMNS, Load, server_error, trip_line};
+use trips_tests::{Cluster, Database, FIVE_COLUMNS, Load, server_error, trip_line};
 
 /// A cluster with an inbox that may be loaded from, a file beside it that may not, and the role `etl`.
 fn with_inbox() -> (Cluster, Client) {
@@ -27,8 +27,8 @@ fn with_inbox() -> (Cluster, Client) {
     (cluster, etl)
 }
 
-fn good(cluster: &Cluster, name: &str, second: u32) -> String {
-    cluster.file(name, format!("{FIVE_COLUMNS}{}", trip_line("A", second)))
+fn good(database: &Database, name: &str, second: u32) -> String {
+    database.file(name, format!("{FIVE_COLUMNS}{}", trip_line("A", second)))
 }
 
 fn refused(client: &mut Client, path: &str) -> (String, String) {
@@ -121,15 +121,15 @@ fn a_swap_between_check_and_open() {
 /// Not even a superuser loads the server's own files.
 #[test]
 fn the_servers_own_files() {
-    let cluster = Cluster::start();
-    let mut admin = cluster.client();
+    let database = Database::on_shared();
+    let mut admin = database.client();
     for name in ["data/postgresql.conf", "data/PG_VERSION", "data/base/../pg_hba.conf"] {
-        let (code, message) = refused(&mut admin, &cluster.path(name));
+        let (code, message) = refused(&mut admin, &database.path(name));
         assert_eq!(code, "42501", "{message}");
         assert!(message.contains("lies in the data of this server"), "{message}");
     }
-    symlink(cluster.path("data/pg_hba.conf"), cluster.path("link.csv")).unwrap();
-    assert_eq!(refused(&mut admin, &cluster.path("link.csv")).0, "42501");
+    symlink(database.path("data/pg_hba.conf"), database.path("link.csv")).unwrap();
+    assert_eq!(refused(&mut admin, &database.path("link.csv")).0, "42501");
 }
 
 /// They are the server's, too, where they lie outside of its data directory.

@@ -2,7 +2,7 @@
 
 use postgres::Client;
 use trips_datagen::Shape;
-use trips_tests::{Cluster, FIVE_COLUMNS, month_as_csv, server_error};
+use trips_tests::{Database, FIVE_COLUMNS, month_as_csv, server_error};
 
 const MATCHES: [&str; 4] = ["origin", "destination", "both", "either"];
 
@@ -137,21 +137,21 @@ const PERIODS: [[Option<&str>; 2]; 8] = [
 
 #[test]
 fn areas_are_counted_exactly() {
-    let cluster = Cluster::start_for_any_date();
-    let mut client = cluster.client();
+    let database = Database::for_any_date();
+    let mut client = database.client();
     assert_eq!(texts(&mut client, "SELECT * FROM trips.weekly_counts(box '(1,1),(0,0)')"), [""; 0]);
     let none: Option<String> =
         client.query_one("SELECT trips.weekly_avg(box '(1,1),(0,0)')::text", &[]).unwrap().get(0);
     assert_eq!(none, None);
     check(&mut client, BOXES[0], PERIODS[3], "origin");
 
-    let edges = cluster.file("edges.csv", FIVE_COLUMNS.to_owned() + EDGES);
-    let may = cluster.file("may.csv", month_as_csv(3_000, 1, "2018-05-01"));
+    let edges = database.file("edges.csv", FIVE_COLUMNS.to_owned() + EDGES);
+    let may = database.file("may.csv", month_as_csv(3_000, 1, "2018-05-01"));
     // Over 32 * 1024 of one week: a thread makes the groups.
-    let june = cluster.file("june.csv", five_days(40_000, 2, "2018-06-04"));
+    let june = database.file("june.csv", five_days(40_000, 2, "2018-06-04"));
     client.batch_execute("LOAD 'trips_pipeline'").unwrap();
     for path in [&edges, &may, &june] {
-        cluster.ingest(&mut client, path);
+        database.ingest(&mut client, path);
         let [complete, all] = complete_weeks(&mut client);
         assert_eq!(complete, all);
     }
@@ -181,8 +181,8 @@ fn areas_are_counted_exactly() {
 /// A thousand loads of few trips leave few groups, and each costs what it brings.
 #[test]
 fn a_thousand_tiny_loads() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     client
         .batch_execute(
             "INSERT INTO trips.stg_trip_data (region, origin_coord, destination_coord, date_time, datasource)
@@ -218,11 +218,11 @@ fn a_thousand_tiny_loads() {
 
 #[test]
 fn a_load_that_keeps_no_areas_is_counted_all_the_same() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
-    let path = cluster.file("first.csv", month_as_csv(3000, 1, "2018-05-01"));
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let path = database.file("first.csv", month_as_csv(3000, 1, "2018-05-01"));
     client.batch_execute("LOAD 'trips_pipeline'; SET trips.maintain_area_index = off").unwrap();
-    cluster.ingest(&mut client, &path);
+    database.ingest(&mut client, &path);
     let groups = "SELECT count(*) FROM trips_internal.area_directory";
     assert_eq!(client.query_one(groups, &[]).unwrap().get::<_, i64>(0), 0);
     let world = [-180.0, -90.0, 180.0, 90.0];
@@ -230,7 +230,7 @@ fn a_load_that_keeps_no_areas_is_counted_all_the_same() {
     // A load that keeps them does not make the weeks complete; rebuild does.
     client.batch_execute("RESET trips.maintain_area_index").unwrap();
     let more = month_as_csv(500, 9, "2018-05-01");
-    cluster.ingest(&mut client, &cluster.file("second.csv", more));
+    database.ingest(&mut client, &database.file("second.csv", more));
     assert!(complete_weeks(&mut client)[0] < complete_weeks(&mut client)[1]);
     let more = check(&mut client, world, [None, None], "origin");
     assert!(all > 2000 && more > all, "{all}, {more}");
@@ -242,8 +242,8 @@ fn a_load_that_keeps_no_areas_is_counted_all_the_same() {
 
 #[test]
 fn wrong_questions_are_told() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     for (query, code, hint) in [
         ("SELECT trips.area(0, 10, 1, 9)", "22023", "west, south, east, north"),
         ("SELECT trips.area(0, 0, 181, 1)", "22003", "west, south, east, north"),
@@ -301,10 +301,10 @@ fn wrong_questions_are_told() {
 /// A directory that says another number of trips than its own row is not believed.
 #[test]
 fn a_changed_count_is_no_answer() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
-    let path = cluster.file("may.csv", month_as_csv(2000, 1, "2018-05-01"));
-    cluster.ingest(&mut client, &path);
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let path = database.file("may.csv", month_as_csv(2000, 1, "2018-05-01"));
+    database.ingest(&mut client, &path);
     client
         .batch_execute(
             "UPDATE trips_internal.area_directory

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use postgres::Client;
-use trips_tests::{Cluster, FIVE_COLUMNS, misplaced, random_bounds, server_error};
+use trips_tests::{Cluster, Database, FIVE_COLUMNS, misplaced, random_bounds, server_error};
 
 /// A partition with the key, as somebody makes it by hand.
 fn partition(client: &mut Client, name: &str, bounds: &str) {
@@ -16,7 +16,7 @@ fn partition(client: &mut Client, name: &str, bounds: &str) {
 
 /// A file of one trip in so many minutes from a date on.
 fn file_of(
-    cluster: &Cluster,
+    database: &Database,
     client: &mut Client,
     region: &str,
     first: &str,
@@ -30,7 +30,7 @@ fn file_of(
     let (step, count) = (i32::try_from(step).unwrap(), i32::try_from(count).unwrap());
     let lines: String = client.query_one(query, &[&region, &first, &step, &count]).unwrap().get(0);
     let name = format!("{region} {first} {step} {count}.csv");
-    cluster.file(&name, format!("{FIVE_COLUMNS}{lines}\n"))
+    database.file(&name, format!("{FIVE_COLUMNS}{lines}\n"))
 }
 
 fn counts(client: &mut Client) -> Vec<(String, i64)> {
@@ -55,8 +55,8 @@ fn check(client: &mut Client, what: &str) {
 #[test]
 fn partitions_smaller_than_a_month() {
     for (count, step) in [(20_000, 2), (200, 200)] {
-        let cluster = Cluster::start();
-        let mut client = cluster.client();
+        let database = Database::on_shared();
+        let mut client = database.client();
         partition(&mut client, "public.w1", "FOR VALUES FROM ('2018-05-01') TO ('2018-05-08')");
         partition(
             &mut client,
@@ -64,8 +64,8 @@ fn partitions_smaller_than_a_month() {
             "FOR VALUES FROM ('2018-05-08') TO ('2018-05-15 00:00:00.000001')",
         );
         partition(&mut client, "public.d", "FOR VALUES FROM ('2018-05-20') TO ('2018-05-21')");
-        let path = file_of(&cluster, &mut client, "Prague", "2018-05-01", step, count);
-        let load = cluster.ingest(&mut client, &path);
+        let path = file_of(&database, &mut client, "Prague", "2018-05-01", step, count);
+        let load = database.ingest(&mut client, &path);
         assert_eq!(load.summary(), ("loaded", [count.into(), count.into(), 0, 0]));
         check(&mut client, "the first file");
         let day = i64::from(1440 / step + u32::from(1440 % step > 0));
@@ -81,8 +81,8 @@ fn partitions_smaller_than_a_month() {
         let names: Vec<String> = counts(&mut client).into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["20180515000000000001_20180520", "20180521_20180601", "d", "w1", "w2"]);
         // The same trips again, and as many new ones between them.
-        let more = file_of(&cluster, &mut client, "Prague", "2018-05-01", step / 2, count);
-        let load = cluster.ingest(&mut client, &more);
+        let more = file_of(&database, &mut client, "Prague", "2018-05-01", step / 2, count);
+        let load = database.ingest(&mut client, &more);
         let half = i64::from(count / 2);
         assert_eq!(load.rows, [count.into(), half, half, 0]);
         check(&mut client, "the second file");
@@ -92,8 +92,8 @@ fn partitions_smaller_than_a_month() {
 /// What lies before all months and has no beginning, and what is behind them and has no end.
 #[test]
 fn partitions_without_an_end() {
-    let cluster = Cluster::start_for_any_date();
-    let mut client = cluster.client();
+    let database = Database::for_any_date();
+    let mut client = database.client();
     partition(&mut client, "public.none", "FOR VALUES FROM (MINVALUE) TO ('-infinity')");
     partition(&mut client, "public.old", "FOR VALUES FROM ('-infinity') TO ('1900-01-01')");
     partition(&mut client, "public.new", "FOR VALUES FROM ('2150-06-01 12:00') TO ('infinity')");
@@ -104,25 +104,25 @@ fn partitions_without_an_end() {
         ("2150-06-01", "21000101_21500601120000"),
         ("9999-12-01", "new"),
     ] {
-        let path = file_of(&cluster, &mut client, "Cork", first, 4, 9000);
-        let load = cluster.ingest(&mut client, &path);
+        let path = file_of(&database, &mut client, "Cork", first, 4, 9000);
+        let load = database.ingest(&mut client, &path);
         assert_eq!(load.rows, [9000, 9000, 0, 0], "{first}");
         assert!(counts(&mut client).iter().any(|(name, _)| name == place), "{place}");
         check(&mut client, first);
-        assert_eq!(cluster.ingest(&mut client, &path).state, "skipped");
+        assert_eq!(database.ingest(&mut client, &path).state, "skipped");
     }
 }
 
 /// The default partition has what no other one has, and is not cut by what the load would make beside it.
 #[test]
 fn a_default_partition_beside_others() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     partition(&mut client, "public.ten", "FOR VALUES FROM ('2026-03-10') TO ('2026-03-20')");
     partition(&mut client, "public.rest", "DEFAULT");
     for (region, count) in [("Prague", 9000), ("Lyon", 90)] {
-        let path = file_of(&cluster, &mut client, region, "2026-03-01", 40_000 / count, count);
-        assert_eq!(cluster.ingest(&mut client, &path).rows, [count.into(), count.into(), 0, 0]);
+        let path = file_of(&database, &mut client, region, "2026-03-01", 40_000 / count, count);
+        assert_eq!(database.ingest(&mut client, &path).rows, [count.into(), count.into(), 0, 0]);
         check(&mut client, region);
     }
     let names: Vec<String> = counts(&mut client).into_iter().map(|(name, _)| name).collect();
@@ -132,8 +132,8 @@ fn a_default_partition_beside_others() {
 /// A trigger on the history makes COPY go through it: what is there is looked for where it is.
 #[test]
 fn through_the_partitioned_table() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     partition(&mut client, "public.w1", "FOR VALUES FROM ('2018-05-01') TO ('2018-05-08')");
     partition(&mut client, "public.w2", "FOR VALUES FROM ('2018-05-08') TO ('2018-05-15')");
     client
@@ -143,8 +143,8 @@ fn through_the_partitioned_table() {
         )
         .unwrap();
     for (step, rows) in [(20, [2000, 2000, 0, 0]), (10, [2000, 1000, 1000, 0])] {
-        let path = file_of(&cluster, &mut client, "Prague", "2018-05-01", step, 2000);
-        assert_eq!(cluster.ingest(&mut client, &path).rows, rows);
+        let path = file_of(&database, &mut client, "Prague", "2018-05-01", step, 2000);
+        assert_eq!(database.ingest(&mut client, &path).rows, rows);
         check(&mut client, "through the table");
     }
 }
@@ -152,14 +152,14 @@ fn through_the_partitioned_table() {
 /// One trip a month: more new partitions than the setting allows are refused before one is made.
 #[test]
 fn many_months_need_leave() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let mut file = FIVE_COLUMNS.to_owned();
     for month in 0..241 {
         writeln!(file, "Prague,,,{}-{:02}-10 10:00:00,s", 1980 + month / 12, 1 + month % 12)
             .unwrap();
     }
-    let path = cluster.file("months.csv", &file);
+    let path = database.file("months.csv", &file);
     let error = client.query_one("SELECT trips.ingest($1)", &[&path]).unwrap_err();
     let (code, message, hint) = server_error(&error);
     assert_eq!(code, "54000");
@@ -167,22 +167,22 @@ fn many_months_need_leave() {
     assert!(hint.contains("trips.max_new_partitions"), "{hint}");
     assert_eq!(counts(&mut client), []);
     client.batch_execute("SET trips.max_new_partitions = 241").unwrap();
-    assert_eq!(cluster.ingest(&mut client, &path).rows, [241, 241, 0, 0]);
+    assert_eq!(database.ingest(&mut client, &path).rows, [241, 241, 0, 0]);
     // What is there is not new.
     client.batch_execute("SET trips.max_new_partitions = 0").unwrap();
-    let again = cluster.file("again.csv", file.replace("Prague", "Lyon"));
-    assert_eq!(cluster.ingest(&mut client, &again).rows, [241, 241, 0, 0]);
+    let again = database.file("again.csv", file.replace("Prague", "Lyon"));
+    assert_eq!(database.ingest(&mut client, &again).rows, [241, 241, 0, 0]);
     check(&mut client, "all months");
 }
 
 /// A partition that is being detached is in the way, until that is ended.
 #[test]
 fn a_partition_that_is_being_detached() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     partition(&mut client, "public.w1", "FOR VALUES FROM ('2018-05-01') TO ('2018-05-08')");
     // Somebody reads, so the command waits in its second transaction, and is cancelled there.
-    let mut reader = cluster.client();
+    let mut reader = database.client();
     reader
         .batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM trips.hist_trip_data")
         .unwrap();
@@ -191,7 +191,7 @@ fn a_partition_that_is_being_detached() {
     client.batch_execute(detach).unwrap_err();
     reader.batch_execute("COMMIT").unwrap();
     client.batch_execute("RESET statement_timeout").unwrap();
-    let path = file_of(&cluster, &mut client, "Prague", "2018-05-03", 2, 20);
+    let path = file_of(&database, &mut client, "Prague", "2018-05-03", 2, 20);
     let error = client.query_one("SELECT trips.ingest($1)", &[&path]).unwrap_err();
     let (code, message, hint) = server_error(&error);
     assert_eq!(code, "55000");
@@ -202,7 +202,7 @@ fn a_partition_that_is_being_detached() {
     assert!(hint.contains("FINALIZE"), "{hint}");
     let finalize = "ALTER TABLE trips.hist_trip_data DETACH PARTITION public.w1 FINALIZE";
     client.batch_execute(finalize).unwrap();
-    assert_eq!(cluster.ingest(&mut client, &path).rows, [20, 20, 0, 0]);
+    assert_eq!(database.ingest(&mut client, &path).rows, [20, 20, 0, 0]);
     assert_eq!(counts(&mut client), named(&[("2018_05", 20)]));
 }
 
@@ -217,24 +217,24 @@ fn random_partitions() {
 /// Bulk or COPY is decided by all that a run has for a partition: the first batch of June is what May has left of it.
 #[test]
 fn a_short_first_batch_decides_nothing() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     partition(&mut client, "public.may", "FOR VALUES FROM ('2018-05-01') TO ('2018-06-01')");
     partition(&mut client, "public.june", "FOR VALUES FROM ('2018-06-01') TO ('2018-07-01')");
     partition(&mut client, "public.july", "FOR VALUES FROM ('2018-07-01') TO ('2018-08-01')");
     let file = |client: &mut Client, first: &str, count| {
-        std::fs::read_to_string(file_of(&cluster, client, "Prague", first, 2, count)).unwrap()
+        std::fs::read_to_string(file_of(&database, client, "Prague", first, 2, count)).unwrap()
     };
     let months = [("2018-05-01", 8_150), ("2018-06-01", 9_000), ("2018-07-01", 300)]
         .map(|(first, count)| file(&mut client, first, count));
     let lines: Vec<&str> = months.iter().map(|file| &file[FIVE_COLUMNS.len()..]).collect();
-    let path = cluster.file("three.csv", FIVE_COLUMNS.to_owned() + &lines.concat());
+    let path = database.file("three.csv", FIVE_COLUMNS.to_owned() + &lines.concat());
     let files = "SELECT array_agg(pg_relation_filenode(x.indexrelid)::bigint ORDER BY x.indrelid::regclass::text)
                    FROM pg_index AS x JOIN pg_inherits AS i ON i.inhrelid = x.indrelid
                   WHERE i.inhparent = 'trips.hist_trip_data'::regclass";
     let files = |client: &mut Client| -> Vec<i64> { client.query_one(files, &[]).unwrap().get(0) };
     let before = files(&mut client);
-    assert_eq!(cluster.ingest(&mut client, &path).rows, [17_450, 17_450, 0, 0]);
+    assert_eq!(database.ingest(&mut client, &path).rows, [17_450, 17_450, 0, 0]);
     let after = files(&mut client);
     // An index that was built anew has another file.
     let built: Vec<bool> =

@@ -1,6 +1,6 @@
 //! What CREATE EXTENSION makes: all of it declared here, commented, and gone with DROP EXTENSION.
 
-use trips_tests::Cluster;
+use trips_tests::{Cluster, Database};
 
 /// Every member of the extension. A new one is added here on purpose, or by mistake nowhere.
 const MEMBERS: &[&str] = &[
@@ -88,8 +88,8 @@ const MEMBERS: &[&str] = &[
 
 #[test]
 fn members_are_declared_and_commented() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let rows = client
         .query(
             "SELECT pg_describe_object(classid, objid, 0), obj_description(objid, classid::regclass::name)
@@ -122,8 +122,8 @@ fn members_are_declared_and_commented() {
 
 #[test]
 fn the_extension_is_as_its_control_file_says() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let row = client
         .query_one(
             "SELECT version, superuser, trusted, relocatable, comment <> '' FROM pg_available_extension_versions
@@ -138,8 +138,8 @@ fn the_extension_is_as_its_control_file_says() {
 
 #[test]
 fn drop_extension_leaves_nothing_and_it_can_come_again() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     client.batch_execute("DROP EXTENSION trips_pipeline").unwrap();
     let left: i64 = client
         .query_one("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'trips%'", &[])
@@ -152,8 +152,8 @@ fn drop_extension_leaves_nothing_and_it_can_come_again() {
 /// The extension is not a part of public: resetting that schema costs no history.
 #[test]
 fn dropping_public_leaves_the_extension() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     client.batch_execute("DROP SCHEMA public CASCADE").unwrap();
     client.query("SELECT * FROM trips.hist_trip_data", &[]).unwrap();
 }
@@ -171,8 +171,8 @@ fn a_squatted_schema_is_refused() {
 /// The constraint that the ledger stands on.
 #[test]
 fn the_ledger_must_balance() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let error = client
         .batch_execute(
             "INSERT INTO trips.loads (source, state, rows_read, rows_inserted, requested_by, requested_at)
@@ -185,8 +185,8 @@ fn the_ledger_must_balance() {
 
 #[test]
 fn settings_have_units_and_bounds() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     client.batch_execute("LOAD 'trips_pipeline'").unwrap();
     let rows = client
         .query("SELECT name, unit, context, short_desc <> '' FROM pg_settings WHERE name LIKE 'trips.%' ORDER BY 1", &[])

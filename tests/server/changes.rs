@@ -8,7 +8,7 @@ mod within_loads;
 
 use postgres::Client;
 use trips_tests::{
-    Cluster, FIVE_COLUMNS, Load, month_as_csv, rows_as_csv, server_error, trip_line,
+    Database, FIVE_COLUMNS, Load, month_as_csv, rows_as_csv, server_error, trip_line,
 };
 
 /// The roll-up, the view and the answers about areas against a count of the history.
@@ -67,11 +67,11 @@ const NEW_TRIP: &str =
 
 #[test]
 fn changes_by_hand_are_followed() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     for (name, month) in [("may", "2018-05-01"), ("june", "2018-06-04")] {
-        let path = cluster.file(name, month_as_csv(3_000, 1, month));
-        cluster.ingest(&mut client, &path);
+        let path = database.file(name, month_as_csv(3_000, 1, month));
+        database.ingest(&mut client, &path);
     }
     check(&mut client, "loads");
     let all = kept_weeks(&mut client);
@@ -103,7 +103,7 @@ fn changes_by_hand_are_followed() {
         check(&mut client, &statement);
         assert_eq!(incomplete_weeks(&mut client), 0, "{statement}");
         client.batch_execute("BEGIN").unwrap();
-        let more = cluster.file("more.csv", rows_as_csv(500, 77));
+        let more = database.file("more.csv", rows_as_csv(500, 77));
         let row =
             client.query_one("SELECT * FROM trips.ingest($1, force => true)", &[&more]).unwrap();
         assert_eq!(Load::from_row(&row).rows[0], 500);
@@ -114,7 +114,7 @@ fn changes_by_hand_are_followed() {
     check(&mut client, "rebuild");
     assert_eq!(kept_weeks(&mut client), all);
     // A dump's way back in, by COPY.
-    let path = cluster.path("copy");
+    let path = database.path("copy");
     client
         .batch_execute(&format!(
             "COPY (SELECT * FROM trips.hist_trip_data WHERE region = 'Lyon') TO '{path}';
@@ -127,15 +127,15 @@ fn changes_by_hand_are_followed() {
 /// A change by hand waits for a load, and a load for a change: each sees what the other has done.
 #[test]
 fn changes_and_loads_take_turns() {
-    let cluster = Cluster::start();
-    let (mut loader, mut writer) = (cluster.client(), cluster.client());
-    let first = cluster.file("1.csv", rows_as_csv(500, 1));
-    cluster.ingest(&mut loader, &first);
+    let database = Database::on_shared();
+    let (mut loader, mut writer) = (database.client(), database.client());
+    let first = database.file("1.csv", rows_as_csv(500, 1));
+    database.ingest(&mut loader, &first);
     for (level, rows, region) in
         [("READ COMMITTED", 600, "Lyon"), ("REPEATABLE READ", 700, "Ghent")]
     {
         let delete = format!("DELETE FROM trips.hist_trip_data WHERE region = '{region}'");
-        let more = cluster.file("more.csv", rows_as_csv(rows, 1));
+        let more = database.file("more.csv", rows_as_csv(rows, 1));
         loader.batch_execute("BEGIN").unwrap();
         loader.query_one("SELECT trips.ingest($1)", &[&more]).unwrap();
         writer
@@ -153,7 +153,7 @@ fn changes_and_loads_take_turns() {
         if level == "READ COMMITTED" {
             result.unwrap();
             check(&mut writer, level);
-            let third = cluster.file("3.csv", format!("{FIVE_COLUMNS}{}", trip_line("A", 3)));
+            let third = database.file("3.csv", format!("{FIVE_COLUMNS}{}", trip_line("A", 3)));
             // The other way round: the load waits for the change.
             writer
                 .batch_execute("BEGIN; DELETE FROM trips.hist_trip_data WHERE region = 'Turin'")
@@ -163,7 +163,7 @@ fn changes_and_loads_take_turns() {
             assert_eq!(server_error(&waits).0, "55P03");
             loader.batch_execute("SET lock_timeout = 0").unwrap();
             writer.batch_execute("COMMIT").unwrap();
-            cluster.ingest(&mut loader, &third);
+            database.ingest(&mut loader, &third);
             check(&mut writer, "a load after a change");
         } else {
             let error = result.unwrap_err();

@@ -3,13 +3,13 @@
 use std::thread;
 
 use postgres::IsolationLevel;
-use trips_tests::{Cluster, Load, lines_of, rows_as_csv};
+use trips_tests::{Database, Load, lines_of, rows_as_csv};
 
-fn ingest_in_threads(cluster: &Cluster, paths: &[String]) -> Vec<Load> {
+fn ingest_in_threads(database: &Database, paths: &[String]) -> Vec<Load> {
     thread::scope(|scope| {
         let loads: Vec<_> = paths
             .iter()
-            .map(|path| scope.spawn(|| cluster.ingest(&mut cluster.client(), path)))
+            .map(|path| scope.spawn(|| database.ingest(&mut database.client(), path)))
             .collect();
         loads.into_iter().map(|load| load.join().expect("no session fails")).collect()
     })
@@ -17,9 +17,9 @@ fn ingest_in_threads(cluster: &Cluster, paths: &[String]) -> Vec<Load> {
 
 #[test]
 fn eight_sessions_with_the_same_file() {
-    let cluster = Cluster::start();
-    let path = cluster.file("trips.csv", rows_as_csv(5000, 1));
-    let loads = ingest_in_threads(&cluster, &vec![path; 8]);
+    let database = Database::on_shared();
+    let path = database.file("trips.csv", rows_as_csv(5000, 1));
+    let loads = ingest_in_threads(&database, &vec![path; 8]);
     let (loaded, skipped): (Vec<&Load>, Vec<&Load>) =
         loads.iter().partition(|load| load.state == "loaded");
     assert_eq!(loaded.len(), 1);
@@ -33,15 +33,15 @@ fn eight_sessions_with_the_same_file() {
 
 #[test]
 fn eight_sessions_with_overlapping_files() {
-    let cluster = Cluster::start();
+    let database = Database::on_shared();
     let all = rows_as_csv(9000, 2);
     let paths: Vec<String> = (0..8)
-        .map(|i| cluster.file(&format!("{i}.csv"), lines_of(&all, i * 1000..i * 1000 + 2000)))
+        .map(|i| database.file(&format!("{i}.csv"), lines_of(&all, i * 1000..i * 1000 + 2000)))
         .collect();
-    let loads = ingest_in_threads(&cluster, &paths);
+    let loads = ingest_in_threads(&database, &paths);
     assert!(loads.iter().all(|load| load.state == "loaded"));
     assert_eq!(loads.iter().map(|load| load.rows[1]).sum::<i64>(), 9000);
-    let mut client = cluster.client();
+    let mut client = database.client();
     let row = client
         .query_one("SELECT count(*), (SELECT sum(trips)::bigint FROM trips.daily_trip_counts) FROM trips.hist_trip_data", &[])
         .unwrap();
@@ -51,15 +51,15 @@ fn eight_sessions_with_overlapping_files() {
 /// A snapshot from before the other load's commit must not hide its trips.
 #[test]
 fn an_old_snapshot_sees_what_was_loaded_since() {
-    let cluster = Cluster::start();
+    let database = Database::on_shared();
     let all = rows_as_csv(300, 3);
-    let first = cluster.file("first.csv", lines_of(&all, 0..200));
-    let second = cluster.file("second.csv", lines_of(&all, 100..300));
+    let first = database.file("first.csv", lines_of(&all, 0..200));
+    let second = database.file("second.csv", lines_of(&all, 100..300));
     for level in [IsolationLevel::RepeatableRead, IsolationLevel::Serializable] {
-        let mut old = cluster.client();
+        let mut old = database.client();
         let mut transaction = old.build_transaction().isolation_level(level).start().unwrap();
         transaction.query_one("SELECT count(*) FROM trips.hist_trip_data", &[]).unwrap();
-        cluster.ingest(&mut cluster.client(), &first);
+        database.ingest(&mut database.client(), &first);
 
         let row = transaction.query_one("SELECT * FROM trips.ingest($1)", &[&first]).unwrap();
         assert_eq!(Load::from_row(&row).summary(), ("skipped", [0; 4]), "{level:?}");
@@ -68,27 +68,27 @@ fn an_old_snapshot_sees_what_was_loaded_since() {
             .unwrap();
         assert_eq!(Load::from_row(&row).rows, [200, 0, 200, 0], "{level:?}");
         transaction.rollback().unwrap();
-        let mut client = cluster.client();
+        let mut client = database.client();
         client
             .batch_execute("DROP EXTENSION trips_pipeline; CREATE EXTENSION trips_pipeline")
             .unwrap();
     }
-    let mut client = cluster.client();
-    cluster.ingest(&mut client, &first);
-    assert_eq!(cluster.ingest(&mut client, &second).rows, [200, 100, 100, 0]);
+    let mut client = database.client();
+    database.ingest(&mut client, &first);
+    assert_eq!(database.ingest(&mut client, &second).rows, [200, 100, 100, 0]);
 }
 
 /// Two files in one transaction while another session loads one of them: they wait, none fails.
 #[test]
 fn loads_of_several_files_in_one_transaction() {
-    let cluster = Cluster::start();
-    let a = cluster.file("a.csv", rows_as_csv(2000, 1));
-    let b = cluster.file("b.csv", rows_as_csv(2000, 2));
+    let database = Database::on_shared();
+    let a = database.file("a.csv", rows_as_csv(2000, 1));
+    let b = database.file("b.csv", rows_as_csv(2000, 2));
     thread::scope(|scope| {
         for order in [[&a, &b], [&b, &a]] {
-            let cluster = &cluster;
+            let database = &database;
             scope.spawn(move || {
-                let mut client = cluster.client();
+                let mut client = database.client();
                 let mut transaction = client.transaction().unwrap();
                 for path in order {
                     transaction.query_one("SELECT trips.ingest($1)", &[path]).expect("no deadlock");
@@ -97,7 +97,7 @@ fn loads_of_several_files_in_one_transaction() {
             });
         }
     });
-    let mut client = cluster.client();
+    let mut client = database.client();
     let row = client
         .query_one("SELECT count(*) FILTER (WHERE state = 'loaded'), count(*) FILTER (WHERE state = 'skipped') FROM trips.loads", &[])
         .unwrap();
@@ -107,15 +107,15 @@ fn loads_of_several_files_in_one_transaction() {
 /// Under an old snapshot the summary could not be right: the client is asked to repeat.
 #[test]
 fn an_old_snapshot_with_new_trips_is_a_serialization_failure() {
-    let cluster = Cluster::start();
+    let database = Database::on_shared();
     let all = rows_as_csv(200, 4);
-    let first = cluster.file("first.csv", lines_of(&all, 0..100));
-    let second = cluster.file("second.csv", lines_of(&all, 100..200));
-    let mut old = cluster.client();
+    let first = database.file("first.csv", lines_of(&all, 0..100));
+    let second = database.file("second.csv", lines_of(&all, 100..200));
+    let mut old = database.client();
     let level = IsolationLevel::RepeatableRead;
     let mut transaction = old.build_transaction().isolation_level(level).start().unwrap();
     transaction.query_one("SELECT count(*) FROM trips.hist_trip_data", &[]).unwrap();
-    cluster.ingest(&mut cluster.client(), &first);
+    database.ingest(&mut database.client(), &first);
     let error = transaction.query_one("SELECT trips.ingest($1)", &[&second]).unwrap_err();
     assert_eq!(trips_tests::server_error(&error).0, "40001");
     transaction.rollback().unwrap();
@@ -128,16 +128,16 @@ fn an_old_snapshot_with_new_trips_is_a_serialization_failure() {
 /// VACUUM and loads do not wait for each other; nor do readers, when a load brings a new month.
 #[test]
 fn vacuum_and_readers_beside_a_load() {
-    let cluster = Cluster::start();
+    let database = Database::on_shared();
     let [first, second, third] =
-        [1, 2, 3].map(|seed| cluster.file(&format!("{seed}.csv"), rows_as_csv(1000, seed)));
+        [1, 2, 3].map(|seed| database.file(&format!("{seed}.csv"), rows_as_csv(1000, seed)));
     let june = std::fs::read_to_string(&third).unwrap().replace(",2018-05-", ",2018-06-");
-    let june = cluster.file("june.csv", june);
-    cluster.ingest(&mut cluster.client(), &first);
-    let mut loader = cluster.client();
+    let june = database.file("june.csv", june);
+    database.ingest(&mut database.client(), &first);
+    let mut loader = database.client();
     let mut loading = loader.transaction().unwrap();
     loading.query_one("SELECT trips.ingest($1)", &[&second]).unwrap();
-    let mut client = cluster.client();
+    let mut client = database.client();
     client.batch_execute("SET lock_timeout = '5s'").unwrap();
     client.batch_execute("VACUUM (FREEZE, ANALYZE) trips.hist_trip_data").unwrap();
     loading.query_one("SELECT trips.ingest($1)", &[&june]).unwrap();

@@ -1,11 +1,11 @@
 //! On clean input, every value is the one that PostgreSQL's own COPY and casts give.
 
-use trips_tests::{Cluster, rows_as_csv};
+use trips_tests::{Database, rows_as_csv};
 
 #[test]
 fn values_equal_those_of_copy() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     client
         .batch_execute("LOAD 'trips_pipeline'; SET trips.earliest_date = '0001-01-01'; SET trips.latest_date = '9999-12-31'")
         .unwrap();
@@ -19,8 +19,8 @@ fn values_equal_those_of_copy() {
     ] {
         file.push_str(line);
     }
-    let path = cluster.file("clean.csv", file);
-    assert_eq!(cluster.ingest(&mut client, &path).rows, [20_005, 20_005, 0, 0]);
+    let path = database.file("clean.csv", file);
+    assert_eq!(database.ingest(&mut client, &path).rows, [20_005, 20_005, 0, 0]);
     client
         .batch_execute(&format!(
             "CREATE TABLE bare (region text, origin text, destination text, date_time text, datasource text);

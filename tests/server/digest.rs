@@ -5,7 +5,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::thread;
 
-use trips_tests::{Cluster, FIVE_COLUMNS, Load, digest, eventually, server_error, trip_line};
+use trips_tests::{Database, FIVE_COLUMNS, Load, digest, eventually, server_error, trip_line};
 
 /// A file that is written through memory: its pages are dirty, so its times stay as they are.
 struct Mapping {
@@ -49,34 +49,34 @@ impl Drop for Mapping {
 }
 
 /// Waits until a session waits for the history.
-fn wait_for_waiting(cluster: &Cluster) {
+fn wait_for_waiting(database: &Database) {
     let query = "SELECT phase FROM trips.load_progress WHERE phase = 'waiting'";
-    eventually(&mut cluster.client(), query, "waiting");
+    eventually(&mut database.client(), query, "waiting");
 }
 
 /// A file of a size that the ledger knows is hashed, waits, and is changed without a new time.
 #[test]
 fn bytes_that_change_while_a_load_waits_are_not_loaded() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let content = |region: &str| format!("{FIVE_COLUMNS}{}", trip_line(region, 1));
-    cluster.ingest(&mut client, &cluster.file("same size.csv", content("VerNil")));
+    database.ingest(&mut client, &database.file("same size.csv", content("VerNil")));
     let other =
-        cluster.file("other.csv", format!("{FIVE_COLUMNS}{}", trip_line("Another region", 2)));
-    let path = cluster.file("written.csv", content("VerNix"));
+        database.file("other.csv", format!("{FIVE_COLUMNS}{}", trip_line("Another region", 2)));
+    let path = database.file("written.csv", content("VerNix"));
     let at = FIVE_COLUMNS.len();
     for call in ["trips.ingest($1)", "trips.stage($1)"] {
         let mapping = Mapping::of(&path);
         mapping.write(at, b"VerOne");
         let changed_at = mapping.changed_at();
-        let mut holder = cluster.client();
+        let mut holder = database.client();
         let mut holding = holder.transaction().unwrap();
         holding.query_one("SELECT trips.ingest($1, force => true)", &[&other]).unwrap();
         let error = thread::scope(|scope| {
             let load = scope.spawn(|| {
-                cluster.client().query_one(&format!("SELECT * FROM {call}"), &[&path]).map(|_| ())
+                database.client().query_one(&format!("SELECT * FROM {call}"), &[&path]).map(|_| ())
             });
-            wait_for_waiting(&cluster);
+            wait_for_waiting(&database);
             mapping.write(at, b"VerTwo");
             assert_eq!(mapping.changed_at(), changed_at, "the kernel has told of the change");
             holding.commit().unwrap();
@@ -92,7 +92,7 @@ fn bytes_that_change_while_a_load_waits_are_not_loaded() {
         .get(0);
     assert_eq!(regions, 1);
     // Both versions are new to the ledger, and each digest is of what was loaded.
-    let (one, two) = (cluster.file("one.csv", content("VerOne")), path);
+    let (one, two) = (database.file("one.csv", content("VerOne")), path);
     for (path, region) in [(one, "VerOne"), (two, "VerTwo")] {
         let row = client.query_one("SELECT * FROM trips.ingest($1)", &[&path]).unwrap();
         assert_eq!(Load::from_row(&row).summary(), ("loaded", [1, 1, 0, 0]), "{region}");

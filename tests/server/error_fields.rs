@@ -3,7 +3,7 @@
 use postgres::error::DbError;
 use postgres::{Client, Error};
 use trips_tests::{
-    Cluster, FIVE_COLUMNS, eventually, rows_as_csv, stays, text_of, trip_line, until,
+    Cluster, Database, FIVE_COLUMNS, eventually, rows_as_csv, stays, text_of, trip_line, until,
 };
 
 /// A function for triggers that raises an error with all fields.
@@ -43,16 +43,16 @@ fn wait_for_code(client: &mut Client, code: &str) {
     eventually(client, NEWEST_CODE, code);
 }
 
-fn good(cluster: &Cluster, name: &str) -> String {
-    cluster.file(name, format!("{FIVE_COLUMNS}{}", trip_line("A", 1)))
+fn good(database: &Database, name: &str) -> String {
+    database.file(name, format!("{FIVE_COLUMNS}{}", trip_line("A", 1)))
 }
 
 #[test]
 fn a_trigger_of_the_user_within_a_load() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     client.batch_execute(&on("trips.hist_trip_data", "INSERT")).unwrap();
-    let path = good(&cluster, "a.csv");
+    let path = good(&database, "a.csv");
     let error = client.query_one("SELECT trips.ingest($1)", &[&path]).unwrap_err();
     let context = assert_mine(&error);
     assert!(context.contains("COPY hist_trip_data"), "{context}");
@@ -78,11 +78,11 @@ fn a_trigger_of_the_user_within_a_load() {
 /// Everything else that calls code of a user.
 #[test]
 fn everywhere_else() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
-    let path = cluster.file("a.csv", [rows_as_csv(10, 1), b"bad\n".to_vec()].concat());
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let path = database.file("a.csv", [rows_as_csv(10, 1), b"bad\n".to_vec()].concat());
     client.query_one("SELECT trips.ingest($1)", &[&path]).unwrap();
-    let other = good(&cluster, "b.csv");
+    let other = good(&database, "b.csv");
     client
         .batch_execute(&format!(
             "{RAISE} INSERT INTO trips.stg_trip_data (region) VALUES ('no trip')"
@@ -124,12 +124,12 @@ fn everywhere_else() {
 
 #[test]
 fn a_constraint_of_the_user() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     client
         .batch_execute("ALTER TABLE trips.hist_trip_data ADD CONSTRAINT no_a CHECK (region <> 'A')")
         .unwrap();
-    let path = good(&cluster, "a.csv");
+    let path = good(&database, "a.csv");
     let error = client.query_one("SELECT trips.ingest($1)", &[&path]).unwrap_err();
     let error = db_error(&error);
     assert_eq!((error.code().code(), error.constraint()), ("23514", Some("no_a")));
@@ -144,9 +144,9 @@ fn a_constraint_of_the_user() {
 /// A trigger of a load that loads: Rust, C, Rust, C.
 #[test]
 fn a_load_within_a_load() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
-    let (outer, inner) = (good(&cluster, "outer.csv"), good(&cluster, "inner.csv"));
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let (outer, inner) = (good(&database, "outer.csv"), good(&database, "inner.csv"));
     client
         .batch_execute(&format!(
             "{};
@@ -170,8 +170,8 @@ fn a_load_within_a_load() {
 /// What a user's code has caught itself is not taken for what fails later, and what it raises again is itself.
 #[test]
 fn errors_that_were_caught() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     client
         .batch_execute(
             "CREATE FUNCTION public.careful() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -196,13 +196,13 @@ fn errors_that_were_caught() {
              CREATE TRIGGER careful BEFORE INSERT ON trips.hist_trip_data FOR EACH ROW EXECUTE FUNCTION public.careful()",
         )
         .unwrap();
-    let path = good(&cluster, "a.csv");
+    let path = good(&database, "a.csv");
     let error = client.query_one("SELECT trips.ingest($1)", &[&path]).unwrap_err();
     let error = db_error(&error);
     // Ours: the trigger has suppressed the row.
     assert_eq!((error.code().code(), error.constraint()), ("09000", None));
     assert_eq!(error.detail(), None);
-    let path = cluster.file("b.csv", format!("{FIVE_COLUMNS}{}", trip_line("B", 1)));
+    let path = database.file("b.csv", format!("{FIVE_COLUMNS}{}", trip_line("B", 1)));
     let error = client.query_one("SELECT trips.ingest($1)", &[&path]).unwrap_err();
     let error = db_error(&error);
     assert_eq!((error.code().code(), error.constraint()), ("U0001", Some("k")));
@@ -229,13 +229,13 @@ fn a_queued_load() {
 /// A deferred trigger runs when the load is over; the worker ends the transaction, and tells its true end.
 #[test]
 fn a_queued_load_that_fails_at_its_end() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let trigger =
         "CREATE CONSTRAINT TRIGGER refuse AFTER INSERT OR UPDATE ON trips.daily_trip_counts
                      DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.refuse()";
     client.batch_execute(&format!("{RAISE} {trigger}")).unwrap();
-    let path = good(&cluster, "a.csv");
+    let path = good(&database, "a.csv");
     client.query_one("SELECT trips.submit($1)", &[&path]).unwrap();
     wait_for_code(&mut client, "U0001");
     // Nobody says later that the load was lost.
@@ -280,10 +280,10 @@ fn every_function_preserves_errors() {
 /// Errors that end a function in the middle leave nothing behind, whatever they are.
 #[test]
 fn many_errors_in_one_session() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     client.batch_execute(&on("trips.queue", "INSERT")).unwrap();
-    let path = good(&cluster, "a.csv");
+    let path = good(&database, "a.csv");
     client
         .batch_execute(&format!(
             "CREATE FUNCTION public.endless() RETURNS trigger LANGUAGE plpgsql AS
@@ -319,8 +319,8 @@ fn many_errors_in_one_session() {
 /// A message of any size passes; the ledger keeps the beginning.
 #[test]
 fn a_large_error() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     client
         .batch_execute(
             "CREATE FUNCTION public.large() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -331,7 +331,7 @@ fn a_large_error() {
              CREATE TRIGGER large BEFORE INSERT ON trips.hist_trip_data FOR EACH ROW EXECUTE FUNCTION public.large()",
         )
         .unwrap();
-    let path = good(&cluster, "a.csv");
+    let path = good(&database, "a.csv");
     let error = client.query_one("SELECT trips.ingest($1)", &[&path]).unwrap_err();
     let error = db_error(&error);
     assert_eq!((error.code().code(), error.message().len()), ("U0001", 20_000_000));

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use postgres::Client;
 use postgres::fallible_iterator::FallibleIterator;
 use serde_json::Value;
-use trips_tests::{Cluster, FIVE_COLUMNS, eventually, rows_as_csv, server_error, trip_line};
+use trips_tests::{
+    Cluster, Database, FIVE_COLUMNS, eventually, rows_as_csv, server_error, trip_line,
+};
 
 /// One event as a listener gets it.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,19 +54,19 @@ fn listen_until(listener: &mut Client, states: &[&str], patience: Duration) -> V
 /// How long an event may take on a machine with much else to do.
 const SOON: Duration = Duration::from_secs(60);
 
-fn listener(cluster: &Cluster) -> Client {
-    let mut listener = cluster.client();
+fn listener(database: &Database) -> Client {
+    let mut listener = database.client();
     listener.batch_execute("LISTEN trips_ingest").unwrap();
     listener
 }
 
 #[test]
 fn two_million_rows_are_told_before_their_commit() {
-    let cluster = Cluster::start();
-    let path = cluster.file("trips.csv", rows_as_csv(2_000_000, 1));
+    let database = Database::on_shared();
+    let path = database.file("trips.csv", rows_as_csv(2_000_000, 1));
     let size = i64::try_from(std::fs::metadata(&path).unwrap().len()).unwrap();
-    let mut listener = listener(&cluster);
-    let mut loader = cluster.client();
+    let mut listener = listener(&database);
+    let mut loader = database.client();
     let loading = std::thread::spawn(move || {
         let mut transaction = loader.transaction().unwrap();
         transaction.query_one("SELECT trips.ingest($1)", &[&path]).unwrap();
@@ -89,11 +91,11 @@ fn two_million_rows_are_told_before_their_commit() {
     // At most twice a second; the last one comes with the end.
     let pauses = "SELECT count(*) FROM (SELECT state, published_at - lag(published_at) OVER (ORDER BY seq) AS pause
                     FROM trips.events) AS e WHERE state = 'running' AND pause < '250 ms'";
-    eventually(&mut cluster.client(), pauses, 0);
+    eventually(&mut database.client(), pauses, 0);
     // Who comes later reads the same.
     let query = "SELECT json_build_object('seq', seq, 'load_id', load_id, 'state', state, 'bytes_done', bytes_done,
                    'bytes_total', bytes_total, 'rows_read', rows_read)::text FROM trips.events_since($1)";
-    let mut late = cluster.client();
+    let mut late = database.client();
     let mut read = |seq: i64| -> Vec<Event> {
         late.query(query, &[&seq]).unwrap().iter().map(|row| parse(row.get(0))).collect()
     };
@@ -104,10 +106,10 @@ fn two_million_rows_are_told_before_their_commit() {
 /// The loading session is ended in the middle: listeners and the ledger know it soon.
 #[test]
 fn a_killed_load_is_told() {
-    let cluster = Cluster::start();
-    let path = cluster.file("trips.csv", rows_as_csv(1_000_000, 1));
-    let mut listener = listener(&cluster);
-    let mut loader = cluster.client();
+    let database = Database::on_shared();
+    let path = database.file("trips.csv", rows_as_csv(1_000_000, 1));
+    let mut listener = listener(&database);
+    let mut loader = database.client();
     let pid: i32 = loader.query_one("SELECT pg_backend_pid()", &[]).unwrap().get(0);
     let load = std::thread::spawn(move || {
         loader.query_one("SELECT trips.ingest($1)", &[&path]).map(drop).unwrap_err();
@@ -116,7 +118,7 @@ fn a_killed_load_is_told() {
     while heard.last().is_none_or(|event: &Event| event.rows == 0) {
         heard.extend(listen_until(&mut listener, &["running"], SOON));
     }
-    let mut killer = cluster.client();
+    let mut killer = database.client();
     killer.query_one("SELECT pg_terminate_backend($1)", &[&pid]).unwrap();
     heard.extend(listen_until(&mut listener, &["failed"], SOON));
     load.join().unwrap();
@@ -154,13 +156,13 @@ fn a_crash_is_told_to_who_asks_again() {
 /// However short a load is: that it begins is told, once, and before its end. Known bytes are no load.
 #[test]
 fn every_beginning_is_told() {
-    let cluster = Cluster::start();
-    let mut listener = listener(&cluster);
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut listener = listener(&database);
+    let mut client = database.client();
     for i in 0..10 {
-        let path = cluster.file(&format!("{i}.csv"), format!("{FIVE_COLUMNS}{}", trip_line(i, 1)));
+        let path = database.file(&format!("{i}.csv"), format!("{FIVE_COLUMNS}{}", trip_line(i, 1)));
         for expected in [&["running", "loaded"][..], &["skipped"]] {
-            cluster.ingest(&mut client, &path);
+            database.ingest(&mut client, &path);
             let heard = listen_until(&mut listener, &["loaded", "skipped"], SOON);
             let states: Vec<&str> = heard.iter().map(|event| event.state.as_str()).collect();
             assert_eq!(states, expected);
@@ -172,14 +174,14 @@ fn every_beginning_is_told() {
 /// Known bytes and refused files are told too; a load that is rolled back is told as failed, once.
 #[test]
 fn every_end_is_told_once() {
-    let cluster = Cluster::start();
-    let path = cluster.file("a.csv", format!("{FIVE_COLUMNS}{}", trip_line("A", 1)));
-    let other = cluster.file("b.csv", format!("{FIVE_COLUMNS}{}", trip_line("B", 1)));
-    let mut listener = listener(&cluster);
-    let mut client = cluster.client();
-    cluster.ingest(&mut client, &path);
+    let database = Database::on_shared();
+    let path = database.file("a.csv", format!("{FIVE_COLUMNS}{}", trip_line("A", 1)));
+    let other = database.file("b.csv", format!("{FIVE_COLUMNS}{}", trip_line("B", 1)));
+    let mut listener = listener(&database);
+    let mut client = database.client();
+    database.ingest(&mut client, &path);
     listen_until(&mut listener, &["loaded"], SOON);
-    cluster.ingest(&mut client, &path);
+    database.ingest(&mut client, &path);
     listen_until(&mut listener, &["skipped"], SOON);
     client.query_one("SELECT trips.ingest('/nowhere.csv')", &[]).unwrap_err();
     listen_until(&mut listener, &["failed"], SOON);

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use postgres::Client;
-use trips_tests::{Cluster, FIVE_COLUMNS, eventually, server_error, trip_line};
+use trips_tests::{Cluster, Database, FIVE_COLUMNS, eventually, server_error, trip_line};
 
 /// Loads the path, expects the error, and returns its message.
 fn refused(client: &mut Client, path: &str, code: &str, words: &str) {
@@ -29,17 +29,17 @@ fn ledger(client: &mut Client) -> Vec<(String, String, String)> {
 
 #[test]
 fn what_is_not_a_readable_file() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
-    let missing = cluster.path("missing.csv");
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let missing = database.path("missing.csv");
     refused(&mut client, &missing, "58P01", "could not open file");
-    refused(&mut client, &cluster.path("no/such/directory.csv"), "58P01", "could not open file");
+    refused(&mut client, &database.path("no/such/directory.csv"), "58P01", "could not open file");
 
-    let directory = cluster.path("directory.csv");
+    let directory = database.path("directory.csv");
     fs::create_dir(&directory).unwrap();
     refused(&mut client, &directory, "42809", "is a directory");
 
-    let pipe = cluster.path("pipe.csv");
+    let pipe = database.path("pipe.csv");
     let name = CString::new(pipe.as_str()).unwrap();
     // SAFETY: the name is a C string.
     assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o666) }, 0);
@@ -47,7 +47,7 @@ fn what_is_not_a_readable_file() {
 
     refused(&mut client, "/dev/zero", "42809", "is a device");
 
-    let secret = cluster.file("secret.csv", FIVE_COLUMNS);
+    let secret = database.file("secret.csv", FIVE_COLUMNS);
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o000)).unwrap();
     refused(&mut client, &secret, "42501", "could not open file");
 
@@ -61,8 +61,8 @@ fn what_is_not_a_readable_file() {
 
 #[test]
 fn paths_and_arguments_that_make_no_sense() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     refused(&mut client, "trips.csv", "42602", "is not absolute");
     refused(&mut client, "../trips.csv", "42602", "is not absolute");
     for (call, code) in [
@@ -99,16 +99,16 @@ const BAD_HEADERS: [BadHeader; 10] = [
 
 #[test]
 fn files_without_a_good_header() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     for (name, bytes, code, words) in BAD_HEADERS {
-        let path = cluster.file(name, bytes);
+        let path = database.file(name, bytes);
         refused(&mut client, &path, code, words);
     }
     for (name, separator, guess) in
         [("a", ';', "semicolons"), ("b", '\t', "tabs"), ("c", '|', "bars")]
     {
-        let path = cluster.file(name, FIVE_COLUMNS.replace(',', &separator.to_string()));
+        let path = database.file(name, FIVE_COLUMNS.replace(',', &separator.to_string()));
         let error = client.query_one("SELECT * FROM trips.ingest($1)", &[&path]).unwrap_err();
         let (code, _, hint) = server_error(&error);
         assert!(code == "42703" && hint.contains(guess), "{hint}");
@@ -165,15 +165,15 @@ fn a_failure_in_the_transaction_that_creates_the_extension() {
 /// A trigger that swallows rows would make the ledger lie: the load is refused.
 #[test]
 fn rows_that_a_trigger_suppresses_are_noticed() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     client
         .batch_execute(
             "CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
              CREATE TRIGGER swallow BEFORE INSERT ON trips.hist_trip_data FOR EACH ROW EXECUTE FUNCTION swallow()",
         )
         .unwrap();
-    let path = cluster.file("good.csv", format!("{FIVE_COLUMNS}{}", trip_line("A", 1)));
+    let path = database.file("good.csv", format!("{FIVE_COLUMNS}{}", trip_line("A", 1)));
     let error = client.query_one("SELECT trips.ingest($1)", &[&path]).unwrap_err();
     let (code, message, _) = server_error(&error);
     assert_eq!(

@@ -1,7 +1,7 @@
 //! A second header in a file, and byte order marks in it: no row is loaded under columns that are not its own.
 
 use postgres::Client;
-use trips_tests::{Cluster, FIVE_COLUMNS, trip_line};
+use trips_tests::{Database, FIVE_COLUMNS, trip_line};
 
 const SWAPPED: &str = "datasource,destination_coord,origin_coord,date_time,region";
 
@@ -32,13 +32,13 @@ fn trip(region: &str) -> String {
 
 /// A file in an empty history: what is loaded and staged, and the counts.
 fn load(
-    cluster: &Cluster,
+    database: &Database,
     client: &mut Client,
     name: &str,
     file: &str,
 ) -> (Vec<String>, Vec<(i64, String, String)>) {
     client.batch_execute("TRUNCATE trips.hist_trip_data, trips.stg_trip_data").unwrap();
-    let load = cluster.ingest(client, &cluster.file(&format!("{name}.csv"), file));
+    let load = database.ingest(client, &database.file(&format!("{name}.csv"), file));
     let (trips, staged) = found(client);
     let count = |list: usize| i64::try_from(list).unwrap();
     assert_eq!(load.rows[1..], [count(trips.len()), 0, count(staged.len())], "{name}");
@@ -48,8 +48,8 @@ fn load(
 /// Headers behind which the order is certain: one bad line each, and the rows behind it are right.
 #[test]
 fn rows_behind_a_second_header_are_read_by_it() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let quoted = SWAPPED.split(',').map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(",");
     let a = trip_line("A", 1);
     let bare = a.trim_end();
@@ -80,7 +80,7 @@ fn rows_behind_a_second_header_are_read_by_it() {
     ];
     for (name, middle, line) in cases {
         let file = format!("{FIVE_COLUMNS}{middle}{}", swapped_line("B", 2));
-        let (trips, staged) = load(&cluster, &mut client, name, &file);
+        let (trips, staged) = load(&database, &mut client, name, &file);
         let expected = if line == 3 { vec![trip("A"), trip("B")] } else { vec![trip("B")] };
         assert_eq!(trips, expected, "{name}: {staged:?}");
         let codes: Vec<(i64, &str)> = staged.iter().map(|s| (s.0, s.1.as_str())).collect();
@@ -92,14 +92,14 @@ fn rows_behind_a_second_header_are_read_by_it() {
 /// Surplus columns: the number of values is the second header's from then on.
 #[test]
 fn surplus_columns_of_a_second_header() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let first = "region,origin_coord,destination_coord,date_time,datasource,x\n";
     let second = "datasource,origin_coord,destination_coord,date_time,y,region\n";
     let row = "A,POINT (1 2),POINT (3 4),2018-05-01 00:00:01,source,9\n";
     let other = "source,POINT (1 2),POINT (3 4),2018-05-01 00:00:02,9,B\n";
     let (trips, staged) = load(
-        &cluster,
+        &database,
         &mut client,
         "surplus",
         &format!("{first}{row}{second}{other}{FIVE_COLUMNS}{}", trip_line("C", 3)),
@@ -108,15 +108,15 @@ fn surplus_columns_of_a_second_header() {
     assert_eq!(staged.iter().map(|s| s.0).collect::<Vec<_>>(), [3, 5]);
     // A name that is joined may be that of any column: the rows are the header's, or wait.
     let joined = format!("{first}{}id,{SWAPPED}\n7,{}", row.trim_end(), swapped_line("B", 2));
-    let (trips, staged) = load(&cluster, &mut client, "joined surplus", &joined);
+    let (trips, staged) = load(&database, &mut client, "joined surplus", &joined);
     assert_eq!((trips, staged.len()), (vec![trip("B")], 1));
 }
 
 /// Behind what names columns and is no complete header, rows wait in staging until the next certain one.
 #[test]
 fn rows_behind_an_unclear_header_are_staged() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let a = trip_line("A", 1);
     for (name, second) in [
         ("a column is missing", "datasource,origin_coord,destination_coord,region"),
@@ -139,7 +139,7 @@ fn rows_behind_an_unclear_header_are_staged() {
         let rest = format!("{}{}", swapped_line("B", 2), trip_line("C", 3));
         let again = format!("{FIVE_COLUMNS}{}", trip_line("D", 4));
         let file = format!("{FIVE_COLUMNS}{a}{second}\n{rest}{again}");
-        let (trips, staged) = load(&cluster, &mut client, name, &file);
+        let (trips, staged) = load(&database, &mut client, name, &file);
         assert_eq!(trips, [trip("A"), trip("D")], "{name}: {staged:?}");
         assert!(staged.iter().all(|s| s.1 == "22P04"), "{name}: {staged:?}");
         assert_eq!(staged.len(), 4, "{name}: {staged:?}");
@@ -150,8 +150,8 @@ fn rows_behind_an_unclear_header_are_staged() {
 /// The rest of a line that is too long is not kept, but a header at its end is seen.
 #[test]
 fn a_header_behind_what_is_too_long() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     for nothing in ["\0".repeat(3_000_000), format!("\"{}", "x,".repeat(600_000))] {
         let a = trip_line("A", 1);
         let file = format!(
@@ -159,7 +159,7 @@ fn a_header_behind_what_is_too_long() {
             swapped_line("B", 2),
             trip_line("C", 3)
         );
-        let (trips, staged) = load(&cluster, &mut client, "too long", &file);
+        let (trips, staged) = load(&database, &mut client, "too long", &file);
         assert_eq!(trips, [trip("A"), trip("C")]);
         assert_eq!(staged.iter().map(|s| s.1.as_str()).collect::<Vec<_>>(), ["22P04"; 3]);
     }
@@ -168,8 +168,8 @@ fn a_header_behind_what_is_too_long() {
 /// What only looks like a header is a row, or a bad line and nothing more.
 #[test]
 fn rows_that_name_columns_are_rows() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let a = trip_line("A", 9);
     let lines = [
         ("region,POINT (1 2),,2018-05-01 00:00:01,datasource", true),
@@ -181,7 +181,7 @@ fn rows_that_name_columns_are_rows() {
     ];
     for (line, is_trip) in lines {
         let (trips, staged) =
-            load(&cluster, &mut client, "rows", &format!("{FIVE_COLUMNS}{line}\n{a}"));
+            load(&database, &mut client, "rows", &format!("{FIVE_COLUMNS}{line}\n{a}"));
         assert_eq!(trips.len(), 1 + usize::from(is_trip), "{line}: {staged:?}");
         assert_eq!(staged.len(), usize::from(!is_trip), "{line}: {staged:?}");
         assert!(staged.iter().all(|s| !s.2.contains("header")), "{line}: {staged:?}");
@@ -191,38 +191,38 @@ fn rows_that_name_columns_are_rows() {
 /// Byte order marks and whitespace around a value are no part of it; other characters are.
 #[test]
 fn marks_and_whitespace_make_no_other_region() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     for around in ["\u{feff}", "\u{feff}\u{feff}", "\u{b}", "\u{c}", " \u{feff}\t"] {
         let file = format!(
             "{FIVE_COLUMNS}{}{around}{}",
             trip_line("Prague", 1),
             trip_line(format!("Prague{around}"), 2)
         );
-        let (trips, staged) = load(&cluster, &mut client, "around", &file);
+        let (trips, staged) = load(&database, &mut client, "around", &file);
         assert_eq!((trips, staged.len()), (vec![trip("Prague"); 2], 0), "{around:?}");
     }
     // A mark before a quote is before the value.
     let file = format!("{FIVE_COLUMNS}\u{feff}\"Prague\"{}\u{feff}\n", trip_line("", 1));
-    assert_eq!(load(&cluster, &mut client, "quoted", &file).0, [trip("Prague")]);
+    assert_eq!(load(&database, &mut client, "quoted", &file).0, [trip("Prague")]);
     for other in ["Prague\u{a0}", "\u{200b}Prague", "Pra\u{feff}gue", "Prague\u{1}"] {
         let file = format!("{FIVE_COLUMNS}{}", trip_line(other, 1));
-        assert_eq!(load(&cluster, &mut client, "other", &file).0, [trip(other)]);
+        assert_eq!(load(&database, &mut client, "other", &file).0, [trip(other)]);
     }
     let names = format!(
         "\u{a0}region\u{200b},origin_coord,destination_coord\u{b},date_time,datasource\n{}",
         trip_line("A", 1)
     );
-    assert_eq!(load(&cluster, &mut client, "names", &names).0, [trip("A")]);
+    assert_eq!(load(&database, &mut client, "names", &names).0, [trip("A")]);
 }
 
 /// trips.stage keeps them apart, too: what is merged from staging has its own columns.
 #[test]
 fn staging_knows_the_columns() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let file = format!("{FIVE_COLUMNS}{}{SWAPPED}\n{}", trip_line("A", 1), swapped_line("B", 2));
-    let path = cluster.file("staged.csv", file);
+    let path = database.file("staged.csv", file);
     client.query_one("SELECT * FROM trips.stage($1)", &[&path]).unwrap();
     client.query_one("SELECT * FROM trips.merge_staged()", &[]).unwrap();
     let (trips, staged) = found(&mut client);

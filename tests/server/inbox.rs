@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use postgres::Client;
 use trips_tests::{
-    Cluster, FIVE_COLUMNS, eventually, rows_as_csv, server_error, text_of, trip_line,
+    Cluster, Database, FIVE_COLUMNS, eventually, rows_as_csv, server_error, text_of, trip_line,
 };
 
 fn call(client: &mut Client, pattern: &str) -> [i64; 3] {
@@ -23,8 +23,8 @@ fn loads(client: &mut Client) -> Vec<(String, String)> {
     client.query(query, &[]).unwrap().iter().map(|row| (row.get(0), row.get(1))).collect()
 }
 
-fn inbox(cluster: &Cluster) -> String {
-    let inbox = cluster.path("inbox");
+fn inbox(database: &Database) -> String {
+    let inbox = database.path("inbox");
     fs::create_dir(&inbox).unwrap();
     fs::set_permissions(&inbox, fs::Permissions::from_mode(0o755)).unwrap();
     inbox
@@ -32,18 +32,18 @@ fn inbox(cluster: &Cluster) -> String {
 
 #[test]
 fn every_new_file_once_in_the_order_of_names() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
-    let inbox = inbox(&cluster);
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let inbox = inbox(&database);
     let pattern = format!("{inbox}/*.csv");
     assert_eq!(call(&mut client, &pattern), [0, 0, 0]);
     for name in ["b", "a", "c"] {
-        cluster.file(&format!("inbox/{name}.csv"), one(name, 1));
+        database.file(&format!("inbox/{name}.csv"), one(name, 1));
     }
-    cluster.file("inbox/copy.csv", one("a", 1));
-    cluster.file("inbox/.hidden.csv", one("h", 1));
-    cluster.file("inbox/other.txt", one("o", 1));
-    cluster.file("inbox/bad.csv", "region\nx\n");
+    database.file("inbox/copy.csv", one("a", 1));
+    database.file("inbox/.hidden.csv", one("h", 1));
+    database.file("inbox/other.txt", one("o", 1));
+    database.file("inbox/bad.csv", "region\nx\n");
     fs::create_dir(format!("{inbox}/directory.csv")).unwrap();
     assert_eq!(call(&mut client, &pattern), [3, 1, 1]);
     let expected = [
@@ -59,8 +59,8 @@ fn every_new_file_once_in_the_order_of_names() {
     assert_eq!(call(&mut client, &pattern), [0, 0, 0]);
     assert_eq!(loads(&mut client).len(), 5);
     // What has changed is new, whether it was loaded, known or refused.
-    cluster.file("inbox/a.csv", one("a", 2));
-    cluster.file("inbox/bad.csv", one("bad", 1));
+    database.file("inbox/a.csv", one("a", 2));
+    database.file("inbox/bad.csv", one("bad", 1));
     assert_eq!(call(&mut client, &pattern), [2, 0, 0]);
     // The same bytes, written again: read, and known.
     fs::copy(format!("{inbox}/b.csv"), format!("{inbox}/.tmp")).unwrap();
@@ -72,13 +72,13 @@ fn every_new_file_once_in_the_order_of_names() {
 /// A failure that may pass is tried again although the file is the same.
 #[test]
 fn passing_failures_are_tried_again() {
-    let cluster = Cluster::start();
-    let (mut client, mut holder) = (cluster.client(), cluster.client());
-    let inbox = inbox(&cluster);
+    let database = Database::on_shared();
+    let (mut client, mut holder) = (database.client(), database.client());
+    let inbox = inbox(&database);
     let pattern = format!("{inbox}/*.csv");
-    cluster.file("inbox/a.csv", one("a", 1));
-    cluster.file("inbox/b.csv", one("b", 1));
-    let other = cluster.file("other.csv", one("o", 1));
+    database.file("inbox/a.csv", one("a", 1));
+    database.file("inbox/b.csv", one("b", 1));
+    let other = database.file("other.csv", one("o", 1));
     let mut held = holder.transaction().unwrap();
     held.query_one("SELECT trips.ingest($1)", &[&other]).unwrap();
     client.batch_execute("SET lock_timeout = '50ms'").unwrap();
@@ -93,12 +93,12 @@ fn passing_failures_are_tried_again() {
 /// that finds the first at work returns at once.
 #[test]
 fn runs_do_not_overlap() {
-    let cluster = Cluster::start();
-    let (mut client, mut holder) = (cluster.client(), cluster.client());
-    let inbox = inbox(&cluster);
+    let database = Database::on_shared();
+    let (mut client, mut holder) = (database.client(), database.client());
+    let inbox = inbox(&database);
     let pattern = format!("{inbox}/*.csv");
-    cluster.file("inbox/a.csv", one("a", 1));
-    cluster.file("inbox/b.csv", rows_as_csv(1000, 1));
+    database.file("inbox/a.csv", one("a", 1));
+    database.file("inbox/b.csv", rows_as_csv(1000, 1));
     // Files of this name let the second load wait: a trigger of the user's.
     client
         .batch_execute(
@@ -109,7 +109,7 @@ fn runs_do_not_overlap() {
         )
         .unwrap();
     holder.batch_execute("SELECT pg_advisory_lock(1)").unwrap();
-    let mut runner = cluster.client();
+    let mut runner = database.client();
     let pid: i32 = runner.query_one("SELECT pg_backend_pid()", &[]).unwrap().get(0);
     let call_of = pattern.clone();
     let run = std::thread::spawn(move || {
@@ -133,12 +133,12 @@ fn runs_do_not_overlap() {
 /// Patterns in directories; what may not be: relative ones, bad ones, and ones in a transaction.
 #[test]
 fn patterns() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
-    let inbox = inbox(&cluster);
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let inbox = inbox(&database);
     for day in ["2018-05-01", "2018-05-02", "other"] {
         fs::create_dir(format!("{inbox}/{day}")).unwrap();
-        cluster.file(&format!("inbox/{day}/x[1].csv"), one(day, 1));
+        database.file(&format!("inbox/{day}/x[1].csv"), one(day, 1));
     }
     assert_eq!(call(&mut client, &format!("{inbox}/2018-*/x[[]?].csv")), [2, 0, 0]);
     assert_eq!(call(&mut client, &format!("{inbox}/*/*")), [1, 0, 0]);
@@ -183,14 +183,14 @@ fn a_plain_loader_sees_his_directory_only() {
 /// Half a row would be a trip of its own.
 #[test]
 fn a_file_that_is_still_open_is_left_for_the_next_run() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
-    let inbox = inbox(&cluster);
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let inbox = inbox(&database);
     let pattern = format!("{inbox}/*.csv");
-    cluster.file("inbox/b.csv", one("b", 1));
-    let path = cluster.file("inbox/a.csv", "");
+    database.file("inbox/b.csv", one("b", 1));
+    let path = database.file("inbox/a.csv", "");
     // The kernel answers only the owner of a file.
-    cluster.give_to_server(&path);
+    database.give_to_server(&path);
     let text = one("a", 1);
     let (half, rest) = text.split_at(text.len() - 4);
     let mut file = File::options().append(true).open(&path).unwrap();
@@ -207,14 +207,14 @@ fn a_file_that_is_still_open_is_left_for_the_next_run() {
 /// What failed because of one caller's arguments or settings is no failure of the file.
 #[test]
 fn failures_of_other_options_are_not_final() {
-    let cluster = Cluster::start();
-    let (mut client, mut other) = (cluster.client(), cluster.client());
-    let inbox = inbox(&cluster);
+    let database = Database::on_shared();
+    let (mut client, mut other) = (database.client(), database.client());
+    let inbox = inbox(&database);
     let pattern = format!("{inbox}/*.csv");
     for name in ["a", "b", "c", "d", "e"] {
-        cluster.file(&format!("inbox/{name}.csv"), format!("{}bad\n", one(name, 1)));
+        database.file(&format!("inbox/{name}.csv"), format!("{}bad\n", one(name, 1)));
     }
-    cluster.file("inbox/f.csv", "no header");
+    database.file("inbox/f.csv", "no header");
     for statement in [
         format!("SELECT trips.ingest('{inbox}/a.csv', 'abort')"),
         format!("SELECT trips.ingest('{inbox}/b.csv', max_errors => 0)"),
@@ -236,7 +236,7 @@ fn failures_of_other_options_are_not_final() {
     let regions = "SELECT string_agg(region, '' ORDER BY region) FROM trips.hist_trip_data";
     assert_eq!(client.query_one(regions, &[]).unwrap().get::<_, String>(0), "abcde");
     // Under rules that refuse a line, a failure of the run is final for such runs.
-    cluster.file("inbox/g.csv", format!("{}bad\n", one("g", 1)));
+    database.file("inbox/g.csv", format!("{}bad\n", one("g", 1)));
     client.batch_execute("SET trips.max_errors = 0").unwrap();
     assert_eq!(call(&mut client, &pattern)[2], 2, "f.csv and g.csv");
     assert_eq!(call(&mut client, &pattern), [0, 0, 0]);

@@ -2,7 +2,7 @@
 
 use postgres::Client;
 use trips_tests::{
-    Cluster, FIVE_COLUMNS, Load, eventually, lines_of, real_trips, rows_as_csv, server_error,
+    Database, FIVE_COLUMNS, Load, eventually, lines_of, real_trips, rows_as_csv, server_error,
     trip_line,
 };
 
@@ -19,19 +19,19 @@ fn history(client: &mut Client) -> Vec<String> {
 
 #[test]
 fn the_real_file_once() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let file = real_trips();
-    let path = cluster.file("trips.csv", &file);
+    let path = database.file("trips.csv", &file);
 
-    let first = cluster.ingest(&mut client, &path);
+    let first = database.ingest(&mut client, &path);
     assert_eq!(first.summary(), ("loaded", [100, 100, 0, 0]));
 
-    let again = cluster.ingest(&mut client, &path);
+    let again = database.ingest(&mut client, &path);
     assert_eq!((again.summary(), again.same_as), (("skipped", [0; 4]), Some(first.load_id)));
 
-    let copy = cluster.file("other-name.csv", &file);
-    let copied = cluster.ingest(&mut client, &copy);
+    let copy = database.file("other-name.csv", &file);
+    let copied = database.ingest(&mut client, &copy);
     assert_eq!((copied.summary(), copied.same_as), (("skipped", [0; 4]), Some(first.load_id)));
 
     assert_eq!(count(&mut client, "hist_trip_data"), 100);
@@ -40,22 +40,22 @@ fn the_real_file_once() {
 
 #[test]
 fn sixty_known_trips_and_forty_new_ones() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let all = rows_as_csv(140, 7);
-    let first = cluster.file("first.csv", lines_of(&all, 0..100));
-    let second = cluster.file("second.csv", lines_of(&all, 40..140));
-    assert_eq!(cluster.ingest(&mut client, &first).summary(), ("loaded", [100, 100, 0, 0]));
-    assert_eq!(cluster.ingest(&mut client, &second).summary(), ("loaded", [100, 40, 60, 0]));
+    let first = database.file("first.csv", lines_of(&all, 0..100));
+    let second = database.file("second.csv", lines_of(&all, 40..140));
+    assert_eq!(database.ingest(&mut client, &first).summary(), ("loaded", [100, 100, 0, 0]));
+    assert_eq!(database.ingest(&mut client, &second).summary(), ("loaded", [100, 40, 60, 0]));
     assert_eq!(count(&mut client, "hist_trip_data"), 140);
 }
 
 #[test]
 fn the_sample_file_is_accounted_for() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
-    let path = cluster.file("sample.csv", include_bytes!("../../samples/trips_sample.csv"));
-    let load = cluster.ingest(&mut client, &path);
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let path = database.file("sample.csv", include_bytes!("../../samples/trips_sample.csv"));
+    let load = database.ingest(&mut client, &path);
     assert_eq!(load.summary(), ("loaded", [3014, 3000, 6, 8]));
     let bad = client
         .query(
@@ -83,10 +83,10 @@ fn the_sample_file_is_accounted_for() {
 
 #[test]
 fn the_ledger_row_tells_all() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let file = real_trips();
-    let path = cluster.file("trips.csv", &file);
+    let path = database.file("trips.csv", &file);
     let returned = client.query_one("SELECT l::text FROM trips.ingest($1) AS l", &[&path]).unwrap();
     let stored = client
         .query_one(
@@ -107,15 +107,15 @@ fn the_ledger_row_tells_all() {
 
 #[test]
 fn doubles_inside_a_file_count_as_duplicates() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     // The same trip in other words: blanks, case, number of digits, a negative zero's sign.
     let file = format!(
         "{FIVE_COLUMNS}A,POINT (1 0),,2018-05-01 00:00:00,x\n A ,point( 1.0  -0 ),,2018-05-01T00:00:00.0,x\n\
          A,POINT (1 0),,2018-05-01 00:00:00,y\n"
     );
-    let path = cluster.file("doubles.csv", file);
-    assert_eq!(cluster.ingest(&mut client, &path).summary(), ("loaded", [3, 2, 1, 0]));
+    let path = database.file("doubles.csv", file);
+    assert_eq!(database.ingest(&mut client, &path).summary(), ("loaded", [3, 2, 1, 0]));
 }
 
 /// A file with every kind of trouble: quoted values with newlines, duplicates near and far, bad lines,
@@ -141,9 +141,9 @@ fn troubled_file() -> Vec<u8> {
 /// index is built at once or row by row.
 #[test]
 fn threads_and_runs_do_not_matter() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
-    let path = cluster.file("trips.csv", troubled_file());
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let path = database.file("trips.csv", troubled_file());
     let staged =
         "SELECT string_agg((line_no, error_code, error, raw_line)::text, ';' ORDER BY line_no)
                     FROM trips.stg_trip_data";
@@ -162,7 +162,7 @@ fn threads_and_runs_do_not_matter() {
         let one = |query: &str, client: &mut Client| -> String {
             client.query_one(query, &[]).unwrap().get(0)
         };
-        let load = cluster.ingest(&mut client, &path);
+        let load = database.ingest(&mut client, &path);
         assert_eq!(load.summary(), ("loaded", [92_021, 82_000, 10_000, 21]), "{threads} {memory}");
         // An index that was built at once is in another file than the one it was made with. Smaller
         // runs than the file go into it row by row, behind the first.
@@ -182,9 +182,9 @@ fn threads_and_runs_do_not_matter() {
 /// Whatever somebody has added to the history, rows go in as if COPY had brought them.
 #[test]
 fn a_history_with_additions_is_loaded_by_copy() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
-    let path = cluster.file("trips.csv", rows_as_csv(60_000, 3));
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let path = database.file("trips.csv", rows_as_csv(60_000, 3));
     for (addition, check) in [
         ("CREATE INDEX added ON trips.hist_trip_data (region)", "true"),
         ("ALTER TABLE trips.hist_trip_data ADD note text DEFAULT 'new'", "bool_and(note = 'new')"),
@@ -202,7 +202,7 @@ fn a_history_with_additions_is_loaded_by_copy() {
             .batch_execute("DROP EXTENSION trips_pipeline; CREATE EXTENSION trips_pipeline")
             .unwrap();
         client.batch_execute(addition).unwrap();
-        assert_eq!(cluster.ingest(&mut client, &path).rows[1], 60_000, "{addition}");
+        assert_eq!(database.ingest(&mut client, &path).rows[1], 60_000, "{addition}");
         client.batch_execute("SET enable_seqscan = off").unwrap();
         let row = client
             .query_one(
@@ -220,9 +220,9 @@ fn a_history_with_additions_is_loaded_by_copy() {
 /// No thread is left behind, whether a load ends well, badly, or is cancelled.
 #[test]
 fn no_thread_outlives_a_load() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
-    let path = cluster.file("trips.csv", rows_as_csv(200_000, 1));
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let path = database.file("trips.csv", rows_as_csv(200_000, 1));
     let pid: i32 = client.query_one("SELECT pg_backend_pid()", &[]).unwrap().get(0);
     let threads = || std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().count();
     assert_eq!(threads(), 1);
@@ -232,7 +232,7 @@ fn no_thread_outlives_a_load() {
         assert_eq!(result.is_ok(), timeout == 0);
         assert_eq!(threads(), 1);
     }
-    let bad = cluster.file("bad.csv", [rows_as_csv(50_000, 2), b"bad\n".to_vec()].concat());
+    let bad = database.file("bad.csv", [rows_as_csv(50_000, 2), b"bad\n".to_vec()].concat());
     client.query_one("SELECT trips.ingest($1, 'abort')", &[&bad]).unwrap_err();
     assert_eq!(threads(), 1);
 }
@@ -241,17 +241,17 @@ fn no_thread_outlives_a_load() {
 /// the comparison with the index.
 #[test]
 fn known_and_new_trips_interleave() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let file = |seconds: &mut dyn Iterator<Item = u32>| {
         FIVE_COLUMNS.to_owned() + &seconds.map(|s| trip_line("A", s)).collect::<String>()
     };
     // Dense, then a long stretch that the second file does not touch, then sparse.
     let known = file(&mut (1000..9000).chain((9000..80_000).step_by(7)));
     let mixed = file(&mut (0..2000).chain([8500, 50_004, 79_998]).chain(79_999..80_100));
-    let path = cluster.file("known.csv", known);
-    assert_eq!(cluster.ingest(&mut client, &path).rows[1], 8000 + 10_143);
-    let path = cluster.file("mixed.csv", mixed);
+    let path = database.file("known.csv", known);
+    assert_eq!(database.ingest(&mut client, &path).rows[1], 8000 + 10_143);
+    let path = database.file("mixed.csv", mixed);
     let in_known = |s: u32| {
         (1000..9000).contains(&s) || ((9000..80_000).contains(&s) && (s - 9000).is_multiple_of(7))
     };
@@ -260,7 +260,7 @@ fn known_and_new_trips_interleave() {
     let read = i64::try_from(all.len()).unwrap();
     assert!(duplicates > 1000);
     assert_eq!(
-        cluster.ingest(&mut client, &path).summary(),
+        database.ingest(&mut client, &path).summary(),
         ("loaded", [read, read - duplicates, duplicates, 0])
     );
 }
@@ -268,25 +268,25 @@ fn known_and_new_trips_interleave() {
 /// Many trips at one moment: the comparison cannot leap by time.
 #[test]
 fn many_trips_at_the_same_moment() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let file = |range: std::ops::Range<u32>| {
         FIVE_COLUMNS.to_owned()
             + &range.map(|i| trip_line(format!("region {i}"), 0)).collect::<String>()
     };
-    let path = cluster.file("a.csv", file(0..5000));
-    assert_eq!(cluster.ingest(&mut client, &path).rows, [5000, 5000, 0, 0]);
-    let path = cluster.file("b.csv", file(2500..7500));
-    assert_eq!(cluster.ingest(&mut client, &path).rows, [5000, 2500, 2500, 0]);
+    let path = database.file("a.csv", file(0..5000));
+    assert_eq!(database.ingest(&mut client, &path).rows, [5000, 5000, 0, 0]);
+    let path = database.file("b.csv", file(2500..7500));
+    assert_eq!(database.ingest(&mut client, &path).rows, [5000, 2500, 2500, 0]);
 }
 
 /// Rows that are gone are not known any more, whether vacuum has been there or not.
 #[test]
 fn deleted_trips_can_come_again() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
-    let path = cluster.file("trips.csv", rows_as_csv(500, 1));
-    cluster.ingest(&mut client, &path);
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let path = database.file("trips.csv", rows_as_csv(500, 1));
+    database.ingest(&mut client, &path);
     client.batch_execute("DELETE FROM trips.hist_trip_data WHERE region = 'Prague'").unwrap();
     let force = |client: &mut Client| {
         Load::from_row(
@@ -302,10 +302,10 @@ fn deleted_trips_can_come_again() {
 
 #[test]
 fn force_loads_known_bytes() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
-    let path = cluster.file("trips.csv", real_trips());
-    let first = cluster.ingest(&mut client, &path);
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let path = database.file("trips.csv", real_trips());
+    let first = database.ingest(&mut client, &path);
     let row = client.query_one("SELECT * FROM trips.ingest($1, force => true)", &[&path]).unwrap();
     let forced = Load::from_row(&row);
     assert_eq!(
@@ -316,19 +316,19 @@ fn force_loads_known_bytes() {
 
 #[test]
 fn a_file_with_only_a_header_is_loaded_with_zeros() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
-    let path = cluster.file("header.csv", format!("{FIVE_COLUMNS}\n\n"));
-    assert_eq!(cluster.ingest(&mut client, &path).summary(), ("loaded", [0; 4]));
-    assert_eq!(cluster.ingest(&mut client, &path).summary(), ("skipped", [0; 4]));
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let path = database.file("header.csv", format!("{FIVE_COLUMNS}\n\n"));
+    assert_eq!(database.ingest(&mut client, &path).summary(), ("loaded", [0; 4]));
+    assert_eq!(database.ingest(&mut client, &path).summary(), ("skipped", [0; 4]));
 }
 
 /// One file is one transaction: what the caller rolls back was never there. The ledger tells of it.
 #[test]
 fn a_rolled_back_load_leaves_nothing() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
-    let path = cluster.file("trips.csv", format!("{FIVE_COLUMNS}{}bad\n", trip_line("A", 1)));
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let path = database.file("trips.csv", format!("{FIVE_COLUMNS}{}bad\n", trip_line("A", 1)));
     let mut transaction = client.transaction().unwrap();
     let row = transaction.query_one("SELECT * FROM trips.ingest($1)", &[&path]).unwrap();
     assert_eq!(Load::from_row(&row).rows, [2, 1, 0, 1]);
@@ -338,16 +338,16 @@ fn a_rolled_back_load_leaves_nothing() {
     }
     let failed = "SELECT count(*) FROM trips.loads WHERE state = 'failed' AND error_code = '40000'";
     eventually(&mut client, failed, 1);
-    assert_eq!(cluster.ingest(&mut client, &path).rows, [2, 1, 0, 1]);
+    assert_eq!(database.ingest(&mut client, &path).rows, [2, 1, 0, 1]);
 }
 
 #[test]
 fn abort_refuses_the_file_at_the_first_bad_line() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let file =
         format!("{FIVE_COLUMNS}{}A,,,05/06/2018,x\n{}", trip_line("A", 1), trip_line("B", 2));
-    let path = cluster.file("bad.csv", file);
+    let path = database.file("bad.csv", file);
     let error = client.query_one("SELECT * FROM trips.ingest($1, 'abort')", &[&path]).unwrap_err();
     let (code, message, hint) = server_error(&error);
     assert_eq!(code, "22007");
@@ -364,15 +364,15 @@ fn abort_refuses_the_file_at_the_first_bad_line() {
     assert_eq!(failed.get::<_, String>("error_code"), "22007");
     assert!(failed.get::<_, String>("error").contains("line 3, column date_time"));
     // A file that was refused is not known: corrected or not, it can be loaded.
-    assert_eq!(cluster.ingest(&mut client, &path).summary(), ("loaded", [3, 2, 0, 1]));
+    assert_eq!(database.ingest(&mut client, &path).summary(), ("loaded", [3, 2, 0, 1]));
 }
 
 #[test]
 fn more_bad_lines_than_allowed_refuse_the_file() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let bad = "A,,,never,x\n".repeat(3);
-    let path = cluster.file("bad.csv", format!("{FIVE_COLUMNS}{}{bad}", trip_line("A", 1)));
+    let path = database.file("bad.csv", format!("{FIVE_COLUMNS}{}{bad}", trip_line("A", 1)));
 
     let error = client.query_one("SELECT trips.ingest($1, max_errors => 2)", &[&path]).unwrap_err();
     let (code, message, _) = server_error(&error);

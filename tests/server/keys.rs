@@ -1,17 +1,17 @@
 //! The content key: one everywhere.
 
 use postgres::types::Type;
-use trips_tests::{Cluster, real_trips};
+use trips_tests::{Database, real_trips};
 use uuid::Uuid;
 
 #[test]
 fn the_function_gives_the_key_that_a_load_gives() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
-    let path = cluster.file("trips.csv", real_trips());
-    cluster.ingest(&mut client, &path);
-    let path = cluster.file("sample.csv", include_bytes!("../../samples/trips_sample.csv"));
-    cluster.ingest(&mut client, &path);
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let path = database.file("trips.csv", real_trips());
+    database.ingest(&mut client, &path);
+    let path = database.file("sample.csv", include_bytes!("../../samples/trips_sample.csv"));
+    database.ingest(&mut client, &path);
     client
         .batch_execute(
             "SET TimeZone = 'Asia/Kolkata'; SET DateStyle = 'SQL, DMY'; SET extra_float_digits = 0",
@@ -31,8 +31,8 @@ fn the_function_gives_the_key_that_a_load_gives() {
 /// The test vectors of docs/reference.md; they were also computed by another implementation of BLAKE3.
 #[test]
 fn documented_keys() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     for (trip, key) in [
         (
             "'Prague', '(14.4973794438195,50.00136875782316)', '(14.43109483523328,50.04052930943246)',

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use postgres::Client;
-use trips_tests::{Cluster, FIVE_COLUMNS, Load, rows_as_csv, server_error};
+use trips_tests::{Database, FIVE_COLUMNS, Load, rows_as_csv, server_error};
 
 /// A line for a region and a date and time.
 fn at(region: &str, date_time: &str) -> String {
@@ -23,8 +23,8 @@ fn named(counts: &[(&str, i64)]) -> Vec<(String, i64)> {
 
 #[test]
 fn any_date_has_its_partition() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     client
         .batch_execute("LOAD 'trips_pipeline'; SET trips.earliest_date = '0001-01-01'; SET trips.latest_date = '9999-12-31'")
         .unwrap();
@@ -41,8 +41,8 @@ fn any_date_has_its_partition() {
         "9999-12-31 23:59:59",
     ];
     let lines: String = dates.iter().rev().map(|date| at("Prague", date)).collect();
-    let path = cluster.file("a.csv", format!("{FIVE_COLUMNS}{lines}"));
-    assert_eq!(cluster.ingest(&mut client, &path).rows, [10, 10, 0, 0]);
+    let path = database.file("a.csv", format!("{FIVE_COLUMNS}{lines}"));
+    assert_eq!(database.ingest(&mut client, &path).rows, [10, 10, 0, 0]);
     let expected = [
         ("1970_01", 1),
         ("2018_05", 1),
@@ -55,8 +55,8 @@ fn any_date_has_its_partition() {
     assert_eq!(partitions(&mut client), named(&expected));
     // Row by row into partitions that are there, beside a new one.
     let more: String = lines.replace("Prague", "Turin") + &at("Turin", "2018-07-01 00:00:00");
-    let path = cluster.file("b.csv", format!("{FIVE_COLUMNS}{lines}{more}"));
-    assert_eq!(cluster.ingest(&mut client, &path).rows, [21, 11, 10, 0]);
+    let path = database.file("b.csv", format!("{FIVE_COLUMNS}{lines}{more}"));
+    assert_eq!(database.ingest(&mut client, &path).rows, [21, 11, 10, 0]);
     assert_eq!(partitions(&mut client).len(), 8);
     let keys: i64 = client
         .query_one(
@@ -73,8 +73,8 @@ fn any_date_has_its_partition() {
 /// Years of random dates: every partition is filled in one pass, in the order of its index.
 #[test]
 fn a_file_over_many_months() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let mut file = FIVE_COLUMNS.to_owned();
     for i in 0_u32..60_000 {
         let (year, month, day) = (2010 + i * 7 % 12, 1 + i / 12 % 12, 1 + i * 11 % 28);
@@ -88,9 +88,9 @@ fn a_file_over_many_months() {
         )
         .unwrap();
     }
-    let path = cluster.file("years.csv", &file);
+    let path = database.file("years.csv", &file);
     client.batch_execute("LOAD 'trips_pipeline'; SET trips.work_mem = '2MB'").unwrap();
-    let in_runs = cluster.ingest(&mut client, &path);
+    let in_runs = database.ingest(&mut client, &path);
     let distinct: i64 = client
         .query_one("SELECT count(DISTINCT (date_time, region)) FROM trips.hist_trip_data", &[])
         .unwrap()
@@ -101,19 +101,19 @@ fn a_file_over_many_months() {
             "DROP EXTENSION trips_pipeline; CREATE EXTENSION trips_pipeline; RESET trips.work_mem",
         )
         .unwrap();
-    assert_eq!(cluster.ingest(&mut client, &path).rows, in_runs.rows);
+    assert_eq!(database.ingest(&mut client, &path).rows, in_runs.rows);
     assert_eq!(partitions(&mut client).len(), 144);
 }
 
 #[test]
 fn a_detached_partition_is_not_overwritten() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let may =
-        cluster.file("may.csv", FIVE_COLUMNS.to_owned() + &at("Prague", "2018-05-01 10:00:00"));
+        database.file("may.csv", FIVE_COLUMNS.to_owned() + &at("Prague", "2018-05-01 10:00:00"));
     let more =
-        cluster.file("more.csv", FIVE_COLUMNS.to_owned() + &at("Turin", "2018-05-02 10:00:00"));
-    cluster.ingest(&mut client, &may);
+        database.file("more.csv", FIVE_COLUMNS.to_owned() + &at("Turin", "2018-05-02 10:00:00"));
+    database.ingest(&mut client, &may);
     client
         .batch_execute(
             "ALTER TABLE trips.hist_trip_data DETACH PARTITION trips.hist_trip_data_2018_05",
@@ -133,14 +133,14 @@ fn a_detached_partition_is_not_overwritten() {
                FOR VALUES FROM ('2018-05-01') TO ('2018-06-01')",
         )
         .unwrap();
-    assert_eq!(cluster.ingest(&mut client, &more).rows, [1, 1, 0, 0]);
+    assert_eq!(database.ingest(&mut client, &more).rows, [1, 1, 0, 0]);
 }
 
 /// Somebody has put a year together, with the columns in another order; and a default partition.
 #[test]
 fn partitions_of_other_makers() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     client
         .batch_execute(
             "CREATE TABLE public.archive (load_id bigint NOT NULL, destination_coord point, origin_coord point,
@@ -151,17 +151,17 @@ fn partitions_of_other_makers() {
              ALTER TABLE public.rest ADD PRIMARY KEY (date_time, trip_key)",
         )
         .unwrap();
-    let path = cluster.file("may.csv", rows_as_csv(6000, 1));
+    let path = database.file("may.csv", rows_as_csv(6000, 1));
     let error = client.query_one("SELECT trips.ingest($1)", &[&path]).unwrap_err();
     assert_eq!(server_error(&error).0, "55000");
     assert!(error.as_db_error().unwrap().message().contains("public.archive"));
     client
         .batch_execute("ALTER TABLE public.archive ADD PRIMARY KEY (date_time, trip_key)")
         .unwrap();
-    assert_eq!(cluster.ingest(&mut client, &path).rows, [6000, 6000, 0, 0]);
+    assert_eq!(database.ingest(&mut client, &path).rows, [6000, 6000, 0, 0]);
     let later =
-        cluster.file("later.csv", FIVE_COLUMNS.to_owned() + &at("Turin", "2019-05-02 10:00:00"));
-    cluster.ingest(&mut client, &later);
+        database.file("later.csv", FIVE_COLUMNS.to_owned() + &at("Turin", "2019-05-02 10:00:00"));
+    database.ingest(&mut client, &later);
     let found = partitions(&mut client);
     assert_eq!(found, [("archive".to_owned(), 6000), ("rest".to_owned(), 1)]);
     let wrong: i64 = client
@@ -178,10 +178,10 @@ fn partitions_of_other_makers() {
 /// TRUNCATE leaves the partitions: they are filled and indexed at once again.
 #[test]
 fn a_truncated_history_is_filled_again() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
-    let path = cluster.file("may.csv", rows_as_csv(20_000, 1));
-    let first = cluster.ingest(&mut client, &path);
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let path = database.file("may.csv", rows_as_csv(20_000, 1));
+    let first = database.ingest(&mut client, &path);
     client.batch_execute("TRUNCATE trips.hist_trip_data, trips.daily_trip_counts").unwrap();
     for rows in [[20_000, first.rows[1], first.rows[2], 0], [20_000, 0, 20_000, 0]] {
         let row =
@@ -193,13 +193,13 @@ fn a_truncated_history_is_filled_again() {
 /// A load within a query on the history makes its partition all the same.
 #[test]
 fn a_load_while_the_history_is_being_read() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let [may, june, july] = ["2018-05-01", "2018-06-01", "2018-07-01"].map(|day| {
-        cluster.file(day, FIVE_COLUMNS.to_owned() + &at("Prague", &format!("{day} 10:00:00")))
+        database.file(day, FIVE_COLUMNS.to_owned() + &at("Prague", &format!("{day} 10:00:00")))
     });
-    cluster.ingest(&mut client, &may);
-    cluster.ingest(&mut client, &june);
+    database.ingest(&mut client, &may);
+    database.ingest(&mut client, &june);
     let loads = "SELECT trips.ingest($1) FROM trips.hist_trip_data";
     assert_eq!(client.query(loads, &[&july]).unwrap().len(), 2);
     assert_eq!(partitions(&mut client).len(), 3);
@@ -208,10 +208,10 @@ fn a_load_while_the_history_is_being_read() {
 /// Whatever somebody has done to the columns: the rows are right, or the load is refused, or the change was.
 #[test]
 fn changed_columns() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let file = FIVE_COLUMNS.to_owned() + "A,,POINT (1 2),2018-05-01 00:00:00,x\n";
-    let path = cluster.file("a.csv", &file);
+    let path = database.file("a.csv", &file);
     for (change, code) in [
         // Functions that ask about them stand in the way.
         ("ALTER COLUMN origin_coord TYPE text", "0A000"),
@@ -237,10 +237,10 @@ fn changed_columns() {
 /// is in the way is no fault of the file: the next run loads it when the table is gone.
 #[test]
 fn a_month_whose_names_are_taken() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
-    let first = cluster.file("first.csv", rows_as_csv(10, 1));
-    assert_eq!(cluster.ingest(&mut client, &first).summary(), ("loaded", [10, 10, 0, 0]));
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let first = database.file("first.csv", rows_as_csv(10, 1));
+    assert_eq!(database.ingest(&mut client, &first).summary(), ("loaded", [10, 10, 0, 0]));
     let (name, _) = partitions(&mut client).remove(0);
     client
         .batch_execute(&format!(
@@ -248,8 +248,8 @@ fn a_month_whose_names_are_taken() {
              CREATE TABLE {name} ()"
         ))
         .unwrap();
-    cluster.file("next_b.csv", rows_as_csv(10, 2));
-    let call = format!("CALL trips.ingest_new('{}')", cluster.path("next_*.csv"));
+    database.file("next_b.csv", rows_as_csv(10, 2));
+    let call = format!("CALL trips.ingest_new('{}')", database.path("next_*.csv"));
     let mut run = || {
         let row = client.query_one(&call, &[]).unwrap();
         let counts: [i64; 3] = [0, 1, 2].map(|i| row.get(i));

@@ -11,7 +11,7 @@ mod texts;
 use std::io::Write;
 
 use postgres::Client;
-use trips_tests::{Cluster, FIVE_COLUMNS as HEADER};
+use trips_tests::{Database, FIVE_COLUMNS as HEADER};
 
 use clean::{Fate, Kind, ROWS, Row, STYLES, Style, Trip, Whole};
 
@@ -27,8 +27,8 @@ struct Tally {
 
 #[test]
 fn pollution() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let mut tally = Tally::default();
     let trips = clean::trips();
     for kind in
@@ -37,7 +37,7 @@ fn pollution() {
         for (number, style) in STYLES.iter().enumerate() {
             for (place, at) in [0, ROWS / 2, ROWS - kind.rows].into_iter().enumerate() {
                 let file = Polluted::new(&kind, &trips, style, at, number * 3 + place);
-                file.check(&cluster, &mut client, &mut tally);
+                file.check(&database, &mut client, &mut tally);
             }
         }
     }
@@ -95,7 +95,7 @@ impl Polluted {
         Self { label, bytes, lines, untouched, fate }
     }
 
-    fn check(&self, cluster: &Cluster, client: &mut Client, tally: &mut Tally) {
+    fn check(&self, database: &Database, client: &mut Client, tally: &mut Tally) {
         tally.files += 1;
         // DELETE, because it is many times as fast as TRUNCATE here.
         let reset = "DELETE FROM trips.hist_trip_data; DELETE FROM trips.stg_trip_data;
@@ -103,12 +103,12 @@ impl Polluted {
         client.batch_execute(reset).expect("a reset");
         let pid = backend(client);
         // A new name each time: to write over a file, some file systems wait for the disk.
-        let path = cluster.file(&format!("polluted-{}.csv", tally.files), &self.bytes);
+        let path = database.file(&format!("polluted-{}.csv", tally.files), &self.bytes);
         let result = client.query_one("SELECT * FROM trips.ingest($1)", &[&path]);
         let is_alive = !client.is_closed() && backend(client) == pid;
         if !is_alive {
             tally.crashes.push(self.label.clone());
-            *client = cluster.client();
+            *client = database.client();
             return;
         }
         match result {

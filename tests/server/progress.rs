@@ -3,21 +3,21 @@
 use std::thread;
 use std::time::Duration;
 
-use trips_tests::{Cluster, rows_as_csv};
+use trips_tests::{Database, rows_as_csv};
 
 #[test]
 fn a_waiting_and_a_running_load_are_seen() {
-    let cluster = Cluster::start();
+    let database = Database::on_shared();
     let bytes = rows_as_csv(400_000, 1);
     let size = i64::try_from(bytes.len()).unwrap();
-    let path = cluster.file("trips.csv", bytes);
-    let mut watcher = cluster.client();
-    let mut holder = cluster.client();
+    let path = database.file("trips.csv", bytes);
+    let mut watcher = database.client();
+    let mut holder = database.client();
     let mut held = holder.transaction().unwrap();
-    let small = cluster.file("small.csv", rows_as_csv(10, 2));
+    let small = database.file("small.csv", rows_as_csv(10, 2));
     held.query_one("SELECT trips.ingest($1)", &[&small]).unwrap();
     thread::scope(|scope| {
-        let loading = scope.spawn(|| cluster.ingest(&mut cluster.client(), &path));
+        let loading = scope.spawn(|| database.ingest(&mut database.client(), &path));
         let mut look = || {
             watcher
                 .query_opt(
@@ -62,14 +62,14 @@ fn a_waiting_and_a_running_load_are_seen() {
 /// A load that stages does not vanish with its first staged rows.
 #[test]
 fn a_staging_load_is_seen_to_its_end() {
-    let cluster = Cluster::start();
+    let database = Database::on_shared();
     let bytes = rows_as_csv(150_000, 1);
     let size = i64::try_from(bytes.len()).unwrap();
-    let path = cluster.file("trips.csv", bytes);
-    let mut watcher = cluster.client();
+    let path = database.file("trips.csv", bytes);
+    let mut watcher = database.client();
     thread::scope(|scope| {
         let loading = scope.spawn(|| {
-            cluster.client().query_one("SELECT trips.stage($1)", &[&path]).unwrap();
+            database.client().query_one("SELECT trips.stage($1)", &[&path]).unwrap();
         });
         let mut furthest = 0;
         while !loading.is_finished() {
@@ -86,11 +86,11 @@ fn a_staging_load_is_seen_to_its_end() {
 /// and PostgreSQL's own view shows the rows that go in.
 #[test]
 fn a_person_is_told() {
-    let cluster = Cluster::start();
-    let path = cluster.file("trips.csv", rows_as_csv(300_000, 1));
+    let database = Database::on_shared();
+    let path = database.file("trips.csv", rows_as_csv(300_000, 1));
     let notices = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
     let heard = notices.clone();
-    let mut config = cluster.config();
+    let mut config = database.config();
     config.notice_callback(move |notice| heard.lock().unwrap().push(notice.message().to_owned()));
     let mut loader = config.connect(postgres::NoTls).unwrap();
     let pid: i32 = loader.query_one("SELECT pg_backend_pid()", &[]).unwrap().get(0);
@@ -99,11 +99,11 @@ fn a_person_is_told() {
             "SELECT trips.trip_key('a', NULL, NULL, 'epoch', NULL); SET trips.notice_interval = 1",
         )
         .unwrap();
-    let mut watcher = cluster.client();
+    let mut watcher = database.client();
     let (mut titles, mut rows) = (Vec::new(), 0);
     thread::scope(|scope| {
-        let (cluster, path, loader) = (&cluster, &path, &mut loader);
-        let loading = scope.spawn(move || cluster.ingest(loader, path));
+        let (database, path, loader) = (&database, &path, &mut loader);
+        let loading = scope.spawn(move || database.ingest(loader, path));
         while !loading.is_finished() {
             let title = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap();
             titles.push(title.trim_end_matches('\0').to_owned());
@@ -125,8 +125,8 @@ fn a_person_is_told() {
         said.iter().any(|text| text.starts_with("load 1: ") && text.contains(" % of ")),
         "{said:?}"
     );
-    let other = cluster.file("other.csv", rows_as_csv(100_000, 2));
+    let other = database.file("other.csv", rows_as_csv(100_000, 2));
     loader.batch_execute("SET trips.notice_interval = 0").unwrap();
-    cluster.ingest(&mut loader, &other);
+    database.ingest(&mut loader, &other);
     assert_eq!(*notices.lock().unwrap(), Vec::<String>::new());
 }

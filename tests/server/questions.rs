@@ -2,7 +2,7 @@
 
 use postgres::Client;
 use trips_datagen::Shape;
-use trips_tests::{Cluster, FIVE_COLUMNS, server_error};
+use trips_tests::{Cluster, Database, FIVE_COLUMNS, server_error};
 
 fn texts(client: &mut Client, query: &str) -> Vec<String> {
     let rows = client.query(&format!("SELECT t::text FROM ({query}) AS t"), &[]);
@@ -11,7 +11,7 @@ fn texts(client: &mut Client, query: &str) -> Vec<String> {
 }
 
 /// Trips of three regions around the turn of a year of 53 ISO weeks (2020), with a gap in between.
-fn two_winters(cluster: &Cluster, client: &mut Client) {
+fn two_winters(database: &Database, client: &mut Client) {
     for (i, (day, days)) in [("2019-12-20", 40), ("2020-12-15", 35)].into_iter().enumerate() {
         let shape = Shape {
             rows: 800,
@@ -22,8 +22,8 @@ fn two_winters(cluster: &Cluster, client: &mut Client) {
         };
         let mut bytes = Vec::new();
         trips_datagen::write(&shape, &mut bytes).expect("memory");
-        let path = cluster.file(&format!("{i}.csv"), bytes);
-        cluster.ingest(client, &path);
+        let path = database.file(&format!("{i}.csv"), bytes);
+        database.ingest(client, &path);
     }
 }
 
@@ -48,9 +48,9 @@ fn plain_counts(region: &str, since: &str, until: &str) -> String {
 
 #[test]
 fn regions_equal_plain_sql() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
-    two_winters(&cluster, &mut client);
+    let database = Database::on_shared();
+    let mut client = database.client();
+    two_winters(&database, &mut client);
     let dates = [
         "NULL",
         "'2019-12-30'", // the Monday of the first week of 2020
@@ -96,15 +96,15 @@ fn regions_equal_plain_sql() {
 
 #[test]
 fn what_is_not_there_has_no_average() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let mut one = |query: &str| -> Option<String> {
         client.query_one(&format!("SELECT ({query})::text"), &[]).unwrap().get(0)
     };
     for history in ["empty", "with trips"] {
         if history == "with trips" {
             // A Wednesday.
-            let path = cluster.file("1.csv", format!("{FIVE_COLUMNS}A,,,2020-07-01 10:00:00,\n"));
+            let path = database.file("1.csv", format!("{FIVE_COLUMNS}A,,,2020-07-01 10:00:00,\n"));
             one(&format!("SELECT rows_inserted FROM trips.ingest('{path}')"));
         }
         assert_eq!(one("SELECT trips.weekly_avg('nowhere')"), None, "{history}");
@@ -137,8 +137,8 @@ fn what_is_not_there_has_no_average() {
 
 #[test]
 fn a_period_must_be_one() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     for function in ["weekly_avg", "weekly_counts"] {
         for (period, message) in [
             ("'2020-02-01', '2020-01-31'", "since is 2020-02-01 and until is 2020-01-31"),

@@ -2,7 +2,7 @@
 
 use postgres::{Client, SimpleQueryMessage};
 use trips_datagen::Shape;
-use trips_tests::{Cluster, real_trips};
+use trips_tests::{Database, real_trips};
 
 const QUESTIONS: &str = include_str!("../../docs/querying.sql");
 
@@ -27,14 +27,14 @@ fn answer(client: &mut Client, statement: &str) -> Vec<Vec<Option<String>>> {
 
 #[test]
 fn each_question_has_one_answer() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let mut generated = Vec::new();
     let shape = Shape { rows: 12_000, seed: 21, regions: 3, days: 50, ..Shape::default() };
     trips_datagen::write(&shape, &mut generated).unwrap();
     for (i, file) in [real_trips(), generated].iter().enumerate() {
-        let path = cluster.file(&format!("{i}.csv"), file);
-        cluster.ingest(&mut client, &path);
+        let path = database.file(&format!("{i}.csv"), file);
+        database.ingest(&mut client, &path);
     }
     let statements = statements();
     let questions = QUESTIONS.lines().filter(|line| {

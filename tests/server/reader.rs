@@ -1,12 +1,12 @@
 //! How files may be written, and what is kept of lines that are no trips.
 
-use trips_tests::{Cluster, FIVE_COLUMNS, trip_line};
+use trips_tests::{Database, FIVE_COLUMNS, trip_line};
 
 /// The same trip in files of every form that is accepted.
 #[test]
 fn forms_of_a_file() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let body = "A,POINT (1 2),POINT (3 4),2018-05-01 00:00:01,source";
     let files = [
         ("plain", format!("{FIVE_COLUMNS}{body}\n")),
@@ -26,22 +26,22 @@ fn forms_of_a_file() {
         ("points", format!("{FIVE_COLUMNS}{body}\n").replace("POINT (1 2)", "point(1.0\t2.0)")),
     ];
     for (i, (name, bytes)) in files.iter().enumerate() {
-        let path = cluster.file(&format!("{i}.csv"), bytes);
+        let path = database.file(&format!("{i}.csv"), bytes);
         let expected = if i == 0 { [1, 1, 0, 0] } else { [1, 0, 1, 0] };
-        assert_eq!(cluster.ingest(&mut client, &path).rows, expected, "{name}");
+        assert_eq!(database.ingest(&mut client, &path).rows, expected, "{name}");
     }
 }
 
 #[test]
 fn newlines_inside_quotes() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let file = format!(
         "{FIVE_COLUMNS}\"New\nYork, \"\"NY\"\"\",,,2018-05-01 00:00:00,x\nbad\n{}",
         trip_line("B", 1)
     );
-    let path = cluster.file("quotes.csv", file);
-    assert_eq!(cluster.ingest(&mut client, &path).rows, [3, 2, 0, 1]);
+    let path = database.file("quotes.csv", file);
+    assert_eq!(database.ingest(&mut client, &path).rows, [3, 2, 0, 1]);
     let region: String = client
         .query_one("SELECT min(region) FROM trips.hist_trip_data WHERE region <> 'B'", &[])
         .unwrap()
@@ -55,14 +55,14 @@ fn newlines_inside_quotes() {
 
 #[test]
 fn empty_values() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let file = format!(
         "{FIVE_COLUMNS}A,,,2018-05-01 00:00:00,\nA,\"\", ,2018-05-01 00:00:01,\"\"\n\
          ,POINT (1 2),,2018-05-01 00:00:00,x\nA,POINT (1 2),,,x\n  ,,,2018-05-01 00:00:00,x\n"
     );
-    let path = cluster.file("empty.csv", file);
-    assert_eq!(cluster.ingest(&mut client, &path).rows, [5, 2, 0, 3]);
+    let path = database.file("empty.csv", file);
+    assert_eq!(database.ingest(&mut client, &path).rows, [5, 2, 0, 3]);
     let all_null: bool = client
         .query_one(
             "SELECT bool_and(origin_coord IS NULL AND destination_coord IS NULL AND datasource IS NULL)
@@ -132,8 +132,8 @@ fn bad_lines() -> Vec<BadLine> {
 #[test]
 fn bad_lines_are_staged_with_reason_and_text() {
     let cases = bad_lines();
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let mut file = FIVE_COLUMNS.as_bytes().to_vec();
     for (i, (line, _, _)) in cases.iter().enumerate() {
         file.extend_from_slice(trip_line("good", u32::try_from(i).unwrap()).as_bytes());
@@ -141,9 +141,9 @@ fn bad_lines_are_staged_with_reason_and_text() {
         file.push(b'\n');
     }
     file.extend_from_slice(trip_line("good", 1000).as_bytes());
-    let path = cluster.file("bad.csv", file);
+    let path = database.file("bad.csv", file);
     let bad = i64::try_from(cases.len()).unwrap();
-    assert_eq!(cluster.ingest(&mut client, &path).rows, [2 * bad + 1, bad + 1, 0, bad]);
+    assert_eq!(database.ingest(&mut client, &path).rows, [2 * bad + 1, bad + 1, 0, bad]);
 
     let columns = "line_no, error_code, column_name, raw_line, raw_bytes, error, load_id";
     let staged = client
@@ -167,16 +167,16 @@ fn bad_lines_are_staged_with_reason_and_text() {
 /// After the third quote that is never closed, it is no CSV file.
 #[test]
 fn three_unclosed_quotes_refuse_the_file() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let open = format!("\"open{}", trip_line("A", 1));
     let good: String = (0..100).map(|i| trip_line("A", i)).collect();
     client.batch_execute("SET trips.max_record_size = '1kB'").unwrap();
-    let two = cluster.file("two.csv", format!("{FIVE_COLUMNS}{good}{open}{good}{open}"));
-    let rows = cluster.ingest(&mut client, &two).rows;
+    let two = database.file("two.csv", format!("{FIVE_COLUMNS}{good}{open}{good}{open}"));
+    let rows = database.ingest(&mut client, &two).rows;
     assert_eq!((rows[0], rows[3]), (202, 2));
     let three =
-        cluster.file("three.csv", format!("{FIVE_COLUMNS}{open}{good}{open}{good}{open}{good}"));
+        database.file("three.csv", format!("{FIVE_COLUMNS}{open}{good}{open}{good}{open}{good}"));
     let error = client.query_one("SELECT trips.ingest($1)", &[&three]).unwrap_err();
     let (code, message, _) = trips_tests::server_error(&error);
     assert_eq!(code, "22P04");

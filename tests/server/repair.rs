@@ -1,7 +1,9 @@
 //! Trips that an older version has put into the wrong partition: found, and moved.
 
 use postgres::Client;
-use trips_tests::{Cluster, FIVE_COLUMNS, answers, misplaced, month_as_csv, server_error};
+use trips_tests::{
+    Cluster, Database, FIVE_COLUMNS, answers, misplaced, month_as_csv, server_error,
+};
 
 fn failed(client: &mut Client) -> Vec<String> {
     let query = "SELECT check_name FROM trips.verify() WHERE NOT passed ORDER BY 1";
@@ -61,10 +63,10 @@ fn rebuild(client: &mut Client) -> i64 {
 
 #[test]
 fn a_damaged_history_is_found_and_repaired() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
-    let may = cluster.file("may.csv", month_as_csv(6_000, 1, "2018-05-01"));
-    let loaded = cluster.ingest(&mut client, &may);
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let may = database.file("may.csv", month_as_csv(6_000, 1, "2018-05-01"));
+    let loaded = database.ingest(&mut client, &may);
     let before = answers(&mut client);
     damage_may(&mut client);
     let outside = "SELECT count(*) FROM trips.hist_trip_data WHERE date_time::date >= '2018-05-11'";
@@ -95,8 +97,8 @@ fn a_damaged_history_is_found_and_repaired() {
     let again = trips_tests::Load::from_row(&client.query_one(again, &[&may]).unwrap());
     assert_eq!(again.rows[1], wrong);
     let new = FIVE_COLUMNS.to_owned() + "Cork,,,2018-05-20 10:00:00,new\n";
-    let new = cluster.file("new.csv", new);
-    assert_eq!(cluster.ingest(&mut client, &new).rows, [1, 1, 0, 0]);
+    let new = database.file("new.csv", new);
+    assert_eq!(database.ingest(&mut client, &new).rows, [1, 1, 0, 0]);
     let moved = repair(&mut client);
     let name = |name: &str| name.to_owned();
     assert_eq!(moved, [(name("2018_05"), name("20180511_20180601"), 0, wrong)]);
@@ -116,11 +118,11 @@ fn a_damaged_history_is_found_and_repaired() {
 
 #[test]
 fn all_that_is_misplaced_goes_home() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     for (name, first) in [("may", "2018-05-01"), ("june", "2018-06-01"), ("july", "2018-07-01")] {
-        let path = cluster.file(name, month_as_csv(2_000, 1, first));
-        cluster.ingest(&mut client, &path);
+        let path = database.file(name, month_as_csv(2_000, 1, first));
+        database.ingest(&mut client, &path);
     }
     // A column that somebody has added, and one that is computed, go with them.
     client

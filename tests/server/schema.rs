@@ -1,7 +1,7 @@
 //! A library that meets tables of another version: a clear error that names what is missing, and a
 //! server that lives on.
 
-use trips_tests::{Cluster, FIVE_COLUMNS, real_trips, server_error, trip_line};
+use trips_tests::{Database, FIVE_COLUMNS, real_trips, server_error, trip_line};
 
 /// What is renamed in an ALTER, the SQLSTATE of the error, and the name in it.
 const MISSING: [(&str, &str, &str); 13] = [
@@ -30,9 +30,9 @@ const MISSING: [(&str, &str, &str); 13] = [
 
 #[test]
 fn what_the_tables_lack_is_named() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
-    let path = cluster.file("a.csv", format!("{FIVE_COLUMNS}{}bad line\n", trip_line("A", 1)));
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let path = database.file("a.csv", format!("{FIVE_COLUMNS}{}bad line\n", trip_line("A", 1)));
     for (what, code, name) in MISSING {
         client.batch_execute(&format!("BEGIN; ALTER {what} TO of_another_name")).unwrap();
         let error = client.query("SELECT trips.ingest($1)", &[&path]).expect_err(what);
@@ -43,14 +43,14 @@ fn what_the_tables_lack_is_named() {
         client.batch_execute("ROLLBACK").unwrap();
     }
     // The same session loads, when nothing is missing.
-    assert_eq!(cluster.ingest(&mut client, &path).rows, [2, 1, 0, 1]);
+    assert_eq!(database.ingest(&mut client, &path).rows, [2, 1, 0, 1]);
 }
 
 /// A function of SQL that the library does not have (any more): PostgreSQL says so.
 #[test]
 fn a_function_that_the_library_lacks() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let error = client
         .batch_execute(
             "CREATE FUNCTION trips.retract(bigint) RETURNS trips.loads LANGUAGE c
@@ -65,8 +65,8 @@ fn a_function_that_the_library_lacks() {
 /// The tables of a later version: what this library does not know of is left alone.
 #[test]
 fn columns_of_a_later_version_get_their_defaults() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     client
         .batch_execute(
             "ALTER TABLE trips.loads ADD COLUMN later text DEFAULT 'x';
@@ -76,8 +76,8 @@ fn columns_of_a_later_version_get_their_defaults() {
              ALTER TABLE trips.weekly_trip_counts ADD COLUMN later int DEFAULT 8",
         )
         .unwrap();
-    let path = cluster.file("trips.csv", [real_trips(), b"bad line\n".to_vec()].concat());
-    assert_eq!(cluster.ingest(&mut client, &path).rows, [101, 100, 0, 1]);
+    let path = database.file("trips.csv", [real_trips(), b"bad line\n".to_vec()].concat());
+    assert_eq!(database.ingest(&mut client, &path).rows, [101, 100, 0, 1]);
     for (table, value) in [
         ("loads", "x"),
         ("stg_trip_data", "y"),

@@ -1,12 +1,12 @@
 //! Sessions of every kind: cancelled, read-only, in another encoding, in another database.
 
-use trips_tests::{Cluster, FIVE_COLUMNS, rows_as_csv, server_error};
+use trips_tests::{Cluster, Database, FIVE_COLUMNS, rows_as_csv, server_error};
 
 #[test]
 fn a_cancelled_load_leaves_nothing_and_can_be_repeated() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
-    let path = cluster.file("trips.csv", rows_as_csv(300_000, 1));
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let path = database.file("trips.csv", rows_as_csv(300_000, 1));
     for timeout in [5, 50, 100, 150] {
         client.batch_execute(&format!("SET statement_timeout = {timeout}")).unwrap();
         let error = client.query_one("SELECT trips.ingest($1)", &[&path]).unwrap_err();
@@ -16,14 +16,14 @@ fn a_cancelled_load_leaves_nothing_and_can_be_repeated() {
     let left: i64 =
         client.query_one("SELECT count(*) FROM trips.hist_trip_data", &[]).unwrap().get(0);
     assert_eq!(left, 0);
-    assert_eq!(cluster.ingest(&mut client, &path).rows, [300_000, 300_000, 0, 0]);
+    assert_eq!(database.ingest(&mut client, &path).rows, [300_000, 300_000, 0, 0]);
 }
 
 #[test]
 fn an_error_in_a_block_with_a_handler() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
-    let bad = cluster.file("bad.csv", format!("{FIVE_COLUMNS}A,,,2018-05-01 00:00:00,x\nbad\n"));
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let bad = database.file("bad.csv", format!("{FIVE_COLUMNS}A,,,2018-05-01 00:00:00,x\nbad\n"));
     client
         .batch_execute(&format!(
             "DO $$ BEGIN PERFORM trips.ingest('{bad}', 'abort'); EXCEPTION WHEN bad_copy_file_format THEN
@@ -48,9 +48,9 @@ fn an_error_in_a_block_with_a_handler() {
 
 #[test]
 fn read_only_transactions_are_refused() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
-    let path = cluster.file("trips.csv", rows_as_csv(10, 1));
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let path = database.file("trips.csv", rows_as_csv(10, 1));
     client.batch_execute("SET default_transaction_read_only = on").unwrap();
     for call in [
         format!("trips.ingest('{path}')"),
@@ -67,10 +67,10 @@ fn read_only_transactions_are_refused() {
 /// A client that talks another encoding loads the same text.
 #[test]
 fn the_clients_encoding_does_not_matter() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let file = format!("{FIVE_COLUMNS}Plzeň-東京,,,2018-05-01 00:00:00,x\nPlzeň,bad\n");
-    let path = cluster.file("trips.csv", file);
+    let path = database.file("trips.csv", file);
     client
         .batch_execute(&format!(
             "SET client_encoding = LATIN1; SELECT load_id FROM trips.ingest('{path}')"

@@ -2,7 +2,7 @@
 
 use postgres::Client;
 use trips_datagen::Shape;
-use trips_tests::{Cluster, FIVE_COLUMNS, server_error};
+use trips_tests::{Database, FIVE_COLUMNS, server_error};
 
 fn texts(client: &mut Client, query: &str) -> Vec<String> {
     let rows = client.query(&format!("SELECT t::text FROM ({query}) AS t"), &[]);
@@ -10,9 +10,9 @@ fn texts(client: &mut Client, query: &str) -> Vec<String> {
     rows.iter().map(|row| row.get(0)).collect()
 }
 
-fn cluster_with_trips() -> (Cluster, Client) {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+fn database_with_trips() -> (Database, Client) {
+    let database = Database::on_shared();
+    let mut client = database.client();
     let mut bytes = Vec::new();
     let first_day = "2020-12-10".parse().expect("a date");
     let shape = Shape { rows: 4000, seed: 3, regions: 2, days: 45, first_day };
@@ -20,9 +20,9 @@ fn cluster_with_trips() -> (Cluster, Client) {
     bytes.extend_from_slice(
         b"Prague,,POINT (14.4 50.1),2020-12-24 12:00:00,\nPrague,POINT (14.4 50.1),,2020-12-24 12:00:00,\n",
     );
-    let path = cluster.file("trips.csv", bytes);
-    cluster.ingest(&mut client, &path);
-    (cluster, client)
+    let path = database.file("trips.csv", bytes);
+    database.ingest(&mut client, &path);
+    (database, client)
 }
 
 /// The groups, by plain SQL.
@@ -43,7 +43,7 @@ fn plain(filter: &str, resolution: i32, minutes: i32, at_least: i64) -> String {
 
 #[test]
 fn groups_equal_plain_sql() {
-    let (_cluster, mut client) = cluster_with_trips();
+    let (_cluster, mut client) = database_with_trips();
     let everything = ("true", "");
     let region = ("region = 'Turin'", ", region => 'Turin'");
     let days = (
@@ -88,7 +88,7 @@ fn groups_equal_plain_sql() {
 /// Every trip is in its own group, and the group is what similar_trips() counts.
 #[test]
 fn a_trip_finds_its_group() {
-    let (_cluster, mut client) = cluster_with_trips();
+    let (_cluster, mut client) = database_with_trips();
     let differences = texts(
         &mut client,
         "SELECT h.trip_key, n.found, g.trips
@@ -127,8 +127,8 @@ fn a_trip_finds_its_group() {
 /// Where the world ends: the meridian of 180 degrees and the poles.
 #[test]
 fn edges_of_the_world() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let ends = [
         "POINT (179.9999 -16.8),POINT (0 90)",
         "POINT (180 -16.8),POINT (50 90)",
@@ -137,8 +137,8 @@ fn edges_of_the_world() {
     ];
     let lines: String =
         (0..4).map(|i| format!("Fiji,{},2020-07-01 10:00:0{i},\n", ends[i])).collect();
-    let path = cluster.file("fiji.csv", format!("{FIVE_COLUMNS}{lines}"));
-    cluster.ingest(&mut client, &path);
+    let path = database.file("fiji.csv", format!("{FIVE_COLUMNS}{lines}"));
+    database.ingest(&mut client, &path);
     assert_eq!(
         texts(&mut client, "SELECT trips FROM trips.similar_trips(resolution => 7)"),
         ["(4)"]
@@ -172,8 +172,8 @@ fn edges_of_the_world() {
 
 #[test]
 fn bad_arguments_are_told() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let similar = |arguments: &str| format!("SELECT * FROM trips.similar_trips({arguments})");
     let calls = [
         (similar("resolution => 16"), "22023", "resolution is 16: expected 0 to 15"),
@@ -210,8 +210,8 @@ fn bad_arguments_are_told() {
 /// A place is inside of an area for all questions, or for none.
 #[test]
 fn areas_mean_the_same_everywhere() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let longitudes = ["-180", "-179.5", "-175", "-170", "0", "170", "175", "180"];
     let lines: String = longitudes
         .iter()
@@ -220,8 +220,8 @@ fn areas_mean_the_same_everywhere() {
             format!("R,POINT ({longitude} 1),POINT (5 5),2020-01-01 12:00:0{i},s\n")
         })
         .collect();
-    let path = cluster.file("edge.csv", format!("{FIVE_COLUMNS}{lines}"));
-    cluster.ingest(&mut client, &path);
+    let path = database.file("edge.csv", format!("{FIVE_COLUMNS}{lines}"));
+    database.ingest(&mut client, &path);
     for area in [
         "box '((-190,-90),(-170,90))'",
         "box '((-180,-90),(-180,90))'",
@@ -258,7 +258,7 @@ fn areas_mean_the_same_everywhere() {
 /// Arguments are checked whatever plan is made, also when no partition is left to be read.
 #[test]
 fn prepared_questions_check_their_arguments() {
-    let (_cluster, mut client) = cluster_with_trips();
+    let (_cluster, mut client) = database_with_trips();
     client
         .batch_execute(
             "SET plan_cache_mode = force_generic_plan;
@@ -296,8 +296,8 @@ fn prepared_questions_check_their_arguments() {
 
 #[test]
 fn cells() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     // The example of H3's documentation.
     let row = texts(
         &mut client,

@@ -1,7 +1,7 @@
 //! The two halves of a load, and what waits between them.
 
 use postgres::Client;
-use trips_tests::{Cluster, FIVE_COLUMNS, Load, real_trips, rows_as_csv, server_error, trip_line};
+use trips_tests::{Database, FIVE_COLUMNS, Load, real_trips, rows_as_csv, server_error, trip_line};
 
 fn stage(client: &mut Client, path: &str) -> Load {
     Load::from_row(&client.query_one("SELECT * FROM trips.stage($1)", &[&path]).unwrap())
@@ -27,12 +27,12 @@ fn state(client: &mut Client) -> Vec<String> {
 fn both_ways_give_the_same_history() {
     let sample = include_bytes!("../../samples/trips_sample.csv").to_vec();
     for file in [real_trips(), sample] {
-        let cluster = Cluster::start();
-        let mut client = cluster.client();
-        let path = cluster.file("trips.csv", &file);
+        let database = Database::on_shared();
+        let mut client = database.client();
+        let path = database.file("trips.csv", &file);
         let staged_lines = "SELECT string_agg((line_no, column_name, error_code, error, raw_line)::text, ';' ORDER BY line_no)
                               FROM trips.stg_trip_data";
-        let ingested = cluster.ingest(&mut client, &path);
+        let ingested = database.ingest(&mut client, &path);
         let expected = (
             state(&mut client),
             client.query_one(staged_lines, &[]).unwrap().get::<_, Option<String>>(0),
@@ -56,9 +56,9 @@ fn both_ways_give_the_same_history() {
 /// More rows than one batch and than one run.
 #[test]
 fn many_staged_rows() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
-    let path = cluster.file("trips.csv", rows_as_csv(25_000, 5));
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let path = database.file("trips.csv", rows_as_csv(25_000, 5));
     client.batch_execute("SET trips.work_mem = '1MB'").unwrap();
     let staged = stage(&mut client, &path);
     assert_eq!(staged.rows, [25_000, 0, 0, 25_000]);
@@ -70,12 +70,12 @@ fn many_staged_rows() {
 
 #[test]
 fn a_mended_line_is_promoted_and_booked_to_its_load() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let file =
         format!("{FIVE_COLUMNS}{}B,,,05/06/2018,x\nragged,line\nC,,,now,y\n", trip_line("A", 1));
-    let path = cluster.file("bad.csv", file);
-    let load = cluster.ingest(&mut client, &path);
+    let path = database.file("bad.csv", file);
+    let load = database.ingest(&mut client, &path);
     assert_eq!(load.rows, [4, 1, 0, 3]);
 
     // Nothing is mended: nothing changes, and the reasons stay.
@@ -112,10 +112,10 @@ fn a_mended_line_is_promoted_and_booked_to_its_load() {
 /// Spark, COPY and JDBC write the five columns and nothing else.
 #[test]
 fn rows_of_outside_writers_become_a_load() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let columns = "region, origin_coord, destination_coord, date_time, datasource";
-    let path = cluster.file("trips.csv", real_trips());
+    let path = database.file("trips.csv", real_trips());
     let copy = format!("COPY trips.stg_trip_data ({columns}) FROM '{path}' (FORMAT csv, HEADER)");
     client.batch_execute(&copy).unwrap();
     client.batch_execute(&copy).unwrap();
@@ -134,31 +134,31 @@ fn rows_of_outside_writers_become_a_load() {
     assert_eq!(source, "trips.stg_trip_data");
 
     // The same trips as a file now: known, all of them.
-    assert_eq!(cluster.ingest(&mut client, &path).rows, [100, 0, 100, 0]);
+    assert_eq!(database.ingest(&mut client, &path).rows, [100, 0, 100, 0]);
 }
 
 #[test]
 fn nothing_staged_and_unknown_loads() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let row = client.query_one("SELECT * FROM trips.merge_staged()", &[]).unwrap();
     assert_eq!(row.get::<_, Option<i64>>("load_id"), None);
     let error = client.query_one("SELECT trips.merge_staged(42)", &[]).unwrap_err();
     assert_eq!(server_error(&error).0, "42704");
 
-    let path = cluster.file("trips.csv", real_trips());
-    let load = cluster.ingest(&mut client, &path);
+    let path = database.file("trips.csv", real_trips());
+    let load = database.ingest(&mut client, &path);
     assert_eq!(merge(&mut client, Some(load.load_id)), load);
 }
 
 /// What is staged is known: the same bytes are not taken twice, and a notice says what to do.
 #[test]
 fn a_staged_file_is_not_ingested_beside() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
-    let path = cluster.file("trips.csv", real_trips());
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let path = database.file("trips.csv", real_trips());
     let staged = stage(&mut client, &path);
-    let again = cluster.ingest(&mut client, &path);
+    let again = database.ingest(&mut client, &path);
     assert_eq!((again.summary(), again.same_as), (("skipped", [0; 4]), Some(staged.load_id)));
     assert_eq!(merge(&mut client, None).rows, [100, 100, 0, 0]);
 }
@@ -166,11 +166,11 @@ fn a_staged_file_is_not_ingested_beside() {
 /// What text cannot hold is not promoted as something else.
 #[test]
 fn lines_with_bad_bytes_stay_until_they_are_mended() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let mut file = FIVE_COLUMNS.as_bytes().to_vec();
     file.extend_from_slice(b"Plze\xf2,,,2018-05-01 00:00:00,x\nA\0B,,,2018-05-01 00:00:00,x\n");
-    let path = cluster.file("latin.csv", file);
+    let path = database.file("latin.csv", file);
     for call in ["ingest", "stage"] {
         let query = format!("SELECT * FROM trips.{call}($1)");
         let load = Load::from_row(&client.query_one(&query, &[&path]).unwrap());
@@ -185,7 +185,7 @@ fn lines_with_bad_bytes_stay_until_they_are_mended() {
 /// Two sessions that write rows and merge in one transaction wait for each other, and no deadlock.
 #[test]
 fn writers_that_merge_at_the_same_time() {
-    let cluster = Cluster::start();
+    let database = Database::on_shared();
     let write = |client: &mut postgres::Transaction<'_>, region: &str| {
         let row = format!("('{region}', '2018-05-01 00:00:00')");
         let columns = "region, date_time";
@@ -193,7 +193,7 @@ fn writers_that_merge_at_the_same_time() {
             .batch_execute(&format!("INSERT INTO trips.stg_trip_data ({columns}) VALUES {row}"))
             .unwrap();
     };
-    let (mut first, mut second) = (cluster.client(), cluster.client());
+    let (mut first, mut second) = (database.client(), database.client());
     let mut one = first.transaction().unwrap();
     let mut two = second.transaction().unwrap();
     write(&mut one, "A");
@@ -210,7 +210,7 @@ fn writers_that_merge_at_the_same_time() {
         assert_eq!(Load::from_row(&row).rows[1], 1);
         assert_eq!(merging.join().unwrap()[1], 1);
     });
-    let mut client = cluster.client();
+    let mut client = database.client();
     let trips: i64 =
         client.query_one("SELECT count(*) FROM trips.hist_trip_data", &[]).unwrap().get(0);
     assert_eq!(trips, 2);
@@ -219,8 +219,8 @@ fn writers_that_merge_at_the_same_time() {
 /// A load number that the ledger does not know is an outside writer's own affair.
 #[test]
 fn load_numbers_of_outside_writers_are_not_believed() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     client.query_one("SELECT trips.ingest('/nowhere.csv')", &[]).unwrap_err();
     client
         .batch_execute(
@@ -231,8 +231,8 @@ fn load_numbers_of_outside_writers_are_not_believed() {
     let load = merge(&mut client, None);
     assert_eq!((load.load_id, load.rows), (2, [2, 2, 0, 0]));
     for i in 0..3 {
-        let path = cluster.file("trips.csv", rows_as_csv(10, i));
-        assert_eq!(cluster.ingest(&mut client, &path).rows, [10, 10, 0, 0]);
+        let path = database.file("trips.csv", rows_as_csv(10, i));
+        assert_eq!(database.ingest(&mut client, &path).rows, [10, 10, 0, 0]);
     }
     let failed = client.query_one("SELECT * FROM trips.loads WHERE load_id = 1", &[]).unwrap();
     assert_eq!(Load::from_row(&failed).summary(), ("failed", [0; 4]));
@@ -241,10 +241,10 @@ fn load_numbers_of_outside_writers_are_not_believed() {
 /// Lines of a load that is gone from the ledger become a load once, not with every merge.
 #[test]
 fn lines_without_a_load_are_adopted_once() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
-    let path = cluster.file("bad.csv", format!("{FIVE_COLUMNS}ragged,line\n"));
-    let first = cluster.ingest(&mut client, &path);
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let path = database.file("bad.csv", format!("{FIVE_COLUMNS}ragged,line\n"));
+    let first = database.ingest(&mut client, &path);
     client.batch_execute("DELETE FROM trips.loads").unwrap();
     let adopted = merge(&mut client, None);
     assert_ne!(adopted.load_id, first.load_id);
@@ -258,23 +258,23 @@ fn lines_without_a_load_are_adopted_once() {
 /// Rows that would need more new partitions than the setting allows wait, and keep nobody else's rows waiting.
 #[test]
 fn too_many_new_months_stay_and_the_rest_is_merged() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
-    let path = cluster.file("may.csv", format!("{FIVE_COLUMNS}M,,,2018-05-01 00:00:00,s\n"));
-    assert_eq!(cluster.ingest(&mut client, &path).rows, [1, 1, 0, 0]);
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let path = database.file("may.csv", format!("{FIVE_COLUMNS}M,,,2018-05-01 00:00:00,s\n"));
+    assert_eq!(database.ingest(&mut client, &path).rows, [1, 1, 0, 0]);
     // 100 months of a file, 300 others of an outside writer, then rows of somebody else; 250 rows of one month.
     let months = |region: &str, first: i32, count: i32| {
         let month = |i: i32| format!("{}-{:02}-10 10:00:00", first + i / 12, 1 + i % 12);
         (0..count).map(|i| format!("{region},,,{},s\n", month(i))).collect::<String>()
     };
-    let path = cluster.file("months.csv", FIVE_COLUMNS.to_owned() + &months("F", 1972, 100));
+    let path = database.file("months.csv", FIVE_COLUMNS.to_owned() + &months("F", 1972, 100));
     let of_file = stage(&mut client, &path).load_id;
     let columns = "region, origin_coord, destination_coord, date_time, datasource";
     let mine = "2018-05-02 00:00:00,s\nmine,,,2018-05-03 00:00:00,s\n";
     let rows = months("months", 1985, 300)
         + &format!("mine,,,{mine}")
         + &"again,,,1985-01-10 10:00:00,s\n".repeat(250);
-    let path = cluster.file("outside.csv", rows);
+    let path = database.file("outside.csv", rows);
     client
         .batch_execute(&format!("COPY trips.stg_trip_data ({columns}) FROM '{path}' (FORMAT csv)"))
         .unwrap();

@@ -1,7 +1,7 @@
 //! The weekly summary and the questions, beside the historical SQL and a plain recount.
 
 use postgres::Client;
-use trips_tests::{Cluster, FIVE_COLUMNS, historical, real_trips, rows_as_csv, trip_line};
+use trips_tests::{Database, FIVE_COLUMNS, historical, real_trips, rows_as_csv, trip_line};
 
 fn texts(client: &mut Client, query: &str) -> Vec<String> {
     let rows = client.query(&format!("SELECT t::text FROM ({query}) AS t"), &[]);
@@ -10,14 +10,14 @@ fn texts(client: &mut Client, query: &str) -> Vec<String> {
 
 #[test]
 fn averages_equal_the_historical_sql() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     client.batch_execute(historical::CREATE).unwrap();
     for (i, file) in [real_trips(), rows_as_csv(3000, 11), rows_as_csv(3000, 12)].iter().enumerate()
     {
-        let path = cluster.file(&format!("{i}.csv"), file);
+        let path = database.file(&format!("{i}.csv"), file);
         historical::load(&mut client, &path).unwrap();
-        cluster.ingest(&mut client, &path);
+        database.ingest(&mut client, &path);
         let columns = "region, week_of_month, weekly_avg, pg_typeof(weekly_avg)";
         let historical = texts(
             &mut client,
@@ -37,8 +37,8 @@ fn averages_equal_the_historical_sql() {
 /// Roll-up and view against a count of the history, after loads that overlap in every way.
 #[test]
 fn the_roll_up_is_a_count_of_the_history() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let edges = "A,,,2020-02-29 23:59:59.999999,\nA,,,2020-03-01 00:00:00,x\nA,,,1999-12-31 23:59:59,\n\
                  A,,,0001-01-01 00:00:00,x\nA,,,9999-12-31 23:59:59,x\n";
     for (i, file) in
@@ -46,8 +46,8 @@ fn the_roll_up_is_a_count_of_the_history() {
             .iter()
             .enumerate()
     {
-        let path = cluster.file(&format!("{i}.csv"), file);
-        cluster.ingest(&mut client, &path);
+        let path = database.file(&format!("{i}.csv"), file);
+        database.ingest(&mut client, &path);
         let rolled_up = texts(
             &mut client,
             "SELECT day, region, datasource, trips FROM trips.daily_trip_counts ORDER BY 1, 2, 3",
@@ -71,11 +71,11 @@ fn the_roll_up_is_a_count_of_the_history() {
 /// A reader in the middle of a transaction does not hold up a load, nor the load the reader.
 #[test]
 fn the_view_is_readable_while_it_is_refreshed() {
-    let cluster = Cluster::start();
-    let (mut loader, mut reader) = (cluster.client(), cluster.client());
-    let first = cluster.file("1.csv", format!("{FIVE_COLUMNS}{}", trip_line("A", 1)));
-    let second = cluster.file("2.csv", format!("{FIVE_COLUMNS}{}", trip_line("A", 2)));
-    cluster.ingest(&mut loader, &first);
+    let database = Database::on_shared();
+    let (mut loader, mut reader) = (database.client(), database.client());
+    let first = database.file("1.csv", format!("{FIVE_COLUMNS}{}", trip_line("A", 1)));
+    let second = database.file("2.csv", format!("{FIVE_COLUMNS}{}", trip_line("A", 2)));
+    database.ingest(&mut loader, &first);
     let average = |client: &mut postgres::Transaction<'_>| -> String {
         client
             .query_one("SELECT weekly_avg::text FROM trips.summarized_trip_data", &[])
@@ -96,13 +96,13 @@ fn the_view_is_readable_while_it_is_refreshed() {
 /// A view that somebody has emptied is filled again by the next load.
 #[test]
 fn an_unpopulated_view_is_filled() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     client
         .batch_execute("REFRESH MATERIALIZED VIEW trips.summarized_trip_data WITH NO DATA")
         .unwrap();
-    let path = cluster.file("trips.csv", real_trips());
-    cluster.ingest(&mut client, &path);
+    let path = database.file("trips.csv", real_trips());
+    database.ingest(&mut client, &path);
     let sum: String = client
         .query_one("SELECT sum(weekly_avg)::text FROM trips.summarized_trip_data", &[])
         .unwrap()
@@ -112,8 +112,8 @@ fn an_unpopulated_view_is_filled() {
 
 #[test]
 fn datasources() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let one = |client: &mut Client, query: &str| -> Option<String> {
         client.query_opt(query, &[]).unwrap().and_then(|row| row.get(0))
     };
@@ -124,8 +124,8 @@ fn datasources() {
          B,,,2018-05-01 00:00:00,old\nB,,,2018-05-02 00:00:01,latest\nB,,,2018-05-02 00:00:00,cheap_mobile\n\
          C,,,2018-05-09 00:00:00,cheap_mobile\nC,,,2018-05-30 00:00:00,too_late\n"
     );
-    let path = cluster.file("trips.csv", file);
-    cluster.ingest(&mut client, &path);
+    let path = database.file("trips.csv", file);
+    database.ingest(&mut client, &path);
     assert_eq!(
         texts(&mut client, "SELECT * FROM trips.latest_datasource()"),
         ["(latest,B,\"2018-05-02 00:00:01\")"]
@@ -148,10 +148,10 @@ fn datasources() {
 /// On the real file: the same answers as the questions asked of the history itself.
 #[test]
 fn questions_equal_plain_sql() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
-    let path = cluster.file("trips.csv", real_trips());
-    cluster.ingest(&mut client, &path);
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let path = database.file("trips.csv", real_trips());
+    database.ingest(&mut client, &path);
     assert_eq!(
         texts(&mut client, "SELECT * FROM trips.datasource_regions('cheap_mobile')"),
         texts(
@@ -174,12 +174,12 @@ fn questions_equal_plain_sql() {
 /// As many groups as rows: the roll-up stays linear, and a load can be cancelled.
 #[test]
 fn many_regions_on_one_day() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let lines: String = (0..60_000).map(|i| trip_line(format!("region {i}"), i)).collect();
-    let path = cluster.file("regions.csv", format!("{FIVE_COLUMNS}{lines}"));
+    let path = database.file("regions.csv", format!("{FIVE_COLUMNS}{lines}"));
     client.batch_execute("SET statement_timeout = '60s'").unwrap();
-    assert_eq!(cluster.ingest(&mut client, &path).rows[1], 60_000);
+    assert_eq!(database.ingest(&mut client, &path).rows[1], 60_000);
     let groups: i64 =
         client.query_one("SELECT count(*) FROM trips.daily_trip_counts", &[]).unwrap().get(0);
     assert_eq!(groups, 60_000);

@@ -6,13 +6,14 @@ use postgres::Client;
 use postgres::fallible_iterator::FallibleIterator;
 use serde_json::Value;
 use trips_tests::{
-    Cluster, FIVE_COLUMNS, Load, digest, parts_of, real_trips, rows_as_csv, server_error, trip_line,
+    Database, FIVE_COLUMNS, Load, digest, parts_of, real_trips, rows_as_csv, server_error,
+    trip_line,
 };
 
 const MERGE: &str = "SELECT * FROM trips.complete_upload($1)";
 
-fn listener(cluster: &Cluster) -> Client {
-    let mut listener = cluster.client();
+fn listener(database: &Database) -> Client {
+    let mut listener = database.client();
     listener.batch_execute("LISTEN trips_ingest").unwrap();
     listener
 }
@@ -56,10 +57,10 @@ fn entry(client: &mut Client, load_id: i64) -> Option<(String, Option<String>, O
 
 #[test]
 fn a_merge_runs_and_ends_under_the_number_of_its_delivery() {
-    let cluster = Cluster::start();
-    let (mut client, mut watcher) = (cluster.client(), cluster.client());
+    let database = Database::on_shared();
+    let (mut client, mut watcher) = (database.client(), database.client());
     let load_id = bring(&mut client, &rows_as_csv(300_000, 1));
-    let mut listener = listener(&cluster);
+    let mut listener = listener(&database);
     let merging = std::thread::spawn(move || {
         let mut transaction = client.transaction().unwrap();
         let merged = Load::from_row(&transaction.query_one(MERGE, &[&load_id]).unwrap());
@@ -82,12 +83,12 @@ fn a_merge_runs_and_ends_under_the_number_of_its_delivery() {
 /// Known bytes: when the delivery is opened, and when it is merged.
 #[test]
 fn skipped_deliveries_are_told() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let file = real_trips();
     let waiting = bring(&mut client, &file);
-    cluster.ingest(&mut client, &cluster.file("trips.csv", &file));
-    let mut listener = listener(&cluster);
+    database.ingest(&mut client, &database.file("trips.csv", &file));
+    let mut listener = listener(&database);
     client.execute(MERGE, &[&waiting]).unwrap();
     assert_eq!(heard_until(&mut listener, "skipped"), [(waiting, "skipped".to_owned())]);
     let skipped = open(&mut client, &file);
@@ -99,11 +100,11 @@ fn skipped_deliveries_are_told() {
 /// Failures are in the ledger, whoever they come from, and the delivery may be merged after them.
 #[test]
 fn a_merge_that_fails_is_remembered_and_may_be_tried_again() {
-    let cluster = Cluster::start();
-    let (mut client, mut holder) = (cluster.client(), cluster.client());
+    let database = Database::on_shared();
+    let (mut client, mut holder) = (database.client(), database.client());
     let file = format!("{FIVE_COLUMNS}{}ragged\nragged\n", trip_line("A", 1));
     let load_id = bring(&mut client, file.as_bytes());
-    let mut listener = listener(&cluster);
+    let mut listener = listener(&database);
     let fails = |client: &mut Client, listener: &mut Client, setting: &str, code: &str| {
         client.batch_execute(setting).unwrap();
         let error = client.query(MERGE, &[&load_id]).unwrap_err();
@@ -141,8 +142,8 @@ fn a_merge_that_fails_is_remembered_and_may_be_tried_again() {
 /// Too early is no failure: the ledger does not know the load before it is complete.
 #[test]
 fn a_delivery_that_is_merged_too_early_is_not_in_the_ledger() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let load_id = open(&mut client, &real_trips()).load_id;
     let error = client.query(MERGE, &[&load_id]).unwrap_err();
     assert_eq!(server_error(&error).0, "55000");

@@ -2,8 +2,8 @@
 
 use postgres::Client;
 use trips_tests::{
-    Cluster, FIVE_COLUMNS, Load, answers, digest, eventually, parts_of, real_trips, rows_as_csv,
-    server_error, trip_line,
+    Cluster, Database, FIVE_COLUMNS, Load, answers, digest, eventually, parts_of, real_trips,
+    rows_as_csv, server_error, trip_line,
 };
 
 const SAMPLE: &[u8] = include_bytes!("../../samples/trips_sample.csv");
@@ -55,10 +55,10 @@ fn a_delivery_is_what_ingesting_is() {
         b"2018-05-01 00:00:00,A\0B,,,x,\r\n,\"a\nb\",,,x,\r\nPlze\xf2\r\n\"open\r\n",
     );
     let files = [real_trips(), SAMPLE.to_vec(), dirty, [SAMPLE, b"\n\n"].concat()];
-    let (cluster, other) = (Cluster::start(), Cluster::start());
-    let (mut one, mut two) = (cluster.client(), other.client());
+    let (database, other) = (Database::on_shared(), Database::on_shared());
+    let (mut one, mut two) = (database.client(), other.client());
     for file in &files {
-        let ingested = cluster.ingest(&mut one, &cluster.file("trips.csv", file));
+        let ingested = database.ingest(&mut one, &database.file("trips.csv", file));
         // Numbers of loads are a part of what is compared; merging by itself takes one, too.
         two.execute("SELECT setval('trips.loads_load_id_seq', $1, false)", &[&ingested.load_id])
             .unwrap();
@@ -88,8 +88,8 @@ fn a_delivery_is_what_ingesting_is() {
 /// More than one run.
 #[test]
 fn a_delivery_larger_than_the_memory_of_a_load() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     client.batch_execute("SET trips.work_mem = '1MB'").unwrap();
     let file = rows_as_csv(40_000, 7);
     let load_id = open(&mut client, &file, "one").load_id;
@@ -102,13 +102,13 @@ fn a_delivery_larger_than_the_memory_of_a_load() {
 /// A part is there once, whoever writes it at the same time, and not when its transaction is lost.
 #[test]
 fn repeated_and_doubled_parts() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let file = real_trips();
     let load_id = open(&mut client, &file, "one").load_id;
     let parts = parts_of(&file, load_id, usize::MAX >> 1);
     let part = &parts[0][..];
-    let (mut first, mut second) = (cluster.client(), cluster.client());
+    let (mut first, mut second) = (database.client(), database.client());
     let mut transaction = first.transaction().unwrap();
     let query = "SELECT trips.upload_part($1, $2)";
     assert!(transaction.query_one(query, &[&load_id, &part]).unwrap().get::<_, bool>(0));
@@ -134,8 +134,8 @@ fn wait_for_a_waiter(client: &mut Client) {
 
 #[test]
 fn a_delivery_that_is_not_complete_is_not_merged() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let load_id = open(&mut client, SAMPLE, "one").load_id;
     let parts = parts_of(SAMPLE, load_id, 50_000);
     assert!(parts.len() > 3, "{} parts", parts.len());
@@ -171,8 +171,8 @@ fn a_delivery_that_is_not_complete_is_not_merged() {
 /// Opened again, it goes on; in another reading, it begins anew; dropped, it is gone.
 #[test]
 fn deliveries_that_are_opened_again() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let first = open(&mut client, SAMPLE, "one");
     let parts = parts_of(SAMPLE, first.load_id, 50_000);
     stage(&mut client, first.load_id, &parts[0]).unwrap();
@@ -193,14 +193,14 @@ fn deliveries_that_are_opened_again() {
 /// Bytes that the ledger has are skipped, before and after the parts have come.
 #[test]
 fn known_bytes() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let file = real_trips();
     let opened = open(&mut client, &file, "one");
     for part in parts_of(&file, opened.load_id, 2_000) {
         stage(&mut client, opened.load_id, &part).unwrap();
     }
-    let ingested = cluster.ingest(&mut client, &cluster.file("trips.csv", &file));
+    let ingested = database.ingest(&mut client, &database.file("trips.csv", &file));
     let skipped = merge(&mut client, opened.load_id);
     assert_eq!((skipped.summary(), skipped.same_as), (("skipped", [0; 4]), Some(ingested.load_id)));
     assert_eq!(count(&mut client, "uploads") + count(&mut client, "upload_parts"), 0);
@@ -212,8 +212,8 @@ fn known_bytes() {
 /// What is no part, or not of this delivery.
 #[test]
 fn parts_that_are_refused() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let (file, other) = (real_trips(), rows_as_csv(10, 3));
     let load_id = open(&mut client, &file, "one").load_id;
     let small = open(&mut client, &other, "one").load_id;
@@ -254,8 +254,8 @@ fn parts_that_are_refused() {
 
 #[test]
 fn more_bad_lines_than_allowed() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let file = format!("{FIVE_COLUMNS}{}ragged\nragged\n", trip_line("A", 1));
     let load_id = open(&mut client, file.as_bytes(), "one").load_id;
     for part in parts_of(file.as_bytes(), load_id, 10) {
@@ -333,10 +333,10 @@ fn a_crash_forgets_deliveries_as_a_whole() {
 /// Who claims the digest of a file with another size costs nobody that file.
 #[test]
 fn a_claimed_digest_of_another_size_is_no_other_file() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let file = rows_as_csv(100, 1);
-    let path = cluster.file("d.csv", &file);
+    let path = database.file("d.csv", &file);
     let claim = "SELECT load_id FROM trips.create_upload('/evil', $1, $2, 'r')";
     let error = client.query_one(claim, &[&digest(&file), &0_i64]).unwrap_err();
     let (code, _, hint) = server_error(&error);
@@ -349,9 +349,9 @@ fn a_claimed_digest_of_another_size_is_no_other_file() {
         stage(&mut client, load_id, &part).unwrap();
     }
     assert_eq!(merge(&mut client, load_id).summary(), ("loaded", [0, 0, 0, 0]));
-    let load = cluster.ingest(&mut client, &path);
+    let load = database.ingest(&mut client, &path);
     assert_eq!((load.summary(), load.same_as), (("loaded", [100, 100, 0, 0]), None));
-    let again = cluster.ingest(&mut client, &path);
+    let again = database.ingest(&mut client, &path);
     assert_eq!((again.state.as_str(), again.same_as), ("skipped", Some(load.load_id)));
     let query = "SELECT * FROM trips.ingest($1, force => true)";
     let forced = Load::from_row(&client.query_one(query, &[&path]).unwrap());

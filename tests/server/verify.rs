@@ -1,7 +1,7 @@
 //! trips.verify(): everything passes, and what is broken on purpose fails, and nothing else.
 
 use postgres::Client;
-use trips_tests::{Cluster, FIVE_COLUMNS, month_as_csv, trip_line};
+use trips_tests::{Cluster, Database, FIVE_COLUMNS, month_as_csv, trip_line};
 
 fn failed(client: &mut Client) -> Vec<String> {
     let rows = client.query("SELECT check_name, passed, detail FROM trips.verify()", &[]).unwrap();
@@ -78,15 +78,15 @@ const BREAKS: [(&str, &[&str]); 26] = [
 
 #[test]
 fn what_is_broken_is_found() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     assert_eq!(failed(&mut client), [""; 0], "an empty history");
-    let may = cluster.file("may.csv", month_as_csv(3_000, 1, "2018-05-01"));
-    let more = cluster
+    let may = database.file("may.csv", month_as_csv(3_000, 1, "2018-05-01"));
+    let more = database
         .file("more.csv", [month_as_csv(3_100, 1, "2018-05-01"), b"bad line\n".to_vec()].concat());
-    let one = cluster.file("one.csv", format!("{FIVE_COLUMNS}{}", trip_line("Cork", 1)));
+    let one = database.file("one.csv", format!("{FIVE_COLUMNS}{}", trip_line("Cork", 1)));
     for path in [&may, &more, &one] {
-        cluster.ingest(&mut client, path);
+        database.ingest(&mut client, path);
         assert_eq!(failed(&mut client), [""; 0]);
     }
     for (statement, expected) in BREAKS {

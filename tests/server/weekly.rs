@@ -5,7 +5,9 @@ use std::thread;
 use std::time::Instant;
 
 use postgres::{Client, IsolationLevel};
-use trips_tests::{Cluster, FIVE_COLUMNS, eventually, rows_as_csv, server_error, trip_line};
+use trips_tests::{
+    Cluster, Database, FIVE_COLUMNS, eventually, rows_as_csv, server_error, trip_line,
+};
 
 const REFRESH: &str = "REFRESH MATERIALIZED VIEW trips.summarized_trip_data";
 
@@ -31,9 +33,9 @@ fn one<T: postgres::types::FromSqlOwned>(client: &mut Client, query: &str) -> T 
     client.query_one(query, &[]).unwrap_or_else(|error| panic!("{query}: {error}")).get(0)
 }
 
-fn file(cluster: &Cluster, name: &str, lines: impl IntoIterator<Item = String>) -> String {
+fn file(database: &Database, name: &str, lines: impl IntoIterator<Item = String>) -> String {
     let lines: String = lines.into_iter().collect();
-    cluster.file(name, format!("{FIVE_COLUMNS}{lines}"))
+    database.file(name, format!("{FIVE_COLUMNS}{lines}"))
 }
 
 /// The file of the view's rows: another one is a view that was computed anew.
@@ -52,16 +54,16 @@ fn wait_for_waiter(client: &mut Client, statement: &str) {
 
 /// A REFRESH by hand that waits for a load; returns what is wrong afterwards, and the sum of the view.
 fn refresh_beside_a_load(refresh: &str, before: &str) -> (Vec<String>, String) {
-    let cluster = Cluster::start();
-    let (mut loader, mut watcher) = (cluster.client(), cluster.client());
-    let first = file(&cluster, "1.csv", (1..4).map(|i| trip_line("A", i)));
-    let second = file(&cluster, "2.csv", (4..9).map(|i| trip_line("A", i)));
-    cluster.ingest(&mut loader, &first);
+    let database = Database::on_shared();
+    let (mut loader, mut watcher) = (database.client(), database.client());
+    let first = file(&database, "1.csv", (1..4).map(|i| trip_line("A", i)));
+    let second = file(&database, "2.csv", (4..9).map(|i| trip_line("A", i)));
+    database.ingest(&mut loader, &first);
     watcher.batch_execute(before).unwrap();
     let mut loading = loader.transaction().unwrap();
     loading.query_one("SELECT trips.ingest($1)", &[&second]).unwrap();
     thread::scope(|scope| {
-        let refreshing = scope.spawn(|| cluster.client().batch_execute(refresh));
+        let refreshing = scope.spawn(|| database.client().batch_execute(refresh));
         wait_for_waiter(&mut watcher, "REFRESH%");
         // Nobody who reads the view waits.
         watcher.batch_execute("SET lock_timeout = '5s'; TABLE trips.summarized_trip_data").unwrap();
@@ -89,11 +91,11 @@ fn a_refresh_that_has_waited_for_a_load_keeps_its_trips() {
 /// The same of a transaction whose only snapshot is older than the load, and in one that goes on to change trips.
 #[test]
 fn a_refresh_with_an_old_snapshot_keeps_what_was_loaded_since() {
-    let cluster = Cluster::start();
-    let (mut loader, mut other) = (cluster.client(), cluster.client());
-    let first = file(&cluster, "1.csv", (1..4).map(|i| trip_line("A", i)));
-    let second = file(&cluster, "2.csv", ["B", "C"].map(|region| trip_line(region, 4)));
-    cluster.ingest(&mut loader, &first);
+    let database = Database::on_shared();
+    let (mut loader, mut other) = (database.client(), database.client());
+    let first = file(&database, "1.csv", (1..4).map(|i| trip_line("A", i)));
+    let second = file(&database, "2.csv", ["B", "C"].map(|region| trip_line(region, 4)));
+    database.ingest(&mut loader, &first);
     for level in [IsolationLevel::RepeatableRead, IsolationLevel::Serializable] {
         let mut old = other.build_transaction().isolation_level(level).start().unwrap();
         old.query("SELECT 1", &[]).unwrap();
@@ -116,7 +118,7 @@ fn a_refresh_with_an_old_snapshot_keeps_what_was_loaded_since() {
     both.batch_execute(REFRESH).unwrap();
     thread::scope(|scope| {
         let loading = scope.spawn(|| {
-            let mut client = cluster.client();
+            let mut client = database.client();
             client.query_one("SELECT trips.ingest($1, force => true)", &[&second]).map(|_| ())
         });
         wait_for_waiter(&mut loader, "SELECT trips.ingest%");
@@ -152,15 +154,15 @@ const DONE_TO_THE_VIEW: [(&str, bool); 13] = [
 
 #[test]
 fn the_view_is_right_whatever_its_owner_makes_of_it() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let all = rows_as_csv(1_500, 21);
     let lines: Vec<&[u8]> = all.split_inclusive(|&byte| byte == b'\n').skip(1).collect();
     let mut parts = lines.chunks(100).map(<[_]>::concat).enumerate();
     let mut load = |client: &mut Client| {
         let (i, part) = parts.next().unwrap();
-        let path = cluster.file(&format!("{i}.csv"), [FIVE_COLUMNS.as_bytes(), &part].concat());
-        assert!(cluster.ingest(client, &path).rows[1] > 0);
+        let path = database.file(&format!("{i}.csv"), [FIVE_COLUMNS.as_bytes(), &part].concat());
+        assert!(database.ingest(client, &path).rows[1] > 0);
     };
     load(&mut client);
     for (statement, is_anew) in DONE_TO_THE_VIEW {
@@ -198,12 +200,12 @@ fn noise(mut state: u32, bytes: usize) -> String {
 /// Rows that go out of line, their updates, their end; and what a savepoint takes back.
 #[test]
 fn long_regions_and_savepoints() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let line = |seed: u32, second: u32| trip_line(noise(seed, 1_000), second);
-    let first = file(&cluster, "1.csv", (1..4).map(|seed| line(seed, 1)));
-    let second = file(&cluster, "2.csv", (2..6).map(|seed| line(seed, 2)));
-    cluster.ingest(&mut client, &first);
+    let first = file(&database, "1.csv", (1..4).map(|seed| line(seed, 1)));
+    let second = file(&database, "2.csv", (2..6).map(|seed| line(seed, 2)));
+    database.ingest(&mut client, &first);
     assert_eq!(wrong(&mut client), [""; 0]);
     // Longer than a file may bring them.
     for seconds in ["1, 2", "3"] {
@@ -235,7 +237,7 @@ fn long_regions_and_savepoints() {
         .get(0);
     assert_eq!(rows, 3);
     transaction.commit().unwrap();
-    cluster.ingest(&mut client, &second);
+    database.ingest(&mut client, &second);
     assert_eq!(wrong(&mut client), [""; 0]);
     client.batch_execute("VACUUM trips.summarized_trip_data").unwrap();
     client.batch_execute("DELETE FROM trips.hist_trip_data WHERE load_id = 1").unwrap();
@@ -250,14 +252,14 @@ fn long_regions_and_savepoints() {
 /// Loads by an old snapshot fail as they did, and leave the view as it is.
 #[test]
 fn an_old_snapshot_ends_with_40001() {
-    let cluster = Cluster::start();
-    let (mut old, mut new) = (cluster.client(), cluster.client());
-    let first = file(&cluster, "1.csv", [trip_line("A", 1)]);
-    let second = file(&cluster, "2.csv", [trip_line("B", 2)]);
+    let database = Database::on_shared();
+    let (mut old, mut new) = (database.client(), database.client());
+    let first = file(&database, "1.csv", [trip_line("A", 1)]);
+    let second = file(&database, "2.csv", [trip_line("B", 2)]);
     let level = IsolationLevel::RepeatableRead;
     let mut transaction = old.build_transaction().isolation_level(level).start().unwrap();
     transaction.query("SELECT 1", &[]).unwrap();
-    cluster.ingest(&mut new, &first);
+    database.ingest(&mut new, &first);
     let error = transaction.query_one("SELECT trips.ingest($1)", &[&second]).unwrap_err();
     assert_eq!(server_error(&error).0, "40001");
     transaction.rollback().unwrap();
@@ -318,17 +320,17 @@ fn reads(client: &mut Client) -> [i64; 2] {
 /// A load writes its counts slice by slice: each slice reads its own rows, not those of the slices before.
 #[test]
 fn many_long_regions_cost_what_few_cost_each() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let mut read = |names: u32| {
         client
             .batch_execute("DROP EXTENSION trips_pipeline; CREATE EXTENSION trips_pipeline")
             .unwrap();
         let lines = (0..names).map(|i| trip_line(noise(i, 950), i));
-        let path = file(&cluster, &format!("{names}.csv"), lines);
+        let path = file(&database, &format!("{names}.csv"), lines);
         let before = reads(&mut client);
         let names = i64::from(names);
-        assert_eq!(cluster.ingest(&mut client, &path).rows, [names, names, 0, 0]);
+        assert_eq!(database.ingest(&mut client, &path).rows, [names, names, 0, 0]);
         let after = reads(&mut client);
         assert_eq!(wrong(&mut client), [""; 0]);
         [after[0] - before[0], after[1] - before[1]]

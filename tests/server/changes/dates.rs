@@ -1,6 +1,6 @@
 //! Dates that no file can bring.
 
-use trips_tests::{Cluster, month_as_csv, server_error};
+use trips_tests::{Database, month_as_csv, server_error};
 
 use super::check_all;
 
@@ -13,10 +13,10 @@ fn trip_at(table: &str, time: &str) -> String {
 /// They are refused by hand, whichever way they come; where nobody looked, they are not counted, and are told.
 #[test]
 fn dates_of_no_year_are_refused() {
-    let cluster = Cluster::start_for_any_date();
-    let mut client = cluster.client();
-    let may = cluster.file("may", month_as_csv(500, 1, "2018-05-01"));
-    cluster.ingest(&mut client, &may);
+    let database = Database::for_any_date();
+    let mut client = database.client();
+    let may = database.file("may", month_as_csv(500, 1, "2018-05-01"));
+    database.ingest(&mut client, &may);
     client
         .batch_execute(
             "CREATE TABLE public.before PARTITION OF trips.hist_trip_data (PRIMARY KEY (date_time, trip_key))

@@ -4,16 +4,16 @@
 use std::time::Duration;
 
 use postgres::Client;
-use trips_tests::{Cluster, FIVE_COLUMNS, eventually, month_as_csv, server_error};
+use trips_tests::{Cluster, Database, FIVE_COLUMNS, eventually, month_as_csv, server_error};
 
 use super::{check, check_all};
 
 const JUNE: &str = "FOR VALUES FROM ('2018-06-01') TO ('2018-07-01')";
 
-fn months(cluster: &Cluster, client: &mut Client) {
+fn months(database: &Database, client: &mut Client) {
     for (name, month) in [("may", "2018-05-01"), ("june", "2018-06-04"), ("july", "2018-07-02")] {
-        let path = cluster.file(name, month_as_csv(2_000, 1, month));
-        cluster.ingest(client, &path);
+        let path = database.file(name, month_as_csv(2_000, 1, month));
+        database.ingest(client, &path);
     }
 }
 
@@ -84,9 +84,9 @@ fn commands_of_strangers_are_theirs() {
 /// What has left a partition for the rest, or a part of a day, is not counted any more.
 #[test]
 fn no_count_of_a_partition_stays() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
-    months(&cluster, &mut client);
+    let database = Database::on_shared();
+    let mut client = database.client();
+    months(&database, &mut client);
     let part_of_a_day = "FOR VALUES FROM ('2018-08-01 06:00') TO ('2018-08-01 18:00')";
     for statement in [
         "CREATE TABLE public.rest PARTITION OF trips.hist_trip_data DEFAULT".to_owned(),
@@ -117,8 +117,8 @@ fn no_count_of_a_partition_stays() {
 /// CREATE TABLE … PARTITION OF: what goes in there is counted, whichever way, and goes with it.
 #[test]
 fn partitions_that_are_made_by_hand_are_followed() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     for statement in [
         // The first partition that there is.
         format!(
@@ -147,9 +147,9 @@ fn partitions_that_are_made_by_hand_are_followed() {
 /// A partition that is divided itself, or is another server's, is refused: loads could not write into it.
 #[test]
 fn partitions_must_be_plain_tables() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
-    months(&cluster, &mut client);
+    let database = Database::on_shared();
+    let mut client = database.client();
+    months(&database, &mut client);
     client
         .batch_execute(
             "CREATE FOREIGN DATA WRAPPER none; CREATE SERVER other FOREIGN DATA WRAPPER none;
@@ -177,28 +177,28 @@ fn partitions_must_be_plain_tables() {
 /// Who attaches a partition waits for the load that is at work, before it takes a lock that the load may need.
 #[test]
 fn a_load_does_not_lose_against_attach() {
-    let cluster = Cluster::start();
-    let (mut loader, mut other) = (cluster.client(), cluster.client());
+    let database = Database::on_shared();
+    let (mut loader, mut other) = (database.client(), database.client());
     for client in [&mut loader, &mut other] {
         client.batch_execute("SET deadlock_timeout = '100ms'").unwrap();
     }
     loader.batch_execute(&table_of("public.old")).unwrap();
-    let may = cluster.file("may", month_as_csv(500, 1, "2018-05-01"));
-    let june = cluster.file("june", month_as_csv(500, 1, "2018-06-04"));
+    let may = database.file("may", month_as_csv(500, 1, "2018-05-01"));
+    let june = database.file("june", month_as_csv(500, 1, "2018-06-04"));
     loader.batch_execute("BEGIN").unwrap();
-    cluster.ingest(&mut loader, &may);
+    database.ingest(&mut loader, &may);
     let attaching = std::thread::spawn(move || {
         other.batch_execute(
             "ALTER TABLE trips.hist_trip_data ATTACH PARTITION public.old FOR VALUES FROM ('2017-01-01') TO ('2018-01-01')",
         )
     });
-    let mut watcher = cluster.client();
+    let mut watcher = database.client();
     let waits = "SELECT count(*) FROM pg_locks JOIN pg_database AS d ON d.oid = database
                   WHERE NOT granted AND locktype = 'object' AND datname = current_database()";
     eventually(&mut watcher, waits, 1);
     // Longer than deadlock_timeout: nobody may be ended.
     std::thread::sleep(Duration::from_millis(300));
-    cluster.ingest(&mut loader, &june);
+    database.ingest(&mut loader, &june);
     loader.batch_execute("COMMIT").unwrap();
     attaching.join().unwrap().unwrap();
     check_all(&mut loader, "a load beside ATTACH");
@@ -208,14 +208,14 @@ fn a_load_does_not_lose_against_attach() {
 /// command gives up.
 #[test]
 fn a_load_does_not_lose_against_who_has_the_lock_already() {
-    let cluster = Cluster::start();
-    let (mut loader, mut other) = (cluster.client(), cluster.client());
+    let database = Database::on_shared();
+    let (mut loader, mut other) = (database.client(), database.client());
     loader.batch_execute(&table_of("public.old")).unwrap();
     loader.batch_execute(&table_of("public.older")).unwrap();
-    let may = cluster.file("may", month_as_csv(500, 1, "2018-05-01"));
-    let june = cluster.file("june", month_as_csv(500, 1, "2018-06-04"));
+    let may = database.file("may", month_as_csv(500, 1, "2018-05-01"));
+    let june = database.file("june", month_as_csv(500, 1, "2018-06-04"));
     loader.batch_execute("ALTER EVENT TRIGGER trips_partitions_lock DISABLE; BEGIN").unwrap();
-    cluster.ingest(&mut loader, &may);
+    database.ingest(&mut loader, &may);
     // The load holds the lock of its own partition until it commits.
     loader.batch_execute("COMMIT; BEGIN; DELETE FROM trips.hist_trip_data WHERE false").unwrap();
     let attaching = std::thread::spawn(move || {
@@ -225,7 +225,7 @@ fn a_load_does_not_lose_against_who_has_the_lock_already() {
     });
     std::thread::sleep(Duration::from_millis(500));
     assert!(!attaching.is_finished());
-    cluster.ingest(&mut loader, &june);
+    database.ingest(&mut loader, &june);
     let error = attaching.join().unwrap().unwrap_err();
     assert_eq!(server_error(&error).0, "55P03", "{error:?}");
     loader.batch_execute("COMMIT; ALTER EVENT TRIGGER trips_partitions_lock ENABLE").unwrap();
@@ -266,9 +266,9 @@ fn partitions_of_others_are_adopted() {
 /// not, from then on.
 #[test]
 fn partitions_that_come_and_go_are_followed() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
-    months(&cluster, &mut client);
+    let database = Database::on_shared();
+    let mut client = database.client();
+    months(&database, &mut client);
     for statement in [
         "ALTER TABLE trips.hist_trip_data DETACH PARTITION trips.hist_trip_data_2018_06".to_owned(),
         // It is nobody's but the user's now: what happens to it is not counted.

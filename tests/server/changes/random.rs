@@ -1,7 +1,7 @@
 //! Random changes by hand and loads, one after the other: what is derived is what plain SQL counts.
 
 use postgres::Client;
-use trips_tests::{Cluster, month_as_csv};
+use trips_tests::{Database, month_as_csv};
 
 use super::{check_all, incomplete_weeks};
 
@@ -115,14 +115,14 @@ fn compare(client: &mut Client, dice: &mut Dice, what: &str) {
 
 #[test]
 fn random_changes_are_followed() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let seed = std::env::var("CHANGES_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(6);
     let mut dice = Dice(seed);
     for step in 0..STEPS {
         let what = if step < 3 || dice.below(4) == 0 {
             let (_, first) = MONTHS[dice.below(MONTHS.len())];
-            let path = cluster.file("next", month_as_csv(400, step as u64, first));
+            let path = database.file("next", month_as_csv(400, step as u64, first));
             match client.query("SELECT trips.ingest($1, force => true)", &[&path]) {
                 Ok(_) => format!("a load from {first} on"),
                 // The table of a month is there, and is no partition.

@@ -1,14 +1,14 @@
 //! Changes by hand under a snapshot that is older than another change by hand.
 
-use trips_tests::{Cluster, server_error};
+use trips_tests::{Database, server_error};
 
 use super::check_all;
 
 /// What the other has changed would be left in what is derived: the later one ends with 40001, and may be repeated.
 #[test]
 fn a_snapshot_that_is_older_than_another_change() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     client
         .batch_execute(
             "CREATE TABLE public.may PARTITION OF trips.hist_trip_data (PRIMARY KEY (date_time, trip_key))
@@ -36,7 +36,7 @@ fn a_snapshot_that_is_older_than_another_change() {
             .map(|change| (isolation, change))
         })
     {
-        let mut old = cluster.client();
+        let mut old = database.client();
         old.batch_execute(&format!(
             "BEGIN ISOLATION LEVEL {isolation}; SELECT count(*) FROM trips.hist_trip_data"
         ))

@@ -1,16 +1,16 @@
 //! What triggers of others do within a load is counted like what the load does itself.
 
-use trips_tests::{Cluster, month_as_csv};
+use trips_tests::{Database, month_as_csv};
 
 use super::{check, check_all};
 
 /// Statements in triggers that fire within a load: on the history, on a partition, on our own tables.
 #[test]
 fn changes_within_a_load_are_counted() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
-    let may = cluster.file("may", month_as_csv(2_000, 1, "2018-05-01"));
-    cluster.ingest(&mut client, &may);
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let may = database.file("may", month_as_csv(2_000, 1, "2018-05-01"));
+    database.ingest(&mut client, &may);
     client
         .batch_execute(
             "CREATE FUNCTION public.forget() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -42,8 +42,8 @@ fn changes_within_a_load_are_counted() {
             client.query_one("SELECT count(*) FROM trips.hist_trip_data", &[]).unwrap().get(0);
         // Into the month that is there, and into a new one.
         for month in ["2018-05-01", "2018-06-04"] {
-            let path = cluster.file("next", month_as_csv(1_000, 100 + i as u64, month));
-            assert_eq!(cluster.ingest(&mut client, &path).rows[1], 1_000);
+            let path = database.file("next", month_as_csv(1_000, 100 + i as u64, month));
+            assert_eq!(database.ingest(&mut client, &path).rows[1], 1_000);
             check_all(&mut client, table);
         }
         let after: i64 =
@@ -56,12 +56,12 @@ fn changes_within_a_load_are_counted() {
 /// A load within the trigger of another.
 #[test]
 fn a_load_within_a_load_is_counted() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
-    let may = cluster.file("may", month_as_csv(500, 1, "2018-05-01"));
-    let inner = cluster.file("inner", month_as_csv(300, 2, "2018-05-01"));
-    let outer = cluster.file("outer", month_as_csv(500, 3, "2018-05-01"));
-    cluster.ingest(&mut client, &may);
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let may = database.file("may", month_as_csv(500, 1, "2018-05-01"));
+    let inner = database.file("inner", month_as_csv(300, 2, "2018-05-01"));
+    let outer = database.file("outer", month_as_csv(500, 3, "2018-05-01"));
+    database.ingest(&mut client, &may);
     client
         .batch_execute(&format!(
             "CREATE FUNCTION public.more() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -75,7 +75,7 @@ fn a_load_within_a_load_is_counted() {
              CREATE TRIGGER more AFTER INSERT ON trips.hist_trip_data FOR EACH STATEMENT EXECUTE FUNCTION public.more()"
         ))
         .unwrap();
-    cluster.ingest(&mut client, &outer);
+    database.ingest(&mut client, &outer);
     let counted: i64 =
         client.query_one("SELECT count(*) FROM trips.hist_trip_data", &[]).unwrap().get(0);
     assert!((1_000..1_300).contains(&counted), "{counted}");
@@ -87,10 +87,10 @@ fn a_load_within_a_load_is_counted() {
              CREATE TRIGGER fail AFTER INSERT ON trips.daily_trip_counts FOR EACH STATEMENT EXECUTE FUNCTION public.fail()",
         )
         .unwrap();
-    let next = cluster.file("next", month_as_csv(500, 4, "2018-05-01"));
+    let next = database.file("next", month_as_csv(500, 4, "2018-05-01"));
     client.query("SELECT trips.ingest($1)", &[&next]).unwrap_err();
     client.batch_execute("DROP TRIGGER fail ON trips.daily_trip_counts").unwrap();
-    cluster.ingest(&mut client, &next);
+    database.ingest(&mut client, &next);
     client.batch_execute("DELETE FROM trips.hist_trip_data WHERE region = 'Turin'").unwrap();
     check_all(&mut client, "after a load that has failed");
 }
@@ -98,10 +98,10 @@ fn a_load_within_a_load_is_counted() {
 /// A trigger that alters rows: what is stored is counted, not what the file had.
 #[test]
 fn rows_that_triggers_alter_are_counted_as_they_are_stored() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
-    let may = cluster.file("may", month_as_csv(2_000, 1, "2018-05-01"));
-    cluster.ingest(&mut client, &may);
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let may = database.file("may", month_as_csv(2_000, 1, "2018-05-01"));
+    database.ingest(&mut client, &may);
     client
         .batch_execute(
             "CREATE FUNCTION public.normalize() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -121,8 +121,8 @@ fn rows_that_triggers_alter_are_counted_as_they_are_stored() {
                 "CREATE TRIGGER normalize BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION public.normalize()"
             ))
             .unwrap();
-        let next = cluster.file("next", month_as_csv(1_500, 10 + i as u64, "2018-05-01"));
-        assert_eq!(cluster.ingest(&mut client, &next).rows[1], 1_500);
+        let next = database.file("next", month_as_csv(1_500, 10 + i as u64, "2018-05-01"));
+        assert_eq!(database.ingest(&mut client, &next).rows[1], 1_500);
         check(&mut client, table);
         let upper = "SELECT count(*) FROM trips.daily_trip_counts WHERE region = 'LYON'";
         assert!(client.query_one(upper, &[]).unwrap().get::<_, i64>(0) > 0);

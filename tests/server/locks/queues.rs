@@ -3,7 +3,7 @@
 use std::thread::{JoinHandle, spawn};
 
 use postgres::Client;
-use trips_tests::{Cluster, eventually, rows_as_csv, server_error};
+use trips_tests::{Database, eventually, rows_as_csv, server_error};
 
 /// Runs statements in a thread, and waits until they wait for a lock.
 fn start(
@@ -24,10 +24,10 @@ fn start(
 /// Others wait for two tables that the transaction of a load has read: the load goes first, and they after it.
 #[test]
 fn others_wait_for_what_the_transaction_of_a_load_has_read() {
-    let cluster = Cluster::start();
-    let mut watcher = cluster.client();
-    let path = cluster.file("a.csv", rows_as_csv(100, 1));
-    let mut loader = cluster.client();
+    let database = Database::on_shared();
+    let mut watcher = database.client();
+    let path = database.file("a.csv", rows_as_csv(100, 1));
+    let mut loader = database.client();
     loader
         .batch_execute(
             "SET statement_timeout = '120s'; BEGIN;
@@ -37,8 +37,8 @@ fn others_wait_for_what_the_transaction_of_a_load_has_read() {
     let lock =
         |table: &str| format!("BEGIN; LOCK TABLE trips.{table} IN ACCESS EXCLUSIVE MODE; COMMIT");
     let waiting = ["hist_trip_data", "daily_trip_counts"]
-        .map(|table| start(&mut watcher, cluster.client(), lock(table)));
-    let load = cluster.ingest(&mut loader, &path);
+        .map(|table| start(&mut watcher, database.client(), lock(table)));
+    let load = database.ingest(&mut loader, &path);
     assert_eq!(load.summary(), ("loaded", [100, 100, 0, 0]));
     loader.batch_execute("COMMIT").unwrap();
     for thread in waiting {
@@ -49,19 +49,19 @@ fn others_wait_for_what_the_transaction_of_a_load_has_read() {
 /// A load that waits for the ledger, behind those who wait for another load, is not ended by a deadlock that they make.
 #[test]
 fn the_ledger_is_locked_between_loads() {
-    let cluster = Cluster::start();
-    let mut watcher = cluster.client();
-    let paths = [1, 2].map(|i| cluster.file(&format!("{i}.csv"), rows_as_csv(100, i)));
+    let database = Database::on_shared();
+    let mut watcher = database.client();
+    let paths = [1, 2].map(|i| database.file(&format!("{i}.csv"), rows_as_csv(100, i)));
     let ingest = |i: usize| format!("SELECT trips.ingest('{}')", paths[i]);
-    let mut by_hand = cluster.client();
+    let mut by_hand = database.client();
     by_hand
         .batch_execute("SET deadlock_timeout = '60s'; BEGIN; DELETE FROM trips.hist_trip_data")
         .unwrap();
-    let first = start(&mut watcher, cluster.client(), ingest(0));
+    let first = start(&mut watcher, database.client(), ingest(0));
     let lock = "SET deadlock_timeout = '60s'; BEGIN; LOCK TABLE trips.loads IN ACCESS EXCLUSIVE MODE; COMMIT";
-    let locker = start(&mut watcher, cluster.client(), lock.into());
+    let locker = start(&mut watcher, database.client(), lock.into());
     // Its check finds the cycle, which the last statement closes.
-    let second = cluster.client();
+    let second = database.client();
     let second = start(&mut watcher, second, format!("SET deadlock_timeout = '2s'; {}", ingest(1)));
     let closing = by_hand.batch_execute("LOCK TABLE trips.loads IN SHARE ROW EXCLUSIVE MODE");
     by_hand.batch_execute(if closing.is_ok() { "COMMIT" } else { "ROLLBACK" }).unwrap();
