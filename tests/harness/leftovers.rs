@@ -7,8 +7,11 @@ use std::fs::{self, File};
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use crate::machine::{env, make_directory};
+
+const TEMPLATES_LAST: Duration = Duration::from_secs(24 * 3600);
 
 struct Run {
     directory: PathBuf,
@@ -54,10 +57,15 @@ fn begin() -> Run {
     Run { directory, _alive: alive }
 }
 
-/// Runs whose process is gone.
+/// Runs whose process is gone; and templates of yesterday, which an older build may have made.
 fn remove_dead_runs(home: &Path) {
     for entry in fs::read_dir(home).expect("the directory of runs").flatten() {
         let path = entry.path();
+        let is_template = entry.file_name().to_string_lossy().starts_with("template-");
+        let age = entry.metadata().and_then(|found| found.modified()).map(|time| time.elapsed());
+        if is_template && age.is_ok_and(|age| age.is_ok_and(|age| age > TEMPLATES_LAST)) {
+            let _ = fs::remove_dir_all(&path);
+        }
         if path.extension().is_none_or(|extension| extension != "alive") {
             continue;
         }

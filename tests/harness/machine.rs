@@ -12,11 +12,11 @@ pub use crate::leftovers::{end_of_run, home, lock_home, run_directory};
 
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 
-const SETTINGS: &str = "listen_addresses = ''\nfsync = off\nshared_buffers = 64MB\n\
-    max_wal_size = 4GB\nautovacuum_naptime = 1s\nlog_min_messages = warning";
+pub const SETTINGS: &str = "listen_addresses = ''\nfsync = off\nshared_buffers = 64MB\n\
+    max_wal_size = 4GB\nautovacuum_naptime = 1s\njit = off\nlog_min_messages = warning";
 
 /// Options that both sides of pg_upgrade must have: small files of WAL are quickly copied.
-const INITDB: [&str; 7] = [
+pub const INITDB: [&str; 7] = [
     "--no-sync",
     "--auth=trust",
     "-U",

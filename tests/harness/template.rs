@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::Cluster;
-use crate::machine::{copy, env, home, initdb, lock_home, make_directory};
+use crate::machine::{INITDB, SETTINGS, copy, env, home, initdb, lock_home, make_directory};
 use crate::programs::install_script;
 
 /// What a cluster has from the beginning, beside its database `trips`.
@@ -18,12 +18,14 @@ pub enum Content {
 
 /// The data directory of a cluster with this content; the first test that needs it makes it, and later runs use it.
 pub fn template(bin: &Path, content: Content) -> PathBuf {
-    // Another build has another directory.
-    let name = match content {
-        Content::Bare => "bare".to_owned(),
-        Content::Extension => blake3::hash(install_script().as_bytes()).to_hex()[..16].to_owned(),
+    let script = match content {
+        Content::Bare => String::new(),
+        Content::Extension => install_script(),
     };
-    let directory = home().join(format!("template-{}-{name}", env("TRIPS_TEST_PG")));
+    // What is made of something else has another name.
+    let made_of = blake3::hash(format!("{INITDB:?} {SETTINGS} {script}").as_bytes()).to_hex();
+    let name = format!("template-{}-{}", env("TRIPS_TEST_PG"), &made_of[..16]);
+    let directory = home().join(name);
     let done = directory.join("done");
     if done.exists() {
         return directory.join("data");

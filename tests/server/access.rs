@@ -121,15 +121,15 @@ fn a_swap_between_check_and_open() {
 /// Not even a superuser loads the server's own files.
 #[test]
 fn the_servers_own_files() {
-    let database = Database::on_shared();
-    let mut admin = database.client();
+    let cluster = Cluster::start();
+    let mut admin = cluster.client();
     for name in ["data/postgresql.conf", "data/PG_VERSION", "data/base/../pg_hba.conf"] {
-        let (code, message) = refused(&mut admin, &database.path(name));
+        let (code, message) = refused(&mut admin, &cluster.path(name));
         assert_eq!(code, "42501", "{message}");
         assert!(message.contains("lies in the data of this server"), "{message}");
     }
-    symlink(database.path("data/pg_hba.conf"), database.path("link.csv")).unwrap();
-    assert_eq!(refused(&mut admin, &database.path("link.csv")).0, "42501");
+    symlink(cluster.path("data/pg_hba.conf"), cluster.path("link.csv")).unwrap();
+    assert_eq!(refused(&mut admin, &cluster.path("link.csv")).0, "42501");
 }
 
 /// They are the server's, too, where they lie outside of its data directory.
