@@ -16,7 +16,7 @@ CREATE TABLE public.seen (what text, who text, session text);
 CREATE TABLE public.later (n int);
 ALTER TABLE public.later OWNER TO own;
 GRANT ALL ON public.seen, public.later TO PUBLIC;
-GRANT ALL ON SCHEMA trips, public TO own;
+GRANT ALL ON SCHEMA trips, trips_internal, public TO own;
 SET ROLE own;
 CREATE FUNCTION public.look(what text) RETURNS int LANGUAGE plpgsql AS $$
 BEGIN
@@ -92,7 +92,8 @@ fn start(configuration: &str) -> (Cluster, Client) {
 /// All tables of the extension, and the partition.
 fn all_tables(client: &mut Client) -> Vec<String> {
     let query = "SELECT oid::regclass::text FROM pg_class
-                  WHERE relnamespace = 'trips'::regnamespace AND relkind IN ('r', 'p', 'm')";
+                  WHERE relnamespace IN ('trips'::regnamespace, 'trips_internal'::regnamespace)
+                    AND relkind IN ('r', 'p', 'm')";
     client.query(query, &[]).unwrap().iter().map(|row| row.get(0)).collect()
 }
 
@@ -155,7 +156,9 @@ fn of_one_table_in_the_queue_and_the_monitor() {
         give_away(&mut client, &[table.to_owned()]);
         if table == "trips.loads" {
             // Whose ledger it is writes the other tables, too.
-            client.batch_execute("GRANT ALL ON ALL TABLES IN SCHEMA trips TO own").unwrap();
+            client
+                .batch_execute("GRANT ALL ON ALL TABLES IN SCHEMA trips, trips_internal TO own")
+                .unwrap();
             let bad = cluster.file("inbox/bad.csv", "region\n1\n");
             let mut etl = cluster.client_as("etl");
             etl.query_one("SELECT trips.ingest($1)", &[&bad]).unwrap_err();

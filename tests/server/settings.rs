@@ -137,8 +137,9 @@ fn everything(cluster: &Cluster, name: &str) -> Vec<String> {
     for part in parts_of(&file, load_id, 1000) {
         client.query_one("SELECT trips.upload_part($1, $2)", &[&load_id, &part]).unwrap();
     }
-    let merge =
-        format!("SELECT concat_ws(' ', state, rows_inserted) FROM trips.complete_upload({load_id})");
+    let merge = format!(
+        "SELECT concat_ws(' ', state, rows_inserted) FROM trips.complete_upload({load_id})"
+    );
     done.push(text(client, &merge));
     for change in [
         "INSERT INTO trips.hist_trip_data SELECT 'Prague', NULL, NULL, t, NULL,
