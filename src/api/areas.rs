@@ -1,12 +1,11 @@
-//! Questions about areas. Their signatures and comments are in sql/70_areas.sql.
+//! Questions about areas.
 
 use pgrx::datum::Date;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{name, pg_extern, pg_sys};
-use trips_areas::{Area, Coord};
+use trips_areas::Area;
 
-use crate::derived::areas::check;
 use crate::pg::error_fields;
 use crate::questions::areas::AreaQuery;
 use crate::questions::{self, QueryError};
@@ -31,14 +30,6 @@ fn area(
     Ok(pg_sys::BOX { high: point(east, north), low: point(west, south) })
 }
 
-/// `trips.is_inside(place, area) -> boolean`
-#[pg_extern(sql = false)]
-fn is_inside(place: pg_sys::Point, area: pg_sys::BOX) -> Result<bool, ErrorReport> {
-    let point = Coord { longitude: place.x, latitude: place.y };
-    let corners = [area.low.x, area.low.y, area.high.x, area.high.y];
-    Ok(trips_areas::is_inside(corners, point).map_err(QueryError::from)?)
-}
-
 /// `trips.weekly_counts(area, since, until, match) -> setof (week, trips)`
 #[pg_extern(sql = false)]
 fn weekly_counts_of_area(
@@ -56,17 +47,6 @@ fn weekly_counts_of_area(
         )
     });
     Ok(TableIterator::new(counts))
-}
-
-/// `trips_internal.check_area_index() -> setof (week, fault)`
-#[pg_extern(sql = false)]
-fn check_area_index()
--> Result<TableIterator<'static, (name!(week, Date), name!(fault, &'static str))>, ErrorReport> {
-    let _errors = error_fields::preserve();
-    let faults = check::find()?.into_iter().map(|(week, fault)| {
-        (Date::saturating_from_raw(trips_areas::first_day(week)), fault.word())
-    });
-    Ok(TableIterator::new(faults))
 }
 
 fn area_query(

@@ -1,11 +1,17 @@
-//! What keeps the derived tables right. The signatures and comments are in sql/80_changes.sql.
+//! Triggers that track changes of the history, its partitions, and what is derived from it.
 
+use pgrx::datum::Timestamp as PgTimestamp;
 use pgrx::heap_tuple::PgHeapTuple;
+use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
-use pgrx::{AllocatedByRust, PgLogLevel, PgTrigger, PgTriggerError, pg_extern, pg_sys, pg_trigger};
+use pgrx::{
+    AllocatedByRust, PgLogLevel, PgTrigger, PgTriggerError, name, pg_extern, pg_sys, pg_trigger,
+};
+use trips_core::model::partition_bounds::Bound;
 
 use crate::derived::changes::{self, Touched};
 use crate::error::LoadError;
+use crate::history;
 use crate::pg::own_settings::OwnSettings;
 use crate::pg::relation::Table;
 use crate::pg::{error_fields, event_trigger, session, transition_tables};
@@ -69,6 +75,53 @@ fn lock_refresh(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
 fn track_refresh() -> Result<(), ErrorReport> {
     let _errors = error_fields::preserve();
     changes::refreshed().map_err(LoadError::into)
+}
+
+/// `trips.partition_bounds() -> setof (partition, lower_bound, upper_bound, is_default)`
+#[pg_extern(sql = false)]
+fn partition_bounds() -> TableIterator<
+    'static,
+    (
+        name!(partition, pg_sys::Oid),
+        name!(lower_bound, Option<PgTimestamp>),
+        name!(upper_bound, Option<PgTimestamp>),
+        name!(is_default, bool),
+    ),
+> {
+    let _errors = error_fields::preserve();
+    let time = |bound| match bound {
+        Bound::At(time) => PgTimestamp::try_from(time.0).ok(),
+        Bound::MinValue | Bound::MaxValue => None,
+    };
+    let rows =
+        history::partition_bounds().into_iter().map(move |(partition, bounds, is_default)| {
+            (partition, time(bounds.lower), time(bounds.upper), is_default)
+        });
+    TableIterator::new(rows)
+}
+
+/// `trips.repair_partitions() -> setof (moved_from, moved_to, trips, duplicates)`
+#[pg_extern(sql = false)]
+fn repair_partitions() -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(moved_from, pg_sys::Oid),
+            name!(moved_to, pg_sys::Oid),
+            name!(trips, i64),
+            name!(duplicates, i64),
+        ),
+    >,
+    ErrorReport,
+> {
+    let _errors = error_fields::preserve();
+    session::require_writable(c"trips.repair_partitions()");
+    let moved = changes::repair_partitions()?;
+    let rows = moved.into_iter().map(|moved| {
+        let duplicates = moved.duplicates.iter().map(|(_, count)| count).sum();
+        (moved.from, moved.to, moved.trips, duplicates)
+    });
+    Ok(TableIterator::new(rows))
 }
 
 /// `trips.rebuild()`

@@ -1,10 +1,93 @@
-//! Loads that run. The signatures and comments are in sql/30_load.sql.
+//! Loads of files, and those that run.
 
+use pgrx::datum::Timestamp as PgTimestamp;
 use pgrx::iter::TableIterator;
-use pgrx::{name, pg_extern};
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::{Uuid, name, pg_extern, pg_sys};
+use trips_core::format::delimited::parse::Target;
+use trips_core::key;
+use trips_core::model::point::Point;
+use trips_core::model::timestamp::Timestamp;
+use trips_core::model::trip::Trip;
 
+use super::{error_limits, require_utf8, text};
+use crate::error::{LoadError, UploadError};
+use crate::limits;
+use crate::load::{self, LoadContext, Request, load_file};
 use crate::pg::error_fields;
+use crate::pg::row::LoadRow;
+use crate::pg::session;
 use crate::queue::running;
+use crate::source::Access;
+use crate::upload;
+
+/// `trips.ingest(path, on_error, max_errors, force) -> trips.loads`
+#[pg_extern(sql = false)]
+fn ingest(
+    path: Option<&[u8]>,
+    on_error: Option<&[u8]>,
+    max_errors: Option<i64>,
+    force: Option<bool>,
+) -> Result<LoadRow, ErrorReport> {
+    let _errors = error_fields::preserve();
+    session::require_writable(c"trips.ingest()");
+    let (abort_on_error, max_errors) = error_limits(text("on_error", on_error)?, max_errors)?;
+    let force = force.ok_or(LoadError::NullArgument("force"))?;
+    let path = limits::path("path", text("path", path)?)?;
+    let access = &Access::of(session::current_user());
+    let target = Target::History;
+    let request = Request { path, access, target, abort_on_error, max_errors, force };
+    Ok(load_file(&request, begin(path, access)?)?)
+}
+
+/// `trips.stage(path) -> trips.loads`
+#[pg_extern(sql = false)]
+fn stage(path: Option<&[u8]>) -> Result<LoadRow, ErrorReport> {
+    let _errors = error_fields::preserve();
+    session::require_writable(c"trips.stage()");
+    let path = limits::path("path", text("path", path)?)?;
+    let target = Target::Staging;
+    let access = &Access::of(session::current_user());
+    let (abort_on_error, max_errors, force) = (false, None, false);
+    let request = Request { path, access, target, abort_on_error, max_errors, force };
+    Ok(load_file(&request, begin(path, access)?)?)
+}
+
+/// `trips.merge_staged(load_id) -> trips.loads`
+#[pg_extern(sql = false)]
+fn merge_staged(load_id: Option<i64>) -> Result<Option<LoadRow>, ErrorReport> {
+    let _errors = error_fields::preserve();
+    session::require_writable(c"trips.merge_staged()");
+    require_utf8()?;
+    if let Some(load_id) = load_id
+        && upload::is_open(load_id)?
+    {
+        return Err(LoadError::from(UploadError::NotStaged(load_id)).into());
+    }
+    Ok(load::merge_staged(load_id)?)
+}
+
+/// `trips.trip_key(region, origin_coord, destination_coord, date_time, datasource) -> uuid`
+#[pg_extern(sql = false)]
+fn trip_key(
+    region: Option<&[u8]>,
+    origin: Option<pg_sys::Point>,
+    destination: Option<pg_sys::Point>,
+    date_time: Option<PgTimestamp>,
+    datasource: Option<&[u8]>,
+) -> Result<Uuid, ErrorReport> {
+    // The key is that of the bytes in UTF-8. In another encoding they would be others, or none.
+    let point =
+        |point: Option<pg_sys::Point>| point.map(|p| Point { longitude: p.x, latitude: p.y });
+    let key = key::of_trip(&Trip {
+        region: text("region", region)?,
+        origin: point(origin),
+        destination: point(destination),
+        date_time: Timestamp(date_time.ok_or(LoadError::NullArgument("date_time"))?.into()),
+        datasource: datasource.map(|bytes| text("datasource", Some(bytes))).transpose()?,
+    });
+    Ok(Uuid::from_bytes(key))
+}
 
 /// `trips_internal.running_loads() -> (load_id, pid, phase, bytes_done, bytes_total, rows_read, started)`
 #[pg_extern(sql = false)]
@@ -27,4 +110,11 @@ fn running_loads() -> TableIterator<
         (load.load_id, load.pid, phase, done, all, load.rows_read, load.started)
     });
     TableIterator::new(rows)
+}
+
+/// Begins the load of a file for the current user, who must have access to some files.
+pub(super) fn begin(path: &str, access: &Access) -> Result<LoadContext, LoadError> {
+    require_utf8()?;
+    access.require_any(path)?;
+    LoadContext::begin(path)
 }

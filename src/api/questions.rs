@@ -1,8 +1,9 @@
-//! The functions that questions are made of. Their signatures and comments are in sql/60_questions.sql.
+//! Questions about regions and similar trips: their arguments, and cells of H3.
 
 use pgrx::datum::{Date, Interval};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{pg_extern, pg_sys};
+use trips_areas::Coord;
 use trips_core::model::point::Point;
 use trips_h3::{Cell, H3Error, Resolution};
 
@@ -33,16 +34,24 @@ fn check_grouping(
     Ok(questions::check_grouping(resolution, bucket, ends.as_deref(), at_least).map(|()| true)?)
 }
 
+/// `trips.is_inside(place, area) -> boolean`
+#[pg_extern(sql = false)]
+fn is_inside(coord: pg_sys::Point, area: pg_sys::BOX) -> Result<bool, ErrorReport> {
+    let point = Coord { longitude: coord.x, latitude: coord.y };
+    let corners = [area.low.x, area.low.y, area.high.x, area.high.y];
+    Ok(trips_areas::is_inside(corners, point).map_err(QueryError::from)?)
+}
+
 /// `trips.h3_cell(place, resolution) -> text`
 #[pg_extern(sql = false)]
-fn h3_cell(place: pg_sys::Point, resolution: i32) -> Result<Option<String>, ErrorReport> {
-    Ok(cell_of(place, resolution)?.map(Cell::name))
+fn h3_cell(coord: pg_sys::Point, resolution: i32) -> Result<Option<String>, ErrorReport> {
+    Ok(cell_of(coord, resolution)?.map(Cell::name))
 }
 
 /// `trips.h3_number(place, resolution) -> bigint`
 #[pg_extern(sql = false)]
-fn h3_number(place: pg_sys::Point, resolution: i32) -> Result<Option<i64>, ErrorReport> {
-    Ok(cell_of(place, resolution)?.map(Cell::number))
+fn h3_number(coord: pg_sys::Point, resolution: i32) -> Result<Option<i64>, ErrorReport> {
+    Ok(cell_of(coord, resolution)?.map(Cell::number))
 }
 
 /// `trips.h3_center(cell) -> point`
@@ -67,15 +76,15 @@ fn h3_bounds(cell: &[u8]) -> Result<pg_sys::BOX, ErrorReport> {
     })
 }
 
-fn cell_of(place: pg_sys::Point, resolution: i32) -> Result<Option<Cell>, QueryError> {
-    let place = Point { longitude: place.x, latitude: place.y };
-    Ok(Cell::of(place, Resolution::try_from(resolution)?))
+fn cell_of(coord: pg_sys::Point, resolution: i32) -> Result<Option<Cell>, QueryError> {
+    let coord = Point { longitude: coord.x, latitude: coord.y };
+    Ok(Cell::of(coord, Resolution::try_from(resolution)?))
 }
 
 fn named(cell: &[u8]) -> Result<Cell, QueryError> {
     Ok(Cell::from_name(std::str::from_utf8(cell).map_err(|_| H3Error::Name)?)?)
 }
 
-fn point(place: Point) -> pg_sys::Point {
-    pg_sys::Point { x: place.longitude, y: place.latitude }
+fn point(coord: Point) -> pg_sys::Point {
+    pg_sys::Point { x: coord.longitude, y: coord.latitude }
 }

@@ -1,17 +1,22 @@
-//! `trips.submit`, `trips.cancel`, and what `trips.ingest_new` is made of. The signatures and comments are in
-//! sql/40_queue.sql.
+//! The queue, and the steps of `trips.ingest_new`.
 
 use pgrx::pg_extern;
 use pgrx::pg_sys::panic::ErrorReport;
 
+use trips_core::format::delimited::parse::Target;
+
+use super::load::begin;
 use super::{error_limits, text};
 use crate::error::LoadError;
 use crate::limits;
+use crate::load::{self, load_file};
 use crate::pg::error_fields;
+use crate::pg::row::LoadRow;
 use crate::pg::session;
 use crate::queue::cancel::cancel_load;
 use crate::queue::new_files;
 use crate::queue::submit::{self, Request};
+use crate::source::Access;
 
 /// `trips.submit(path, on_error, max_errors, force) -> bigint`
 #[pg_extern(sql = false)]
@@ -43,6 +48,20 @@ fn try_lock_pattern(pattern: Option<&[u8]>) -> Result<bool, ErrorReport> {
     let _errors = error_fields::preserve();
     session::require_writable(c"trips.ingest_new()");
     Ok(new_files::try_lock_pattern(limits::path("pattern", text("pattern", pattern)?)?)?)
+}
+
+/// `trips_internal.ingest_match(pattern, path) -> trips.loads`
+#[pg_extern(sql = false)]
+fn ingest_match(pattern: Option<&[u8]>, path: Option<&[u8]>) -> Result<LoadRow, ErrorReport> {
+    let _errors = error_fields::preserve();
+    session::require_writable(c"trips.ingest_new()");
+    let pattern = limits::path("pattern", text("pattern", pattern)?)?;
+    let path = limits::path("path", text("path", path)?)?;
+    let (abort_on_error, max_errors) = error_limits("stage", None)?;
+    let access = &Access::of_pattern(session::current_user(), pattern);
+    let (target, force) = (Target::History, false);
+    let request = load::Request { path, access, target, abort_on_error, max_errors, force };
+    Ok(load_file(&request, begin(path, access)?)?)
 }
 
 /// `trips_internal.new_files(pattern, after) -> text[]`
