@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use trips_tests::Cluster;
+use trips_tests::Database;
 
 use super::root;
 
@@ -21,8 +21,8 @@ const SETTINGS: &str = "SELECT name FROM pg_settings WHERE name LIKE 'trips.%'";
 #[test]
 fn the_reference_has_every_object() {
     let text = fs::read_to_string(root().join("docs/reference.md")).expect("the reference");
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
+    let database = Database::on_shared();
+    let mut client = database.client();
     let mut missing = Vec::new();
     for row in client.query(OBJECTS, &[&"trips"]).expect("the objects") {
         let (name, columns, is_function): (String, Option<Vec<String>>, bool) =
@@ -65,4 +65,15 @@ fn section<'a>(text: &'a str, heading: &str) -> &'a str {
     let level = heading.len() - heading.trim_start_matches('#').len();
     let ends = (1..=level).filter_map(|level| rest.find(&format!("\n{} ", "#".repeat(level))));
     &rest[..ends.min().unwrap_or(rest.len())]
+}
+
+#[test]
+fn the_glossary_has_each_word_once() {
+    let text = fs::read_to_string(root().join("docs/architecture.md")).expect("the architecture");
+    let rows = section(&text, "## Glossary").lines().filter_map(|line| line.strip_prefix("| "));
+    let words: Vec<_> = rows.filter_map(|row| Some(row.split_once(" |")?.0)).skip(1).collect();
+    assert!(words.len() > 50, "{words:?}");
+    for pair in words.windows(2) {
+        assert!(pair[0] < pair[1], "{} is there twice, or not in order", pair[1]);
+    }
 }
