@@ -7,9 +7,9 @@ use pgrx::{PgLogLevel, PgSqlErrorCode};
 use thiserror::Error;
 use trips_areas::BuildError;
 use trips_core::check::reject::{BadLine, SqlState};
-use trips_core::feed::plan::{Guess, HeaderError};
-use trips_core::format::delimited::record::Fault;
-use trips_core::format::sniff::Form;
+use trips_core::feed::plan::{ColumnError, Guess};
+use trips_core::format::delimited::record::FramingError;
+use trips_core::format::sniff::FileKind;
 use trips_core::model::partition_bounds::PartitionBounds;
 use trips_core::pool::PoolError;
 use trips_core::text::escape::{quoted, quoted_path};
@@ -63,11 +63,11 @@ pub enum LoadError {
     #[error("file {} is empty: expected a header", quoted_path(.0))]
     Empty(String),
     #[error("file {} is {}: expected CSV in UTF-8", quoted_path(.path), .form.name)]
-    NotCsv { path: String, form: &'static Form },
+    NotCsv { path: String, form: &'static FileKind },
     #[error("the header of file {} does not fit: {error}", quoted_path(.path))]
-    Header { path: String, error: HeaderError },
+    Header { path: String, error: ColumnError },
     #[error("the header of file {} is not a CSV record: {fault}", quoted_path(.path))]
-    HeaderFault { path: String, fault: Fault },
+    HeaderFault { path: String, fault: FramingError },
     #[error("file {} is refused: {bad}", quoted_path(.path))]
     BadLine { path: String, bad: BadLine },
     #[error("file {} is refused: over {limit} bad lines", quoted_path(.path))]
@@ -159,10 +159,10 @@ impl LoadError {
             },
             Self::NotAFile { .. } => Code::ERRCODE_WRONG_OBJECT_TYPE,
             Self::Changed(_) => Code::ERRCODE_OBJECT_IN_USE,
-            Self::Header { error: HeaderError::Missing { .. }, .. } => {
+            Self::Header { error: ColumnError::Missing { .. }, .. } => {
                 Code::ERRCODE_UNDEFINED_COLUMN
             }
-            Self::Header { error: HeaderError::Duplicate { .. }, .. } => {
+            Self::Header { error: ColumnError::Duplicate { .. }, .. } => {
                 Code::ERRCODE_DUPLICATE_COLUMN
             }
             Self::BadLine { bad, .. } => code_of(bad.rejection.state),
@@ -204,7 +204,7 @@ impl LoadError {
                 "Only members of pg_read_server_files may load any file of the server; others, files beneath trips.data_directories."
                     .into(),
             ),
-            Self::Header { error: HeaderError::Missing { found, .. }, .. } => {
+            Self::Header { error: ColumnError::Missing { found, .. }, .. } => {
                 Some(format!("The header is {found}."))
             }
             Self::TooManyBadLines { first, .. } if !first.is_empty() => {
@@ -261,7 +261,7 @@ impl LoadError {
             Self::Changed(_) => "Load it again when its writer has finished.",
             Self::Empty(_) => "Perhaps its writer has not finished, or failed.",
             Self::NotCsv { form, .. } => form.advice,
-            Self::Header { error: HeaderError::Missing { guess: Some(guess), .. }, .. } => {
+            Self::Header { error: ColumnError::Missing { guess: Some(guess), .. }, .. } => {
                 hint_of_guess(*guess)
             }
             Self::Header { .. } | Self::HeaderFault { .. } => {

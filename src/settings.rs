@@ -4,7 +4,7 @@ use std::ffi::CString;
 use std::time::Duration;
 
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum};
-use trips_core::check::constraints::{self, Rules};
+use trips_core::check::constraints::{self, Constraints};
 
 use crate::error::LoadError;
 use crate::pg::guc::define_text;
@@ -334,17 +334,18 @@ pub fn data_directories() -> Vec<String> {
 }
 
 /// What the values of a trip must be.
-pub fn rules() -> Result<Rules, LoadError> {
+pub fn constraints() -> Result<Constraints, LoadError> {
     let zero_coordinates = match ZERO_COORDINATES.get() {
         ZeroCoordinates::Keep => constraints::ZeroCoordinates::Keep,
         ZeroCoordinates::Warn => constraints::ZeroCoordinates::Warn,
         ZeroCoordinates::Stage => constraints::ZeroCoordinates::Stage,
     };
     let (earliest, latest) = (text_of(&EARLIEST_DATE), text_of(&LATEST_DATE));
-    Rules::new(&earliest, &latest, zero_coordinates).ok_or(LoadError::Dates { earliest, latest })
+    Constraints::new(&earliest, &latest, zero_coordinates)
+        .ok_or(LoadError::Dates { earliest, latest })
 }
 
-/// The settings that rules() reads, as SET takes them.
+/// The settings that constraints() reads, as SET takes them.
 pub fn rules_as_text() -> [(&'static str, String); 3] {
     let zero_coordinates = match ZERO_COORDINATES.get() {
         ZeroCoordinates::Keep => "keep",

@@ -5,7 +5,8 @@ use std::ffi::{CStr, CString, c_long};
 use pgrx::datum::DatumWithOid;
 use pgrx::{Spi, check_for_interrupts};
 use trips_core::check::reject::{Column, Rejection, SqlState, ValueError};
-use trips_core::model::trip::{MAX_TEXT, TripText};
+use trips_core::check::trip_text::TripText;
+use trips_core::model::trip::MAX_TEXT;
 use trips_core::wire::staged_row::StagedRows;
 
 use crate::error::LoadError;

@@ -58,11 +58,12 @@ pub fn upload_part(load_id: i64, content: &[u8]) -> Result<bool, LoadError> {
     let _privileges = OwnerPrivileges::acquire()?;
     let open = parts::of_load(load_id)?.ok_or(UploadError::Unknown(load_id))?;
     require_own(&open, caller)?;
-    let (rules, max_record) = (settings::rules()?, settings::max_record_size());
+    let (constraints, max_record) = (settings::constraints()?, settings::max_record_size());
     // Checked in place, without a copy.
     let reader = begin(load_id, InPlace(content))?;
     let header = reader.header;
-    let found = reader.read(&rules, max_record, |_| Ok(())).map_err(|stop| of(load_id, stop))?;
+    let found =
+        reader.read(&constraints, max_record, |_| Ok(())).map_err(|stop| of(load_id, stop))?;
     let (end, bytes) = (header.first_byte + header.bytes, open.source.bytes);
     if end > bytes {
         return Err(UploadError::BeyondTheEnd { end, bytes }.into());
@@ -145,7 +146,7 @@ fn merge_parts(history: &History, load_id: i64, progress: &Progress) -> Result<T
     progress.phase(Phase::Reading);
     let mut loader = Loader::new(history)?;
     let mut collector = Collector::new(load_id, &loader);
-    let (rules, max_record) = (settings::rules()?, settings::max_record_size());
+    let (constraints, max_record) = (settings::constraints()?, settings::max_record_size());
     let (mut rows, mut zero_coordinates, mut offset) = (0, 0, -1);
     while let Some(part) = StoredPart::after(load_id, offset)? {
         offset = part.offset;
@@ -166,7 +167,7 @@ fn merge_parts(history: &History, load_id: i64, progress: &Progress) -> Result<T
             }
             Ok(())
         };
-        reader.read(&rules, max_record, take).map_err(|stop| of(load_id, stop))?;
+        reader.read(&constraints, max_record, take).map_err(|stop| of(load_id, stop))?;
         rows += part.rows;
         zero_coordinates += part.zero_coordinates;
         loader.totals.duplicate += part.duplicates;

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::time::Instant;
 
-use trips_core::check::constraints::Rules;
+use trips_core::check::constraints::Constraints;
 use trips_core::feed::Feed;
 use trips_core::feed::plan::Layout;
 use trips_core::format::delimited::parse::{Parser, Target};
@@ -19,8 +19,9 @@ pub fn speed(path: &str, threads: usize) -> Result<(f64, f64)> {
     let mut reader = RecordReader::new(File::open(path)?, max_record);
     let header = reader.next_record()?.ok_or("the file is empty")?;
     let layout = Layout::resolve(&Feed::trips(), &header)?;
-    let (target, rules) = (Target::History, Rules::default());
-    let parser = Parser { layout, target, load_id: 1, max_record, rules, keeps_grid_points: true };
+    let (target, constraints) = (Target::History, Constraints::default());
+    let parser =
+        Parser { layout, target, load_id: 1, max_record, constraints, keeps_grid_points: true };
     let mut pool = Pool::start(reader, parser, threads)?;
     let mut bytes = 0;
     let run = pool.read_run(

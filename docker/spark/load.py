@@ -1,6 +1,6 @@
 """Loads files of trips into the history with a cluster, exactly once: spark-submit load.py FILE...
 
-Every worker runs trips_reader, the parser of trips.ingest, on pieces of the files and stages what it has read
+Every worker runs trips_reader, the parser of trips.ingest, on splits of the files and stages what it has read
 with trips.upload_part(), each part in a transaction of its own. A part that is there is not staged again: so a
 task that Spark repeats, doubles, or loses with its worker, changes nothing. When all parts of a file are there,
 trips.complete_upload() brings them into the history in one transaction, in the order of the files.
@@ -55,8 +55,8 @@ def reader_failed(returncode, stderr):
 
 
 def cut(reader, path, options):
-    """A file's size, digest and pieces, or why it is refused."""
-    run = subprocess.run([reader, "cut", path, *options], capture_output=True)
+    """A file's size, digest and splits, or why it is refused."""
+    run = subprocess.run([reader, "split", path, *options], capture_output=True)
     if run.returncode != 0:
         failed = reader_failed(run.returncode, run.stderr)
         return {"refused": {"code": failed.code, "message": failed.message}}
@@ -69,11 +69,11 @@ def read_exactly(stream, count):
     return data if len(data) == count else b""
 
 
-def stage_piece(reader, settings, piece, slow):
-    """Reads one piece of a file with trips_reader and stages its parts; gives how many, and how many were there."""
-    options = [f"{name}={value}" for name, value in piece["options"].items()]
+def stage_split(reader, settings, split, slow):
+    """Reads one split of a file with trips_reader and stages its parts; gives how many, and how many were there."""
+    options = [f"{name}={value}" for name, value in split["options"].items()]
     staged = repeated = 0
-    with subprocess.Popen([reader, "read", piece["path"], *options], stdout=subprocess.PIPE,
+    with subprocess.Popen([reader, "read", split["path"], *options], stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE) as process, connect(settings) as client:
         try:
             while length := read_exactly(process.stdout, 8):
@@ -83,7 +83,7 @@ def stage_piece(reader, settings, piece, slow):
                     break
                 time.sleep(slow)
                 (is_new,) = client.execute(
-                    "SELECT trips.upload_part(%b, %b)", (piece["options"]["load_id"], part), binary=True).fetchone()
+                    "SELECT trips.upload_part(%b, %b)", (split["options"]["load_id"], part), binary=True).fetchone()
                 staged, repeated = staged + is_new, repeated + (not is_new)
         except BaseException:
             process.kill()
@@ -95,12 +95,12 @@ def stage_piece(reader, settings, piece, slow):
 
 
 def stage_or_tell(attempts, *what):
-    """Stages a piece; gives also why it fails. What may pass by is left to Spark, which tries elsewhere again."""
+    """Stages a split; gives also why it fails. What may pass by is left to Spark, which tries elsewhere again."""
     import psycopg
     from pyspark import TaskContext
 
     try:
-        return *stage_piece(*what), None
+        return *stage_split(*what), None
     except Failed as failed:
         code, message, may_pass = failed.code, failed.message, failed.code != "55006"
     except psycopg.Error as error:
@@ -196,7 +196,7 @@ class Job:
         return load_id
 
     def missing(self, path, cut_file, load_id):
-        """The pieces of a file that have not arrived."""
+        """The splits of a file that have not arrived."""
         arrived = trying(lambda client: client.execute(
             "SELECT first_byte, first_byte + bytes FROM trips.upload_parts WHERE load_id = %s ORDER BY 1",
             (load_id,)).fetchall())
@@ -205,19 +205,19 @@ class Job:
                 "load_id": load_id, "first_byte": first, "bytes": size, "first_line": line, "blake3": digest,
                 "file_bytes": cut_file["bytes"], "mtime_ns": cut_file["mtime_ns"], **self.rules,
                 **({"columns": columns} if columns else {})}}
-            for first, size, line, digest, columns in cut_file["pieces"] if not covers(arrived, first, first + size)]
+            for first, size, line, digest, columns in cut_file["splits"] if not covers(arrived, first, first + size)]
 
-    def stage(self, pieces):
-        """Has the workers stage these pieces, a task for each; tells of files of which one fails."""
+    def stage(self, splits):
+        """Has the workers stage these splits, a task for each; tells of files of which one fails."""
         reader, settings, slow, attempts = self.reader, environment(), self.slow, self.attempts
 
-        def work(piece):
-            return stage_or_tell(attempts, reader, settings, piece, slow)
+        def work(split):
+            return stage_or_tell(attempts, reader, settings, split, slow)
 
-        results = self.context.parallelize(pieces, len(pieces)).map(work).collect()
-        for piece, (_, _, failed) in zip(pieces, results):
-            if failed and piece["path"] not in self.ends:
-                self.fail(piece["path"], Failed(*failed))
+        results = self.context.parallelize(splits, len(splits)).map(work).collect()
+        for split, (_, _, failed) in zip(splits, results):
+            if failed and split["path"] not in self.ends:
+                self.fail(split["path"], Failed(*failed))
         staged, repeated = (sum(result[i] for result in results) for i in (0, 1))
         print(f"staged {staged} parts, {repeated} were there already")
 
@@ -232,16 +232,16 @@ class Job:
     def load(self, files, again=True):
         """Opens, stages and merges files of different bytes. A delivery whose parts do not make up its file is
         begun anew, once."""
-        opened, pieces, stuck = [], [], []
+        opened, splits, stuck = [], [], []
         for path, cut_file in files:
             try:
                 if (load_id := self.open(path, cut_file)) is not None:
-                    pieces += self.missing(path, cut_file, load_id)
+                    splits += self.missing(path, cut_file, load_id)
                     opened.append((path, cut_file, load_id))
             except Failed as failed:
                 self.fail(path, failed)
-        if pieces:
-            self.stage(pieces)
+        if splits:
+            self.stage(splits)
         for path, cut_file, load_id in opened if not self.only_stage else ():
             if path in self.ends:
                 continue

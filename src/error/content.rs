@@ -1,7 +1,7 @@
 //! Errors without what stands in the file: a caller who may load a file may not read it for that.
 
 use trips_core::check::reject::{BadLine, Rejection};
-use trips_core::feed::plan::HeaderError;
+use trips_core::feed::plan::ColumnError;
 use trips_core::pool::PoolError;
 
 use super::LoadError;
@@ -42,9 +42,9 @@ impl LoadError {
                 limit: *limit,
                 first: first.iter().map(hide).collect(),
             },
-            Self::Header { path, error: HeaderError::Missing { missing, guess, .. } } => {
+            Self::Header { path, error: ColumnError::Missing { missing, guess, .. } } => {
                 let (missing, found, guess) = (missing.clone(), instead.to_owned(), *guess);
-                let error = HeaderError::Missing { missing, found, guess };
+                let error = ColumnError::Missing { missing, found, guess };
                 Self::Header { path: path.clone(), error }
             }
             // Rust's own messages quote the text at which they stopped.

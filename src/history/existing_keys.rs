@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use pgrx::check_for_interrupts;
 use trips_core::key::TripKey;
 use trips_core::model::timestamp::Timestamp;
-use trips_core::sort::batch::Entry;
+use trips_core::sort::batch::BatchEntry;
 
 use crate::pg::index_scan::KeyScan;
 use crate::pg::relation::Table;
@@ -38,7 +38,7 @@ impl<'a> ExistingKeys<'a> {
     }
 
     /// Moves to the first key that is not before the entry's, and says whether it is the entry's.
-    pub fn has(&mut self, entry: &Entry) -> bool {
+    pub fn has(&mut self, entry: &BatchEntry) -> bool {
         if !self.is_begun {
             self.is_begun = true;
             self.keys.seek(entry.date_time, &entry.key);
@@ -49,7 +49,7 @@ impl<'a> ExistingKeys<'a> {
         while let Some((date_time, key)) = self.current {
             match entry.cmp_key(date_time, &key) {
                 Ordering::Less => {
-                    // A stretch without a step says nothing of the distances.
+                    // Entries without a step say nothing of the distances.
                     self.has_leapt = steps > patience || (steps == 0 && self.has_leapt);
                     return false;
                 }

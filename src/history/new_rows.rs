@@ -63,9 +63,9 @@ pub struct NewRows<'a, 'b, 'c> {
     /// None when what is stored may be something else.
     tally: Option<&'a mut Tally>,
     progress: &'a Progress,
-    /// The stretches of new rows in the batch, in bytes.
+    /// The ranges of new rows in the batch, in bytes.
     new: Vec<Range<usize>>,
-    /// The same stretches, in trips.
+    /// The same ranges, in trips.
     new_trips: Vec<Range<usize>>,
     /// How many of these have been given.
     given: usize,

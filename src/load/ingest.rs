@@ -6,8 +6,8 @@ use pgrx::{PgLogLevel, PgSqlErrorCode, check_for_interrupts, ereport};
 use trips_core::check::reject::BadLine;
 use trips_core::feed::Feed;
 use trips_core::feed::plan::Layout;
-use trips_core::format::delimited::header::{self, UNCLOSED_QUOTES, Unfit};
-use trips_core::format::delimited::parse::{BAD_LINES_TOLD, Parsed, Parser, Target};
+use trips_core::format::delimited::header::{self, HeaderError, UNCLOSED_QUOTES};
+use trips_core::format::delimited::parse::{MAX_BAD_LINES_REPORTED, Parsed, Parser, Target};
 use trips_core::format::delimited::record::RecordReader;
 use trips_core::pool::{Pool, PoolError};
 use trips_core::sort::batch::RunBlocks;
@@ -121,8 +121,8 @@ fn read(
     let mut reader = RecordReader::new(bytes, max_record);
     let layout = read_header(request, file, &mut reader)?;
     let (target, keeps_grid_points) = (request.target, loader.keeps_grid_points());
-    let rules = settings::rules()?;
-    let parser = Parser { layout, target, load_id, max_record, rules, keeps_grid_points };
+    let constraints = settings::constraints()?;
+    let parser = Parser { layout, target, load_id, max_record, constraints, keeps_grid_points };
     let name = |error: PoolError| LoadError::of_threads(request.path, error);
     let mut pool = {
         let _blocked = signals::BlockedSignals::all();
@@ -224,12 +224,12 @@ fn read_header(
 ) -> Result<Layout, LoadError> {
     let path = request.path.to_owned();
     let layout = header::read_header(&Feed::trips(), reader, settings::max_record_size()).map_err(
-        |unfit| match unfit {
-            Unfit::Read(error) => file.read_error(error),
-            Unfit::Empty => LoadError::Empty(path),
-            Unfit::Form(form) => LoadError::NotCsv { path, form },
-            Unfit::Fault(fault) => LoadError::HeaderFault { path, fault },
-            Unfit::Header(error) => LoadError::Header { path, error },
+        |error| match error {
+            HeaderError::Read(error) => file.read_error(error),
+            HeaderError::Empty => LoadError::Empty(path),
+            HeaderError::Kind(form) => LoadError::NotCsv { path, form },
+            HeaderError::Framing(fault) => LoadError::HeaderFault { path, fault },
+            HeaderError::Columns(error) => LoadError::Header { path, error },
         },
     )?;
     if request.access.shows_content() {
@@ -284,7 +284,7 @@ impl<'a> ErrorLimit<'a> {
         }
         self.unclosed += parsed.unclosed.len();
         self.bad_lines += parsed.bad_lines;
-        let told = BAD_LINES_TOLD - self.first.len();
+        let told = MAX_BAD_LINES_REPORTED - self.first.len();
         self.first.extend(parsed.first_bad.iter().take(told).cloned());
         match self.request.max_errors {
             Some(limit) if self.bad_lines > limit => {

@@ -1,7 +1,7 @@
 //! Staged rows are promoted: what has become a trip goes into the history, the rest stays.
 
 use pgrx::check_for_interrupts;
-use trips_core::check::constraints::Rules;
+use trips_core::check::constraints::Constraints;
 use trips_core::check::reject::Rejection;
 
 use super::context::LoadContext;
@@ -31,7 +31,7 @@ fn merge(header: &LoadHeader, only: Option<i64>) -> Result<Option<LoadRow>, Load
     let interval = settings::notice_interval();
     let progress = Progress::begin(header.load_id, header.role, 0, Passes::Reading, interval);
     progress.phase(Phase::Waiting);
-    let rules = settings::rules()?;
+    let constraints = settings::constraints()?;
     let history = History::lock_for_load()?;
     let loads = staging::loads(only)?;
     if loads.is_empty()
@@ -45,7 +45,8 @@ fn merge(header: &LoadHeader, only: Option<i64>) -> Result<Option<LoadRow>, Load
     for load in loads {
         progress.phase(Phase::Reading);
         let load_id = load.unwrap_or(header.load_id);
-        let totals = merge_load(&history, load, load_id, &rules, &mut new_partitions, &progress)?;
+        let totals =
+            merge_load(&history, load, load_id, &constraints, &mut new_partitions, &progress)?;
         inserted += totals.inserted;
         newest = match load {
             Some(load_id) => Some(ledger::add_merged(load_id, totals)?),
@@ -65,7 +66,7 @@ fn merge_load(
     history: &History,
     load: Option<i64>,
     load_id: i64,
-    rules: &Rules,
+    constraints: &Constraints,
     new_partitions: &mut NewPartitions,
     progress: &Progress,
 ) -> Result<Totals, LoadError> {
@@ -78,7 +79,7 @@ fn merge_load(
         check_for_interrupts!();
         let mut settled = Settled::default();
         let count = batches.next_batch(max_record, |row| {
-            settled.take(row, max_record, rules, new_partitions, &mut collector)
+            settled.take(row, max_record, constraints, new_partitions, &mut collector)
         })?;
         if count == 0 {
             collector.write(&mut loader, progress)?;
@@ -109,7 +110,7 @@ impl Settled {
         &mut self,
         row: &StagedRow,
         max_record: usize,
-        rules: &Rules,
+        constraints: &Constraints,
         new_partitions: &mut NewPartitions,
         collector: &mut Collector,
     ) -> Result<(), LoadError> {
@@ -119,7 +120,7 @@ impl Settled {
             return Ok(());
         }
         let texts = row.texts(max_record);
-        match texts.as_ref().map_err(Clone::clone).and_then(|texts| texts.validate(rules)) {
+        match texts.as_ref().map_err(Clone::clone).and_then(|texts| texts.validate(constraints)) {
             Ok(trip) => match new_partitions.refuse(trip.date_time)? {
                 None => {
                     collector.push(&trip)?;

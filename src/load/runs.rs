@@ -150,16 +150,16 @@ impl Collector {
         self.push_block(last)?;
         let blocks = RunBlocks::new(Arc::new(std::mem::take(&mut self.blocks)));
         self.bytes = 0;
-        let mut stretches = batch::stretches(&blocks.borrow(), TRIPS_IN_BATCH).into_iter();
+        let mut time_ranges = batch::time_ranges(&blocks.borrow(), TRIPS_IN_BATCH).into_iter();
         let (load_id, keeps_grid_points) = (self.load_id, self.keeps_grid_points);
         let mut groups = GroupCache::default();
         let mut next_batch = || {
-            let Some(stretch) = stretches.next() else {
+            let Some(time_range) = time_ranges.next() else {
                 blocks.take();
                 return Ok(None);
             };
             let blocks = blocks.borrow();
-            Ok(Some(batch::build(&blocks, stretch, load_id, keeps_grid_points, &mut groups)?))
+            Ok(Some(batch::build(&blocks, time_range, load_id, keeps_grid_points, &mut groups)?))
         };
         loader.append(&blocks, &mut next_batch, progress)?;
         loader.count(progress)

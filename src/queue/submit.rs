@@ -24,7 +24,7 @@ pub struct Request<'a> {
 /// Enters a load of the current user into the queue, and returns its number.
 pub fn submit(request: &Request<'_>) -> Result<i64, LoadError> {
     let &Request { path, abort_on_error, max_errors, force } = request;
-    settings::rules()?;
+    settings::constraints()?;
     let access = &Access::of(session::current_user());
     access.require_any(path)?;
     // A mistyped path is an error of this statement, not of the worker.

@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 
-use trips_core::check::constraints::{Rules, ZeroCoordinates};
+use trips_core::check::constraints::{Constraints, ZeroCoordinates};
 
 use crate::pg::guc::Check;
 
@@ -14,7 +14,7 @@ pub struct Date;
 
 impl Check for Date {
     fn fault(text: &str) -> Option<&'static CStr> {
-        let is_fit = Rules::new(text, text, ZeroCoordinates::Keep).is_some();
+        let is_fit = Constraints::new(text, text, ZeroCoordinates::Keep).is_some();
         (!is_fit)
             .then_some(c"It must be a date of the years 1 to 9999, as 2018-05-31 (YYYY-MM-DD).")
     }

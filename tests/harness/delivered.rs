@@ -1,6 +1,6 @@
 //! Files as outside readers bring them.
 
-use trips_core::check::constraints::Rules;
+use trips_core::check::constraints::Constraints;
 use trips_core::feed::Feed;
 use trips_core::format::delimited::header::read_header;
 use trips_core::format::delimited::parse::{Parser, Target};
@@ -23,9 +23,15 @@ pub fn digest(file: &[u8]) -> Vec<u8> {
 pub fn parts_of(file: &[u8], load_id: i64, bytes: usize) -> Vec<Vec<u8>> {
     let mut reader = RecordReader::new(file, MAX_RECORD);
     let layout = read_header(&Feed::trips(), &mut reader, MAX_RECORD).expect("a header");
-    let (target, rules) = (Target::History, Rules::default());
-    let parser =
-        Parser { layout, target, load_id, max_record: MAX_RECORD, rules, keeps_grid_points: false };
+    let (target, constraints) = (Target::History, Constraints::default());
+    let parser = Parser {
+        layout,
+        target,
+        load_id,
+        max_record: MAX_RECORD,
+        constraints,
+        keeps_grid_points: false,
+    };
     let (mut parts, mut begin, mut columns) = (Vec::new(), 0, parser.columns());
     while let Some(chunk) = reader.next_chunk(bytes, 0).expect("memory") {
         let mut part = Part::new(load_id, begin);

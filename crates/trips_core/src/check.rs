@@ -2,3 +2,4 @@
 
 pub mod constraints;
 pub mod reject;
+pub mod trip_text;

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! bytes -> chunk -> record  -> header + feed  -> trip        -> block      -> batch
-//!          whole    framed     which column is    typed,         trips of a    a stretch of time:
+//!          whole    framed     which column is    typed,         trips of a    a time range:
 //!          records  by RFC     which value        validated, or  chunk, by     keyed, sorted, each
 //!                   4180                          rejected       time          once, as COPY's rows
 //! ```

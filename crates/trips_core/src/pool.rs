@@ -12,10 +12,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::format::delimited::header_state::Columns;
+use crate::format::delimited::header_state::HeaderState;
 use crate::format::delimited::parse::{Parsed, Parser};
 use crate::format::delimited::record::RecordReader;
-use crate::sort::batch::{self, Batch, Stretch};
+use crate::sort::batch::{self, Batch, TimeRange};
 use crate::sort::block::Block;
 use crate::sort::groups::GroupCache;
 
@@ -33,7 +33,7 @@ const IN_FLIGHT: usize = 16 * 1024 * 1024;
 /// for staging.
 const JOB: usize = 5 * 1024 * 1024;
 /// Rows for staging leave their thread when they have so many bytes.
-const PIECE: usize = 2 * 1024 * 1024;
+const PARTIAL_BYTES: usize = 2 * 1024 * 1024;
 /// The most characters that are told of a panic.
 const TOLD: usize = 500;
 /// How long the owner waits before it looks whether it is wanted elsewhere.
@@ -69,7 +69,7 @@ impl PoolError {
 
 enum Job {
     Parse,
-    Build { number: usize, blocks: Arc<Vec<Block>>, stretch: Stretch },
+    Build { number: usize, blocks: Arc<Vec<Block>>, time_range: TimeRange },
 }
 
 enum Done {
@@ -83,7 +83,7 @@ struct Shared<R> {
     reader: Mutex<(RecordReader<R>, u64)>,
     parser: Parser,
     /// The columns behind the last chunk that was handed out: most likely those of the next ones.
-    columns: Mutex<Columns>,
+    columns: Mutex<HeaderState>,
     stop: AtomicBool,
 }
 
@@ -100,7 +100,7 @@ pub struct Pool<R> {
     /// Chunks that were parsed before their turn.
     early: BTreeMap<u64, Arrived>,
     /// The columns with which the next chunk begins.
-    columns: Columns,
+    columns: HeaderState,
 }
 
 /// Sorted blocks of a part of a file, as much as memory allowed.
@@ -162,7 +162,7 @@ impl<R: Read + Send + 'static> Pool<R> {
     }
 
     /// Reads on until the trips take `memory` bytes or the file ends. `each` gets
-    /// every chunk in the order of the file, some in pieces, and takes its staged rows away; `poll` is called at
+    /// every chunk in the order of the file, some in steps, and takes its staged rows away; `poll` is called at
     /// least every 20 ms.
     ///
     /// # Errors
@@ -201,7 +201,7 @@ impl<R: Read + Send + 'static> Pool<R> {
             }
             while let Some(arrived) = self.early.remove(&self.next_chunk) {
                 match arrived {
-                    Arrived::Piece(piece) => self.take_piece(*piece, &mut each)?,
+                    Arrived::Partial(partial) => self.take_partial(*partial, &mut each)?,
                     Arrived::Whole(whole) => {
                         bytes -= whole.cost;
                         let (mut parsed, cost) = self.settle(*whole, &mut each)?;
@@ -300,9 +300,9 @@ impl<R: Read> Shared<R> {
     fn run(&self, job: Job, results: &Sender<Done>, groups: &mut GroupCache) -> Done {
         let result = match job {
             Job::Parse => self.parse(results),
-            Job::Build { number, blocks, stretch } => {
+            Job::Build { number, blocks, time_range } => {
                 let Parser { load_id, keeps_grid_points, .. } = self.parser;
-                batch::build(&blocks, stretch, load_id, keeps_grid_points, groups)
+                batch::build(&blocks, time_range, load_id, keeps_grid_points, groups)
                     .map(|batch| Done::Built(number, batch))
                     .map_err(PoolError::from)
             }

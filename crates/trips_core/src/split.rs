@@ -1,4 +1,4 @@
-//! Pieces of a large file for several machines: cut where records end, each with the number of its
+//! Splits of a large file for several machines: cut where records end, each with the number of its
 //! first line, and read apart as if the file had been read in one go.
 
 use std::io::{self, Read};
@@ -6,18 +6,18 @@ use std::sync::Arc;
 
 use crate::feed::Feed;
 use crate::format::delimited::chunk::Chunk;
-use crate::format::delimited::header::{UNCLOSED_QUOTES, Unfit, read_header};
-use crate::format::delimited::header_state::Columns;
+use crate::format::delimited::header::{HeaderError, UNCLOSED_QUOTES, read_header};
+use crate::format::delimited::header_state::HeaderState;
 use crate::format::delimited::later_header;
 use crate::format::delimited::record::{Record, RecordReader};
 use crate::pool;
 
-/// Bytes of a piece that are read at a time: rejected lines take up to eighty times as many in a part, which is limited.
+/// Bytes of a split that are read at a time: rejected lines take up to eighty times as many in a part, which is limited.
 const CHUNK: usize = 256 * 1024;
 
-/// A piece of a file: whole records.
+/// A split of a file: whole records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Piece {
+pub struct Split {
     /// Where it begins. The first one begins at 0, with the header.
     pub first_byte: u64,
     /// How many bytes it has.
@@ -28,11 +28,11 @@ pub struct Piece {
 
 /// What a look through a whole file finds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cut {
-    /// Its pieces: together, all of it.
-    pub pieces: Vec<Piece>,
-    /// The columns with which each piece begins; none are those of the first record of the file.
-    pub columns: Vec<Option<Columns>>,
+pub struct FileSplits {
+    /// Its splits: together, all of it.
+    pub splits: Vec<Split>,
+    /// The columns with which each split begins; none are those of the first record of the file.
+    pub columns: Vec<Option<HeaderState>>,
     /// The lines of the first records with a quote that is never closed: as many as make it something
     /// else than CSV, at most.
     pub unclosed: Vec<u64>,
@@ -43,40 +43,40 @@ pub struct Cut {
 pub enum Passed {
     /// The header, which has so many bytes with what is before it.
     Header(u64),
-    /// A piece.
-    Piece(Piece),
+    /// A split.
+    Split(Split),
 }
 
-/// Cuts a file into pieces of about this many bytes, never fewer but at its end, and looks at its header and its
+/// Cuts a file into splits of about this many bytes, never fewer but at its end, and looks at its header and its
 /// quotes. What it has passed is told at once; more of the source may have been read by then.
 ///
 /// # Errors
 /// Why it is no file of this feed.
-pub fn cut<R: Read>(
+pub fn find_splits<R: Read>(
     feed: &Feed,
     source: R,
     max_record: usize,
-    piece_bytes: u64,
+    split_bytes: u64,
     mut passed: impl FnMut(Passed),
-) -> Result<Cut, Unfit> {
+) -> Result<FileSplits, HeaderError> {
     let mut reader = RecordReader::new(source, max_record);
     let layout = Arc::new(read_header(feed, &mut reader, max_record)?);
     passed(Passed::Header(reader.position()));
-    let mut piece = Piece { first_byte: 0, bytes: reader.position(), first_line: 1 };
-    let mut cut = Cut { pieces: Vec::new(), columns: vec![None], unclosed: Vec::new() };
-    let first = Columns::Known(layout.clone());
+    let mut split = Split { first_byte: 0, bytes: reader.position(), first_line: 1 };
+    let mut cut = FileSplits { splits: Vec::new(), columns: vec![None], unclosed: Vec::new() };
+    let first = HeaderState::Known(layout.clone());
     let mut columns = first.clone();
     loop {
         let line = reader.line();
         let Some(mut chunk) = reader.next_chunk(pool::CHUNK, 0)? else { break };
-        if piece.bytes >= piece_bytes {
-            passed(Passed::Piece(piece));
-            cut.pieces.push(piece);
+        if split.bytes >= split_bytes {
+            passed(Passed::Split(split));
+            cut.splits.push(split);
             cut.columns.push((columns != first).then(|| columns.clone()));
-            let first_byte = piece.first_byte + piece.bytes;
-            piece = Piece { first_byte, bytes: 0, first_line: line };
+            let first_byte = split.first_byte + split.bytes;
+            split = Split { first_byte, bytes: 0, first_line: line };
         }
-        piece.bytes += chunk.covers;
+        split.bytes += chunk.covers;
         let room = UNCLOSED_QUOTES - cut.unclosed.len();
         cut.unclosed.extend(chunk.unclosed().take(room));
         let look = |record: &Record<'_>| {
@@ -89,29 +89,29 @@ pub fn cut<R: Read>(
             chunk.for_each(max_record, look)?;
         }
     }
-    passed(Passed::Piece(piece));
-    cut.pieces.push(piece);
+    passed(Passed::Split(split));
+    cut.splits.push(split);
     Ok(cut)
 }
 
-/// Reads the chunks of one piece.
+/// Reads the chunks of one split.
 ///
-/// The source goes on behind the piece: what a faulty record at its end is depends on what follows.
+/// The source goes on behind the split: what a faulty record at its end is depends on what follows.
 #[derive(Debug)]
-pub struct PieceReader<R> {
+pub struct SplitReader<R> {
     reader: RecordReader<R>,
     end: u64,
 }
 
-impl<R: Read> PieceReader<R> {
-    /// A reader of the first piece, whose header has been read.
-    pub fn behind_header(reader: RecordReader<R>, piece: Piece) -> Self {
-        Self { reader, end: piece.bytes }
+impl<R: Read> SplitReader<R> {
+    /// A reader of the first split, whose header has been read.
+    pub fn behind_header(reader: RecordReader<R>, split: Split) -> Self {
+        Self { reader, end: split.bytes }
     }
 
-    /// A reader of a later piece, whose source begins where the piece does.
-    pub fn of(source: R, max_record: usize, piece: Piece) -> Self {
-        let Piece { first_byte, bytes, first_line } = piece;
+    /// A reader of a later split, whose source begins where the split does.
+    pub fn of(source: R, max_record: usize, split: Split) -> Self {
+        let Split { first_byte, bytes, first_line } = split;
         let reader = RecordReader::from_within(source, max_record, first_byte, first_line);
         Self { reader, end: first_byte + bytes }
     }
@@ -121,11 +121,11 @@ impl<R: Read> PieceReader<R> {
         self.reader.position()
     }
 
-    /// The next chunk, or none at the end of the piece.
+    /// The next chunk, or none at the end of the split.
     ///
     /// # Errors
     /// What the source says when it cannot be read; `UnexpectedEof` when the file ends before the
-    /// piece does, `InvalidData` when no record ends where the piece does: it is not the file that
+    /// split does, `InvalidData` when no record ends where the split does: it is not the file that
     /// was cut.
     pub fn next_chunk(&mut self) -> io::Result<Option<Chunk>> {
         let left = match self.end.checked_sub(self.position()) {

@@ -1,9 +1,9 @@
 use super::*;
-use crate::format::delimited::record::Fault;
+use crate::format::delimited::record::FramingError;
 
 const HEADER: &str = "region,origin_coord,destination_coord,date_time,datasource\n";
 
-type Rows = Vec<(u64, Vec<u8>, Option<Fault>)>;
+type Rows = Vec<(u64, Vec<u8>, Option<FramingError>)>;
 
 /// A file whose records are quoted, span lines, and are faulty, here and there.
 fn dirty(rows: u32) -> Vec<u8> {
@@ -30,35 +30,35 @@ fn read_at_once(file: &[u8], max_record: usize) -> Rows {
     read_header(&Feed::trips(), &mut reader, max_record).unwrap();
     let mut rows = Rows::new();
     while let Some(record) = reader.next_record().unwrap() {
-        rows.push((record.line, record.raw.to_vec(), record.fault));
+        rows.push((record.line, record.raw.to_vec(), record.error));
     }
     rows
 }
 
-fn read_in_pieces(file: &[u8], max_record: usize, piece_bytes: u64) -> (usize, Rows) {
-    let cut = cut(&Feed::trips(), file, max_record, piece_bytes, |_| ()).unwrap();
+fn read_in_pieces(file: &[u8], max_record: usize, split_bytes: u64) -> (usize, Rows) {
+    let cut = find_splits(&Feed::trips(), file, max_record, split_bytes, |_| ()).unwrap();
     let (mut rows, mut begin) = (Rows::new(), 0);
-    for &piece in &cut.pieces {
-        assert_eq!(piece.first_byte, begin);
-        begin += piece.bytes;
-        let mut reader = if piece.first_byte == 0 {
+    for &split in &cut.splits {
+        assert_eq!(split.first_byte, begin);
+        begin += split.bytes;
+        let mut reader = if split.first_byte == 0 {
             let mut reader = RecordReader::new(file, max_record);
             read_header(&Feed::trips(), &mut reader, max_record).unwrap();
-            PieceReader::behind_header(reader, piece)
+            SplitReader::behind_header(reader, split)
         } else {
-            let from = usize::try_from(piece.first_byte).unwrap();
-            PieceReader::of(&file[from..], max_record, piece)
+            let from = usize::try_from(split.first_byte).unwrap();
+            SplitReader::of(&file[from..], max_record, split)
         };
         while let Some(mut chunk) = reader.next_chunk().unwrap() {
             let each = |record: &crate::format::delimited::record::Record<'_>| {
-                rows.push((record.line, record.raw.to_vec(), record.fault));
+                rows.push((record.line, record.raw.to_vec(), record.error));
                 Ok::<(), ()>(())
             };
             chunk.for_each(max_record, each).unwrap();
         }
     }
     assert_eq!(begin, file.len() as u64);
-    (cut.pieces.len(), rows)
+    (cut.splits.len(), rows)
 }
 
 #[test]
@@ -70,12 +70,12 @@ fn pieces_are_read_as_the_whole() {
     for file in [&with_quotes, &without, &carriage_returns, &HEADER.into()] {
         for max_record in [60, 2_000] {
             let expected = read_at_once(file, max_record);
-            for piece_bytes in [1, u64::MAX] {
-                let (pieces, rows) = read_in_pieces(file, max_record, piece_bytes);
-                assert!(rows == expected, "{pieces} pieces, records of {max_record}");
+            for split_bytes in [1, u64::MAX] {
+                let (splits, rows) = read_in_pieces(file, max_record, split_bytes);
+                assert!(rows == expected, "{splits} splits, records of {max_record}");
                 assert!(
-                    pieces > 1 || piece_bytes > 1 || file.len() < pool::CHUNK,
-                    "{pieces} pieces"
+                    splits > 1 || split_bytes > 1 || file.len() < pool::CHUNK,
+                    "{splits} splits"
                 );
             }
         }
@@ -97,7 +97,7 @@ fn quotes_that_are_never_closed_are_told() {
     let open = format!("\"open\n{}", "plain line\n".repeat(20));
     for (count, told) in [(1, vec![2]), (5, vec![2, 23, 44])] {
         let file = [HEADER, &open.repeat(count)].concat();
-        let cut = cut(&Feed::trips(), file.as_bytes(), 100, u64::MAX, |_| ()).unwrap();
+        let cut = find_splits(&Feed::trips(), file.as_bytes(), 100, u64::MAX, |_| ()).unwrap();
         assert_eq!(cut.unclosed, told);
     }
 }
@@ -106,13 +106,13 @@ fn quotes_that_are_never_closed_are_told() {
 #[test]
 fn a_piece_that_does_not_fit_is_noticed() {
     let file = dirty(30_000);
-    let pieces = cut(&Feed::trips(), &file[..], 1_000, 1, |_| ()).unwrap().pieces;
-    let last = *pieces.last().unwrap();
+    let splits = find_splits(&Feed::trips(), &file[..], 1_000, 1, |_| ()).unwrap().splits;
+    let last = *splits.last().unwrap();
     let from = usize::try_from(last.first_byte).unwrap();
-    let mut reader = PieceReader::of(&file[from..file.len() - 10], 1_000, last);
+    let mut reader = SplitReader::of(&file[from..file.len() - 10], 1_000, last);
     let error = loop {
         match reader.next_chunk() {
-            Ok(chunk) => assert!(chunk.is_some(), "the piece has ended"),
+            Ok(chunk) => assert!(chunk.is_some(), "the split has ended"),
             Err(error) => break error,
         }
     };

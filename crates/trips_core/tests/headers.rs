@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use trips_core::check::constraints::Rules;
+use trips_core::check::constraints::Constraints;
 use trips_core::feed::Feed;
 use trips_core::format::delimited::header::read_header;
-use trips_core::format::delimited::header_state::Columns;
+use trips_core::format::delimited::header_state::HeaderState;
 use trips_core::format::delimited::parse::{Parsed, Parser, Target};
 use trips_core::format::delimited::record::RecordReader;
 use trips_core::key;
@@ -14,7 +14,7 @@ use trips_core::pool::{Pool, PoolError};
 use trips_core::sort::batch;
 use trips_core::sort::block::Block;
 use trips_core::sort::groups::GroupCache;
-use trips_core::split::{self, PieceReader};
+use trips_core::split::{self, SplitReader};
 use trips_core::wire::upload_part::Part;
 
 const MAX_RECORD: usize = 10_000;
@@ -114,15 +114,15 @@ fn truth(sections: &[Section]) -> (BTreeSet<key::TripKey>, BTreeSet<key::TripKey
         let rows = if matches!(section.style, Style::Unclear) { 0 } else { section.rows };
         for row in 0..rows {
             let [region, origin, destination, time, datasource] = values(number, row);
-            let text = trips_core::model::trip::TripText {
+            let text = trips_core::check::trip_text::TripText {
                 region: region.as_bytes().into(),
                 origin_coord: origin.as_bytes().into(),
                 destination_coord: destination.as_bytes().into(),
                 date_time: time.as_bytes().into(),
                 datasource: datasource.as_bytes().into(),
             };
-            let rules = Rules::default();
-            let key = key::of_trip(&text.validate(&rules).expect("a trip"));
+            let constraints = Constraints::default();
+            let key = key::of_trip(&text.validate(&constraints).expect("a trip"));
             all.insert(key);
             let loses_its_newline = row + 1 == section.rows && !section.ends;
             if !is_joined && !loses_its_newline {
@@ -171,13 +171,13 @@ fn keys(block: &Block) -> Vec<key::TripKey> {
 fn open(file: &[u8]) -> (RecordReader<&[u8]>, Parser) {
     let mut reader = RecordReader::new(file, MAX_RECORD);
     let layout = read_header(&Feed::trips(), &mut reader, MAX_RECORD).expect("a header");
-    let (target, rules) = (Target::History, Rules::default());
+    let (target, constraints) = (Target::History, Constraints::default());
     let parser = Parser {
         layout,
         target,
         load_id: 1,
         max_record: MAX_RECORD,
-        rules,
+        constraints,
         keeps_grid_points: false,
     };
     (reader, parser)
@@ -197,13 +197,13 @@ fn read(file: &[u8], chunk: usize) -> Read {
 fn read_by_threads(file: Vec<u8>, threads: usize, memory: usize) -> Read {
     let mut reader = RecordReader::new(std::io::Cursor::new(file), MAX_RECORD);
     let layout = read_header(&Feed::trips(), &mut reader, MAX_RECORD).expect("a header");
-    let (target, rules) = (Target::History, Rules::default());
+    let (target, constraints) = (Target::History, Constraints::default());
     let parser = Parser {
         layout,
         target,
         load_id: 1,
         max_record: MAX_RECORD,
-        rules,
+        constraints,
         keeps_grid_points: false,
     };
     let mut pool = Pool::start(reader, parser, threads).expect("threads");
@@ -224,26 +224,26 @@ fn read_by_threads(file: Vec<u8>, threads: usize, memory: usize) -> Read {
 }
 
 fn read_in_pieces(file: &[u8]) -> (usize, Read) {
-    let cut = split::cut(&Feed::trips(), file, MAX_RECORD, 1, |_| ()).expect("a header");
+    let cut = split::find_splits(&Feed::trips(), file, MAX_RECORD, 1, |_| ()).expect("a header");
     let mut read = Read::default();
-    for (piece, columns) in cut.pieces.iter().zip(&cut.columns) {
+    for (split, columns) in cut.splits.iter().zip(&cut.columns) {
         let (first, parser) = open(file);
-        let mut reader = if piece.first_byte == 0 {
-            PieceReader::behind_header(first, *piece)
+        let mut reader = if split.first_byte == 0 {
+            SplitReader::behind_header(first, *split)
         } else {
-            let begin = usize::try_from(piece.first_byte).expect("a file in memory");
-            PieceReader::of(&file[begin..], MAX_RECORD, *piece)
+            let begin = usize::try_from(split.first_byte).expect("a file in memory");
+            SplitReader::of(&file[begin..], MAX_RECORD, *split)
         };
         // As it travels on a command line.
         let text = columns.as_ref().map(ToString::to_string);
-        let read_back = text.map(|text| Columns::read(&text, &parser.layout).expect("columns"));
+        let read_back = text.map(|text| HeaderState::read(&text, &parser.layout).expect("columns"));
         assert_eq!(&read_back, columns);
         let mut columns = read_back.unwrap_or_else(|| parser.columns());
         while let Some(chunk) = reader.next_chunk().expect("memory") {
             read.take(&parser.parse_next(chunk, &mut columns).expect("memory"));
         }
     }
-    (cut.pieces.len(), read)
+    (cut.splits.len(), read)
 }
 
 fn order() -> impl Strategy<Value = Vec<usize>> {
@@ -297,7 +297,7 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(6))]
 
-    /// Several chunks of a megabyte: threads, runs and pieces give what one reader gives.
+    /// Several chunks of a megabyte: threads, runs and splits give what one reader gives.
     #[test]
     fn threads_and_pieces_do_not_matter(
         sections in sections(0..20_000, 4..8),
@@ -308,8 +308,8 @@ proptest! {
         let found = read(&file, 1 << 20);
         let (all, certain) = truth(&sections);
         prop_assert!(found.trips.is_subset(&all) && found.trips.is_superset(&certain));
-        let (pieces, in_pieces) = read_in_pieces(&file);
-        prop_assert!(pieces > 1 || file.len() < 2 << 20);
+        let (splits, in_pieces) = read_in_pieces(&file);
+        prop_assert!(splits > 1 || file.len() < 2 << 20);
         prop_assert_eq!(&in_pieces, &found);
         prop_assert_eq!(&read_by_threads(file, threads, memory), &found);
     }

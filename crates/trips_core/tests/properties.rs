@@ -1,16 +1,18 @@
 //! What holds for any input.
 
 use proptest::prelude::*;
-use trips_core::check::constraints::{Rules, ZeroCoordinates};
-use trips_core::feed::plan::{Guess, HeaderError, Layout};
+use trips_core::check::constraints::{Constraints, ZeroCoordinates};
+use trips_core::check::trip_text::TripText;
+use trips_core::feed::plan::{ColumnError, Guess, Layout};
 use trips_core::feed::{Feed, PointColumns};
 use trips_core::format::delimited::header::read_header;
+use trips_core::format::delimited::parse;
 use trips_core::format::delimited::parse::{Parser, Target};
 use trips_core::format::delimited::record::RecordReader;
 use trips_core::key;
 use trips_core::model::point::{self, Point};
 use trips_core::model::timestamp::{self, Timestamp};
-use trips_core::model::trip::{self, Trip, TripText};
+use trips_core::model::trip::Trip;
 use trips_core::sort::batch;
 use trips_core::sort::block::Block;
 use trips_core::sort::groups::GroupCache;
@@ -21,8 +23,8 @@ fn read_values(input: &[u8]) -> Vec<Vec<Vec<u8>>> {
     let mut reader = RecordReader::new(input, 10_000);
     let mut rows = Vec::new();
     while let Some(record) = reader.next_record().unwrap() {
-        assert_eq!(record.fault, None, "line {}", record.line);
-        rows.push(record.values().map(|value| value.into_owned()).collect());
+        assert_eq!(record.error, None, "line {}", record.line);
+        rows.push(record.fields().map(|value| value.into_owned()).collect());
     }
     rows
 }
@@ -46,9 +48,9 @@ fn clean_csv() -> impl Strategy<Value = String> {
         .prop_map(|lines| lines.into_iter().map(|(line, end)| line + &end).collect())
 }
 
-/// Rules that refuse nothing.
-fn any_date() -> Rules {
-    Rules::new("0001-01-01", "9999-12-31", ZeroCoordinates::Keep).expect("dates")
+/// Constraints that refuse nothing.
+fn any_date() -> Constraints {
+    Constraints::new("0001-01-01", "9999-12-31", ZeroCoordinates::Keep).expect("dates")
 }
 
 proptest! {
@@ -88,9 +90,9 @@ proptest! {
         input in prop_oneof![csv_like(), clean_csv().prop_map(String::into_bytes)],
         max_record in 1_usize..80,
         chunk in 1_usize..120,
-        pieces in proptest::collection::vec(1_usize..40, 1..10),
+        sizes in proptest::collection::vec(1_usize..40, 1..10),
     ) {
-        trips_testkit::reader::check(&input, max_record, chunk, &pieces);
+        trips_testkit::reader::check(&input, max_record, chunk, &sizes);
     }
 
     #[test]
@@ -106,8 +108,8 @@ proptest! {
         parts.iter_mut().for_each(|block| block.sort().unwrap());
         let mut cache = GroupCache::default();
         let (mut found, mut seen, mut duplicates) = (Vec::new(), Vec::new(), 0);
-        for stretch in batch::stretches(&parts, wanted) {
-            let batch = batch::build(&parts, stretch, 1, true, &mut cache).unwrap();
+        for time_range in batch::time_ranges(&parts, wanted) {
+            let batch = batch::build(&parts, time_range, 1, true, &mut cache).unwrap();
             duplicates += batch.duplicates;
             prop_assert_eq!(batch.entries.last().map_or(0, |e| e.end as usize), batch.rows.len());
             seen.extend(batch.entries.iter().map(|e| (e.date_time.0, batch.groups.names(e.group).0.to_owned())));
@@ -209,7 +211,7 @@ fn values_do_not_run_into_each_other() {
     assert!(keys[0] != keys[1] && keys[1] != keys[2] && keys[0] != keys[2]);
 }
 
-fn layout_of(feed: &Feed, header: &str) -> Result<Layout, HeaderError> {
+fn layout_of(feed: &Feed, header: &str) -> Result<Layout, ColumnError> {
     let mut reader = RecordReader::new(header.as_bytes(), 1000);
     Layout::resolve(feed, &reader.next_record().unwrap().unwrap())
 }
@@ -248,7 +250,7 @@ fn headers_that_do_not_fit() {
         ("a,b,c", None),
         ("Trips of May", None),
     ] {
-        let HeaderError::Missing { guess, .. } = error(line) else { panic!("{line}") };
+        let ColumnError::Missing { guess, .. } = error(line) else { panic!("{line}") };
         assert_eq!(guess, expected, "{line}");
     }
 }
@@ -268,7 +270,7 @@ fn another_feed_is_data() {
     let mut reader = RecordReader::new(file.as_bytes(), 1000);
     let layout = Layout::resolve(&feed, &reader.next_record().unwrap().unwrap()).unwrap();
     let record = reader.next_record().unwrap().unwrap();
-    let texts = trip::texts(&layout, &record).unwrap();
+    let texts = parse::texts(&layout, &record).unwrap();
     let trip = texts.validate(&any_date()).unwrap();
     assert_eq!(trip.origin, Some(Point { longitude: -87.63, latitude: 41.88 }));
     assert_eq!((trip.destination, trip.datasource), (None, Some("Divvy")));
@@ -284,9 +286,15 @@ const SENT: &str = "region,origin_coord,destination_coord,date_time,datasource\n
 fn sent() -> Vec<u8> {
     let mut reader = RecordReader::new(SENT.as_bytes(), 1000);
     let layout = read_header(&Feed::trips(), &mut reader, 1000).unwrap();
-    let (target, rules) = (Target::History, any_date());
-    let parser =
-        Parser { layout, target, load_id: 7, max_record: 1000, rules, keeps_grid_points: true };
+    let (target, constraints) = (Target::History, any_date());
+    let parser = Parser {
+        layout,
+        target,
+        load_id: 7,
+        max_record: 1000,
+        constraints,
+        keeps_grid_points: true,
+    };
     let mut part = Part::new(7, 0);
     let chunk = reader.next_chunk(1 << 20, 0).unwrap().unwrap();
     part.push(&parser.parse_next(chunk, &mut parser.columns()).unwrap()).unwrap();

@@ -1,9 +1,9 @@
-//! Reads pieces of files of trips far from the server: with the parser of `trips.ingest`, into parts that
+//! Reads splits of files of trips far from the server: with the parser of `trips.ingest`, into parts that
 //! `trips.upload_part` takes. `docker/spark/load.py` runs it on every worker of a cluster.
 
-mod cut;
 mod options;
 mod read;
+mod split;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -13,13 +13,13 @@ use std::process::ExitCode;
 use options::Options;
 
 const USAGE: &str = "usage:
-  trips_reader cut FILE [split_bytes=N] [max_record_size=N]
-      looks through a file and prints one line of JSON: its size, time and BLAKE3, and its pieces as
-      [first_byte, bytes, first_line, BLAKE3 of the header and the piece, columns, if a second header has changed
+  trips_reader split FILE [split_bytes=N] [max_record_size=N]
+      looks through a file and prints one line of JSON: its size, time and BLAKE3, and its splits as
+      [first_byte, bytes, first_line, BLAKE3 of the header and the split, columns, if a second header has changed
       them]; or, under \"refused\", why it is no file of trips
   trips_reader read FILE load_id=N first_byte=N bytes=N first_line=N blake3=D file_bytes=N mtime_ns=N
                [columns=C] [max_record_size=N] [earliest_date=D] [latest_date=D] [zero_coordinates=keep|warn|stage]
-      reads one piece, which is held in memory, and prints its parts, each behind its length (8 bytes, big-endian)
+      reads one split, which is held in memory, and prints its parts, each behind its length (8 bytes, big-endian)
   trips_reader version
 exit codes: 1; 3 when the file changed meanwhile";
 
@@ -30,7 +30,7 @@ enum Failure {
     Usage(String),
     #[error("file {path}: {error}")]
     File { path: String, error: io::Error },
-    #[error("file {0} changed since it was cut into pieces")]
+    #[error("file {0} changed since it was split")]
     Changed(String),
     #[error("out of memory")]
     Memory(#[from] std::collections::TryReserveError),
@@ -51,7 +51,7 @@ fn run() -> Result<(), Failure> {
     let path = || Path::new(&arguments[1]);
     match texts[..] {
         ["version"] => writeln!(out, "{}", env!("CARGO_PKG_VERSION")).map_err(Failure::Write),
-        ["cut", _, ref options @ ..] => cut::run(path(), &Options::of(options)?, &mut out),
+        ["split", _, ref options @ ..] => split::run(path(), &Options::of(options)?, &mut out),
         ["read", _, ref options @ ..] => read::run(path(), &Options::of(options)?, &mut out),
         _ => Err(Failure::Usage("what is to be done?".into())),
     }

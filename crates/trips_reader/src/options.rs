@@ -4,7 +4,7 @@ use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use trips_core::check::constraints::{Rules, ZeroCoordinates};
+use trips_core::check::constraints::{Constraints, ZeroCoordinates};
 
 use crate::{Failure, shown};
 
@@ -71,7 +71,7 @@ impl<'a> Options<'a> {
     }
 
     /// What is believed of a trip, as the settings of the server say it.
-    pub fn rules(&self) -> Result<Rules, Failure> {
+    pub fn constraints(&self) -> Result<Constraints, Failure> {
         let zero_coordinates = match self.text("zero_coordinates") {
             Some("keep") => ZeroCoordinates::Keep,
             Some("warn") | None => ZeroCoordinates::Warn,
@@ -80,7 +80,7 @@ impl<'a> Options<'a> {
         };
         let earliest = self.text("earliest_date").unwrap_or("1970-01-01");
         let latest = self.text("latest_date").unwrap_or("2099-12-31");
-        Rules::new(earliest, latest, zero_coordinates)
+        Constraints::new(earliest, latest, zero_coordinates)
             .ok_or_else(|| Failure::Usage(format!("from {earliest:?} to {latest:?} is no time")))
     }
 }

@@ -1,6 +1,6 @@
-//! One piece of a file into parts.
+//! One split of a file into parts.
 //!
-//! The piece is held in memory and compared with its digest before the first part is printed: what is staged is what
+//! The split is held in memory and compared with its digest before the first part is printed: what is staged is what
 //! was cut, even when the file changes in the middle of the job.
 
 use std::fs::File;
@@ -10,11 +10,11 @@ use std::sync::Arc;
 
 use trips_core::feed::Feed;
 use trips_core::feed::plan::Layout;
-use trips_core::format::delimited::header::{Unfit, read_header};
-use trips_core::format::delimited::header_state::Columns;
+use trips_core::format::delimited::header::{HeaderError, read_header};
+use trips_core::format::delimited::header_state::HeaderState;
 use trips_core::format::delimited::parse::{Parser, Target};
 use trips_core::format::delimited::record::RecordReader;
-use trips_core::split::{Piece, PieceReader};
+use trips_core::split::{Split, SplitReader};
 use trips_core::wire::upload_part::{self, Part};
 
 use crate::options::{Options, open};
@@ -28,12 +28,12 @@ const MEMORY: usize = 40 * 1024 * 1024;
 /// What a part has beside its trips and its lines, at most.
 const HEADER: usize = 4096;
 
-/// A piece, and behind it the rest of the file: what a faulty record at its end is depends on what follows.
+/// A split, and behind it the rest of the file: what a faulty record at its end is depends on what follows.
 type Bytes = Chain<Cursor<Vec<u8>>, File>;
 
-/// Reads the piece and prints its parts.
+/// Reads the split and prints its parts.
 pub fn run(path: &Path, options: &Options<'_>, out: &mut impl Write) -> Result<(), Failure> {
-    let piece = Piece {
+    let split = Split {
         first_byte: options.number("first_byte", None)?,
         bytes: options.number("bytes", None)?,
         first_line: options.number("first_line", None)?,
@@ -50,17 +50,18 @@ pub fn run(path: &Path, options: &Options<'_>, out: &mut impl Write) -> Result<(
     };
     let load_id = options.number("load_id", None)?;
     let max_record = options.max_record_size()?;
-    let (layout, mut reader) = begin(path, file, piece, max_record, options.digest("blake3")?)?;
+    let (layout, mut reader) = begin(path, file, split, max_record, options.digest("blake3")?)?;
     let mut columns = match options.text("columns") {
-        Some(text) => Columns::read(text, &layout).ok_or_else(|| {
+        Some(text) => HeaderState::read(text, &layout).ok_or_else(|| {
             Failure::Usage(format!("columns={text:?} are no columns of the file"))
         })?,
-        None => Columns::Known(Arc::new(layout.clone())),
+        None => HeaderState::Known(Arc::new(layout.clone())),
     };
-    let (target, rules) = (Target::History, options.rules()?);
-    let parser = Parser { layout, target, load_id, max_record, rules, keeps_grid_points: false };
+    let (target, constraints) = (Target::History, options.constraints()?);
+    let parser =
+        Parser { layout, target, load_id, max_record, constraints, keeps_grid_points: false };
     let most_bytes = upload_part::most_bytes(max_record);
-    let mut part = Part::new(load_id, piece.first_byte);
+    let mut part = Part::new(load_id, split.first_byte);
     loop {
         let begin = reader.position();
         let Some(chunk) = reader.next_chunk().map_err(failed)? else { break };
@@ -87,47 +88,47 @@ pub fn run(path: &Path, options: &Options<'_>, out: &mut impl Write) -> Result<(
     Ok(())
 }
 
-/// Reads the header and the piece, and compares them with the digest.
+/// Reads the header and the split, and compares them with the digest.
 fn begin(
     path: &Path,
     file: File,
-    piece: Piece,
+    split: Split,
     max_record: usize,
     digest: blake3::Hash,
-) -> Result<(Layout, PieceReader<Bytes>), Failure> {
+) -> Result<(Layout, SplitReader<Bytes>), Failure> {
     let failed = |error| Failure::File { path: shown(path), error };
     let changed = || Failure::Changed(shown(path));
-    let header_of = |unfit| match unfit {
-        Unfit::Read(error) => failed(error),
+    let header_of = |error| match error {
+        HeaderError::Read(error) => failed(error),
         _ => changed(),
     };
     let require = |found: blake3::Hash| if found == digest { Ok(()) } else { Err(changed()) };
     let feed = Feed::trips();
-    if piece.first_byte == 0 {
-        let bytes = read_piece(file, piece).map_err(failed)?;
+    if split.first_byte == 0 {
+        let bytes = read_split(file, split).map_err(failed)?;
         require(blake3::hash(bytes.get_ref().0.get_ref()))?;
         let mut reader = RecordReader::new(bytes, max_record);
         let layout = read_header(&feed, &mut reader, max_record).map_err(header_of)?;
-        return Ok((layout, PieceReader::behind_header(reader, piece)));
+        return Ok((layout, SplitReader::behind_header(reader, split)));
     }
     let mut header = Kept { source: &file, bytes: Vec::new() };
     let mut reader = RecordReader::new(&mut header, max_record);
     let layout = read_header(&feed, &mut reader, max_record).map_err(header_of)?;
     let length = usize::try_from(reader.position()).unwrap_or(usize::MAX);
     let header = header.bytes.get(..length).ok_or_else(changed)?.to_vec();
-    let bytes = read_piece(file, piece).map_err(failed)?;
+    let bytes = read_split(file, split).map_err(failed)?;
     let mut hasher = blake3::Hasher::new();
     require(hasher.update(&header).update(bytes.get_ref().0.get_ref()).finalize())?;
-    Ok((layout, PieceReader::of(bytes, max_record, piece)))
+    Ok((layout, SplitReader::of(bytes, max_record, split)))
 }
 
-/// The bytes of a piece; fewer when the file ends before it does.
-fn read_piece(mut file: File, piece: Piece) -> io::Result<Bytes> {
-    file.seek(SeekFrom::Start(piece.first_byte))?;
+/// The bytes of a split; fewer when the file ends before it does.
+fn read_split(mut file: File, split: Split) -> io::Result<Bytes> {
+    file.seek(SeekFrom::Start(split.first_byte))?;
     let mut bytes = Vec::new();
-    let length = usize::try_from(piece.bytes).map_err(|_| io::ErrorKind::OutOfMemory)?;
+    let length = usize::try_from(split.bytes).map_err(|_| io::ErrorKind::OutOfMemory)?;
     bytes.try_reserve_exact(length).map_err(|_| io::ErrorKind::OutOfMemory)?;
-    (&mut file).take(piece.bytes).read_to_end(&mut bytes)?;
+    (&mut file).take(split.bytes).read_to_end(&mut bytes)?;
     Ok(Cursor::new(bytes).chain(file))
 }
 

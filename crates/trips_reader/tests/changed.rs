@@ -12,7 +12,7 @@ fn reader(arguments: &[&str], path: &Path, options: &[String]) -> Output {
     Command::new(program).args(arguments).arg(path).args(options).output().unwrap()
 }
 
-/// A file of three pieces, of whose name not all bytes are text.
+/// A file of three splits, of whose name not all bytes are text.
 fn file() -> (PathBuf, String) {
     let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     let path = directory.join(std::ffi::OsStr::from_bytes(b"trips \xc3\xa4\xff.csv"));
@@ -27,19 +27,19 @@ fn file() -> (PathBuf, String) {
 #[test]
 fn a_changed_file_is_not_read() {
     let (path, content) = file();
-    let cut = reader(&["cut"], &path, &["split_bytes=1000000".to_owned()]);
+    let cut = reader(&["split"], &path, &["split_bytes=1000000".to_owned()]);
     assert!(cut.status.success(), "{}", String::from_utf8_lossy(&cut.stderr));
     let cut: serde_json::Value = serde_json::from_slice(&cut.stdout).unwrap();
     assert_eq!(cut["digest"], blake3::hash(content.as_bytes()).to_hex().as_str());
-    let pieces = cut["pieces"].as_array().unwrap();
-    assert!(pieces.len() > 2, "{pieces:?}");
-    let read = |piece: &serde_json::Value| {
+    let splits = cut["splits"].as_array().unwrap();
+    assert!(splits.len() > 2, "{splits:?}");
+    let read = |split: &serde_json::Value| {
         let options = [
             "load_id=1".to_owned(),
-            format!("first_byte={}", piece[0]),
-            format!("bytes={}", piece[1]),
-            format!("first_line={}", piece[2]),
-            format!("blake3={}", piece[3].as_str().unwrap()),
+            format!("first_byte={}", split[0]),
+            format!("bytes={}", split[1]),
+            format!("first_line={}", split[2]),
+            format!("blake3={}", split[3].as_str().unwrap()),
             format!("file_bytes={}", cut["bytes"]),
             format!("mtime_ns={}", cut["mtime_ns"].as_str().unwrap()),
         ];
@@ -51,8 +51,8 @@ fn a_changed_file_is_not_read() {
         let file = File::options().append(true).open(&path).unwrap();
         file.set_times(FileTimes::new().set_modified(modified)).unwrap();
     };
-    for piece in pieces {
-        assert!(read(piece).status.success());
+    for split in splits {
+        assert!(read(split).status.success());
     }
     // As long as before and of the same time: other values everywhere, then the columns of the header.
     let other_rows = content.replace("Turin", "Tirin");
@@ -61,17 +61,17 @@ fn a_changed_file_is_not_read() {
     for other in [&other_rows, &other_header] {
         assert_eq!(other.len(), content.len());
         write(other);
-        for piece in pieces {
-            let output = read(piece);
+        for split in splits {
+            let output = read(split);
             let message = String::from_utf8_lossy(&output.stderr);
             assert!(message.contains("changed since it was cut"), "{message}");
-            assert!(output.status.code() == Some(3) && output.stdout.is_empty(), "{piece}");
+            assert!(output.status.code() == Some(3) && output.stdout.is_empty(), "{split}");
         }
     }
     write(&content);
-    for piece in pieces {
-        let output = read(piece);
-        assert!(output.status.success() && output.stdout.len() > 1000, "{piece}");
+    for split in splits {
+        let output = read(split);
+        assert!(output.status.success() && output.stdout.len() > 1000, "{split}");
     }
     std::fs::remove_file(&path).unwrap();
 }

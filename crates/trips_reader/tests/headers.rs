@@ -1,9 +1,9 @@
-//! Pieces of a file with several headers: each is read by the columns with which it begins.
+//! Splits of a file with several headers: each is read by the columns with which it begins.
 
 use std::path::PathBuf;
 use std::process::Command;
 
-use trips_core::check::constraints::Rules;
+use trips_core::check::constraints::Constraints;
 use trips_core::wire::upload_part::Part;
 
 const HEADER: &str = "region,origin_coord,destination_coord,date_time,datasource\n";
@@ -16,12 +16,12 @@ fn reader(command: &str, path: &PathBuf, options: &[String]) -> Vec<u8> {
     output.stdout
 }
 
-/// Trips and rejected lines of a piece's parts.
+/// Trips and rejected lines of a split's parts.
 fn counts(mut parts: &[u8]) -> (usize, usize) {
     let (mut trips, mut staged) = (0, 0);
     while let Some((length, rest)) = parts.split_first_chunk() {
         let (part, behind) = rest.split_at(usize::try_from(u64::from_be_bytes(*length)).unwrap());
-        let part = Part::decode(part, &Rules::default()).unwrap();
+        let part = Part::decode(part, &Constraints::default()).unwrap();
         assert_eq!(part.duplicates, 0);
         (trips, staged, parts) = (trips + part.block.len(), staged + part.staged.len(), behind);
     }
@@ -44,25 +44,25 @@ fn pieces_know_their_columns() {
         [HEADER, &plain, SWAPPED, &swapped, unclear, &plain, HEADER, "A,,,2018-06-01 00:00:00,x\n"];
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("several headers.csv");
     std::fs::write(&path, content.concat()).unwrap();
-    let cut = reader("cut", &path, &["split_bytes=1".to_owned()]);
+    let cut = reader("split", &path, &["split_bytes=1".to_owned()]);
     let cut: serde_json::Value = serde_json::from_slice(&cut).unwrap();
-    let pieces = cut["pieces"].as_array().unwrap();
-    let columns: Vec<Option<&str>> = pieces.iter().map(|piece| piece[4].as_str()).collect();
+    let splits = cut["splits"].as_array().unwrap();
+    let columns: Vec<Option<&str>> = splits.iter().map(|split| split[4].as_str()).collect();
     assert_eq!(columns[0], None);
     assert!(columns.contains(&Some("6:4:2:1:3:0")), "{columns:?}");
     assert!(columns.contains(&Some("unknown:60003")), "{columns:?}");
     let (mut trips, mut staged) = (0, 0);
-    for piece in pieces {
+    for split in splits {
         let mut options = vec![
             "load_id=1".to_owned(),
-            format!("first_byte={}", piece[0]),
-            format!("bytes={}", piece[1]),
-            format!("first_line={}", piece[2]),
-            format!("blake3={}", piece[3].as_str().unwrap()),
+            format!("first_byte={}", split[0]),
+            format!("bytes={}", split[1]),
+            format!("first_line={}", split[2]),
+            format!("blake3={}", split[3].as_str().unwrap()),
             format!("file_bytes={}", cut["bytes"]),
             format!("mtime_ns={}", cut["mtime_ns"].as_str().unwrap()),
         ];
-        options.extend(piece[4].as_str().map(|columns| format!("columns={columns}")));
+        options.extend(split[4].as_str().map(|columns| format!("columns={columns}")));
         let found = counts(&reader("read", &path, &options));
         (trips, staged) = (trips + found.0, staged + found.1);
     }

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use trips_core::check::constraints::Rules;
+use trips_core::check::constraints::Constraints;
 use trips_core::wire::upload_part::{Part, most_bytes};
 
 const HEADER: &str = "region,origin_coord,destination_coord,date_time,datasource\n";
 
-/// The lengths of the parts of a file that is one piece, and their rejected lines.
+/// The lengths of the parts of a file that is one split, and their rejected lines.
 fn parts(name: &str, content: &[u8], max_record: usize) -> (Vec<usize>, usize) {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::write(&path, content).unwrap();
@@ -19,16 +19,16 @@ fn parts(name: &str, content: &[u8], max_record: usize) -> (Vec<usize>, usize) {
         output.stdout
     };
     let max_record = format!("max_record_size={max_record}");
-    let cut = reader("cut", &["split_bytes=1000000000".to_owned(), max_record.clone()]);
+    let cut = reader("split", &["split_bytes=1000000000".to_owned(), max_record.clone()]);
     let cut: serde_json::Value = serde_json::from_slice(&cut).unwrap();
-    let pieces = cut["pieces"].as_array().unwrap();
-    assert_eq!(pieces.len(), 1);
+    let splits = cut["splits"].as_array().unwrap();
+    assert_eq!(splits.len(), 1);
     let options = [
         "load_id=1".to_owned(),
         "first_byte=0".to_owned(),
-        format!("bytes={}", pieces[0][1]),
+        format!("bytes={}", splits[0][1]),
         "first_line=1".to_owned(),
-        format!("blake3={}", pieces[0][3].as_str().unwrap()),
+        format!("blake3={}", splits[0][3].as_str().unwrap()),
         format!("file_bytes={}", cut["bytes"]),
         format!("mtime_ns={}", cut["mtime_ns"].as_str().unwrap()),
         max_record,
@@ -38,7 +38,7 @@ fn parts(name: &str, content: &[u8], max_record: usize) -> (Vec<usize>, usize) {
     while let Some((length, behind)) = rest.split_first_chunk() {
         let (part, behind) = behind.split_at(usize::try_from(u64::from_be_bytes(*length)).unwrap());
         lengths.push(part.len());
-        let part = Part::decode(part, &Rules::default()).unwrap();
+        let part = Part::decode(part, &Constraints::default()).unwrap();
         assert_eq!(part.first_byte, end);
         (end, lines, rest) = (end + part.bytes, lines + part.staged.len(), behind);
     }

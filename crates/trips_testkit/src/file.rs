@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::collections::TryReserveError;
 use std::sync::LazyLock;
 
-use trips_core::check::constraints::{Rules, ZeroCoordinates};
+use trips_core::check::constraints::{Constraints, ZeroCoordinates};
 use trips_core::feed::Feed;
 use trips_core::feed::plan::Layout;
 use trips_core::format::delimited::chunk::Chunk;
-use trips_core::format::delimited::header_state::Columns;
+use trips_core::format::delimited::header_state::HeaderState;
 use trips_core::format::delimited::later_header;
 use trips_core::format::delimited::parse::{Parser, Target};
 use trips_core::format::delimited::record::{Record, RecordReader};
@@ -18,7 +18,7 @@ use trips_core::sort::groups::GroupCache;
 
 use crate::check_reason;
 use crate::outcome::{LOAD_ID, Outcome};
-use crate::pieces::Pieces;
+use crate::short_reads::ShortReads;
 
 /// What most files begin with.
 pub const HEADER: &[u8] = b"region,origin_coord,destination_coord,date_time,datasource\n";
@@ -31,56 +31,56 @@ pub struct Way<'a> {
     /// What becomes of its rows.
     pub target: Target,
     /// What its values must be.
-    pub rules: Rules,
-    /// Sizes of the pieces in which the source gives its bytes.
-    pub pieces: &'a [usize],
+    pub constraints: Constraints,
+    /// Sizes of the sizes in which the source gives its bytes.
+    pub sizes: &'a [usize],
     /// Bytes of a chunk, about.
     pub chunk: usize,
     /// Bytes of trips after which a run ends.
     pub memory: usize,
-    /// Trips of a stretch of time, about.
-    pub stretch: usize,
+    /// Trips of a time range, about.
+    pub time_range: usize,
 }
 
 impl Way<'static> {
     /// In one chunk and one run.
-    fn at_once(rules: Rules) -> Self {
+    fn at_once(constraints: Constraints) -> Self {
         Self {
             target: Target::History,
-            rules,
-            pieces: &[],
+            constraints,
+            sizes: &[],
             chunk: 1024 * 1024,
             memory: usize::MAX,
-            stretch: 8 * 1024,
+            time_range: 8 * 1024,
         }
     }
 }
 
-/// [`check`], with what is in front of the file and the rules, the largest record, the chunk and the memory in
+/// [`check`], with what is in front of the file and the constraints, the largest record, the chunk and the memory in
 /// the first four bytes.
 pub fn law(bytes: &[u8]) {
     let Some((&[kind, max_record, chunk, memory], rest)) = bytes.split_first_chunk() else {
         return;
     };
     let file = if kind % 2 == 0 { [HEADER, rest].concat().into() } else { Cow::Borrowed(rest) };
-    let rules = match kind / 2 % 4 {
-        0 | 1 => Rules::new("0001-01-01", "9999-12-31", ZeroCoordinates::Keep),
-        2 => Some(Rules::default()),
-        _ => Rules::new("2018-05-01", "2018-12-31", ZeroCoordinates::Stage),
+    let constraints = match kind / 2 % 4 {
+        0 | 1 => Constraints::new("0001-01-01", "9999-12-31", ZeroCoordinates::Keep),
+        2 => Some(Constraints::default()),
+        _ => Constraints::new("2018-05-01", "2018-12-31", ZeroCoordinates::Stage),
     };
     let way = Way {
-        pieces: &[1 + usize::from(kind / 8), 1 + usize::from(chunk)],
+        sizes: &[1 + usize::from(kind / 8), 1 + usize::from(chunk)],
         chunk: 1 + 4 * usize::from(chunk),
         memory: 1 + 8 * usize::from(memory),
-        stretch: 1 + usize::from(memory),
-        ..Way::at_once(rules.expect("dates"))
+        time_range: 1 + usize::from(memory),
+        ..Way::at_once(constraints.expect("dates"))
     };
     check(&file, 60 + 4 * usize::from(max_record), way);
 }
 
 /// A file gives the same trips and the same reasons at once, this way, and through staging.
 pub fn check(file: &[u8], max_record: usize, way: Way<'_>) {
-    let at_once = load(file, max_record, Way::at_once(way.rules));
+    let at_once = load(file, max_record, Way::at_once(way.constraints));
     let this_way = load(file, max_record, way);
     let staged = load(file, max_record, Way { target: Target::Staging, ..way });
     let (Some(at_once), Some(this_way), Some(staged)) = (&at_once, &this_way, &staged) else {
@@ -95,11 +95,17 @@ pub fn check(file: &[u8], max_record: usize, way: Way<'_>) {
 
 /// Reads a file as a load does, without the threads; none if its header does not fit.
 fn load(file: &[u8], max_record: usize, way: Way<'_>) -> Option<Outcome> {
-    let mut reader = RecordReader::new(Pieces::of(file, way.pieces), max_record);
+    let mut reader = RecordReader::new(ShortReads::of(file, way.sizes), max_record);
     let layout = read_header(&mut reader)?;
-    let Way { target, rules, .. } = way;
-    let parser =
-        Parser { layout, target, load_id: LOAD_ID, max_record, rules, keeps_grid_points: true };
+    let Way { target, constraints, .. } = way;
+    let parser = Parser {
+        layout,
+        target,
+        load_id: LOAD_ID,
+        max_record,
+        constraints,
+        keeps_grid_points: true,
+    };
     let mut cache = GroupCache::default();
     let (mut outcome, mut blocks) = (Outcome::default(), Vec::new());
     let mut columns = parser.columns();
@@ -110,9 +116,9 @@ fn load(file: &[u8], max_record: usize, way: Way<'_>) -> Option<Outcome> {
         if let Some(mut chunk) = chunk {
             covered += chunk.covers;
             let seen = columns_behind(&mut chunk, &parser, &columns);
-            let parsed = parser.parse_in_pieces(&mut chunk, &columns, way.memory, |piece| {
-                assert_eq!((piece.number, piece.covers, piece.block.len()), (number, 0, 0));
-                outcome.take(piece);
+            let parsed = parser.parse_in_steps(&mut chunk, &columns, way.memory, |partial| {
+                assert_eq!((partial.number, partial.covers, partial.block.len()), (number, 0, 0));
+                outcome.take(partial);
                 Ok::<_, TryReserveError>(())
             });
             let mut parsed = parsed.expect("there is memory");
@@ -122,27 +128,27 @@ fn load(file: &[u8], max_record: usize, way: Way<'_>) -> Option<Outcome> {
             blocks.push(outcome.take(parsed));
         }
         if is_over || blocks.iter().map(Block::bytes).sum::<usize>() >= way.memory {
-            outcome.build(&std::mem::take(&mut blocks), way.stretch, &mut cache);
+            outcome.build(&std::mem::take(&mut blocks), way.time_range, &mut cache);
         }
         if is_over {
             break;
         }
     }
     assert_eq!(covered, file.len() as u64, "bytes are lost");
-    outcome.merge(&rules);
+    outcome.merge(&constraints);
     outcome.settle();
     Some(outcome)
 }
 
-/// The columns behind a chunk, by who looks for headers only, as the cutter of pieces does.
-fn columns_behind(chunk: &mut Chunk, parser: &Parser, before: &Columns) -> Columns {
+/// The columns behind a chunk, by who looks for headers only, as the cutter of sizes does.
+fn columns_behind(chunk: &mut Chunk, parser: &Parser, before: &HeaderState) -> HeaderState {
     let mut columns = before.clone();
     let look = |record: &Record<'_>| {
         if let Some(header) = later_header::find(&parser.layout, record, &columns) {
             check_reason(&header.rejection(&columns).reason);
             columns = header.columns(record.line);
             let text = columns.to_string();
-            assert_eq!(Columns::read(&text, &parser.layout), Some(columns.clone()), "{text}");
+            assert_eq!(HeaderState::read(&text, &parser.layout), Some(columns.clone()), "{text}");
         }
         Ok::<(), ()>(())
     };
@@ -151,13 +157,13 @@ fn columns_behind(chunk: &mut Chunk, parser: &Parser, before: &Columns) -> Colum
 }
 
 /// The columns, from the first record.
-fn read_header(reader: &mut RecordReader<Pieces<'_>>) -> Option<Layout> {
-    let first = reader.peek(sniff::LOOKED_AT).expect("memory can be read");
-    let form = sniff::of(first);
+fn read_header(reader: &mut RecordReader<ShortReads<'_>>) -> Option<Layout> {
+    let first = reader.peek(sniff::SNIFF_BYTES).expect("memory can be read");
+    let form = sniff::kind_of(first);
     assert!(form.is_none_or(|form| !form.name.is_empty() && !form.advice.is_empty()));
     let header = reader.next_record().expect("memory can be read")?;
-    if let Some(fault) = header.fault {
-        check_reason(&fault.to_string());
+    if let Some(error) = header.error {
+        check_reason(&error.to_string());
         return None;
     }
     let layout = Layout::resolve(&FEED, &header);

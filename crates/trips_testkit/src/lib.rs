@@ -10,9 +10,9 @@ mod copied;
 pub mod date;
 pub mod file;
 mod outcome;
-mod pieces;
 pub mod point;
 pub mod reader;
+mod short_reads;
 
 /// What must hold for some bytes.
 pub type Law = fn(&[u8]);

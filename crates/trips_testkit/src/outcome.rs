@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use trips_core::check::constraints::Rules;
+use trips_core::check::constraints::Constraints;
+use trips_core::check::trip_text::TripText;
 use trips_core::format::delimited::header::UNCLOSED_QUOTES;
-use trips_core::format::delimited::parse::{BAD_LINES_TOLD, Parsed};
+use trips_core::format::delimited::parse::{MAX_BAD_LINES_REPORTED, Parsed};
 use trips_core::key::{self, TripKey};
 use trips_core::model::timestamp::Timestamp;
-use trips_core::model::trip::TripText;
 use trips_core::sort::batch::{self, Batch};
 use trips_core::sort::block::Block;
 use trips_core::sort::counts::DailyCounts;
@@ -55,7 +55,7 @@ impl Outcome {
         assert_eq!(parsed.rows, trips + parsed.staged.len() as u64, "a record is lost");
         assert!(parsed.bad_lines <= parsed.staged.len() as u64);
         let told = u64::try_from(parsed.first_bad.len()).expect("few");
-        assert_eq!(told, parsed.bad_lines.min(BAD_LINES_TOLD as u64));
+        assert_eq!(told, parsed.bad_lines.min(MAX_BAD_LINES_REPORTED as u64));
         assert!(parsed.first_bad.is_sorted_by(|a, b| a.line < b.line));
         assert_eq!(parsed.staged.bytes(), parsed.staged.rows().len());
         assert!(parsed.zero_coordinates <= trips);
@@ -71,16 +71,17 @@ impl Outcome {
     /// Makes the batches of a run.
     pub fn build(&mut self, blocks: &[Block], trips: usize, cache: &mut GroupCache) {
         let (mut built, mut last) = (0, None);
-        for stretch in batch::stretches(blocks, trips) {
+        for time_range in batch::time_ranges(blocks, trips) {
             let batch =
-                batch::build(blocks, stretch, LOAD_ID, true, cache).expect("there is memory");
+                batch::build(blocks, time_range, LOAD_ID, true, cache).expect("there is memory");
             built += (batch.entries.len() + batch.duplicates) as u64;
             let is_inside = |time: Timestamp| {
-                stretch.0.is_none_or(|from| from <= time) && stretch.1.is_none_or(|to| time < to)
+                time_range.0.is_none_or(|from| from <= time)
+                    && time_range.1.is_none_or(|to| time < to)
             };
             let mut counts = self.counts.of_batch(&batch.groups).expect("there is memory");
             for entry in &batch.entries {
-                assert!(is_inside(entry.date_time), "{entry:?} is outside {stretch:?}");
+                assert!(is_inside(entry.date_time), "{entry:?} is outside {time_range:?}");
                 // Sorted over all batches of a run, and none twice.
                 let key = (entry.date_time, entry.key);
                 assert!(last < Some(key), "{entry:?} is out of order");
@@ -96,7 +97,7 @@ impl Outcome {
     }
 
     /// Takes the rows for staging apart and makes trips of them again, as a merge does.
-    pub fn merge(&mut self, rules: &Rules) {
+    pub fn merge(&mut self, constraints: &Constraints) {
         let bytes = std::mem::take(&mut self.staged_bytes);
         let (mut rest, mut count, mut last_line) = (&bytes[..], 0, 0);
         while !rest.is_empty() {
@@ -105,17 +106,17 @@ impl Outcome {
             let line = copied::bigint(row[1]);
             assert!(line > last_line, "lines {last_line} and {line}");
             (count, last_line) = (count + 1, line);
-            self.merge_row(line, &row, rules);
+            self.merge_row(line, &row, constraints);
         }
         assert_eq!(count, self.staged);
         self.staged_bytes = bytes;
     }
 
-    fn merge_row(&mut self, line: i64, row: &Values<'_>, rules: &Rules) {
+    fn merge_row(&mut self, line: i64, row: &Values<'_>, constraints: &Constraints) {
         let text = |i: usize| row[i].map(|value| copied::text(value).to_owned());
         let has_values = row[2..7].iter().any(Option::is_some);
         let checked = texts(row);
-        let checked = checked.validate(rules);
+        let checked = checked.validate(constraints);
         let Some(raw_line) = text(7) else {
             let trip = checked.expect("what waits is a trip");
             self.trips.insert((trip.date_time.0, key::of_trip(&trip)));

@@ -2,42 +2,42 @@
 
 use std::io::Read;
 
-use trips_core::format::delimited::record::{Fault, Record, RecordReader};
+use trips_core::format::delimited::record::{FramingError, Record, RecordReader};
 
-use crate::pieces::Pieces;
+use crate::short_reads::ShortReads;
 
 /// A record as it was read.
 #[derive(Debug, PartialEq, Eq)]
 struct Row {
     line: u64,
     raw: Vec<u8>,
-    fault: Option<Fault>,
+    error: Option<FramingError>,
     tail: Vec<u8>,
     values: Vec<Vec<u8>>,
 }
 
 impl Row {
     fn of(record: &Record<'_>) -> Self {
-        let values = record.values().map(std::borrow::Cow::into_owned).collect();
+        let values = record.fields().map(std::borrow::Cow::into_owned).collect();
         let (raw, tail) = (record.raw.to_vec(), record.tail.to_vec());
-        Self { line: record.line, raw, fault: record.fault, tail, values }
+        Self { line: record.line, raw, error: record.error, tail, values }
     }
 }
 
-/// [`check`], with the largest record, the chunk and the pieces in the first three bytes.
+/// [`check`], with the largest record, the chunk and the sizes in the first three bytes.
 pub fn law(bytes: &[u8]) {
-    let Some((&[max_record, chunk, pieces], file)) = bytes.split_first_chunk() else { return };
-    let pieces = [1 + usize::from(pieces % 16), 1 + usize::from(pieces / 16)];
-    check(file, 1 + usize::from(max_record), 1 + usize::from(chunk), &pieces);
+    let Some((&[max_record, chunk, sizes], file)) = bytes.split_first_chunk() else { return };
+    let sizes = [1 + usize::from(sizes % 16), 1 + usize::from(sizes / 16)];
+    check(file, 1 + usize::from(max_record), 1 + usize::from(chunk), &sizes);
 }
 
 /// A file is read to its last byte, into the same records wherever buffers and chunks end.
-pub fn check(file: &[u8], max_record: usize, chunk: usize, pieces: &[usize]) {
+pub fn check(file: &[u8], max_record: usize, chunk: usize, sizes: &[usize]) {
     let rows = read_closely(file, max_record);
-    assert_eq!(rows, read(Pieces::of(file, pieces), max_record), "in pieces");
+    assert_eq!(rows, read(ShortReads::of(file, sizes), max_record), "in sizes");
     assert_eq!(rows, read_chunks(file, file.len() as u64, max_record, chunk), "in chunks");
-    let source = Pieces::of(file, pieces);
-    assert_eq!(rows, read_chunks(source, file.len() as u64, max_record, chunk), "chunks, pieces");
+    let source = ShortReads::of(file, sizes);
+    assert_eq!(rows, read_chunks(source, file.len() as u64, max_record, chunk), "chunks, sizes");
 }
 
 fn read(source: impl Read, max_record: usize) -> Vec<Row> {
@@ -104,7 +104,7 @@ fn read_closely(file: &[u8], max_record: usize) -> Vec<Row> {
 /// What was used beyond the record's raw bytes is its line end, or the rest of what is too long.
 fn check_extent(row: &Row, own: &[u8], is_last: bool, max_record: usize) {
     let rest = &own[row.raw.len()..];
-    if row.fault == Some(Fault::TooLong) {
+    if row.error == Some(FramingError::TooLong) {
         assert_eq!(row.raw.len(), max_record);
         assert!(!rest.is_empty());
         let line = own.strip_suffix(b"\n").unwrap_or(own);
@@ -117,15 +117,15 @@ fn check_extent(row: &Row, own: &[u8], is_last: bool, max_record: usize) {
     }
 }
 
-/// A fault is one, and what has none has the values that its bytes spell.
+/// A error is one, and what has none has the values that its bytes spell.
 fn check_values(row: &Row) {
-    match row.fault {
+    match row.error {
         None => assert_eq!(by_the_book(&row.raw).as_ref(), Some(&row.values), "{row:?}"),
-        Some(fault) => {
+        Some(error) => {
             assert!(row.values.is_empty(), "{row:?}");
-            if fault != Fault::TooLong {
+            if error != FramingError::TooLong {
                 assert_eq!(line_ends(&row.raw), 0, "{row:?} is not cut at its first line");
-                assert_eq!(by_the_book(&row.raw), None, "{row:?} is no fault");
+                assert_eq!(by_the_book(&row.raw), None, "{row:?} is no error");
             }
         }
     }

@@ -18,7 +18,7 @@ pub enum ZeroCoordinates {
 
 /// What well-formed values must be beside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rules {
+pub struct Constraints {
     earliest: Timestamp,
     /// The first moment that is too late.
     end: Timestamp,
@@ -26,15 +26,16 @@ pub struct Rules {
     pub zero_coordinates: ZeroCoordinates,
 }
 
-impl Rules {
+impl Constraints {
     /// Trips from a date to another, `YYYY-MM-DD`, both inside; none when one of them is no date, or
     /// the second is before the first.
     #[must_use]
     pub fn new(earliest: &str, latest: &str, zero_coordinates: ZeroCoordinates) -> Option<Self> {
         let midnight = |date: &str| parse(format!("{date} 00:00:00").as_bytes()).ok()?;
         let (earliest, latest) = (midnight(earliest)?, midnight(latest)?);
-        let rules = Self { earliest, end: Timestamp(latest.0 + MICROS_PER_DAY), zero_coordinates };
-        (earliest <= latest).then_some(rules)
+        let constraints =
+            Self { earliest, end: Timestamp(latest.0 + MICROS_PER_DAY), zero_coordinates };
+        (earliest <= latest).then_some(constraints)
     }
 
     /// Refuses a time that is not within the dates; `value` is its text.
@@ -58,7 +59,7 @@ impl Rules {
     /// # Errors
     /// 22003.
     pub fn check_point(&self, point: Option<Point>) -> Result<Option<Point>, ValueError> {
-        if self.zero_coordinates == ZeroCoordinates::Stage && point.is_some_and(is_zero) {
+        if self.zero_coordinates == ZeroCoordinates::Stage && point.is_some_and(Point::is_zero) {
             let reason =
                 "POINT (0 0) is what receivers without a position write (trips.zero_coordinates)";
             return Err(ValueError::new(SqlState::NumericValueOutOfRange, reason));
@@ -67,13 +68,7 @@ impl Rules {
     }
 }
 
-/// Whether it is `(0, 0)`.
-#[must_use]
-pub fn is_zero(point: Point) -> bool {
-    point.longitude == 0.0 && point.latitude == 0.0
-}
-
-impl Default for Rules {
+impl Default for Constraints {
     /// What the settings are when nobody has changed them.
     fn default() -> Self {
         Self::new("1970-01-01", "2099-12-31", ZeroCoordinates::Warn).expect("two dates")
@@ -86,7 +81,8 @@ mod tests {
 
     #[test]
     fn the_window_has_its_edges_inside() {
-        let rules = Rules::new("2018-05-01", "2018-05-31", ZeroCoordinates::Keep).expect("dates");
+        let constraints =
+            Constraints::new("2018-05-01", "2018-05-31", ZeroCoordinates::Keep).expect("dates");
         for (text, is_inside) in [
             ("2018-04-30 23:59:59.999999", false),
             ("2018-05-01 00:00:00", true),
@@ -94,7 +90,7 @@ mod tests {
             ("2018-06-01 00:00:00", false),
         ] {
             let time = parse(text.as_bytes()).expect("a date").expect("a value");
-            assert_eq!(rules.check_time(time, text.as_bytes()).is_ok(), is_inside, "{text}");
+            assert_eq!(constraints.check_time(time, text.as_bytes()).is_ok(), is_inside, "{text}");
         }
     }
 
@@ -107,11 +103,11 @@ mod tests {
             ("2018-02-30", "2019-01-01"),
         ] {
             assert_eq!(
-                Rules::new(earliest, latest, ZeroCoordinates::Keep),
+                Constraints::new(earliest, latest, ZeroCoordinates::Keep),
                 None,
                 "{earliest} {latest}"
             );
         }
-        assert!(Rules::new("2018-01-01", "2018-01-01", ZeroCoordinates::Keep).is_some());
+        assert!(Constraints::new("2018-01-01", "2018-01-01", ZeroCoordinates::Keep).is_some());
     }
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use crate::check::trip_text::TripText;
 use crate::feed::{Feed, PointColumns};
 use crate::format::delimited::record::Record;
-use crate::model::trip::TripText;
 use crate::model::{point, timestamp};
 use crate::text::escape::quoted;
 use crate::text::whitespace;
@@ -51,7 +51,7 @@ enum PointAt {
 
 /// Why a header does not fit a feed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum HeaderError {
+pub enum ColumnError {
     /// A column of the feed is not there.
     #[error("column {} is missing", .missing.join(", "))]
     Missing {
@@ -90,14 +90,14 @@ impl Layout {
     ///
     /// # Errors
     /// When a column of the feed is missing or there twice.
-    pub fn resolve(feed: &Feed, header: &Record<'_>) -> Result<Self, HeaderError> {
-        Self::of_names(&ColumnNames::of(feed), header.values()).map_err(|error| match error {
+    pub fn resolve(feed: &Feed, header: &Record<'_>) -> Result<Self, ColumnError> {
+        Self::of_names(&ColumnNames::of(feed), header.fields()).map_err(|error| match error {
             Unresolved::Missing(missing) => {
                 let (found, guess) = (quoted(header.raw), guess(header));
-                HeaderError::Missing { missing, found, guess }
+                ColumnError::Missing { missing, found, guess }
             }
             Unresolved::Duplicate { name, first, second } => {
-                HeaderError::Duplicate { name, first, second }
+                ColumnError::Duplicate { name, first, second }
             }
         })
     }
@@ -205,17 +205,17 @@ impl Layout {
     #[must_use]
     pub fn texts<'a>(&self, record: &Record<'a>) -> TripText<'a> {
         let point = |at| match at {
-            PointAt::Point(i) => record.value(i),
+            PointAt::Point(i) => record.field(i),
             PointAt::LonLat { longitude, latitude } => {
-                well_known_text(&record.value(longitude), &record.value(latitude))
+                well_known_text(&record.field(longitude), &record.field(latitude))
             }
         };
         TripText {
-            region: record.value(self.region),
+            region: record.field(self.region),
             origin_coord: point(self.origin),
             destination_coord: point(self.destination),
-            date_time: record.value(self.date_time),
-            datasource: record.value(self.datasource),
+            date_time: record.field(self.date_time),
+            datasource: record.field(self.datasource),
         }
     }
 }
@@ -317,7 +317,7 @@ fn guess(line: &Record<'_>) -> Option<Guess> {
     };
     if line.raw.to_ascii_lowercase().starts_with(b"sep=") {
         Some(Guess::Separator)
-    } else if line.values().any(is_data) {
+    } else if line.fields().any(is_data) {
         Some(Guess::Data)
     } else if line.raw.contains(&b',') {
         None

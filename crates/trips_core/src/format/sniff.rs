@@ -1,13 +1,13 @@
-//! What a file is that has no header: its form, as far as its first bytes tell.
+//! What a file is that has no header: its kind, as far as its first bytes tell.
 //!
 //! It is asked only about files that are refused anyway, so a wrong guess costs nobody a good file.
 
 /// Bytes at the beginning of a file that are looked at.
-pub const LOOKED_AT: usize = 4096;
+pub const SNIFF_BYTES: usize = 4096;
 
-/// A form that is not CSV in UTF-8.
+/// A kind that is not CSV in UTF-8.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Form {
+pub struct FileKind {
     /// Its files begin with these bytes.
     magic: &'static [u8],
     /// What such a file is, in words that follow "the file is".
@@ -16,57 +16,59 @@ pub struct Form {
     pub advice: &'static str,
 }
 
-const fn form(magic: &'static [u8], name: &'static str, advice: &'static str) -> Form {
-    Form { magic, name, advice }
+const fn kind(magic: &'static [u8], name: &'static str, advice: &'static str) -> FileKind {
+    FileKind { magic, name, advice }
 }
 
 #[rustfmt::skip]
-static FORMS: [Form; 22] = [
+static KINDS: [FileKind; 22] = [
     // A mark of UTF-32 begins with one of UTF-16: it goes before it.
-    form(b"\xff\xfe\0\0", "encoded in UTF-32", "Convert it: iconv -f UTF-32 -t UTF-8."),
-    form(b"\0\0\xfe\xff", "encoded in UTF-32", "Convert it: iconv -f UTF-32 -t UTF-8."),
-    form(b"\xff\xfe", "encoded in UTF-16", "Convert it: iconv -f UTF-16 -t UTF-8."),
-    form(b"\xfe\xff", "encoded in UTF-16", "Convert it: iconv -f UTF-16 -t UTF-8."),
-    form(b"\x1f\x8b", "compressed by gzip", "Uncompress it first: gunzip."),
-    form(b"\x28\xb5\x2f\xfd", "compressed by zstd", "Uncompress it first: zstd -d."),
-    form(b"BZh", "compressed by bzip2", "Uncompress it first: bunzip2."),
-    form(b"\xfd7zXZ\0", "compressed by xz", "Uncompress it first: unxz."),
-    form(b"\x04\x22\x4d\x18", "compressed by lz4", "Uncompress it first: lz4 -d."),
-    form(b"PK\x03\x04", "a zip archive or an Excel workbook", "Unpack it first, or save the workbook as CSV UTF-8."),
-    form(b"PK\x05\x06", "an empty zip archive", "Perhaps its writer has failed."),
-    form(b"7z\xbc\xaf", "a 7z archive", "Unpack it first."),
-    form(b"\xd0\xcf\x11\xe0", "an old Excel workbook", "Save it as CSV UTF-8."),
-    form(b"PAR1", "a Parquet file", "Convert it to CSV."),
-    form(b"ARROW1", "an Arrow file", "Convert it to CSV."),
-    form(b"Obj\x01", "an Avro file", "Convert it to CSV."),
-    form(b"SQLite format 3\0", "an SQLite database", "Export the table as CSV."),
-    form(b"PGCOPY\n\xff\r\n\0", "in the binary format of COPY", "Write it with COPY … (FORMAT csv, HEADER)."),
-    form(b"%PDF-", "a PDF document", "Ask its sender for CSV."),
-    form(b"{", "JSON", "Convert it to CSV."),
-    form(b"[{", "JSON", "Convert it to CSV."),
-    form(b"<", "HTML or XML", "Perhaps it is the error page of a download: look at its first lines."),
+    kind(b"\xff\xfe\0\0", "encoded in UTF-32", "Convert it: iconv -f UTF-32 -t UTF-8."),
+    kind(b"\0\0\xfe\xff", "encoded in UTF-32", "Convert it: iconv -f UTF-32 -t UTF-8."),
+    kind(b"\xff\xfe", "encoded in UTF-16", "Convert it: iconv -f UTF-16 -t UTF-8."),
+    kind(b"\xfe\xff", "encoded in UTF-16", "Convert it: iconv -f UTF-16 -t UTF-8."),
+    kind(b"\x1f\x8b", "compressed by gzip", "Uncompress it first: gunzip."),
+    kind(b"\x28\xb5\x2f\xfd", "compressed by zstd", "Uncompress it first: zstd -d."),
+    kind(b"BZh", "compressed by bzip2", "Uncompress it first: bunzip2."),
+    kind(b"\xfd7zXZ\0", "compressed by xz", "Uncompress it first: unxz."),
+    kind(b"\x04\x22\x4d\x18", "compressed by lz4", "Uncompress it first: lz4 -d."),
+    kind(b"PK\x03\x04", "a zip archive or an Excel workbook", "Unpack it first, or save the workbook as CSV UTF-8."),
+    kind(b"PK\x05\x06", "an empty zip archive", "Perhaps its writer has failed."),
+    kind(b"7z\xbc\xaf", "a 7z archive", "Unpack it first."),
+    kind(b"\xd0\xcf\x11\xe0", "an old Excel workbook", "Save it as CSV UTF-8."),
+    kind(b"PAR1", "a Parquet file", "Convert it to CSV."),
+    kind(b"ARROW1", "an Arrow file", "Convert it to CSV."),
+    kind(b"Obj\x01", "an Avro file", "Convert it to CSV."),
+    kind(b"SQLite format 3\0", "an SQLite database", "Export the table as CSV."),
+    kind(b"PGCOPY\n\xff\r\n\0", "in the binary format of COPY", "Write it with COPY … (FORMAT csv, HEADER)."),
+    kind(b"%PDF-", "a PDF document", "Ask its sender for CSV."),
+    kind(b"{", "JSON", "Convert it to CSV."),
+    kind(b"[{", "JSON", "Convert it to CSV."),
+    kind(b"<", "HTML or XML", "Perhaps it is the error page of a download: look at its first lines."),
 ];
 
-static UTF_32: Form =
-    form(b"", "encoded in UTF-32", "Convert it: iconv -f UTF-32LE (or UTF-32BE) -t UTF-8.");
-static UTF_16_LE: Form = form(b"", "encoded in UTF-16", "Convert it: iconv -f UTF-16LE -t UTF-8.");
-static UTF_16_BE: Form = form(b"", "encoded in UTF-16", "Convert it: iconv -f UTF-16BE -t UTF-8.");
-static BINARY: Form = form(
+static UTF_32: FileKind =
+    kind(b"", "encoded in UTF-32", "Convert it: iconv -f UTF-32LE (or UTF-32BE) -t UTF-8.");
+static UTF_16_LE: FileKind =
+    kind(b"", "encoded in UTF-16", "Convert it: iconv -f UTF-16LE -t UTF-8.");
+static UTF_16_BE: FileKind =
+    kind(b"", "encoded in UTF-16", "Convert it: iconv -f UTF-16BE -t UTF-8.");
+static BINARY: FileKind = kind(
     b"",
     "binary: it has a NUL byte near its beginning",
     "Export it again as CSV in UTF-8; if its machine has crashed, perhaps it was never written.",
 );
 
-/// The form of a file that begins with these bytes; none when it may be text in UTF-8.
+/// The kind of a file that begins with these bytes; none when it may be text in UTF-8.
 ///
 /// ```
-/// assert_eq!(trips_core::format::sniff::of(b"\x1f\x8b\x08").unwrap().name, "compressed by gzip");
-/// assert_eq!(trips_core::format::sniff::of(b"region,origin_coord"), None);
+/// assert_eq!(trips_core::format::sniff::kind_of(b"\x1f\x8b\x08").unwrap().name, "compressed by gzip");
+/// assert_eq!(trips_core::format::sniff::kind_of(b"region,origin_coord"), None);
 /// ```
 #[must_use]
-pub fn of(first: &[u8]) -> Option<&'static Form> {
-    if let Some(form) = FORMS.iter().find(|form| first.starts_with(form.magic)) {
-        return Some(form);
+pub fn kind_of(first: &[u8]) -> Option<&'static FileKind> {
+    if let Some(kind) = KINDS.iter().find(|kind| first.starts_with(kind.magic)) {
+        return Some(kind);
     }
     // Text of other widths without a mark: the letters of the header are ASCII in all of them.
     let letter = |byte: u8| byte.is_ascii_graphic();
@@ -97,10 +99,10 @@ mod tests {
             (b"{\"region\": 1}", "JSON"),
             (b"<!DOCTYPE html>", "HTML or XML"),
         ] {
-            assert_eq!(of(first).map(|form| form.name), Some(name), "{first:?}");
+            assert_eq!(kind_of(first).map(|kind| kind.name), Some(name), "{first:?}");
         }
         for binary in [&b"\0"[..], b"\0\0\0\0\0", b"\x01\0\0\0", b"region\0,"] {
-            assert!(std::ptr::eq(of(binary).unwrap(), &raw const BINARY), "{binary:?}");
+            assert!(std::ptr::eq(kind_of(binary).unwrap(), &raw const BINARY), "{binary:?}");
         }
     }
 
@@ -109,16 +111,16 @@ mod tests {
         for text in
             ["", "A", "region", "A,POINT (1 2)", "\u{feff}region", "BZ", "P", "[region],[x]"]
         {
-            assert_eq!(of(text.as_bytes()), None, "{text}");
+            assert_eq!(kind_of(text.as_bytes()), None, "{text}");
         }
     }
 
-    /// Of two forms that fit, the one that says more is found.
+    /// Of two kinds that fit, the one that says more is found.
     #[test]
     fn longer_marks_come_first() {
-        for (i, form) in FORMS.iter().enumerate() {
-            let before = FORMS[..i].iter().find(|earlier| form.magic.starts_with(earlier.magic));
-            assert_eq!(before, None, "{} hides {}", before.map_or("", |b| b.name), form.name);
+        for (i, kind) in KINDS.iter().enumerate() {
+            let before = KINDS[..i].iter().find(|earlier| kind.magic.starts_with(earlier.magic));
+            assert_eq!(before, None, "{} hides {}", before.map_or("", |b| b.name), kind.name);
         }
     }
 }

@@ -46,6 +46,12 @@ impl Point {
         let longitude = if longitude_in_range == -180.0 { 180.0 } else { longitude_in_range };
         Ok(Self { longitude, latitude })
     }
+
+    /// Whether it is `(0, 0)`.
+    #[must_use]
+    pub fn is_zero(self) -> bool {
+        self.longitude == 0.0 && self.latitude == 0.0
+    }
 }
 
 /// Reads a point; an empty value, or one of blanks, is none.

@@ -1,4 +1,4 @@
-//! Chunks that arrive from their threads, some in pieces, and are handed out in the order of the file.
+//! Chunks that arrive from their threads, some in steps, and are handed out in the order of the file.
 //!
 //! A thread takes a chunk to begin with the columns that were last known. A header in a chunk before it may tell
 //! others when it is too late: then the chunk is parsed again, before anything of it is handed out.
@@ -8,24 +8,24 @@ use std::io::Read;
 use std::sync::PoisonError;
 use std::sync::mpsc::{Sender, channel};
 
-use super::{Done, PIECE, Pool, PoolError, Shared};
+use super::{Done, PARTIAL_BYTES, Pool, PoolError, Shared};
 use crate::format::delimited::chunk::Chunk;
-use crate::format::delimited::header_state::Columns;
+use crate::format::delimited::header_state::HeaderState;
 use crate::format::delimited::parse::Parsed;
 
-/// A chunk, or a piece of it.
+/// A chunk, or a partial of it.
 pub(super) enum Arrived {
-    Piece(Box<Piece>),
+    Partial(Box<Partial>),
     Whole(Box<Whole>),
 }
 
 /// Rows for staging of a chunk whose thread waits for an answer.
-pub(super) struct Piece {
+pub(super) struct Partial {
     pub(super) parsed: Parsed,
     /// The columns with which the chunk was taken to begin.
-    begins_with: Columns,
+    begins_with: HeaderState,
     /// Its thread goes on when it is told so; it begins again when it is told other columns.
-    answer: Sender<Option<Columns>>,
+    answer: Sender<Option<HeaderState>>,
 }
 
 /// All of a chunk, or the rest.
@@ -34,7 +34,7 @@ pub(super) struct Whole {
     /// How many bytes its trips take until they are written.
     pub(super) cost: usize,
     /// The columns with which it was taken to begin.
-    begins_with: Columns,
+    begins_with: HeaderState,
     /// The chunk itself: it is parsed again when it begins with other columns.
     chunk: Chunk,
 }
@@ -42,7 +42,7 @@ pub(super) struct Whole {
 /// What stopped the parsing of a chunk.
 enum Stopped<E> {
     /// A header in front of it, which was seen meanwhile, names these columns.
-    Again(Columns),
+    Again(HeaderState),
     Memory(TryReserveError),
     By(E),
 }
@@ -56,20 +56,20 @@ impl<E> From<TryReserveError> for Stopped<E> {
 impl Arrived {
     pub(super) fn number(&self) -> u64 {
         match self {
-            Self::Piece(piece) => piece.parsed.number,
+            Self::Partial(partial) => partial.parsed.number,
             Self::Whole(whole) => whole.parsed.number,
         }
     }
 }
 
 impl<R> Pool<R> {
-    /// Hands out a piece of the next chunk, or has the chunk begun again.
-    pub(super) fn take_piece<E>(
+    /// Hands out a partial of the next chunk, or has the chunk begun again.
+    pub(super) fn take_partial<E>(
         &self,
-        piece: Piece,
+        partial: Partial,
         each: &mut impl FnMut(&mut Parsed) -> Result<(), E>,
     ) -> Result<(), E> {
-        let Piece { mut parsed, begins_with, answer } = piece;
+        let Partial { mut parsed, begins_with, answer } = partial;
         let is_right = begins_with == self.columns;
         if is_right {
             each(&mut parsed)?;
@@ -91,8 +91,8 @@ impl<R> Pool<R> {
         let parser = &self.shared.parser;
         if begins_with != self.columns {
             drop(parsed);
-            let give = |mut piece: Parsed| each(&mut piece).map_err(Stopped::By);
-            let again = parser.parse_in_pieces(&mut chunk, &self.columns, PIECE, give);
+            let give = |mut partial: Parsed| each(&mut partial).map_err(Stopped::By);
+            let again = parser.parse_in_steps(&mut chunk, &self.columns, PARTIAL_BYTES, give);
             parsed = again.map_err(|stopped| match stopped {
                 Stopped::By(error) => error,
                 Stopped::Memory(error) => PoolError::from(error).into(),
@@ -115,12 +115,12 @@ impl<R: Read> Shared<R> {
     pub(super) fn parse_chunk(
         &self,
         mut chunk: Chunk,
-        mut begins_with: Columns,
+        mut begins_with: HeaderState,
         results: &Sender<Done>,
     ) -> Result<Whole, PoolError> {
         loop {
             let give = |parsed| hand_over(parsed, &begins_with, results);
-            match self.parser.parse_in_pieces(&mut chunk, &begins_with, PIECE, give) {
+            match self.parser.parse_in_steps(&mut chunk, &begins_with, PARTIAL_BYTES, give) {
                 Ok(parsed) => {
                     let cost = parsed.block.cost(self.parser.keeps_grid_points);
                     return Ok(Whole { parsed, cost, begins_with, chunk });
@@ -133,16 +133,16 @@ impl<R: Read> Shared<R> {
     }
 }
 
-/// Gives a piece to the owner, and waits for the answer.
+/// Gives a partial to the owner, and waits for the answer.
 fn hand_over(
     parsed: Parsed,
-    begins_with: &Columns,
+    begins_with: &HeaderState,
     results: &Sender<Done>,
 ) -> Result<(), Stopped<PoolError>> {
     let (answer, answered) = channel();
-    let piece = Piece { parsed, begins_with: begins_with.clone(), answer };
+    let partial = Partial { parsed, begins_with: begins_with.clone(), answer };
     // Who does not take it does not answer either.
-    let _ = results.send(Done::Parsed(Arrived::Piece(Box::new(piece))));
+    let _ = results.send(Done::Parsed(Arrived::Partial(Box::new(partial))));
     match answered.recv() {
         Ok(None) => Ok(()),
         Ok(Some(columns)) => Err(Stopped::Again(columns)),

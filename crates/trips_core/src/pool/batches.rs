@@ -5,7 +5,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 use super::{Done, IN_FLIGHT, Job, Pool, PoolError};
-use crate::sort::batch::{self, Batch, Stretch};
+use crate::sort::batch::{self, Batch, TimeRange};
 use crate::sort::block::Block;
 
 /// Trips of a batch, about: their rows fit a core's cache.
@@ -15,7 +15,7 @@ const BATCH: usize = 8 * 1024;
 pub struct Batches<'a, R> {
     pool: &'a mut Pool<R>,
     blocks: Arc<Vec<Block>>,
-    stretches: Vec<Stretch>,
+    time_ranges: Vec<TimeRange>,
     /// How many are asked for, and what those of them cost that are not given.
     asked: usize,
     costs: BTreeMap<usize, usize>,
@@ -26,9 +26,9 @@ pub struct Batches<'a, R> {
 
 impl<'a, R: Read + Send + 'static> Batches<'a, R> {
     pub(super) fn of(pool: &'a mut Pool<R>, blocks: Vec<Block>) -> Self {
-        let stretches = batch::stretches(&blocks, BATCH);
+        let time_ranges = batch::time_ranges(&blocks, BATCH);
         let (blocks, costs, ready) = (Arc::new(blocks), BTreeMap::new(), BTreeMap::new());
-        Self { pool, blocks, stretches, asked: 0, costs, given: 0, ready }
+        Self { pool, blocks, time_ranges, asked: 0, costs, given: 0, ready }
     }
 }
 
@@ -46,7 +46,7 @@ impl<R> Batches<'_, R> {
     /// What a thread says.
     pub fn next_batch(&mut self, mut poll: impl FnMut()) -> Result<Option<Batch>, PoolError> {
         self.ask();
-        if self.given == self.stretches.len() {
+        if self.given == self.time_ranges.len() {
             self.blocks = Arc::default();
             return Ok(None);
         }
@@ -70,15 +70,15 @@ impl<R> Batches<'_, R> {
     fn ask(&mut self) {
         let ahead = self.given + 2 * self.pool.threads.len() + 1;
         let mut in_flight: usize = self.costs.values().sum();
-        while self.asked < self.stretches.len().min(ahead) {
-            let (number, stretch) = (self.asked, self.stretches[self.asked]);
-            let cost = batch::cost(&self.blocks, stretch);
+        while self.asked < self.time_ranges.len().min(ahead) {
+            let (number, time_range) = (self.asked, self.time_ranges[self.asked]);
+            let cost = batch::cost(&self.blocks, time_range);
             in_flight += cost;
             if in_flight > IN_FLIGHT && number > self.given {
                 return;
             }
             let blocks = self.blocks.clone();
-            self.pool.submit(Job::Build { number, blocks, stretch });
+            self.pool.submit(Job::Build { number, blocks, time_range });
             self.costs.insert(number, cost);
             self.asked += 1;
         }

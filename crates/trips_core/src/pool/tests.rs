@@ -1,9 +1,9 @@
-//! Threads that fail, and chunks that come in pieces.
+//! Threads that fail, and chunks that come in steps.
 
 use std::io::{self, Read};
 
 use super::{Pool, PoolError};
-use crate::check::constraints::Rules;
+use crate::check::constraints::Constraints;
 use crate::feed::Feed;
 use crate::feed::plan::Layout;
 use crate::format::delimited::parse::{Parser, Target};
@@ -16,8 +16,9 @@ fn start<R: Read + Send + 'static>(rest: R, threads: usize) -> Pool<io::Chain<&'
     let mut reader = RecordReader::new(HEADER.chain(rest), max_record);
     let header = reader.next_record().unwrap().unwrap();
     let layout = Layout::resolve(&Feed::trips(), &header).unwrap();
-    let (target, rules) = (Target::History, Rules::default());
-    let parser = Parser { layout, target, load_id: 1, max_record, rules, keeps_grid_points: true };
+    let (target, constraints) = (Target::History, Constraints::default());
+    let parser =
+        Parser { layout, target, load_id: 1, max_record, constraints, keeps_grid_points: true };
     Pool::start(reader, parser, threads).unwrap()
 }
 
@@ -64,6 +65,6 @@ fn rejected_lines_come_in_pieces_and_in_order() {
         );
         assert!(largest < 3 << 20, "{largest}");
         assert_eq!(run.is_err(), stops);
-        assert!(stops || (rows == lines && calls > 50), "{rows} rows in {calls} pieces");
+        assert!(stops || (rows == lines && calls > 50), "{rows} rows in {calls} steps");
     }
 }

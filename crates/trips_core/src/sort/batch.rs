@@ -1,8 +1,8 @@
-//! A batch: all trips of a stretch of time, as rows in the order of the history's unique index.
+//! A batch: all trips of a time range, as rows in the order of the history's unique index.
 //!
 //! Blocks come in the order of the file; batches go out in the order of the index. In between, the
-//! time of all blocks is cut into stretches, and each stretch is keyed, sorted and deduplicated by
-//! itself. Equal trips have equal times, so they meet in the same stretch. Where the history's partitions begin and
+//! time of all blocks is cut into time ranges, and each time range is keyed, sorted and deduplicated by
+//! itself. Equal trips have equal times, so they meet in the same time range. Where the history's partitions begin and
 //! end is not known here: who writes a batch cuts it at their bounds.
 
 use std::cell::RefCell;
@@ -15,20 +15,20 @@ use crate::model::partition_bounds::{Bound, PartitionBounds};
 use crate::model::timestamp::Timestamp;
 use trips_areas::{Coord, GridPoint};
 
-use crate::sort::block::{Block, Place};
+use crate::sort::block::{Block, RowRange};
 use crate::sort::groups::{GroupCache, Groups};
 
 /// Of so many trips of a block, one is looked at to cut the time.
-const SAMPLED: usize = 64;
+const SAMPLE_STEP: usize = 64;
 /// A batch of so many bytes of trips is cut, however few they are.
-const MOST_BYTES: usize = 2 * 1024 * 1024;
+const MAX_BATCH_BYTES: usize = 2 * 1024 * 1024;
 /// What a row has beside its five values: the number of its columns, trip_key and load_id, each of
 /// these behind its length.
-const BESIDE_VALUES: usize = 2 + (4 + 16) + (4 + 8);
+const ROW_OVERHEAD: usize = 2 + (4 + 16) + (4 + 8);
 
-/// A trip's place in the order of the history, and its row in the batch.
+/// A trip's range in the order of the history, and its row in the batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Entry {
+pub struct BatchEntry {
     /// When the trip began.
     pub date_time: Timestamp,
     /// What it is.
@@ -39,7 +39,7 @@ pub struct Entry {
     pub end: u32,
 }
 
-impl Entry {
+impl BatchEntry {
     /// The order of the unique index `(date_time, trip_key)`.
     #[must_use]
     pub fn cmp_key(&self, date_time: Timestamp, key: &TripKey) -> Ordering {
@@ -54,7 +54,7 @@ pub struct Batch {
     /// The rows, one behind the other.
     pub rows: Vec<u8>,
     /// The trips, in the order of the index, each once.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<BatchEntry>,
     /// Where they begin and end, in the same order; none when nobody keeps them.
     pub grid_points: Vec<GridPoint>,
     /// Their regions and datasources, each once.
@@ -66,28 +66,28 @@ pub struct Batch {
 /// The blocks of a run, until all of its batches are made: then there are none.
 pub type RunBlocks = RefCell<Arc<Vec<Block>>>;
 
-/// A stretch of time: from, and to before; none is the beginning, or the end, of all time.
-pub type Stretch = (Option<Timestamp>, Option<Timestamp>);
+/// A time range: from, and to before; none is the beginning, or the end, of all time.
+pub type TimeRange = (Option<Timestamp>, Option<Timestamp>);
 
-/// Cuts the time of sorted blocks into stretches of about so many trips each, fewer where they are large.
+/// Cuts the time of sorted blocks into time ranges of about so many trips each, fewer where they are large.
 #[must_use]
-pub fn stretches(blocks: &[Block], trips: usize) -> Vec<Stretch> {
+pub fn time_ranges(blocks: &[Block], trips: usize) -> Vec<TimeRange> {
     let mut times = Vec::new();
     // Every so many trips, whatever block they are in, and the first from the middle of its step: the first trips of
-    // the blocks alone would make the first stretch a short one.
-    let mut skip = SAMPLED / 2;
+    // the blocks alone would make the first time range a short one.
+    let mut skip = SAMPLE_STEP / 2;
     for block in blocks {
-        let places = block.places();
-        let samples = (skip..places.len()).step_by(SAMPLED);
-        let bytes = |i: usize| Block::encoded_bytes(&places[i..places.len().min(i + SAMPLED)]);
-        times.extend(samples.map(|i| (places[i].date_time, bytes(i))));
-        let seen = places.len().saturating_sub(skip).next_multiple_of(SAMPLED);
-        skip = (skip + seen) - places.len();
+        let ranges = block.ranges();
+        let samples = (skip..ranges.len()).step_by(SAMPLE_STEP);
+        let bytes = |i: usize| Block::encoded_bytes(&ranges[i..ranges.len().min(i + SAMPLE_STEP)]);
+        times.extend(samples.map(|i| (ranges[i].date_time, bytes(i))));
+        let seen = ranges.len().saturating_sub(skip).next_multiple_of(SAMPLE_STEP);
+        skip = (skip + seen) - ranges.len();
     }
     times.sort_unstable();
     let (mut cuts, mut samples, mut bytes) = (Vec::new(), 0, 0);
     for (time, size) in times {
-        if samples >= (trips / SAMPLED).max(1) || bytes >= MOST_BYTES {
+        if samples >= (trips / SAMPLE_STEP).max(1) || bytes >= MAX_BATCH_BYTES {
             cuts.push(time);
             (samples, bytes) = (0, 0);
         }
@@ -105,7 +105,7 @@ pub fn stretches(blocks: &[Block], trips: usize) -> Vec<Stretch> {
 pub fn count_within(blocks: &[Block], bounds: PartitionBounds) -> usize {
     let before = |block: &Block, bound| match bound {
         Bound::MinValue => 0,
-        Bound::At(time) => block.places().partition_point(|place| place.date_time < time),
+        Bound::At(time) => block.ranges().partition_point(|range| range.date_time < time),
         Bound::MaxValue => block.len(),
     };
     let within = |block| before(block, bounds.upper).saturating_sub(before(block, bounds.lower));
@@ -116,20 +116,20 @@ pub fn count_within(blocks: &[Block], bounds: PartitionBounds) -> usize {
 #[must_use]
 pub fn first_from(blocks: &[Block], bound: Bound) -> Option<Timestamp> {
     let first = |block: &Block| {
-        let places = block.places();
-        let at = places.partition_point(|place| Bound::At(place.date_time) < bound);
-        places.get(at).map(|place| place.date_time)
+        let ranges = block.ranges();
+        let at = ranges.partition_point(|range| Bound::At(range.date_time) < bound);
+        ranges.get(at).map(|range| range.date_time)
     };
     blocks.iter().filter_map(first).min()
 }
 
-/// How many bytes the batch of a stretch takes while it is made, about.
-pub(crate) fn cost(blocks: &[Block], stretch: Stretch) -> usize {
-    let places = blocks.iter().map(|block| block.between(stretch.0, stretch.1));
-    places.map(Block::cost_of_batch).sum()
+/// How many bytes the batch of a time range takes while it is made, about.
+pub(crate) fn cost(blocks: &[Block], time_range: TimeRange) -> usize {
+    let ranges = blocks.iter().map(|block| block.between(time_range.0, time_range.1));
+    ranges.map(Block::cost_of_batch).sum()
 }
 
-/// Makes the batch of a stretch of time of sorted blocks, for this load; with the places of its trips
+/// Makes the batch of a time range of sorted blocks, for this load; with the ranges of its trips
 /// or without.
 ///
 /// # Errors
@@ -139,21 +139,21 @@ pub(crate) fn cost(blocks: &[Block], stretch: Stretch) -> usize {
 /// When the batch is over 4 GiB: all trips of a run at one moment, and a run of that size.
 pub fn build(
     blocks: &[Block],
-    stretch: Stretch,
+    time_range: TimeRange,
     load_id: i64,
     keeps_grid_points: bool,
     cache: &mut GroupCache,
 ) -> Result<Batch, TryReserveError> {
-    let slices: Vec<(&Block, &[Place])> =
-        blocks.iter().map(|block| (block, block.between(stretch.0, stretch.1))).collect();
+    let slices: Vec<(&Block, &[RowRange])> =
+        blocks.iter().map(|block| (block, block.between(time_range.0, time_range.1))).collect();
     let mut found: Vec<(Timestamp, TripKey, &[u8])> = Vec::new();
-    found.try_reserve_exact(slices.iter().map(|(_, places)| places.len()).sum())?;
+    found.try_reserve_exact(slices.iter().map(|(_, ranges)| ranges.len()).sum())?;
     let mut bytes = 0;
-    for (block, places) in slices {
-        for &place in places {
-            let values = block.values(place);
-            bytes += values.len() + BESIDE_VALUES;
-            found.push((place.date_time, key::of_encoded(values), values));
+    for (block, ranges) in slices {
+        for &range in ranges {
+            let values = block.values(range);
+            bytes += values.len() + ROW_OVERHEAD;
+            found.push((range.date_time, key::of_encoded(values), values));
         }
     }
     found.sort_unstable_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
@@ -172,7 +172,7 @@ pub fn build(
         key::encode_value(&key, rows);
         key::encode_value(&load_id.to_be_bytes(), rows);
         let end = u32::try_from(rows.len()).expect("a batch is under 4 GiB");
-        batch.entries.push(Entry { date_time, key, group, end });
+        batch.entries.push(BatchEntry { date_time, key, group, end });
         if keeps_grid_points {
             let [origin, destination] = points(values);
             batch.grid_points.push(GridPoint::of(date_time.0, origin, destination));
@@ -231,12 +231,12 @@ mod tests {
         let blocks: Vec<Block> =
             (0..248).map(|number| block((0..1000).map(|i| i * 248 + number))).collect();
         let wanted = 8192;
-        let lengths: Vec<usize> = stretches(&blocks, wanted)
+        let lengths: Vec<usize> = time_ranges(&blocks, wanted)
             .into_iter()
             .map(|(from, to)| blocks.iter().map(|block| block.between(from, to).len()).sum())
             .collect();
         assert_eq!(lengths.iter().sum::<usize>(), 248_000);
-        let (last, others) = lengths.split_last().expect("stretches");
+        let (last, others) = lengths.split_last().expect("time_ranges");
         assert!(
             others.iter().all(|length| (wanted / 2..wanted * 2).contains(length)),
             "{lengths:?}"
@@ -247,8 +247,8 @@ mod tests {
     #[test]
     fn small_blocks_are_sampled_together() {
         let blocks: Vec<Block> = (0..5000).map(|i| block(i..i + 1)).collect();
-        assert_eq!(stretches(&blocks, 640).len(), 8);
-        assert_eq!(stretches(&[], 640), [(None, None)]);
+        assert_eq!(time_ranges(&blocks, 640).len(), 8);
+        assert_eq!(time_ranges(&[], 640), [(None, None)]);
     }
 
     #[test]

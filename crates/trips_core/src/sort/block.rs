@@ -1,4 +1,4 @@
-//! A block: trips of one piece of a file, encoded, with an index of their times.
+//! A block: trips of one partial of a file, encoded, with an index of their times.
 
 use std::collections::{HashSet, TryReserveError};
 
@@ -7,19 +7,19 @@ use crate::model::timestamp::Timestamp;
 use crate::model::trip::{MAX_TEXT, Trip};
 
 /// The longest encoded trip, without the bytes of its two texts: five lengths, two points, a time.
-const WITHOUT_TEXTS: usize = 5 * 4 + 2 * 16 + 8;
+const FIXED_LEN: usize = 5 * 4 + 2 * 16 + 8;
 
-/// What the place of a trip takes until its week is written.
-const COLLECTED: usize = 24;
+/// What the range of a trip takes until its week is written.
+const GRID_POINT_COST: usize = 24;
 
 /// The trips of a moment make a batch, whatever their number: their rows, their groups, and what these are counted by.
-fn cost_of_moment(places: &[Place]) -> usize {
-    Block::encoded_bytes(places) * 4 + places.len() * 300
+fn cost_of_moment(ranges: &[RowRange]) -> usize {
+    Block::encoded_bytes(ranges) * 4 + ranges.len() * 300
 }
 
 /// Where a trip stands in its block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place {
+pub(crate) struct RowRange {
     pub(crate) date_time: Timestamp,
     offset: u32,
     length: u32,
@@ -29,12 +29,12 @@ pub(crate) struct Place {
 #[derive(Debug, Default)]
 pub struct Block {
     values: Vec<u8>,
-    places: Vec<Place>,
+    ranges: Vec<RowRange>,
 }
 
 impl Block {
     /// The longest encoded trip.
-    pub(crate) const MOST_BYTES_OF_TRIP: usize = WITHOUT_TEXTS + 2 * MAX_TEXT;
+    pub(crate) const MAX_ENCODED_TRIP: usize = FIXED_LEN + 2 * MAX_TEXT;
 
     /// Adds a trip. A block is made of a few megabytes of a file, far under the 4 GiB it can hold.
     ///
@@ -44,11 +44,11 @@ impl Block {
     /// # Panics
     /// When the block is over 4 GiB.
     pub fn push(&mut self, trip: &Trip<'_>) -> Result<(), TryReserveError> {
-        self.values.try_reserve(WITHOUT_TEXTS + trip.text_bytes())?;
-        self.places.try_reserve(1)?;
+        self.values.try_reserve(FIXED_LEN + trip.text_bytes())?;
+        self.ranges.try_reserve(1)?;
         let offset = self.values.len();
         key::encode(trip, &mut self.values);
-        self.places.push(Place {
+        self.ranges.push(RowRange {
             date_time: trip.date_time,
             offset: u32::try_from(offset).expect("a block is under 4 GiB"),
             length: u32::try_from(self.values.len() - offset).expect("a trip is under 4 GiB"),
@@ -57,20 +57,20 @@ impl Block {
     }
 
     /// Puts the trips in the order of their times, while they are in the processor's cache: who takes
-    /// a stretch of time later reads them one behind the other.
+    /// a time range later reads them one behind the other.
     ///
     /// # Errors
     /// When there is no memory.
     pub fn sort(&mut self) -> Result<(), TryReserveError> {
-        self.places.sort_unstable();
+        self.ranges.sort_unstable();
         let mut sorted = Vec::new();
         sorted.try_reserve_exact(self.values.len())?;
         let mut offset = 0;
-        for place in &mut self.places {
+        for range in &mut self.ranges {
             sorted
-                .extend_from_slice(&self.values[place.offset as usize..][..place.length as usize]);
-            place.offset = offset;
-            offset += place.length;
+                .extend_from_slice(&self.values[range.offset as usize..][..range.length as usize]);
+            range.offset = offset;
+            offset += range.length;
         }
         self.values = sorted;
         Ok(())
@@ -80,22 +80,22 @@ impl Block {
     ///
     /// # Errors
     /// When there is no memory.
-    pub fn drop_doubles(&mut self) -> Result<usize, TryReserveError> {
+    pub fn dedup(&mut self) -> Result<usize, TryReserveError> {
         let mut kept = Vec::new();
-        kept.try_reserve_exact(self.places.len())?;
+        kept.try_reserve_exact(self.ranges.len())?;
         // Equal trips have equal times, so they stand together.
-        for same_time in self.places.chunk_by(|a, b| a.date_time == b.date_time) {
+        for same_time in self.ranges.chunk_by(|a, b| a.date_time == b.date_time) {
             if let [one] = same_time {
                 kept.push(*one);
                 continue;
             }
             let mut seen = HashSet::new();
             seen.try_reserve(same_time.len())?;
-            kept.extend(same_time.iter().filter(|&&place| seen.insert(self.values(place))));
+            kept.extend(same_time.iter().filter(|&&range| seen.insert(self.values(range))));
         }
-        let dropped = self.places.len() - kept.len();
+        let dropped = self.ranges.len() - kept.len();
         if dropped > 0 {
-            self.places = kept;
+            self.ranges = kept;
             // What is dropped leaves the bytes, too.
             self.sort()?;
         }
@@ -111,12 +111,12 @@ impl Block {
     /// When the whole is over 4 GiB.
     pub fn append(&mut self, other: &Self) -> Result<(), TryReserveError> {
         self.values.try_reserve(other.values.len())?;
-        self.places.try_reserve(other.places.len())?;
+        self.ranges.try_reserve(other.ranges.len())?;
         let behind = u32::try_from(self.values.len()).expect("a block is under 4 GiB");
         self.values.extend_from_slice(&other.values);
         u32::try_from(self.values.len()).expect("a block is under 4 GiB");
-        let moved = |place: &Place| Place { offset: behind + place.offset, ..*place };
-        self.places.extend(other.places.iter().map(moved));
+        let moved = |range: &RowRange| RowRange { offset: behind + range.offset, ..*range };
+        self.ranges.extend(other.ranges.iter().map(moved));
         Ok(())
     }
 
@@ -128,55 +128,55 @@ impl Block {
     /// How many trips it holds.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.places.len()
+        self.ranges.len()
     }
 
     /// Whether it holds none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.places.is_empty()
+        self.ranges.is_empty()
     }
 
     /// How many bytes of memory the trips take.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.values.len() + self.places.len() * size_of::<Place>()
+        self.values.len() + self.ranges.len() * size_of::<RowRange>()
     }
 
     /// How many bytes a sorted block takes until its trips are written: itself, and what is made of the trips
     /// that begin at one moment, which are always in one batch.
     #[must_use]
     pub fn cost(&self, keeps_grid_points: bool) -> usize {
-        let moments = self.places.chunk_by(|a, b| a.date_time == b.date_time);
+        let moments = self.ranges.chunk_by(|a, b| a.date_time == b.date_time);
         let moment = moments.filter(|moment| moment.len() > 1).map(cost_of_moment).max();
-        let places = if keeps_grid_points { self.len() * COLLECTED } else { 0 };
-        self.bytes() + places + moment.unwrap_or(0)
+        let ranges = if keeps_grid_points { self.len() * GRID_POINT_COST } else { 0 };
+        self.bytes() + ranges + moment.unwrap_or(0)
     }
 
-    /// How many bytes some places that follow each other in a sorted block have.
-    pub(crate) fn encoded_bytes(places: &[Place]) -> usize {
-        let ends = places.first().zip(places.last());
+    /// How many bytes some ranges that follow each other in a sorted block have.
+    pub(crate) fn encoded_bytes(ranges: &[RowRange]) -> usize {
+        let ends = ranges.first().zip(ranges.last());
         ends.map_or(0, |(first, last)| (last.offset + last.length - first.offset) as usize)
     }
 
     /// How many bytes a batch of some of its trips takes while it is made, about.
-    pub(crate) fn cost_of_batch(places: &[Place]) -> usize {
-        Self::encoded_bytes(places) * 2 + places.len() * 200
+    pub(crate) fn cost_of_batch(ranges: &[RowRange]) -> usize {
+        Self::encoded_bytes(ranges) * 2 + ranges.len() * 200
     }
 
-    /// The places of a sorted block's trips.
-    pub(crate) fn places(&self) -> &[Place] {
-        &self.places
+    /// The ranges of a sorted block's trips.
+    pub(crate) fn ranges(&self) -> &[RowRange] {
+        &self.ranges
     }
 
     /// The trips of a sorted block from one time (none: the first) to before another (none: the last).
-    pub(crate) fn between(&self, from: Option<Timestamp>, to: Option<Timestamp>) -> &[Place] {
-        let before = |time: Timestamp| self.places.partition_point(|p| p.date_time < time);
-        &self.places[from.map_or(0, before)..to.map_or(self.places.len(), before)]
+    pub(crate) fn between(&self, from: Option<Timestamp>, to: Option<Timestamp>) -> &[RowRange] {
+        let before = |time: Timestamp| self.ranges.partition_point(|p| p.date_time < time);
+        &self.ranges[from.map_or(0, before)..to.map_or(self.ranges.len(), before)]
     }
 
     /// A trip's encoded values.
-    pub(crate) fn values(&self, place: Place) -> &[u8] {
-        &self.values[place.offset as usize..][..place.length as usize]
+    pub(crate) fn values(&self, range: RowRange) -> &[u8] {
+        &self.values[range.offset as usize..][..range.length as usize]
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, TryReserveError};
 
-use crate::sort::groups::{BESIDE_TEXT, Groups, boxed, names_of};
+use crate::sort::groups::{Groups, TEXT_OVERHEAD, boxed, names_of};
 
 /// What a count takes in the map of the days before, about.
 const BYTES_OF_A_COUNT: usize = 48;
@@ -70,7 +70,7 @@ impl DailyCounts {
         let number = u32::try_from(self.groups.len()).expect("they are taken long before");
         self.groups.try_reserve(1)?;
         self.groups.insert(boxed(encoded)?, number);
-        self.bytes_of_groups += encoded.len() + BESIDE_TEXT;
+        self.bytes_of_groups += encoded.len() + TEXT_OVERHEAD;
         Ok(number)
     }
 

@@ -7,9 +7,9 @@ use std::collections::{HashMap, TryReserveError};
 use crate::sort::batch::{split_value, value_length};
 
 /// A cache of so many bytes is emptied behind a batch.
-const CACHED: usize = 1024 * 1024;
+const MAX_CACHE_BYTES: usize = 1024 * 1024;
 /// What an entry of a map takes beside its text, about.
-pub(crate) const BESIDE_TEXT: usize = 80;
+pub(crate) const TEXT_OVERHEAD: usize = 80;
 
 /// The regions and datasources of a batch, encoded, each once.
 #[derive(Debug, Default)]
@@ -82,7 +82,7 @@ impl GroupCache {
     /// Numbers begin at 0 again.
     pub(crate) fn end_batch(&mut self) {
         self.batch += 1;
-        if self.bytes > CACHED {
+        if self.bytes > MAX_CACHE_BYTES {
             (self.known, self.bytes) = (HashMap::new(), 0);
         }
     }
@@ -110,7 +110,7 @@ impl GroupCache {
                 let number = groups.push(&self.wanted)?;
                 self.known.try_reserve(1)?;
                 self.known.insert(boxed(&self.wanted)?, (self.batch, number));
-                self.bytes += self.wanted.len() + BESIDE_TEXT;
+                self.bytes += self.wanted.len() + TEXT_OVERHEAD;
                 Ok(number)
             }
         }

@@ -5,10 +5,11 @@ use std::collections::TryReserveError;
 
 use thiserror::Error;
 
-use crate::check::constraints::Rules;
+use crate::check::constraints::Constraints;
+use crate::check::trip_text;
 use crate::model::point::Point;
 use crate::model::timestamp::Timestamp;
-use crate::model::trip::{self, Trip};
+use crate::model::trip::Trip;
 
 /// What is wrong with bytes that another process has sent.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -27,7 +28,7 @@ pub enum DecodeError {
         /// Rows that are there.
         found: u64,
     },
-    /// A trip has a value that no trip can have under the rules.
+    /// A trip has a value that no trip can have under the constraints.
     #[error("trip {number} has no valid {what}")]
     Trip {
         /// The number of the trip, from 1.
@@ -91,15 +92,19 @@ pub(crate) fn copy(bytes: &[u8]) -> Result<Vec<u8>, TryReserveError> {
 }
 
 /// The trip that begins here; what is wrong, by its column.
-pub(crate) fn trip<'a>(from: &mut Cursor<'a>, rules: &Rules) -> Result<Trip<'a>, &'static str> {
+pub(crate) fn trip<'a>(
+    from: &mut Cursor<'a>,
+    constraints: &Constraints,
+) -> Result<Trip<'a>, &'static str> {
     let mut next = |what| from.value().ok_or(what);
     let region = next("region")?.and_then(text).ok_or("region")?;
-    let origin = next("origin_coord")?.map(|v| point(v, rules).ok_or("origin_coord"));
+    let origin = next("origin_coord")?.map(|v| point(v, constraints).ok_or("origin_coord"));
     let destination =
-        next("destination_coord")?.map(|v| point(v, rules).ok_or("destination_coord"));
+        next("destination_coord")?.map(|v| point(v, constraints).ok_or("destination_coord"));
     let time = next("date_time")?.and_then(|value| value.try_into().ok()).ok_or("date_time")?;
-    let date_time =
-        rules.check_time(Timestamp(i64::from_be_bytes(time)), b"").map_err(|_| "date_time")?;
+    let date_time = constraints
+        .check_time(Timestamp(i64::from_be_bytes(time)), b"")
+        .map_err(|_| "date_time")?;
     let datasource = next("datasource")?.map(|value| text(value).ok_or("datasource"));
     Ok(Trip {
         region,
@@ -112,11 +117,11 @@ pub(crate) fn trip<'a>(from: &mut Cursor<'a>, rules: &Rules) -> Result<Trip<'a>,
 
 /// A name as validation leaves it: nothing has to be trimmed.
 fn text(value: &[u8]) -> Option<&str> {
-    trip::text(value).ok()?.filter(|name| name.len() == value.len())
+    trip_text::text(value).ok()?.filter(|name| name.len() == value.len())
 }
 
 /// A coordinate as validation leaves it: -180 is 180, and no zero has a sign.
-fn point(value: &[u8], rules: &Rules) -> Option<Point> {
+fn point(value: &[u8], constraints: &Constraints) -> Option<Point> {
     let (longitude, latitude) = value.split_first_chunk::<8>()?;
     let longitude = f64::from_be_bytes(*longitude);
     let latitude = f64::from_be_bytes(latitude.try_into().ok()?);
@@ -127,5 +132,5 @@ fn point(value: &[u8], rules: &Rules) -> Option<Point> {
         && is_normal(longitude)
         && is_normal(latitude);
     let point = is_valid.then_some(Point { longitude, latitude })?;
-    rules.check_point(Some(point)).ok()?
+    constraints.check_point(Some(point)).ok()?
 }

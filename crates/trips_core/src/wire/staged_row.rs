@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::collections::TryReserveError;
 
 use crate::check::reject::{Column, Rejection};
+use crate::check::trip_text::TripText;
 use crate::format::delimited::record::Record;
 use crate::key::{encode_missing, encode_text, encode_value};
-use crate::model::trip::TripText;
 use crate::text::escape::storable;
 use crate::wire::decode::{self, Cursor};
 

@@ -9,7 +9,7 @@
 
 use std::collections::TryReserveError;
 
-use crate::check::constraints::Rules;
+use crate::check::constraints::Constraints;
 use crate::format::delimited::parse::Parsed;
 use crate::sort::block::Block;
 use crate::wire::decode::DecodeError;
@@ -67,7 +67,7 @@ impl Part {
     /// When there is no memory.
     pub fn close(&mut self) -> Result<(), TryReserveError> {
         self.block.sort()?;
-        self.duplicates += self.block.drop_doubles()? as u64;
+        self.duplicates += self.block.dedup()? as u64;
         Ok(())
     }
 
@@ -101,13 +101,13 @@ impl Part {
     /// Reads a part back as a whole.
     ///
     /// # Errors
-    /// What about the bytes is not as [`Part::encode`] writes it, under these rules.
-    pub fn decode(bytes: &[u8], rules: &Rules) -> Result<Self, DecodeError> {
+    /// What about the bytes is not as [`Part::encode`] writes it, under these constraints.
+    pub fn decode(bytes: &[u8], constraints: &Constraints) -> Result<Self, DecodeError> {
         let reader = PartReader::new(bytes)?;
         let PartHeader { load_id, first_byte, bytes: covered, rows, .. } = reader.header;
         let PartHeader { duplicates, zero_coordinates, .. } = reader.header;
         let (mut block, mut staged) = (Block::default(), StagedRows::default());
-        reader.read(rules, bytes.len(), |content| {
+        reader.read(constraints, bytes.len(), |content| {
             match content {
                 Content::Trip(trip) => block.push(trip)?,
                 Content::Rejected(rows, count) => staged.append(&StagedRows::copy(rows, count)?)?,

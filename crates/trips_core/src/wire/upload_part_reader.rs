@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::check::constraints::Rules;
+use crate::check::constraints::Constraints;
 use crate::model::trip::Trip;
 use crate::sort::block::Block;
 use crate::wire::decode::{self, Cursor, DecodeError};
@@ -145,30 +145,30 @@ impl<S: Source> PartReader<S> {
     /// given may be believed only when the end has been reached.
     ///
     /// # Errors
-    /// What about the bytes is not as [`crate::wire::upload_part::Part::encode`] writes it, under these rules and with records of at
+    /// What about the bytes is not as [`crate::wire::upload_part::Part::encode`] writes it, under these constraints and with records of at
     /// most so many bytes; or what the source or `take` says.
     pub fn read(
         self,
-        rules: &Rules,
+        constraints: &Constraints,
         max_record: usize,
         take: impl FnMut(Content<'_>) -> Result<(), S::Error>,
     ) -> Result<Found, Stop<S::Error>> {
-        self.read_in_slices(rules, max_record, SLICE, take)
+        self.read_in_slices(constraints, max_record, SLICE, take)
     }
 
     pub(crate) fn read_in_slices(
         mut self,
-        rules: &Rules,
+        constraints: &Constraints,
         max_record: usize,
         slice: usize,
         mut take: impl FnMut(Content<'_>) -> Result<(), S::Error>,
     ) -> Result<Found, Stop<S::Error>> {
         let (mut trips, mut rejected) = (0, 0);
-        let lengths = (slice, Block::MOST_BYTES_OF_TRIP);
+        let lengths = (slice, Block::MAX_ENCODED_TRIP);
         walk(&mut self.source, self.trips, lengths, |bytes| {
             let (mut from, mut taken) = (Cursor(bytes), 0);
             while !from.0.is_empty() {
-                let trip = match decode::trip(&mut from, rules) {
+                let trip = match decode::trip(&mut from, constraints) {
                     Ok(trip) => trip,
                     Err(what) => {
                         return Ok((taken, Some(DecodeError::Trip { number: trips + 1, what })));

@@ -15,13 +15,13 @@ fn part() -> Part {
     let mut reader = RecordReader::new(FILE.as_bytes(), 1000);
     let feed = crate::feed::Feed::trips();
     let layout = crate::format::delimited::header::read_header(&feed, &mut reader, 1000).unwrap();
-    let rules = Rules::default();
+    let constraints = Constraints::default();
     let parser = Parser {
         layout,
         target: Target::History,
         load_id: 7,
         max_record: 1000,
-        rules,
+        constraints,
         keeps_grid_points: false,
     };
     let mut part = Part::new(7, 0);
@@ -36,7 +36,7 @@ fn what_travels_comes_back() {
     let part = part();
     assert_eq!((part.rows, part.duplicates, part.block.len(), part.staged.len()), (5, 1, 2, 2));
     let bytes = part.encode().unwrap();
-    let back = Part::decode(&bytes, &Rules::default()).unwrap();
+    let back = Part::decode(&bytes, &Constraints::default()).unwrap();
     assert_eq!(back.encode().unwrap(), bytes);
     assert_eq!((back.load_id, back.first_byte, back.bytes), (7, 0, part.bytes));
 }
@@ -45,22 +45,22 @@ fn what_travels_comes_back() {
 #[test]
 fn what_is_damaged_is_refused() {
     let bytes = part().encode().unwrap();
-    let rules = Rules::default();
+    let constraints = Constraints::default();
     for length in 0..bytes.len() {
-        assert!(Part::decode(&bytes[..length], &rules).is_err(), "{length} bytes");
+        assert!(Part::decode(&bytes[..length], &constraints).is_err(), "{length} bytes");
     }
     let longer = [&bytes[..], b"\0"].concat();
-    assert_eq!(Part::decode(&longer, &rules).unwrap_err(), DecodeError::Length);
+    assert_eq!(Part::decode(&longer, &constraints).unwrap_err(), DecodeError::Length);
     let mut other = bytes.clone();
     other[39] ^= 1;
     assert_eq!(
-        Part::decode(&other, &rules).unwrap_err(),
+        Part::decode(&other, &constraints).unwrap_err(),
         DecodeError::Counts { counted: 3, found: 4 }
     );
     // Lines of another load.
     let mut other = bytes;
     other[15] ^= 1;
-    assert_eq!(Part::decode(&other, &rules).unwrap_err(), DecodeError::Line { number: 1 });
+    assert_eq!(Part::decode(&other, &constraints).unwrap_err(), DecodeError::Line { number: 1 });
 }
 
 /// A trip that a validated one cannot be.
@@ -70,7 +70,7 @@ fn what_is_no_trip_is_refused() {
     let bytes = part.encode().unwrap();
     let find = |what: &[u8]| bytes.windows(what.len()).position(|window| window == what).unwrap();
     let latitude = find(&50.0_f64.to_be_bytes());
-    let (region, time) = (find(b"Turin"), find(&part.block.places()[0].date_time.0.to_be_bytes()));
+    let (region, time) = (find(b"Turin"), find(&part.block.ranges()[0].date_time.0.to_be_bytes()));
     for (at, with, what) in [
         (region, &b"\xff"[..], "region"),
         (region, b" ", "region"),
@@ -84,11 +84,14 @@ fn what_is_no_trip_is_refused() {
     ] {
         let mut other = bytes.clone();
         other[at..at + with.len()].copy_from_slice(with);
-        let error = Part::decode(&other, &Rules::default()).unwrap_err();
+        let error = Part::decode(&other, &Constraints::default()).unwrap_err();
         assert!(matches!(error, DecodeError::Trip { what: found, .. } if found == what), "{error}");
     }
-    let later =
-        Rules::new("2018-05-22", "2099-12-31", crate::check::constraints::ZeroCoordinates::Keep);
+    let later = Constraints::new(
+        "2018-05-22",
+        "2099-12-31",
+        crate::check::constraints::ZeroCoordinates::Keep,
+    );
     let error = Part::decode(&bytes, &later.unwrap()).unwrap_err();
     assert_eq!(error, DecodeError::Trip { number: 1, what: "date_time" });
 }
@@ -111,7 +114,7 @@ fn counts_that_no_file_has_are_refused() {
         for &(at, number) in forged {
             other[at..at + 8].copy_from_slice(&number.to_be_bytes());
         }
-        let error = Part::decode(&other, &Rules::default()).unwrap_err();
+        let error = Part::decode(&other, &Constraints::default()).unwrap_err();
         assert!(matches!(error, DecodeError::Counts { .. }), "{forged:?}: {error}");
     }
 }
@@ -144,7 +147,7 @@ fn what_is_no_rejected_line_is_refused() {
     ] {
         let mut other = bytes.clone();
         other[at..at + with.len()].copy_from_slice(with);
-        let error = Part::decode(&other, &Rules::default()).unwrap_err();
+        let error = Part::decode(&other, &Constraints::default()).unwrap_err();
         assert!(matches!(error, DecodeError::Line { .. }), "{at} {with:?}: {error}");
     }
 }
@@ -154,7 +157,7 @@ fn in_slices(bytes: &[u8], max_record: usize, slice: usize) -> Result<Vec<String
     let mut all = Vec::new();
     let reader = PartReader::new(bytes)?;
     let header = reader.header;
-    let found = reader.read_in_slices(&Rules::default(), max_record, slice, |content| {
+    let found = reader.read_in_slices(&Constraints::default(), max_record, slice, |content| {
         match content {
             Content::Trip(trip) => all.push(format!("{trip:?}")),
             // How many come together depends on the slices.
@@ -210,7 +213,7 @@ fn rows_have_a_limit() {
     }
     let name = "x".repeat(crate::model::trip::MAX_TEXT);
     let point = Some(crate::model::point::Point { longitude: 1.0, latitude: 1.0 });
-    let date_time = part.block.places()[0].date_time;
+    let date_time = part.block.ranges()[0].date_time;
     let (origin, destination) = (point, point);
     let trip = crate::model::trip::Trip {
         region: &name,
@@ -221,5 +224,5 @@ fn rows_have_a_limit() {
     };
     let mut encoded = Vec::new();
     crate::key::encode(&trip, &mut encoded);
-    assert_eq!(encoded.len(), Block::MOST_BYTES_OF_TRIP);
+    assert_eq!(encoded.len(), Block::MAX_ENCODED_TRIP);
 }

@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 use memchr::{memchr, memchr_iter, memrchr};
 
-use crate::format::delimited::framing::{Fault, line_ends};
+use crate::format::delimited::framing::{FramingError, line_ends};
 use crate::format::delimited::record::{Record, RecordReader};
 
 /// A chunk whose records are known one by one has so many at most.
@@ -31,7 +31,7 @@ struct Framed {
     /// Where its bytes end, and behind them the tail of a line that is too long.
     end: usize,
     tail_end: usize,
-    fault: Option<Fault>,
+    error: Option<FramingError>,
 }
 
 impl<R: Read> RecordReader<R> {
@@ -74,8 +74,8 @@ impl<R: Read> RecordReader<R> {
             chunk.bytes.extend_from_slice(record.raw);
             let end = chunk.bytes.len();
             chunk.bytes.extend_from_slice(record.tail);
-            let (line, tail_end, fault) = (record.line, chunk.bytes.len(), record.fault);
-            framed.push(Framed { line, end, tail_end, fault });
+            let (line, tail_end, error) = (record.line, chunk.bytes.len(), record.error);
+            framed.push(Framed { line, end, tail_end, error });
         }
         chunk.covers = self.position() - begin;
         chunk.framed = Some(framed);
@@ -88,7 +88,9 @@ impl Chunk {
     pub fn unclosed(&self) -> impl Iterator<Item = u64> + '_ {
         // Without a quote in it, a chunk is not framed.
         let framed = self.framed.iter().flatten();
-        framed.filter(|record| record.fault == Some(Fault::UnclosedQuote)).map(|record| record.line)
+        framed
+            .filter(|record| record.error == Some(FramingError::UnclosedQuote))
+            .map(|record| record.line)
     }
 
     /// Whether there are quotes in it: only then can a value hold a comma or a line end.
@@ -136,9 +138,9 @@ impl Chunk {
         };
         let mut spans = Vec::new();
         let mut start = 0;
-        for &Framed { line, end, tail_end, fault } in framed {
+        for &Framed { line, end, tail_end, error } in framed {
             let (raw, tail) = (&self.bytes[start..end], &self.bytes[end..tail_end]);
-            f(&Record::of_raw(line, raw, tail, fault, &mut spans))?;
+            f(&Record::of_raw(line, raw, tail, error, &mut spans))?;
             start = tail_end;
         }
         Ok(())

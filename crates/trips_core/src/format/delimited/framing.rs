@@ -5,10 +5,10 @@ use thiserror::Error;
 
 /// What RFC 4180 forbids, found in one record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum Fault {
+pub enum FramingError {
     /// A quote inside a value that did not begin with one.
     #[error("a quote stands inside a value that is not quoted")]
-    QuoteInBareValue,
+    QuoteInUnquotedField,
     /// Something other than a comma or a line end after a closing quote.
     #[error("text follows a closing quote: expected a comma or a line end")]
     TextAfterQuote,
@@ -36,7 +36,7 @@ pub(crate) fn is_blank(line: &[u8]) -> bool {
 
 /// `""` becomes `"`.
 #[cold]
-pub(crate) fn undouble(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn unescape(bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len());
     let mut rest = bytes;
     while let Some(at) = memchr(b'"', rest) {
@@ -53,7 +53,7 @@ pub(crate) enum Scan {
     /// A record of `len` bytes over `lines` lines; the next begins at `next`.
     Record { len: usize, next: usize, lines: u64 },
     /// A faulty record, cut at the end of its first physical line.
-    Fault { len: usize, next: usize, fault: Fault },
+    Faulty { len: usize, next: usize, error: FramingError },
     /// More bytes are needed to tell.
     Incomplete,
 }
@@ -97,12 +97,12 @@ fn scan_quoted(
     first_line: (usize, usize),
     spans: &mut Vec<Span>,
 ) -> Scan {
-    let fault = |fault| Scan::Fault { len: first_line.0, next: first_line.1, fault };
+    let error = |error| Scan::Faulty { len: first_line.0, next: first_line.1, error };
     let mut start = 0;
     loop {
         let end = if bytes.get(start) == Some(&b'"') {
             let Some((close, escaped)) = closing_quote(bytes, start + 1, at_eof) else {
-                return if at_eof { fault(Fault::UnclosedQuote) } else { Scan::Incomplete };
+                return if at_eof { error(FramingError::UnclosedQuote) } else { Scan::Incomplete };
             };
             spans.push(Span { start: start + 1, end: close, escaped });
             close + 1
@@ -114,7 +114,7 @@ fn scan_quoted(
                 None => return Scan::Incomplete,
             };
             if memchr(b'"', &bytes[start..end]).is_some() {
-                return fault(Fault::QuoteInBareValue);
+                return error(FramingError::QuoteInUnquotedField);
             }
             spans.push(Span { start, end, escaped: false });
             end
@@ -127,7 +127,7 @@ fn scan_quoted(
                 };
                 return Scan::Record { len, next, lines: line_ends(&bytes[..len]) + 1 };
             }
-            Some(_) => return fault(Fault::TextAfterQuote),
+            Some(_) => return error(FramingError::TextAfterQuote),
             None if at_eof => {
                 return Scan::Record { len: end, next: end, lines: line_ends(bytes) + 1 };
             }

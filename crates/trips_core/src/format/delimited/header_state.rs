@@ -7,7 +7,7 @@ use crate::feed::plan::Layout;
 
 /// The columns of the next record.
 #[derive(Debug, Clone)]
-pub enum Columns {
+pub enum HeaderState {
     /// As a header names them.
     Known(Arc<Layout>),
     /// Nobody knows: the record that begins in this line names columns, and is no complete header.
@@ -18,7 +18,7 @@ pub enum Columns {
 }
 
 /// Equal are columns by which every record is read alike.
-impl PartialEq for Columns {
+impl PartialEq for HeaderState {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Known(a), Self::Known(b)) => Arc::ptr_eq(a, b) || a.reads_as(b),
@@ -28,9 +28,9 @@ impl PartialEq for Columns {
     }
 }
 
-impl Eq for Columns {}
+impl Eq for HeaderState {}
 
-impl Columns {
+impl HeaderState {
     /// How many values a record has, if that is known.
     #[must_use]
     pub fn count(&self) -> Option<usize> {
@@ -52,7 +52,7 @@ impl Columns {
 }
 
 /// In a form without blanks, for a command line.
-impl fmt::Display for Columns {
+impl fmt::Display for HeaderState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Known(layout) => {

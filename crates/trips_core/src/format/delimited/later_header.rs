@@ -1,7 +1,7 @@
 //! A header behind the first record of a file: files that were joined.
 //!
 //! What a record is depends on its own bytes and on how many columns the records before it have, and on
-//! nothing else: not on the rules, nor on what the record would be as a row. So whoever reads a part of a
+//! nothing else: not on the constraints, nor on what the record would be as a row. So whoever reads a part of a
 //! file finds the same headers as who reads all of it.
 //!
 //! A record that seems to name three columns of the feed, or one or two and has no point and no time among its
@@ -18,8 +18,8 @@ use std::sync::Arc;
 
 use crate::check::reject::{Rejection, SqlState};
 use crate::feed::plan::{ColumnNames, Layout};
-use crate::format::delimited::header_state::Columns;
-use crate::format::delimited::record::{Fault, Record};
+use crate::format::delimited::header_state::HeaderState;
+use crate::format::delimited::record::{FramingError, Record};
 use crate::model::{point, timestamp};
 use crate::text::whitespace;
 
@@ -50,14 +50,14 @@ pub fn may_hide_in_row(layout: &Layout, record: &Record<'_>, has_quotes: bool) -
         memchr::memchr_iter(b',', record.raw).count() >= record.len()
             || memchr::memchr2(b'\n', b'\r', record.raw).is_some()
     };
-    let is_name = |&at: &usize| layout.names().resembles(record.raw_value(at)).is_some();
+    let is_name = |&at: &usize| layout.names().resembles(record.raw_field(at)).is_some();
     layout.others().iter().any(is_name) || (has_quotes && has_more())
 }
 
 /// The header that a record is, or holds, in a file of the feed that this layout is of, behind records of
 /// these columns.
 #[must_use]
-pub fn find(layout: &Layout, record: &Record<'_>, columns: &Columns) -> Option<Header> {
+pub fn find(layout: &Layout, record: &Record<'_>, columns: &HeaderState) -> Option<Header> {
     let (names, columns) = (layout.names(), columns.count());
     let mask = named(names, record.raw);
     // The rest of a line that is too long is gone, but for its end.
@@ -131,10 +131,10 @@ fn certain(
     columns: Option<usize>,
     has_data: bool,
 ) -> Option<Header> {
-    let values: Values<'_> = match record.fault {
-        None if record.len() <= MAX_VALUES => record.values().collect(),
+    let values: Values<'_> = match record.error {
+        None if record.len() <= MAX_VALUES => record.fields().collect(),
         // A row and a header, one of which is quoted, are no record together.
-        Some(fault) if fault != Fault::TooLong => {
+        Some(error) if error != FramingError::TooLong => {
             let split = || record.raw.split(|&byte| byte == b',');
             split()
                 .nth(MAX_VALUES)
@@ -143,7 +143,7 @@ fn certain(
         }
         _ => return None,
     };
-    let is_whole = record.fault.is_none() && (!has_data || columns == Some(values.len()));
+    let is_whole = record.error.is_none() && (!has_data || columns == Some(values.len()));
     let whole = || Layout::of_names(names, values.iter().cloned()).ok();
     if let Some(layout) = is_whole.then(whole).flatten() {
         return Some(Header::Whole(layout));
@@ -196,9 +196,9 @@ fn before(names: &Arc<ColumnNames>, values: &[Cow<'_, [u8]>]) -> Option<Layout> 
 impl Header {
     /// Why its record is no row.
     #[must_use]
-    pub fn rejection(&self, before: &Columns) -> Rejection {
+    pub fn rejection(&self, before: &HeaderState) -> Rejection {
         let reads_as_before =
-            |layout: &Layout| matches!(before, Columns::Known(b) if b.reads_as(layout));
+            |layout: &Layout| matches!(before, HeaderState::Known(b) if b.reads_as(layout));
         let reason = match self {
             Self::Whole(layout) if reads_as_before(layout) => "the record repeats the header",
             Self::Whole(_) => "the record is another header: the records after it are read by it",
@@ -214,10 +214,10 @@ impl Header {
 
     /// The columns of the records after it.
     #[must_use]
-    pub fn columns(self, line: u64) -> Columns {
+    pub fn columns(self, line: u64) -> HeaderState {
         match self {
-            Self::Whole(layout) | Self::Joined(layout) => Columns::Known(Arc::new(layout)),
-            Self::Unclear => Columns::Unknown { line },
+            Self::Whole(layout) | Self::Joined(layout) => HeaderState::Known(Arc::new(layout)),
+            Self::Unclear => HeaderState::Unknown { line },
         }
     }
 }

@@ -3,20 +3,20 @@
 use std::collections::TryReserveError;
 use std::sync::Arc;
 
-use crate::check::constraints::{Rules, ZeroCoordinates};
-use crate::check::reject::{BadLine, Rejection};
+use crate::check::constraints::{Constraints, ZeroCoordinates};
+use crate::check::reject::{BadLine, Rejection, SqlState};
+use crate::check::trip_text::TripText;
 use crate::feed::plan::Layout;
 use crate::format::delimited::chunk::Chunk;
 use crate::format::delimited::header::UNCLOSED_QUOTES;
-use crate::format::delimited::header_state::Columns;
+use crate::format::delimited::header_state::HeaderState;
 use crate::format::delimited::later_header;
-use crate::format::delimited::record::{Fault, Record};
-use crate::model::trip::{self, TripText};
+use crate::format::delimited::record::{FramingError, Record};
 use crate::sort::block::Block;
 use crate::wire::staged_row::StagedRows;
 
 /// Bad lines that a refusal tells.
-pub const BAD_LINES_TOLD: usize = 10;
+pub const MAX_BAD_LINES_REPORTED: usize = 10;
 
 /// What happens to the rows of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub struct Parser {
     /// The longest record, bytes.
     pub max_record: usize,
     /// What its values must be.
-    pub rules: Rules,
+    pub constraints: Constraints,
     /// Whether batches have the places of their trips, for questions about areas.
     pub keeps_grid_points: bool,
 }
@@ -66,12 +66,12 @@ pub struct Parsed {
     /// How many trips have the coordinate `(0, 0)`, if somebody wants to be told.
     pub zero_coordinates: u64,
     /// The columns of what follows, when a header in it has changed them.
-    pub columns: Option<Columns>,
+    pub columns: Option<HeaderState>,
 }
 
 impl Parsed {
     /// The rows for staging so far; the trips, and what the chunk covers, stay for the rest.
-    fn take_piece(&mut self) -> Self {
+    fn take_partial(&mut self) -> Self {
         let block = std::mem::take(&mut self.block);
         let rest = Self {
             number: self.number,
@@ -81,16 +81,16 @@ impl Parsed {
             block,
             ..Self::default()
         };
-        let piece = std::mem::replace(self, rest);
-        Self { covers: 0, rows: piece.staged.len() as u64, zero_coordinates: 0, ..piece }
+        let partial = std::mem::replace(self, rest);
+        Self { covers: 0, rows: partial.staged.len() as u64, zero_coordinates: 0, ..partial }
     }
 }
 
 impl Parser {
     /// The columns at the beginning of the file.
     #[must_use]
-    pub fn columns(&self) -> Columns {
-        Columns::Known(Arc::new(self.layout.clone()))
+    pub fn columns(&self) -> HeaderState {
+        HeaderState::Known(Arc::new(self.layout.clone()))
     }
 
     /// Parses the next chunk of a file, and remembers the columns of what follows.
@@ -103,10 +103,10 @@ impl Parser {
     pub fn parse_next(
         &self,
         mut chunk: Chunk,
-        columns: &mut Columns,
+        columns: &mut HeaderState,
     ) -> Result<Parsed, TryReserveError> {
-        let give = |_| -> Result<(), TryReserveError> { unreachable!("it is one piece") };
-        let parsed = self.parse_in_pieces(&mut chunk, columns, usize::MAX, give)?;
+        let give = |_| -> Result<(), TryReserveError> { unreachable!("it is one partial") };
+        let parsed = self.parse_in_steps(&mut chunk, columns, usize::MAX, give)?;
         if let Some(after) = &parsed.columns {
             *columns = after.clone();
         }
@@ -118,10 +118,10 @@ impl Parser {
     ///
     /// # Errors
     /// When there is no memory, or what `give` says.
-    pub fn parse_in_pieces<E: From<TryReserveError>>(
+    pub fn parse_in_steps<E: From<TryReserveError>>(
         &self,
         chunk: &mut Chunk,
-        columns: &Columns,
+        columns: &HeaderState,
         bytes: usize,
         mut give: impl FnMut(Parsed) -> Result<(), E>,
     ) -> Result<Parsed, E> {
@@ -131,7 +131,7 @@ impl Parser {
             // A large record waits for its turn, so that there is one of them at a time.
             let is_large = StagedRows::most_bytes(record.raw.len()) > bytes;
             if is_large || parsed.staged.bytes() > bytes {
-                give(parsed.take_piece())?;
+                give(parsed.take_partial())?;
             }
             self.take(record, &mut now, has_quotes, &mut parsed)?;
             Ok::<(), E>(())
@@ -145,22 +145,22 @@ impl Parser {
     fn take(
         &self,
         record: &Record<'_>,
-        columns: &mut Columns,
+        columns: &mut HeaderState,
         has_quotes: bool,
         parsed: &mut Parsed,
     ) -> Result<(), TryReserveError> {
         parsed.rows += 1;
         let texts = match columns {
-            Columns::Known(layout) => trip::texts(layout, record),
-            Columns::Unknown { line } => Err(later_header::not_known(*line)),
+            HeaderState::Known(layout) => texts(layout, record),
+            HeaderState::Unknown { line } => Err(later_header::not_known(*line)),
         };
         let checked = match &texts {
-            Ok(texts) => texts.validate(&self.rules),
+            Ok(texts) => texts.validate(&self.constraints),
             Err(rejection) => Err(rejection.clone()),
         };
         // A header is no trip: its time is none. So looking for one costs nothing where rows are trips.
         let may_be_header = match (&checked, &*columns) {
-            (Ok(_), Columns::Known(layout)) => {
+            (Ok(_), HeaderState::Known(layout)) => {
                 let is_plain = !has_quotes && layout.others().is_empty();
                 !is_plain && later_header::may_hide_in_row(layout, record, has_quotes)
             }
@@ -176,7 +176,7 @@ impl Parser {
             Err(rejection) => return self.reject(record, texts.as_ref().ok(), rejection, parsed),
         };
         if self.target == Target::History {
-            if self.rules.zero_coordinates == ZeroCoordinates::Warn {
+            if self.constraints.zero_coordinates == ZeroCoordinates::Warn {
                 parsed.zero_coordinates += u64::from(trip.has_zero_coordinate());
             }
             parsed.block.push(&trip)?;
@@ -197,12 +197,38 @@ impl Parser {
         parsed.staged.reserve(record.raw.len())?;
         parsed.staged.push_rejected(self.load_id, record, texts, &rejection);
         parsed.bad_lines += 1;
-        if record.fault == Some(Fault::UnclosedQuote) && parsed.unclosed.len() < UNCLOSED_QUOTES {
+        if record.error == Some(FramingError::UnclosedQuote)
+            && parsed.unclosed.len() < UNCLOSED_QUOTES
+        {
             parsed.unclosed.push(record.line);
         }
-        if parsed.first_bad.len() < BAD_LINES_TOLD {
+        if parsed.first_bad.len() < MAX_BAD_LINES_REPORTED {
             parsed.first_bad.push(BadLine { line: record.line, rejection });
         }
         Ok(())
     }
+}
+
+/// What a record of a file turned out to be: the texts to validate, or why there are none.
+///
+/// # Errors
+/// When the record is faulty, or has another number of fields than the header.
+pub fn texts<'a>(layout: &Layout, record: &Record<'a>) -> Result<TripText<'a>, Rejection> {
+    let bad_format =
+        |reason: String| Err(Rejection::of_record(SqlState::BadCopyFileFormat, reason));
+    match record.error {
+        Some(FramingError::TooLong) => {
+            return Err(Rejection::of_record(
+                SqlState::ProgramLimitExceeded,
+                format!("the record is over {} bytes, its rest is not kept", record.raw.len()),
+            ));
+        }
+        Some(error) => return bad_format(error.to_string()),
+        None => {}
+    }
+    if record.len() != layout.columns {
+        let (found, expected) = (record.len(), layout.columns);
+        return bad_format(format!("the record has {found} fields: expected {expected}"));
+    }
+    Ok(layout.texts(record))
 }

@@ -2,7 +2,7 @@
 //!
 //! A record ends at `\n`, `\r\n` or `\r` outside quotes. A value in quotes may hold commas, line
 //! ends and doubled quotes. What RFC 4180 does not allow (a quote inside a bare value, text after
-//! a closing quote, a quote that never closes) is a fault of that record, and of no other: a faulty
+//! a closing quote, a quote that never closes) is a error of that record, and of no other: a faulty
 //! record is cut at the end of its first physical line and reading goes on at the next.
 //!
 //! A byte order mark at the beginning of a record is not a part of it, wherever in the file it stands: files
@@ -11,8 +11,8 @@
 use std::borrow::Cow;
 use std::io::{self, Read};
 
-pub use crate::format::delimited::framing::Fault;
-use crate::format::delimited::framing::{Scan, Span, is_blank, line_end, scan, undouble};
+pub use crate::format::delimited::framing::FramingError;
+use crate::format::delimited::framing::{Scan, Span, is_blank, line_end, scan, unescape};
 use crate::text::whitespace::BYTE_ORDER_MARK;
 
 /// How many bytes are asked of the source at a time, at least.
@@ -28,27 +28,27 @@ pub struct Record<'a> {
     /// Its bytes as they stand in the file, without the line end.
     pub raw: &'a [u8],
     /// What is wrong with it; its values mean nothing then.
-    pub fault: Option<Fault>,
+    pub error: Option<FramingError>,
     /// The last bytes of a line that is too long, which may be in `raw`, too; else nothing.
     pub tail: &'a [u8],
     spans: &'a [Span],
 }
 
 impl<'a> Record<'a> {
-    /// A record whose bytes and fault are known already.
+    /// A record whose bytes and error are known already.
     pub(crate) fn of_raw(
         line: u64,
         raw: &'a [u8],
         tail: &'a [u8],
-        fault: Option<Fault>,
+        error: Option<FramingError>,
         spans: &'a mut Vec<Span>,
     ) -> Self {
-        if fault.is_none() {
+        if error.is_none() {
             scan(raw, true, spans);
         } else {
             spans.clear();
         }
-        Record { line, raw, fault, tail, spans }
+        Record { line, raw, error, tail, spans }
     }
 
     /// How many values it has.
@@ -69,20 +69,20 @@ impl<'a> Record<'a> {
     /// When `i` is not under [`Record::len`].
     #[must_use]
     #[inline]
-    pub fn value(&self, i: usize) -> Cow<'a, [u8]> {
-        let bytes = self.raw_value(i);
-        if self.spans[i].escaped { Cow::Owned(undouble(bytes)) } else { Cow::Borrowed(bytes) }
+    pub fn field(&self, i: usize) -> Cow<'a, [u8]> {
+        let bytes = self.raw_field(i);
+        if self.spans[i].escaped { Cow::Owned(unescape(bytes)) } else { Cow::Borrowed(bytes) }
     }
 
-    /// As [`Record::value`], with doubled quotes as they stand in the file.
-    pub(crate) fn raw_value(&self, i: usize) -> &'a [u8] {
+    /// As [`Record::field`], with doubled quotes as they stand in the file.
+    pub(crate) fn raw_field(&self, i: usize) -> &'a [u8] {
         let span = self.spans[i];
         &self.raw[span.start..span.end]
     }
 
     /// All values, in the order of the file.
-    pub fn values(&self) -> impl Iterator<Item = Cow<'a, [u8]>> + '_ {
-        (0..self.len()).map(|i| self.value(i))
+    pub fn fields(&self) -> impl Iterator<Item = Cow<'a, [u8]>> + '_ {
+        (0..self.len()).map(|i| self.field(i))
     }
 }
 
@@ -185,13 +185,13 @@ impl<R: Read> RecordReader<R> {
     /// # Errors
     /// What the source says when it cannot be read.
     pub fn next_record(&mut self) -> io::Result<Option<Record<'_>>> {
-        let Some(Step { line, raw, consumed, fault }) = self.advance()? else {
+        let Some(Step { line, raw, consumed, error }) = self.advance()? else {
             return Ok(None);
         };
         let begin = self.start - consumed;
         let raw = &self.buffer[begin..begin + raw];
-        let tail = if fault == Some(Fault::TooLong) { &self.tail[..] } else { &[] };
-        Ok(Some(Record { line, raw, fault, tail, spans: &self.spans }))
+        let tail = if error == Some(FramingError::TooLong) { &self.tail[..] } else { &[] };
+        Ok(Some(Record { line, raw, error, tail, spans: &self.spans }))
     }
 
     /// Steps over one record, and the blank lines before it.
@@ -217,25 +217,25 @@ impl<R: Read> RecordReader<R> {
                     self.step(0, next, 1, None);
                 }
                 Scan::Record { len, next, lines } => {
-                    let fault = (len > self.max_record).then_some(Fault::TooLong);
-                    if fault.is_some() {
+                    let error = (len > self.max_record).then_some(FramingError::TooLong);
+                    if error.is_some() {
                         self.tail.clear();
                         keep_end(&mut self.tail, &bytes[..len]);
                     }
-                    return Ok(Some(self.step(len.min(self.max_record), next, lines, fault)));
+                    return Ok(Some(self.step(len.min(self.max_record), next, lines, error)));
                 }
-                Scan::Fault { len, next, fault } => {
-                    let fault = if len > self.max_record { Fault::TooLong } else { fault };
-                    if fault == Fault::TooLong {
+                Scan::Faulty { len, next, error } => {
+                    let error = if len > self.max_record { FramingError::TooLong } else { error };
+                    if error == FramingError::TooLong {
                         self.tail.clear();
                         keep_end(&mut self.tail, &bytes[..len]);
                     }
-                    return Ok(Some(self.step(len.min(self.max_record), next, 1, Some(fault))));
+                    return Ok(Some(self.step(len.min(self.max_record), next, 1, Some(error))));
                 }
                 Scan::Incomplete if bytes.len() == window => {
                     return match line_end(bytes, 0, false) {
                         Some((len, next)) if len <= self.max_record => {
-                            Ok(Some(self.step(len, next, 1, Some(Fault::UnclosedQuote))))
+                            Ok(Some(self.step(len, next, 1, Some(FramingError::UnclosedQuote))))
                         }
                         _ => self.cut_long_line().map(Some),
                     };
@@ -245,15 +245,21 @@ impl<R: Read> RecordReader<R> {
         }
     }
 
-    fn step(&mut self, raw: usize, consumed: usize, lines: u64, fault: Option<Fault>) -> Step {
+    fn step(
+        &mut self,
+        raw: usize,
+        consumed: usize,
+        lines: u64,
+        error: Option<FramingError>,
+    ) -> Step {
         let line = self.line;
         self.start += consumed;
         self.position += consumed as u64;
         self.line += lines;
-        if fault.is_some() {
+        if error.is_some() {
             self.spans.clear();
         }
-        Step { line, raw, consumed, fault }
+        Step { line, raw, consumed, error }
     }
 
     /// Keeps the first `max_record` bytes of the line at `start` and passes over the rest of it.
@@ -263,7 +269,7 @@ impl<R: Read> RecordReader<R> {
         // Where all of the line is there, nothing is moved: a chunk may be read again.
         if let Some((end, next)) = line_end(&self.buffer[..self.end], self.start + kept, self.eof) {
             keep_end(&mut self.tail, &self.buffer[self.start..end]);
-            return Ok(self.step(kept, next - self.start, 1, Some(Fault::TooLong)));
+            return Ok(self.step(kept, next - self.start, 1, Some(FramingError::TooLong)));
         }
         keep_end(&mut self.tail, &self.buffer[self.start..self.start + kept]);
         self.buffer.copy_within(self.start..self.start + kept, 0);
@@ -276,7 +282,7 @@ impl<R: Read> RecordReader<R> {
                 self.buffer.copy_within(next..self.end, kept);
                 self.end = kept + (self.end - next);
                 self.start = 0;
-                return Ok(self.step(kept, kept, 1, Some(Fault::TooLong)));
+                return Ok(self.step(kept, kept, 1, Some(FramingError::TooLong)));
             }
             // A lone `\r` at the very end is kept: its `\n` may be the next byte.
             let tail = usize::from(self.buffer[self.end - 1] == b'\r' && self.end > from);
@@ -336,7 +342,7 @@ struct Step {
     raw: usize,
     /// How many bytes were used up, its line end included.
     consumed: usize,
-    fault: Option<Fault>,
+    error: Option<FramingError>,
 }
 
 #[cfg(test)]

@@ -14,16 +14,16 @@ impl Read for Trickle<'_> {
     }
 }
 
-/// A record as a test sees it: line, raw bytes, and its values or its fault.
-type Seen = (u64, String, Result<Vec<String>, Fault>);
+/// A record as a test sees it: line, raw bytes, and its values or its error.
+type Seen = (u64, String, Result<Vec<String>, FramingError>);
 
 fn read_all(source: impl Read, max_record: usize) -> Vec<Seen> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let mut reader = RecordReader::new(source, max_record);
     let mut seen = Vec::new();
     while let Some(record) = reader.next_record().unwrap() {
-        let values = record.values().map(|value| text(&value)).collect();
-        let outcome = record.fault.map_or(Ok(values), Err);
+        let values = record.fields().map(|value| text(&value)).collect();
+        let outcome = record.error.map_or(Ok(values), Err);
         seen.push((record.line, text(record.raw), outcome));
     }
     seen
@@ -47,7 +47,7 @@ macro_rules! framing {
                 .into_iter()
                 .map(|(line, _, outcome)| (line, outcome))
                 .collect();
-            let expected: Vec<(u64, Result<Vec<String>, Fault>)> =
+            let expected: Vec<(u64, Result<Vec<String>, FramingError>)> =
                 vec![$(($line, $outcome.map(|values: Vec<&str>| {
                     values.into_iter().map(str::to_owned).collect()
                 }))),*];
@@ -56,7 +56,7 @@ macro_rules! framing {
     )* };
 }
 
-fn ok(values: &[&'static str]) -> Result<Vec<&'static str>, Fault> {
+fn ok(values: &[&'static str]) -> Result<Vec<&'static str>, FramingError> {
     Ok(values.to_vec())
 }
 
@@ -78,21 +78,21 @@ framing! {
     crlf_in_quotes: "\"a\r\nb\",c\r\nd" => [1, ok(&["a\r\nb", "c"]); 3, ok(&["d"])]
     cr_in_quotes: "\"a\rb\"\nd" => [1, ok(&["a\rb"]); 3, ok(&["d"])]
     blank_lines_in_quotes: "\"\n\n\"\nd" => [1, ok(&["\n\n"]); 4, ok(&["d"])]
-    quote_in_bare_value: "a\"b,c\nd,e\n" => [1, Err(Fault::QuoteInBareValue); 2, ok(&["d", "e"])]
-    blank_before_quote: " \"a\",b\nc,d\n" => [1, Err(Fault::QuoteInBareValue); 2, ok(&["c", "d"])]
-    text_after_quote: "\"a\"b,c\nd,e\n" => [1, Err(Fault::TextAfterQuote); 2, ok(&["d", "e"])]
-    unclosed_at_the_end: "a,b\n\"c,d\n" => [1, ok(&["a", "b"]); 2, Err(Fault::UnclosedQuote)]
+    quote_in_bare_value: "a\"b,c\nd,e\n" => [1, Err(FramingError::QuoteInUnquotedField); 2, ok(&["d", "e"])]
+    blank_before_quote: " \"a\",b\nc,d\n" => [1, Err(FramingError::QuoteInUnquotedField); 2, ok(&["c", "d"])]
+    text_after_quote: "\"a\"b,c\nd,e\n" => [1, Err(FramingError::TextAfterQuote); 2, ok(&["d", "e"])]
+    unclosed_at_the_end: "a,b\n\"c,d\n" => [1, ok(&["a", "b"]); 2, Err(FramingError::UnclosedQuote)]
     unclosed_then_good: "\"a,b\nc,d\ne,f\n" => [
-        1, Err(Fault::UnclosedQuote); 2, ok(&["c", "d"]); 3, ok(&["e", "f"]);
+        1, Err(FramingError::UnclosedQuote); 2, ok(&["c", "d"]); 3, ok(&["e", "f"]);
     ]
     // The quote of line 3 closes that of line 1, and text follows it: only line 1 is lost.
     unclosed_then_quoted: "\"a,b\nc,d\n\"e\",f\n" => [
-        1, Err(Fault::TextAfterQuote); 2, ok(&["c", "d"]); 3, ok(&["e", "f"]);
+        1, Err(FramingError::TextAfterQuote); 2, ok(&["c", "d"]); 3, ok(&["e", "f"]);
     ]
     backslash_dot: "a\n\\.\nb\n" => [1, ok(&["a"]); 2, ok(&["\\."]); 3, ok(&["b"])]
     nul_and_controls: "a\0,\x1b[1m\n" => [1, ok(&["a\0", "\x1b[1m"])]
-    lone_quote: "\"" => [1, Err(Fault::UnclosedQuote)]
-    lone_quote_after_comma: "a,\"" => [1, Err(Fault::UnclosedQuote)]
+    lone_quote: "\"" => [1, Err(FramingError::UnclosedQuote)]
+    lone_quote_after_comma: "a,\"" => [1, Err(FramingError::UnclosedQuote)]
 }
 
 #[test]
@@ -104,14 +104,17 @@ fn raw_is_the_line_as_it_stands() {
 
 #[test]
 fn a_record_may_be_as_long_as_the_limit() {
-    for (length, fault) in
-        [(15, None), (16, None), (17, Some(Fault::TooLong)), (99, Some(Fault::TooLong))]
-    {
+    for (length, error) in [
+        (15, None),
+        (16, None),
+        (17, Some(FramingError::TooLong)),
+        (99, Some(FramingError::TooLong)),
+    ] {
         for end in ["\n", "\r\n", "\r", ""] {
             let input = format!("{}{end}next", "x".repeat(length));
             let input = if end.is_empty() { "x".repeat(length) } else { input };
             let seen = records(&input, 16);
-            assert_eq!(seen[0].2.as_ref().err().copied(), fault, "{length} {end:?}");
+            assert_eq!(seen[0].2.as_ref().err().copied(), error, "{length} {end:?}");
             assert_eq!(seen[0].1.len(), length.min(16), "{length} {end:?}");
             if !end.is_empty() {
                 assert_eq!((seen[1].0, seen[1].1.as_str()), (2, "next"), "{length} {end:?}");
@@ -125,7 +128,7 @@ fn an_unclosed_quote_swallows_no_more_than_the_limit() {
     let good = "0123456,89\n".repeat(20);
     let seen = records(&format!("\"open,1\n{good}"), 64);
     assert_eq!(seen.len(), 21);
-    assert_eq!(seen[0].2, Err(Fault::UnclosedQuote));
+    assert_eq!(seen[0].2, Err(FramingError::UnclosedQuote));
     assert_eq!(seen[0].1, "\"open,1");
     assert!(seen[1..].iter().all(|(_, raw, values)| raw == "0123456,89" && values.is_ok()));
 }
@@ -136,9 +139,9 @@ fn a_long_line_is_passed_over_without_being_held() {
     let mut reader = RecordReader::new(input.as_bytes(), 100);
     let mut lines = Vec::new();
     while let Some(record) = reader.next_record().unwrap() {
-        lines.push((record.line, record.raw.len(), record.fault));
+        lines.push((record.line, record.raw.len(), record.error));
     }
-    assert_eq!(lines, [(1, 3, None), (2, 100, Some(Fault::TooLong)), (3, 3, None)]);
+    assert_eq!(lines, [(1, 3, None), (2, 100, Some(FramingError::TooLong)), (3, 3, None)]);
     assert!(reader.buffer.len() < 2 * CHUNK + 200, "{} bytes are held", reader.buffer.len());
 }
 
@@ -163,7 +166,7 @@ fn the_end_of_the_file_behind_a_full_window_does_not_matter() {
             let seen = records(&input, max_record);
             let mut buffered = RecordReader::new(input.as_bytes(), max_record);
             buffered.peek(1000).unwrap();
-            let first = buffered.next_record().unwrap().map(|r| (r.raw.len(), r.fault));
+            let first = buffered.next_record().unwrap().map(|r| (r.raw.len(), r.error));
             assert_eq!(first.map(|f| f.0), seen.first().map(|s| s.1.len()), "{end:?} {max_record}");
         }
     }

@@ -1,23 +1,23 @@
-//! A source whose bytes come in pieces.
+//! A source whose bytes come in sizes.
 
 use std::io::{self, Read};
 
-/// Gives its bytes in pieces of these sizes, over and over: every boundary can be a buffer's.
+/// Gives its bytes in sizes of these sizes, over and over: every boundary can be a buffer's.
 #[derive(Debug)]
-pub struct Pieces<'a> {
+pub struct ShortReads<'a> {
     bytes: &'a [u8],
     sizes: &'a [usize],
     given: usize,
 }
 
-impl<'a> Pieces<'a> {
+impl<'a> ShortReads<'a> {
     /// Without a size, a piece is as large as the buffer.
     pub fn of(bytes: &'a [u8], sizes: &'a [usize]) -> Self {
         Self { bytes, sizes, given: 0 }
     }
 }
 
-impl Read for Pieces<'_> {
+impl Read for ShortReads<'_> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let size = self.sizes.get(self.given % self.sizes.len().max(1));
         self.given += 1;

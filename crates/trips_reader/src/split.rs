@@ -1,4 +1,4 @@
-//! A look through a whole file: its digest, and its pieces.
+//! A look through a whole file: its digest, and its splits.
 
 use std::cell::RefCell;
 use std::io::{self, Read, Write};
@@ -6,39 +6,39 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use trips_core::feed::Feed;
-use trips_core::feed::plan::HeaderError;
-use trips_core::format::delimited::header::{UNCLOSED_QUOTES, Unfit};
-use trips_core::split::{self, Cut, Passed};
+use trips_core::feed::plan::ColumnError;
+use trips_core::format::delimited::header::{HeaderError, UNCLOSED_QUOTES};
+use trips_core::split::{FileSplits, Passed, find_splits};
 
 use crate::options::{Options, open};
 use crate::{Failure, shown};
 
-/// A piece has this many bytes, about, unless it is told otherwise.
-const PIECE_BYTES: u64 = 16 * 1024 * 1024;
+/// A split has this many bytes, about, unless it is told otherwise.
+const SPLIT_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Prints what is found.
 pub fn run(path: &Path, options: &Options<'_>, out: &mut impl Write) -> Result<(), Failure> {
-    let split_bytes = options.number("split_bytes", Some(PIECE_BYTES))?;
+    let split_bytes = options.number("split_bytes", Some(SPLIT_BYTES))?;
     let max_record = options.max_record_size()?;
     let (file, size, mtime_ns) = open(path)?;
     let digests = RefCell::new(Digests::new(split_bytes));
     let source = Hashed { source: file, digests: &digests };
     let passed = |what| digests.borrow_mut().pass(what);
-    let found = match split::cut(&Feed::trips(), source, max_record, split_bytes, passed) {
-        Err(Unfit::Read(error)) => return Err(Failure::File { path: shown(path), error }),
-        Err(unfit) => refused(path, code(&unfit), &unfit.to_string()),
-        Ok(Cut { unclosed, .. }) if unclosed.len() == UNCLOSED_QUOTES => {
+    let found = match find_splits(&Feed::trips(), source, max_record, split_bytes, passed) {
+        Err(HeaderError::Read(error)) => return Err(Failure::File { path: shown(path), error }),
+        Err(error) => refused(path, code(&error), &error.to_string()),
+        Ok(FileSplits { unclosed, .. }) if unclosed.len() == UNCLOSED_QUOTES => {
             let last = unclosed[UNCLOSED_QUOTES - 1];
             let what = "quoted values are never closed; the last one begins in the record at line";
             refused(path, "22P04", &format!("{UNCLOSED_QUOTES} {what} {last}"))
         }
-        Ok(Cut { pieces, columns, .. }) => {
-            let covered: u64 = pieces.iter().map(|piece| piece.bytes).sum();
+        Ok(FileSplits { splits, columns, .. }) => {
+            let covered: u64 = splits.iter().map(|split| split.bytes).sum();
             if covered != size {
                 return Err(Failure::Changed(shown(path)));
             }
-            let Digests { whole, pieces: digests, .. } = digests.into_inner();
-            let pieces: Vec<_> = pieces
+            let Digests { whole, splits: digests, .. } = digests.into_inner();
+            let splits: Vec<_> = splits
                 .iter()
                 .zip(&digests)
                 .zip(&columns)
@@ -52,7 +52,7 @@ pub fn run(path: &Path, options: &Options<'_>, out: &mut impl Write) -> Result<(
                 "bytes": size,
                 "mtime_ns": mtime_ns.to_string(),
                 "digest": whole.finalize().to_hex().as_str(),
-                "pieces": pieces,
+                "splits": splits,
             })
         }
     };
@@ -68,12 +68,12 @@ fn refused(path: &Path, code: &str, reason: &str) -> Value {
 }
 
 /// The SQLSTATE that `trips.ingest` gives.
-fn code(unfit: &Unfit) -> &'static str {
-    match unfit {
-        Unfit::Header(HeaderError::Missing { .. }) => "42703",
-        Unfit::Header(HeaderError::Duplicate { .. }) => "42701",
-        Unfit::Read(_) => "58030",
-        Unfit::Empty | Unfit::Form(_) | Unfit::Fault(_) => "22P04",
+fn code(error: &HeaderError) -> &'static str {
+    match error {
+        HeaderError::Columns(ColumnError::Missing { .. }) => "42703",
+        HeaderError::Columns(ColumnError::Duplicate { .. }) => "42701",
+        HeaderError::Read(_) => "58030",
+        HeaderError::Empty | HeaderError::Kind(_) | HeaderError::Framing(_) => "22P04",
     }
 }
 
@@ -93,33 +93,33 @@ impl<R: Read> Read for Hashed<'_, R> {
     }
 }
 
-/// BLAKE3 of a file, and of each of its pieces behind the header: a later piece means what it does only with it.
+/// BLAKE3 of a file, and of each of its splits behind the header: a later split means what it does only with it.
 struct Digests {
     whole: blake3::Hasher,
     header: blake3::Hasher,
-    /// The piece that is being read, and how many bytes of it are hashed.
-    piece: blake3::Hasher,
+    /// The split that is being read, and how many bytes of it are hashed.
+    split: blake3::Hasher,
     hashed: u64,
-    /// So many bytes a piece has at least, if the file has them.
+    /// So many bytes a split has at least, if the file has them.
     least: u64,
-    /// What is read and may be the next piece's.
+    /// What is read and may be the next split's.
     pending: Vec<u8>,
-    pieces: Vec<blake3::Hash>,
+    splits: Vec<blake3::Hash>,
 }
 
 impl Digests {
     fn new(split_bytes: u64) -> Self {
         let new = blake3::Hasher::new;
-        let (whole, header, piece) = (new(), new(), new());
+        let (whole, header, split) = (new(), new(), new());
         // Until the header has been passed, nothing is certain.
         let (hashed, least, pending) = (split_bytes, split_bytes, Vec::new());
-        Self { whole, header, piece, hashed, least, pending, pieces: Vec::new() }
+        Self { whole, header, split, hashed, least, pending, splits: Vec::new() }
     }
 
     fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
         let certain = usize::try_from(self.least.saturating_sub(self.hashed)).unwrap_or(usize::MAX);
         let (certain, open) = bytes.split_at(certain.min(bytes.len()));
-        self.piece.update(certain);
+        self.split.update(certain);
         self.hashed += certain.len() as u64;
         self.pending.try_reserve(open.len()).map_err(|_| io::ErrorKind::OutOfMemory)?;
         self.pending.extend_from_slice(open);
@@ -131,13 +131,13 @@ impl Digests {
             Passed::Header(bytes) => {
                 let header = self.split(bytes);
                 self.header.update(&header);
-                self.begin_piece(bytes);
+                self.begin_split(bytes);
             }
-            Passed::Piece(piece) => {
-                let rest = self.split(piece.bytes.saturating_sub(self.hashed));
-                self.piece.update(&rest);
-                self.pieces.push(self.piece.finalize());
-                self.begin_piece(0);
+            Passed::Split(split) => {
+                let rest = self.split(split.bytes.saturating_sub(self.hashed));
+                self.split.update(&rest);
+                self.splits.push(self.split.finalize());
+                self.begin_split(0);
             }
         }
     }
@@ -149,12 +149,12 @@ impl Digests {
         std::mem::replace(&mut self.pending, behind)
     }
 
-    /// Begins a piece, of which so many bytes are the header.
-    fn begin_piece(&mut self, hashed: u64) {
-        self.piece = self.header.clone();
+    /// Begins a split, of which so many bytes are the header.
+    fn begin_split(&mut self, hashed: u64) {
+        self.split = self.header.clone();
         self.hashed = hashed;
         let certain = self.split(self.least.saturating_sub(hashed));
-        self.piece.update(&certain);
+        self.split.update(&certain);
         self.hashed += certain.len() as u64;
     }
 }
