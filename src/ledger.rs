@@ -11,9 +11,9 @@ use pgrx::heap_tuple::PgHeapTuple;
 use pgrx::{AllocatedByRust, Spi, pg_sys};
 
 use crate::error::LoadError;
-use crate::pg::latest;
 use crate::pg::row::LoadRow;
 use crate::pg::session;
+use crate::pg::spi::{self, Snapshot};
 
 pub use self::failure::LoadFailure;
 pub use self::status::{
@@ -58,7 +58,7 @@ pub fn resume(load_id: i64, role: pg_sys::Oid) -> Result<LoadHeader, LoadError> 
 /// The first load that brought these bytes, among all that are committed now. Another size is another file, whatever
 /// somebody has said of its digest.
 pub fn same_bytes(digest: &[u8; 32], bytes: u64) -> Option<SameBytes> {
-    latest::two_bigints(
+    two_bigints(
         c"SELECT load_id, rows_staged FROM trips.loads
            WHERE bytes_read = $1 AND digest = $2 AND state = 'loaded' AND same_as IS NULL",
         &[bigint(bytes).into(), digest.as_slice().into()],
@@ -68,7 +68,7 @@ pub fn same_bytes(digest: &[u8; 32], bytes: u64) -> Option<SameBytes> {
 
 /// Whether a load has brought a file of this size: no other can have had the same bytes.
 pub fn has_size(bytes: u64) -> bool {
-    let found = latest::two_bigints(
+    let found = two_bigints(
         c"SELECT load_id, rows_staged FROM trips.loads
            WHERE bytes_read = $1 AND state = 'loaded' AND same_as IS NULL LIMIT 1",
         &[bigint(bytes).into()],
@@ -191,12 +191,18 @@ pub fn has_newer_loads() -> Result<bool, LoadError> {
     const STATE: &CStr =
         c"SELECT count(*), coalesce(sum(rows_inserted), 0)::bigint FROM trips.loads
            WHERE rows_inserted > 0 AND $1 IS NOT NULL";
-    let now = latest::two_bigints(STATE, &[Vec::<u8>::new().into()]);
+    let now = two_bigints(STATE, &[Vec::<u8>::new().into()]);
     let then = Spi::connect(|client| {
         let query = STATE.to_str().unwrap_or_default();
         client.select(query, Some(1), &[Vec::<u8>::new().into()])?.first().get_two::<i64, i64>()
     })?;
     Ok(now != then.0.zip(then.1))
+}
+
+/// The two bigints of the first row of a query that sees all that is committed now.
+fn two_bigints(query: &CStr, arguments: &[DatumWithOid<'_>]) -> Option<(i64, i64)> {
+    let numbers = |row: &spi::Row<'_>| row.get(1).zip(row.get(2));
+    spi::first(query, arguments, Snapshot::Latest, numbers).flatten()
 }
 
 fn returned_row(query: &str, args: &[DatumWithOid<'_>]) -> Result<LoadRow, LoadError> {

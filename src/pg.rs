@@ -15,7 +15,6 @@ pub mod extension;
 pub mod guc;
 pub mod heap_append;
 pub mod index_scan;
-pub mod latest;
 pub mod locks;
 pub mod matview;
 pub mod own_settings;

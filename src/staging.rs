@@ -102,7 +102,7 @@ impl StagedRow {
     }
 
     /// Takes the place of a row of [`rows`].
-    fn read(&mut self, row: &spi::Row, max_record: usize) -> Result<(), LoadError> {
+    fn read(&mut self, row: &spi::Row<'_>, max_record: usize) -> Result<(), LoadError> {
         let mut ctid = std::mem::take(&mut self.ctid).into_bytes();
         row.copy_bytes(1, &mut ctid)?;
         self.ctid = String::from_utf8(ctid).unwrap_or_default();

@@ -14,7 +14,7 @@ use crate::error::LoadError;
 use crate::history;
 use crate::pg::own_settings::OwnSettings;
 use crate::pg::relation::Table;
-use crate::pg::{error_fields, event_trigger, session, transition_tables};
+use crate::pg::{error_fields, event_trigger, session};
 
 /// The triggers of the history and of its partitions.
 #[pg_trigger(sql = false)]
@@ -30,7 +30,7 @@ fn track_changes<'a>(
         return Ok(None);
     }
     let table = trigger.relid()?;
-    let touched = match transition_tables::changed_days(trigger) {
+    let touched = match changes::changed_days(trigger) {
         Some(days) => Touched::Days(days),
         None if Table::find(c"hist_trip_data") == Some(table) => Touched::Everything,
         None => Touched::Partition,

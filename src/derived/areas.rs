@@ -11,7 +11,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use pgrx::datum::Timestamp as PgTimestamp;
 use pgrx::{Spi, check_for_interrupts};
-use trips_areas::{Directory, GridPoint, IndexBuilder, SMALL_SEGMENT, Segment, Week, WeekTrips};
+use trips_areas::{
+    Coord, Directory, GridPoint, IndexBuilder, SMALL_SEGMENT, Segment, Week, WeekTrips,
+};
 
 use crate::error::LoadError;
 use crate::history::Days;
@@ -220,7 +222,7 @@ pub fn weeks_with_trips() -> Result<BTreeSet<i32>, LoadError> {
 
 /// Shows the place of every trip of a week, as the history has it.
 pub fn places_of_history(week: i32, mut each: impl FnMut(GridPoint)) {
-    spi::some_at_a_time(
+    spi::query_in_batches(
         c"SELECT h.date_time, h.origin_coord, h.destination_coord FROM trips.hist_trip_data AS h
            WHERE h.date_time >= (date '2000-01-01' + $1)::timestamp
              AND h.date_time < (date '2000-01-01' + $1 + 7)::timestamp",
@@ -228,7 +230,9 @@ pub fn places_of_history(week: i32, mut each: impl FnMut(GridPoint)) {
         10_000,
         |row| {
             if let Some(time) = row.get::<PgTimestamp>(1) {
-                let coord = |column| row.point(column).map(Into::into);
+                let coord = |column| {
+                    row.point(column).map(|(longitude, latitude)| Coord { longitude, latitude })
+                };
                 each(GridPoint::of(time.into(), coord(2), coord(3)));
             }
         },

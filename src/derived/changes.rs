@@ -5,7 +5,9 @@
 
 mod refresh;
 
-use pgrx::{PgLogLevel, PgSqlErrorCode, Spi, ereport, pg_sys};
+use std::ffi::CString;
+
+use pgrx::{PgLogLevel, PgSqlErrorCode, PgTrigger, Spi, ereport, pg_sys};
 
 pub use self::refresh::{refresh_begins, refreshed};
 use super::{areas, daily_counts, view};
@@ -14,7 +16,7 @@ use crate::history::{self, Days, History, Moved, owners, pending_counts};
 use crate::ledger;
 use crate::pg::relation::Table;
 use crate::pg::session::{self, AsOwner};
-use crate::pg::{event_trigger, locks};
+use crate::pg::{event_trigger, locks, spi, transition_tables};
 
 /// What a statement has touched.
 #[derive(Debug)]
@@ -25,6 +27,23 @@ pub enum Touched {
     Partition,
     /// Any day.
     Everything,
+}
+
+/// The days (since 2000-01-01) of the rows that the statement of a trigger has inserted, updated or deleted, in order.
+/// Days outside of the years 1 to 9999 count as the first or the last of these. `None` when the trigger has no
+/// transition tables.
+pub fn changed_days(trigger: &PgTrigger<'_>) -> Option<Vec<i32>> {
+    let names = transition_tables::names(trigger);
+    let rows = names.iter().map(|name| format!("SELECT c.date_time FROM {name} AS c"));
+    let rows = rows.reduce(|all, rows| format!("{all} UNION ALL {rows}"))?;
+    let query = format!(
+        "SELECT DISTINCT least(greatest(c.date_time, '0001-01-01'), '9999-12-31')::date - date '2000-01-01'
+           FROM ({rows}) AS c ORDER BY 1"
+    );
+    let query = CString::new(query).unwrap_or_default();
+    let mut days = Vec::new();
+    spi::query_in_trigger(trigger, &query, |row| days.extend(row.get::<i32>(1)));
+    Some(days)
 }
 
 /// A statement begins: it waits for loads, and loads wait for its transaction.

@@ -86,7 +86,7 @@ impl MatView {
             pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot());
             // Before the query: what the query's memory is made in goes with it.
             let mut writer = Writer::begin(&self.0);
-            spi::some_at_a_time(changes, arguments, AT_ONCE, |row| writer.write(row));
+            spi::query_in_batches(changes, arguments, AT_ONCE, |row| writer.write(row));
             writer.finish();
             pg_sys::PopActiveSnapshot();
             pg_sys::CommandCounterIncrement();

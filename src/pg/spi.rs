@@ -1,53 +1,90 @@
-//! Queries that see what the statement sees which called us: one snapshot for all of them, so that
-//! what they say fits together whatever others commit meanwhile.
+//! Queries through SPI, and their rows.
+//!
+//! pgrx decides by the state of the transaction whether SPI runs a query as read-only. Here the caller says which snapshot a
+//! query uses: see [`Snapshot`].
 
 use std::collections::TryReserveError;
 use std::ffi::{CStr, c_long};
 
-use pgrx::datum::DatumWithOid;
-use pgrx::datum::Timestamp;
-use pgrx::{FromDatum, check_for_interrupts, pg_sys};
-use trips_core::model::point::Point;
+use pgrx::datum::{DatumWithOid, Timestamp};
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::{
+    FromDatum, IntoDatum, PgLogLevel, PgSqlErrorCode, PgTrigger, PgTupleDesc, check_for_interrupts,
+    pg_sys,
+};
 
-/// A row of an answer, as long as it is looked at.
-pub struct Row {
-    tuple: pg_sys::HeapTuple,
-    descriptor: pg_sys::TupleDesc,
+/// Which changes a query sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Snapshot {
+    /// The active snapshot: what the calling statement sees. Queries that follow one another agree whatever others commit
+    /// meanwhile. Parallel workers may help.
+    Active,
+    /// The snapshot of a new statement, by the isolation level of the transaction.
+    Statement,
+    /// All that is committed now and all that this transaction has changed, in each isolation level. A load reads the ledger
+    /// so after it has waited for another load.
+    Latest,
 }
 
-impl Row {
-    /// The value of a column, as PostgreSQL has it; it lives as long as the row.
+/// A row of a result. It lives only in the call that shows it.
+pub struct Row<'a> {
+    tuple: pg_sys::HeapTuple,
+    descriptor: pg_sys::TupleDesc,
+    /// The types of its columns.
+    types: &'a [pg_sys::Oid],
+}
+
+impl Row<'_> {
+    /// The value of a column, as PostgreSQL stores it; `None` for NULL. It lives as long as the row. Columns count from 1.
     pub(super) fn datum(&self, column: i32) -> Option<pg_sys::Datum> {
         let mut is_null = false;
-        // SAFETY: the tuple and its descriptor are SPI's, which lives while the row does; a column that
-        // there is none of is NULL.
+        // SAFETY: SPI owns the tuple and its descriptor, which live as long as the row. A column that does not exist is NULL.
         let datum =
             unsafe { pg_sys::SPI_getbinval(self.tuple, self.descriptor, column, &raw mut is_null) };
         (!is_null).then_some(datum)
     }
 
-    /// The value of a column that has the SQL type of `T`, a plain one; columns count from 1.
-    pub fn get<T: FromDatum + Plain>(&self, column: i32) -> Option<T> {
-        // SAFETY: the queries of this crate give their columns the types that they are read as, and the
-        // value is copied.
+    /// The type of a column; invalid when the column does not exist.
+    pub(super) fn type_of(&self, column: i32) -> pg_sys::Oid {
+        let index = usize::try_from(column - 1).ok();
+        index.and_then(|index| self.types.get(index)).copied().unwrap_or(pg_sys::InvalidOid)
+    }
+
+    /// Raises an ERROR unless the column has one of these types.
+    fn require_type(&self, column: i32, types: &[pg_sys::Oid]) {
+        let found = self.type_of(column);
+        if !types.contains(&found) {
+            let message = format!(
+                "column {column} of a query has type {}, expected {}",
+                found.to_u32(),
+                types[0].to_u32()
+            );
+            ErrorReport::new(PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH, message, "Row::get")
+                .report(PgLogLevel::ERROR);
+        }
+    }
+
+    /// The value of a column; `None` for NULL. A column of another type is an ERROR.
+    pub fn get<T: FromDatum + IntoDatum + Plain>(&self, column: i32) -> Option<T> {
+        self.require_type(column, &[T::type_oid()]);
+        // SAFETY: the column has the type of `T`; the value is copied.
         unsafe { T::from_datum(self.datum(column)?, false) }
     }
 
-    /// The point of a column of that type.
-    pub fn point(&self, column: i32) -> Option<Point> {
-        let point = self.get::<pg_sys::Point>(column)?;
-        Some(Point { longitude: point.x, latitude: point.y })
+    /// The coordinates of a column of type point.
+    pub fn point(&self, column: i32) -> Option<(f64, f64)> {
+        self.get::<pg_sys::Point>(column).map(|point| (point.x, point.y))
     }
 
-    /// Writes the bytes of a column of the type text or bytea; `false` when it is NULL. Nothing else keeps them.
+    /// Copies the bytes of a column of type text or bytea; `false` for NULL.
     ///
     /// # Errors
-    /// When there is no memory.
+    /// When there is not enough memory.
     pub fn copy_bytes(&self, column: i32, into: &mut Vec<u8>) -> Result<bool, TryReserveError> {
         into.clear();
+        self.require_type(column, &[pg_sys::TEXTOID, pg_sys::BYTEAOID]);
         let Some(datum) = self.datum(column) else { return Ok(false) };
-        // SAFETY: the datum is a varlena. What detoasting makes of it, if it makes anything, is ours: it is copied
-        // and freed here.
+        // SAFETY: the datum is a varlena, which is checked. A detoasted copy is ours: its bytes are copied, then it is freed.
         unsafe {
             let stored = datum.cast_mut_ptr();
             let value = pg_sys::pg_detoast_datum_packed(stored);
@@ -63,10 +100,11 @@ impl Row {
         }
     }
 
-    /// The bytes of a column of the type bytea.
+    /// The bytes of a column of type bytea.
     pub fn bytes(&self, column: i32) -> Option<&[u8]> {
+        self.require_type(column, &[pg_sys::BYTEAOID]);
         let datum = self.datum(column)?;
-        // SAFETY: the datum is a bytea; what is made of it lives in SPI's memory, as the row does.
+        // SAFETY: the datum is a bytea, which is checked. A detoasted copy is in SPI's memory, as the row is.
         unsafe {
             let value = pg_sys::pg_detoast_datum_packed(datum.cast_mut_ptr());
             Some(pgrx::varlena::varlena_to_byte_slice(value))
@@ -74,7 +112,7 @@ impl Row {
     }
 }
 
-/// Values that are copied out of a row.
+/// Types whose values are copied out of a row.
 pub trait Plain {}
 impl Plain for bool {}
 impl Plain for i32 {}
@@ -107,57 +145,92 @@ impl Arguments {
     }
 }
 
-/// Runs a query to its end and shows every row of the answer, which should be small. Workers may help.
-pub fn all(query: &CStr, arguments: &[DatumWithOid<'_>], mut each: impl FnMut(&Row)) {
-    run(query, arguments, true, &mut each);
+/// Runs a query to its end and shows each row of the result, which should be small.
+pub fn query(
+    sql: &CStr,
+    arguments: &[DatumWithOid<'_>],
+    snapshot: Snapshot,
+    mut each: impl FnMut(&Row<'_>),
+) {
+    execute(sql, arguments, snapshot, 0, None, &mut each);
 }
 
-/// The same, but the query sees what a statement that begins now would see. Nothing of the answer stays in memory.
-pub fn all_by_now(query: &CStr, arguments: &[DatumWithOid<'_>], mut each: impl FnMut(&Row)) {
-    run(query, arguments, false, &mut each);
+/// Runs a query and returns what `map` makes of its first row; `None` without rows.
+pub fn first<T>(
+    sql: &CStr,
+    arguments: &[DatumWithOid<'_>],
+    snapshot: Snapshot,
+    map: impl Fn(&Row<'_>) -> T,
+) -> Option<T> {
+    let mut result = None;
+    execute(sql, arguments, snapshot, 1, None, &mut |row| result = Some(map(row)));
+    result
 }
 
-fn run(query: &CStr, arguments: &[DatumWithOid<'_>], read_only: bool, each: &mut impl FnMut(&Row)) {
+/// Runs a query over the transition tables of a trigger, with the active snapshot.
+pub fn query_in_trigger(trigger: &PgTrigger<'_>, sql: &CStr, mut each: impl FnMut(&Row<'_>)) {
+    execute(sql, &[], Snapshot::Active, 0, Some(trigger), &mut each);
+}
+
+fn execute(
+    sql: &CStr,
+    arguments: &[DatumWithOid<'_>],
+    snapshot: Snapshot,
+    limit: c_long,
+    trigger: Option<&PgTrigger<'_>>,
+    each: &mut impl FnMut(&Row<'_>),
+) {
     let mut arguments = Arguments::of(arguments);
-    // SAFETY: SPI is connected and finished here, in one piece; an ERROR in between leaves the finish to
-    // the transaction's abort. The arrays have `count` values and live through the call. Arguments are
-    // copied before anything is freed. With read_only = true the query uses the active snapshot, otherwise SPI takes one
-    // as for any statement.
+    let is_latest = snapshot == Snapshot::Latest;
+    // SAFETY: SPI is connected and finished here; an ERROR in between leaves the finish to the abort of the transaction.
+    // The active snapshot is popped as it was pushed, or by the abort. The arrays have `count` values and live through
+    // the call. With read_only = true SPI uses the active snapshot, otherwise it takes one as for any statement. The
+    // trigger's data are PostgreSQL's and live through the call; SPI only reads them.
     unsafe {
+        if is_latest {
+            pg_sys::CommandCounterIncrement();
+            pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot());
+        }
         pg_sys::SPI_connect();
+        if let Some(trigger) = trigger {
+            let data: *const pg_sys::TriggerData = trigger.trigger_data();
+            pg_sys::SPI_register_trigger_data(data.cast_mut());
+        }
         let status = pg_sys::SPI_execute_with_args(
-            query.as_ptr(),
+            sql.as_ptr(),
             arguments.count(),
             arguments.types.as_mut_ptr(),
             arguments.values.as_mut_ptr(),
             arguments.nulls.as_ptr(),
-            read_only,
-            0,
+            snapshot != Snapshot::Statement,
+            limit,
         );
-        assert!(status >= 0, "a question failed with code {status}");
+        assert!(status >= 0, "SPI_execute_with_args failed with code {status}");
         show(pg_sys::SPI_tuptable, each);
         pg_sys::SPI_finish();
+        if is_latest {
+            pg_sys::PopActiveSnapshot();
+        }
     }
 }
 
-/// Fetches the next rows of an open cursor and shows them, until one fails; returns how many there were. Their memory
+/// Fetches the next rows of an open cursor and shows them, until `each` fails. Returns how many were fetched. Their memory
 /// is free afterwards.
 ///
 /// # Errors
-/// What `each` says.
+/// Those of `each`.
 pub fn fetch<E>(
     cursor: &CStr,
     rows: c_long,
-    mut each: impl FnMut(&Row) -> Result<(), E>,
+    mut each: impl FnMut(&Row<'_>) -> Result<(), E>,
 ) -> Result<u64, E> {
     let mut result = Ok(());
-    // SAFETY: SPI is connected and finished here, in one piece; an ERROR in between leaves the finish to the
-    // transaction's abort. The cursor is looked up by its name, and asked only when it is there; its rows are not
-    // looked at after the finish.
+    // SAFETY: SPI is connected and finished here; an ERROR in between leaves the finish to the abort of the transaction.
+    // The cursor is looked up by its name and must exist; its rows are not used after the finish.
     let count = unsafe {
         pg_sys::SPI_connect();
         let portal = pg_sys::SPI_cursor_find(cursor.as_ptr());
-        assert!(!portal.is_null(), "the cursor {cursor:?} is gone");
+        assert!(!portal.is_null(), "cursor {cursor:?} does not exist");
         pg_sys::SPI_cursor_fetch(portal, true, rows);
         let count = pg_sys::SPI_processed;
         show(pg_sys::SPI_tuptable, &mut |row| {
@@ -171,21 +244,21 @@ pub fn fetch<E>(
     result.map(|()| count)
 }
 
-/// Runs a query and shows its rows, so many of them in memory at a time.
-pub fn some_at_a_time(
-    query: &CStr,
+/// Runs a query with the active snapshot and shows its rows, with this many of them in memory at a time.
+pub fn query_in_batches(
+    sql: &CStr,
     arguments: &[DatumWithOid<'_>],
     rows: c_long,
-    mut each: impl FnMut(&Row),
+    mut each: impl FnMut(&Row<'_>),
 ) {
     let mut arguments = Arguments::of(arguments);
-    // SAFETY: as above; the portal is closed before SPI is finished, its rows are freed before the next
-    // are fetched.
+    // SAFETY: as in `execute`. The portal is closed before SPI is finished; the rows of a batch are freed before the next is
+    // fetched.
     unsafe {
         pg_sys::SPI_connect();
         let portal = pg_sys::SPI_cursor_open_with_args(
             std::ptr::null(),
-            query.as_ptr(),
+            sql.as_ptr(),
             arguments.count(),
             arguments.types.as_mut_ptr(),
             arguments.values.as_mut_ptr(),
@@ -209,14 +282,16 @@ pub fn some_at_a_time(
 }
 
 /// # Safety
-/// The table is SPI's, and there, or NULL.
-unsafe fn show(table: *mut pg_sys::SPITupleTable, each: &mut impl FnMut(&Row)) {
-    // SAFETY: our caller promises that the table is there: it has so many tuples.
+/// The table is one of SPI's that is not freed, or NULL.
+unsafe fn show(table: *mut pg_sys::SPITupleTable, each: &mut impl FnMut(&Row<'_>)) {
+    // SAFETY: our caller promises the table: it has `numvals` tuples of its descriptor.
     unsafe {
         let Some(table) = table.as_ref() else { return };
+        let columns = PgTupleDesc::from_pg_unchecked(table.tupdesc);
+        let types: Vec<pg_sys::Oid> = columns.iter().map(|column| column.atttypid).collect();
         let count = usize::try_from(table.numvals).unwrap_or(usize::MAX);
         for i in 0..count {
-            each(&Row { tuple: *table.vals.add(i), descriptor: table.tupdesc });
+            each(&Row { tuple: *table.vals.add(i), descriptor: table.tupdesc, types: &types });
         }
     }
 }

@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use pgrx::check_for_interrupts;
 use pgrx::datum::{DatumWithOid, Timestamp as PgTimestamp};
 use trips_areas::{
-    Area, AreaMatcher, Directory, Ends, Found, first_day, trips as trips_of, week_of_day,
+    Area, AreaMatcher, Coord, Directory, Ends, Found, first_day, trips as trips_of, week_of_day,
 };
 use trips_core::model::timestamp::Timestamp;
 
 use super::YEARS;
 use crate::derived::areas::BLOCK_IDS;
 use crate::pg::relation::Table;
-use crate::pg::{session, spi};
+use crate::pg::session;
+use crate::pg::spi::{self, Snapshot};
 
 /// Pages that are read at a time, 4 MB.
 const PAGES_AT_ONCE: usize = 512;
@@ -141,12 +142,12 @@ fn period(query: &AreaQuery) -> [Option<i32>; 2] {
 fn roll_up(query: &AreaQuery) -> BTreeMap<i32, WeekState> {
     let mut weeks = BTreeMap::new();
     let [from, to] = period(query);
-    let each = |row: &spi::Row| {
+    let each = |row: &spi::Row<'_>| {
         if let (Some(day), Some(trips)) = (row.get::<i32>(1), row.get::<i64>(2)) {
             weeks.entry(week_of_day(day)).or_insert_with(WeekState::default).rolled_up += trips;
         }
     };
-    spi::all(
+    spi::query(
         c"SELECT d.day - date '2000-01-01', sum(d.trips)::bigint
             FROM trips.daily_trip_counts AS d
            WHERE isfinite(d.day)
@@ -154,6 +155,7 @@ fn roll_up(query: &AreaQuery) -> BTreeMap<i32, WeekState> {
              AND ($2 IS NULL OR d.day <= date '2000-01-01' + $2)
            GROUP BY d.day",
         &[from.into(), to.into()],
+        Snapshot::Active,
         each,
     );
     weeks.retain(|_, state: &mut WeekState| state.rolled_up > 0);
@@ -162,7 +164,7 @@ fn roll_up(query: &AreaQuery) -> BTreeMap<i32, WeekState> {
 
 fn read_directory(query: &AreaQuery, weeks: &mut BTreeMap<i32, WeekState>) {
     let [from, to] = period(query);
-    let each = |row: &spi::Row| {
+    let each = |row: &spi::Row<'_>| {
         let (Some(segment), Some(monday)) = (row.get::<i64>(1), row.get::<i32>(2)) else {
             return;
         };
@@ -174,12 +176,13 @@ fn read_directory(query: &AreaQuery, weeks: &mut BTreeMap<i32, WeekState>) {
             state.segments.push((segment, directory));
         }
     };
-    spi::all(
+    spi::query(
         c"SELECT d.segment_id, d.week - date '2000-01-01', d.trips, d.directory
             FROM trips_internal.area_directory AS d
            WHERE ($1 IS NULL OR d.week >= date '2000-01-01' + $1)
              AND ($2 IS NULL OR d.week <= date '2000-01-01' + $2)",
         &[from.into(), to.into()],
+        Snapshot::Active,
         each,
     );
 }
@@ -198,7 +201,7 @@ fn count_pages(
     let mut minutes = Vec::new();
     for ids in ids.chunks(PAGES_AT_ONCE) {
         check_for_interrupts!();
-        let each = |row: &spi::Row| {
+        let each = |row: &spi::Row<'_>| {
             let id = row.get::<i64>(1).unwrap_or(0);
             let Some(&week) = blocks.get(&id) else { return };
             minutes.clear();
@@ -216,7 +219,7 @@ fn count_pages(
         };
         let sql =
             c"SELECT b.page_id, b.content FROM trips_internal.area_pages AS b WHERE b.page_id = ANY ($1)";
-        spi::all(sql, &[ids.to_vec().into()], each);
+        spi::query(sql, &[ids.to_vec().into()], Snapshot::Active, each);
     }
     for week in missing.values() {
         if let Some(state) = weeks.get_mut(week) {
@@ -239,19 +242,21 @@ fn recheck(
     };
     let minutes: Vec<f64> = boundary.iter().filter(is_sound).map(|&minute| minute as f64).collect();
     for minutes in minutes.chunks(MINUTES_AT_ONCE) {
-        let each = |row: &spi::Row| {
+        let each = |row: &spi::Row<'_>| {
             let Some(time) = row.get::<PgTimestamp>(1).map(|time| Timestamp(time.into())) else {
                 return;
             };
             let day = time.day();
-            let coord = |column| row.point(column).map(Into::into);
+            let coord = |column| {
+                row.point(column).map(|(longitude, latitude)| Coord { longitude, latitude })
+            };
             let is_inside = query.since.is_none_or(|since| since <= day)
                 && query.until.is_none_or(|until| day <= until);
             if is_inside && matcher.recheck(time.0, coord(2), coord(3)) {
                 *counts.entry(week_of_day(day)).or_default() += 1;
             }
         };
-        spi::some_at_a_time(
+        spi::query_in_batches(
             c"SELECT h.date_time, h.origin_coord, h.destination_coord
                 FROM unnest($1) AS m (minute)
                 JOIN trips.hist_trip_data AS h
@@ -304,10 +309,10 @@ fn count_days(query: &AreaQuery, days: [i32; 2], counts: &mut BTreeMap<i32, u64>
     let [west, south, east, north] = query.area.corners();
     let arguments: [DatumWithOid<'_>; 6] =
         [days[0].into(), days[1].into(), west.into(), south.into(), east.into(), north.into()];
-    let each = |row: &spi::Row| {
+    let each = |row: &spi::Row<'_>| {
         if let (Some(day), Some(trips)) = (row.get::<i32>(1), row.get::<i64>(2)) {
             *counts.entry(week_of_day(day)).or_default() += u64::try_from(trips).unwrap_or(0);
         }
     };
-    spi::all(&sql, &arguments, each);
+    spi::query(&sql, &arguments, Snapshot::Active, each);
 }

@@ -6,7 +6,7 @@ use trips_core::wire::upload_part_reader::{Found, PartHeader, Source};
 
 use crate::error::LoadError;
 use crate::ledger::{LoadHeader, LoadSource};
-use crate::pg::spi;
+use crate::pg::spi::{self, Snapshot};
 
 /// An upload that is not completed.
 #[derive(Debug)]
@@ -187,7 +187,7 @@ impl Source for StoredPart {
         let arguments = [(*load_id).into(), (*offset).into(), at.into(), length.into()];
         slice.clear();
         let mut copied = Ok(false);
-        spi::all_by_now(query, &arguments, |row| copied = row.copy_bytes(1, slice));
+        spi::query(query, &arguments, Snapshot::Statement, |row| copied = row.copy_bytes(1, slice));
         copied?;
         Ok(slice)
     }

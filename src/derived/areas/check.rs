@@ -8,7 +8,7 @@ use trips_areas::{Directory, GridPoint};
 
 use super::{BLOCK_IDS, places_of_history, weeks_with_trips};
 use crate::error::LoadError;
-use crate::pg::spi;
+use crate::pg::spi::{self, Snapshot};
 
 /// What is wrong with a week.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,9 +75,9 @@ type Listed = (i64, u64, Vec<u8>);
 
 fn directory() -> BTreeMap<i32, Vec<Listed>> {
     let mut weeks = BTreeMap::<i32, Vec<Listed>>::new();
-    spi::all(
+    spi::query(
         c"SELECT d.week - date '2000-01-01', d.segment_id, d.trips, d.directory FROM trips_internal.area_directory AS d",
-        &[],
+        &[], Snapshot::Active,
         |row| {
             let (Some(monday), Some(group)) = (row.get::<i32>(1), row.get::<i64>(2)) else { return };
             let trips = row.get::<i64>(3).and_then(|trips| u64::try_from(trips).ok()).unwrap_or(0);
@@ -95,9 +95,9 @@ fn kept(groups: &[Listed]) -> Option<Sum> {
         let mut listed = Vec::new();
         let mut places = Vec::new();
         let mut is_sound = true;
-        spi::all(
+        spi::query(
             c"SELECT b.content FROM trips_internal.area_pages AS b WHERE b.page_id BETWEEN $1 AND $2 ORDER BY b.page_id",
-            &[(group * BLOCK_IDS).into(), (group * BLOCK_IDS + BLOCK_IDS - 1).into()],
+            &[(group * BLOCK_IDS).into(), (group * BLOCK_IDS + BLOCK_IDS - 1).into()], Snapshot::Active,
             |row| {
                 places.clear();
                 is_sound &= trips_areas::decode(row.bytes(1).unwrap_or_default(), &mut places).is_ok();
