@@ -13,7 +13,7 @@ mod queue;
 mod upload;
 mod verify;
 
-use crate::error::LoadError;
+use crate::error::{LoadError, RequestError};
 use crate::pg::session;
 use crate::{limits, settings};
 
@@ -22,22 +22,22 @@ fn error_limits(on_error: &str, max_errors: Option<i64>) -> Result<(bool, Option
     let abort_on_error = match on_error {
         "stage" => false,
         "abort" => true,
-        other => return Err(LoadError::OnError(limits::wrong_word(other))),
+        other => return Err(RequestError::OnError(limits::wrong_word(other)).into()),
     };
     let max_errors = match max_errors {
         None => settings::max_errors(),
-        Some(limit) => Some(u64::try_from(limit).map_err(|_| LoadError::MaxErrors(limit))?),
+        Some(limit) => Some(u64::try_from(limit).map_err(|_| RequestError::MaxErrors(limit))?),
     };
     Ok((abort_on_error, max_errors))
 }
 
 /// The text of an argument. The functions take it as bytes: those of a database in another encoding need not be UTF-8.
 fn text<'a>(name: &'static str, value: Option<&'a [u8]>) -> Result<&'a str, LoadError> {
-    let bytes = value.ok_or(LoadError::NullArgument(name))?;
+    let bytes = value.ok_or(RequestError::NullArgument(name))?;
     require_utf8()?;
-    std::str::from_utf8(bytes).map_err(|_| LoadError::DatabaseEncoding)
+    Ok(std::str::from_utf8(bytes).map_err(|_| RequestError::DatabaseEncoding)?)
 }
 
 fn require_utf8() -> Result<(), LoadError> {
-    if session::database_is_utf8() { Ok(()) } else { Err(LoadError::DatabaseEncoding) }
+    if session::database_is_utf8() { Ok(()) } else { Err(RequestError::DatabaseEncoding.into()) }
 }

@@ -1,7 +1,7 @@
 //! How long a text may be that a caller gives: looked at before anything else is done with it, so that no argument
 //! makes a function use memory, stack or time without a bound.
 
-use crate::error::LoadError;
+use crate::error::{LoadError, RequestError};
 
 /// Paths, patterns, and what is kept in the ledger like one: no file system takes a longer path.
 pub const MAX_PATH: usize = 4096;
@@ -17,7 +17,7 @@ pub fn path<'a>(argument: &'static str, text: &'a str) -> Result<&'a str, LoadEr
     if text.len() <= MAX_PATH {
         Ok(text)
     } else {
-        Err(LoadError::TooLong { argument, bytes: text.len(), limit: MAX_PATH })
+        Err(RequestError::TooLong { argument, bytes: text.len(), limit: MAX_PATH }.into())
     }
 }
 

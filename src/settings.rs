@@ -6,7 +6,7 @@ use std::time::Duration;
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum};
 use trips_core::check::constraints::{self, Constraints};
 
-use crate::error::LoadError;
+use crate::error::{LoadError, RequestError};
 use crate::pg::guc::define_text;
 
 mod checks;
@@ -341,8 +341,8 @@ pub fn constraints() -> Result<Constraints, LoadError> {
         ZeroCoordinates::Stage => constraints::ZeroCoordinates::Stage,
     };
     let (earliest, latest) = (text_of(&EARLIEST_DATE), text_of(&LATEST_DATE));
-    Constraints::new(&earliest, &latest, zero_coordinates)
-        .ok_or(LoadError::Dates { earliest, latest })
+    let constraints = Constraints::new(&earliest, &latest, zero_coordinates);
+    Ok(constraints.ok_or(RequestError::Dates { earliest, latest })?)
 }
 
 /// The settings that constraints() reads, as SET takes them.

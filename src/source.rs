@@ -16,7 +16,7 @@ use pgrx::{check_for_interrupts, pg_sys};
 use self::local::{confined, server_files};
 pub use self::version::FileVersion;
 use self::version::changed_at;
-use crate::error::LoadError;
+use crate::error::{LoadError, RequestError, SourceError};
 use crate::pg::session;
 use crate::settings;
 
@@ -65,7 +65,7 @@ impl Access {
     pub fn require_any(&self, path: &str) -> Result<(), LoadError> {
         match self {
             Self::Beneath(directories) if directories.is_empty() => {
-                Err(LoadError::MayNotRead(path.to_owned()))
+                Err(SourceError::MayNotRead(path.to_owned()).into())
             }
             _ => Ok(()),
         }
@@ -84,14 +84,15 @@ impl Source {
     /// Opens a regular file by its absolute path, as far as this access allows.
     pub fn open(path: &str, access: &Access) -> Result<Self, LoadError> {
         if !Path::new(path).is_absolute() {
-            return Err(LoadError::RelativePath(path.to_owned()));
+            return Err(RequestError::RelativePath(path.to_owned()).into());
         }
         let open_error = |error: std::io::Error| match error.raw_os_error() {
             // A socket cannot be opened at all, so it is not met below.
-            Some(libc::ENXIO) => {
-                LoadError::NotAFile { path: path.to_owned(), kind: "a socket or a missing device" }
-            }
-            _ => LoadError::Open { path: path.to_owned(), error },
+            Some(libc::ENXIO) => SourceError::NotAFile {
+                path: path.to_owned(),
+                kind: "a socket or a missing device",
+            },
+            _ => SourceError::Open { path: path.to_owned(), error },
         };
         let file = match access {
             Access::AnyFile => {
@@ -104,17 +105,17 @@ impl Source {
             }
             Access::Beneath(directories) => {
                 let Some((directory, rest)) = confined::split(directories, path) else {
-                    return Err(LoadError::MayNotRead(path.to_owned()));
+                    return Err(SourceError::MayNotRead(path.to_owned()).into());
                 };
                 confined::open(&directory, &rest).map_err(open_error)?
             }
         };
         let opened = file.metadata().map_err(open_error)?;
         if !opened.is_file() {
-            return Err(LoadError::NotAFile { path: path.to_owned(), kind: kind(&opened) });
+            return Err(SourceError::NotAFile { path: path.to_owned(), kind: kind(&opened) }.into());
         }
         if server_files::holds(&file, path) {
-            return Err(LoadError::DataOfServer(path.to_owned()));
+            return Err(SourceError::DataOfServer(path.to_owned()).into());
         }
         Ok(Self { path: path.to_owned(), file, opened })
     }
@@ -163,7 +164,7 @@ impl Source {
     ) -> Result<[u8; 32], LoadError> {
         let digest = *loaded.hasher.finalize().as_bytes();
         if before.is_some_and(|before| before != digest) {
-            return Err(LoadError::Changed(self.path.clone()));
+            return Err(SourceError::Changed(self.path.clone()).into());
         }
         self.require_unchanged()?;
         Ok(digest)
@@ -176,7 +177,7 @@ impl Source {
         if identity(&now) == identity(&self.opened) {
             Ok(())
         } else {
-            Err(LoadError::Changed(self.path.clone()))
+            Err(SourceError::Changed(self.path.clone()).into())
         }
     }
 
@@ -185,7 +186,7 @@ impl Source {
         if error.kind() == std::io::ErrorKind::OutOfMemory {
             return LoadError::OutOfMemory;
         }
-        LoadError::Read { path: self.path.clone(), error }
+        SourceError::Read { path: self.path.clone(), error }.into()
     }
 }
 

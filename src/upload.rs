@@ -8,7 +8,7 @@ use trips_core::wire::upload_part;
 use trips_core::wire::upload_part_reader::{Content, PartReader, Source, Stop};
 
 use self::parts::{OpenUpload, StoredPart};
-use crate::error::{LoadError, UploadError};
+use crate::error::{FileError, LoadError, UploadError};
 use crate::history::History;
 use crate::ledger::{self, LoadHeader, LoadSource, Totals};
 use crate::load::{
@@ -121,7 +121,7 @@ fn load_all(context: &LoadContext) -> Result<LoadRow, LoadError> {
         && parts::rejected(load_id)? > limit
     {
         let path = source.name.clone();
-        return Err(LoadError::TooManyBadLines { path, limit, first: Vec::new() });
+        return Err(FileError::TooManyBadLines { path, limit, first: Vec::new() }.into());
     }
     let interval = settings::notice_interval();
     let progress = Progress::begin(load_id, header.role, bytes, Passes::Reading, interval);

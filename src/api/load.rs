@@ -11,7 +11,7 @@ use trips_core::model::timestamp::Timestamp;
 use trips_core::model::trip::Trip;
 
 use super::{error_limits, require_utf8, text};
-use crate::error::{LoadError, UploadError};
+use crate::error::{LoadError, RequestError, UploadError};
 use crate::limits;
 use crate::load::{self, LoadContext, Request, load_file};
 use crate::pg::error_fields;
@@ -32,7 +32,7 @@ fn ingest(
     let _errors = error_fields::preserve();
     session::require_writable(c"trips.ingest()");
     let (abort_on_error, max_errors) = error_limits(text("on_error", on_error)?, max_errors)?;
-    let force = force.ok_or(LoadError::NullArgument("force"))?;
+    let force = force.ok_or(RequestError::NullArgument("force"))?;
     let path = limits::path("path", text("path", path)?)?;
     let access = &Access::of(session::current_user());
     let target = Target::History;
@@ -83,7 +83,7 @@ fn trip_key(
         region: text("region", region)?,
         origin: point(origin),
         destination: point(destination),
-        date_time: Timestamp(date_time.ok_or(LoadError::NullArgument("date_time"))?.into()),
+        date_time: Timestamp(date_time.ok_or(RequestError::NullArgument("date_time"))?.into()),
         datasource: datasource.map(|bytes| text("datasource", Some(bytes))).transpose()?,
     });
     Ok(Uuid::from_bytes(key))

@@ -3,7 +3,7 @@
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{pg_extern, pg_sys};
 
-use crate::error::LoadError;
+use crate::error::RequestError;
 use crate::grants;
 use crate::pg::error_fields;
 
@@ -11,12 +11,12 @@ use crate::pg::error_fields;
 #[pg_extern(sql = false)]
 fn grant_loader(role: Option<pg_sys::Oid>) -> Result<(), ErrorReport> {
     let _errors = error_fields::preserve();
-    Ok(grants::loader(role.ok_or(LoadError::NullArgument("role"))?)?)
+    Ok(grants::loader(role.ok_or(RequestError::NullArgument("role"))?)?)
 }
 
 /// `trips.grant_reader(role)`
 #[pg_extern(sql = false)]
 fn grant_reader(role: Option<pg_sys::Oid>) -> Result<(), ErrorReport> {
     let _errors = error_fields::preserve();
-    Ok(grants::reader(role.ok_or(LoadError::NullArgument("role"))?)?)
+    Ok(grants::reader(role.ok_or(RequestError::NullArgument("role"))?)?)
 }

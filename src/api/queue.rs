@@ -7,7 +7,7 @@ use trips_core::format::delimited::parse::Target;
 
 use super::load::begin;
 use super::{error_limits, text};
-use crate::error::LoadError;
+use crate::error::RequestError;
 use crate::limits;
 use crate::load::{self, load_file};
 use crate::pg::error_fields;
@@ -29,7 +29,7 @@ fn submit(
     let _errors = error_fields::preserve();
     session::require_writable(c"trips.submit()");
     let (abort_on_error, max_errors) = error_limits(text("on_error", on_error)?, max_errors)?;
-    let force = force.ok_or(LoadError::NullArgument("force"))?;
+    let force = force.ok_or(RequestError::NullArgument("force"))?;
     let path = limits::path("path", text("path", path)?)?;
     Ok(submit::submit(&Request { path, abort_on_error, max_errors, force })?)
 }
@@ -39,7 +39,7 @@ fn submit(
 fn cancel(load_id: Option<i64>) -> Result<(), ErrorReport> {
     let _errors = error_fields::preserve();
     session::require_writable(c"trips.cancel()");
-    Ok(cancel_load(load_id.ok_or(LoadError::NullArgument("load_id"))?)?)
+    Ok(cancel_load(load_id.ok_or(RequestError::NullArgument("load_id"))?)?)
 }
 
 /// `trips_internal.try_lock_pattern(pattern) -> boolean`

@@ -4,7 +4,7 @@ use pgrx::pg_extern;
 use pgrx::pg_sys::panic::ErrorReport;
 
 use super::{require_utf8, text};
-use crate::error::{LoadError, UploadError};
+use crate::error::{LoadError, RequestError, UploadError};
 use crate::ledger::LoadSource;
 use crate::limits;
 use crate::load::LoadContext;
@@ -25,8 +25,8 @@ fn create_upload(
     session::require_writable(c"trips.create_upload()");
     require_utf8()?;
     let source = limits::path("source", text("source", source)?)?;
-    let digest = digest.ok_or(LoadError::NullArgument("digest"))?;
-    let bytes = bytes.ok_or(LoadError::NullArgument("bytes"))?;
+    let digest = digest.ok_or(RequestError::NullArgument("digest"))?;
+    let bytes = bytes.ok_or(RequestError::NullArgument("bytes"))?;
     let reader_options = limits::path("reader_options", text("reader_options", reader_options)?)?;
     let digest =
         digest.try_into().map_err(|_| LoadError::from(UploadError::Digest(digest.len())))?;
@@ -45,8 +45,8 @@ fn create_upload(
 fn upload_part(load_id: Option<i64>, part: Option<&[u8]>) -> Result<bool, ErrorReport> {
     let _errors = error_fields::preserve();
     session::require_writable(c"trips.upload_part()");
-    let load_id = load_id.ok_or(LoadError::NullArgument("load_id"))?;
-    Ok(upload::upload_part(load_id, part.ok_or(LoadError::NullArgument("part"))?)?)
+    let load_id = load_id.ok_or(RequestError::NullArgument("load_id"))?;
+    Ok(upload::upload_part(load_id, part.ok_or(RequestError::NullArgument("part"))?)?)
 }
 
 /// `trips.complete_upload(load_id) -> trips.loads`
@@ -55,7 +55,7 @@ fn complete_upload(load_id: Option<i64>) -> Result<LoadRow, ErrorReport> {
     let _errors = error_fields::preserve();
     session::require_writable(c"trips.complete_upload()");
     require_utf8()?;
-    Ok(upload::complete(load_id.ok_or(LoadError::NullArgument("load_id"))?)?)
+    Ok(upload::complete(load_id.ok_or(RequestError::NullArgument("load_id"))?)?)
 }
 
 /// `trips.abort_upload(load_id) -> boolean`
@@ -63,5 +63,5 @@ fn complete_upload(load_id: Option<i64>) -> Result<LoadRow, ErrorReport> {
 fn abort_upload(load_id: Option<i64>) -> Result<bool, ErrorReport> {
     let _errors = error_fields::preserve();
     session::require_writable(c"trips.abort_upload()");
-    Ok(upload::abort(load_id.ok_or(LoadError::NullArgument("load_id"))?)?)
+    Ok(upload::abort(load_id.ok_or(RequestError::NullArgument("load_id"))?)?)
 }

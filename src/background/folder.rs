@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use trips_core::format::delimited::parse::Target;
 
 use super::{RETRY, as_owner_of_ledger, in_database, prepare, tell};
-use crate::error::LoadError;
+use crate::error::{LoadError, RequestError};
 use crate::ledger::{self, NewFile};
 use crate::load::{LoadContext, Request, load_file};
 use crate::monitor;
@@ -39,7 +39,7 @@ pub fn watch(folder: &WatchedFolder) {
         let watched = if session::database_is_utf8() {
             watch_open(folder)
         } else {
-            Err(io::Error::other(LoadError::DatabaseEncoding))
+            Err(io::Error::other(RequestError::DatabaseEncoding))
         };
         match watched {
             Ok(()) => is_reported = false,

@@ -8,7 +8,7 @@ use pgrx::Spi;
 use trips_core::format::delimited::parse::Target;
 
 use super::{as_owner_of_ledger, in_database, prepare, try_in_database};
-use crate::error::LoadError;
+use crate::error::{LoadError, QueueError, RequestError};
 use crate::events;
 use crate::ledger::{self, LoadFailure};
 use crate::load::{LoadContext, Request, load_file};
@@ -190,16 +190,16 @@ fn run(job: &Job) -> Result<(), LoadError> {
     let (asked_by, owner) = {
         let (_owner, ledger) = as_owner_of_ledger();
         let asked_by = ledger::requested_by(job.load_id)?;
-        (asked_by.ok_or(LoadError::UnknownLoad(job.load_id))?, ledger.owner())
+        (asked_by.ok_or(RequestError::UnknownLoad(job.load_id))?, ledger.owner())
     };
     if job.attempts > MAX_ATTEMPTS {
-        return Err(LoadError::GivenUp(MAX_ATTEMPTS));
+        return Err(QueueError::GivenUp(MAX_ATTEMPTS).into());
     }
     // Code of the tables' owners may have run since; what follows is ours.
     session::use_own_names()?;
     let role = job.role.or_else(|| session::role_of_name(&asked_by));
     let role = role.filter(|&role| session::is_role(role) && may_submit(role));
-    let role = role.ok_or_else(|| LoadError::MayNotLoad(asked_by.clone()))?;
+    let role = role.ok_or_else(|| QueueError::MayNotLoad(asked_by.clone()))?;
     job.apply_settings()?;
     // Who owns the tables can write there who asked for what: that gives him no file that is not his.
     let access = &Access::of(if session::may_read_server_files(owner) { role } else { owner });

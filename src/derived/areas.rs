@@ -15,7 +15,7 @@ use trips_areas::{
     Coord, Directory, GridPoint, IndexBuilder, SMALL_SEGMENT, Segment, Week, WeekTrips,
 };
 
-use crate::error::LoadError;
+use crate::error::{DerivedError, LoadError};
 use crate::history::Days;
 use crate::os::signals;
 use crate::pg::copy::{Rows, copy_rows};
@@ -36,13 +36,13 @@ const WORTH_FILLING: i64 = 1_000_000;
 /// A collector for what a load will bring.
 pub fn start_builder() -> Result<IndexBuilder, LoadError> {
     let _blocked = signals::BlockedSignals::all();
-    IndexBuilder::start().map_err(LoadError::Areas)
+    Ok(IndexBuilder::start().map_err(DerivedError::Areas)?)
 }
 
 /// Writes what was collected. The cost is that of the new trips: groups of few trips are merged with
 /// them, each at most as often as their number doubles.
 pub fn write(collected: &mut IndexBuilder, progress: Option<&Progress>) -> Result<(), LoadError> {
-    let weeks = collected.take(poll_interrupts).map_err(LoadError::Areas)?;
+    let weeks = collected.take(poll_interrupts).map_err(DerivedError::Areas)?;
     let mut groups = Vec::new();
     for Week { week, trips } in weeks {
         let made = match trips {
@@ -113,7 +113,7 @@ fn take_blocks(group: i64, blocks: usize, places: &mut Vec<GridPoint>) -> Result
         )?;
         for row in found {
             let block = row.get::<Vec<u8>>(1)?.unwrap_or_default();
-            trips_areas::decode(&block, places).map_err(|_| LoadError::DamagedAreas)?;
+            trips_areas::decode(&block, places).map_err(|_| DerivedError::DamagedAreas)?;
         }
         Ok(())
     })

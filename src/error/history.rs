@@ -1,64 +1,44 @@
-//! What others may not do to the history.
+//! What can be wrong with the history as a whole, and with changes of it by hand.
 
-use pgrx::PgSqlErrorCode;
-use thiserror::Error;
-use trips_core::model::timestamp::Timestamp;
+use pgrx::PgSqlErrorCode as Code;
 
-/// Why a change of the history by hand is refused.
-#[derive(Debug, Error)]
+use super::report::{Report, reported};
+
+/// Why the history is not changed.
+#[derive(Debug)]
 pub enum HistoryError {
-    #[error("the partition {table} of the history is not a plain table")]
-    NotPlain { table: String },
-    #[error("a trip of {date} is out of range: expected a date from 0001-01-01 to 9999-12-31")]
     Date { date: String },
-    #[error(
-        "could not obtain the history lock: the load that holds it waits for a lock of this transaction"
-    )]
     InUse,
-    #[error("the load needs {wanted} new partitions of the history, more than {limit}")]
-    TooManyPartitions { wanted: usize, limit: usize },
-    #[error("no partition can be created for {time}: {table} is being detached from the history")]
-    Detaching { table: String, time: Timestamp },
-    #[error("the partition of the history for {time} was changed by another session")]
-    NoPartition { time: Timestamp },
-    #[error("row-level security of table {table} applies to its owner")]
     RowSecurity { table: String },
+    OtherOwner { table: String, owner: String, of_ledger: String },
 }
 
-impl HistoryError {
-    /// The kind of the error.
-    pub fn code(&self) -> PgSqlErrorCode {
-        match self {
-            Self::NotPlain { .. } => PgSqlErrorCode::ERRCODE_WRONG_OBJECT_TYPE,
-            Self::Date { .. } => PgSqlErrorCode::ERRCODE_DATETIME_FIELD_OVERFLOW,
-            Self::InUse => PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE,
-            Self::TooManyPartitions { .. } => PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
-            Self::Detaching { .. } | Self::NoPartition { .. } | Self::RowSecurity { .. } => {
-                PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE
-            }
-        }
-    }
+reported!(HistoryError);
 
-    /// What to do about it.
-    pub fn hint(&self) -> &'static str {
+impl HistoryError {
+    /// SQLSTATE, message, DETAIL and HINT.
+    pub fn report(&self) -> Report {
         match self {
-            Self::NotPlain { .. } => {
-                "Neither loads nor what counts their trips look into tables that are divided again, or are on another server: attach plain tables."
-            }
-            Self::Date { .. } => "No question would count it.",
-            Self::TooManyPartitions { .. } => {
-                "Check the dates of the file. If they are right, raise trips.max_new_partitions, or create wider partitions by hand."
-            }
-            Self::Detaching { .. } => {
-                "End it with ALTER TABLE trips.hist_trip_data DETACH PARTITION … FINALIZE, and repeat the load."
-            }
-            Self::NoPartition { .. } => "Repeat the load.",
-            Self::RowSecurity { .. } => {
-                "What is counted must be all that there is: ALTER TABLE … NO FORCE ROW LEVEL SECURITY, or give the owner BYPASSRLS."
-            }
-            Self::InUse => {
-                "Roll back, and repeat the transaction. After DETACH PARTITION … CONCURRENTLY, run ALTER TABLE trips.hist_trip_data DETACH PARTITION … FINALIZE."
-            }
+            Self::Date { date } => Report::new(
+                Code::ERRCODE_DATETIME_FIELD_OVERFLOW,
+                format!("a trip of {date} is out of range: expected a date from 0001-01-01 to 9999-12-31"),
+            )
+            .hint("No question would count it."),
+            Self::InUse => Report::new(
+                Code::ERRCODE_LOCK_NOT_AVAILABLE,
+                "could not obtain the history lock: the load that holds it waits for a lock of this transaction",
+            )
+            .hint("Roll back, and repeat the transaction. After DETACH PARTITION … CONCURRENTLY, run ALTER TABLE trips.hist_trip_data DETACH PARTITION … FINALIZE."),
+            Self::RowSecurity { table } => Report::new(
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                format!("row-level security of table {table} applies to its owner"),
+            )
+            .hint("What is counted must be all that there is: ALTER TABLE … NO FORCE ROW LEVEL SECURITY, or give the owner BYPASSRLS."),
+            Self::OtherOwner { table, owner, of_ledger } => Report::new(
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                format!("{table} belongs to {owner}, who has not the rights of the owner of trips.loads, {of_ledger}"),
+            )
+            .hint("Triggers on it would run with the rights of that owner: give all tables of the schema trips, and the partitions, to one role."),
         }
     }
 }

@@ -4,7 +4,7 @@ use pgrx::{Spi, pg_sys};
 use trips_core::model::timestamp::Timestamp;
 
 use super::{Days, HISTORY};
-use crate::error::{HistoryError, LoadError};
+use crate::error::{HistoryError, LoadError, PartitionError};
 use crate::pg::partitions::Kind;
 use crate::pg::relation::Table;
 
@@ -128,7 +128,7 @@ pub fn require_plain_partitions() -> Result<(), LoadError> {
            JOIN pg_namespace AS n ON n.oid = c.relnamespace
           WHERE i.inhparent = 'trips.hist_trip_data'::regclass AND c.relkind <> 'r'",
     )?;
-    others.into_iter().next().map_or(Ok(()), |table| Err(HistoryError::NotPlain { table }.into()))
+    others.into_iter().next().map_or(Ok(()), |table| Err(PartitionError::NotPlain { table }.into()))
 }
 
 /// Refuses trips outside of the years 1 to 9999: no file brings them, and nothing that is derived counts them.

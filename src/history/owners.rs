@@ -40,6 +40,6 @@ pub fn require_one_owner(ledger_owner: pg_sys::Oid) -> Result<(), LoadError> {
         }
         let (table, owner, of_ledger) = rows.first().get_three::<String, String, String>()?;
         let [table, owner, of_ledger] = [table, owner, of_ledger].map(Option::unwrap_or_default);
-        Err(LoadError::OtherOwner { table, owner, of_ledger })
+        Err(HistoryError::OtherOwner { table, owner, of_ledger }.into())
     })
 }

@@ -11,7 +11,7 @@ use trips_core::sort::block::Block;
 
 use super::change_triggers::{create_triggers, days_of};
 use super::{COLUMNS, Days, HISTORY, pending_counts};
-use crate::error::{HistoryError, LoadError};
+use crate::error::{LoadError, PartitionError};
 use crate::pg::partitions::{Detaching, Place};
 use crate::pg::relation::{Table, name_of};
 use crate::pg::table_locks::{self, Mode};
@@ -40,7 +40,7 @@ impl Created {
         each_place(blocks, |place| wanted += usize::from(place.partition().is_none()));
         let limit = settings::max_new_partitions();
         if wanted > limit {
-            return Err(HistoryError::TooManyPartitions { wanted, limit }.into());
+            return Err(PartitionError::TooMany { wanted, limit }.into());
         }
         Ok(())
     }
@@ -137,7 +137,7 @@ impl Partition {
             created.0.set(created.0.get() + 1);
             place = place_of(time, Detaching::Omitted);
         }
-        let oid = place.partition().ok_or(HistoryError::NoPartition { time })?;
+        let oid = place.partition().ok_or(PartitionError::Changed { time })?;
         table_locks::lock_with_indexes(oid, Mode::RowExclusive)?;
         let mut table = Table::open_oid_for_insert(oid);
         let mut adopted = None;
@@ -151,14 +151,16 @@ impl Partition {
         }
         // Somebody may have been waited for.
         if place_of(time, Detaching::Omitted) != place {
-            return Err(HistoryError::NoPartition { time }.into());
+            return Err(PartitionError::Changed { time }.into());
         }
         if let Some((column, has_other_type)) = table.missing_column(&COLUMNS) {
             let column = column.to_string_lossy().into_owned();
-            return Err(LoadError::PartitionColumn { table: table.name(), column, has_other_type });
+            return Err(
+                PartitionError::Column { table: table.name(), column, has_other_type }.into()
+            );
         }
         if !table.has_history_key() {
-            return Err(LoadError::PartitionKey { table: table.name() });
+            return Err(PartitionError::Key { table: table.name() }.into());
         }
         let is_default = matches!(place, Place::Default(..));
         Ok(Self { table, bounds: place.bounds(), is_default, adopted })
@@ -186,7 +188,7 @@ fn create(time: Timestamp) -> Result<(), LoadError> {
     let gap = match place_of(time, Detaching::Included) {
         Place::Gap(gap) => gap,
         Place::Partition(oid, _) | Place::Default(oid, _) => {
-            return Err(HistoryError::Detaching { table: name_of(oid), time }.into());
+            return Err(PartitionError::Detaching { table: name_of(oid), time }.into());
         }
     };
     let bounds = PartitionBounds::fitting(time, gap);
@@ -197,7 +199,7 @@ fn create(time: Timestamp) -> Result<(), LoadError> {
         &[table.as_str().into()],
     )?;
     if taken == Some(true) {
-        return Err(LoadError::PartitionName { table, bounds, beside: neighbours(gap) });
+        return Err(PartitionError::Name { table, bounds, beside: neighbours(gap) }.into());
     }
     // As PARTITION OF would: in the tablespace that the history has been given, or the database's own.
     let home = Spi::get_one::<String>(

@@ -1,6 +1,6 @@
 //! How a load has failed: what everybody may know who sees the ledger, and what only some may.
 
-use crate::error::LoadError;
+use crate::error::{LoadError, Report};
 use crate::pg::error_fields::Caught;
 use crate::pg::session;
 
@@ -48,11 +48,12 @@ impl LoadFailure {
     /// An error of ours. What everybody may know of it says nothing of what stands in the file.
     pub fn of_load(error: &LoadError) -> Self {
         let public = error.public();
+        let Report { code, message, detail, hint } = error.report();
         let report = Caught {
-            code: session::sqlstate(error.code()),
-            message: error.to_string(),
-            detail: error.detail(),
-            hint: error.hint().map(str::to_owned),
+            code: session::sqlstate(code),
+            message,
+            detail,
+            hint: hint.map(str::to_owned),
             ..Caught::default()
         };
         Self { error: public, report, ..Self::default() }.cut()

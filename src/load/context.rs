@@ -6,7 +6,7 @@ use std::panic::AssertUnwindSafe;
 use pgrx::{PgLogLevel, PgSqlErrorCode, PgTryBuilder, ereport, pg_sys};
 
 use super::ingest::{self, Request};
-use crate::error::LoadError;
+use crate::error::{LoadError, RequestError};
 use crate::events;
 use crate::history::{History, owners};
 use crate::ledger::{self, LoadFailure, LoadHeader, LoadInfo, LoadSource, SameBytes, Totals};
@@ -42,7 +42,7 @@ impl OwnerPrivileges {
     /// Takes them. Who the caller is must have been asked before.
     pub fn acquire() -> Result<Self, LoadError> {
         if !session::database_is_utf8() {
-            return Err(LoadError::DatabaseEncoding);
+            return Err(RequestError::DatabaseEncoding.into());
         }
         extension::lock();
         // It is the first lock of a load on a table: a deadlock must not end the load here either.

@@ -14,7 +14,7 @@ use trips_core::sort::batch::RunBlocks;
 
 use super::context::LoadContext;
 use super::runs::{Loader, summarize};
-use crate::error::LoadError;
+use crate::error::{FileError, LoadError};
 use crate::ledger::{self, LoadSource, SameBytes};
 use crate::os::memory;
 use crate::os::signals;
@@ -223,15 +223,11 @@ fn read_header(
     reader: &mut RecordReader<Bytes>,
 ) -> Result<Layout, LoadError> {
     let path = request.path.to_owned();
-    let layout = header::read_header(&Feed::trips(), reader, settings::max_record_size()).map_err(
-        |error| match error {
-            HeaderError::Read(error) => file.read_error(error),
-            HeaderError::Empty => LoadError::Empty(path),
-            HeaderError::Kind(form) => LoadError::NotCsv { path, form },
-            HeaderError::Framing(fault) => LoadError::HeaderFault { path, fault },
-            HeaderError::Columns(error) => LoadError::Header { path, error },
-        },
-    )?;
+    let layout = header::read_header(&Feed::trips(), reader, settings::max_record_size());
+    let layout = layout.map_err(|error| match error {
+        HeaderError::Read(error) => file.read_error(error),
+        error => FileError::Header { path, error }.into(),
+    })?;
     if request.access.shows_content() {
         notice_unused(&layout.unused);
     }
@@ -277,10 +273,12 @@ impl<'a> ErrorLimit<'a> {
         if let Some(bad) = parsed.first_bad.first()
             && self.request.abort_on_error
         {
-            return Err(LoadError::BadLine { path: path(), bad: bad.clone() });
+            return Err(FileError::BadLine { path: path(), bad: bad.clone() }.into());
         }
         if let Some(&last) = parsed.unclosed.get(UNCLOSED_QUOTES - 1 - self.unclosed) {
-            return Err(LoadError::UnclosedQuotes { path: path(), count: UNCLOSED_QUOTES, last });
+            return Err(
+                FileError::UnclosedQuotes { path: path(), count: UNCLOSED_QUOTES, last }.into()
+            );
         }
         self.unclosed += parsed.unclosed.len();
         self.bad_lines += parsed.bad_lines;
@@ -289,7 +287,7 @@ impl<'a> ErrorLimit<'a> {
         match self.request.max_errors {
             Some(limit) if self.bad_lines > limit => {
                 let first = std::mem::take(&mut self.first);
-                Err(LoadError::TooManyBadLines { path: path(), limit, first })
+                Err(FileError::TooManyBadLines { path: path(), limit, first }.into())
             }
             _ => Ok(()),
         }

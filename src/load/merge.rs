@@ -6,7 +6,7 @@ use trips_core::check::reject::Rejection;
 
 use super::context::LoadContext;
 use super::runs::{Collector, Loader, summarize};
-use crate::error::LoadError;
+use crate::error::{LoadError, RequestError};
 use crate::history::{History, NewPartitions};
 use crate::ledger::{self, LoadHeader, LoadSource, Totals};
 use crate::pg::row::LoadRow;
@@ -38,7 +38,7 @@ fn merge(header: &LoadHeader, only: Option<i64>) -> Result<Option<LoadRow>, Load
         && let Some(load_id) = only
     {
         let row = ledger::find_loaded(load_id)?;
-        return row.map(Some).ok_or(LoadError::UnknownLoad(load_id));
+        return Ok(Some(row.ok_or(RequestError::UnknownLoad(load_id))?));
     }
     let (mut newest, mut inserted) = (None, 0);
     let mut new_partitions = NewPartitions::allowed();

@@ -6,7 +6,7 @@ use pgrx::{check_for_interrupts, pg_sys};
 
 use super::Wake;
 use super::running::{self, Caller, holder_of};
-use crate::error::LoadError;
+use crate::error::{LoadError, QueueError, RequestError};
 use crate::events;
 use crate::ledger::{self, LoadFailure};
 use crate::pg::locks::Lock;
@@ -49,7 +49,7 @@ pub fn cancel_load(load_id: i64) -> Result<(), LoadError> {
         }
         let holder = holder_of(Lock::Load(load_id))?;
         match holder {
-            None if !is_entered => return Err(LoadError::UnknownLoad(load_id)),
+            None if !is_entered => return Err(RequestError::UnknownLoad(load_id).into()),
             // It will come to the load, or end with the cancel.
             Some(pid) if is_entered && worker::is_queue_worker(pid) => {
                 session::cancel(pid);
@@ -61,7 +61,7 @@ pub fn cancel_load(load_id: i64) -> Result<(), LoadError> {
         }
         check_for_interrupts!();
     }
-    Err(LoadError::NotRunning(load_id))
+    Err(QueueError::NotRunning(load_id).into())
 }
 
 /// Cancels a load that is seen at work; `false` when the ledger must be asked. It takes no lock on the ledger,
@@ -94,7 +94,7 @@ fn role_of(load_id: i64, name: &str) -> Result<Option<pg_sys::Oid>, LoadError> {
 /// Takes a load out of the queue at which nobody is.
 fn cancel_waiting(load_id: i64) -> Result<(), LoadError> {
     if !ledger::is_queued(load_id)? {
-        return Err(LoadError::NotRunning(load_id));
+        return Err(QueueError::NotRunning(load_id).into());
     }
     // If this is rolled back, the load waits again, and a worker that has found it locked may be gone.
     Lock::Queued(load_id).lock();

@@ -2,7 +2,7 @@
 
 use pgrx::{Spi, pg_sys};
 
-use crate::error::LoadError;
+use crate::error::{LoadError, QueueError};
 use crate::pg::locks::Lock;
 use crate::pg::relation::Table;
 use crate::pg::session;
@@ -42,7 +42,11 @@ impl Caller {
 
     /// Fails unless the caller may cancel the load.
     pub fn require(&self, asked_by: Option<pg_sys::Oid>, load_id: i64) -> Result<(), LoadError> {
-        if self.may_cancel(asked_by) { Ok(()) } else { Err(LoadError::MayNotCancel(load_id)) }
+        if self.may_cancel(asked_by) {
+            Ok(())
+        } else {
+            Err(QueueError::MayNotCancel(load_id).into())
+        }
     }
 
     /// Roles that may cancel a load see it. So do roles that see the activity of its session.

@@ -12,7 +12,7 @@ use pgrx::check_for_interrupts;
 use super::local::{confined, writers};
 use super::version::changed_at;
 use super::{Access, FileVersion, Source};
-use crate::error::LoadError;
+use crate::error::{LoadError, RequestError, SourceError};
 use crate::os::lease::Writers;
 
 /// `*` and `?` do not begin a hidden name: programs write files under such names before they rename them.
@@ -45,7 +45,7 @@ impl First<'_> {
         *count += 1;
         if told.len() < UNREADABLE_TOLD {
             let path = path.to_string_lossy().into_owned();
-            told.push(LoadError::Open { path, error }.to_string());
+            told.push(SourceError::Open { path, error }.to_string());
         }
     }
 }
@@ -134,14 +134,14 @@ pub(super) fn below<'a>(root: &Path, path: &'a Path) -> &'a Path {
 /// Refuses a pattern whose files the access does not reach. Returns the directory that nothing leads out of.
 pub fn require_access(pattern: &str, access: &Access) -> Result<Option<PathBuf>, LoadError> {
     if !Path::new(pattern).is_absolute() {
-        return Err(LoadError::RelativePath(pattern.to_owned()));
+        return Err(RequestError::RelativePath(pattern.to_owned()).into());
     }
     match access {
         Access::AnyFile => Ok(None),
         Access::Within(directory) => Ok(Some(directory.into())),
         Access::Beneath(directories) => {
             let found = confined::split(directories, pattern);
-            Ok(Some(found.ok_or_else(|| LoadError::MayNotRead(pattern.to_owned()))?.0))
+            Ok(Some(found.ok_or_else(|| SourceError::MayNotRead(pattern.to_owned()))?.0))
         }
     }
 }
@@ -161,7 +161,7 @@ pub fn list(pattern: &str, access: &Access, after: Option<&str>) -> Result<Listi
     let wild = parts.iter().filter(|(_, wild)| wild.is_some()).count();
     if wild > MOST_WILD {
         let error = format!("{wild} of its parts have *, ? or [, the limit is {MOST_WILD}");
-        return Err(LoadError::Pattern { pattern: pattern.to_owned(), error });
+        return Err(RequestError::Pattern { pattern: pattern.to_owned(), error }.into());
     }
     list_parts(root, Path::new("/"), &parts, after)
 }
@@ -193,10 +193,11 @@ pub fn list_directory(
 }
 
 fn compile(pattern: &str, part: &str) -> Result<Pattern, LoadError> {
-    Pattern::new(part).map_err(|error| LoadError::Pattern {
+    let compiled = Pattern::new(part).map_err(|error| RequestError::Pattern {
         pattern: pattern.to_owned(),
         error: error.to_string(),
-    })
+    })?;
+    Ok(compiled)
 }
 
 fn list_parts(
@@ -241,7 +242,7 @@ fn list_parts(
 }
 
 fn unreadable(path: &Path, error: io::Error) -> LoadError {
-    LoadError::Open { path: path.to_string_lossy().into_owned(), error }
+    SourceError::Open { path: path.to_string_lossy().into_owned(), error }.into()
 }
 
 /// Follows the parts of a pattern that name themselves, from this one on: to a file, or to a directory that is to be

@@ -6,7 +6,6 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use trips_core::feed::Feed;
-use trips_core::feed::plan::ColumnError;
 use trips_core::format::delimited::header::{HeaderError, UNCLOSED_QUOTES};
 use trips_core::split::{FileSplits, Passed, find_splits};
 
@@ -26,7 +25,7 @@ pub fn run(path: &Path, options: &Options<'_>, out: &mut impl Write) -> Result<(
     let passed = |what| digests.borrow_mut().pass(what);
     let found = match find_splits(&Feed::trips(), source, max_record, split_bytes, passed) {
         Err(HeaderError::Read(error)) => return Err(Failure::File { path: shown(path), error }),
-        Err(error) => refused(path, code(&error), &error.to_string()),
+        Err(error) => refused(path, error.sqlstate().code(), &error.to_string()),
         Ok(FileSplits { unclosed, .. }) if unclosed.len() == UNCLOSED_QUOTES => {
             let last = unclosed[UNCLOSED_QUOTES - 1];
             let what = "quoted values are never closed; the last one begins in the record at line";
@@ -65,16 +64,6 @@ pub fn run(path: &Path, options: &Options<'_>, out: &mut impl Write) -> Result<(
 
 fn refused(path: &Path, code: &str, reason: &str) -> Value {
     json!({ "refused": { "code": code, "message": format!("file {}: {reason}", shown(path)) } })
-}
-
-/// The SQLSTATE that `trips.ingest` gives.
-fn code(error: &HeaderError) -> &'static str {
-    match error {
-        HeaderError::Columns(ColumnError::Missing { .. }) => "42703",
-        HeaderError::Columns(ColumnError::Duplicate { .. }) => "42701",
-        HeaderError::Read(_) => "58030",
-        HeaderError::Empty | HeaderError::Kind(_) | HeaderError::Framing(_) => "22P04",
-    }
 }
 
 /// Hashes what is read.

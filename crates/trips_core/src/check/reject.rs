@@ -60,8 +60,14 @@ pub enum SqlState {
     BadCopyFileFormat,
     /// 23502: a required value is empty.
     NotNullViolation,
+    /// 42701: a header names a column twice.
+    DuplicateColumn,
+    /// 42703: a header does not name a column.
+    UndefinedColumn,
     /// 54000: a record is longer, or needs more new partitions, than a setting allows.
     ProgramLimitExceeded,
+    /// 58030: the system could not read the file.
+    IoError,
 }
 
 impl SqlState {
@@ -77,7 +83,10 @@ impl SqlState {
             Self::InvalidTextRepresentation => "22P02",
             Self::BadCopyFileFormat => "22P04",
             Self::NotNullViolation => "23502",
+            Self::DuplicateColumn => "42701",
+            Self::UndefinedColumn => "42703",
             Self::ProgramLimitExceeded => "54000",
+            Self::IoError => "58030",
         }
     }
 }

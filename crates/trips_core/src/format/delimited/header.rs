@@ -4,6 +4,7 @@ use std::io::{self, Read};
 
 use thiserror::Error;
 
+use crate::check::reject::SqlState;
 use crate::feed::Feed;
 use crate::feed::plan::{ColumnError, Layout};
 use crate::format::delimited::record::{FramingError, RecordReader};
@@ -30,6 +31,19 @@ pub enum HeaderError {
     /// Its columns are not the feed's.
     #[error("its header does not fit: {0}")]
     Columns(ColumnError),
+}
+
+impl HeaderError {
+    /// The SQLSTATE of the error.
+    #[must_use]
+    pub const fn sqlstate(&self) -> SqlState {
+        match self {
+            Self::Read(_) => SqlState::IoError,
+            Self::Empty | Self::Kind(_) | Self::Framing(_) => SqlState::BadCopyFileFormat,
+            Self::Columns(ColumnError::Missing { .. }) => SqlState::UndefinedColumn,
+            Self::Columns(ColumnError::Duplicate { .. }) => SqlState::DuplicateColumn,
+        }
+    }
 }
 
 /// Finds the columns of a feed in the first record of a file.

@@ -2,9 +2,10 @@
 
 use trips_core::check::reject::{BadLine, Rejection};
 use trips_core::feed::plan::ColumnError;
+use trips_core::format::delimited::header::HeaderError;
 use trips_core::pool::PoolError;
 
-use super::LoadError;
+use super::{FileError, LoadError, Report};
 
 /// What a caller is told who is not a member of pg_read_server_files.
 const TO_CALLER: &str = "told to members of pg_read_server_files";
@@ -21,13 +22,20 @@ impl LoadError {
     /// What everybody may know who sees the ledger: message and DETAIL, without anything that stands in the file.
     pub fn public(&self) -> String {
         let redacted = self.redacted_with(IN_LEDGER);
-        let error = redacted.as_ref().unwrap_or(self);
-        match error.detail() {
-            Some(detail) => format!("{error}\n{detail}"),
-            None => error.to_string(),
+        let Report { message, detail, .. } = redacted.as_ref().unwrap_or(self).report();
+        match detail {
+            Some(detail) => format!("{message}\n{detail}"),
+            None => message,
         }
     }
 
+    fn redacted_with(&self, instead: &str) -> Option<Self> {
+        let Self::File(error) = self else { return None };
+        error.redacted_with(instead).map(Self::File)
+    }
+}
+
+impl FileError {
     /// The same error with `instead` where it repeats the file; none when it does not. A new error that repeats
     /// something of a file belongs here.
     fn redacted_with(&self, instead: &str) -> Option<Self> {
@@ -42,9 +50,12 @@ impl LoadError {
                 limit: *limit,
                 first: first.iter().map(hide).collect(),
             },
-            Self::Header { path, error: ColumnError::Missing { missing, guess, .. } } => {
+            Self::Header {
+                path,
+                error: HeaderError::Columns(ColumnError::Missing { missing, guess, .. }),
+            } => {
                 let (missing, found, guess) = (missing.clone(), instead.to_owned(), *guess);
-                let error = ColumnError::Missing { missing, found, guess };
+                let error = HeaderError::Columns(ColumnError::Missing { missing, found, guess });
                 Self::Header { path: path.clone(), error }
             }
             // Rust's own messages quote the text at which they stopped.

@@ -1,0 +1,71 @@
+//! An error as PostgreSQL reports it.
+
+use pgrx::PgSqlErrorCode;
+use pgrx::pg_sys::panic::ErrorReport;
+
+use crate::pg::error_fields::RAISED_BY;
+
+/// The fields of an error report.
+#[derive(Debug)]
+pub struct Report {
+    /// SQLSTATE.
+    pub code: PgSqlErrorCode,
+    /// The primary message.
+    pub message: String,
+    /// DETAIL.
+    pub detail: Option<String>,
+    /// HINT.
+    pub hint: Option<&'static str>,
+}
+
+impl Report {
+    /// A report without DETAIL and HINT.
+    pub fn new(code: PgSqlErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), detail: None, hint: None }
+    }
+
+    /// The same with a DETAIL.
+    pub fn detail(self, detail: impl Into<String>) -> Self {
+        Self { detail: Some(detail.into()), ..self }
+    }
+
+    /// The same with a HINT.
+    pub fn hint(self, hint: &'static str) -> Self {
+        Self { hint: Some(hint), ..self }
+    }
+}
+
+impl From<Report> for ErrorReport {
+    fn from(report: Report) -> Self {
+        let Report { code, message, detail, hint } = report;
+        let mut error = Self::new(code, message, RAISED_BY);
+        if let Some(detail) = detail {
+            error = error.set_detail(detail);
+        }
+        if let Some(hint) = hint {
+            error = error.set_hint(hint);
+        }
+        error
+    }
+}
+
+/// What an enum of errors gets from its method `report`.
+macro_rules! reported {
+    ($error:ty) => {
+        impl std::fmt::Display for $error {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&self.report().message)
+            }
+        }
+
+        impl std::error::Error for $error {}
+
+        impl From<$error> for pgrx::pg_sys::panic::ErrorReport {
+            fn from(error: $error) -> Self {
+                error.report().into()
+            }
+        }
+    };
+}
+
+pub(super) use reported;
