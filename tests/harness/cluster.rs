@@ -13,7 +13,7 @@ use crate::template::{Content, template};
 use crate::{Database, Programs};
 
 /// How long a server may take to start.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_secs(180);
 
 /// A running server of its own, with its own data and socket. It ends, and its files go, when this
 /// value does; when the test process is killed, the kernel ends it.

@@ -9,7 +9,7 @@ use crate::cluster::spawn;
 use crate::machine::server_command;
 
 /// How long a server may take to come back from a crash.
-const RECOVERY: Duration = Duration::from_secs(60);
+const RECOVERY: Duration = Duration::from_secs(180);
 
 impl Cluster {
     /// Sends a signal to the server's first process.

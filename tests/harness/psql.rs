@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::Cluster;
 
 /// How long a statement of a document may take.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// What psql prints behind each block, so that its end is seen.
 const END: &str = "-- the end of the block --";

@@ -9,7 +9,7 @@ use postgres::{Client, NoTls};
 use crate::{Cluster, server_error};
 
 /// How long a step may take when no other session can do anything about it.
-const LONGEST: Duration = Duration::from_secs(30);
+const LONGEST: Duration = Duration::from_secs(120);
 const POLL: Duration = Duration::from_millis(2);
 
 /// A step that has ended.

@@ -15,7 +15,7 @@ use crate::{setting, turn};
 const LOADERS: u64 = 2;
 const BY_HAND: u64 = 4;
 /// How long a client may wait for an answer, whatever the others do.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_secs(180);
 
 /// Numbers that follow from a seed (SplitMix64).
 struct Numbers(u64);
@@ -197,7 +197,7 @@ fn no_load_ends_with_a_deadlock() {
     let seconds = setting("TRIPS_SEARCH_SECONDS", 20);
     let seed = u64::from(setting("TRIPS_SEARCH_SEED", 1));
     let cluster = Cluster::start_bare(
-        "deadlock_timeout = '100ms'\nstatement_timeout = '60s'\nlog_min_messages = fatal",
+        "deadlock_timeout = '100ms'\nstatement_timeout = '120s'\nlog_min_messages = fatal",
     );
     let mut admin = cluster.client();
     admin

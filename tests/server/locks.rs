@@ -140,6 +140,9 @@ const ALONE: &[&str] = &[
     "ALTER TABLE trips.hist_trip_data DETACH PARTITION public.june CONCURRENTLY",
 ];
 
+/// So many orders are run at the same time: most of it is waiting.
+const WORKERS: usize = 4;
+
 /// The errors with which a statement by hand may end that is in a load's way.
 const GIVEN_UP: [&str; 3] = ["55P03", "40P01", "57014"];
 
@@ -189,8 +192,7 @@ fn check(
 
 #[test]
 fn no_order_of_statements_ends_a_load() {
-    let cluster = Cluster::start_bare("deadlock_timeout = '100ms'");
-    cluster.client().batch_execute("CREATE EXTENSION trips_pipeline").unwrap();
+    let cluster = Cluster::start_with("deadlock_timeout = '100ms'\nmax_worker_processes = 32");
     let files = prepare(&cluster);
     let load = [
         format!("BEGIN; SELECT trips.ingest('{}')", files.may),
@@ -209,11 +211,11 @@ fn no_order_of_statements_ends_a_load() {
         .collect();
     wait_until_nobody_is_connected(&cluster);
     let wrong: Vec<String> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..2)
+        let workers: Vec<_> = (0..WORKERS)
             .map(|worker| {
                 let (cluster, load, specs) = (&cluster, &load, &specs);
                 scope.spawn(move || {
-                    let own = specs.iter().skip(worker).step_by(2);
+                    let own = specs.iter().skip(worker).step_by(WORKERS);
                     own.flat_map(|(steps, may_fail)| {
                         check(cluster, &format!("spec_{worker}"), load, steps, *may_fail)
                     })

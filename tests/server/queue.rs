@@ -1,10 +1,8 @@
 //! Loads that are submitted: made in the background, as who asked for them, whatever happens to the server.
 
-use std::time::Duration;
-
 use postgres::Client;
 use trips_tests::{
-    Cluster, FIVE_COLUMNS, eventually, rows_as_csv, server_error, stays, trip_line, until,
+    Cluster, FIVE_COLUMNS, eventually, rows_as_csv, server_error, stays, text_of, trip_line, until,
 };
 
 fn submit(client: &mut Client, path: &str) -> i64 {
@@ -226,6 +224,16 @@ fn queued_loads_survive() {
     assert_eq!((rows(&mut client), queued(&mut client)), (600_000, 0));
 }
 
+/// A session that has this number of workers, when the server has heard of it.
+fn reloaded(cluster: &Cluster, workers: &str) -> Client {
+    cluster.client().batch_execute("SELECT pg_reload_conf()").unwrap();
+    until("the setting is not heard", || {
+        let mut client = cluster.client();
+        client.batch_execute("LOAD 'trips_pipeline'").unwrap();
+        (text_of(&mut client, "SHOW trips.max_workers") == workers).then_some(client)
+    })
+}
+
 /// What has ended five workers is not begun again.
 #[test]
 fn a_load_that_ends_its_workers_is_given_up() {
@@ -234,16 +242,11 @@ fn a_load_that_ends_its_workers_is_given_up() {
     let path = cluster.file("a.csv", rows_as_csv(10, 1));
     client.batch_execute("LOAD 'trips_pipeline'").unwrap();
     client.batch_execute("ALTER SYSTEM SET trips.max_workers = 0").unwrap();
-    client.batch_execute("SELECT pg_reload_conf()").unwrap();
-    std::thread::sleep(Duration::from_millis(200));
-    let mut client = cluster.client();
-    client.batch_execute("LOAD 'trips_pipeline'").unwrap();
+    let mut client = reloaded(&cluster, "0");
     let id = submit(&mut client, &path);
     client.execute("UPDATE trips.queue SET attempts = 5", &[]).unwrap();
     client.batch_execute("ALTER SYSTEM RESET trips.max_workers").unwrap();
-    client.batch_execute("SELECT pg_reload_conf()").unwrap();
-    std::thread::sleep(Duration::from_millis(200));
-    let mut client = cluster.client();
+    let mut client = reloaded(&cluster, "2");
     submit(&mut client, &path);
     let ends = wait(&cluster);
     assert_eq!(ends[usize::try_from(id).unwrap() - 1].1, "57P02", "{ends:?}");

@@ -301,10 +301,8 @@ fn a_small_load_costs_what_it_touches() {
             times.extend((i > 0).then(|| begin.elapsed()));
         }
     }
-    let [old, new] = times.map(|mut times| {
-        times.sort_unstable();
-        times[LOADS / 2]
-    });
+    // The quickest of them: what else the machine does costs none of it.
+    let [old, new] = times.map(|times| times.into_iter().min().unwrap());
     assert!(old < 3 * new, "a load of one trip takes {old:?}, in an empty database {new:?}");
 }
 
