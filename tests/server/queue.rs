@@ -246,7 +246,7 @@ fn a_load_that_ends_its_workers_is_given_up() {
     let id = submit(&mut client, &path);
     client.execute("UPDATE trips.queue SET attempts = 5", &[]).unwrap();
     client.batch_execute("ALTER SYSTEM RESET trips.max_workers").unwrap();
-    let mut client = reloaded(&cluster, "2");
+    let mut client = reloaded(&cluster, "1");
     submit(&mut client, &path);
     let ends = wait(&cluster);
     assert_eq!(ends[usize::try_from(id).unwrap() - 1].1, "57P02", "{ends:?}");
