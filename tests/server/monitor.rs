@@ -131,7 +131,7 @@ fn deferred_triggers_of_the_ledger() {
     admin
         .batch_execute(
             "CREATE ROLE owner; CREATE TABLE public.seen (who text); GRANT ALL ON public.seen TO owner;
-             GRANT ALL ON SCHEMA trips, public TO owner;
+             GRANT ALL ON SCHEMA trips, trips_internal, public TO owner;
              ALTER TABLE trips.loads OWNER TO owner; ALTER TABLE trips.hist_trip_data OWNER TO owner;
              SET ROLE owner;
              CREATE FUNCTION public.see() RETURNS trigger LANGUAGE plpgsql AS

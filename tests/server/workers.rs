@@ -40,9 +40,8 @@ fn a_database_is_dropped_or_closed() {
             |what: &str| log.matches(&format!("{what} background worker \"trips_pipeline")).count();
         (count(" registering") > 0 && count(" registering") == count("unregistering")).then_some(())
     });
-    for text in ["does not exist", "not currently accepting", "just been dropped"] {
-        assert!(cluster.log().matches(text).count() <= 3, "{}", cluster.log());
-    }
+    let met = cluster.log().matches("FATAL:  database").count();
+    assert!(met <= 9, "{met}: {}", cluster.log());
     let query = "SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'trips_pipeline%'";
     eventually(&mut admin, query, 0);
 }
