@@ -34,6 +34,8 @@ documents! {
     reference: "docs/reference.md",
     spark: "docs/spark.md",
     administration: "docs/administration.md",
+    troubleshooting: "docs/troubleshooting.md",
+    limits: "docs/limits.md",
     install: "docs/install.md",
 }
 
