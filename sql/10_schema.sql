@@ -1,7 +1,7 @@
--- The schemas. A plain CREATE: a schema or table that is there already, and might be
--- somebody else's, must fail the installation, not be adopted.
+-- The schemas. CREATE without IF NOT EXISTS: the installation must fail if another role has created an object of
+-- the same name.
 
--- Names without a schema mean PostgreSQL's own, whatever lies in public.
+-- Names without a schema are PostgreSQL's own; objects in public are ignored.
 SET LOCAL search_path = pg_catalog, pg_temp;
 
 CREATE SCHEMA trips;

@@ -11,9 +11,9 @@ CREATE TABLE trips.hist_trip_data (
   trip_key          uuid      NOT NULL,
   load_id           bigint    NOT NULL
 ) PARTITION BY RANGE (date_time);
--- Loads make a partition for each month that has trips, with the primary key (date_time, trip_key). It
--- is the partitions' and not this table's: pg_dump carries the partitions as tables of the user, and
--- their keys could not be restored if attaching them had already made keys.
+-- Loads create a partition for each month that has trips, with the primary key (date_time, trip_key). The key is
+-- on the partitions and not on this table: pg_dump dumps partitions as tables of the user, and pg_restore could
+-- not create their keys if ATTACH PARTITION had created them.
 COMMENT ON TABLE trips.hist_trip_data IS 'The history: each trip once, partitioned by date_time';
 COMMENT ON COLUMN trips.hist_trip_data.region IS 'Name of the region, without whitespace around it, up to 1000 bytes';
 COMMENT ON COLUMN trips.hist_trip_data.origin_coord IS
@@ -42,9 +42,9 @@ CREATE TABLE trips.stg_trip_data (
   error_code        text,
   error             text
 );
--- Loads look their own rows up here; rows of outside writers have no load and no line.
+-- Loads look up their own rows by this index; rows of other writers have no load_id and no line_no.
 CREATE INDEX stg_trip_data_load_id_line_no_idx ON trips.stg_trip_data (load_id, line_no);
--- No key: outside writers may write a row twice. Replicas find a row by all of it.
+-- There is no key, because other writers may insert a row twice; so replicas find a row by all of its columns.
 ALTER TABLE trips.stg_trip_data REPLICA IDENTITY FULL;
 COMMENT ON TABLE trips.stg_trip_data IS 'Staging: rejected records of files, staged rows, and rows of other writers';
 COMMENT ON COLUMN trips.stg_trip_data.load_id IS
@@ -98,14 +98,14 @@ CREATE TABLE trips.loads (
   CONSTRAINT loads_same_as_check CHECK (same_as <> load_id AND (state <> 'skipped' OR same_as IS NOT NULL)),
   CONSTRAINT loads_error_check CHECK (state <> 'failed' OR (error_code IS NOT NULL AND error IS NOT NULL))
 );
--- The last guard of "the same bytes once". A forced load of known bytes has same_as. The size comes first: no other file
--- can have the bytes of one whose size no load has brought, and need not be hashed first. It is a part of the key because
--- outside readers claim both: a digest that is claimed with another size is not that of the file.
+-- Enforces that a load loads the same bytes only once; a forced load has same_as. The size is the first column: a file
+-- whose size is new has new bytes, and the load does not hash it before it reads it. The size is part of the key
+-- because clients of uploads claim both: a digest with another size is not the digest of the same file.
 CREATE UNIQUE INDEX loads_digest_key ON trips.loads (bytes_read, digest)
   WHERE state = 'loaded' AND same_as IS NULL;
--- Every load monitor looks for loads that are left as running.
+-- Each load monitor looks for loads that ended without a final state.
 CREATE INDEX loads_unfinished_idx ON trips.loads (load_id) WHERE state IN ('queued', 'running');
--- Which files of an inbox are known is asked by path; a path may be longer than a B-tree takes.
+-- trips.ingest_new() looks up files by path; a path may be longer than an entry of a B-tree.
 CREATE INDEX loads_source_idx ON trips.loads USING hash (source);
 COMMENT ON TABLE trips.loads IS 'The ledger: one row for each load, committed together with its trips';
 COMMENT ON COLUMN trips.loads.load_id IS 'Number of the load';
@@ -132,8 +132,8 @@ COMMENT ON COLUMN trips.loads.file_changed_at IS 'Change time (ctime) of the fil
 COMMENT ON COLUMN trips.loads.options IS
   'Arguments and settings that decide which records the load accepts; NULL for an unfinished load or a load without a file';
 
--- What the session of a failed load was told. trips.loads says no more than everybody may know who sees it; here, a
--- message may repeat what stands in a file.
+-- The errors that the sessions of failed loads reported. A message may contain content of the file, so that not all
+-- readers of trips.loads may see it.
 CREATE TABLE trips_internal.load_failures (
   load_id         bigint NOT NULL,
   message         text   NOT NULL,
@@ -186,7 +186,7 @@ COMMENT ON COLUMN trips.queue.settings IS 'Settings of the submitting session th
 COMMENT ON COLUMN trips.queue.attempts IS
   'Number of workers that have started the load; five failed workers make it fail';
 
--- Not carried by pg_dump: an oid means nothing in another cluster. pg_upgrade keeps oids of roles, and this table.
+-- pg_dump does not dump it: an OID of a role is only valid in its cluster. pg_upgrade preserves OIDs and this table.
 CREATE TABLE trips_internal.queue_roles (
   load_id bigint NOT NULL,
   role    oid    NOT NULL,
@@ -198,10 +198,10 @@ COMMENT ON TABLE trips_internal.queue_roles IS
 COMMENT ON COLUMN trips_internal.queue_roles.load_id IS 'Number of the load in trips.queue';
 COMMENT ON COLUMN trips_internal.queue_roles.role IS 'OID of the role that submitted the load';
 
--- Deliveries of outside readers --------------------------------------------------------------------
+-- Uploads ----------------------------------------------------------------------------------------
 
--- A file that a cluster reads comes in parts, each in a transaction of its own. Not logged: until the
--- load is merged, the file is where it was, and after a crash both tables are empty together.
+-- Clients upload a file in parts, each in its own transaction. The tables are unlogged: a client still has the file
+-- until the upload is complete, and a crash empties both tables.
 CREATE UNLOGGED TABLE trips.uploads (
   load_id        bigint      NOT NULL,
   source         text        NOT NULL,
@@ -212,7 +212,7 @@ CREATE UNLOGGED TABLE trips.uploads (
   requested_at   timestamptz NOT NULL,
   role           oid         NOT NULL,
   CONSTRAINT uploads_pkey PRIMARY KEY (load_id),
-  -- Each role for itself: a reader that has stopped keeps nobody else from bringing the file.
+  -- By role: an abandoned upload does not keep other roles from uploading the same file.
   CONSTRAINT uploads_digest_key UNIQUE (digest, role),
   CONSTRAINT uploads_digest_check CHECK (pg_catalog.octet_length(digest) = 32),
   CONSTRAINT uploads_bytes_check CHECK (bytes >= 0)
@@ -235,13 +235,13 @@ CREATE UNLOGGED TABLE trips.upload_parts (
   rows_read        bigint NOT NULL,
   rows_rejected    bigint NOT NULL,
   content          bytea  NOT NULL,
-  -- What makes a repeated or doubled task harmless: the second part from the same byte is none.
+  -- A repeated task has no effect: a second part with the same offset is not stored.
   CONSTRAINT upload_parts_pkey PRIMARY KEY (load_id, first_byte),
   CONSTRAINT upload_parts_load_id_fkey FOREIGN KEY (load_id) REFERENCES trips.uploads (load_id),
   CONSTRAINT upload_parts_counts_check CHECK (
     first_byte >= 0 AND bytes > 0 AND rows_read >= rows_rejected AND rows_rejected >= 0)
 );
--- It is written once and read once: packing it would cost more than its place.
+-- It is written once and read once; compression would cost more than the space it saves.
 ALTER TABLE trips.upload_parts ALTER COLUMN content SET STORAGE EXTERNAL;
 COMMENT ON TABLE trips.upload_parts IS 'Stored parts of trips.uploads';
 COMMENT ON COLUMN trips.upload_parts.load_id IS 'Number of the upload in trips.uploads';
@@ -258,10 +258,10 @@ CREATE TABLE trips.daily_trip_counts (
   region     text   NOT NULL,
   datasource text,
   trips      bigint NOT NULL CHECK (trips >= 0),
-  -- The region first: questions about a region read its days alone.
+  -- The region is first, so that queries for one region read only its days.
   CONSTRAINT daily_trip_counts_key UNIQUE NULLS NOT DISTINCT (region, day, datasource)
 );
--- A key with a NULL in it cannot be a replica identity.
+-- A key with a nullable column cannot be the replica identity.
 ALTER TABLE trips.daily_trip_counts REPLICA IDENTITY FULL;
 COMMENT ON TABLE trips.daily_trip_counts IS 'Number of trips by region, datasource and day; each load updates it';
 COMMENT ON COLUMN trips.daily_trip_counts.day IS 'Local date of date_time';
@@ -281,10 +281,10 @@ COMMENT ON COLUMN trips.weekly_trip_counts.week_of_month IS
   'YYYY-MM-0W: days 1 to 7 of a month are week 1, days 29 to 31 are week 5';
 COMMENT ON COLUMN trips.weekly_trip_counts.trips IS 'Number of trips, at least 1';
 
--- Changes by hand ---------------------------------------------------------------------------------
+-- Manual changes of the history ------------------------------------------------------------------
 
--- One row, which every transaction that changes the history by hand updates. A transaction whose snapshot is older than
--- such a change must not count by it: PostgreSQL finds that out when the transaction updates the row, too.
+-- One row, which each transaction updates that changes the history manually. A transaction with a snapshot older than
+-- such a change must not recount days. PostgreSQL detects it when the transaction updates the row.
 CREATE TABLE trips_internal.history_changes (
   changed_by xid8
 );
@@ -306,7 +306,7 @@ CREATE TABLE trips.events (
   CONSTRAINT events_pkey PRIMARY KEY (seq)
 );
 CREATE INDEX events_load_id_seq_idx ON trips.events (load_id, seq);
--- Those that are too old are forgotten.
+-- Loads delete expired events.
 CREATE INDEX events_published_at_idx ON trips.events (published_at);
 COMMENT ON TABLE trips.events IS
   'Events of loads that were sent on the channel trips_ingest, for trips.event_retention';
@@ -319,8 +319,8 @@ COMMENT ON COLUMN trips.events.bytes_total IS 'Size of the file in bytes';
 COMMENT ON COLUMN trips.events.rows_read IS 'Rows read so far';
 COMMENT ON COLUMN trips.events.published_at IS 'Time of the event';
 
--- The rows of these tables are data of their users: pg_dump must carry them, although the tables
--- belong to the extension. The history's are in its partitions, which do not.
+-- pg_dump dumps the rows of these tables, although the tables belong to the extension. The rows of the history are in
+-- its partitions, which do not belong to the extension.
 SELECT pg_catalog.pg_extension_config_dump('trips.stg_trip_data', '');
 SELECT pg_catalog.pg_extension_config_dump('trips.loads', '');
 SELECT pg_catalog.pg_extension_config_dump('trips_internal.load_failures', '');
@@ -328,7 +328,7 @@ SELECT pg_catalog.pg_extension_config_dump('trips.loads_load_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('trips.queue', '');
 SELECT pg_catalog.pg_extension_config_dump('trips.daily_trip_counts', '');
 SELECT pg_catalog.pg_extension_config_dump('trips.weekly_trip_counts', '');
--- Not the events; but their numbers go on.
+-- pg_dump does not dump the events, but the sequence of their numbers.
 SELECT pg_catalog.pg_extension_config_dump('trips.events_seq_seq', '');
 
 -- The weekly summary -------------------------------------------------------------------------------
@@ -339,7 +339,7 @@ SELECT w.region,
        w.trips::numeric AS weekly_avg
   FROM trips.weekly_trip_counts AS w
   WITH DATA;
--- Unique, so that loads find its rows, and it can be refreshed while it is read.
+-- Loads find rows by it, and REFRESH MATERIALIZED VIEW CONCURRENTLY requires it.
 CREATE UNIQUE INDEX summarized_trip_data_key
   ON trips.summarized_trip_data (region, week_of_month);
 COMMENT ON MATERIALIZED VIEW trips.summarized_trip_data IS 'Rows of trips.weekly_trip_counts; each load updates it';
@@ -348,5 +348,5 @@ COMMENT ON COLUMN trips.summarized_trip_data.week_of_month IS
   'YYYY-MM-0W: days 1 to 7 of a month are week 1, days 29 to 31 are week 5';
 COMMENT ON COLUMN trips.summarized_trip_data.weekly_avg IS 'Number of trips in that week, a whole number';
 
--- pg_dump refreshes it after the restore.
+-- pg_restore refreshes the view.
 SELECT pg_catalog.pg_extension_config_dump('trips.summarized_trip_data', '');

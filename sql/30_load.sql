@@ -1,5 +1,5 @@
--- Loads: what begins them, and the views of those that run and of those that have failed. The functions in C are in
--- src/api/load.rs. They act as the owner of the tables, so every name that they resolve must be one of pg_catalog's.
+-- Functions that load, and views of running and failed loads. The C functions are in src/api/load.rs. They run queries
+-- as the owner of the tables, so that the search_path must contain only pg_catalog.
 
 CREATE FUNCTION trips.ingest(
   path text, on_error text DEFAULT 'stage', max_errors bigint DEFAULT NULL, force boolean DEFAULT false
@@ -32,8 +32,8 @@ AS 'MODULE_PATHNAME', 'trip_key_wrapper';
 COMMENT ON FUNCTION trips.trip_key(text, point, point, timestamp, text) IS
   'Returns the content key of a trip: the first 16 bytes of BLAKE3 over its values';
 
--- A load reports through the progress slots of its backend (src/progress.rs). PostgreSQL shows those of one's own sessions; but
--- a load of the queue runs in a worker, for the role that has submitted it.
+-- A load reports in the progress slots of its backend (src/progress.rs). PostgreSQL shows a user the slots of his own
+-- sessions, but a queued load runs in a background worker.
 CREATE FUNCTION trips_internal.running_loads() RETURNS TABLE (
   load_id bigint, pid int, phase int, bytes_done bigint, bytes_total bigint, rows_read bigint, started bigint
 )
@@ -87,7 +87,7 @@ COMMENT ON COLUMN trips.load_progress.rows_per_second IS 'Rows read per second s
 COMMENT ON COLUMN trips.load_progress.started_at IS 'Start of the load';
 COMMENT ON COLUMN trips.load_progress.estimated_end IS 'Estimated end at the current speed; NULL at the beginning';
 
--- Each role sees the errors of its own loads, beside the SQLSTATE that the ledger has.
+-- A role sees the errors of its own loads.
 CREATE VIEW trips.load_errors WITH (security_barrier) AS
 SELECT f.load_id, l.error_code, f.message, f.detail, f.hint, f.context, f.schema_name, f.table_name,
        f.column_name, f.datatype_name, f.constraint_name
@@ -97,7 +97,8 @@ SELECT f.load_id, l.error_code, f.message, f.detail, f.hint, f.context, f.schema
          (SELECT c.relowner FROM pg_catalog.pg_class AS c
            WHERE c.oid OPERATOR(pg_catalog.=) 'trips.loads'::pg_catalog.regclass), 'USAGE')
     OR EXISTS (SELECT FROM pg_catalog.pg_roles AS r
-                -- The oid: another role may have the name by now. The name: a restored oid may be another role's.
+                -- The OID, because another role may have the name now; the name, because a restored OID may be
+                -- another role's.
                 WHERE r.oid OPERATOR(pg_catalog.=) f.requested_by
                   AND r.rolname OPERATOR(pg_catalog.=) l.requested_by
                   AND pg_catalog.pg_has_role(r.oid, 'USAGE'));

@@ -1,4 +1,4 @@
--- What tells of loads, and what starts them.
+-- Queued and scheduled loads, and events of loads.
 
 CREATE FUNCTION trips.events_since(seq bigint) RETURNS SETOF trips.events
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -48,7 +48,7 @@ AS 'MODULE_PATHNAME', 'ingest_match_wrapper';
 COMMENT ON FUNCTION trips_internal.ingest_match(text, text) IS
   'Loads a file that matches a pattern, without following links out of the pattern''s directory, and returns its row of trips.loads. Requires trips.grant_loader() and access to the pattern';
 
--- It commits, so it can have no settings of its own: every name has its schema.
+-- A procedure that commits cannot have a SET clause, so all names are qualified.
 CREATE PROCEDURE trips.ingest_new(
   pattern text, INOUT loaded bigint DEFAULT 0, INOUT skipped bigint DEFAULT 0, INOUT failed bigint DEFAULT 0
 )
@@ -63,11 +63,11 @@ BEGIN
   loaded := 0;
   skipped := 0;
   failed := 0;
-  -- Inside of a transaction it would fail at the first file's end: it fails before.
+  -- In a transaction block, this fails before a file is loaded.
   COMMIT;
   is_free := trips_internal.try_lock_pattern(pattern);
   WHILE is_free LOOP
-    -- Some at a time, those after the last one.
+    -- The files after the last one; a call returns some thousands at most.
     files := trips_internal.new_files(pattern, file);
     EXIT WHEN pg_catalog.cardinality(files) OPERATOR(pg_catalog.=) 0;
     FOREACH file IN ARRAY files LOOP
@@ -79,7 +79,7 @@ BEGIN
           skipped := skipped OPERATOR(pg_catalog.+) 1;
         END IF;
       EXCEPTION WHEN OTHERS THEN
-        -- The ledger has it; the other files are loaded all the same.
+        -- trips.loads has the error; the procedure continues with the next file.
         failed := failed OPERATOR(pg_catalog.+) 1;
         RAISE NOTICE '% (%)', SQLERRM, SQLSTATE;
       END;
@@ -90,8 +90,8 @@ BEGIN
   END LOOP;
   IF NOT is_free THEN
     RAISE WARNING USING
-      MESSAGE = pg_catalog.format('role %I already loads the files of %L in another session', current_user, pattern),
-      HINT = 'Wait for that session, or end it: its transaction holds an advisory lock in pg_locks.';
+      MESSAGE = pg_catalog.format('skipping pattern %L: role %I runs it in another session', pattern, current_user),
+      HINT = 'Wait for that session; pg_locks shows its advisory lock.';
   END IF;
 END;
 $$;
@@ -106,18 +106,18 @@ DECLARE
   number bigint;
 BEGIN
   IF job IS NULL OR cron IS NULL OR pattern IS NULL THEN
-    RAISE null_value_not_allowed USING MESSAGE = 'job, cron and pattern must not be NULL';
+    RAISE null_value_not_allowed USING MESSAGE = 'job, cron and pattern must not be null';
   END IF;
   IF octet_length(pattern) > 4096 THEN
     RAISE invalid_parameter_value USING
       MESSAGE = 'pattern is too long',
-      DETAIL = format('pattern has %s bytes; the limit is 4096.', octet_length(pattern)),
-      HINT = 'Use a shorter one: no file system takes a longer path.';
+      DETAIL = format('The pattern has %s bytes; the limit is 4096 bytes.', octet_length(pattern)),
+      HINT = 'Use a shorter pattern.';
   END IF;
   IF NOT starts_with(pattern, '/') THEN
     RAISE invalid_name USING
       MESSAGE = format('pattern %L is not absolute', pattern),
-      HINT = 'Give the whole path, from /, as the server sees it: ''/data/inbox/*.csv''.';
+      HINT = 'Use an absolute path of the server, for example ''/data/inbox/*.csv''.';
   END IF;
   PERFORM trips_internal.require_pg_cron(format('SELECT cron.schedule_in_database(%L, %L, %L, %L)',
     job, cron, format('CALL trips.ingest_new(%L)', pattern), current_database()));
@@ -141,8 +141,8 @@ BEGIN
              AND starts_with(command, ''CALL trips.ingest_new(''))' INTO is_there USING job;
   IF NOT is_there THEN
     RAISE undefined_object USING
-      MESSAGE = format('%I has no job %L of trips.schedule()', current_user, job),
-      HINT = 'SELECT jobname, username, command FROM cron.job shows the jobs.';
+      MESSAGE = format('job %L of role %I does not exist', job, current_user),
+      HINT = 'Query cron.job to find the jobs that trips.schedule() created.';
   END IF;
   EXECUTE 'SELECT cron.unschedule($1)' USING job;
 END;
@@ -158,7 +158,7 @@ DECLARE
   home text;
   is_known boolean := true;
 BEGIN
-  -- A function of that name counts only as a part of pg_cron.
+  -- The function must be a member of the extension pg_cron.
   IF EXISTS (
     SELECT FROM pg_depend AS d
       JOIN pg_extension AS e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass
@@ -170,20 +170,20 @@ BEGIN
   BEGIN
     home := current_setting('cron.database_name', true);
   EXCEPTION WHEN insufficient_privilege THEN
-    -- It is loaded, and says where it belongs to members of pg_read_all_settings only.
+    -- pg_cron is loaded; only members of pg_read_all_settings see cron.database_name.
     is_known := false;
   END;
   RAISE object_not_in_prerequisite_state USING
     MESSAGE = format('pg_cron is not installed in database %L', current_database()),
-    DETAIL = CASE WHEN NOT is_known THEN 'It is loaded in this server.'
-                  WHEN home IS NULL THEN 'It is not loaded in this server.'
-                  ELSE format('It is loaded, and belongs into database %L.', home) END,
+    DETAIL = CASE WHEN NOT is_known THEN 'The server has loaded pg_cron.'
+                  WHEN home IS NULL THEN 'The server has not loaded pg_cron.'
+                  ELSE format('The server has loaded pg_cron for database %L.', home) END,
     HINT = CASE WHEN NOT is_known THEN
-             format('CREATE EXTENSION pg_cron in the database that cron.database_name names. If that is another one, there: %s', instead)
+             format('Run CREATE EXTENSION pg_cron in the database of the setting cron.database_name. If that is another database, run there: %s', instead)
            WHEN home IS NULL THEN
-             'Install it, set shared_preload_libraries = ''pg_cron'' and cron.database_name, restart, and CREATE EXTENSION pg_cron. Nothing else here needs it.'
-           WHEN home = current_database() THEN 'CREATE EXTENSION pg_cron;'
-           ELSE format('In database %I: %s', home, instead) END;
+             'Install pg_cron, set shared_preload_libraries = ''pg_cron'' and cron.database_name, restart the server, and run CREATE EXTENSION pg_cron.'
+           WHEN home = current_database() THEN 'Run CREATE EXTENSION pg_cron.'
+           ELSE format('Run in database %I: %s', home, instead) END;
 END;
 $$;
 COMMENT ON FUNCTION trips_internal.require_pg_cron(text) IS

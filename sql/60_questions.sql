@@ -1,5 +1,4 @@
--- Questions about regions, and trips that are like each other. What is checked and computed in Rust is in
--- src/questions/ and crates/trips_h3.
+-- Queries for regions, datasources and similar trips. The C functions are in src/api/questions.rs.
 
 -- The weekly summary, and datasources ------------------------------------------------------------
 
@@ -38,7 +37,7 @@ BEGIN ATOMIC
      ORDER BY 2 DESC, d.region
      LIMIT top_regions
   ), last AS (
-    -- The last day on which one of them had a known datasource: only that day of the history is read.
+    -- The last day with a datasource in these regions; the query reads only this day of the history.
     SELECT pg_catalog.max(d.day) AS day
       FROM trips.daily_trip_counts AS d
       JOIN top ON top.region = d.region
@@ -48,8 +47,8 @@ BEGIN ATOMIC
   SELECT h.datasource, h.region, h.date_time
     FROM trips.hist_trip_data AS h
     JOIN top ON top.region = h.region
-    -- As values, not by a join: the planner then walks back through the partitions in the order of
-    -- their keys, and stops at the first trip.
+    -- Scalar subqueries instead of a join, so that the planner scans partitions backwards by their keys and stops at
+    -- the first trip.
    WHERE h.date_time >= (SELECT last.day::timestamp FROM last)
      AND h.date_time < (SELECT (last.day + 1)::timestamp FROM last)
      AND h.datasource IS NOT NULL
@@ -87,7 +86,7 @@ CREATE FUNCTION trips_internal.period_of_region(region text, since date, until d
 RETURNS TABLE (first_day date, last_day date, first_week date, weeks int)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 BEGIN ATOMIC
-  -- Materialized: otherwise the first and the last trip are looked up again for every use of them.
+  -- MATERIALIZED, so that the first and the last day are looked up only once.
   WITH period AS MATERIALIZED (
     SELECT COALESCE(since, (
              SELECT pg_catalog.min(d.day) - (EXTRACT(isodow FROM pg_catalog.min(d.day))::int - 1)
@@ -146,9 +145,9 @@ END;
 COMMENT ON FUNCTION trips.weekly_counts(text, date, date) IS
   'Returns the number of trips of a region in each ISO week of a period, by the Monday of the week. Requires trips.grant_reader()';
 
--- Cells of H3 -------------------------------------------------------------------------------------
+-- H3 cells ---------------------------------------------------------------------------------------
 
--- The costs are what the calls take, in units of about 10 ns.
+-- A COST unit is about 10 ns.
 CREATE FUNCTION trips.h3_cell(coord point, resolution int) RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 100
 AS 'MODULE_PATHNAME', 'h3_cell_wrapper';
@@ -178,7 +177,7 @@ AS 'MODULE_PATHNAME', 'h3_bounds_wrapper';
 COMMENT ON FUNCTION trips.h3_bounds(text) IS
   'Returns a box of longitudes and latitudes in degrees that contains an H3 cell';
 
--- Trips that are like each other ------------------------------------------------------------------
+-- Similar trips ----------------------------------------------------------------------------------
 
 CREATE FUNCTION trips.is_inside(coord point, area box) RETURNS boolean
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 5
@@ -196,15 +195,15 @@ CREATE FUNCTION trips.similar_trips(
 )
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 1000
 BEGIN ATOMIC
-  -- Materialized: workers compute the cells, and one process groups them. Groups are many and small, so
-  -- that workers which group their part first only give more to merge.
+  -- MATERIALIZED, so that parallel workers compute the cells and one process groups them. Groups are many and small:
+  -- partial aggregation in the workers is slower.
   WITH cells AS MATERIALIZED (
     SELECT trips.h3_number(h.origin_coord, similar_trips.resolution) AS origin_cell,
            trips.h3_number(h.destination_coord, similar_trips.resolution) AS destination_cell,
            h.date_time
       FROM trips.hist_trip_data AS h
      WHERE (similar_trips.region IS NULL OR h.region = similar_trips.region)
-       -- Not "since IS NULL OR": the planner could not pass over partitions.
+       -- Without "since IS NULL OR", so that the planner can prune partitions.
        AND h.date_time >= LEAST(GREATEST(similar_trips.since, date '0001-01-01'), date '10000-01-01')::timestamp
        AND h.date_time < (LEAST(similar_trips.until, date '9999-12-31') + 1)::timestamp
        AND (similar_trips.area IS NULL OR
@@ -235,7 +234,7 @@ BEGIN ATOMIC
          b.first_date, b.last_date
     FROM big AS b
    ORDER BY b.trips DESC, b.origin_cell COLLATE "C", b.destination_cell COLLATE "C", b.time_of_day
-   -- All rows. Unlike a condition, it is looked at also when a period leaves no partition to be read.
+   -- No limit. PostgreSQL evaluates a LIMIT, and so the checks, even if it prunes all partitions.
    LIMIT CASE WHEN trips_internal.check_grouping(
                      similar_trips.resolution, similar_trips.bucket, similar_trips.match,
                      similar_trips.at_least)
@@ -266,7 +265,7 @@ BEGIN ATOMIC
        AND (similar_to.began IS NULL OR h.date_time = similar_to.began)
      LIMIT 1
   ), near AS MATERIALIZED (
-    -- Cheap, and true for few trips: only of those the cells are computed.
+    -- A cheap filter, so that cells are computed for few trips.
     SELECT h.region, h.origin_coord, h.destination_coord, h.date_time, h.datasource, h.trip_key,
            h.load_id
       FROM trips.hist_trip_data AS h

@@ -1,5 +1,5 @@
--- Questions about areas, and what they are answered from. It is derived from the history: pg_dump does not
--- carry it, and weeks of which it does not have every trip are counted from the history itself.
+-- Queries for areas, and the area index. The index is derived from the history, and pg_dump does not dump it. Queries
+-- count weeks from the history if the index does not have all of their trips.
 
 CREATE TABLE trips_internal.area_directory (
   segment_id  bigint NOT NULL,
@@ -8,7 +8,7 @@ CREATE TABLE trips_internal.area_directory (
   directory bytea  NOT NULL,
   CONSTRAINT area_directory_pkey PRIMARY KEY (segment_id)
 );
--- It fits a page, and is not compressible.
+-- It fits on a heap page and does not compress.
 ALTER TABLE trips_internal.area_directory ALTER COLUMN directory SET STORAGE PLAIN;
 CREATE INDEX area_directory_week_idx ON trips_internal.area_directory (week);
 COMMENT ON TABLE trips_internal.area_directory IS
@@ -45,7 +45,7 @@ CREATE FUNCTION trips.weekly_counts(
 ) RETURNS TABLE (week date, trips bigint)
 LANGUAGE c STABLE PARALLEL RESTRICTED
 SET search_path = pg_catalog, pg_temp
--- A handful of rows of many partitions are looked up: compiling that would take seconds.
+-- The query looks up few rows in many partitions, which JIT compilation makes slower.
 SET jit = off
 AS 'MODULE_PATHNAME', 'weekly_counts_of_area_wrapper';
 COMMENT ON FUNCTION trips.weekly_counts(box, date, date, text) IS

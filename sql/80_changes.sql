@@ -1,5 +1,5 @@
--- What is derived from the history stays right when somebody else than a load changes it. The partitions
--- get triggers of their own, from the loads that make them (src/history/partitions.rs).
+-- Triggers that keep derived data up to date when a statement other than a load changes the history. A load creates the
+-- triggers of a partition together with the partition (src/history/change_triggers.rs).
 
 CREATE FUNCTION trips_internal.track_changes() RETURNS trigger
 LANGUAGE c VOLATILE PARALLEL UNSAFE
@@ -25,7 +25,7 @@ CREATE TRIGGER trips_track_truncate AFTER TRUNCATE ON trips.hist_trip_data
   FOR EACH STATEMENT EXECUTE FUNCTION trips_internal.track_changes();
 COMMENT ON TRIGGER trips_track_truncate ON trips.hist_trip_data IS 'Recounts all days';
 
--- Without a search_path of its own: it looks the command's table up as the command will. It runs no query.
+-- Without SET search_path: it must look up the command's table as the command does. It runs no query.
 CREATE FUNCTION trips_internal.lock_partitions() RETURNS event_trigger
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'lock_partitions_wrapper';
@@ -73,7 +73,7 @@ AS 'MODULE_PATHNAME', 'repair_partitions_wrapper';
 COMMENT ON FUNCTION trips.repair_partitions() IS
   'Moves trips outside the bounds of their partition into the right partition, and returns the numbers of moved trips and duplicates. Requires the owner of the extension';
 
--- Without a search_path of its own: it looks the command's view up as the command will. It runs no query.
+-- Without SET search_path: it must look up the command's view as the command does. It runs no query.
 CREATE FUNCTION trips_internal.lock_refresh() RETURNS event_trigger
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'lock_refresh_wrapper';

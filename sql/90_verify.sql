@@ -1,4 +1,4 @@
--- Whether everything is what the history says.
+-- Checks of derived data against the history.
 
 CREATE FUNCTION trips_internal.check_area_index() RETURNS TABLE (week date, fault text)
 LANGUAGE c STABLE PARALLEL RESTRICTED
@@ -8,8 +8,8 @@ AS 'MODULE_PATHNAME', 'check_area_index_wrapper';
 COMMENT ON FUNCTION trips_internal.check_area_index() IS
   'Returns the ISO weeks, by their Mondays, in which the area index differs from the history. Requires the owner of the extension';
 
--- A query that names a view which is not filled is refused, whatever becomes of it: so the query is only made
--- when it is.
+-- PostgreSQL rejects a query of a materialized view that is not populated, so the function plans the query only if
+-- the view is populated.
 CREATE FUNCTION trips_internal.summary_rows() RETURNS TABLE (region text, week_of_month text, weekly_avg numeric)
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 SET search_path = pg_catalog, pg_temp
@@ -25,10 +25,10 @@ COMMENT ON FUNCTION trips_internal.summary_rows() IS
 
 CREATE FUNCTION trips.verify() RETURNS TABLE (check_name text, passed boolean, detail text)
 LANGUAGE sql STABLE PARALLEL RESTRICTED
--- Readers may not see staging, but how many rows are there.
+-- The function counts the rows of staging, which readers may not read.
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
--- A string, not a parsed body: that would keep the columns of the history from being altered.
+-- A string instead of BEGIN ATOMIC, which would forbid ALTER TABLE of the columns it uses.
 AS $body$
   WITH counted AS MATERIALIZED (
     SELECT h.date_time::date AS day, h.region, h.datasource, count(*) AS trips
@@ -106,7 +106,7 @@ AS $body$
   ), bounds AS MATERIALIZED (
     SELECT b.partition, b.lower_bound, b.upper_bound FROM trips.partition_bounds() AS b
   ), misplaced AS (
-    -- The planner believes the bounds that are in doubt: OFFSET keeps it from leaving partitions out.
+    -- OFFSET 0 keeps the planner from pruning partitions by the bounds that this check verifies.
     SELECT count(*) AS faults, min(h.partition::regclass::text) AS first
       FROM (SELECT h.tableoid AS partition, h.date_time FROM trips.hist_trip_data AS h OFFSET 0) AS h
      WHERE NOT EXISTS (SELECT FROM bounds AS b
@@ -139,53 +139,53 @@ AS $body$
   )
   SELECT v.check_name, v.faults = 0,
          CASE WHEN v.faults = 0 THEN v.good ELSE format(v.bad, v.faults, v.first) END
-    FROM (SELECT 'daily roll-up', faults, first::text, 'trips.daily_trip_counts is a count of the history',
-                 '%s regions and datasources of days have another count than the history, the first on %s: SELECT trips.rebuild()'
+    FROM (SELECT 'daily roll-up', faults, first::text, 'trips.daily_trip_counts matches the history',
+                 '%s rows of trips.daily_trip_counts differ from the history, the first on %s; run SELECT trips.rebuild()'
             FROM roll_up
           UNION ALL
-          SELECT 'weekly sums', faults, first, 'trips.weekly_trip_counts is a count of the history',
-                 '%s weeks of regions have another count than the history, the first is %s: SELECT trips.rebuild()'
+          SELECT 'weekly sums', faults, first, 'trips.weekly_trip_counts matches the history',
+                 '%s rows of trips.weekly_trip_counts differ from the history, the first in week %s; run SELECT trips.rebuild()'
             FROM weekly
           UNION ALL
-          SELECT 'weekly summary', faults, first, 'trips.summarized_trip_data is equal to trips.weekly_trip_counts',
-                 '%s weeks of regions are not as in trips.weekly_trip_counts, or the view is not filled; the first is %s: SELECT trips.rebuild()'
+          SELECT 'weekly summary', faults, first, 'trips.summarized_trip_data matches trips.weekly_trip_counts',
+                 '%s rows of trips.summarized_trip_data differ from trips.weekly_trip_counts, the first in week %s, or the view is not populated; run SELECT trips.rebuild()'
             FROM summary
           UNION ALL
           SELECT 'areas', faults, first::text,
-                 format('area questions have what the history has; %s weeks are counted from the history (SELECT trips.rebuild() makes them fast)', incomplete),
-                 '%s weeks are damaged or have other trips than the history, the first from %s on: SELECT trips.rebuild()'
+                 format('the area index matches the history; %s weeks are incomplete and slower to query until SELECT trips.rebuild()', incomplete),
+                 '%s weeks of the area index are damaged or differ from the history, the first from %s; run SELECT trips.rebuild()'
             FROM area
           UNION ALL
-          SELECT 'ledger', faults, first::text, 'every load has as many trips in the history as the ledger says',
-                 '%s loads have another number of trips in the history than trips.loads says, the first is %s: changes by hand are not booked'
+          SELECT 'ledger', faults, first::text, 'rows_inserted of each load in trips.loads matches the history',
+                 '%s loads have a different number of trips in the history than rows_inserted in trips.loads, the first is load %s; manual changes of the history do not update trips.loads'
             FROM ledger
           UNION ALL
-          SELECT 'keys', faults, first::text, 'every trip_key is that of the trip',
-                 '%s trips have a trip_key that is not theirs, the first of %s'
+          SELECT 'keys', faults, first::text, 'each trip_key matches its trip',
+                 '%s trips have a wrong trip_key, the first at %s'
             FROM key
           UNION ALL
-          SELECT 'unique', faults, first::text, 'every trip is there once',
-                 '%s trips are there more than once, the first of %s'
+          SELECT 'unique', faults, first::text, 'each trip is in the history once',
+                 '%s trips are in the history more than once, the first at %s'
             FROM doubled
           UNION ALL
-          SELECT 'dates', faults, first::text, 'every trip is of the years 1 to 9999',
-                 '%s trips are outside of the years 1 to 9999, the first of %s: nothing counts them, DELETE them'
+          SELECT 'dates', faults, first::text, 'each trip is in the years 1 to 9999',
+                 '%s trips are outside the years 1 to 9999 and not counted, the first at %s; delete them'
             FROM dates
           UNION ALL
-          SELECT 'partitions', faults, first, 'every partition has its key and its triggers',
-                 '%s partitions lack the primary key (date_time, trip_key) or one of the triggers trips_lock, trips_track, trips_track_update, trips_track_delete, or have it disabled; one is %s: SELECT trips.rebuild() makes triggers'
+          SELECT 'partitions', faults, first, 'each partition has its primary key and its triggers',
+                 '%s partitions have no primary key (date_time, trip_key), or one of the triggers trips_lock, trips_track, trips_track_update and trips_track_delete is missing or disabled, the first is %s; SELECT trips.rebuild() repairs triggers'
             FROM partition
           UNION ALL
-          SELECT 'bounds', faults, first, 'every trip is within the bounds of its partition',
-                 '%s trips are in a partition whose bounds do not hold them, some in %s, and queries miss them: SELECT * FROM trips.repair_partitions()'
+          SELECT 'bounds', faults, first, 'each trip is inside the bounds of its partition',
+                 '%s trips are outside the bounds of their partition and not visible to all queries, some in %s; run SELECT * FROM trips.repair_partitions()'
             FROM misplaced
           UNION ALL
-          SELECT 'triggers', faults, first, 'changes of the history are followed',
-                 '%s triggers that follow changes are missing or disabled, one is the %s: SELECT trips.rebuild() makes and enables those of the table and, for a superuser, enables event triggers'
+          SELECT 'triggers', faults, first, 'each trigger that tracks changes exists and is enabled',
+                 '%s triggers that track changes are missing or disabled, the first is the %s; run SELECT trips.rebuild(), as superuser for event triggers'
             FROM follower
           UNION ALL
-          SELECT 'staging', faults, first::text, 'every load has as many rows in staging as the ledger says',
-                 '%s loads have another number of rows in trips.stg_trip_data than trips.loads says, the first is %s'
+          SELECT 'staging', faults, first::text, 'rows_staged of each load in trips.loads matches staging',
+                 '%s loads have a different number of rows in trips.stg_trip_data than rows_staged in trips.loads, the first is load %s'
             FROM staged) AS v (check_name, faults, first, good, bad);
 $body$;
 COMMENT ON FUNCTION trips.verify() IS

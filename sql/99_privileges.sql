@@ -1,4 +1,4 @@
--- Who may do what.
+-- Privileges.
 
 CREATE FUNCTION trips.grant_loader(role regrole) RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
@@ -14,8 +14,8 @@ AS 'MODULE_PATHNAME', 'grant_reader_wrapper';
 COMMENT ON FUNCTION trips.grant_reader(regrole) IS
   'Grants a role the privileges to query the history and the data derived from it. Requires the owner of the extension';
 
--- The extension grants nothing: a function that reads files or writes, and everything in trips_internal, is its owner's
--- until it is granted. (Nobody but the owner has USAGE on the schemas, either.)
+-- PUBLIC has no USAGE on the schemas. In addition, PUBLIC must not have EXECUTE on functions that read files or write,
+-- and on all functions of trips_internal.
 
 REVOKE ALL ON FUNCTION trips.ingest(text, text, bigint, boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.stage(text) FROM PUBLIC;
