@@ -34,7 +34,7 @@ fn check_grouping(
     Ok(questions::check_grouping(resolution, bucket, ends.as_deref(), at_least).map(|()| true)?)
 }
 
-/// `trips.is_inside(place, area) -> boolean`
+/// `trips.is_inside(coord, area) -> boolean`
 #[pg_extern(sql = false)]
 fn is_inside(coord: pg_sys::Point, area: pg_sys::BOX) -> Result<bool, ErrorReport> {
     let point = Coord { longitude: coord.x, latitude: coord.y };
@@ -42,13 +42,13 @@ fn is_inside(coord: pg_sys::Point, area: pg_sys::BOX) -> Result<bool, ErrorRepor
     Ok(trips_areas::is_inside(corners, point).map_err(QueryError::from)?)
 }
 
-/// `trips.h3_cell(place, resolution) -> text`
+/// `trips.h3_cell(coord, resolution) -> text`
 #[pg_extern(sql = false)]
 fn h3_cell(coord: pg_sys::Point, resolution: i32) -> Result<Option<String>, ErrorReport> {
     Ok(cell_of(coord, resolution)?.map(Cell::name))
 }
 
-/// `trips.h3_number(place, resolution) -> bigint`
+/// `trips.h3_number(coord, resolution) -> bigint`
 #[pg_extern(sql = false)]
 fn h3_number(coord: pg_sys::Point, resolution: i32) -> Result<Option<i64>, ErrorReport> {
     Ok(cell_of(coord, resolution)?.map(Cell::number))

@@ -124,7 +124,11 @@ fn nothing_in_public_or_pg_temp_is_used() {
     client.simple_query("DROP EXTENSION trips_pipeline").unwrap();
     assert_eq!(trapped(&cluster), (0, 0), "{}", cluster.log());
 
-    // The traps work for who steps on them.
+    the_traps_work(&mut client, || trapped(&cluster));
+}
+
+/// Each trap notices a statement that steps on it.
+fn the_traps_work(client: &mut Client, trapped: impl Fn() -> (i64, usize)) {
     for step in [
         "SELECT 1::bigint = 1::bigint",
         "SELECT now()",
@@ -137,8 +141,8 @@ fn nothing_in_public_or_pg_temp_is_used() {
         "SELECT * FROM pg_class",
         "INSERT INTO loads VALUES (1)",
     ] {
-        let before = trapped(&cluster);
+        let before = trapped();
         let _ = client.simple_query(step);
-        assert!(trapped(&cluster).1 > before.1, "{step}");
+        assert!(trapped().1 > before.1, "{step}");
     }
 }

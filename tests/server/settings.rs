@@ -100,6 +100,59 @@ fn wait_for_load(client: &mut Client, load_id: i64) -> String {
     })
 }
 
+/// Changes by hand.
+const CHANGES: [&str; 10] = [
+    "INSERT INTO trips.hist_trip_data SELECT 'Prague', NULL, NULL, t, NULL,
+            trips.trip_key('Prague', NULL, NULL, t, NULL), 0
+       FROM (VALUES (timestamp '2031-02-04 00:00:00'), ('2031-02-05 00:00:00')) AS v (t)",
+    "INSERT INTO trips.hist_trip_data_2031_02 SELECT 'Graz', NULL, NULL, t, NULL,
+            trips.trip_key('Graz', NULL, NULL, t, NULL), 0
+       FROM (VALUES (timestamp '2031-02-06 00:00:00'), ('2031-02-07 00:00:00')) AS v (t)",
+    "UPDATE trips.hist_trip_data SET date_time = date_time + interval '1 hour',
+            trip_key = trips.trip_key(region, NULL, NULL, date_time + interval '1 hour', NULL)
+      WHERE date_time = '2031-02-06 00:00:00'",
+    "DELETE FROM trips.hist_trip_data WHERE date_time = '2031-02-07 00:00:00'",
+    "SET default_tablespace = ''; CREATE TABLE public.march (LIKE trips.hist_trip_data INCLUDING ALL, PRIMARY KEY (date_time, trip_key)); RESET default_tablespace",
+    "INSERT INTO public.march SELECT 'Brno', NULL, NULL, t, NULL,
+            trips.trip_key('Brno', NULL, NULL, t, NULL), 0
+       FROM (VALUES (timestamp '2031-03-06 00:00:00'), ('2031-03-07 00:00:00')) AS v (t)",
+    "ALTER TABLE trips.hist_trip_data ATTACH PARTITION public.march FOR VALUES FROM ('2031-03-01') TO ('2031-04-01')",
+    "DELETE FROM public.march WHERE date_time = '2031-03-07 00:00:00'",
+    "TRUNCATE public.march",
+    "ALTER TABLE trips.hist_trip_data DETACH PARTITION trips.hist_trip_data_2031_02",
+];
+
+/// What came of everything.
+const QUESTIONS: [&str; 9] = [
+    "SELECT md5(string_agg(concat_ws(' ', region, origin_coord[0], date_time, datasource, trip_key), ';' ORDER BY date_time, trip_key COLLATE \"C\"))
+       FROM (SELECT h.region, h.origin_coord, h.date_time, h.datasource, h.trip_key::text FROM trips.hist_trip_data AS h) AS h",
+    "SELECT md5(string_agg(d::text, ';' ORDER BY d::text COLLATE \"C\")) FROM trips.daily_trip_counts AS d",
+    "SELECT string_agg(w::text, ';') FROM trips.weekly_avg() AS w",
+    "SELECT trips.weekly_avg('Prague') || ', ' || string_agg(w::text, ';') FROM trips.weekly_counts('Prague', '2031-01-01') AS w",
+    "SELECT count(*)::text FROM trips.similar_trips(at_least => 1)",
+    "SELECT string_agg(w::text, ';') FROM trips.weekly_counts(trips.area(4, 45, 15, 52), match => 'either') AS w WHERE w.trips > 0",
+    "SELECT string_agg(concat_ws(' ', line_no, error_code, column_name), ';') FROM trips.stg_trip_data",
+    "SELECT string_agg(concat_ws(' ', state, rows_read, rows_inserted, rows_staged), ';' ORDER BY load_id) FROM trips.loads",
+    "SELECT string_agg(concat_ws(' ', c.relname, (SELECT spcname FROM pg_tablespace AS t WHERE t.oid = c.reltablespace),
+                                 (SELECT amname FROM pg_am AS a WHERE a.oid = c.relam)), ';' ORDER BY c.relname)
+       FROM pg_class AS c WHERE c.relname LIKE 'hist_trip_data_%'",
+];
+
+/// A file that comes in parts.
+fn upload(client: &mut Client) -> String {
+    let file = rows_as_csv(50, 3);
+    let query = "SELECT load_id FROM trips.create_upload('far', $1, $2, 'r')";
+    let bytes = i64::try_from(file.len()).unwrap();
+    let load_id: i64 = client.query_one(query, &[&digest(&file), &bytes]).unwrap().get(0);
+    for part in parts_of(&file, load_id, 1000) {
+        client.query_one("SELECT trips.upload_part($1, $2)", &[&load_id, &part]).unwrap();
+    }
+    let merge = format!(
+        "SELECT concat_ws(' ', state, rows_inserted) FROM trips.complete_upload({load_id})"
+    );
+    text(client, &merge)
+}
+
 /// Everything that the extension does, and what came of it; and the warnings.
 fn everything(cluster: &Cluster, name: &str) -> Vec<String> {
     let warnings = Arc::new(Mutex::new(Vec::new()));
@@ -130,37 +183,8 @@ fn everything(cluster: &Cluster, name: &str) -> Vec<String> {
         client,
         "SELECT concat_ws(' ', state, rows_inserted) FROM trips.merge_staged()",
     ));
-    let file = rows_as_csv(50, 3);
-    let query = "SELECT load_id FROM trips.create_upload('far', $1, $2, 'r')";
-    let bytes = i64::try_from(file.len()).unwrap();
-    let load_id: i64 = client.query_one(query, &[&digest(&file), &bytes]).unwrap().get(0);
-    for part in parts_of(&file, load_id, 1000) {
-        client.query_one("SELECT trips.upload_part($1, $2)", &[&load_id, &part]).unwrap();
-    }
-    let merge = format!(
-        "SELECT concat_ws(' ', state, rows_inserted) FROM trips.complete_upload({load_id})"
-    );
-    done.push(text(client, &merge));
-    for change in [
-        "INSERT INTO trips.hist_trip_data SELECT 'Prague', NULL, NULL, t, NULL,
-                trips.trip_key('Prague', NULL, NULL, t, NULL), 0
-           FROM (VALUES (timestamp '2031-02-04 00:00:00'), ('2031-02-05 00:00:00')) AS v (t)",
-        "INSERT INTO trips.hist_trip_data_2031_02 SELECT 'Graz', NULL, NULL, t, NULL,
-                trips.trip_key('Graz', NULL, NULL, t, NULL), 0
-           FROM (VALUES (timestamp '2031-02-06 00:00:00'), ('2031-02-07 00:00:00')) AS v (t)",
-        "UPDATE trips.hist_trip_data SET date_time = date_time + interval '1 hour',
-                trip_key = trips.trip_key(region, NULL, NULL, date_time + interval '1 hour', NULL)
-          WHERE date_time = '2031-02-06 00:00:00'",
-        "DELETE FROM trips.hist_trip_data WHERE date_time = '2031-02-07 00:00:00'",
-        "SET default_tablespace = ''; CREATE TABLE public.march (LIKE trips.hist_trip_data INCLUDING ALL, PRIMARY KEY (date_time, trip_key)); RESET default_tablespace",
-        "INSERT INTO public.march SELECT 'Brno', NULL, NULL, t, NULL,
-                trips.trip_key('Brno', NULL, NULL, t, NULL), 0
-           FROM (VALUES (timestamp '2031-03-06 00:00:00'), ('2031-03-07 00:00:00')) AS v (t)",
-        "ALTER TABLE trips.hist_trip_data ATTACH PARTITION public.march FOR VALUES FROM ('2031-03-01') TO ('2031-04-01')",
-        "DELETE FROM public.march WHERE date_time = '2031-03-07 00:00:00'",
-        "TRUNCATE public.march",
-        "ALTER TABLE trips.hist_trip_data DETACH PARTITION trips.hist_trip_data_2031_02",
-    ] {
+    done.push(upload(client));
+    for change in CHANGES {
         let changed = client.batch_execute(change).map_err(|error| server_error(&error));
         done.push(format!("{changed:?}"));
     }
@@ -172,22 +196,7 @@ fn everything(cluster: &Cluster, name: &str) -> Vec<String> {
     client
         .batch_execute("SET DateStyle = 'ISO'; SET TimeZone = 'UTC'; SET extra_float_digits = 1")
         .unwrap();
-    for question in [
-        "SELECT md5(string_agg(concat_ws(' ', region, origin_coord[0], date_time, datasource, trip_key), ';' ORDER BY date_time, trip_key COLLATE \"C\"))
-           FROM (SELECT h.region, h.origin_coord, h.date_time, h.datasource, h.trip_key::text FROM trips.hist_trip_data AS h) AS h",
-        "SELECT md5(string_agg(d::text, ';' ORDER BY d::text COLLATE \"C\")) FROM trips.daily_trip_counts AS d",
-        "SELECT string_agg(w::text, ';') FROM trips.weekly_avg() AS w",
-        "SELECT trips.weekly_avg('Prague') || ', ' || string_agg(w::text, ';') FROM trips.weekly_counts('Prague', '2031-01-01') AS w",
-        "SELECT count(*)::text FROM trips.similar_trips(at_least => 1)",
-        "SELECT string_agg(w::text, ';') FROM trips.weekly_counts(trips.area(4, 45, 15, 52), match => 'either') AS w WHERE w.trips > 0",
-        "SELECT string_agg(concat_ws(' ', line_no, error_code, column_name), ';') FROM trips.stg_trip_data",
-        "SELECT string_agg(concat_ws(' ', state, rows_read, rows_inserted, rows_staged), ';' ORDER BY load_id) FROM trips.loads",
-        "SELECT string_agg(concat_ws(' ', c.relname, (SELECT spcname FROM pg_tablespace AS t WHERE t.oid = c.reltablespace),
-                                     (SELECT amname FROM pg_am AS a WHERE a.oid = c.relam)), ';' ORDER BY c.relname)
-           FROM pg_class AS c WHERE c.relname LIKE 'hist_trip_data_%'",
-    ] {
-        done.push(text(client, question));
-    }
+    done.extend(QUESTIONS.map(|question| text(client, question)));
     done.push(format!("{:?}", warnings.lock().unwrap()));
     done
 }

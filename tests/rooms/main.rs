@@ -1,0 +1,178 @@
+//! The rooms of the house: `docs/architecture.md` says what each room owns and which rooms it may call. These tests
+//! hold the sources against that table. They need no server.
+
+mod arrows;
+mod functions;
+mod source;
+mod table;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::arrows::{Arrow, arrows_of_crate, arrows_of_room};
+use crate::source::Source;
+use crate::table::Rooms;
+
+const MAX_FILE_LINES: usize = 400;
+const MAX_FUNCTION_LINES: usize = 60;
+
+/// What rooms other than `src/pg` and `src/os` may name of `pg_sys`: types of arguments and results, and constants, among
+/// them the oids of types. None of them needs `unsafe`.
+const PLAIN_NAMES: [&str; 8] = [
+    "BOX",
+    "Datum",
+    "FunctionCallInfo",
+    "InvalidOid",
+    "Oid",
+    "Point",
+    "RelationRelationId",
+    "panic",
+];
+
+/// `unsafe` outside of those rooms: the main functions of workers, which PostgreSQL finds by their names.
+const UNSAFE_ATTRIBUTES: [&str; 1] = ["src/background/entry.rs"];
+
+fn fail_on(faults: &[String]) {
+    assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
+}
+
+fn rooms() -> Rooms {
+    Rooms::parse(&source::read("docs/architecture.md"))
+}
+
+/// Every arrow that the sources have.
+fn all_arrows() -> Vec<Arrow> {
+    let mut arrows = Vec::new();
+    for source in source::files("src") {
+        arrows.extend(arrows_of_room(&source));
+    }
+    for name in source::directories("crates") {
+        arrows.extend(arrows_of_crate(&name));
+    }
+    arrows
+}
+
+/// Rooms call only rooms below them, and only those that the table lists.
+#[test]
+fn rooms_call_what_the_table_says() {
+    let rooms = rooms();
+    let faults: Vec<String> =
+        all_arrows().iter().filter_map(|arrow| rooms.fault_of(arrow)).collect();
+    fail_on(&faults);
+}
+
+/// The table lists no call that the sources do not make.
+#[test]
+fn the_table_lists_only_calls_that_exist() {
+    let rooms = rooms();
+    let made: BTreeSet<(String, String)> =
+        all_arrows().into_iter().map(|arrow| (arrow.from, arrow.to)).collect();
+    let listed = rooms.listed();
+    let faults: Vec<String> = listed
+        .iter()
+        .filter(|arrow| !made.contains(*arrow))
+        .map(|(from, to)| format!("{from} may call {to}, and does not"))
+        .collect();
+    fail_on(&faults);
+}
+
+/// What a room may call is below it: so there is no circle.
+#[test]
+fn the_table_goes_down() {
+    fail_on(&rooms().upward());
+}
+
+/// Each room has one row, and each row a room.
+#[test]
+fn each_room_has_a_row() {
+    let rooms = rooms();
+    let mut found: BTreeSet<String> = BTreeSet::new();
+    for source in source::files("src") {
+        found.insert(arrows::room_of(&source.path));
+    }
+    found.extend(source::directories("crates"));
+    // It declares the rooms.
+    found.remove("lib");
+    let listed: BTreeSet<String> = rooms.names().map(str::to_owned).collect();
+    let mut faults: Vec<String> =
+        found.difference(&listed).map(|room| format!("{room} has no row")).collect();
+    faults.extend(listed.difference(&found).map(|room| format!("the row of {room} has no room")));
+    fail_on(&faults);
+}
+
+/// `unsafe` and PostgreSQL's C functions are in `src/pg` and `src/os` alone.
+#[test]
+fn unsafe_code_is_in_its_rooms() {
+    let mut faults = Vec::new();
+    let sources = source::files("src").into_iter().chain(source::files("crates"));
+    for source in sources {
+        if ["pg", "os"].contains(&arrows::room_of(&source.path).as_str()) {
+            continue;
+        }
+        let tokens = &source.tokens;
+        for (i, token) in tokens.iter().enumerate() {
+            let next = |n: usize| tokens.get(i + n).map_or("", |token| token.text.as_str());
+            let is_fault = match token.text.as_str() {
+                // `#[unsafe(no_mangle)]`
+                "unsafe" if next(1) == "(" => !UNSAFE_ATTRIBUTES.contains(&source.path.as_str()),
+                "unsafe" => true,
+                "pg_sys" if next(1) == "::" => {
+                    !PLAIN_NAMES.contains(&next(2)) && !next(2).ends_with("OID")
+                }
+                _ => false,
+            };
+            if is_fault {
+                faults.push(format!("{}:{}: {} {}", source.path, token.line, token.text, next(2)));
+            }
+        }
+    }
+    fail_on(&faults);
+}
+
+/// A file has 400 lines at most, and a function 60.
+#[test]
+fn files_and_functions_are_short() {
+    let mut faults = Vec::new();
+    for folder in ["src", "crates", "tests", "bench", "fuzz"] {
+        for source in source::files(folder) {
+            if source.lines > MAX_FILE_LINES {
+                faults.push(format!("{}: {} lines", source.path, source.lines));
+            }
+            for (name, line, lines) in functions::lengths(&source.tokens) {
+                if lines > MAX_FUNCTION_LINES {
+                    faults.push(format!("{}:{line}: {name} has {lines} lines", source.path));
+                }
+            }
+        }
+    }
+    fail_on(&faults);
+}
+
+/// The checks find what they look for: paths in every form, escapes by `super`, long functions.
+#[test]
+fn the_checks_see_what_they_look_for() {
+    let found = |path: &str, text: &str| -> Vec<String> {
+        arrows_of_room(&Source::of(path, text)).into_iter().map(|arrow| arrow.to).collect()
+    };
+    assert_eq!(found("src/pg/spi.rs", "use crate::load::Request;"), ["load"]);
+    assert_eq!(found("src/pg/spi.rs", "use crate::{load, queue::{self, Job}};"), ["load", "queue"]);
+    assert_eq!(found("src/pg/spi.rs", "fn f() { crate::load::go(); }"), ["load"]);
+    assert_eq!(found("src/pg/spi.rs", "use super::super::load::Request;"), ["load"]);
+    assert_eq!(found("src/pg/spi.rs", "fn f() { super::super::load::go() }"), ["load"]);
+    assert_eq!(found("src/pg/spi.rs", "mod tests { use super::*; use super::super::x; }"), [""; 0]);
+    assert_eq!(found("src/pg/spi.rs", "// crate::load\nconst A: &str = \"crate::load\";"), [""; 0]);
+    assert_eq!(found("src/pg/spi.rs", "use crate::pg::locks;"), [""; 0]);
+    assert_eq!(found("src/pg.rs", "use super::load;"), ["load"]);
+    assert_eq!(found("src/load.rs", "use trips_core::key;"), ["trips_core"]);
+    assert_eq!(found("src/pg/spi.rs", "use crate::*;"), ["*"]);
+    assert_eq!(found("src/pg/spi.rs", "use crate as root;"), ["*"]);
+    assert_eq!(
+        found("src/pg/spi.rs", "fn f<'a>(c: char) { c == '\"'; crate::load::go() }"),
+        ["load"]
+    );
+    let long = format!("fn long() {{{}}}", "\n".repeat(60));
+    let lengths: BTreeMap<_, _> = functions::lengths(&Source::of("src/a.rs", &long).tokens)
+        .into_iter()
+        .map(|(name, _, lines)| (name, lines))
+        .collect();
+    assert_eq!(lengths["long"], 61);
+}
