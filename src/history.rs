@@ -3,6 +3,7 @@
 //! It is partitioned by ranges of time, of whatever bounds. Where it has no partition, a load makes one for the month. A
 //! partition that is empty is filled without its index, which is then built at once; into the others, rows go through COPY.
 
+mod bounds;
 mod change_triggers;
 mod existing_keys;
 mod lock;
@@ -14,40 +15,50 @@ mod repair;
 
 use std::ffi::CStr;
 
-use pgrx::{Spi, pg_sys};
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::{PgLogLevel, PgSqlErrorCode, Spi, pg_sys};
 use trips_areas::IndexBuilder;
+use trips_core::model::partition_bounds::PartitionBounds;
+use trips_core::model::timestamp::Timestamp;
 use trips_core::sort::batch::{self, Batch, RunBlocks};
 use trips_core::sort::block::Block;
 use trips_core::sort::counts::DailyCounts;
 
+pub use self::bounds::partition_bounds;
 pub use self::change_triggers::{
     create_all_triggers, days_of, has_change_triggers, require_plain_partitions,
     require_sane_dates, sync_triggers, without_own_partition,
 };
 use self::existing_keys::ExistingKeys;
 use self::new_rows::{NewRows, Walk};
+pub use self::partitions::NewPartitions;
 use self::partitions::{Created, Partition};
-pub use self::partitions::{NewPartitions, partition_bounds};
 pub use self::repair::{Moved, damaged_partitions, move_misplaced, with_counts_deferred};
 use crate::error::LoadError;
 use crate::pg::copy::copy_rows;
 use crate::pg::heap_append::HeapAppend;
-use crate::pg::relation::{Column, Table};
+use crate::pg::relation::{Attribute, Table};
 use crate::pg::table_locks::{self, Mode};
 use crate::progress::{Phase, Progress};
 use crate::settings;
 
 const HISTORY: &CStr = c"hist_trip_data";
 
-const COLUMNS: [Column; 7] = [
-    Column { name: c"region", type_oid: pg_sys::TEXTOID, is_required: true },
-    Column { name: c"origin_coord", type_oid: pg_sys::POINTOID, is_required: false },
-    Column { name: c"destination_coord", type_oid: pg_sys::POINTOID, is_required: false },
-    Column { name: c"date_time", type_oid: pg_sys::TIMESTAMPOID, is_required: true },
-    Column { name: c"datasource", type_oid: pg_sys::TEXTOID, is_required: false },
-    Column { name: c"trip_key", type_oid: pg_sys::UUIDOID, is_required: true },
-    Column { name: c"load_id", type_oid: pg_sys::INT8OID, is_required: true },
+const COLUMNS: [Attribute; 7] = [
+    Attribute { name: c"region", type_oid: pg_sys::TEXTOID, is_required: true },
+    Attribute { name: c"origin_coord", type_oid: pg_sys::POINTOID, is_required: false },
+    Attribute { name: c"destination_coord", type_oid: pg_sys::POINTOID, is_required: false },
+    Attribute { name: c"date_time", type_oid: pg_sys::TIMESTAMPOID, is_required: true },
+    Attribute { name: c"datasource", type_oid: pg_sys::TEXTOID, is_required: false },
+    Attribute { name: c"trip_key", type_oid: pg_sys::UUIDOID, is_required: true },
+    Attribute { name: c"load_id", type_oid: pg_sys::INT8OID, is_required: true },
 ];
+
+/// The types of the primary key `(date_time, trip_key)`.
+const KEY: [pg_sys::Oid; 2] = [pg_sys::TIMESTAMPOID, pg_sys::UUIDOID];
+
+/// The index of `date_time` in [`COLUMNS`].
+const DATE_TIME: usize = 3;
 
 /// From so many trips of a run on, building the index of an empty partition anew is cheaper than inserting into it row
 /// by row.
@@ -185,7 +196,8 @@ fn append_to(
     let mut rows = NewRows::new(walk, bounds, known, counted, progress);
     let taken = if in_bulk {
         progress.inserts_without_copy(table.oid());
-        let mut append = HeapAppend::begin(table, &COLUMNS, bounds);
+        let check = |micros| require_within(bounds, Timestamp(micros), table);
+        let mut append = HeapAppend::begin(table, &COLUMNS, DATE_TIME, &check);
         let taken = rows.append_to(&mut append);
         append.finish();
         taken
@@ -203,6 +215,19 @@ fn append_to(
         places.release()?;
     }
     Ok((Appended { inserted, duplicates, uncounted }, to_build))
+}
+
+/// Raises an ERROR when a trip that is about to be stored does not belong to the partition: some queries would find it,
+/// others would not.
+fn require_within(bounds: PartitionBounds, time: Timestamp, table: &Table) {
+    if !bounds.contains(time) {
+        let message = format!(
+            "a trip of {time} is not within the bounds of the partition {}: {bounds}",
+            table.name()
+        );
+        ErrorReport::new(PgSqlErrorCode::ERRCODE_CHECK_VIOLATION, message, "require_within")
+            .report(PgLogLevel::ERROR);
+    }
 }
 
 /// Whether so many trips are rather stored without the partition's index, which is then built. The default partition

@@ -22,6 +22,7 @@ pub mod partitions;
 pub mod progress_slots;
 pub mod relation;
 pub mod row;
+pub mod safe_drop;
 pub mod session;
 pub mod shared_state;
 pub mod spi;

@@ -9,15 +9,15 @@ use crate::error::LoadError;
 use crate::history::pending_counts;
 use crate::pg::matview::MatView;
 use crate::pg::own_settings::OwnSettings;
-use crate::pg::relation::{Column, Table};
+use crate::pg::relation::{Attribute, Table};
 use crate::pg::table_locks::{self, Mode};
 
 pub const NAME: &CStr = c"summarized_trip_data";
 
-const COLUMNS: [Column; 3] = [
-    Column { name: c"region", type_oid: pg_sys::TEXTOID, is_required: true },
-    Column { name: c"week_of_month", type_oid: pg_sys::TEXTOID, is_required: true },
-    Column { name: c"weekly_avg", type_oid: pg_sys::NUMERICOID, is_required: true },
+const COLUMNS: [Attribute; 3] = [
+    Attribute { name: c"region", type_oid: pg_sys::TEXTOID, is_required: true },
+    Attribute { name: c"week_of_month", type_oid: pg_sys::TEXTOID, is_required: true },
+    Attribute { name: c"weekly_avg", type_oid: pg_sys::NUMERICOID, is_required: true },
 ];
 /// The first columns, which the view has a unique index on.
 const KEY: i16 = 2;

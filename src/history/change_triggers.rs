@@ -3,9 +3,9 @@
 use pgrx::{Spi, pg_sys};
 use trips_core::model::timestamp::Timestamp;
 
+use super::bounds::bounds_of;
 use super::{Days, HISTORY};
 use crate::error::{HistoryError, LoadError, PartitionError};
-use crate::pg::partitions::Kind;
 use crate::pg::relation::Table;
 
 const MICROSECONDS_OF_DAY: i64 = 86_400_000_000;
@@ -152,7 +152,7 @@ pub fn without_own_partition(mut days: Vec<i32>) -> Vec<i32> {
     days.retain(|&day| {
         let first = i64::from(day) * MICROSECONDS_OF_DAY;
         let last = first + (MICROSECONDS_OF_DAY - 1);
-        !history.has_one_partition_for(Timestamp(first), Timestamp(last))
+        !history.has_one_partition_for(first, last)
     });
     days
 }
@@ -178,9 +178,7 @@ pub fn has_change_triggers() -> Result<bool, LoadError> {
 /// The days that lie within a partition's bounds, all for the default partition; none when the table is no partition
 /// of the history.
 pub fn days_of(oid: pg_sys::Oid) -> Option<Days> {
-    let kind = Table::open_for_insert(HISTORY).kind_of_partition(oid)?;
-    let Kind::Range(bounds) = kind else { return Some(Days::ALL) };
-    let (first, last) = bounds.first_and_last();
+    let (first, last) = bounds_of(oid)?.first_and_last();
     // No trip lies outside of these days, but bounds may.
     let day = |time: Timestamp| time.day().clamp(FIRST_DAY, LAST_DAY);
     Some(Days { first: first.map(day), last: last.map(day) })

@@ -32,6 +32,10 @@ impl<'a> ExistingKeys<'a> {
         Self { keys: KeyScan::open(table), current: None, is_begun: false, has_leapt: false }
     }
 
+    fn advance(&mut self) -> Option<(Timestamp, TripKey)> {
+        self.keys.advance().map(|(micros, key)| (Timestamp(micros), key))
+    }
+
     /// Whether nothing is left to compare with.
     pub fn is_over(&self) -> bool {
         self.is_begun && self.current.is_none()
@@ -41,8 +45,8 @@ impl<'a> ExistingKeys<'a> {
     pub fn has(&mut self, entry: &BatchEntry) -> bool {
         if !self.is_begun {
             self.is_begun = true;
-            self.keys.seek(entry.date_time, &entry.key);
-            self.current = self.keys.advance();
+            self.keys.seek(entry.date_time.0, &entry.key);
+            self.current = self.advance();
         }
         let patience = if self.has_leapt { STEPS_AFTER_LEAP } else { STEPS_BEFORE_LEAP };
         let mut steps = 0;
@@ -63,9 +67,9 @@ impl<'a> ExistingKeys<'a> {
             // Behind a leap there is no key that is before the entry's.
             if steps == patience + 1 {
                 check_for_interrupts!();
-                self.keys.seek(entry.date_time, &entry.key);
+                self.keys.seek(entry.date_time.0, &entry.key);
             }
-            self.current = self.keys.advance();
+            self.current = self.advance();
         }
         false
     }

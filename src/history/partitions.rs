@@ -2,17 +2,18 @@
 
 use std::cell::Cell;
 
-use pgrx::{Spi, pg_sys};
+use pgrx::Spi;
 use trips_core::check::reject::{Column, Rejection, SqlState, ValueError};
 use trips_core::model::partition_bounds::{Bound, PartitionBounds};
 use trips_core::model::timestamp::Timestamp;
 use trips_core::sort::batch;
 use trips_core::sort::block::Block;
 
+use super::bounds::{Route, route_of};
 use super::change_triggers::{create_triggers, days_of};
-use super::{COLUMNS, Days, HISTORY, pending_counts};
+use super::{COLUMNS, Days, HISTORY, KEY, pending_counts};
 use crate::error::{LoadError, PartitionError};
-use crate::pg::partitions::{Detaching, Place};
+use crate::pg::partitions::Detaching;
 use crate::pg::relation::{Table, name_of};
 use crate::pg::table_locks::{self, Mode};
 use crate::settings;
@@ -37,7 +38,7 @@ impl Created {
     /// Refuses the trips of a run before anything is made, when the load would make too many partitions for them.
     pub fn require_few_more(&self, blocks: &[Block]) -> Result<(), LoadError> {
         let mut wanted = self.0.get();
-        each_place(blocks, |place| wanted += usize::from(place.partition().is_none()));
+        each_route(blocks, |route| wanted += usize::from(route.partition().is_none()));
         let limit = settings::max_new_partitions();
         if wanted > limit {
             return Err(PartitionError::TooMany { wanted, limit }.into());
@@ -81,10 +82,10 @@ impl NewPartitions {
 
     /// Finds the place of a time, and whether trips there are refused.
     fn look_up(&mut self, time: Timestamp) -> Result<bool, LoadError> {
-        let place = place_of(time, Detaching::Omitted);
-        let (bounds, is_new) = match place {
-            Place::Gap(gap) => (PartitionBounds::fitting(time, gap), true),
-            _ => (place.bounds(), false),
+        let route = route_of(time, Detaching::Omitted);
+        let (bounds, is_new) = match route {
+            Route::Gap(gap) => (PartitionBounds::fitting(time, gap), true),
+            _ => (route.bounds(), false),
         };
         let is_refused = is_new && self.wanted >= self.limit;
         self.wanted += usize::from(is_new && !is_refused);
@@ -100,24 +101,24 @@ impl NewPartitions {
 /// Takes the lock on those partitions of a run for which nobody has to be waited for. Who comes later waits for the
 /// load without a lock that the load needs; the others are waited for when it is their turn.
 pub fn lock_free_ones(blocks: &[Block]) {
-    each_place(blocks, |place| {
-        if let Some(partition) = place.partition() {
+    each_route(blocks, |route| {
+        if let Some(partition) = route.partition() {
             table_locks::try_lock(partition, Mode::RowExclusive);
         }
     });
 }
 
 /// Looks at the places of a run's trips, in order.
-fn each_place(blocks: &[Block], mut look: impl FnMut(Place)) {
+fn each_route(blocks: &[Block], mut look: impl FnMut(Route)) {
     let history = Table::open_for_insert(HISTORY);
     let mut from = Bound::MinValue;
     while let Some(time) = batch::first_from(blocks, from) {
-        let place = history.place_of(time, Detaching::Omitted);
-        let bounds = match place {
-            Place::Gap(gap) => PartitionBounds::fitting(time, gap),
-            _ => place.bounds(),
+        let route: Route = history.route_of(time.0, Detaching::Omitted).map(Into::into);
+        let bounds = match route {
+            Route::Gap(gap) => PartitionBounds::fitting(time, gap),
+            _ => route.bounds(),
         };
-        look(place);
+        look(route);
         from = bounds.upper;
     }
 }
@@ -128,16 +129,16 @@ impl Partition {
     /// It is made as a table and then attached, which keeps no reader of the history waiting, as
     /// CREATE TABLE … PARTITION OF would.
     pub fn open(time: Timestamp, created: &Created) -> Result<Self, LoadError> {
-        let mut place = place_of(time, Detaching::Omitted);
-        if place.partition().is_none() {
+        let mut route = route_of(time, Detaching::Omitted);
+        if route.partition().is_none() {
             // What attaching it needs, before anything is made.
             let history = Table::open_for_insert(HISTORY).oid();
             table_locks::lock(history, Mode::ShareUpdateExclusive)?;
             pending_counts::run_own_command(|| create(time))?;
             created.0.set(created.0.get() + 1);
-            place = place_of(time, Detaching::Omitted);
+            route = route_of(time, Detaching::Omitted);
         }
-        let oid = place.partition().ok_or(PartitionError::Changed { time })?;
+        let oid = route.partition().ok_or(PartitionError::Changed { time })?;
         table_locks::lock_with_indexes(oid, Mode::RowExclusive)?;
         let mut table = Table::open_oid_for_insert(oid);
         let mut adopted = None;
@@ -150,7 +151,7 @@ impl Partition {
             adopted = if is_bare { None } else { days_of(oid) };
         }
         // Somebody may have been waited for.
-        if place_of(time, Detaching::Omitted) != place {
+        if route_of(time, Detaching::Omitted) != route {
             return Err(PartitionError::Changed { time }.into());
         }
         if let Some((column, has_other_type)) = table.missing_column(&COLUMNS) {
@@ -159,28 +160,12 @@ impl Partition {
                 PartitionError::Column { table: table.name(), column, has_other_type }.into()
             );
         }
-        if !table.has_history_key() {
+        if !table.has_primary_key(&KEY) {
             return Err(PartitionError::Key { table: table.name() }.into());
         }
-        let is_default = matches!(place, Place::Default(..));
-        Ok(Self { table, bounds: place.bounds(), is_default, adopted })
+        let is_default = matches!(route, Route::Default(..));
+        Ok(Self { table, bounds: route.bounds(), is_default, adopted })
     }
-}
-
-/// The history is not left open: a table that is cannot get partitions.
-pub fn place_of(time: Timestamp, detaching: Detaching) -> Place {
-    Table::open_for_insert(HISTORY).place_of(time, detaching)
-}
-
-/// Which partition holds the times between which bounds, and whether it is the default one: that has each gap.
-pub fn partition_bounds() -> Vec<(pg_sys::Oid, PartitionBounds, bool)> {
-    let history = Table::open_for_insert(HISTORY);
-    let place = |place| match place {
-        Place::Partition(oid, bounds) => Some((oid, bounds, false)),
-        Place::Default(oid, bounds) => Some((oid, bounds, true)),
-        Place::Gap(_) => None,
-    };
-    history.places(Detaching::Omitted).into_iter().filter_map(place).collect()
 }
 
 /// Makes a partition for a time that has none: it fits between those that are there.
@@ -226,6 +211,6 @@ fn neighbours(gap: PartitionBounds) -> Vec<String> {
     let (first, last) = gap.first_and_last();
     let before = first.map(|first| Timestamp(first.0.saturating_sub(1)));
     let behind = last.map(|last| Timestamp(last.0.saturating_add(1)));
-    let partition = |time| place_of(time, Detaching::Included).partition();
+    let partition = |time| route_of(time, Detaching::Included).partition();
     [before, behind].into_iter().flatten().filter_map(partition).map(name_of).collect()
 }

@@ -8,10 +8,11 @@ use pgrx::{Spi, pg_sys};
 use trips_core::model::partition_bounds::{Bound, PartitionBounds};
 use trips_core::model::timestamp::Timestamp;
 
-use super::partitions::{Created, Partition, place_of};
+use super::bounds::{Route, route_of};
+use super::partitions::{Created, Partition};
 use super::{HISTORY, pending_counts};
 use crate::error::LoadError;
-use crate::pg::partitions::{Detaching, Place};
+use crate::pg::partitions::Detaching;
 use crate::pg::relation::{Table, name_of};
 
 /// What was moved from one partition to another.
@@ -34,12 +35,12 @@ pub fn damaged_partitions() -> Result<Vec<String>, LoadError> {
         let name = name_of(partition);
         let mut next = first_time(&name, Bound::MinValue)?;
         while let Some(time) = next {
-            let place = place_of(time, Detaching::Omitted);
-            if place.partition() != Some(partition) {
+            let route = route_of(time, Detaching::Omitted);
+            if route.partition() != Some(partition) {
                 damaged.push(name);
                 break;
             }
-            next = first_time(&name, place.bounds().upper)?;
+            next = first_time(&name, route.bounds().upper)?;
         }
     }
     Ok(damaged)
@@ -54,14 +55,14 @@ pub fn move_misplaced() -> Result<Vec<Moved>, LoadError> {
         let name = name_of(from);
         let mut next = first_time(&name, Bound::MinValue)?;
         while let Some(time) = next {
-            let mut place = place_of(time, Detaching::Omitted);
-            if place.partition() != Some(from) {
+            let mut route = route_of(time, Detaching::Omitted);
+            if route.partition() != Some(from) {
                 let target = Partition::open(time, &created)?;
-                place = Place::Partition(target.table.oid(), target.bounds);
+                route = Route::Partition(target.table.oid(), target.bounds);
                 // A table that is open cannot be asked through SPI for its triggers to be made.
                 drop(target);
-                let to = place.partition().unwrap_or(from);
-                let part = move_between(from, to, place.bounds())?;
+                let to = route.partition().unwrap_or(from);
+                let part = move_between(from, to, route.bounds())?;
                 // A default partition may get trips of several of its gaps.
                 match moved.iter_mut().find(|moved| (moved.from, moved.to) == (from, to)) {
                     Some(moved) => {
@@ -71,7 +72,7 @@ pub fn move_misplaced() -> Result<Vec<Moved>, LoadError> {
                     None => moved.push(part),
                 }
             }
-            next = first_time(&name, place.bounds().upper)?;
+            next = first_time(&name, route.bounds().upper)?;
         }
     }
     Ok(moved)

@@ -1,30 +1,55 @@
-//! Rows into the heap of a partition of the history without COPY between, and without its index, which is built anew
-//! afterwards: for the table as the extension makes it.
+//! Rows into the heap of a table without COPY, and without its index, which the caller builds afterwards.
 //!
-//! COPY calls a receive function for every value and builds each row from what they return. Our rows
-//! are checked and encoded already, so they are handed to `heap_multi_insert`, the function that COPY
-//! ends in, as they lie in the batch. Whatever somebody has added to the table (a trigger, a column, a
-//! constraint, an index) makes [`HeapAppend::fits`] false, and COPY does the work.
+//! COPY calls a receive function for each value and forms each row from the results. Our rows are checked and encoded
+//! already, so this room passes them to `heap_multi_insert`, the function that COPY ends in, as they lie in the batch. A
+//! table with anything else than the given columns and one index (a trigger, a column, a constraint) does not fit:
+//! [`HeapAppend::fits`] is false, and the caller uses COPY.
 
-use pgrx::pg_sys::panic::ErrorReport;
-use pgrx::{PgLogLevel, PgSqlErrorCode, check_for_interrupts, pg_sys};
-use trips_core::model::partition_bounds::PartitionBounds;
-use trips_core::model::timestamp::Timestamp;
+use pgrx::{check_for_interrupts, pg_sys};
 
-use super::relation::{Column, Table};
+use super::relation::{Attribute, Table};
 
-/// Columns of the history: region, origin, destination, date_time, datasource, trip_key, load_id.
-const COLUMNS: usize = 7;
-const DATE_TIME: usize = 3;
-const TRIP_KEY: usize = 5;
 /// Rows of one `heap_multi_insert`, as many as COPY takes.
 const ROWS_AT_ONCE: usize = 1000;
 /// The longest text with a header of one byte.
 const SHORT_TEXT: usize = 126;
 
-/// Appends rows to a partition of the history.
+/// How a column's value lies in a row, by its type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    /// text: bytes of any number.
+    Text,
+    /// point: two float8.
+    Point,
+    /// int8 or timestamp: eight bytes.
+    Int8,
+    /// uuid: sixteen bytes.
+    Uuid,
+}
+
+impl Format {
+    fn of(type_oid: pg_sys::Oid) -> Option<Self> {
+        match type_oid {
+            pg_sys::TEXTOID => Some(Self::Text),
+            pg_sys::POINTOID => Some(Self::Point),
+            pg_sys::INT8OID | pg_sys::TIMESTAMPOID => Some(Self::Int8),
+            pg_sys::UUIDOID => Some(Self::Uuid),
+            _ => None,
+        }
+    }
+}
+
+/// Appends rows to a table.
 pub struct HeapAppend<'a> {
     table: &'a Table,
+    /// The table's columns, and whether each must have a value.
+    columns: Vec<(Format, bool)>,
+    /// The column that the rows are ordered by: int8 or timestamp.
+    ordered_by: usize,
+    /// Raises an ERROR for a value of that column that must not be stored.
+    check: &'a dyn Fn(i64),
+    /// That column's value in the row that was filled last.
+    last: i64,
     state: pg_sys::BulkInsertState,
     slots: Vec<*mut pg_sys::TupleTableSlot>,
     command: pg_sys::CommandId,
@@ -32,16 +57,12 @@ pub struct HeapAppend<'a> {
     scratch: pg_sys::MemoryContext,
     /// Texts that need a header of four bytes, which must be aligned.
     long_texts: Vec<Box<[u32]>>,
-    /// Of the partition. Nobody else looks whether a row is within them.
-    bounds: PartitionBounds,
-    /// That of the row that was filled last.
-    date_time: Timestamp,
 }
 
 impl<'a> HeapAppend<'a> {
-    /// Whether the table is as the extension makes it: a plain table with the columns of the history
-    /// and its primary key, no trigger but the extension's, no check.
-    pub fn fits(table: &Table, columns: &[Column; COLUMNS]) -> bool {
+    /// Whether the table is a plain one with exactly these columns, one index, no triggers but the extension's, and no CHECK
+    /// constraints.
+    pub fn fits(table: &Table, columns: &[Attribute]) -> bool {
         // SAFETY: the relation is open, so its descriptors are valid; the list is a copy.
         unsafe {
             let relation = &*table.as_ptr();
@@ -52,21 +73,30 @@ impl<'a> HeapAppend<'a> {
                 && class.relam == pg_sys::HEAP_TABLE_AM_OID
                 && !table.has_user_triggers()
                 && table.has_columns(columns)
+                && columns.iter().all(|column| Format::of(column.type_oid).is_some())
                 && (descriptor.constr.is_null() || (*descriptor.constr).num_check == 0)
                 && !indexes.is_null()
                 && (*indexes).length == 1
         }
     }
 
-    /// Begins to append to a partition of these bounds, which its rows must be within. The primary key does not hear
-    /// of the rows: it must be built anew afterwards.
+    /// Begins to append rows in the order of one column. `check` is called with that column's first and last value before
+    /// rows are stored. The table's index must be built afterwards.
     ///
     /// # Panics
     /// When the table does not fit.
-    pub fn begin(table: &'a Table, columns: &[Column; COLUMNS], bounds: PartitionBounds) -> Self {
+    pub fn begin(
+        table: &'a Table,
+        columns: &[Attribute],
+        ordered_by: usize,
+        check: &'a dyn Fn(i64),
+    ) -> Self {
         assert!(Self::fits(table, columns), "the partition has changed");
-        // SAFETY: the table is open and locked for inserting, and stays so while `self` lives; what is
-        // made here is given back by `finish`, or by the abort of the transaction.
+        let formats = columns.iter().map(|c| Some((Format::of(c.type_oid)?, c.is_required)));
+        let formats: Vec<_> = formats.collect::<Option<_>>().unwrap_or_default();
+        assert_eq!(formats[ordered_by].0, Format::Int8, "the rows are ordered by a number");
+        // SAFETY: the table is open and locked for inserting, and stays so while `self` lives. `finish` frees what is made
+        // here, or the abort of the transaction.
         unsafe {
             let slots = (0..ROWS_AT_ONCE)
                 .map(|_| pg_sys::table_slot_create(table.as_ptr(), std::ptr::null_mut()))
@@ -80,19 +110,24 @@ impl<'a> HeapAppend<'a> {
             );
             Self {
                 table,
+                columns: formats,
+                ordered_by,
+                check,
+                last: 0,
                 state: pg_sys::GetBulkInsertState(),
                 slots,
                 command: pg_sys::GetCurrentCommandId(true),
                 scratch,
                 long_texts: Vec::new(),
-                bounds,
-                date_time: Timestamp(0),
             }
         }
     }
 
-    /// Appends rows as binary COPY writes them, in the order of their times, and returns how many. The bytes are used
-    /// up: numbers and lengths are turned into the processor's form where they lie.
+    /// Appends rows in the format of binary COPY and returns how many. The bytes are used up: numbers and lengths are
+    /// converted to the processor's format in place.
+    ///
+    /// # Panics
+    /// When the bytes are not rows of the table's columns.
     pub fn append(&mut self, mut rows: &mut [u8]) -> u64 {
         let mut appended = 0;
         while !rows.is_empty() {
@@ -102,10 +137,10 @@ impl<'a> HeapAppend<'a> {
                 rows = self.fill(self.slots[count], rows);
                 count += 1;
                 if count == 1 {
-                    self.require_within_bounds();
+                    (self.check)(self.last);
                 }
             }
-            self.require_within_bounds();
+            (self.check)(self.last);
             self.insert(count);
             self.long_texts.clear();
             appended += count as u64;
@@ -113,51 +148,36 @@ impl<'a> HeapAppend<'a> {
         appended
     }
 
-    /// Refuses the row that was filled last, if it does not belong to the partition: what is stored there would be
-    /// found by some queries and not by others.
-    fn require_within_bounds(&self) {
-        let (time, bounds) = (self.date_time, self.bounds);
-        if !bounds.contains(time) {
-            let message = format!(
-                "a trip of {time} is not within the bounds of the partition {}: {bounds}",
-                self.table.name()
-            );
-            ErrorReport::new(
-                PgSqlErrorCode::ERRCODE_CHECK_VIOLATION,
-                message,
-                "HeapAppend::append",
-            )
-            .report(PgLogLevel::ERROR);
-        }
-    }
-
-    /// Makes a slot stand for the first row, and returns the rows behind it.
+    /// Fills a slot with the first row, and returns the rows behind it.
     fn fill<'r>(&mut self, slot: *mut pg_sys::TupleTableSlot, rows: &'r mut [u8]) -> &'r mut [u8] {
-        let (_, mut rest) = rows.split_at_mut(2);
-        for column in 0..COLUMNS {
-            let count = i32::from_be_bytes([rest[0], rest[1], rest[2], rest[3]]);
-            let Ok(count) = usize::try_from(count) else {
+        let (count, mut rest) = rows.split_at_mut(2);
+        let count = usize::from(u16::from_be_bytes([count[0], count[1]]));
+        assert_eq!(count, self.columns.len(), "a row has other columns");
+        for column in 0..self.columns.len() {
+            let (format, is_required) = self.columns[column];
+            let size = i32::from_be_bytes([rest[0], rest[1], rest[2], rest[3]]);
+            let Ok(size) = usize::try_from(size) else {
+                assert!(!is_required, "a value is missing");
                 self.set(slot, column, None);
                 rest = &mut rest[4..];
                 continue;
             };
-            let (field, behind) = rest.split_at_mut(4 + count);
-            let datum = match column {
-                0 | 4 => self.text(field),
-                1 | 2 => {
+            let (field, behind) = rest.split_at_mut(4 + size);
+            let datum = match format {
+                Format::Text => self.text(field),
+                Format::Point => {
                     let value = &mut field[4..20];
                     value[..8].reverse();
                     value[8..].reverse();
                     pg_sys::Datum::from(value.as_mut_ptr())
                 }
-                TRIP_KEY => pg_sys::Datum::from(field[4..20].as_mut_ptr()),
-                _ => {
-                    let value = &field[4..];
+                Format::Uuid => pg_sys::Datum::from(field[4..20].as_mut_ptr()),
+                Format::Int8 => {
                     let mut number = [0; 8];
-                    number.copy_from_slice(value);
+                    number.copy_from_slice(&field[4..]);
                     let number = i64::from_be_bytes(number);
-                    if column == DATE_TIME {
-                        self.date_time = Timestamp(number);
+                    if column == self.ordered_by {
+                        self.last = number;
                     }
                     pg_sys::Datum::from(number)
                 }
@@ -165,13 +185,12 @@ impl<'a> HeapAppend<'a> {
             self.set(slot, column, Some(datum));
             rest = behind;
         }
-        // SAFETY: the slot was made by us and is empty: `insert` clears it; all its columns are set.
+        // SAFETY: the slot was made by `begin` and is empty: `insert` clears it. All its columns are set.
         unsafe { pg_sys::ExecStoreVirtualTuple(slot) };
         rest
     }
 
-    /// A text with PostgreSQL's header: one byte, in the place of the last byte of its length; or four
-    /// bytes, in a copy that is aligned.
+    /// A text with PostgreSQL's header: one byte, instead of the last byte of its length; or four bytes, in an aligned copy.
     fn text(&mut self, field: &mut [u8]) -> pg_sys::Datum {
         if field.len() - 4 <= SHORT_TEXT {
             let short = &mut field[3..];
@@ -193,7 +212,7 @@ impl<'a> HeapAppend<'a> {
     }
 
     fn set(&self, slot: *mut pg_sys::TupleTableSlot, column: usize, value: Option<pg_sys::Datum>) {
-        // SAFETY: the slot was made for the table, which has seven columns (`fits`), so both arrays
+        // SAFETY: the slot was made for the table, which has as many columns as `self.columns` (`fits`), so both arrays
         // have that length.
         unsafe {
             *(*slot).tts_values.add(column) = value.unwrap_or(pg_sys::Datum::null());
@@ -202,9 +221,8 @@ impl<'a> HeapAppend<'a> {
     }
 
     fn insert(&mut self, count: usize) {
-        // SAFETY: the first `count` slots are filled, and what their values point to (the rows, the
-        // long texts) lives until they are cleared below. What the calls allocate is in `scratch`,
-        // which is emptied when nothing points there any more.
+        // SAFETY: the first `count` slots are filled. What their values point to (the rows, the long texts) lives until they
+        // are cleared below. What the calls allocate is in `scratch`, which is reset when nothing points there any more.
         unsafe {
             let before = pg_sys::MemoryContextSwitchTo(self.scratch);
             pg_sys::heap_multi_insert(
@@ -225,7 +243,7 @@ impl<'a> HeapAppend<'a> {
 
     /// Ends it.
     pub fn finish(self) {
-        // SAFETY: gives back what `begin` took, once.
+        // SAFETY: frees what `begin` made, once.
         unsafe {
             for slot in self.slots {
                 pg_sys::ExecDropSingleTupleTableSlot(slot);

@@ -1,24 +1,26 @@
-//! The keys of the history in the order of its unique index.
+//! The keys of a primary key `(timestamp, uuid)`, in its order.
 
-use pgrx::pg_sys;
-use trips_core::key::TripKey;
-use trips_core::model::timestamp::Timestamp;
+use pgrx::{PgTupleDesc, pg_sys};
 
 use super::compat;
 use super::relation::Table;
+use super::safe_drop::drop_unless_panicking;
 
 /// Bytes before the values of an index entry: `IndexTupleData` padded to 8.
 const HEADER: usize = 8;
-/// `date_time` (8 bytes) and `trip_key` (16 bytes), neither ever NULL.
+/// A timestamp (8 bytes) and a uuid (16 bytes), neither ever NULL.
 const ENTRY: usize = HEADER + 8 + 16;
 const SIZE_MASK: u16 = 0x1fff;
 /// `BTGreaterEqualStrategyNumber`, in the type that scan keys have.
 const GREATER_OR_EQUAL: pg_sys::StrategyNumber = 4;
 
-/// Walks over the primary key `(date_time, trip_key)` of a table, from wherever it is told.
+/// A time (microseconds since 2000-01-01) and a uuid.
+pub type Key = (i64, [u8; 16]);
+
+/// A scan over the primary key `(timestamp, uuid)` of a table, from any key on.
 ///
-/// It sees what is committed when it is opened, and what this transaction has written, whatever the
-/// isolation level: a load must compare with all that is there.
+/// It sees all that was committed when it was opened and what this transaction has written, in each isolation level: a load
+/// must compare with all rows.
 pub struct KeyScan<'a> {
     table: &'a Table,
     index: pg_sys::Relation,
@@ -29,11 +31,14 @@ pub struct KeyScan<'a> {
     /// The two columns of the key that is sought; the scan points to them.
     members: Box<[pg_sys::ScanKeyData; 2]>,
     /// The uuid of that key.
-    target: Box<TripKey>,
+    target: Box<[u8; 16]>,
 }
 
 impl<'a> KeyScan<'a> {
     /// Opens a scan over the table's primary key.
+    ///
+    /// # Panics
+    /// When the key is not `(timestamp, uuid)`.
     pub fn open(table: &'a Table) -> Self {
         // SAFETY: the table is open for as long as `self` lives. CommandCounterIncrement makes our
         // own rows visible and is allowed here: loads never run in parallel mode. The snapshot is
@@ -45,6 +50,12 @@ impl<'a> KeyScan<'a> {
                 compat::primary_key_index(heap),
                 pg_sys::AccessShareLock as pg_sys::LOCKMODE,
             );
+            let columns = PgTupleDesc::from_pg_unchecked((*index).rd_att);
+            let types = columns.iter().map(|column| column.atttypid);
+            assert!(
+                types.eq([pg_sys::TIMESTAMPOID, pg_sys::UUIDOID]),
+                "the primary key has other types"
+            );
             let snapshot = pg_sys::RegisterSnapshot(pg_sys::GetLatestSnapshot());
             let scan = compat::index_beginscan(heap, index, snapshot, 1);
             (*scan).xs_want_itup = true;
@@ -55,11 +66,11 @@ impl<'a> KeyScan<'a> {
         }
     }
 
-    /// Goes to this key, or to the first one after it: `(date_time, trip_key) >= (…, …)`.
-    pub fn seek(&mut self, date_time: Timestamp, key: &TripKey) {
-        *self.target = *key;
+    /// Moves to this key, or to the first one after it.
+    pub fn seek(&mut self, time: i64, uuid: &[u8; 16]) {
+        *self.target = *uuid;
         let members = [
-            (pg_sys::SK_ROW_MEMBER, pg_sys::F_TIMESTAMP_CMP, pg_sys::Datum::from(date_time.0)),
+            (pg_sys::SK_ROW_MEMBER, pg_sys::F_TIMESTAMP_CMP, pg_sys::Datum::from(time)),
             (
                 pg_sys::SK_ROW_MEMBER | pg_sys::SK_ROW_END,
                 pg_sys::F_UUID_CMP,
@@ -88,8 +99,8 @@ impl<'a> KeyScan<'a> {
         }
     }
 
-    /// The next key whose trip is in the history.
-    pub fn advance(&mut self) -> Option<(Timestamp, TripKey)> {
+    /// The next key of a visible row.
+    pub fn advance(&mut self) -> Option<Key> {
         loop {
             // SAFETY: the scan was begun by us and positioned by `seek`.
             let tid = unsafe {
@@ -122,8 +133,8 @@ impl<'a> KeyScan<'a> {
         }
     }
 
-    /// The key of the entry where the scan stands.
-    fn key(&self) -> (Timestamp, TripKey) {
+    /// The key of the current entry.
+    fn key(&self) -> Key {
         let mut bytes = [0; ENTRY];
         // SAFETY: xs_want_itup is set, so xs_itup is the entry of the tid that was returned. The
         // index is the table's primary key (timestamp, uuid): both NOT NULL and of fixed length, so
@@ -131,31 +142,26 @@ impl<'a> KeyScan<'a> {
         unsafe {
             let tuple = (*self.scan).xs_itup;
             let size = usize::from((*tuple).t_info & SIZE_MASK);
-            assert!(size >= ENTRY, "an entry of the history's primary key has {size} bytes");
+            assert!(size >= ENTRY, "an index entry has {size} bytes");
             std::ptr::copy_nonoverlapping(tuple.cast::<u8>(), bytes.as_mut_ptr(), ENTRY);
         }
-        let mut date_time = [0; 8];
-        date_time.copy_from_slice(&bytes[HEADER..HEADER + 8]);
-        let mut key = [0; 16];
-        key.copy_from_slice(&bytes[HEADER + 8..]);
-        (Timestamp(i64::from_ne_bytes(date_time)), key)
+        let mut time = [0; 8];
+        time.copy_from_slice(&bytes[HEADER..HEADER + 8]);
+        let mut uuid = [0; 16];
+        uuid.copy_from_slice(&bytes[HEADER + 8..]);
+        (i64::from_ne_bytes(time), uuid)
     }
 }
 
-impl Drop for KeyScan<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            return; // The abort of the transaction releases everything.
+drop_unless_panicking!(KeyScan<'_>, |scan| {
+    // SAFETY: everything was opened by `open` and is closed once, in the opposite order.
+    unsafe {
+        if scan.visibility_map != pg_sys::InvalidBuffer as pg_sys::Buffer {
+            pg_sys::ReleaseBuffer(scan.visibility_map);
         }
-        // SAFETY: everything was opened by `open` and is closed once, in the opposite order.
-        unsafe {
-            if self.visibility_map != pg_sys::InvalidBuffer as pg_sys::Buffer {
-                pg_sys::ReleaseBuffer(self.visibility_map);
-            }
-            pg_sys::ExecDropSingleTupleTableSlot(self.slot);
-            pg_sys::index_endscan(self.scan);
-            pg_sys::UnregisterSnapshot(self.snapshot);
-            pg_sys::index_close(self.index, pg_sys::NoLock as pg_sys::LOCKMODE);
-        }
+        pg_sys::ExecDropSingleTupleTableSlot(scan.slot);
+        pg_sys::index_endscan(scan.scan);
+        pg_sys::UnregisterSnapshot(scan.snapshot);
+        pg_sys::index_close(scan.index, pg_sys::NoLock as pg_sys::LOCKMODE);
     }
-}
+});

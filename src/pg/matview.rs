@@ -10,7 +10,7 @@ use std::ffi::CStr;
 use pgrx::datum::DatumWithOid;
 use pgrx::{PgList, pg_sys};
 
-use super::relation::{Column, Table};
+use super::relation::{Attribute, Table};
 use super::spi::{self, Row};
 use super::{compat, extension};
 
@@ -24,7 +24,7 @@ pub struct MatView(Table);
 impl MatView {
     /// Opens `trips.<name>`; none when it is not as the extension makes it: a filled materialized view of exactly
     /// these columns' types, with a unique index on the first `key` of them. Also then, its lock stays.
-    pub fn open(name: &CStr, columns: &[Column], key: i16) -> Option<Self> {
+    pub fn open(name: &CStr, columns: &[Attribute], key: i16) -> Option<Self> {
         let view = Self(Table::find_for_insert(name)?);
         (view.is_ours() && view.has_columns(columns) && view.has_key(key)).then_some(view)
     }
@@ -43,7 +43,7 @@ impl MatView {
     }
 
     /// By their types: a column may have been renamed.
-    fn has_columns(&self, wanted: &[Column]) -> bool {
+    fn has_columns(&self, wanted: &[Attribute]) -> bool {
         // SAFETY: the relation is open, so its descriptor is valid.
         let found = unsafe { pgrx::PgTupleDesc::from_pg_unchecked((*self.0.as_ptr()).rd_att) };
         found.len() == wanted.len()

@@ -5,6 +5,8 @@ use std::ffi::CStr;
 
 use pgrx::pg_sys;
 
+use super::safe_drop::drop_unless_panicking;
+
 /// Settings that change how a statement is read, how a name is printed into one, or where what it creates is stored.
 /// Settings that change only how a value is shown (DateStyle, IntervalStyle, TimeZone, extra_float_digits, bytea_output,
 /// lc_*) stay the caller's: no statement of ours is made of a value as text. So do planner (but see
@@ -73,15 +75,10 @@ impl OwnSettings {
     }
 }
 
-impl Drop for OwnSettings {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            // SAFETY: the level is the one that `set` opened, and nothing opened later is open still. While an ERROR
-            // unwinds, the abort closes it.
-            unsafe { pg_sys::AtEOXact_GUC(true, self.level) }
-        }
-    }
-}
+drop_unless_panicking!(OwnSettings, |settings| {
+    // SAFETY: the level is the one that `set` opened, and no level opened later is open. The abort closes it after an ERROR.
+    unsafe { pg_sys::AtEOXact_GUC(true, settings.level) }
+});
 
 /// Whether a setting has this value.
 fn is(name: &CStr, value: &CStr) -> bool {

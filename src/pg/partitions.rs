@@ -1,13 +1,11 @@
-//! The partitions of a table that is partitioned by ranges of one timestamp, and their bounds, as PostgreSQL's
-//! partition descriptor has them: whatever somebody's settings print them as.
+//! The partitions of a table that is partitioned by ranges of one timestamp, and their bounds, from PostgreSQL's partition
+//! descriptor. No setting changes how they read.
 
 use pgrx::pg_sys;
-use trips_core::model::partition_bounds::{Bound, PartitionBounds};
-use trips_core::model::timestamp::Timestamp;
 
 use super::relation::Table;
 
-/// Whether partitions count that somebody detaches concurrently.
+/// Whether partitions count that another session detaches concurrently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Detaching {
     /// They do not: queries do not see them any more.
@@ -16,19 +14,46 @@ pub enum Detaching {
     Included,
 }
 
-/// Where the rows of a time go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    /// Into the partition of these bounds.
-    Partition(pg_sys::Oid, PartitionBounds),
-    /// Into the default partition, like those of all times between these bounds.
-    Default(pg_sys::Oid, PartitionBounds),
-    /// Nowhere: no partition holds a time between these bounds.
-    Gap(PartitionBounds),
+/// One bound of a range partition, in PostgreSQL's order. Times are microseconds since 2000-01-01.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Bound {
+    /// `MINVALUE`
+    MinValue,
+    /// A time.
+    At(i64),
+    /// `MAXVALUE`
+    MaxValue,
 }
 
-impl Place {
-    /// The partition, if there is one.
+/// The bounds of a range partition: `FROM (lower) TO (upper)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Inside, if it is a time.
+    pub lower: Bound,
+    /// Outside.
+    pub upper: Bound,
+}
+
+impl Bounds {
+    /// Whether a partition of these bounds holds this time.
+    pub fn contains(&self, time: i64) -> bool {
+        self.lower <= Bound::At(time) && Bound::At(time) < self.upper
+    }
+}
+
+/// Where PostgreSQL routes the rows of a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Route<B> {
+    /// Into the partition of these bounds.
+    Partition(pg_sys::Oid, B),
+    /// Into the default partition, as for all times between these bounds.
+    Default(pg_sys::Oid, B),
+    /// Nowhere: no partition holds a time between these bounds.
+    Gap(B),
+}
+
+impl<B: Copy> Route<B> {
+    /// The partition; `None` for a gap.
     pub fn partition(self) -> Option<pg_sys::Oid> {
         match self {
             Self::Partition(oid, _) | Self::Default(oid, _) => Some(oid),
@@ -36,20 +61,29 @@ impl Place {
         }
     }
 
-    /// Between these bounds, all times have the same place.
-    pub fn bounds(self) -> PartitionBounds {
+    /// The bounds between which all times have this route.
+    pub fn bounds(self) -> B {
         match self {
             Self::Partition(_, bounds) | Self::Default(_, bounds) | Self::Gap(bounds) => bounds,
         }
     }
+
+    /// The same route with bounds of another type.
+    pub fn map<C>(self, map: impl FnOnce(B) -> C) -> Route<C> {
+        match self {
+            Self::Partition(oid, bounds) => Route::Partition(oid, map(bounds)),
+            Self::Default(oid, bounds) => Route::Default(oid, map(bounds)),
+            Self::Gap(bounds) => Route::Gap(map(bounds)),
+        }
+    }
 }
 
-/// A partition's own bounds.
+/// The bounds of a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// A partition for a range.
-    Range(PartitionBounds),
-    /// The partition for the rest.
+    /// Those of a range.
+    Range(Bounds),
+    /// The default partition.
     Default,
 }
 
@@ -82,14 +116,14 @@ impl<'a> Descriptor<'a> {
         }
     }
 
-    /// How many bounds there are: they cut the time into one piece more.
+    /// How many bounds there are. They cut the time into one interval more.
     fn count(&self) -> usize {
         self.bounds.map_or(0, |bounds| usize::try_from(bounds.ndatums).unwrap_or(0))
     }
 
-    /// A bound, by its number; they ascend.
+    /// A bound, by its number. Bounds ascend.
     fn bound(&self, number: usize) -> Bound {
-        assert!(number < self.count(), "there are not so many bounds");
+        assert!(number < self.count(), "no bound has this number");
         let Some(bounds) = self.bounds else { return Bound::MaxValue };
         // SAFETY: `datums` and `kind` have as many members as there are bounds (partbounds.h), each with one for the
         // only column of the key, a timestamp, which is passed by value.
@@ -98,24 +132,24 @@ impl<'a> Descriptor<'a> {
                 pg_sys::PartitionRangeDatumKind::PARTITION_RANGE_DATUM_MINVALUE => Bound::MinValue,
                 pg_sys::PartitionRangeDatumKind::PARTITION_RANGE_DATUM_VALUE => {
                     let datum = (**bounds.datums.add(number)).value();
-                    Bound::At(Timestamp(datum.cast_signed() as i64))
+                    Bound::At(datum.cast_signed() as i64)
                 }
                 _ => Bound::MaxValue,
             }
         }
     }
 
-    /// The bounds of a piece of the time: piece n ends at bound n.
-    fn piece(&self, number: usize) -> PartitionBounds {
-        PartitionBounds {
+    /// The bounds of an interval: interval n ends at bound n.
+    fn interval(&self, number: usize) -> Bounds {
+        Bounds {
             lower: number.checked_sub(1).map_or(Bound::MinValue, |before| self.bound(before)),
             upper: if number < self.count() { self.bound(number) } else { Bound::MaxValue },
         }
     }
 
-    /// Which of the partitions has a piece; none when it is a gap.
+    /// The number of the partition that holds an interval; `None` for a gap.
     fn holder(&self, number: usize) -> Option<usize> {
-        assert!(number <= self.count(), "there are not so many pieces");
+        assert!(number <= self.count(), "no interval has this number");
         // SAFETY: `indexes` has one member more than there are bounds (partbounds.h).
         let index = self.bounds.map_or(-1, |bounds| unsafe { *bounds.indexes.add(number) });
         usize::try_from(index).ok()
@@ -124,19 +158,19 @@ impl<'a> Descriptor<'a> {
     /// A partition, by its number.
     fn oid(&self, number: usize) -> pg_sys::Oid {
         let count = usize::try_from(self.descriptor.nparts).unwrap_or(0);
-        assert!(number < count, "there are not so many partitions");
+        assert!(number < count, "no partition has this number");
         // SAFETY: `oids` has as many members as there are partitions (partdesc.h).
         unsafe { *self.descriptor.oids.add(number) }
     }
 
-    /// The partition for the rest.
+    /// The default partition.
     fn default(&self) -> Option<pg_sys::Oid> {
         let index = self.bounds.map_or(-1, |bounds| bounds.default_index);
         usize::try_from(index).ok().map(|index| self.oid(index))
     }
 
-    /// The piece that has a time.
-    fn piece_of(&self, time: Timestamp) -> usize {
+    /// The interval of a time.
+    fn interval_of(&self, time: i64) -> usize {
         let (mut passed, mut count) = (0, self.count());
         while count > 0 {
             let half = count / 2;
@@ -150,65 +184,65 @@ impl<'a> Descriptor<'a> {
         passed
     }
 
-    /// Where the rows of a piece go.
-    fn place(&self, number: usize) -> Place {
+    /// The route of an interval.
+    fn route(&self, number: usize) -> Route<Bounds> {
         match (self.holder(number), self.default()) {
-            (Some(holder), _) => Place::Partition(self.oid(holder), self.piece(number)),
-            (None, Some(default)) => Place::Default(default, self.gap(number)),
-            (None, None) => Place::Gap(self.gap(number)),
+            (Some(holder), _) => Route::Partition(self.oid(holder), self.interval(number)),
+            (None, Some(default)) => Route::Default(default, self.gap(number)),
+            (None, None) => Route::Gap(self.gap(number)),
         }
     }
 
-    /// The bounds of a gap: all pieces beside this one that no partition has, together.
-    fn gap(&self, number: usize) -> PartitionBounds {
-        let is_gap = |&piece: &usize| self.holder(piece).is_none();
+    /// The bounds of a gap: this interval and all intervals beside it that no partition holds.
+    fn gap(&self, number: usize) -> Bounds {
+        let is_gap = |&interval: &usize| self.holder(interval).is_none();
         let first = (0..=number).rev().take_while(is_gap).last().unwrap_or(number);
         let last = (number..=self.count()).take_while(is_gap).last().unwrap_or(number);
-        PartitionBounds { lower: self.piece(first).lower, upper: self.piece(last).upper }
+        Bounds { lower: self.interval(first).lower, upper: self.interval(last).upper }
     }
 }
 
 impl Table {
-    /// Where the rows of a time go.
-    pub fn place_of(&self, time: Timestamp, detaching: Detaching) -> Place {
+    /// The route of a time.
+    pub fn route_of(&self, time: i64, detaching: Detaching) -> Route<Bounds> {
         let descriptor = Descriptor::of(self, detaching);
-        descriptor.place(descriptor.piece_of(time))
+        descriptor.route(descriptor.interval_of(time))
     }
 
-    /// All places of the time, in ascending order.
-    pub fn places(&self, detaching: Detaching) -> Vec<Place> {
+    /// The routes of all times, in ascending order.
+    pub fn routes(&self, detaching: Detaching) -> Vec<Route<Bounds>> {
         let descriptor = Descriptor::of(self, detaching);
-        let mut places = Vec::new();
-        let mut piece = 0;
-        while piece <= descriptor.count() {
-            let place = descriptor.place(piece);
-            let is_of_the_place =
-                |&piece: &usize| descriptor.piece(piece).upper <= place.bounds().upper;
-            piece += (piece..=descriptor.count()).take_while(is_of_the_place).count();
-            places.push(place);
+        let mut routes = Vec::new();
+        let mut interval = 0;
+        while interval <= descriptor.count() {
+            let route = descriptor.route(interval);
+            let has_route =
+                |&interval: &usize| descriptor.interval(interval).upper <= route.bounds().upper;
+            interval += (interval..=descriptor.count()).take_while(has_route).count();
+            routes.push(route);
         }
-        places
+        routes
     }
 
-    /// Whether one partition, and not that for the rest, has all times from the first to the last.
-    pub fn has_one_partition_for(&self, first: Timestamp, last: Timestamp) -> bool {
-        match self.place_of(first, Detaching::Omitted) {
-            Place::Partition(_, bounds) => bounds.contains(last),
-            Place::Default(..) | Place::Gap(_) => false,
+    /// Whether one partition other than the default holds all times from the first to the last.
+    pub fn has_one_partition_for(&self, first: i64, last: i64) -> bool {
+        match self.route_of(first, Detaching::Omitted) {
+            Route::Partition(_, bounds) => bounds.contains(last),
+            Route::Default(..) | Route::Gap(_) => false,
         }
     }
 
-    /// All partitions: their bounds in ascending order, then that for the rest.
+    /// All partitions: by their bounds in ascending order, then the default partition.
     pub fn partitions(&self, detaching: Detaching) -> Vec<(pg_sys::Oid, Kind)> {
         let descriptor = Descriptor::of(self, detaching);
-        let ranges = (0..=descriptor.count()).filter_map(|piece| {
-            let holder = descriptor.holder(piece)?;
-            Some((descriptor.oid(holder), Kind::Range(descriptor.piece(piece))))
+        let ranges = (0..=descriptor.count()).filter_map(|interval| {
+            let holder = descriptor.holder(interval)?;
+            Some((descriptor.oid(holder), Kind::Range(descriptor.interval(interval))))
         });
         ranges.chain(descriptor.default().map(|oid| (oid, Kind::Default))).collect()
     }
 
-    /// A partition's bounds; none when it is not a partition of this table.
+    /// The bounds of a partition; `None` when it is not a partition of this table.
     pub fn kind_of_partition(&self, partition: pg_sys::Oid) -> Option<Kind> {
         let mut partitions = self.partitions(Detaching::Included).into_iter();
         partitions.find(|&(oid, _)| oid == partition).map(|(_, kind)| kind)

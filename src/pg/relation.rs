@@ -5,11 +5,12 @@ use std::ffi::{CStr, CString};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{PgLogLevel, PgSqlErrorCode, PgTupleDesc, pg_sys};
 
+use super::safe_drop::drop_unless_panicking;
 use super::{compat, session};
 
 /// A column as it is expected.
 #[derive(Debug, Clone, Copy)]
-pub struct Column {
+pub struct Attribute {
     /// Its name.
     pub name: &'static CStr,
     /// Its type.
@@ -18,7 +19,7 @@ pub struct Column {
     pub is_required: bool,
 }
 
-impl Column {
+impl Attribute {
     fn is(&self, found: &pg_sys::FormData_pg_attribute) -> bool {
         self.is_named(found) && found.atttypid == self.type_oid
     }
@@ -118,7 +119,7 @@ impl Table {
 
     /// Whether these are its columns, in this order, and no others: none that is generated, and none
     /// NOT NULL that may be empty in a row.
-    pub fn has_columns(&self, wanted: &[Column]) -> bool {
+    pub fn has_columns(&self, wanted: &[Attribute]) -> bool {
         // SAFETY: the relation is open, so its descriptor is valid.
         let columns = unsafe { PgTupleDesc::from_pg_unchecked((*self.0).rd_att) };
         columns.len() == wanted.len()
@@ -131,7 +132,7 @@ impl Table {
 
     /// The first of these columns that it does not have, in whatever order and beside whatever others;
     /// and whether it has one of that name, of another type.
-    pub fn missing_column(&self, wanted: &[Column]) -> Option<(&'static CStr, bool)> {
+    pub fn missing_column(&self, wanted: &[Attribute]) -> Option<(&'static CStr, bool)> {
         // SAFETY: the relation is open, so its descriptor is valid.
         let columns = unsafe { PgTupleDesc::from_pg_unchecked((*self.0).rd_att) };
         let missing = wanted.iter().find(|wanted| !columns.iter().any(|found| wanted.is(found)))?;
@@ -173,8 +174,8 @@ impl Table {
         triggers.into_iter()
     }
 
-    /// Whether it is a plain table whose primary key is `(timestamp, uuid)`.
-    pub fn has_history_key(&self) -> bool {
+    /// Whether it is a plain table whose primary key has columns of these types.
+    pub fn has_primary_key(&self, types: &[pg_sys::Oid]) -> bool {
         // SAFETY: the relation is open; the index is opened with a lock, closed, and in between its
         // descriptor is valid.
         unsafe {
@@ -186,8 +187,8 @@ impl Table {
             let lock = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
             let index = pg_sys::index_open(key, lock);
             let columns = PgTupleDesc::from_pg_unchecked((*index).rd_att);
-            let types = columns.iter().map(|column| column.atttypid);
-            let fits = types.eq([pg_sys::TIMESTAMPOID, pg_sys::UUIDOID]);
+            let found = columns.iter().map(|column| column.atttypid);
+            let fits = found.eq(types.iter().copied());
             pg_sys::index_close(index, pg_sys::NoLock as pg_sys::LOCKMODE);
             fits
         }
@@ -215,15 +216,10 @@ impl Table {
     }
 }
 
-impl Drop for Table {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            // SAFETY: we opened it once and close it once. While an ERROR unwinds, the abort of the
-            // transaction closes it instead.
-            unsafe { pg_sys::table_close(self.0, pg_sys::NoLock as pg_sys::LOCKMODE) }
-        }
-    }
-}
+drop_unless_panicking!(Table, |table| {
+    // SAFETY: we opened it once and close it once.
+    unsafe { pg_sys::table_close(table.0, pg_sys::NoLock as pg_sys::LOCKMODE) }
+});
 
 /// The name of a table with its schema, quoted as SQL needs it. The table is not locked: one that is gone has none.
 pub fn name_of(table: pg_sys::Oid) -> String {
