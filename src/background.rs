@@ -1,4 +1,4 @@
-//! Loads without a session: what the workers of the queue do, and the one that watches a folder; and who starts them.
+//! Loads without a session: the queue workers, the folder watcher, and the launcher that starts them.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -20,7 +20,7 @@ mod queue_worker;
 
 pub use self::queue_worker::{resume_queue, start_worker_for_queue, work_on_queue};
 
-/// How long the launcher, and who watches a folder, wait for what is not there.
+/// Time that the launcher and the folder watcher wait for a missing database, extension or folder.
 const RETRY: Duration = Duration::from_secs(5);
 
 /// Works on the tables in a transaction of its own; `None` when that failed, which is in the log, or the
@@ -33,8 +33,8 @@ fn in_database<T>(work: impl FnOnce() -> Result<T, LoadError>) -> Option<T> {
     })
 }
 
-/// Works on the tables in a transaction of its own; `None` when the extension is not there. A cancel that has come
-/// before counts.
+/// Works on the tables in a transaction of its own; `None` if the extension is not there. A cancel that arrived earlier
+/// counts.
 fn try_in_database<T>(work: impl FnOnce() -> Result<T, LoadError>) -> Result<Option<T>, Failed> {
     worker::try_next_transaction(AssertUnwindSafe(|| {
         let is_there = prepare().unwrap_or_else(LoadError::raise);
@@ -42,7 +42,7 @@ fn try_in_database<T>(work: impl FnOnce() -> Result<T, LoadError>) -> Result<Opt
     }))
 }
 
-/// Names mean PostgreSQL's own from here on, whatever a trigger has set before; whether the extension is there.
+/// Whether the extension is there. Names mean PostgreSQL's own from here on, even if a trigger has set a path before.
 fn prepare() -> Result<bool, LoadError> {
     session::use_own_names()?;
     let is_held = extension::lock();
@@ -55,13 +55,13 @@ fn as_owner_of_ledger() -> (AsOwner, Table) {
     (AsOwner::of(&ledger), ledger)
 }
 
-/// Says something in the server's log.
+/// Writes a message to the server's log.
 fn tell(text: &str) {
     worker::log(text);
 }
 
-/// The main function of who watches the folder, in the database into which its files are loaded; ends when another
-/// database is set, or no folder.
+/// The main function of the folder watcher, in the database into which its files are loaded. It ends when the settings
+/// name another database, or no folder.
 pub fn watch_folder() {
     let database = settings::watched_folder().map(|folder| folder.database);
     let mut place = None;

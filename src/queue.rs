@@ -1,4 +1,4 @@
-//! The queue `trips.queue`: loads that were asked for and that a worker is to make.
+//! The queue `trips.queue`: loads that wait for a worker.
 
 pub mod cancel;
 pub mod new_files;
@@ -33,18 +33,18 @@ pub struct Job {
     pub max_errors: Option<u64>,
     /// Load it although its bytes are known.
     pub force: bool,
-    /// Settings of the session that asked.
+    /// Settings of the submitting session.
     pub settings: Map<String, Value>,
     /// How many workers have begun it.
     pub attempts: i32,
-    /// The role that asked for it; none when that is only known by its name: the queue comes from a dump.
+    /// The requesting role; None if only its name is known, because the queue comes from a dump.
     pub role: Option<pg_sys::Oid>,
 }
 
 impl Job {
-    /// Has the load go by the settings of the session that asked, until the transaction ends.
+    /// Applies the settings of the submitting session until the transaction ends.
     pub fn apply_settings(&self) -> Result<(), LoadError> {
-        // Those, and no others that somebody may have written there.
+        // Only these settings, even if others were written there by hand.
         for (name, _) in settings::rules_as_text() {
             let Some(value) = self.settings.get(name).and_then(Value::as_str) else { continue };
             let args = [name.into(), value.into()];
@@ -103,7 +103,7 @@ fn enter_job(job: &Job) -> Result<(), LoadError> {
     )?)
 }
 
-/// The role that asked for a load that is queued, as far as it is known by more than its name.
+/// The role that requested a queued load; None if only its name is known.
 pub fn role_of(load_id: i64) -> Result<Option<pg_sys::Oid>, LoadError> {
     let _owner = as_owner_of_roles();
     Spi::connect(|client| {
@@ -113,8 +113,7 @@ pub fn role_of(load_id: i64) -> Result<Option<pg_sys::Oid>, LoadError> {
     })
 }
 
-/// The numbers of the loads that wait, or that a worker is making, in the order in which they were asked for;
-/// and whether a worker has begun them.
+/// The numbers of the queued loads, in order, and whether a worker has begun them.
 pub fn waiting() -> Result<Vec<(i64, bool)>, LoadError> {
     let _owner = as_owner();
     Spi::connect(|client| {
@@ -126,7 +125,7 @@ pub fn waiting() -> Result<Vec<(i64, bool)>, LoadError> {
     })
 }
 
-/// Begins a load that waits: counts the attempt, and says what is to be done. None when it waits no more.
+/// Begins a queued load: counts the attempt, and returns the job; None if it is no longer queued.
 pub fn begin(load_id: i64) -> Result<Option<Job>, LoadError> {
     let role = role_of(load_id)?;
     let _owner = as_owner();
@@ -158,12 +157,12 @@ pub fn remove(load_id: i64) -> Result<(), LoadError> {
     Ok(Spi::run_with_args("DELETE FROM trips.queue WHERE load_id = $1", &[load_id.into()])?)
 }
 
-/// When a worker is to look at the queue.
+/// When a worker is to check the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wake {
     /// When the transaction has committed: there is something new.
     AtCommit,
-    /// When it has ended in whatever way: a worker may have found the load locked, and gone.
+    /// When the transaction has ended, with or without success: a worker may have skipped the locked load.
     AtEnd,
 }
 
@@ -172,8 +171,8 @@ thread_local! {
     static WOKEN: Cell<Option<(i64, Wake)>> = const { Cell::new(None) };
 }
 
-/// Has a worker look at the queue when this transaction has ended: one, however many loads it is called for. Its slot
-/// is taken no earlier. The load's lock [`Lock::Queued`](crate::pg::locks::Lock::Queued) is held till then.
+/// Starts one worker for the queue when this transaction has ended, however many loads it submits. The lock
+/// [`Lock::Queued`](crate::pg::locks::Lock::Queued) of the load is held until then.
 pub fn wake_worker(load_id: i64, when: Wake) {
     let before = WOKEN.get();
     let when = before.map_or(when, |(_, before)| if before == Wake::AtEnd { before } else { when });

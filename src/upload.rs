@@ -22,8 +22,8 @@ use crate::pg::session;
 use crate::progress::{Passes, Phase, Progress};
 use crate::settings;
 
-/// Creates the upload of a file. A file that its role already uploads with the same reader options continues that
-/// upload, with its parts; with other options, the upload begins anew.
+/// Creates the upload of a file. If its role already uploads the file with the same reader options, that upload
+/// continues with its parts. With other options, a new upload replaces it.
 pub fn create(
     context: LoadContext,
     source: LoadSource,
@@ -71,7 +71,7 @@ pub fn upload_part(load_id: i64, content: &[u8]) -> Result<bool, LoadError> {
     parts::add(header, found, content)
 }
 
-/// Deletes an upload of the current user and its parts; `false` when there is none.
+/// Deletes an upload of the current user and its parts; `false` if it does not exist.
 pub fn abort(load_id: i64) -> Result<bool, LoadError> {
     let caller = session::current_user();
     let _privileges = OwnerPrivileges::acquire()?;
@@ -102,7 +102,7 @@ pub fn complete(load_id: i64) -> Result<LoadRow, LoadError> {
         let source_name = source.name;
         return Err(UploadError::Incomplete { load_id, byte, source_name }.into());
     }
-    // A worker that closes loads of a stopped server may hold the lock for a moment.
+    // A worker that closes the loads of a stopped server may hold the lock for a moment.
     Lock::Load(load_id).lock();
     record_failure_of(LoadContext::of(header, source, privileges), load_all)
 }
@@ -179,7 +179,7 @@ fn merge_parts(history: &History, load_id: i64, progress: &Progress) -> Result<T
 }
 
 /// Begins to read a part, whose content is not trusted. The parts of an upload cover its file once, and none has more
-/// records than bytes: so no sum over them exceeds the size of the file.
+/// records than bytes. So no sum over them exceeds the size of the file.
 fn begin<S: Source<Error = LoadError>>(
     load_id: i64,
     source: S,

@@ -24,12 +24,12 @@ mod settling;
 use inotify::FolderEvents;
 use settling::{SettlingFiles, Trigger};
 
-/// How often it is looked whether the folder is still there, and at files that rest.
+/// Interval between two checks that the folder still exists, and of files in their quiet period.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
-/// A file that was made while we watched, and of which we have not heard that it was closed, must be left alone for so
-/// many times as long as another one, if nobody can tell whether it is still open.
+/// The quiet period of a file without a close event, as a multiple: the file was created while the folder was watched,
+/// and its writers cannot be detected.
 const UNCLOSED_FACTOR: u32 = 60;
-/// SQLSTATE of a file that changed while it was read: often a writer's chmod after he has closed it.
+/// SQLSTATE of a file that changed while it was read: often by a writer's chmod after the close.
 const CHANGED: &str = "55006";
 
 /// Watches until a setting is another.
@@ -55,13 +55,13 @@ pub fn watch(folder: &WatchedFolder) {
     }
 }
 
-/// Watches the folder until it goes, another takes its index, or a setting is another.
+/// Watches the folder until it is gone or replaced, or a setting has changed.
 fn watch_open(folder: &WatchedFolder) -> io::Result<()> {
     let open = FolderEvents::open(&folder.directory)?;
     tell(&format!("watches the folder {}", folder.directory));
     let access = Access::Beneath(vec![folder.directory.clone()]);
     let mut watch = Watch { folder, access, open, settling: SettlingFiles::default() };
-    // What is there already. The watch began before, so that nothing falls between.
+    // Existing files. The watch began before, so that no file is missed in between.
     let mut trigger = Trigger::FullScan;
     let mut next_scan = Instant::now();
     loop {
@@ -73,7 +73,7 @@ fn watch_open(folder: &WatchedFolder) -> io::Result<()> {
             tell(&format!("the folder {} is not the one it was", folder.directory));
             return Ok(());
         }
-        // What is busy is looked through nevertheless: the time of the next look stands.
+        // A busy folder is scanned at its time nevertheless.
         if events.is_incomplete {
             (trigger, next_scan) = (Trigger::FullScan, Instant::now());
         }
@@ -111,11 +111,11 @@ struct Watch<'a> {
 }
 
 impl Watch<'_> {
-    /// Loads what the folder has and no load has brought; `false` when that could not be found out.
+    /// Loads the files of the folder that no load has loaded; `false` if that could not be found out.
     fn scan(&mut self, trigger: Trigger) -> bool {
         let folder = self.folder;
         if trigger == Trigger::FullScan {
-            // Loads that the server has died with: until somebody says that they have failed, they seem to run.
+            // Loads that were running when the server stopped. Until they are recorded as failed, they seem to run.
             monitor::worker::close_dead();
         }
         let access = &self.access;
@@ -150,7 +150,7 @@ impl Watch<'_> {
         self.load_new(files, |_| Trigger::Closed)
     }
 
-    /// Loads files that nobody has written to for so long, or whose writers have gone.
+    /// Loads files after their quiet period, or whose writers have closed them.
     fn load_settled(&mut self) -> bool {
         let mut files = Vec::new();
         let due = self.settling.due();
@@ -167,7 +167,7 @@ impl Watch<'_> {
         self.load_new(files, trigger_of)
     }
 
-    /// Loads those that no load has brought, and that nobody is writing to.
+    /// Loads the files that no load has loaded and that no process writes to.
     fn load_new(&mut self, files: Vec<FileVersion>, trigger: impl Fn(&str) -> Trigger) -> bool {
         if files.is_empty() {
             return true;

@@ -10,15 +10,15 @@ use crate::pg::databases::{self, Database};
 use crate::pg::worker::{self, Watcher};
 use crate::settings;
 
-/// How long the launcher sleeps that has nothing to do.
+/// Sleep of a launcher without work.
 const NOTHING_TO_DO: Duration = Duration::from_secs(3600);
 
 #[derive(Default)]
 struct Launcher {
-    /// The databases whose queues do not go on yet; none before they are known.
+    /// The databases whose queues are not restarted yet; None before they are known.
     waiting: Option<Vec<pg_sys::Oid>>,
     watcher: Option<Watcher>,
-    /// Why nobody watches the folder, as it was told.
+    /// The reason that was reported why the folder is not watched.
     told: Option<String>,
 }
 
@@ -32,7 +32,7 @@ pub fn launch() {
 }
 
 impl Launcher {
-    /// Starts what does not run yet and should; returns when to look again.
+    /// Starts the missing workers; returns when to check again.
     fn look(&mut self) -> Duration {
         let folder = settings::watched_folder();
         let wants_watcher = folder.is_some();
@@ -53,7 +53,7 @@ impl Launcher {
         if wants_watcher || is_any_waiting { RETRY } else { NOTHING_TO_DO }
     }
 
-    /// More databases than free slots: the others' turn comes when some workers have ended.
+    /// More databases than free slots: the others follow when some workers have ended.
     fn start_queues(&mut self, databases: &[Database]) {
         let all = || databases.iter().filter(|d| !d.is_template).map(|d| d.oid).collect();
         let waiting = self.waiting.get_or_insert_with(all);

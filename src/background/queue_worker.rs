@@ -1,4 +1,4 @@
-//! What a worker of the queue does: takes a slot, makes what waits, and goes when nothing is left.
+//! The queue worker: takes a slot, runs queued loads, and ends when none is left.
 
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
@@ -19,15 +19,15 @@ use crate::queue::{self, Job};
 use crate::settings;
 use crate::source::Access;
 
-/// What has ended so many workers is not begun again.
+/// A load that has ended this many workers is not begun again.
 const MAX_ATTEMPTS: i32 = 5;
-/// A commit has given its locks back within so many hundredths of a second.
+/// A commit releases its locks within this many hundredths of a second.
 const LOCK_CHECKS: u32 = 20;
-/// How long a worker waits before it tries again what it could not even begin: twice as long each time.
+/// Delay before a worker retries a load that it could not begin: it doubles each time.
 const BACKOFF: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(60)];
 
-/// The main function of a worker of the queue: makes what waits, then ends. `after` is the load for which
-/// it was started; its session may not have committed yet.
+/// The main function of a queue worker: runs queued loads, then ends. `after` is the load for which it was started; its
+/// session may not have committed yet.
 pub fn work_on_queue(after: i64) {
     if after > 0 {
         let waited = worker::try_transaction(|| Lock::Queued(after).lock());
@@ -40,7 +40,7 @@ pub fn work_on_queue(after: i64) {
         let slots = 0..settings::max_workers();
         let Some(slot) = slots.into_iter().find_map(|p| SessionLock::try_lock(Lock::WorkerSlot(p)))
         else {
-            // Those at work look again when they have given up their slot.
+            // Running workers check again after they have released their slot.
             return;
         };
         while worker_.run_next() {
@@ -65,15 +65,15 @@ pub fn work_on_queue(after: i64) {
     }
 }
 
-/// A process whose own work is done looks whether loads wait at which nobody is: when they were queued, no worker may
-/// have been free. Its own slot is one that is free, if no other is.
+/// A process without further work checks for queued loads without a worker: when they were queued, no worker slot may
+/// have been free. Its own slot is free, if no other is.
 pub fn resume_queue() {
     if !start_worker_for_queue() {
         work_on_queue(0);
     }
 }
 
-/// Starts a worker if loads wait at which nobody is; `false` when one is needed and no slot is free.
+/// Starts a worker if queued loads have none; `false` if a worker is needed and no slot is free.
 pub fn start_worker_for_queue() -> bool {
     let slots = || {
         (0..settings::max_workers()).any(|slot| !Lock::WorkerSlot(slot).is_held_by_transaction())
@@ -85,13 +85,13 @@ pub fn start_worker_for_queue() -> bool {
     worker_.find().is_none() || worker::start_queue_worker(worker::current_database(), 0)
 }
 
-/// What a worker knows of the queue.
+/// The queue, as a worker sees it.
 struct QueueWorker {
     /// The load for which it was started.
     after: i64,
     /// Loads that it could not begin, nor take out of the queue.
     skipped: BTreeSet<i64>,
-    /// It could not look at the queue.
+    /// The queue could not be read.
     has_failed_to_read: bool,
 }
 
@@ -101,7 +101,7 @@ impl QueueWorker {
         self.has_failed_to_read || !self.skipped.is_empty()
     }
 
-    /// The first load that waits and that nobody is making.
+    /// The first queued load without a worker.
     fn find(&mut self) -> Option<i64> {
         worker::clear_cancel();
         let waiting = try_in_database(queue::waiting);
@@ -112,17 +112,17 @@ impl QueueWorker {
         });
         let mut waiting = waiting.unwrap_or_default().into_iter();
         waiting.find_map(|(load_id, is_begun)| {
-            // A session that has just committed, or rolled a cancel back, gives its locks back one after the other:
-            // what nobody has begun is waited for, so that an earlier load is not skipped over.
+            // A session that has just committed, or rolled back a cancel, releases its locks one by one. The worker
+            // waits for a load that is locked and not begun, so that it does not skip an earlier load.
             let checks = if is_begun && load_id != self.after { 1 } else { LOCK_CHECKS };
             (!self.skipped.contains(&load_id) && will_be_free(load_id, checks)).then_some(load_id)
         })
     }
 
-    /// Makes the first load that waits and that nobody is making; `false` when there is none.
+    /// Runs the first queued load without a worker; `false` if there is none.
     fn run_next(&mut self) -> bool {
         let Some(load_id) = self.find() else { return false };
-        // A cancel that comes from here on is meant for this load; one that came before, for another.
+        // A cancel from here on is meant for this load; an earlier one was meant for another load.
         worker::clear_cancel();
         let Some(_lock) = SessionLock::try_lock(Lock::Load(load_id)) else { return true };
         if !run_locked(load_id) {
@@ -132,8 +132,8 @@ impl QueueWorker {
     }
 }
 
-/// Whether nobody has the load, or gives it back soon. It is not taken for that: who cancels a load must not find one
-/// at it who has only looked.
+/// Whether no process has the load, or will release it soon. The lock is not acquired for this: `trips.cancel` must not
+/// find a process that only checks.
 fn will_be_free(load_id: i64, checks: u32) -> bool {
     for attempt in 0..checks {
         if attempt > 0 {
@@ -148,7 +148,7 @@ fn will_be_free(load_id: i64, checks: u32) -> bool {
 
 /// Makes a load whose lock this process has; `false` when it is still in the queue afterwards.
 fn run_locked(load_id: i64) -> bool {
-    // In a transaction of its own: what ends the server has been counted.
+    // In a transaction of its own, so that the attempt counts even if the load stops the server.
     let begun = try_in_database(|| {
         let job = queue::begin(load_id)?;
         if job.is_some() && !ledger_says_queued(load_id)? {
@@ -165,7 +165,7 @@ fn run_locked(load_id: i64) -> bool {
             return failed.is_cancel() && fail_with_retries(load_id, &failed);
         }
     };
-    // A cancel since then is still to be heard.
+    // A cancel since then is still pending.
     let made = worker::try_next_transaction(AssertUnwindSafe(|| {
         run(&job).unwrap_or_else(LoadError::raise);
     }));
@@ -183,7 +183,7 @@ fn ledger_says_queued(load_id: i64) -> Result<bool, LoadError> {
     ledger::is_queued(load_id)
 }
 
-/// Makes a load as the role that asked for it would: with its rights on files and its settings.
+/// Runs a load with the file privileges and the settings of the requesting role.
 fn run(job: &Job) -> Result<(), LoadError> {
     prepare()?;
     queue::remove(job.load_id)?;
@@ -195,13 +195,13 @@ fn run(job: &Job) -> Result<(), LoadError> {
     if job.attempts > MAX_ATTEMPTS {
         return Err(QueueError::GivenUp(MAX_ATTEMPTS).into());
     }
-    // Code of the tables' owners may have run since; what follows is ours.
+    // Code of the tables' owners may have run since; the rest is ours.
     session::use_own_names()?;
     let role = job.role.or_else(|| session::role_of_name(&asked_by));
     let role = role.filter(|&role| session::is_role(role) && may_submit(role));
     let role = role.ok_or_else(|| QueueError::MayNotLoad(asked_by.clone()))?;
     job.apply_settings()?;
-    // Who owns the tables can write there who asked for what: that gives him no file that is not his.
+    // The owner of the tables can write another requesting role there. That must not give him access to more files.
     let access = &Access::of(if session::may_read_server_files(owner) { role } else { owner });
     let context = LoadContext::resume(&job.path, job.load_id, role)?;
     let request = Request {
@@ -226,7 +226,7 @@ fn fail_with_retries(load_id: i64, failed: &Failed) -> bool {
     (0..3).any(|_| in_database(|| fail(load_id, failed)).is_some())
 }
 
-/// The load has failed: it does not wait any more, and the ledger says why, if nobody has said it yet.
+/// The load has failed: it leaves the queue, and the ledger records the failure, unless it already has.
 fn fail(load_id: i64, failed: &Failed) -> Result<(), LoadError> {
     queue::remove(load_id)?;
     let statuses = {

@@ -1,7 +1,7 @@
-//! The side of the sessions: a load registers with the monitor of its database, and reports how it ends.
+//! The sessions' side: a load registers with the monitor of its database, and reports how it ends.
 //!
-//! A session remembers the loads of its open transaction. When the monitor ends before them (somebody has terminated
-//! it), the next contact starts another one and registers them again.
+//! A session remembers the loads of its open transaction. If the monitor ends before them (it was terminated), the next
+//! contact starts another one and registers them again.
 
 use std::cell::RefCell;
 use std::panic::AssertUnwindSafe;
@@ -34,7 +34,7 @@ thread_local! {
     static CLIENT: RefCell<Client> = const { RefCell::new(Client::new()) };
 }
 
-/// A load of this session that the monitor follows, or will.
+/// A load of this session that is registered with the monitor, or will be.
 #[derive(Debug, Clone, Copy)]
 pub struct MonitoredLoad {
     load_id: i64,
@@ -47,7 +47,7 @@ pub fn register(info: LoadInfo) -> MonitoredLoad {
 }
 
 impl MonitoredLoad {
-    /// Whether the user is to be told that no monitor follows the load: once, until one can be reached again.
+    /// Whether to report that the load has no monitor: once, until a monitor can be reached again.
     pub fn is_to_be_told_unmonitored(self) -> bool {
         CLIENT.with_borrow_mut(|client| {
             let is_monitored = client.contact();
@@ -96,7 +96,7 @@ impl MonitoredLoad {
         }
     }
 
-    /// The function of the load has returned. The monitor finds out by itself whether the transaction commits.
+    /// The function of the load has returned. The monitor itself finds out whether the transaction commits.
     pub fn finish(self) {
         CLIENT.with_borrow_mut(|client| client.finish(self));
     }
@@ -119,13 +119,13 @@ struct OpenLoad {
 struct Client {
     mailbox: Option<Mailbox>,
     open: Vec<OpenLoad>,
-    /// Messages that the mailbox has had no room for, or that nobody has come to read.
+    /// Messages that did not fit into the mailbox, or that no monitor has read.
     unsent: Vec<Message>,
     next_tag: u64,
     has_callbacks: bool,
-    /// The user knows that no monitor can be reached.
+    /// Whether the session has reported that it cannot reach a monitor.
     has_told: bool,
-    /// When a monitor was asked for that has not come yet.
+    /// When a monitor was started that has not attached yet.
     started: Option<Instant>,
     /// When this session has waited in vain for a monitor that others have started.
     waited: Option<Instant>,
@@ -191,7 +191,7 @@ impl Client {
         self.mailbox.as_ref().is_some_and(|mailbox| mailbox.change_step(tag, from, to))
     }
 
-    /// Sends what is to be sent, to a new monitor if the last one has ended; `false` when there is none.
+    /// Sends the pending messages, to a new monitor if the last one has ended; `false` if there is none.
     fn contact(&mut self) -> bool {
         let Some(mailbox) = &self.mailbox else { return false };
         let is_served = match mailbox.reader() {
@@ -209,7 +209,7 @@ impl Client {
         true
     }
 
-    /// Writes what fits into the mailbox; the rest at the next contact.
+    /// Writes the messages that fit into the mailbox; the others follow at the next contact.
     fn send(&mut self) {
         let Some(mailbox) = &self.mailbox else { return };
         let sent = self.unsent.iter().take_while(|message| mailbox.push(&message.encode())).count();
@@ -219,7 +219,7 @@ impl Client {
         }
     }
 
-    /// Everything that a new monitor must know of the open transaction.
+    /// Registers the open transaction with a new monitor: all of its loads.
     fn send_again(&mut self) {
         self.unsent.clear();
         for OpenLoad { info, tag, is_finished, failure } in &self.open {
@@ -227,7 +227,7 @@ impl Client {
             if *is_finished {
                 self.unsent.push(Message::Finish { load_id: info.load_id });
             }
-            // What is in the ledger already is not entered again.
+            // A load that is already in the ledger needs no row.
             let is_asked = self.mailbox.as_ref().is_some_and(|mailbox| {
                 matches!(mailbox.step(*tag), Some(Step::FailureRequested | Step::FailureDeferred))
             });
@@ -238,7 +238,7 @@ impl Client {
         }
     }
 
-    /// Leaves the mailbox with the monitor of the database, or starts one; `false` when there is no worker slot.
+    /// Registers the mailbox with the monitor of the database, or starts one; `false` if there is no worker slot.
     fn find_monitor(&mut self) -> bool {
         let Some(mailbox) = &self.mailbox else { return false };
         mailbox.await_reader();
@@ -271,7 +271,7 @@ impl Client {
         false
     }
 
-    /// The transaction is over, or prepared: then the monitor follows its loads without the session.
+    /// The transaction has ended, or is prepared: the monitor then tracks its loads without the session.
     fn transaction_ended(&mut self, is_rolled_back: bool) {
         self.has_callbacks = false;
         if is_rolled_back && !self.open.is_empty() {
@@ -292,9 +292,10 @@ impl Client {
     }
 }
 
-/// Has the monitor look at once whether a load has ended, when this transaction or a part of it is rolled back.
+/// Wakes the monitor, which checks whether a load has ended, because this transaction or a subtransaction is rolled
+/// back.
 fn call_at_ends() {
-    // What ends the session may have come while the client was borrowed: then there is nothing to be done any more.
+    // The session may have begun to end while the client was borrowed: then there is nothing to do.
     let ended = |is_rolled_back| {
         let contact = AssertUnwindSafe(|| {
             CLIENT.with(|client| {

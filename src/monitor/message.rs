@@ -1,7 +1,7 @@
 //! Messages of a session to the load monitor, as bytes.
 //!
-//! Every text is written as it is, behind its length: what a text consists of does not change its size, so the limits
-//! of [`LoadInfo`] and [`LoadFailure`] bound every message.
+//! Each text is written unchanged, after its length. Its characters do not change its size, so the limits of
+//! [`LoadInfo`] and [`LoadFailure`] bound every message.
 
 use crate::ledger::{LoadFailure, LoadInfo};
 use crate::pg::shared_state::RING;
@@ -9,7 +9,7 @@ use crate::pg::shared_state::RING;
 // Every message has room in an empty mailbox.
 const _: () = assert!(LoadFailure::MOST_BYTES < RING / 2 && LoadInfo::MOST_BYTES < RING / 2);
 
-/// What a session tells the load monitor.
+/// A message from a session to the load monitor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Message {
     /// A load has begun. The tag names its word in the mailbox.
@@ -93,7 +93,7 @@ fn bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend(bytes);
 }
 
-/// What is not decoded yet.
+/// The remaining bytes.
 struct Input<'a>(&'a [u8]);
 
 impl<'a> Input<'a> {

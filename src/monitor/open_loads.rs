@@ -1,24 +1,24 @@
-//! The loads that the monitor follows, in its own memory.
+//! The loads that the monitor tracks, in its own memory.
 
 use std::time::Instant;
 
 use crate::ledger::{LoadFailure, LoadInfo, LoadProgress};
 
-/// How far a load is, as the monitor knows it.
+/// The step of a load, as the monitor knows it.
 #[derive(Debug)]
 pub enum Stage {
-    /// Its function is at work.
+    /// Its function is running.
     Running,
-    /// Its function has returned; its transaction has not ended yet.
+    /// Its function has returned; its transaction is still open.
     Finished,
     /// It has failed, which is not in the ledger yet.
     Failed(Box<LoadFailure>),
 }
 
-/// A load that the monitor follows until its transaction is over, or its failure is in the ledger.
+/// A load that the monitor tracks until its transaction has ended, or its failure is in the ledger.
 #[derive(Debug)]
 pub struct OpenLoad {
-    /// What the session has said of it.
+    /// The reported failure.
     pub info: LoadInfo,
     /// The number of its session within the monitor; `None` when the ledger named the load.
     pub session: Option<u64>,
@@ -28,14 +28,14 @@ pub struct OpenLoad {
     pub stage: Stage,
     /// Its transaction is over.
     pub is_over: bool,
-    /// What listeners were told last, and when.
+    /// The last event of the load, and its time.
     pub told: Option<(Instant, LoadProgress)>,
-    /// When to try again what has waited for a lock in vain.
+    /// When to retry what could not lock.
     pub retry_at: Option<Instant>,
 }
 
 impl OpenLoad {
-    /// A load that has just been heard of.
+    /// A load that has just registered.
     pub fn new(info: LoadInfo, session: Option<u64>, tag: u64, stage: Stage) -> Self {
         Self { info, session, tag, stage, is_over: false, told: None, retry_at: None }
     }
@@ -45,12 +45,12 @@ impl OpenLoad {
         self.retry_at.is_none_or(|at| at <= Instant::now())
     }
 
-    /// Whether its function is at work.
+    /// Whether its function is running.
     pub fn is_running(&self) -> bool {
         matches!(self.stage, Stage::Running) && !self.is_over
     }
 
-    /// What is said of a load whose transaction is over, which is not in the ledger as done, and which has not said why.
+    /// The failure of a load whose transaction has ended without a final ledger row and without a reported failure.
     pub fn loss(&self) -> LoadFailure {
         match self.stage {
             Stage::Running => LoadFailure::new("57P01", "the session ended while it was loading"),

@@ -1,8 +1,8 @@
 //! The monitor itself: the main function of the background worker.
 //!
-//! It never waits long for one load while others need it: what waits for a lock is given up after [`LOCK_TIMEOUT`] and tried
-//! again later. It ends a second after the last load, because DROP DATABASE and CREATE DATABASE … TEMPLATE wait five
-//! seconds for the sessions of a database to go.
+//! It never waits long for one load while others need it: it gives up a lock after [`LOCK_TIMEOUT`] and retries later.
+//! It ends a second after the last load, because DROP DATABASE and CREATE DATABASE … TEMPLATE wait five seconds for
+//! other sessions.
 
 use std::time::{Duration, Instant};
 
@@ -14,19 +14,19 @@ use crate::pg::shared_state::registry::Registry;
 use crate::pg::shared_state::{Mailbox, Step};
 use crate::pg::worker;
 
-/// How often the monitor looks whether a load is over.
+/// Interval between two checks for ended loads.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
-/// How often it looks for a while when a session has rolled back, and gives its locks back.
+/// Interval after a session has rolled back, while it releases its locks.
 const ROLLBACK_INTERVAL: Duration = Duration::from_millis(2);
 const ROLLBACK_LASTS: Duration = Duration::from_millis(100);
-/// How long the monitor stays without loads: the next load need not start another, and DROP DATABASE, which waits five
-/// seconds for the sessions of the database, does not fail.
+/// How long the monitor waits without loads. The next load need not start another one. DROP DATABASE waits five seconds
+/// for sessions, so it does not fail.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 /// How soon a write that has waited for a lock in vain is tried again.
 const RETRY_DELAY: Duration = Duration::from_millis(200);
-/// How often old events are deleted, and how often a queue that no worker could be started for is looked at.
+/// Interval between two deletions of old events, and between two attempts to start a worker for a queue.
 const HOUSEKEEPING: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(1)];
-/// How long a second monitor looks for the first one.
+/// How long a second monitor searches for the first one.
 const FORWARD_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The main function of the monitor; `mailbox` is that of the session which has started it. Returns when no load is open.
@@ -54,7 +54,7 @@ pub fn monitor(mailbox: u32, start_queue_worker: fn() -> bool) {
     monitor.run();
 }
 
-/// Closes the loads that the server has stopped with, for who does not wait for the next monitor.
+/// Closes the loads that were running when the server stopped, for a caller that does not wait for the next monitor.
 pub fn close_dead() {
     writer::close_dead(&[]);
 }
@@ -71,13 +71,13 @@ struct Monitor {
     sessions: Vec<Session>,
     loads: Vec<OpenLoad>,
     next_session: u64,
-    /// Since when nothing has been open.
+    /// Since when no load has been open.
     idle_since: Instant,
     /// Until when a session that has rolled back is expected to give its locks back.
     hurries_until: Option<Instant>,
-    /// When old events were deleted, and the queue was looked at.
+    /// When old events were deleted, and the queue was checked.
     housekept: [Option<Instant>; 2],
-    /// A load has ended since the queue was looked at.
+    /// A load has ended since the last check of the queue.
     is_queue_due: bool,
     /// A queued load waits for a worker, and no slot is free but this one.
     is_slot_needed: bool,
@@ -130,9 +130,9 @@ impl Monitor {
         writer::delete_old_events();
     }
 
-    /// What another monitor, or the server, has left: dead loads are closed, those of open transactions followed.
+    /// Takes over from another monitor, or after a restart: closes dead loads, and tracks those of open transactions.
     fn take_over(&mut self) {
-        // The transaction of a load ends after its session has told how: so messages are read in between.
+        // The transaction of a load ends after its session has reported the end. So messages are read in between.
         let known = |monitor: &Self| -> Vec<i64> {
             monitor.loads.iter().map(|load| load.info.load_id).collect()
         };
@@ -235,13 +235,13 @@ impl Monitor {
         Some((&session.mailbox, *tag))
     }
 
-    /// Enters a load as running, if its session still asks for that.
+    /// Writes the `running` row of a load, if its session still requests it.
     fn enter_running(&mut self, place: usize) {
         let Some((mailbox, tag)) = self.mailbox_of(place) else { return };
         let load = &self.loads[place];
         let is_asked = mailbox.change_step(tag, Step::Requested, Step::Entering);
         if !is_asked && !load.info.one_snapshot {
-            // Another monitor has entered it, or the load has by itself: listeners know that it has begun.
+            // Another monitor has written the row, or the load itself: listeners have its first event.
             let begun = writer::beginning(load.bytes_total());
             self.loads[place].told = Some((Instant::now(), begun));
             return;
@@ -257,12 +257,12 @@ impl Monitor {
             if begun {
                 load.told = Some((Instant::now(), writer::beginning(load.bytes_total())));
             }
-            // The session need not wait for that. But what everybody has seen is not to be lost with the server.
+            // The session need not wait for the flush. But a row that others have seen must survive a crash.
             worker::flush_commits();
         }
     }
 
-    /// Enters a failure, and forgets the load; or tries again later what has waited for a lock in vain.
+    /// Records a failure, and stops tracking the load; or retries later if a lock was not available.
     fn enter_failed(&mut self, place: usize) {
         let load = &self.loads[place];
         let outcome = match &load.stage {
@@ -283,7 +283,7 @@ impl Monitor {
         }
     }
 
-    /// What has waited for a lock in vain.
+    /// Retries what could not lock.
     fn retry(&mut self) {
         for place in (0..self.loads.len()).rev() {
             let load = &self.loads[place];
@@ -299,8 +299,8 @@ impl Monitor {
         }
     }
 
-    /// Looks which transactions are over. What they say of their loads comes before their locks go: so messages are
-    /// read afterwards, and count.
+    /// Finds the transactions that have ended. They report before they release their locks: so messages are read
+    /// afterwards, and count.
     fn look_for_ends(&mut self) {
         let is_over = |load: &&OpenLoad| {
             !load.is_over && !Lock::Load(load.info.load_id).is_held_by_transaction()
@@ -331,7 +331,7 @@ impl Monitor {
         writer::publish_progress(&mut running);
     }
 
-    /// What is not urgent: queued loads that no worker could be started for, and old events.
+    /// Work that is not urgent: queued loads without a worker, and old events.
     fn keep_house(&mut self) {
         let is_time = |since: Option<Instant>, pause| since.is_none_or(|at| at.elapsed() >= pause);
         if self.is_queue_due && is_time(self.housekept[1], HOUSEKEEPING[1]) {
@@ -347,8 +347,8 @@ impl Monitor {
         }
     }
 
-    /// Ends, unless a session has just come. A session leaves its mailbox or a message first and then looks whether the
-    /// monitor is there; the monitor says first that it is not, and then looks.
+    /// Ends, unless a session has just registered. A session first leaves its mailbox or a message and then checks that
+    /// the monitor exists. The monitor first marks itself as closed and then checks for messages.
     fn leave(&mut self) -> bool {
         self.registry.set_open(false);
         for session in &self.sessions {

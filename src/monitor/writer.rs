@@ -1,5 +1,5 @@
-//! What the monitor writes: each piece in a transaction of its own, which waits for no lock longer than a moment, and
-//! whose errors end nothing but itself.
+//! The writes of the monitor. Each is a transaction of its own, which waits only briefly for locks, and whose errors
+//! end nothing else.
 
 use std::cell::RefCell;
 use std::panic::AssertUnwindSafe;
@@ -16,19 +16,19 @@ use crate::pg::session::{self, AsOwner};
 use crate::pg::{extension, worker};
 use crate::progress::{self, Phase, RunningLoad};
 
-/// How long a transaction of the monitor waits for a lock that somebody else has: on the ledger, or on a row of it.
+/// How long a transaction of the monitor waits for another session's lock on the ledger or on a row of it.
 const LOCK_TIMEOUT: Duration = Duration::from_millis(250);
-/// How often listeners are told how far a load is, at most.
+/// Minimum time between two `running` events of a load.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 /// Errors that pass: a lock, a deadlock, a serialization failure, a cancel, a lack of resources (a full disk).
 const PASSING: [&str; 5] = ["55P03", "40P01", "40001", "57014", "53"];
 
-/// What has become of a piece of work.
+/// The result of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// It is committed.
     Done,
-    /// It has waited for somebody else in vain: it can be tried again.
+    /// A lock was not available in time: the work can be retried.
     Locked,
     /// The extension is not there, or not the one that is meant.
     Absent,
@@ -36,7 +36,7 @@ pub enum Outcome {
     Refused,
 }
 
-/// Enters a load as running if `is_asked`, and tells listeners that it begins. The session does not wait for the disk.
+/// Writes the `running` row if `is_asked`, and sends the first event. The session does not wait for the disk.
 pub fn enter_running(info: &LoadInfo, is_asked: bool, bytes_total: i64) -> Outcome {
     worker::without_flush(|| {
         in_ledger(Some(info.ledger), || {
@@ -57,7 +57,7 @@ pub fn beginning(bytes_total: i64) -> LoadProgress {
     LoadProgress { bytes_done: Some(0), bytes_total, rows_read: 0 }
 }
 
-/// Enters a failure that the session has reported, and tells listeners of it.
+/// Records a failure that the session has reported, and sends its event.
 pub fn enter_failed(info: &LoadInfo, failure: &LoadFailure) -> Outcome {
     in_ledger(Some(info.ledger), || {
         ledger::record_failed(info, failure)?;
@@ -65,8 +65,8 @@ pub fn enter_failed(info: &LoadInfo, failure: &LoadFailure) -> Outcome {
     })
 }
 
-/// Enters a load whose transaction is over without a word, and tells listeners of it. A load of the queue whose worker
-/// has died goes back there instead.
+/// Records a load whose transaction has ended without a report, and sends its event. A queued load whose worker has
+/// died goes back to the queue instead.
 pub fn enter_lost(info: &LoadInfo, failure: &LoadFailure) -> Outcome {
     in_ledger(Some(info.ledger), || {
         if !ledger::requeue(info.load_id)? {
@@ -85,7 +85,7 @@ pub fn not_done(loads: &[i64]) -> Option<Vec<i64>> {
     });
     match outcome {
         Outcome::Locked => None,
-        // Entering a failure leaves what is done as it is.
+        // A recorded end stays as it is.
         Outcome::Refused => Some(loads.to_vec()),
         Outcome::Done | Outcome::Absent => Some(found.into_inner()),
     }
@@ -106,7 +106,7 @@ pub fn running(known: &[i64]) -> Vec<LoadInfo> {
     found.into_inner()
 }
 
-/// Closes the loads that the server has stopped with, and tells listeners of it.
+/// Closes the loads that were running when the server stopped, and sends their events.
 pub fn close_dead(known: &[i64]) {
     in_ledger(None, || {
         let closed = ledger::close_abandoned(known)?;
@@ -114,7 +114,8 @@ pub fn close_dead(known: &[i64]) {
     });
 }
 
-/// Tells listeners how far loads are that are at work, when they are further than at the last time and that is long ago.
+/// Sends events for the progress of running loads, if they have progressed since the last event and that is long enough
+/// ago.
 pub fn publish_progress(running: &mut [&mut OpenLoad]) {
     let is_due = |load: &&mut OpenLoad| {
         load.told.is_some_and(|(when, _)| when.elapsed() >= PROGRESS_INTERVAL)
@@ -127,7 +128,7 @@ pub fn publish_progress(running: &mut [&mut OpenLoad]) {
         let at_work = progress::running_loads();
         for load in running.iter().filter(|load| is_due(load)) {
             let Some((_, last)) = load.told else { continue };
-            // While PostgreSQL builds an index, nothing else is shown. What is only hashed is not done.
+            // While PostgreSQL builds an index, the numbers do not change. Hashed bytes are not done.
             let found = at_work
                 .iter()
                 .find(|found| found.load_id == load.info.load_id)
@@ -152,14 +153,14 @@ pub fn publish_progress(running: &mut [&mut OpenLoad]) {
     }
 }
 
-/// Deletes events that are older than the setting says.
+/// Deletes events that are older than the setting allows.
 pub fn delete_old_events() {
     in_database(events::delete_old);
 }
 
-/// Works on the ledger with the rights of its owner, then tells listeners what the work returns, with the rights of the
-/// owner of the events. Nothing is done when the extension is not there (it was created in the transaction that loads, or
-/// dropped meanwhile), or its ledger is not the one that is meant.
+/// Works on the ledger with the privileges of its owner, then sends the events that the work returns, with the
+/// privileges of the owner of the events. Does nothing if the extension is not there (it was created in the loading
+/// transaction, or dropped meanwhile), or if its ledger is not the expected one.
 fn in_ledger(
     ledger: Option<u32>,
     work: impl Fn() -> Result<Vec<LoadStatus>, LoadError>,
@@ -183,14 +184,14 @@ fn in_ledger(
         });
         if outcome == Outcome::Done && !is_there { Outcome::Absent } else { outcome }
     };
-    // The ledger must not lack what only the events refuse.
+    // An error of the events must not lose the ledger row.
     match attempt(true) {
         Outcome::Refused => attempt(false),
         outcome => outcome,
     }
 }
 
-/// Works in a transaction of its own, if the extension is there.
+/// Works in a transaction of its own, if the extension exists.
 fn in_database(work: impl FnOnce() -> Result<(), LoadError>) -> Outcome {
     let work = AssertUnwindSafe(|| match prepare() {
         Ok(true) => {
@@ -213,7 +214,7 @@ fn in_database(work: impl FnOnce() -> Result<(), LoadError>) -> Outcome {
     }
 }
 
-/// Names mean PostgreSQL's own, whatever a trigger has set before; whether the extension is there.
+/// Whether the extension is there. Names mean PostgreSQL's own again, even if a trigger has set a path before.
 fn prepare() -> Result<bool, LoadError> {
     session::use_own_names()?;
     let is_held = extension::lock();

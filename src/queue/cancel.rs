@@ -15,7 +15,7 @@ use crate::pg::session::{self, AsOwner};
 use crate::pg::worker;
 use crate::progress;
 
-/// How often, and at which interval, a load is looked for whose lock a process holds and that does not run.
+/// Attempts, and the interval between them, to find a load whose lock a process holds and that does not run.
 const ATTEMPTS: u32 = 20;
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
@@ -50,13 +50,13 @@ pub fn cancel_load(load_id: i64) -> Result<(), LoadError> {
         let holder = holder_of(Lock::Load(load_id))?;
         match holder {
             None if !is_entered => return Err(RequestError::UnknownLoad(load_id).into()),
-            // It will come to the load, or end with the cancel.
+            // It will reach the load, or end with the cancel.
             Some(pid) if is_entered && worker::is_queue_worker(pid) => {
                 session::cancel(pid);
                 return Ok(());
             }
             None if Lock::Load(load_id).try_lock() => return cancel_waiting(load_id),
-            // A session before or behind its load, or a worker that closes what the server has stopped with.
+            // A session before or after its load, or a worker that closes the loads of a stopped server.
             _ => std::thread::sleep(POLL_INTERVAL),
         }
         check_for_interrupts!();
@@ -64,8 +64,8 @@ pub fn cancel_load(load_id: i64) -> Result<(), LoadError> {
     Err(QueueError::NotRunning(load_id).into())
 }
 
-/// Cancels a load that is seen at work; `false` when the ledger must be asked. It takes no lock on the ledger,
-/// which somebody may have locked.
+/// Cancels a load that is in the progress slots; `false` if the ledger must be queried. It takes no lock on the ledger,
+/// which another session may have locked.
 fn cancel_at_work(load_id: i64, caller: &Caller) -> Result<bool, LoadError> {
     let pid = match running::find(load_id) {
         Some(load) => {
@@ -78,8 +78,8 @@ fn cancel_at_work(load_id: i64, caller: &Caller) -> Result<bool, LoadError> {
     Ok(pid.is_some_and(session::cancel))
 }
 
-/// The role that has asked for a load that the ledger shows: as the queue has it, as the load itself says, or whose
-/// process makes it. By its name only when nothing else tells; then it is over, or comes from a dump.
+/// The role that requested a load of the ledger: from the queue, from the load itself, or of its process. The name
+/// counts only if nothing else is known; then the load has ended, or comes from a dump.
 fn role_of(load_id: i64, name: &str) -> Result<Option<pg_sys::Oid>, LoadError> {
     if let Some(role) = super::role_of(load_id)? {
         return Ok(Some(role));
@@ -91,12 +91,12 @@ fn role_of(load_id: i64, name: &str) -> Result<Option<pg_sys::Oid>, LoadError> {
     Ok(session.or_else(|| session::role_of_name(name)))
 }
 
-/// Takes a load out of the queue at which nobody is.
+/// Deletes a queued load that no worker has begun.
 fn cancel_waiting(load_id: i64) -> Result<(), LoadError> {
     if !ledger::is_queued(load_id)? {
         return Err(QueueError::NotRunning(load_id).into());
     }
-    // If this is rolled back, the load waits again, and a worker that has found it locked may be gone.
+    // After a rollback the load is queued again, and a worker that found it locked may have ended.
     Lock::Queued(load_id).lock();
     super::wake_worker(load_id, Wake::AtEnd);
     super::remove(load_id)?;

@@ -24,7 +24,7 @@ pub fn try_lock_pattern(pattern: &str) -> Result<bool, LoadError> {
     Ok(Lock::Inbox(number).try_lock())
 }
 
-/// The next files of the pattern, after this path, that no load has brought and that no process is writing to.
+/// The next files of the pattern, after this path, that no load has loaded and that no process writes to.
 pub fn find(pattern: &str, after: Option<&str>) -> Result<Vec<String>, LoadError> {
     let access = &Access::of_pattern(session::current_user(), pattern);
     access.require_any(pattern)?;

@@ -20,10 +20,10 @@ pub fn find(load_id: i64) -> Option<RunningLoad> {
     progress::running_loads().into_iter().find(|load| load.load_id == load_id)
 }
 
-/// The role that asks to see or to cancel a load.
+/// The role that wants to see or to cancel a load.
 pub struct Caller {
     role: pg_sys::Oid,
-    /// Whether the role may do what the owner of the ledger may.
+    /// Whether the role has the privileges of the ledger's owner.
     is_owner: bool,
 }
 
@@ -34,7 +34,7 @@ impl Caller {
         Self { role: session::current_user(), is_owner: Table::is_owned_by_current_user(c"loads") }
     }
 
-    /// The role that asked for a load, its members, and the owner of the tables may cancel it.
+    /// The requesting role, its members, and the owner of the tables may cancel a load.
     pub fn may_cancel(&self, asked_by: Option<pg_sys::Oid>) -> bool {
         let is_of = |role| role != pg_sys::InvalidOid && session::is_member_of(self.role, role);
         self.is_owner || asked_by.is_some_and(is_of)

@@ -1,4 +1,4 @@
-//! `trips.submit`: a load goes into the queue.
+//! `trips.submit`: puts a load into the queue.
 
 use super::{Job, Wake};
 use crate::error::LoadError;
@@ -9,7 +9,7 @@ use crate::pg::session;
 use crate::source::{Access, Source};
 use crate::{events, settings};
 
-/// What `trips.submit` is called with.
+/// The arguments of `trips.submit`.
 pub struct Request<'a> {
     /// Absolute path of the file.
     pub path: &'a str,

@@ -176,7 +176,7 @@ impl Source for StoredPart {
         self.bytes
     }
 
-    /// The value is stored as it is: `substr` reads only the pages that hold the slice.
+    /// The value is stored uncompressed: `substr` reads only the pages of the slice.
     fn read(&mut self, at: usize, length: usize) -> Result<&[u8], LoadError> {
         check_for_interrupts!();
         let Self { load_id, offset, slice, .. } = self;

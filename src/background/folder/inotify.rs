@@ -1,4 +1,4 @@
-//! A folder that is open: what happens in it, and whether it is still the one that its path names.
+//! An open folder: its events, and whether its path still names it.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -12,14 +12,14 @@ use rustix::io::Errno;
 
 use crate::pg::worker;
 
-/// What has happened in the folder.
+/// Events of the folder.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Events {
     /// Names of files that were written and closed, or moved there.
     pub names: BTreeSet<String>,
-    /// The folder must be looked through: more has happened than was kept.
+    /// The folder must be scanned: the kernel has dropped events.
     pub is_incomplete: bool,
-    /// The folder itself has gone.
+    /// The folder itself is gone.
     pub is_gone: bool,
 }
 
@@ -42,7 +42,7 @@ fn identity(path: &str) -> io::Result<(u64, u64)> {
 impl FolderEvents {
     /// Begins to watch a folder.
     pub fn open(path: &str) -> io::Result<Self> {
-        // In this order: if it is replaced meanwhile, that is noticed at the next look.
+        // In this order: if the folder is replaced meanwhile, the next check notices it.
         let identity = identity(path)?;
         let events = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
         let wanted = WatchFlags::CREATE
@@ -55,7 +55,7 @@ impl FolderEvents {
         Ok(Self { path: path.to_owned(), identity, events, unclosed: BTreeSet::new() })
     }
 
-    /// Whether its path still names it. A parent that is renamed, or something that is mounted over it, is no event.
+    /// Whether its path still names it. Renaming a parent, or mounting over it, is not an event.
     pub fn is_in_place(&self) -> io::Result<bool> {
         Ok(identity(&self.path)? == self.identity)
     }
@@ -65,12 +65,12 @@ impl FolderEvents {
         worker::wait_for(&self.events, timeout);
     }
 
-    /// Whether a file of this name was made before our eyes, by somebody who has not closed it yet.
+    /// Whether a file of this name was created while the folder was watched, and has no close event yet.
     pub fn is_unclosed(&self, name: &str) -> bool {
         self.unclosed.contains(name)
     }
 
-    /// Forgets the names that are gone.
+    /// Drops the names of files that are gone.
     pub fn retain_unclosed(&mut self, is_there: impl Fn(&str) -> bool) {
         self.unclosed.retain(|name| is_there(name));
     }

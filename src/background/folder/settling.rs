@@ -1,4 +1,4 @@
-//! Files that are not loaded yet because somebody may still be writing to them.
+//! Files that are not loaded yet because a process may still write to them.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -6,18 +6,18 @@ use std::time::{Duration, Instant};
 use crate::os::lease::Writers;
 use crate::source::FileVersion;
 
-/// When a file is looked at again that somebody has open for writing. When he closes it, that is heard; but it is
-/// heard a moment before the kernel has forgotten him.
+/// Delay before a file that is open for writing is checked again. Its close event arrives a moment before the kernel
+/// has closed the file.
 const RECHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Why a file is looked at.
+/// Why a file is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trigger {
-    /// Somebody has closed it, or moved it there.
+    /// A close event, or a move into the folder.
     Closed,
     /// The watch has begun, or has missed something.
     FullScan,
-    /// It was found when the folder was looked through in between.
+    /// A scan found it.
     Interval,
 }
 
@@ -30,7 +30,7 @@ struct Settling {
     look_at: Instant,
 }
 
-/// The files that rest until nobody is likely to write to them any more.
+/// The files in their quiet period.
 #[derive(Debug, Default)]
 pub struct SettlingFiles(BTreeMap<String, Settling>);
 
@@ -78,7 +78,7 @@ impl SettlingFiles {
         is_ready
     }
 
-    /// A file has changed while it was read: it is looked at again, as one of which nothing was heard.
+    /// A file changed while it was read: its quiet period begins again.
     pub fn has_changed(&mut self, file: &FileVersion) {
         let now = Instant::now();
         let settling = Settling {
@@ -96,12 +96,12 @@ impl SettlingFiles {
         self.0.remove(path);
     }
 
-    /// Keeps those for which this is true.
+    /// Keeps the files for which this is true.
     pub fn retain(&mut self, is_there: impl Fn(&str) -> bool) {
         self.0.retain(|path, _| is_there(path));
     }
 
-    /// The files that are to be looked at now, and for which reason; in the order of their paths.
+    /// The files that are due now, and why; in the order of their paths.
     pub fn due(&self) -> Vec<(String, Trigger)> {
         let now = Instant::now();
         let due = self.0.iter().filter(|(_, settling)| settling.look_at <= now);
