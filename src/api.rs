@@ -17,7 +17,7 @@ use crate::error::{LoadError, RequestError};
 use crate::pg::session;
 use crate::{limits, settings};
 
-/// What a load does with bad lines, by the arguments `on_error` and `max_errors`.
+/// How a load treats bad rows, by the arguments `on_error` and `max_errors`.
 fn error_limits(on_error: &str, max_errors: Option<i64>) -> Result<(bool, Option<u64>), LoadError> {
     let abort_on_error = match on_error {
         "stage" => false,

@@ -1,12 +1,12 @@
-//! What a role needs to load, or to ask: granted in one call, by who may grant it.
+//! The privileges that a loader or a reader needs, granted in one call by the owner.
 
 use pgrx::{Spi, pg_sys};
 
 use crate::error::LoadError;
 use crate::pg::session;
 
-/// Loading, and looking at what became of it. No right on a file: that is pg_read_server_files, or the
-/// setting trips.data_directories. Outside writers put their rows into the five columns of staging.
+/// Loading, and watching one's loads. File privileges are pg_read_server_files, or the setting trips.data_directories.
+/// Applications insert into the five columns of staging.
 const LOADER: [&str; 7] = [
     "USAGE ON SCHEMA trips, trips_internal",
     "EXECUTE ON FUNCTION trips.ingest(text, text, bigint, boolean), trips.stage(text),
@@ -23,7 +23,7 @@ const LOADER: [&str; 7] = [
     "INSERT (region, origin_coord, destination_coord, date_time, datasource) ON trips.stg_trip_data",
 ];
 
-/// The history and what is made of it; not staging, which holds lines of files as they came.
+/// The history and derived data; not staging, which contains raw lines of files.
 const READER: [&str; 4] = [
     "USAGE ON SCHEMA trips, trips_internal",
     "SELECT ON trips.hist_trip_data, trips.daily_trip_counts, trips.weekly_trip_counts,
@@ -40,7 +40,7 @@ pub fn loader(role: pg_sys::Oid) -> Result<(), LoadError> {
     grant(&LOADER, role)
 }
 
-/// Lets a role ask.
+/// Grants a role what it needs to query.
 pub fn reader(role: pg_sys::Oid) -> Result<(), LoadError> {
     grant(&READER, role)
 }

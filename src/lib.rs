@@ -1,20 +1,19 @@
-//! `trips_pipeline`: files of trips into PostgreSQL, exactly once, with nothing lost.
+//! `trips_pipeline` loads files of trips into PostgreSQL, exactly once. docs/architecture.md has the table of rooms.
 //!
 //! The rooms, in the order the data passes them:
 //!
-//! * [`api`]: the functions that SQL sees; they check, call a room below, and turn errors into
-//!   reports;
+//! * [`api`]: the functions that SQL sees; they check, call a room below, and turn errors into reports;
 //! * [`source`]: the file, opened and hashed;
-//! * `trips_core` (a crate of its own, no PostgreSQL in it): bytes to validated, keyed, sorted trips;
-//! * [`load`]: the ways of a load: ingest, stage, merge, and parts that others have read;
-//! * [`history`], [`staging`], [`upload`], [`summary`], [`ledger`], [`events`], [`queue`]: each has its tables,
-//!   nobody else writes to them;
-//! * [`changes`]: what keeps them right when somebody else changes the history;
-//! * [`monitor`]: the background worker that enters what a load's own transaction cannot;
+//! * `trips_core` (a crate of its own, without PostgreSQL): bytes to valid, keyed, sorted trips;
+//! * [`load`]: files and staged rows into the history; [`upload`]: files that clients send in parts;
+//! * [`history`], [`staging`], [`derived`], [`ledger`], [`events`], [`queue`]: each owns its tables, and no other room
+//!   writes to them;
+//! * [`monitor`]: the background worker that writes the ledger rows that a load's own transaction cannot write;
+//! * [`background`]: the other background workers;
 //! * [`grants`]: what a role needs, in one call;
-//! * [`questions`]: what may be asked;
-//! * [`settings`], [`error`]: what all of them share;
-//! * [`pg`]: PostgreSQL's C functions behind safe ones. `unsafe` lives there and nowhere else.
+//! * [`questions`]: arguments of queries, and area queries;
+//! * [`progress`], [`settings`], [`limits`], [`error`]: shared by all of them;
+//! * [`pg`]: PostgreSQL's C functions behind safe ones; [`os`]: calls of the kernel. All `unsafe` code is in these two.
 
 pgrx::pg_module_magic!(name, version);
 

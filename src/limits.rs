@@ -1,12 +1,12 @@
-//! How long a text may be that a caller gives: looked at before anything else is done with it, so that no argument
-//! makes a function use memory, stack or time without a bound.
+//! Limits of the length of texts that callers pass. They are checked first, so that no argument needs memory, stack or
+//! time without a limit.
 
 use crate::error::{LoadError, RequestError};
 
-/// Paths, patterns, and what is kept in the ledger like one: no file system takes a longer path.
+/// Paths, patterns and sources: no file system supports a longer path.
 pub const MAX_PATH: usize = 4096;
 
-/// Characters of a wrong word that its error keeps.
+/// Characters of an invalid word that its error keeps.
 const KEPT: usize = 100;
 
 /// The argument, unless it is longer than any path.
@@ -21,7 +21,7 @@ pub fn path<'a>(argument: &'static str, text: &'a str) -> Result<&'a str, LoadEr
     }
 }
 
-/// The beginning of a word that is none of those that are expected, for an error.
+/// The beginning of an invalid word, for its error.
 pub fn wrong_word(text: &str) -> String {
     text.chars().take(KEPT).collect()
 }

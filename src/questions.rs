@@ -1,4 +1,4 @@
-//! Questions about the history: their arguments are checked, and those about areas are answered.
+//! Queries of the history: checks of their arguments, and area queries.
 
 pub mod areas;
 mod error;

@@ -1,4 +1,4 @@
-//! Questions about areas.
+//! Area queries.
 
 use pgrx::datum::Date;
 use pgrx::iter::TableIterator;

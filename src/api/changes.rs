@@ -1,4 +1,4 @@
-//! Triggers that track changes of the history, its partitions, and what is derived from it.
+//! Triggers that track changes of the history and its partitions, and derived data.
 
 use pgrx::datum::Timestamp as PgTimestamp;
 use pgrx::heap_tuple::PgHeapTuple;

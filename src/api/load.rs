@@ -76,7 +76,7 @@ fn trip_key(
     date_time: Option<PgTimestamp>,
     datasource: Option<&[u8]>,
 ) -> Result<Uuid, ErrorReport> {
-    // The key is that of the bytes in UTF-8. In another encoding they would be others, or none.
+    // The key is that of the bytes in UTF-8. In another encoding they would differ, or not exist.
     let point =
         |point: Option<pg_sys::Point>| point.map(|p| Point { longitude: p.x, latitude: p.y });
     let key = key::of_trip(&Trip {

@@ -1,4 +1,4 @@
-//! Questions about regions and similar trips: their arguments, and cells of H3.
+//! Queries of regions and similar trips: their arguments, and cells of H3.
 
 use pgrx::datum::{Date, Interval};
 use pgrx::pg_sys::panic::ErrorReport;
@@ -29,7 +29,7 @@ fn check_grouping(
     ends: Option<&[u8]>,
     at_least: Option<i64>,
 ) -> Result<bool, ErrorReport> {
-    // Bytes that are no UTF-8, in a database of another encoding, are another word.
+    // Bytes that are not UTF-8, in a database of another encoding, are another word.
     let ends = ends.map(String::from_utf8_lossy);
     Ok(questions::check_grouping(resolution, bucket, ends.as_deref(), at_least).map(|()| true)?)
 }

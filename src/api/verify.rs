@@ -1,4 +1,4 @@
-//! What `trips.verify` checks in Rust.
+//! The checks of `trips.verify` that are written in Rust.
 
 use pgrx::datum::Date;
 use pgrx::iter::TableIterator;

@@ -56,7 +56,7 @@ pub fn weekly_counts(query: &AreaQuery) -> impl Iterator<Item = (i32, u64)> + us
         ([first, last], Some((&own_first, &own_last))) => {
             (first.unwrap_or(own_first), last.unwrap_or(own_last))
         }
-        // Its own trips may lie in the week of the date that is given, on the other side of it.
+        // Its own trips may be in the week of the given date, before or after that date.
         ([first, last], None) => match first.xor(last) {
             Some(week) if has_trips(query, week) => (week, week),
             _ => (1, 0),
@@ -71,7 +71,7 @@ fn has_trips(query: &AreaQuery, week: i32) -> bool {
     !count(&whole).is_empty()
 }
 
-/// What is found out about a week.
+/// What a query finds out about a week.
 #[derive(Default)]
 struct WeekState {
     /// Trips in the daily roll-up.
@@ -123,7 +123,7 @@ fn count(query: &AreaQuery) -> BTreeMap<i32, u64> {
     counts
 }
 
-/// What is derived from the history has no rows that a policy could keep from the reader: the history itself answers.
+/// A policy of the history does not apply to derived data: the query reads the history itself.
 fn count_visible(query: &AreaQuery) -> BTreeMap<i32, u64> {
     let mut counts = BTreeMap::new();
     let first = query.since.unwrap_or(*YEARS.start());
@@ -271,7 +271,7 @@ fn recheck(
 
 /// Counts weeks from the history itself.
 fn count_history(query: &AreaQuery, weeks: &[i32], counts: &mut BTreeMap<i32, u64>) {
-    // Weeks that follow each other are one matcher.
+    // Consecutive weeks are one matcher.
     for weeks in weeks.chunk_by(|a, b| a + 1 == *b) {
         let (first, last) = (weeks[0], weeks[weeks.len() - 1]);
         let days = [

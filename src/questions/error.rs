@@ -1,4 +1,4 @@
-//! What is wrong with the arguments of a question.
+//! Errors of arguments of query functions.
 
 use pgrx::PgSqlErrorCode;
 use pgrx::datum::{Date, Interval};
@@ -8,7 +8,7 @@ use trips_areas::{AreaError, Ends};
 use trips_core::text::escape::quoted;
 use trips_h3::H3Error;
 
-/// An argument that a question does not accept.
+/// An invalid argument of a query function.
 #[derive(Debug, Error)]
 pub enum QueryError {
     #[error("{0} must not be NULL")]

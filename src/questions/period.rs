@@ -1,4 +1,4 @@
-//! The period of a question.
+//! The period of a query.
 
 use std::ops::RangeInclusive;
 
