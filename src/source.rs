@@ -1,4 +1,4 @@
-//! The file: opened once, looked at through its descriptor, hashed, then read from its beginning.
+//! The file: opened once, checked through its descriptor, hashed, then read from its beginning.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{Read, Seek};
@@ -20,11 +20,10 @@ use crate::error::{LoadError, RequestError, SourceError};
 use crate::pg::session;
 use crate::settings;
 
-/// Bytes that are hashed between two looks at whether the user has cancelled.
+/// Bytes that are hashed between two checks for interrupts.
 const HASHED_AT_ONCE: usize = 1024 * 1024;
 
-/// The opening of a pipe that nobody writes to must not wait for a writer; a terminal must not become
-/// the server's.
+/// Opening a pipe without a writer must not block; a terminal must not become the server's.
 const FLAGS: i32 = libc::O_NONBLOCK | libc::O_NOCTTY;
 
 /// Which files the caller may load.
@@ -32,9 +31,9 @@ const FLAGS: i32 = libc::O_NONBLOCK | libc::O_NOCTTY;
 pub enum Access {
     /// All that the server can read: the caller is a member of pg_read_server_files.
     AnyFile,
-    /// Those beneath this directory, of all that the server can read: such a caller loads what a pattern names.
+    /// Files below this directory, of all that the server can read: the caller loads a pattern.
     Within(String),
-    /// Those beneath these directories.
+    /// Files below these directories.
     Beneath(Vec<String>),
 }
 
@@ -56,12 +55,12 @@ impl Access {
         }
     }
 
-    /// Whether the caller may read what he loads.
+    /// Whether the caller may read the files that it loads.
     pub fn shows_content(&self) -> bool {
         !matches!(self, Self::Beneath(_))
     }
 
-    /// Refuses who may load no file at all.
+    /// Refuses a role that may load no file.
     pub fn require_any(&self, path: &str) -> Result<(), LoadError> {
         match self {
             Self::Beneath(directories) if directories.is_empty() => {
@@ -155,8 +154,8 @@ impl Source {
         Ok(Bytes { file, hasher: blake3::Hasher::new(), stop: Arc::default() })
     }
 
-    /// The digest of the bytes that were loaded. They must be those that were hashed before, if they were, and
-    /// the file must be as it was opened: who writes through a mapping changes bytes and no time.
+    /// The digest of the loaded bytes. It must equal the digest of an earlier hash, and the file must be unchanged
+    /// since it was opened: a shared mapping changes bytes without changing times.
     pub fn digest_of_loaded(
         &self,
         loaded: &Bytes,
@@ -198,8 +197,8 @@ pub struct Bytes {
     stop: Arc<AtomicBool>,
 }
 
-/// Ends the reading when it goes: the threads read nothing more of a file whose load has ended, however
-/// far the end of a line is.
+/// Ends the reading when it is dropped: the threads read no more of a file whose load has ended, even in the middle of
+/// a line.
 #[derive(Debug)]
 pub struct StopReading(Arc<AtomicBool>);
 
@@ -210,7 +209,7 @@ impl Drop for StopReading {
 }
 
 impl Bytes {
-    /// What ends the reading.
+    /// Ends the reading.
     pub fn stopper(&self) -> StopReading {
         StopReading(self.stop.clone())
     }

@@ -30,7 +30,8 @@ const COLUMNS: [&CStr; 12] = [
     c"error",
 ];
 
-/// So many staged rows are fetched and settled at a time. What is long in them is not in them, but stored apart.
+/// Number of staged rows that are fetched and processed at a time. Long values are stored out of line and not fetched
+/// with them.
 const ROWS_AT_ONCE: c_long = 500;
 
 /// Appends rows to staging.
@@ -51,7 +52,7 @@ struct Staged<'a> {
 
 impl Rows for Staged<'_> {
     fn next_rows(&mut self) -> Option<&[u8]> {
-        // COPY has begun and cleared what the load had told of itself.
+        // COPY has cleared the progress of the load.
         self.progress.publish();
         self.rows.take()
     }
@@ -62,7 +63,7 @@ impl Rows for Staged<'_> {
 pub struct StagedRow {
     /// Where it is.
     pub ctid: String,
-    /// It is a line that was no record, and nobody has filled in its values.
+    /// The line was not a record, and its fields were not filled in by hand.
     pub is_raw: bool,
     /// How many bytes the values have.
     sizes: [usize; 5],
@@ -70,7 +71,7 @@ pub struct StagedRow {
 }
 
 impl StagedRow {
-    /// The texts that should make a trip, or why they are not even looked at: together they are longer than a record.
+    /// The fields of the trip, or the reason why they are not read: together they are longer than a record.
     pub fn texts(&self, max_record: usize) -> Result<TripText<'_>, Rejection> {
         if self.sizes.iter().sum::<usize>() > max_record {
             return Err(self.too_long(max_record));
@@ -101,7 +102,7 @@ impl StagedRow {
         .of(column)
     }
 
-    /// Takes the place of a row of [`rows`].
+    /// The position of a row of [`rows`].
     fn read(&mut self, row: &spi::Row<'_>, max_record: usize) -> Result<(), LoadError> {
         let mut ctid = std::mem::take(&mut self.ctid).into_bytes();
         row.copy_bytes(1, &mut ctid)?;
@@ -123,8 +124,8 @@ impl StagedRow {
     }
 }
 
-/// The loads that have staged rows, in order; none, at the end, stands for the rows of outside
-/// writers, which have no load or one that is not in the ledger.
+/// The loads that have staged rows, in order. None, at the end, means the rows of applications, which have no load or
+/// one that is not in the ledger.
 pub fn loads(only: Option<i64>) -> Result<Vec<Option<i64>>, LoadError> {
     Spi::connect(|client| {
         let found = client.select(
@@ -139,12 +140,12 @@ pub fn loads(only: Option<i64>) -> Result<Vec<Option<i64>>, LoadError> {
     })
 }
 
-/// Goes through the rows of a load (none: of outside writers), some at a time.
+/// Reads the rows of a load (None: of applications), some at a time.
 ///
-/// Rows that another session is changing are passed over: they wait for the next merge, and nobody
-/// waits for them while holding the history.
+/// Rows that another transaction has locked are skipped: they stay for the next merge, and no session waits for them
+/// while it holds the history lock.
 pub fn rows(load: Option<i64>) -> Result<StagedBatches, LoadError> {
-    // A value that is stored apart is fetched when it is looked at, and its length is known before.
+    // A value that is stored out of line is fetched when it is used, and its length is known before.
     let query = format!(
         "SELECT s.ctid::text, (s.raw_line IS NOT NULL AND s.error_code IS NOT NULL)::int,
                 octet_length(s.region), octet_length(s.origin_coord), octet_length(s.destination_coord),
@@ -171,7 +172,7 @@ pub fn delete(rows: &[String]) -> Result<(), LoadError> {
     if rows.is_empty() {
         return Ok(());
     }
-    // Arguments are made inside the connection, whose memory goes with it.
+    // Arguments are made inside the connection, because its memory is freed with it.
     Spi::connect_mut(|client| {
         let ctids: Vec<&str> = rows.iter().map(String::as_str).collect();
         client.update(
@@ -183,7 +184,7 @@ pub fn delete(rows: &[String]) -> Result<(), LoadError> {
     })
 }
 
-/// Notes why rows of this load are still no trips, where that is news.
+/// Stores the reasons why rows of this load are still invalid, where they have changed.
 pub fn reject(load: i64, rows: &[(String, Rejection)]) -> Result<(), LoadError> {
     if rows.is_empty() {
         return Ok(());
@@ -236,8 +237,8 @@ pub struct StagedBatches {
 }
 
 impl StagedBatches {
-    /// Shows the next rows, one after the other, and returns how many there were; none are left when it is 0.
-    /// One row is in memory at a time.
+    /// Passes the next rows one by one, and returns their number; 0 means that none are left. One row is in memory at a
+    /// time.
     pub fn next_batch(
         &mut self,
         max_record: usize,

@@ -20,18 +20,18 @@ use crate::pg::session::{self, AsOwner};
 use crate::pg::table_locks::{self, Mode};
 use crate::settings;
 
-/// A load that has begun: the rights of the tables' owner, a number in the ledger, and what is known
-/// of the delivery so far. It outlives the errors of the load, which are told from it.
+/// A load that has begun: the privileges of the tables' owner, a number in the ledger, and the header of the load so
+/// far. It outlives the errors of the load, because they are reported from it.
 pub struct LoadContext {
     /// The load in the ledger.
     pub header: LoadHeader,
-    /// What is found out about the file.
+    /// Adds to the header what the load finds out about the file.
     pub source: RefCell<LoadSource>,
     monitored: Cell<Option<MonitoredLoad>>,
     _privileges: OwnerPrivileges,
 }
 
-/// The rights of the tables' owner, while this lives; the extension stays to the end of the transaction.
+/// The privileges of the tables' owner while this lives. The extension stays locked until the transaction ends.
 pub struct OwnerPrivileges {
     // In this order they go: the rights first, then the table that they came from.
     _owner: AsOwner,
@@ -39,7 +39,7 @@ pub struct OwnerPrivileges {
 }
 
 impl OwnerPrivileges {
-    /// Takes them. Who the caller is must have been asked before.
+    /// Acquires the owner's privileges. The caller's privileges must have been checked before.
     pub fn acquire() -> Result<Self, LoadError> {
         if !session::database_is_utf8() {
             return Err(RequestError::DatabaseEncoding.into());
@@ -58,14 +58,14 @@ impl OwnerPrivileges {
 }
 
 impl LoadContext {
-    /// Begins a load for the current user, who has been checked.
+    /// Begins a load for the current user, whose privileges have been checked.
     pub fn begin(name: &str) -> Result<Self, LoadError> {
         let role = session::current_user();
         let privileges = OwnerPrivileges::acquire()?;
         Ok(Self::of(ledger::begin(role)?, Self::source_named(name), privileges))
     }
 
-    /// Begins a load that nobody has asked for but the owner of the tables.
+    /// Begins a load that the owner of the tables requests.
     pub fn begin_as_owner(name: &str) -> Result<Self, LoadError> {
         let privileges = OwnerPrivileges::acquire()?;
         // The current user is the owner by now.
@@ -92,7 +92,7 @@ impl LoadContext {
         LoadSource { name: name.to_owned(), ..LoadSource::default() }
     }
 
-    /// From now on the load monitor follows the load, if it does not yet. Without one the load goes on.
+    /// Registers the load with the load monitor, unless it already is. Without a monitor the load continues.
     pub fn register(&self, source: &LoadSource) {
         let load = self.monitored.get().unwrap_or_else(|| client::register(self.info(source)));
         self.monitored.set(Some(load));
@@ -119,7 +119,8 @@ impl LoadContext {
         }
     }
 
-    /// Takes the history; who must wait for it can be seen and cancelled, and is remembered when he is ended.
+    /// Acquires the history lock. While it waits, the load is visible, can be cancelled, and is recorded if it is
+    /// terminated.
     pub fn lock_history(&self, source: &LoadSource) -> Result<History, LoadError> {
         if let Some(history) = History::try_lock_for_load()? {
             return Ok(history);
@@ -142,7 +143,7 @@ impl LoadContext {
         ledger::record_end(&self.header, source, totals, same_as)
     }
 
-    /// The bytes are known: only the ledger hears of it.
+    /// The bytes are known: only the ledger gets a row.
     pub fn skip(&self, source: &LoadSource, known: SameBytes) -> Result<LoadRow, LoadError> {
         if known.staged > 0 {
             let (load_id, staged) = (known.load_id, known.staged);
@@ -195,18 +196,18 @@ pub fn load_file(request: &Request<'_>, context: LoadContext) -> Result<LoadRow,
     })
 }
 
-/// Does the work of a load, tells its end, and has the ledger record_failure it if it fails.
+/// Runs a load, sends its end, and records the failure in the ledger if it fails.
 pub fn record_failure_of(
     context: LoadContext,
     work: impl FnOnce(&LoadContext) -> Result<LoadRow, LoadError>,
 ) -> Result<LoadRow, LoadError> {
-    // An error of PostgreSQL (a cancel, a full disk, a lost lock) is remembered too, and goes on.
+    // An error of PostgreSQL (a cancel, a full disk, a lost lock) is recorded too, and raised again.
     let observer = AssertUnwindSafe(&context);
     let result = PgTryBuilder::new(AssertUnwindSafe(|| work(&context)))
         .catch_others(move |cause| {
             let failure = LoadFailure::of_caught(Caught::of(&cause));
             session::after_error();
-            // A second error must not take the place of the first.
+            // A second error must not replace the first.
             PgTryBuilder::new(AssertUnwindSafe(|| observer.fail(failure)))
                 .catch_others(|_| false)
                 .execute();

@@ -23,19 +23,19 @@ use crate::progress::{Passes, Phase, Progress};
 use crate::settings;
 use crate::source::{Access, Bytes, Source};
 
-/// Columns that are not read, before a notice of them only says how many more there are.
+/// Number of ignored columns that a notice names; of more it gives only the number.
 const COLUMNS_TOLD: usize = 20;
-/// So many bytes of rows for staging are not left to the next ones.
+/// When the rows for staging reach this many bytes, they are written at once.
 const STAGED_AT_ONCE: usize = 1024 * 1024;
-/// A file that is hashed for so long is told of before it is known whether there is anything to do.
+/// A load that hashes its file for this long registers with the monitor before it knows whether the bytes are new.
 const HASHED_UNSEEN: Duration = Duration::from_millis(500);
 
-/// What was asked for.
+/// The arguments of a load.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
     /// Absolute path of the file on the server.
     pub path: &'a str,
-    /// Which files the caller may load. Who may not load them all is told nothing of what is in them.
+    /// The files that the caller may load. A caller that may not read all files gets no contents of them in errors.
     pub access: &'a Access,
     /// Where its rows go.
     pub target: Target,
@@ -47,7 +47,7 @@ pub struct Request<'a> {
     pub force: bool,
 }
 
-/// Brings the file in. The attempt learns what is found out about it, also when the load fails.
+/// Loads the file. The context gets what is found out about it, also if the load fails.
 pub fn deliver(request: &Request<'_>, context: &LoadContext) -> Result<LoadRow, LoadError> {
     let header = &context.header;
     let mut file = Source::open(request.path, request.access)?;
@@ -60,7 +60,7 @@ pub fn deliver(request: &Request<'_>, context: &LoadContext) -> Result<LoadRow, 
     };
     let interval = settings::notice_interval();
     let progress = Progress::begin(header.load_id, header.role, file.size(), passes, interval);
-    // A look without a lock first: known bytes need not wait for a running load.
+    // The first check takes no lock: known bytes need not wait for a running load.
     let known = find_same_bytes(&mut file, source, context, &progress)?;
     if let Some(known) = known.filter(|_| !request.force) {
         return context.skip(source, known);
@@ -82,9 +82,9 @@ pub fn deliver(request: &Request<'_>, context: &LoadContext) -> Result<LoadRow, 
     context.enter(source, Some(loader.totals), same_as)
 }
 
-/// The load that has brought these bytes. The file is hashed here only if a load has brought one of
-/// its size: otherwise its bytes must be new, and are hashed while they are parsed. Where that takes long, it is
-/// monitored like a load that has begun.
+/// The load of the same bytes. The file is hashed here only if a load has loaded a file of its size. Otherwise its
+/// bytes must be new, and are hashed while they are parsed. If the hashing takes long, the load registers with the
+/// monitor.
 fn find_same_bytes(
     file: &mut Source,
     source: &mut LoadSource,
@@ -128,7 +128,7 @@ fn read(
         let _blocked = signals::BlockedSignals::all();
         Pool::start(reader, parser, settings::parse_threads()).map_err(name)?
     };
-    // It goes before the pool does, which waits for its threads.
+    // Dropped before the pool, which waits for its threads.
     let _stop_reading = stopper;
     let mut judge = ErrorLimit::new(request);
     let (mut rows, mut covered, mut zero_coordinates) = (0, 0, 0);
@@ -177,7 +177,7 @@ fn read(
     }
 }
 
-/// Says how many trips have a coordinate that receivers without a position write.
+/// Reports the number of trips with a coordinate that receivers without a position write.
 pub fn warn_of_zero_coordinates(count: u64) {
     if count > 0 {
         ereport!(
@@ -189,7 +189,7 @@ pub fn warn_of_zero_coordinates(count: u64) {
     }
 }
 
-/// What stopped the reading of a run: a thread, or the load itself.
+/// The error that ended the reading of a run: of a thread, or of the load itself.
 enum Stopped {
     Thread(PoolError),
     Load(LoadError),
@@ -234,7 +234,7 @@ fn read_header(
     Ok(layout)
 }
 
-/// Names the columns that are not read, as many as a person reads.
+/// Reports the ignored columns, by name while they are few.
 fn notice_unused(columns: &[String]) {
     if columns.is_empty() {
         return;
@@ -267,7 +267,7 @@ impl<'a> ErrorLimit<'a> {
         Self { request, bad_lines: 0, first: Vec::new(), unclosed: 0 }
     }
 
-    /// Hears of the next chunk, in the order of the file.
+    /// Processes the next chunk, in the order of the file.
     fn hear(&mut self, parsed: &Parsed) -> Result<(), LoadError> {
         let path = || self.request.path.to_owned();
         if let Some(bad) = parsed.first_bad.first()

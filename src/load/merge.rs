@@ -1,4 +1,4 @@
-//! Staged rows are promoted: what has become a trip goes into the history, the rest stays.
+//! Promotes staged rows: valid trips go into the history, the others stay.
 
 use pgrx::check_for_interrupts;
 use trips_core::check::constraints::Constraints;
@@ -14,7 +14,7 @@ use crate::progress::{Passes, Phase, Progress};
 use crate::settings;
 use crate::staging::{self, StagedRow};
 
-/// Where rows of outside writers come from, as the ledger says it.
+/// The source of rows that applications inserted, as the ledger has it.
 const SOURCE: &str = "trips.stg_trip_data";
 
 /// Promotes the staged rows of one load, or of all, for the current user.
@@ -50,7 +50,7 @@ fn merge(header: &LoadHeader, only: Option<i64>) -> Result<Option<LoadRow>, Load
         inserted += totals.inserted;
         newest = match load {
             Some(load_id) => Some(ledger::add_merged(load_id, totals)?),
-            // All of them may have been locked by others who are at work on them.
+            // Other sessions may have locked all of them.
             None if totals.read() == 0 => newest,
             None => {
                 let source = LoadSource { name: SOURCE.to_owned(), ..LoadSource::default() };
@@ -96,7 +96,7 @@ fn merge_load(
     }
 }
 
-/// What becomes of some rows, by where they are.
+/// Targets of merged rows, by their position.
 #[derive(Debug, Default)]
 struct Settled {
     promoted: Vec<String>,
@@ -105,7 +105,7 @@ struct Settled {
 }
 
 impl Settled {
-    /// Settles a row: a trip goes to the collector, if the history may get a place for it.
+    /// Decides about a row: a valid trip goes to the runs, if its partition exists or may be created.
     fn take(
         &mut self,
         row: &StagedRow,
@@ -133,7 +133,7 @@ impl Settled {
         Ok(())
     }
 
-    /// Trips leave staging, the others learn why they stay.
+    /// Deletes trips from staging, and stores the reason for the other rows.
     fn book(&self, load_id: i64) -> Result<(), LoadError> {
         staging::delete(&self.promoted)?;
         staging::reject(load_id, &self.rejected)?;

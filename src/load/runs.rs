@@ -1,4 +1,4 @@
-//! What all loads end with: runs of trips into the history, counts into the roll-up, the summary.
+//! The common end of all loads: runs of trips into the history, counts into the roll-up, the summary.
 
 use std::sync::Arc;
 
@@ -18,25 +18,25 @@ use crate::pg::session;
 use crate::progress::{Phase, Progress};
 use crate::{settings, staging};
 
-/// Counts of a run that take so many bytes, or the memory of a run, are moved in halves.
+/// Counts of a run are written before its end when they reach this many bytes, or half of the memory of a run.
 const COUNTED: usize = 16 * 1024 * 1024;
 /// Counts that one statement moves: PostgreSQL copies them several times.
 const BYTES_AT_ONCE: usize = 512 * 1024;
 
-/// Writes the runs of one load and keeps its books.
+/// Writes the runs of one load and counts its rows.
 pub struct Loader<'a> {
     history: &'a History,
     tally: Tally,
-    /// Days that are to be counted anew.
+    /// Days to count again.
     uncounted: Vec<Days>,
-    /// There while rows are in the history and not in the books.
+    /// Set while rows are in the history and not counted.
     unbooked: Option<PendingCounts>,
-    /// Where the rows went so far.
+    /// Numbers of rows so far, by target.
     pub totals: Totals,
 }
 
 impl<'a> Loader<'a> {
-    /// The books of a load are empty.
+    /// The load has no pending counts.
     pub fn new(history: &'a History) -> Result<Self, LoadError> {
         let places = settings::keeps_areas().then(areas::start_builder).transpose()?;
         let (days, most_bytes) = (DailyCounts::default(), settings::memory().min(COUNTED) / 2);
@@ -45,7 +45,7 @@ impl<'a> Loader<'a> {
         Ok(Self { history, tally, uncounted: Vec::new(), unbooked: None, totals })
     }
 
-    /// Whether batches must have the places of their trips.
+    /// Whether batches need the grid points of their trips.
     pub fn keeps_grid_points(&self) -> bool {
         self.tally.places.is_some()
     }
@@ -66,7 +66,7 @@ impl<'a> Loader<'a> {
         Ok(())
     }
 
-    /// Moves what was counted to the roll-up, and what was collected to the areas.
+    /// Writes the counts to the roll-up, and the collected grid points to the area index.
     pub fn count(&mut self, progress: &Progress) -> Result<(), LoadError> {
         if let Some(places) = &mut self.tally.places {
             areas::write(places, Some(progress))?;
@@ -95,24 +95,24 @@ fn write_days(days: &mut DailyCounts) -> Result<(), LoadError> {
     days.take()?.slices(BYTES_AT_ONCE).try_for_each(|slice| daily_counts::add(&slice))
 }
 
-/// Trips that come one by one, collected into runs without the help of threads.
+/// Collects trips that come one by one into runs, without threads.
 pub struct Collector {
     load_id: i64,
     keeps_grid_points: bool,
     blocks: Vec<Block>,
-    /// The block to which trips that come one by one are added.
+    /// The block to which single trips are added.
     last: Block,
-    /// What the others take until their trips are written.
+    /// Memory of the other parts of the run until their trips are written.
     bytes: usize,
 }
 
-/// A block of so many bytes is full.
+/// A block with this many bytes is full.
 const BYTES_OF_BLOCK: usize = 1024 * 1024;
 /// Trips of a batch, about.
 const TRIPS_IN_BATCH: usize = 8 * 1024;
 
 impl Collector {
-    /// Collects nothing yet, for this load.
+    /// An empty collection for this load.
     pub fn new(load_id: i64, loader: &Loader<'_>) -> Self {
         let (keeps_grid_points, blocks, last) =
             (loader.keeps_grid_points(), Vec::new(), Block::default());
@@ -143,7 +143,7 @@ impl Collector {
         self.bytes + self.last.bytes() >= settings::memory()
     }
 
-    /// Writes what is collected.
+    /// Writes the collected trips.
     pub fn write(&mut self, loader: &mut Loader<'_>, progress: &Progress) -> Result<(), LoadError> {
         let mut last = std::mem::take(&mut self.last);
         last.sort()?;
@@ -166,9 +166,9 @@ impl Collector {
     }
 }
 
-/// Ends the books of loads that have inserted so many rows: what is derived is right then, or the load fails.
+/// Ends loads that have inserted this many rows: derived data is right then, or the load fails.
 ///
-/// Under a snapshot from before another load's commit it could lack that load's trips.
+/// With a snapshot from before another load's commit, derived data could lack that load's trips.
 pub fn summarize(inserted: u64, progress: &Progress) -> Result<(), LoadError> {
     if inserted == 0 {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Files that a pattern names, as they lie there now.
+//! The present files of a pattern.
 
 use std::collections::BTreeMap;
 use std::fs::{File, Metadata, ReadDir, read_dir};
@@ -22,21 +22,21 @@ const OPTIONS: MatchOptions = MatchOptions {
     require_literal_leading_dot: true,
 };
 
-/// What a pattern names.
+/// The matches of a pattern.
 #[derive(Debug, Default)]
 pub struct Listing {
     /// In the order of their paths, byte by byte.
     pub files: Vec<FileVersion>,
-    /// There are more behind these: so many were found that not all of them are kept.
+    /// More matches follow: the list has reached its limit.
     pub is_cut: bool,
-    /// How many other things have such names: directories, pipes, links to nothing, names that are no UTF-8.
+    /// Number of other matches: directories, pipes, links to nothing, names that are not UTF-8.
     pub others: u64,
-    /// Names that the pattern has given and behind which nobody could look: a directory that may not be read, a link
-    /// that leads out or to itself. So many, and the first of them, each with the reason.
+    /// Matches that could not be opened: unreadable directories, links that lead out or to themselves. Their number,
+    /// and the first of them with the reason.
     pub unreadable: (u64, Vec<String>),
 }
 
-/// So many of the names that could not be read are told.
+/// Number of unreadable names that are reported.
 const UNREADABLE_TOLD: usize = 20;
 
 impl First<'_> {
@@ -50,11 +50,11 @@ impl First<'_> {
     }
 }
 
-/// So many bytes of files are kept at most.
+/// Limit of the memory of a list, bytes.
 const KEPT: usize = 8 * 1024 * 1024;
-/// What a file takes beside its path, about.
+/// Approximate memory of a file, without its path.
 const BESIDE_PATH: usize = 128;
-/// So many parts of a pattern may have `*`, `?` or `[…]`: a directory of each is open while it is looked through.
+/// Limit of the components with `*`, `?` or `[…]`: a directory is open for each of them.
 const MOST_WILD: usize = 32;
 
 /// The first files in the order of their paths, as many as memory allows.
@@ -85,20 +85,20 @@ impl First<'_> {
     }
 }
 
-/// A part of a pattern: its text, and what it names when it is not itself.
+/// A component of a pattern: its text, and whether it has wildcards.
 type Part = (String, Option<Pattern>);
 
-/// A directory that is being looked through.
+/// A directory that is being read.
 struct Level {
     path: PathBuf,
     names: ReadDir,
-    /// Which part of the pattern its names must fit.
+    /// The component that its names must match.
     part: usize,
 }
 
-/// Where files are looked for.
+/// The root of the listing.
 struct Place {
-    /// The directory that nothing leads out of, when the access is bounded.
+    /// The directory that no path may leave, if the access is bounded.
     root: Option<PathBuf>,
 }
 
@@ -131,7 +131,7 @@ pub(super) fn below<'a>(root: &Path, path: &'a Path) -> &'a Path {
     }
 }
 
-/// Refuses a pattern whose files the access does not reach. Returns the directory that nothing leads out of.
+/// Refuses a pattern whose files the access does not reach. Returns the directory that no path may leave.
 pub fn require_access(pattern: &str, access: &Access) -> Result<Option<PathBuf>, LoadError> {
     if !Path::new(pattern).is_absolute() {
         return Err(RequestError::RelativePath(pattern.to_owned()).into());
@@ -146,7 +146,7 @@ pub fn require_access(pattern: &str, access: &Access) -> Result<Option<PathBuf>,
     }
 }
 
-/// The files that an absolute pattern names behind a path: `*`, `?` and `[…]` may stand in any part of it.
+/// The files of an absolute pattern, after a path: any component may contain `*`, `?` or `[…]`.
 pub fn list(pattern: &str, access: &Access, after: Option<&str>) -> Result<Listing, LoadError> {
     let root = require_access(pattern, access)?;
     let mut parts = Vec::new();
@@ -170,7 +170,8 @@ fn is_wild(part: &str) -> bool {
     part.contains(['*', '?', '['])
 }
 
-/// The directory of an absolute pattern before its first part with a wildcard; that of the file, where it has none.
+/// The directory of an absolute pattern before its first component with a wildcard; without one, the directory of the
+/// file.
 pub fn fixed_directory(pattern: &str) -> String {
     let fixed = pattern.split('/').take_while(|part| !is_wild(part)).collect::<Vec<_>>().join("/");
     let directory = if fixed.len() < pattern.len() {
@@ -181,8 +182,7 @@ pub fn fixed_directory(pattern: &str) -> String {
     if directory.is_empty() { "/".to_owned() } else { directory.to_owned() }
 }
 
-/// The files of a directory whose names fit a pattern, behind a path. The directory's name means itself, whatever is
-/// in it.
+/// The files of a directory whose names match a pattern, after a path. The name of the directory is taken literally.
 pub fn list_directory(
     directory: &str,
     pattern: &str,
@@ -207,7 +207,7 @@ fn list_parts(
     after: Option<&str>,
 ) -> Result<Listing, LoadError> {
     let (place, mut first) = (Place { root }, First { after, ..First::default() });
-    // A level for each part that names more than itself, whatever the pattern's length.
+    // One level per component with wildcards, independent of the pattern's length.
     let mut levels = Vec::new();
     levels.extend(descend(&place, from.to_owned(), parts, 0, &mut first)?);
     loop {
@@ -220,7 +220,7 @@ fn list_parts(
         };
         let name = match entry {
             Ok(entry) => entry.file_name(),
-            // What it had until then is listed.
+            // The entries that it had until then are listed.
             Err(error) if depth > 1 => {
                 first.pass_over(&level.path, error);
                 levels.pop();
@@ -245,8 +245,7 @@ fn unreadable(path: &Path, error: io::Error) -> LoadError {
     SourceError::Open { path: path.to_string_lossy().into_owned(), error }.into()
 }
 
-/// Follows the parts of a pattern that name themselves, from this one on: to a file, or to a directory that is to be
-/// looked through.
+/// Follows the components without wildcards, from this one on: to a file, or to a directory that is to be read.
 fn descend(
     place: &Place,
     mut path: PathBuf,
@@ -254,7 +253,7 @@ fn descend(
     mut part: usize,
     first: &mut First<'_>,
 ) -> Result<Option<Level>, LoadError> {
-    // Behind a part that was guessed, a name may be that of a file, or gone.
+    // After a component with a wildcard, a name may be that of a file, or may have gone.
     let is_guess = parts[..part].iter().any(|(_, wild)| wild.is_some());
     while let Some((name, None)) = parts.get(part) {
         path.push(name);
@@ -265,7 +264,7 @@ fn descend(
             (Ok(metadata), Some(path)) if metadata.is_file() => {
                 first.add(found(path.to_owned(), &metadata));
             }
-            // What is gone since, or was never there.
+            // A name that has gone since, or never existed.
             (Err(error), _) if error.kind() == io::ErrorKind::NotFound && !is_guess => {}
             (Err(error), Some(_)) if error.kind() != io::ErrorKind::NotFound => {
                 first.pass_over(&path, error);
@@ -315,7 +314,7 @@ fn found(path: String, metadata: &Metadata) -> FileVersion {
     FileVersion { path, size, changed_at: changed_at(metadata), links }
 }
 
-/// Who has the file open for writing, as far as that can be found out.
+/// The processes that have the file open for writing, as far as the kernel reports them.
 pub fn writers(path: &str, access: &Access) -> Writers {
     Source::open(path, access).map_or(Writers::Unknown, |source| writers::of(&source.file))
 }

@@ -1,4 +1,4 @@
-//! The version of a file: what changes when somebody writes to it.
+//! The version of a file: it changes with each write.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 /// Seconds from 1970-01-01 to 2000-01-01.
 const EPOCH: i64 = 946_684_800;
 
-/// A regular file as it was when it was looked at.
+/// A regular file, as it was when it was checked.
 #[derive(Debug, Clone)]
 pub struct FileVersion {
     /// Absolute path.
@@ -21,7 +21,7 @@ pub struct FileVersion {
 }
 
 impl FileVersion {
-    /// How long ago it was changed, by the clock of this machine.
+    /// Age of the last change, by the clock of this machine.
     pub fn age(&self) -> Duration {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let micros = self.changed_at.saturating_add(EPOCH * 1_000_000);
@@ -29,7 +29,7 @@ impl FileVersion {
     }
 }
 
-/// Its ctime, microseconds since 2000-01-01 UTC: what no program can set, and every change of the bytes does.
+/// Its ctime, microseconds since 2000-01-01 UTC: no program can set it, and every change of the bytes changes it.
 pub fn changed_at(metadata: &Metadata) -> i64 {
     (metadata.ctime() - EPOCH) * 1_000_000 + metadata.ctime_nsec() / 1000
 }

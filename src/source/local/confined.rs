@@ -1,4 +1,4 @@
-//! Files beneath a directory, and no way out of it.
+//! Files below a directory, opened so that no path leads out of it.
 
 use std::fs::File;
 use std::io;
@@ -8,8 +8,8 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
 use rustix::io::Errno;
 
-/// The directory of the list beneath which the path lies by its name, and the rest of the path. A name
-/// with `..` in it lies beneath none.
+/// The directory of the list that contains the path by its name, and the rest of the path. No directory contains a name
+/// with `..`.
 pub fn split(directories: &[String], path: &str) -> Option<(PathBuf, PathBuf)> {
     let path = Path::new(path);
     let is_plain = |part: Component<'_>| matches!(part, Component::RootDir | Component::Normal(_));
@@ -23,18 +23,18 @@ pub fn split(directories: &[String], path: &str) -> Option<(PathBuf, PathBuf)> {
     })
 }
 
-/// Opens a file beneath a directory. Whatever links the path has, and whoever changes them meanwhile,
-/// the file that is opened lies there: the kernel sees to it while it follows the path.
+/// Opens a file below a directory. Links in the path may change meanwhile: the kernel checks that the file is below the
+/// directory while it follows the path.
 pub fn open(directory: &Path, rest: &Path) -> io::Result<File> {
     open_with(directory, rest, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)
 }
 
-/// Finds what lies there without opening it: a file that may not be read, a directory, a pipe.
+/// Finds the entry without opening it: an unreadable file, a directory, a pipe.
 pub fn look(directory: &Path, rest: &Path) -> io::Result<File> {
     open_with(directory, rest, OFlags::PATH)
 }
 
-/// A name by which this process finds what it has found, whatever happens to its path.
+/// A name for the open file that stays valid if its path changes.
 pub fn name_of(file: &File) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
 }

@@ -1,4 +1,4 @@
-//! The server's own files: whoever may load may not load these.
+//! The server's own files, which no role may load.
 
 use std::ffi::CStr;
 use std::fs::{File, canonicalize, read_dir};
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::pg::session;
 
-/// Files with the server's configuration, wherever the settings place them.
+/// Files with the server's configuration, in the locations that the settings name.
 const CONFIGURATION: [&CStr; 3] = [c"config_file", c"hba_file", c"ident_file"];
 /// Files with keys, and others that only the server should read.
 const FILES: [&CStr; 7] = [
@@ -22,10 +22,10 @@ const FILES: [&CStr; 7] = [
 /// Directories whose files are the server's.
 const DIRECTORIES: [&CStr; 3] = [c"log_directory", c"ssl_crl_dir", c"stats_temp_directory"];
 
-/// Whether an open file is one of the server: in the data directory or behind a link in it (pg_wal), in a tablespace, its
-/// configuration, its keys, its log.
+/// Whether an open file belongs to the server: in the data directory or a target of its links (pg_wal), in a
+/// tablespace, or a configuration, key or log file.
 pub fn holds(file: &File, path: &str) -> bool {
-    // What is open now, wherever its name leads by now.
+    // The open file, even if its name now means another file.
     let real = canonicalize(format!("/proc/self/fd/{}", file.as_raw_fd()))
         .or_else(|_| canonicalize(path))
         .unwrap_or_else(|_| PathBuf::from(path));
@@ -57,7 +57,7 @@ fn is_behind_a_link(data: &Path, real: &Path) -> bool {
         .any(|target| real.starts_with(target))
 }
 
-/// Whether a setting names it, or it lies beside what a setting names.
+/// Whether a setting names the file, or it is next to a file that a setting names.
 fn is_configured(data: &Path, real: &Path) -> bool {
     let named = |name: &&CStr| {
         let text = session::setting(name).filter(|text| !text.is_empty())?;
@@ -65,7 +65,7 @@ fn is_configured(data: &Path, real: &Path) -> bool {
         canonicalize(data.join(text.strip_prefix("FILE:").unwrap_or(&text))).ok()
     };
     let parent = real.parent();
-    // Included files lie there, too: conf.d of Debian, others that pg_hba.conf names.
+    // Included files are there, too: conf.d of Debian, others that pg_hba.conf names.
     let is_configuration = CONFIGURATION.iter().filter_map(named).any(|file| {
         file.parent()
             .is_some_and(|home| parent == Some(home) || real.starts_with(home.join("conf.d")))

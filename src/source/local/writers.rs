@@ -1,4 +1,4 @@
-//! Whether somebody still writes to a file.
+//! Whether a process still writes to a file.
 
 use std::fs::File;
 
@@ -21,7 +21,7 @@ const LOCAL: [u32; 9] = [
     0x8584_58f6,
 ];
 
-/// Who has this file open for writing, as far as the kernel can tell.
+/// The processes that have this file open for writing, as far as the kernel reports them.
 pub fn of(file: &File) -> Writers {
     let is_local = fstatfs(file)
         .is_ok_and(|found| u32::try_from(found.f_type).is_ok_and(|kind| LOCAL.contains(&kind)));
