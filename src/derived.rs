@@ -1,4 +1,4 @@
-//! What is derived from the history: the daily counts, the weekly sums, the materialized view, the area index.
+//! Derived data: the daily counts, the weekly sums, the materialized view, the area index.
 
 pub mod areas;
 pub mod changes;

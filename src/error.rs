@@ -1,5 +1,4 @@
-//! What can go wrong, reported to people. Each room has an enum of its own; each error states its SQLSTATE, message,
-//! DETAIL and HINT in one place.
+//! All errors. Each room has an enum of its own; each error states its SQLSTATE, message, DETAIL and HINT in one place.
 
 use std::io;
 
@@ -48,7 +47,7 @@ pub enum LoadError {
     },
     Serialization,
     OutOfMemory,
-    /// A query of ours has failed in SPI itself.
+    /// A query of ours failed in SPI itself.
     Query(pgrx::spi::SpiError),
 }
 
@@ -88,7 +87,7 @@ impl LoadError {
         }
     }
 
-    /// What stopped the threads that parse this file.
+    /// The error that stopped the threads of this file.
     pub fn of_threads(path: &str, error: PoolError) -> Self {
         let path = path.to_owned();
         match error {

@@ -1,8 +1,7 @@
-//! The events `trips.events`: what listeners of the channel `trips_ingest` are told, and what who has
-//! not listened reads afterwards.
+//! The events `trips.events`: notifications of the channel `trips_ingest`, kept for clients that were not listening.
 //!
-//! Their numbers are given under a lock that is held to the commit, so that an event that can be seen
-//! is never followed by one with a smaller number. The lock is the last one that a transaction takes.
+//! Numbers are assigned under a lock that is held until the commit. So an event is never followed by one with a smaller
+//! number. It is the last lock that a transaction acquires.
 
 use std::cell::RefCell;
 
@@ -17,8 +16,8 @@ use crate::pg::relation::Table;
 use crate::pg::session::{self, AsOwner};
 use crate::settings;
 
-/// Publishes how loads stand: numbers and states, never paths or data. The last word on a load is
-/// said once, and nothing after it; after `failed`, the merge of a delivery may be tried again.
+/// Publishes the states of loads: numbers and states, never paths or data. The final event of a load is sent once, and
+/// no event follows it. After `failed`, the completion of an upload may be repeated.
 pub fn publish(statuses: &[LoadStatus]) -> Result<(), LoadError> {
     // The extension may have been dropped since.
     let Some(events) = Table::find_for_insert(c"events") else { return Ok(()) };
@@ -32,7 +31,8 @@ pub fn publish(statuses: &[LoadStatus]) -> Result<(), LoadError> {
             progress.bytes_total.into(),
             progress.rows_read.into(),
         ];
-        // What failed had read what was told last: its ledger row does not know it. That it begins is told once.
+        // A failed load has read as many rows as its last event said: its ledger row does not have them. Its begin is
+        // sent once.
         Spi::run_with_args(
             "WITH last AS (
                SELECT e.state, e.bytes_done, e.rows_read FROM trips.events AS e WHERE e.load_id = $1
@@ -57,7 +57,7 @@ pub fn publish(statuses: &[LoadStatus]) -> Result<(), LoadError> {
     Ok(())
 }
 
-/// Forgets events that are older than the setting says; by now(), which does not change, so that an index finds them.
+/// Deletes events that are older than the setting allows. now() is constant, so an index finds them.
 pub fn delete_old() -> Result<(), LoadError> {
     let Some(minutes) = settings::event_retention_minutes() else { return Ok(()) };
     let Some(events) = Table::find_for_insert(c"events") else { return Ok(()) };
@@ -70,12 +70,12 @@ pub fn delete_old() -> Result<(), LoadError> {
 }
 
 thread_local! {
-    /// Loads of this transaction whose end is told with its commit.
+    /// Loads of this transaction whose final event is sent with its commit.
     static AT_COMMIT: RefCell<Vec<i64>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Has the state of this load told when the transaction commits. What a rolled back savepoint takes
-/// with it is not told: the ledger is asked then.
+/// Sends the state of this load with the commit of the transaction. Loads of a rolled back savepoint are not sent: the
+/// ledger is queried before.
 pub fn publish_at_commit(load_id: i64) {
     let is_first = AT_COMMIT.with_borrow_mut(|loads| {
         loads.push(load_id);
@@ -87,14 +87,14 @@ pub fn publish_at_commit(load_id: i64) {
             let loads = AT_COMMIT.take();
             session::with_snapshot(|| publish_now(&loads)).unwrap_or_else(LoadError::raise);
         });
-        // A transaction that is prepared may not tell; the load monitor does, when it is over.
+        // A prepared transaction cannot send notifications; the load monitor does, when it is over.
         for event in [PgXactCallbackEvent::Abort, PgXactCallbackEvent::Prepare] {
             register_xact_callback(event, || drop(AT_COMMIT.take()));
         }
     }
 }
 
-/// What is loaded has begun; a load may be done before the load monitor has told that.
+/// A loaded file has a `running` event first; a load may end before the load monitor has sent it.
 fn with_beginnings(ends: Vec<LoadStatus>) -> Vec<LoadStatus> {
     let with_beginning = |end: LoadStatus| {
         let beginning = (end.state == "loaded").then(|| LoadStatus {
@@ -107,8 +107,8 @@ fn with_beginnings(ends: Vec<LoadStatus>) -> Vec<LoadStatus> {
     ends.into_iter().flat_map(with_beginning).collect()
 }
 
-/// The settings and rights of the function that has loaded are gone: names mean PostgreSQL's own again,
-/// until the commit.
+/// The settings and privileges of the loading function no longer apply: names mean PostgreSQL's own again, until the
+/// commit.
 fn publish_now(loads: &[i64]) -> Result<(), LoadError> {
     session::use_own_names()?;
     let Some(ledger) = Table::find_for_insert(c"loads") else { return Ok(()) };

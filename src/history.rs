@@ -1,7 +1,8 @@
-//! The history `trips.hist_trip_data`: what it has, and what goes in.
+//! The history `trips.hist_trip_data`: its keys, and the insertion of new rows.
 //!
-//! It is partitioned by ranges of time, of whatever bounds. Where it has no partition, a load makes one for the month. A
-//! partition that is empty is filled without its index, which is then built at once; into the others, rows go through COPY.
+//! It is partitioned by ranges of time with any bounds. If there is no partition for a trip, a load creates one for its
+//! month. An empty partition is filled without its index, which is then built at once. Into other partitions, rows go
+//! through COPY.
 
 mod bounds;
 mod change_triggers;
@@ -60,22 +61,22 @@ const KEY: [pg_sys::Oid; 2] = [pg_sys::TIMESTAMPOID, pg_sys::UUIDOID];
 /// The index of `date_time` in [`COLUMNS`].
 const DATE_TIME: usize = 3;
 
-/// From so many trips of a run on, building the index of an empty partition anew is cheaper than inserting into it row
-/// by row.
+/// Minimum number of trips of a run for which rebuilding the index of an empty partition is cheaper than inserting into
+/// it row by row.
 const WORTH_A_BUILD: usize = 4_000;
 
 /// The memory for building an index, at least.
 const LEAST_FOR_INDEX: usize = 16 * 1024 * 1024;
 
-/// The history, held for one load: no other load writes to it.
+/// The history, locked by one load: no other load writes to it.
 ///
-/// One load at a time is what makes "not there yet" mean "not there": two loads of the same trips
-/// follow each other, and the second sees the rows of the first.
+/// Only one load at a time can be sure that a missing trip stays missing. The second of two loads of the same trips
+/// sees the rows of the first.
 pub struct History {
     created: Created,
 }
 
-/// Days since 2000-01-01, both inside; none is the beginning, or the end, of all time.
+/// Days since 2000-01-01, both inside; None means unbounded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Days {
     /// The first.
@@ -89,33 +90,33 @@ impl Days {
     pub const ALL: Self = Self { first: None, last: None };
 }
 
-/// What became of the trips of a run.
+/// Counts of the trips of a run.
 #[derive(Debug, Clone, Default)]
 pub struct Appended {
     /// They are new in the history.
     pub inserted: u64,
     /// The history, or the run, had them.
     pub duplicates: u64,
-    /// Days that are to be counted anew: of partitions that others have made and filled, and of those whose triggers
-    /// may have stored something else than what the run brought.
+    /// Days to count again: of partitions that were created and filled by hand, and of those whose triggers may have
+    /// stored other rows than those of the run.
     pub uncounted: Vec<Days>,
 }
 
-/// What is derived from the trips that are new in the history.
+/// Derived data of the new trips of a load.
 #[derive(Debug)]
 pub struct Tally {
     /// How many there are on each day.
     pub days: DailyCounts,
-    /// Moves these counts to where they belong.
+    /// Writes these counts.
     pub write_days: fn(&mut DailyCounts) -> Result<(), LoadError>,
-    /// So many bytes of them are moved before a run is over.
+    /// Counts are written before the end of a run when they reach this many bytes.
     pub most_bytes: usize,
-    /// Where they begin and end, if that is kept.
+    /// Their grid points, if the area index is maintained.
     pub places: Option<IndexBuilder>,
 }
 
 impl Tally {
-    /// Whether no more trips are to be counted before what is counted is moved.
+    /// Whether the counts must be written before more trips are counted.
     fn is_full(&self) -> bool {
         self.days.bytes() >= self.most_bytes
     }
@@ -130,12 +131,11 @@ impl Tally {
     }
 }
 
-/// Gives the batches of a run in order, then none.
+/// Returns the batches of a run in order, then None.
 pub type NextBatch<'a> = dyn FnMut() -> Result<Option<Batch>, LoadError> + 'a;
 
 impl History {
-    /// Appends the trips of a run that are not there yet, and adds them to what is derived. The blocks are what the
-    /// batches are made of.
+    /// Appends the new trips of a run, and adds them to derived data. The batches are made of the blocks.
     pub fn append(
         &self,
         blocks: &RunBlocks,
@@ -164,8 +164,8 @@ impl History {
     }
 }
 
-/// Appends the next trips of a run, those of this partition; there are about so many of them. Returns the table whose
-/// index is to be built, too.
+/// Appends the next trips of a run, those of this partition, approximately `trips` of them. Also returns the table
+/// whose index must be built.
 fn append_to(
     partition: Partition,
     trips: usize,
@@ -176,7 +176,7 @@ fn append_to(
     let (table, bounds) = (&partition.table, partition.bounds);
     let mut uncounted: Vec<Days> = partition.adopted.into_iter().collect();
     let whole = whole_history();
-    // What they store is known when it is there.
+    // The stored rows are known only after the insert.
     let is_altered = table.has_user_before_triggers();
     if is_altered {
         uncounted.extend(days_of(table.oid()));
@@ -187,10 +187,10 @@ fn append_to(
         && is_ours_alone(table);
     let known = (!in_bulk).then(|| ExistingKeys::open(table));
     if let Some(places) = &mut tally.places {
-        // Building the index keeps one processor busy, and so does COPY; the heap's bulk needs all there are.
+        // Building the index needs one processor, and so does COPY. The bulk path needs all of them.
         places.set_held_back(in_bulk);
     }
-    // Making the partition has ended what the backend showed.
+    // Creating the partition has reset the progress of the backend.
     progress.phase(Phase::Inserting);
     let counted = (!is_altered).then_some(&mut *tally);
     let mut rows = NewRows::new(walk, bounds, known, counted, progress);
@@ -230,24 +230,24 @@ fn require_within(bounds: PartitionBounds, time: Timestamp, table: &Table) {
     }
 }
 
-/// Whether so many trips are rather stored without the partition's index, which is then built. The default partition
-/// holds other times, too, and gets its rows through COPY.
+/// Whether this many trips are better stored without the partition's index, which is then built. The default partition
+/// contains other times, too, and gets its rows through COPY.
 fn is_worth_a_build(partition: &Partition, trips: usize) -> bool {
     !partition.is_default && trips >= WORTH_A_BUILD
 }
 
-/// Whether the table is empty and nobody else can store rows or find some, until this transaction ends.
+/// Whether the table is empty, and no other session can insert or see rows until this transaction ends.
 fn is_ours_alone(table: &Table) -> bool {
     table.has_no_pages()
-        // What REINDEX needs. Who is in the way may wait for us: COPY does not mind him.
+        // The locks of REINDEX. A session that holds one of them may be waiting for us. COPY does not conflict with it.
         && table_locks::try_lock(table.oid(), Mode::Share)
         && table.try_lock_indexes()
-        // Somebody may have written by hand before the lock.
+        // Rows may have been inserted by hand before the lock.
         && table.has_no_pages()
 }
 
-/// The partitioned table, when somebody's trigger on it wants to see the rows: then COPY goes through
-/// it, and finds the partition of each row itself.
+/// The partitioned table, if it has a row trigger of a user. COPY then goes through it, and finds the partition of each
+/// row itself.
 fn whole_history() -> Option<Table> {
     let table = Table::open_for_insert(HISTORY);
     table.has_user_triggers().then_some(table)

@@ -1,4 +1,4 @@
-//! The ledger `trips.loads`: one row per delivery.
+//! The ledger `trips.loads`: one row per load.
 
 mod failure;
 mod status;
@@ -55,8 +55,8 @@ pub fn resume(load_id: i64, role: pg_sys::Oid) -> Result<LoadHeader, LoadError> 
     Ok(LoadHeader { load_id, started_at, requested_by: session::role_name(role), role })
 }
 
-/// The first load that brought these bytes, among all that are committed now. Another size is another file, whatever
-/// somebody has said of its digest.
+/// The first load of these bytes, among all that are committed now. A file of another size is another file, independent
+/// of its claimed digest.
 pub fn same_bytes(digest: &[u8; 32], bytes: u64) -> Option<SameBytes> {
     two_bigints(
         c"SELECT load_id, rows_staged FROM trips.loads
@@ -66,7 +66,7 @@ pub fn same_bytes(digest: &[u8; 32], bytes: u64) -> Option<SameBytes> {
     .map(|(load_id, staged)| SameBytes { load_id, staged })
 }
 
-/// Whether a load has brought a file of this size: no other can have had the same bytes.
+/// Whether a load has loaded a file of this size: only then can the bytes be known.
 pub fn has_size(bytes: u64) -> bool {
     let found = two_bigints(
         c"SELECT load_id, rows_staged FROM trips.loads
@@ -138,10 +138,9 @@ pub fn unrecorded_row(header: &LoadHeader, source: &LoadSource) -> Result<LoadRo
     )
 }
 
-/// Books what a merge made of a load's staged rows; `totals.staged` of them stay there.
+/// Updates the counts of a load after a merge of its staged rows; `totals.staged` of them stay there.
 ///
-/// The ledger keeps what it said of rows that somebody has deleted from staging by hand, and learns
-/// of rows that somebody has added.
+/// If rows were deleted from staging by hand, the ledger keeps their count. If rows were added by hand, it adds them.
 pub fn add_merged(load_id: i64, totals: Totals) -> Result<LoadRow, LoadError> {
     let args: [DatumWithOid<'_>; 4] = [
         load_id.into(),
@@ -162,7 +161,7 @@ pub fn add_merged(load_id: i64, totals: Totals) -> Result<LoadRow, LoadError> {
     )
 }
 
-/// Books that so many of a load's trips, which were counted as inserted, were duplicates.
+/// Counts trips of a load, which were counted as inserted, as duplicates.
 pub fn add_duplicates(load_id: i64, count: i64) -> Result<(), LoadError> {
     let args: [DatumWithOid<'_>; 2] = [load_id.into(), count.into()];
     Spi::run_with_args(
@@ -174,7 +173,7 @@ pub fn add_duplicates(load_id: i64, count: i64) -> Result<(), LoadError> {
     Ok(())
 }
 
-/// The row of a load that is done; none when there is no such load.
+/// The row of a load that is done; None if there is no such load.
 pub fn find_loaded(load_id: i64) -> Result<Option<LoadRow>, LoadError> {
     let row = Spi::connect_mut(|client| {
         let query = "SELECT l FROM trips.loads AS l WHERE l.load_id = $1 AND l.state = 'loaded'";
@@ -184,9 +183,9 @@ pub fn find_loaded(load_id: i64) -> Result<Option<LoadRow>, LoadError> {
     Ok(row.map(LoadRow::from))
 }
 
-/// Whether the transaction's own snapshot is from before another load's commit.
+/// Whether the transaction's own snapshot is older than another load's commit.
 ///
-/// What is derived from all loads (roll-up, summary) could not be written right under it.
+/// Derived data of all loads (roll-up, summary) could not be written correctly with it.
 pub fn has_newer_loads() -> Result<bool, LoadError> {
     const STATE: &CStr =
         c"SELECT count(*), coalesce(sum(rows_inserted), 0)::bigint FROM trips.loads

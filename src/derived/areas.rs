@@ -1,9 +1,9 @@
-//! Where trips begin and end, by week: what questions about areas are answered from.
+//! The area index: origins and destinations of trips, by week.
 //!
-//! A load adds the places of its new trips: `trips_internal.area_pages` has them, encoded, `trips_internal.area_directory`
-//! the bounds of the blocks. All of it is derived from the history. A week counts as complete when it has
-//! as many trips here as in the daily roll-up; what makes it incomplete (a restore, a change by hand)
-//! makes questions slower, never wrong.
+//! A load adds the grid points of its new trips: `trips_internal.area_pages` has them, encoded,
+//! `trips_internal.area_directory` has the bounds of the pages. All of it is derived from the history. A week is
+//! complete if it has as many trips here as in the daily roll-up. An incomplete week (after a restore, or a change by
+//! hand) makes queries slower, never wrong.
 
 pub mod check;
 
@@ -25,22 +25,22 @@ use crate::pg::spi;
 use crate::progress::Progress;
 use crate::settings;
 
-/// Numbers of blocks that each group has; the directory has fewer.
+/// Page numbers of each segment; the directory has fewer.
 pub const BLOCK_IDS: i64 = 256;
 const _: () = assert!(trips_areas::MAX_PAGES <= 256, "a segment has more pages than numbers");
 
-/// Weeks that a change by hand has touched are filled again at once when they have up to so many trips together: a
-/// second or two of reading. Others wait for `trips.rebuild()`.
+/// Weeks that a change by hand has touched are rebuilt at once if they have up to this many trips together: a second or
+/// two of reading. Others wait for `trips.rebuild()`.
 const WORTH_FILLING: i64 = 1_000_000;
 
-/// A collector for what a load will bring.
+/// An index builder for the trips of a load.
 pub fn start_builder() -> Result<IndexBuilder, LoadError> {
     let _blocked = signals::BlockedSignals::all();
     Ok(IndexBuilder::start().map_err(DerivedError::Areas)?)
 }
 
-/// Writes what was collected. The cost is that of the new trips: groups of few trips are merged with
-/// them, each at most as often as their number doubles.
+/// Writes the collected grid points. The cost is that of the new trips: small segments are merged with them, each at
+/// most as often as its number of trips doubles.
 pub fn write(collected: &mut IndexBuilder, progress: Option<&Progress>) -> Result<(), LoadError> {
     let weeks = collected.take(poll_interrupts).map_err(DerivedError::Areas)?;
     let mut groups = Vec::new();
@@ -64,7 +64,7 @@ fn poll_interrupts() {
     check_for_interrupts!();
 }
 
-/// Takes groups of few trips of the week away, and adds their places to these.
+/// Deletes the small segments of the week, and adds their grid points to these.
 fn merge_small_groups(week: i32, places: &mut Vec<GridPoint>) -> Result<(), LoadError> {
     let few = i64::try_from(SMALL_SEGMENT).unwrap_or(i64::MAX);
     let small = Spi::connect(|client| {
@@ -85,11 +85,11 @@ fn merge_small_groups(week: i32, places: &mut Vec<GridPoint>) -> Result<(), Load
             continue;
         };
         let trips = usize::try_from(trips).unwrap_or(usize::MAX);
-        // A group that is more than all that it would be merged with stays as it is.
+        // A segment with more trips than all that it would be merged with stays as it is.
         if trips > 2 * total || total >= SMALL_SEGMENT {
             break;
         }
-        // A damaged group is left to be found: the week is not complete without it.
+        // A damaged segment stays: the week is incomplete without it.
         let Ok(directory) = Directory::of(&directory) else { break };
         let before = places.len();
         if take_blocks(group, directory.pages(), places).is_err() || places.len() != before + trips
@@ -133,7 +133,7 @@ fn delete_groups(groups: &[i64]) -> Result<(), LoadError> {
     Ok(())
 }
 
-/// Forgets the weeks of these days: they are counted from the history until they are filled again.
+/// Deletes the weeks of these days: they are counted from the history until they are rebuilt.
 pub fn delete_weeks(days: Days) -> Result<(), LoadError> {
     let monday =
         |day: Option<i32>| day.map(|day| trips_areas::first_day(trips_areas::week_of_day(day)));
@@ -152,12 +152,12 @@ pub fn delete_weeks(days: Days) -> Result<(), LoadError> {
 /// Fills all weeks from the history.
 pub fn fill() -> Result<(), LoadError> {
     delete_weeks(Days::ALL)?;
-    // Blocks without a group: somebody has deleted it.
+    // Pages without a segment: it was deleted by hand.
     Spi::run("DELETE FROM trips_internal.area_pages")?;
     fill_weeks(weeks_with_trips()?)
 }
 
-/// Fills the weeks of these days, which have been forgotten and counted anew, if they have few trips.
+/// Rebuilds the index of the weeks of these days, which were deleted and counted again, if they have few trips.
 pub fn refill(days: &[Days]) -> Result<(), LoadError> {
     let mut weeks = BTreeMap::new();
     for days in days {
@@ -166,7 +166,7 @@ pub fn refill(days: &[Days]) -> Result<(), LoadError> {
     if weeks.is_empty() || !settings::keeps_areas() || weeks.values().sum::<i64>() > WORTH_FILLING {
         return Ok(());
     }
-    // What the statement has changed that we follow is not yet what queries that only read would see.
+    // Queries with the active snapshot do not see the changes of the tracked statement yet.
     session::with_new_snapshot(|| fill_weeks(weeks.into_keys()))
 }
 
@@ -220,7 +220,7 @@ pub fn weeks_with_trips() -> Result<BTreeSet<i32>, LoadError> {
     })
 }
 
-/// Shows the place of every trip of a week, as the history has it.
+/// Passes the grid points of all trips of a week, as the history has them.
 pub fn places_of_history(week: i32, mut each: impl FnMut(GridPoint)) {
     spi::query_in_batches(
         c"SELECT h.date_time, h.origin_coord, h.destination_coord FROM trips.hist_trip_data AS h
@@ -239,7 +239,7 @@ pub fn places_of_history(week: i32, mut each: impl FnMut(GridPoint)) {
     );
 }
 
-/// Appends groups through COPY.
+/// Appends segments through COPY.
 fn append(groups: Vec<(i32, Segment)>, progress: Option<&Progress>) -> Result<(), LoadError> {
     let count = i64::try_from(groups.len()).unwrap_or(i64::MAX);
     let ids = Spi::connect_mut(|client| {
@@ -307,7 +307,7 @@ struct Encoded<'a> {
 
 impl Rows for Encoded<'_> {
     fn next_rows(&mut self) -> Option<&[u8]> {
-        // COPY has begun and cleared what the load had told of itself.
+        // COPY has cleared the progress of the load.
         if self.given.is_empty()
             && let Some(progress) = self.progress
         {

@@ -1,7 +1,7 @@
-//! What is derived from the history stays right when somebody else than a load changes it.
+//! Keeps derived data right when the history is changed by hand.
 //!
-//! The triggers of the history and of its partitions call this room: before a statement, for the lock that
-//! loads take, and after it, to count again the days that it has touched.
+//! The triggers of the history and of its partitions call this room. Before a statement, it acquires the history lock.
+//! After it, it counts the touched days again.
 
 mod refresh;
 
@@ -18,7 +18,7 @@ use crate::pg::relation::Table;
 use crate::pg::session::{self, AsOwner};
 use crate::pg::{event_trigger, locks, spi, transition_tables};
 
-/// What a statement has touched.
+/// The rows that a statement has touched.
 #[derive(Debug)]
 pub enum Touched {
     /// These days.
@@ -53,8 +53,8 @@ pub fn begin() -> Result<(), LoadError> {
 
 /// A statement has ended that has filled, or changed, this table.
 pub fn end(table: pg_sys::Oid, touched: Touched, may_bring: bool) -> Result<(), LoadError> {
-    // A load books its own rows. While a dump is restored, rows come with what is derived from them, and the
-    // triggers of the partitions come last.
+    // A load counts its own rows. While a dump is restored, derived data is restored with the rows, and the triggers of
+    // the partitions come last.
     if pending_counts::is_filled_by_load(table)
         || session::is_restoring() && !history::has_change_triggers()?
     {
@@ -76,8 +76,8 @@ pub fn end(table: pg_sys::Oid, touched: Touched, may_bring: bool) -> Result<(), 
     count_again_when_booked(&days)
 }
 
-/// A command begins that attaches a partition to the history, if it is one. It waits for loads before it takes
-/// the lock that they may need.
+/// An ATTACH to the history begins, if the command is one. It waits for loads before it takes the lock that they may
+/// need.
 pub fn partition_comes(call: pg_sys::FunctionCallInfo) -> Result<(), LoadError> {
     if let Some(history) = Table::find(c"hist_trip_data")
         && event_trigger::will_attach_to(call, history)
@@ -89,13 +89,13 @@ pub fn partition_comes(call: pg_sys::FunctionCallInfo) -> Result<(), LoadError> 
     Ok(())
 }
 
-/// A command has ended that may have made, attached, detached or dropped partitions.
+/// A command has ended that may have created, attached, detached or dropped partitions.
 ///
-/// Who does that has locked the history: the commands of others are known by that they have not, without a query,
-/// and whatever rights they lack on our schema.
+/// Such a command has locked the history. Other commands have not: this is found out without a query, and without any
+/// privilege on our schema.
 pub fn partitions_altered(loses: bool) -> Result<(), LoadError> {
     let Some(history) = Table::find(c"hist_trip_data") else { return Ok(()) };
-    // While a dump is restored, what it has of partitions, triggers and counts comes in its own order.
+    // A dump restores partitions, triggers and counts in its own order.
     if !locks::holds_ddl_lock(history)
         || pending_counts::is_own_command()
         || session::is_restoring()
@@ -105,14 +105,14 @@ pub fn partitions_altered(loses: bool) -> Result<(), LoadError> {
     // It may have been dropped, too.
     let Some(counts) = Table::find_for_insert(c"daily_trip_counts") else { return Ok(()) };
     History::lock_for_change()?;
-    // Each table may have an owner of its own; that is what the command may have changed.
+    // Each table may have its own owner, and the command may have changed it.
     let counted = {
         let _owner = AsOwner::of(&counts);
         if loses { daily_counts::days()? } else { Vec::new() }
     };
     let history = Table::open_for_insert(c"hist_trip_data");
     let _owner = AsOwner::of(&history);
-    // None that is open can lose partitions' triggers.
+    // An open table cannot lose the triggers of its partitions.
     drop(history);
     if !loses {
         history::require_plain_partitions()?;
@@ -125,12 +125,12 @@ pub fn partitions_altered(loses: bool) -> Result<(), LoadError> {
     count_again_when_booked(&days)
 }
 
-/// Counts days again; when a load has rows that are not booked, it does so after it has booked them.
+/// Counts days again. If a load has pending counts, it does this after its own rows.
 fn count_again_when_booked(days: &[Days]) -> Result<(), LoadError> {
     if days.is_empty() || pending_counts::defer(days) { Ok(()) } else { count_again(days) }
 }
 
-/// What is counted must be all that there is.
+/// All rows must be visible to be counted.
 fn require_newest_snapshot() -> Result<(), LoadError> {
     owners::require_all_rows()?;
     if session::has_one_snapshot() && ledger::has_newer_loads()? {
@@ -145,7 +145,7 @@ fn require_newest_snapshot() -> Result<(), LoadError> {
     )?)
 }
 
-/// Counts days again, and makes what area questions are answered from again, where that is cheap.
+/// Counts days again, and rebuilds the area index where that is cheap.
 pub fn count_again(days: &[Days]) -> Result<(), LoadError> {
     require_newest_snapshot()?;
     for &days in days {
@@ -156,7 +156,7 @@ pub fn count_again(days: &[Days]) -> Result<(), LoadError> {
     view::refresh_if_not_kept()
 }
 
-/// Makes everything anew.
+/// Computes all derived data again.
 pub fn rebuild() -> Result<(), LoadError> {
     let history = Table::open_for_insert(c"hist_trip_data");
     let _owner = AsOwner::of(&history);
@@ -166,12 +166,12 @@ pub fn rebuild() -> Result<(), LoadError> {
     require_newest_snapshot()?;
     daily_counts::count_again(Days::ALL)?;
     view::refresh()?;
-    // A repair has changed what queries that only read would not see yet.
+    // Queries with the active snapshot do not see the moves of a repair yet.
     session::with_new_snapshot(areas::fill)?;
     warn_of_damaged_partitions()
 }
 
-/// Moves the trips that are in a partition whose bounds do not hold them, and makes all that is derived anew.
+/// Moves misplaced trips, and computes all derived data again.
 pub fn repair_partitions() -> Result<Vec<Moved>, LoadError> {
     let history = Table::open_for_insert(c"hist_trip_data");
     let _owner = AsOwner::of(&history);
@@ -187,7 +187,7 @@ pub fn repair_partitions() -> Result<Vec<Moved>, LoadError> {
     Ok(moved)
 }
 
-/// Says that trips are where their partition's bounds do not hold them: what is counted from them is in doubt.
+/// Warns that trips are misplaced: counts of them are in doubt.
 fn warn_of_damaged_partitions() -> Result<(), LoadError> {
     let damaged = history::damaged_partitions()?;
     if let Some(first) = damaged.first() {
@@ -204,7 +204,7 @@ fn warn_of_damaged_partitions() -> Result<(), LoadError> {
     Ok(())
 }
 
-/// Days that follow each other, together.
+/// Consecutive days as ranges.
 fn ranges(days: &[i32]) -> Vec<Days> {
     let ranges = days.chunk_by(|a, b| a + 1 == *b);
     ranges.map(|days| Days { first: days.first().copied(), last: days.last().copied() }).collect()

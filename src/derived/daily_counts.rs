@@ -1,4 +1,4 @@
-//! What is derived from the history: the daily roll-up, the weekly sums, and the materialized view over them.
+//! The daily roll-up, the weekly sums, and the materialized view over them.
 
 use pgrx::Spi;
 use pgrx::datum::DatumWithOid;
@@ -8,8 +8,8 @@ use super::view;
 use crate::error::LoadError;
 use crate::history::Days;
 
-/// The first and the last day that trips are counted of, 0001-01-01 and 9999-12-31, since 2000-01-01: files
-/// cannot bring others, and changes by hand are refused that do.
+/// The first and the last day that are counted, 0001-01-01 and 9999-12-31, since 2000-01-01. Files cannot contain
+/// others, and changes by hand that do are refused.
 const COUNTED: (i32, i32) = (-730_119, 2_921_939);
 
 /// Adds counts of inserted trips to the roll-up, the weekly sums and the view: the cost is that of the region-days
@@ -22,7 +22,7 @@ pub fn add(counts: &[DayCount<'_>]) -> Result<(), LoadError> {
         datasources.push(count.datasource);
         trips.push(i64::try_from(count.trips).unwrap_or(i64::MAX));
     }
-    // Arguments are made inside the connection, whose memory goes with it.
+    // Arguments are made inside the connection, because its memory is freed with it.
     Spi::connect_mut(|client| {
         let args: [DatumWithOid<'_>; 4] =
             [days.into(), regions.into(), datasources.into(), trips.into()];
@@ -52,8 +52,8 @@ pub fn add(counts: &[DayCount<'_>]) -> Result<(), LoadError> {
     })
 }
 
-/// Counts the trips of these days anew from the history, and sums their weeks up anew. Those outside of the years 1
-/// to 9999 are not counted.
+/// Counts the trips of these days again from the history, and then their weeks. Trips outside the years 1 to 9999 are
+/// not counted.
 pub fn count_again(days: Days) -> Result<(), LoadError> {
     let args: [DatumWithOid<'_>; 2] = [days.first.into(), days.last.into()];
     Spi::run_with_args(
@@ -79,7 +79,7 @@ pub fn count_again(days: Days) -> Result<(), LoadError> {
     Ok(())
 }
 
-/// Sums the weeks up anew that have one of these days. A week that has no trips any more has no row.
+/// Sums up the weeks of these days again. A week without trips has no row.
 fn sum_up_again(first: i32, last: i32) -> Result<(), LoadError> {
     Ok(Spi::run_with_args(
         "WITH weeks AS (

@@ -1,4 +1,4 @@
-//! The materialized view: kept equal to the weekly sums row by row, at the cost of the rows that have changed.
+//! The materialized view: kept equal to the weekly sums row by row, at the cost of the changed rows.
 
 use std::ffi::CStr;
 
@@ -22,8 +22,8 @@ const COLUMNS: [Attribute; 3] = [
 /// The first columns, which the view has a unique index on.
 const KEY: i16 = 2;
 
-/// What makes the view's rows of some weeks and regions equal to the sums: `$1` days and `$2` regions. Each row is looked
-/// up by its key: OFFSET 0 keeps the planner from a join that reads all rows, which each slice of a load would pay for.
+/// The changes that make the view's rows of some weeks and regions equal to the sums: `$1` days and `$2` regions. Each
+/// row is looked up by its key. OFFSET 0 keeps the planner from a join that reads all rows for each slice of a load.
 const OF_REGIONS: &CStr = c"
     SELECT v.ctid, w.trips IS NULL, t.region, t.week_of_month, w.trips::numeric
       FROM (SELECT DISTINCT c.region, to_char((date '2000-01-01' + c.day)::timestamp, 'YYYY-MM-\"0\"W')
@@ -64,12 +64,12 @@ const OF_ALL: &CStr = c"
         ON v.region = w.region AND v.week_of_month = w.week_of_month
      WHERE w.trips::numeric IS DISTINCT FROM v.weekly_avg";
 
-/// Opens the view if its rows can be written one by one. Either way nobody refreshes it before this transaction ends.
+/// Opens the view if its rows can be written one by one. In both cases no REFRESH can run before this transaction ends.
 fn open() -> Option<MatView> {
     MatView::open(NAME, &COLUMNS, KEY)
 }
 
-/// Brings rows up to date: those of the weeks of these days, each in its region.
+/// Updates rows: those of the weeks of these days, each in its region.
 pub fn keep_regions(days_and_regions: &[DatumWithOid<'_>; 2]) {
     if let Some(view) = open() {
         let _settings = OwnSettings::for_lookups();
@@ -77,28 +77,28 @@ pub fn keep_regions(days_and_regions: &[DatumWithOid<'_>; 2]) {
     }
 }
 
-/// Brings rows up to date: all regions, in the weeks from the first day to the last.
+/// Updates rows: all regions, in the weeks from the first day to the last.
 pub fn keep_weeks(first: i32, last: i32) {
     if let Some(view) = open() {
         view.apply(OF_WEEKS, &[first.into(), last.into()]);
     }
 }
 
-/// Brings all rows up to date.
+/// Updates all rows.
 pub fn keep_all() {
     if let Some(view) = open() {
         view.apply(OF_ALL, &[]);
     }
 }
 
-/// What cannot be kept row by row is made anew: a view that is empty since REFRESH … WITH NO DATA, or that is
-/// not as the extension makes it. Called after the rows have been tried: so it is the same answer that they had.
+/// Refreshes the view if its rows cannot be written: if it is empty since REFRESH … WITH NO DATA, or not as the
+/// extension creates it. Called after the rows have been tried, so that the condition is the same.
 pub fn refresh_if_not_kept() -> Result<(), LoadError> {
     if open().is_none() { refresh() } else { Ok(()) }
 }
 
-/// Makes the view anew from the weekly sums; without keeping its readers out, where PostgreSQL can do that: when it
-/// is filled, and has a unique index of all its rows.
+/// Refreshes the view from the weekly sums. Concurrently where PostgreSQL can do that: if it is populated and has a
+/// unique index of all its rows.
 pub fn refresh() -> Result<(), LoadError> {
     let beside_readers = Spi::get_one::<bool>(
         "SELECT c.relispopulated AND EXISTS (

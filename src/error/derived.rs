@@ -1,4 +1,4 @@
-//! What can go wrong with what is derived from the history.
+//! Errors of derived data.
 
 use pgrx::PgSqlErrorCode as Code;
 use trips_areas::BuildError;

@@ -1,4 +1,4 @@
-//! What can be wrong with the content of a file.
+//! Errors of the content of a file.
 
 use pgrx::PgSqlErrorCode as Code;
 use trips_core::check::reject::{BadLine, SqlState};
@@ -107,7 +107,7 @@ fn of_header(path: &str, error: &HeaderError) -> Report {
     }
 }
 
-/// What to do about a first line that seems to be something else than a header.
+/// The hint for a first line that is not a header.
 fn hint_of_guess(guess: Guess) -> &'static str {
     match guess {
         Guess::Delimiter(';') => {
@@ -128,7 +128,7 @@ fn hint_of_guess(guess: Guess) -> &'static str {
     }
 }
 
-/// PostgreSQL's name of a code that `trips_core` knows.
+/// PostgreSQL's name of a code of `trips_core`.
 fn code_of(state: SqlState) -> Code {
     match state {
         SqlState::StringDataRightTruncation => Code::ERRCODE_STRING_DATA_RIGHT_TRUNCATION,

@@ -1,4 +1,4 @@
-//! What can be wrong with the history as a whole, and with changes of it by hand.
+//! Errors of the history as a whole, and of changes by hand.
 
 use pgrx::PgSqlErrorCode as Code;
 

@@ -1,4 +1,4 @@
-//! What can be wrong with a partition of the history.
+//! Errors of a partition of the history.
 
 use pgrx::PgSqlErrorCode as Code;
 use trips_core::model::partition_bounds::PartitionBounds;

@@ -1,4 +1,4 @@
-//! What can go wrong with loads that wait or run.
+//! Errors of queued and running loads.
 
 use pgrx::PgSqlErrorCode as Code;
 use trips_core::text::escape::quoted;

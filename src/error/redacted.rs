@@ -1,4 +1,4 @@
-//! Errors without what stands in the file: a caller who may load a file may not read it for that.
+//! Errors without contents of the file: a caller that may load a file may not be allowed to read it.
 
 use trips_core::check::reject::{BadLine, Rejection};
 use trips_core::feed::plan::ColumnError;
@@ -7,19 +7,18 @@ use trips_core::pool::PoolError;
 
 use super::{FileError, LoadError, Report};
 
-/// What a caller is told who is not a member of pg_read_server_files.
+/// The error for a caller that is not a member of pg_read_server_files.
 const TO_CALLER: &str = "told to members of pg_read_server_files";
-/// What the ledger says.
+/// The message in the ledger.
 const IN_LEDGER: &str = "in trips.load_errors";
 
 impl LoadError {
-    /// The same error without anything that stands in the file: for callers who may load it, but not
-    /// read whatever the server can read.
+    /// The same error without contents of the file: for callers that may load it, but not read all files of the server.
     pub fn redacted(self) -> Self {
         self.redacted_with(TO_CALLER).unwrap_or(self)
     }
 
-    /// What everybody may know who sees the ledger: message and DETAIL, without anything that stands in the file.
+    /// The error for readers of the ledger: message and DETAIL, without contents of the file.
     pub fn public(&self) -> String {
         let redacted = self.redacted_with(IN_LEDGER);
         let Report { message, detail, .. } = redacted.as_ref().unwrap_or(self).report();
@@ -36,8 +35,8 @@ impl LoadError {
 }
 
 impl FileError {
-    /// The same error with `instead` where it repeats the file; none when it does not. A new error that repeats
-    /// something of a file belongs here.
+    /// The same error with `instead` where it repeats the file; None if it does not. A new error that repeats contents
+    /// of a file belongs here.
     fn redacted_with(&self, instead: &str) -> Option<Self> {
         let hide = |bad: &BadLine| {
             let reason = format!("what stands there is {instead}");

@@ -49,7 +49,7 @@ impl From<Report> for ErrorReport {
     }
 }
 
-/// What an enum of errors gets from its method `report`.
+/// The conversions of an enum of errors, from its method `report`.
 macro_rules! reported {
     ($error:ty) => {
         impl std::fmt::Display for $error {

@@ -1,4 +1,4 @@
-//! What can be wrong with a call or a setting.
+//! Errors of a call or a setting.
 
 use pgrx::PgSqlErrorCode as Code;
 use trips_core::text::escape::{quoted, quoted_path};

@@ -1,4 +1,4 @@
-//! What can go wrong with a file before its content is looked at.
+//! Errors of a file before its content is read.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! What can go wrong with an upload.
+//! Errors of an upload.
 
 use pgrx::PgSqlErrorCode as Code;
 use trips_core::text::escape::{quoted, quoted_path};
@@ -84,7 +84,7 @@ impl UploadError {
         }
     }
 
-    /// Whether it is about what is in the upload, not the way it was asked for.
+    /// Whether the error concerns the contents of the upload, and not the call.
     pub fn is_of_content(&self) -> bool {
         matches!(self, Self::NotAPart { .. } | Self::OtherDelivery { .. })
     }

@@ -1,4 +1,4 @@
-//! Which partitions there are, and that what others do to them is followed.
+//! The partitions and their change triggers.
 
 use pgrx::{Spi, pg_sys};
 use trips_core::model::timestamp::Timestamp;
@@ -13,7 +13,7 @@ const MICROSECONDS_OF_DAY: i64 = 86_400_000_000;
 const FIRST_DAY: i32 = -730_119;
 const LAST_DAY: i32 = 2_921_939;
 
-/// A trigger of ours: its name, when it fires, its transition tables. sql/80_changes.sql makes those of the history.
+/// A change trigger: its name, when it fires, its transition tables. sql/80_changes.sql creates those of the history.
 type Trigger = (&'static str, &'static str, &'static str);
 
 const HOLD: Trigger = ("trips_lock", "BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE", "");
@@ -25,8 +25,8 @@ const OF_UPDATE: Trigger = (
 const OF_DELETE: Trigger =
     ("trips_track_delete", "AFTER DELETE", "REFERENCING OLD TABLE AS trips_removed");
 
-/// Those of a partition are its own, so that statements on the partition itself are seen, and pg_dump carries
-/// them with it. Inserts have no transition table: it would hold every row of every load.
+/// Partitions have their own triggers, so that statements on the partition itself are tracked, and pg_dump dumps them
+/// with it. Inserts have no transition table: it would hold every row of every load.
 const OF_PARTITION: [Trigger; 4] =
     [HOLD, ("trips_track", "AFTER INSERT OR TRUNCATE", ""), OF_UPDATE, OF_DELETE];
 
@@ -38,7 +38,7 @@ const OF_HISTORY: [Trigger; 5] = [
     ("trips_track_truncate", "AFTER TRUNCATE", ""),
 ];
 
-/// Has what others do to a table followed: makes the triggers that are missing, and enables the others.
+/// Creates the missing change triggers of a table, and enables the others.
 fn create_missing(table: &str, triggers: &[Trigger]) -> Result<(), LoadError> {
     for (name, when, tables) in triggers {
         let is_disabled = Spi::connect(|client| {
@@ -62,12 +62,12 @@ fn create_missing(table: &str, triggers: &[Trigger]) -> Result<(), LoadError> {
     Ok(())
 }
 
-/// Has what others do to a partition followed.
+/// Creates the change triggers of a partition.
 pub fn create_triggers(table: &str) -> Result<(), LoadError> {
     create_missing(table, &OF_PARTITION)
 }
 
-/// Has the history and all its partitions followed.
+/// Creates the change triggers of the history and all its partitions.
 pub fn create_all_triggers() -> Result<(), LoadError> {
     create_missing("trips.hist_trip_data", &OF_HISTORY)?;
     let partitions = names(
@@ -89,7 +89,8 @@ pub fn create_all_triggers() -> Result<(), LoadError> {
         .try_for_each(|name| Ok(Spi::run(&format!("ALTER EVENT TRIGGER {name} ENABLE"))?))
 }
 
-/// Has all partitions followed, and no table any more that is none. Returns the days of those that are new.
+/// Creates the change triggers of all partitions, and removes those of tables that are no longer partitions. Returns
+/// the days of new partitions.
 pub fn sync_triggers() -> Result<Vec<Days>, LoadError> {
     let detached = names(
         "SELECT format('%I ON %I.%I', t.tgname, n.nspname, c.relname)
@@ -120,7 +121,7 @@ pub fn sync_triggers() -> Result<Vec<Days>, LoadError> {
     Ok(days)
 }
 
-/// Refuses partitions that nobody could follow: a table that is divided itself, or another server's.
+/// Refuses partitions whose changes cannot be tracked: partitioned tables and foreign tables.
 pub fn require_plain_partitions() -> Result<(), LoadError> {
     let others = names(
         "SELECT format('%I.%I', n.nspname, c.relname)
@@ -131,7 +132,7 @@ pub fn require_plain_partitions() -> Result<(), LoadError> {
     others.into_iter().next().map_or(Ok(()), |table| Err(PartitionError::NotPlain { table }.into()))
 }
 
-/// Refuses trips outside of the years 1 to 9999: no file brings them, and nothing that is derived counts them.
+/// Refuses trips outside the years 1 to 9999. Files cannot contain them, and derived data does not count them.
 pub fn require_sane_dates() -> Result<(), LoadError> {
     let found = Spi::connect(|client| {
         let mut found = client.select(
@@ -145,8 +146,7 @@ pub fn require_sane_dates() -> Result<(), LoadError> {
     found.flatten().map_or(Ok(()), |date| Err(HistoryError::Date { date }.into()))
 }
 
-/// Those of these days (since 2000-01-01) that have no partition for themselves: none, or that for the rest, or
-/// several.
+/// Those of these days (since 2000-01-01) without a partition of their own: none, the default partition, or several.
 pub fn without_own_partition(mut days: Vec<i32>) -> Vec<i32> {
     let history = Table::open_for_insert(HISTORY);
     days.retain(|&day| {
@@ -165,7 +165,7 @@ fn names(query: &str) -> Result<Vec<String>, LoadError> {
     })
 }
 
-/// Whether a partition is followed. While a dump is restored, they are not: their triggers come last.
+/// Whether a partition has its triggers. While a dump is restored, it does not: its triggers come last.
 pub fn has_change_triggers() -> Result<bool, LoadError> {
     let followed = Spi::get_one::<bool>(
         "SELECT EXISTS (SELECT FROM pg_inherits AS i JOIN pg_trigger AS t ON t.tgrelid = i.inhrelid
@@ -175,11 +175,11 @@ pub fn has_change_triggers() -> Result<bool, LoadError> {
     Ok(followed == Some(true))
 }
 
-/// The days that lie within a partition's bounds, all for the default partition; none when the table is no partition
-/// of the history.
+/// The days within a partition's bounds, all days for the default partition; None if the table is not a partition of
+/// the history.
 pub fn days_of(oid: pg_sys::Oid) -> Option<Days> {
     let (first, last) = bounds_of(oid)?.first_and_last();
-    // No trip lies outside of these days, but bounds may.
+    // No trip is outside these days, but bounds may be.
     let day = |time: Timestamp| time.day().clamp(FIRST_DAY, LAST_DAY);
     Some(Days { first: first.map(day), last: last.map(day) })
 }

@@ -1,4 +1,4 @@
-//! What the history has, walked along with what a run brings.
+//! The keys of the history, walked in parallel with the keys of a run.
 
 use std::cmp::Ordering;
 
@@ -10,24 +10,25 @@ use trips_core::sort::batch::BatchEntry;
 use crate::pg::index_scan::KeyScan;
 use crate::pg::relation::Table;
 
-/// After so many keys of the history that the batch does not have, the scan leaps to the batch's
-/// next key: a step costs a fraction of a descent into the index.
+/// After this many keys of the history that the batch does not have, the scan jumps to the batch's next key: a step
+/// costs a fraction of a descent into the index.
 const STEPS_BEFORE_LEAP: u32 = 64;
-/// The same when the key before needed a leap: where a small batch meets a large history, its next key is far, too.
+/// The same when the key before needed a jump: if a small batch is compared with a large history, its next key is far,
+/// too.
 const STEPS_AFTER_LEAP: u32 = 8;
 
 /// The keys of a partition of the history, walked along with the keys of a run.
 pub struct ExistingKeys<'a> {
     keys: KeyScan<'a>,
-    /// Where the walk stands; none before its beginning and behind its end.
+    /// The current key; None before the beginning and after the end.
     current: Option<(Timestamp, TripKey)>,
     is_begun: bool,
-    /// Whether the last key was reached by a leap.
+    /// Whether the scan jumped to the last key.
     has_leapt: bool,
 }
 
 impl<'a> ExistingKeys<'a> {
-    /// Looks at the primary key of a partition.
+    /// Opens the primary key of a partition.
     pub fn open(table: &'a Table) -> Self {
         Self { keys: KeyScan::open(table), current: None, is_begun: false, has_leapt: false }
     }
@@ -36,12 +37,12 @@ impl<'a> ExistingKeys<'a> {
         self.keys.advance().map(|(micros, key)| (Timestamp(micros), key))
     }
 
-    /// Whether nothing is left to compare with.
+    /// Whether all entries are compared.
     pub fn is_over(&self) -> bool {
         self.is_begun && self.current.is_none()
     }
 
-    /// Moves to the first key that is not before the entry's, and says whether it is the entry's.
+    /// Moves to the first key that is not before the entry's, and returns whether the two are equal.
     pub fn has(&mut self, entry: &BatchEntry) -> bool {
         if !self.is_begun {
             self.is_begun = true;
@@ -53,7 +54,7 @@ impl<'a> ExistingKeys<'a> {
         while let Some((date_time, key)) = self.current {
             match entry.cmp_key(date_time, &key) {
                 Ordering::Less => {
-                    // Entries without a step say nothing of the distances.
+                    // Entries without a step give no information about distances.
                     self.has_leapt = steps > patience || (steps == 0 && self.has_leapt);
                     return false;
                 }
@@ -64,7 +65,7 @@ impl<'a> ExistingKeys<'a> {
                 Ordering::Greater => {}
             }
             steps += 1;
-            // Behind a leap there is no key that is before the entry's.
+            // After a jump, no key is before that of the entry.
             if steps == patience + 1 {
                 check_for_interrupts!();
                 self.keys.seek(entry.date_time.0, &entry.key);

@@ -28,15 +28,15 @@ const WRITTEN: [&CStr; 8] = [
     c"events",
 ];
 
-/// How often a load tries to get all of its locks, before it ends with an error. Each time waits, unless PostgreSQL lets
-/// it pass others at once: nothing must go on for ever.
+/// Attempts of a load to acquire all of its locks, before it fails. Each attempt waits, unless PostgreSQL lets it
+/// overtake others: the number of attempts must be limited.
 const ROUNDS: usize = 1_000;
 
 const CLASS: pg_sys::Oid = pg_sys::RelationRelationId;
 
 impl History {
-    /// Waits for other loads, and for those that have locked a table that a load writes to; takes the history
-    /// until this transaction ends. It holds none of these locks while it waits for another.
+    /// Waits for other loads, and for transactions that have locked a table that a load writes to. Then acquires the
+    /// history lock until the transaction ends. It holds none of these locks while it waits for another.
     pub fn lock_for_load() -> Result<Self, LoadError> {
         let history = oid()?;
         let take_tables = || table_locks::try_lock_all_ahead(&WRITTEN);
@@ -56,7 +56,7 @@ impl History {
         Err(HistoryError::InUse.into())
     }
 
-    /// Takes the history if nobody has to be waited for.
+    /// Acquires the history lock if it is free.
     pub fn try_lock_for_load() -> Result<Option<Self>, LoadError> {
         let history = oid()?;
         if !locks::try_lock_object(CLASS, history) {
@@ -72,21 +72,22 @@ impl History {
     /// Takes the history against loads until this transaction ends: for changes by hand. The load that has it may
     /// need a lock of this transaction: that is an error here, and not in the load.
     pub fn lock_for_change() -> Result<(), LoadError> {
-        // Its lock stays. The table is closed, because none that is open can get partitions.
+        // Its lock stays. The table is closed, because an open table cannot get partitions.
         let history = Table::open_for_insert(HISTORY).oid();
         if locks::lock_object(CLASS, history) { Ok(()) } else { Err(HistoryError::InUse.into()) }
     }
 }
 
 fn oid() -> Result<pg_sys::Oid, LoadError> {
-    // It is opened only to say that it is missing.
+    // Opened only to raise the error that it is missing.
     Ok(Table::find(HISTORY).unwrap_or_else(|| Table::open_for_insert(HISTORY).oid()))
 }
 
-/// Waits for a table that was not free, and takes all the rest if it is free then; `false` when the history is not.
+/// Waits for a table that was not free, and acquires the other locks if they are free then; `false` if the history is
+/// not.
 ///
-/// PostgreSQL may have let us pass others that wait for the table: then it is now or never. What is not free then is
-/// waited for next.
+/// PostgreSQL may have let us overtake others that wait for the table: so the other locks are acquired at once or not
+/// at all. The load then waits for the next one that is not free.
 fn take_from(mut table: pg_sys::Oid, history: pg_sys::Oid) -> Result<bool, LoadError> {
     for _ in 0..ROUNDS {
         check_for_interrupts!();

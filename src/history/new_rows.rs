@@ -1,4 +1,4 @@
-//! The rows of a run that are new in a partition, for whoever appends them.
+//! The rows of a run that are new in a partition, for the bulk path and for COPY.
 
 use std::ops::Range;
 
@@ -20,12 +20,12 @@ pub struct Walk<'a, 'b> {
     batch: Batch,
     /// How many trips of the batch have been taken.
     taken: usize,
-    /// Trips that the batches had more than once, not told yet.
+    /// Duplicates within the batches that are not reported yet.
     duplicates: usize,
 }
 
 impl<'a, 'b> Walk<'a, 'b> {
-    /// Nothing is taken yet.
+    /// No batch has been taken.
     pub fn of(next_batch: &'a mut NextBatch<'b>) -> Self {
         Self { next_batch, batch: Batch::default(), taken: 0, duplicates: 0 }
     }
@@ -58,9 +58,9 @@ impl<'a, 'b> Walk<'a, 'b> {
 pub struct NewRows<'a, 'b, 'c> {
     walk: &'a mut Walk<'b, 'c>,
     bounds: PartitionBounds,
-    /// None when the partition is empty and its index is not to be looked at.
+    /// None if the partition is empty and its index need not be scanned.
     known: Option<ExistingKeys<'a>>,
-    /// None when what is stored may be something else.
+    /// None if the stored rows may differ.
     tally: Option<&'a mut Tally>,
     progress: &'a Progress,
     /// The ranges of new rows in the batch, in bytes.
@@ -71,7 +71,7 @@ pub struct NewRows<'a, 'b, 'c> {
     given: usize,
     started: bool,
     appended: Appended,
-    /// What ended the batches too early; COPY is told that they are over.
+    /// The error that ended the batches early; COPY sees the end of its input.
     error: Option<LoadError>,
 }
 
@@ -109,7 +109,7 @@ impl<'a, 'b, 'c> NewRows<'a, 'b, 'c> {
         taken
     }
 
-    /// What became of the trips, or what ended them too early.
+    /// The counts of the trips, or the error that ended them early.
     pub fn finish(self) -> Result<Appended, LoadError> {
         self.error.map_or(Ok(self.appended), Err)
     }
@@ -160,14 +160,14 @@ impl<'a, 'b, 'c> NewRows<'a, 'b, 'c> {
         trips.try_for_each(|trips| Ok(places.add(grid_points, trips.clone(), micros)?))
     }
 
-    /// Where the next rows stand in the batch.
+    /// Index of the next rows in the batch.
     fn next_range(&mut self) -> Option<Range<usize>> {
         if !self.started {
             self.started = true;
             self.progress.publish();
         }
         while self.given == self.new.len() {
-            // The rest comes when the counts are moved.
+            // The rest follows when the counts are written.
             if self.tally.as_ref().is_some_and(|tally| tally.is_full()) {
                 return None;
             }

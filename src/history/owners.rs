@@ -6,7 +6,7 @@ use crate::error::{HistoryError, LoadError};
 use crate::pg::relation::Table;
 use crate::pg::session;
 
-/// Refuses to count what row-level security keeps from the owner of the tables, who is the current user.
+/// Refuses to count rows that row-level security hides from the owner of the tables, who is the current user.
 pub fn require_all_rows() -> Result<(), LoadError> {
     let counted = [c"hist_trip_data", c"daily_trip_counts", c"weekly_trip_counts"];
     for name in counted.into_iter().chain([c"stg_trip_data", c"loads"]) {
@@ -18,8 +18,8 @@ pub fn require_all_rows() -> Result<(), LoadError> {
     Ok(())
 }
 
-/// Makes sure that no table that a load writes to is owned by somebody who has not the rights of the ledger's owner
-/// anyway: his triggers would run with them.
+/// Checks the owners of all tables that a load writes to: each must be a member of the ledger's owner. Otherwise its
+/// triggers would run with that owner's privileges.
 pub fn require_one_owner(ledger_owner: pg_sys::Oid) -> Result<(), LoadError> {
     let query = "SELECT c.oid::regclass::text, c.relowner::regrole::text, $1::regrole::text
            FROM (SELECT to_regclass('trips.' || w.name)::oid

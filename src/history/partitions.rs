@@ -22,11 +22,11 @@ use crate::settings;
 pub struct Partition {
     /// Its table.
     pub table: Table,
-    /// Between these, all times have their place in it. The default partition may have others, too.
+    /// All times between these belong to it. The default partition may have others, too.
     pub bounds: PartitionBounds,
     /// It is the default partition.
     pub is_default: bool,
-    /// Its days, when somebody else has made it and filled it.
+    /// Its days, if it was created and filled by hand.
     pub adopted: Option<Days>,
 }
 
@@ -47,13 +47,13 @@ impl Created {
     }
 }
 
-/// Tells trip by trip whether a merge would create too many partitions. Trips that are refused need none.
+/// Checks for each trip whether a merge would create too many partitions. Rejected trips need none.
 #[derive(Debug)]
 pub struct NewPartitions {
     limit: usize,
     /// How many the trips need that were not refused.
     wanted: usize,
-    /// The bounds that were looked up, ascending and apart from each other, and whether trips within are refused.
+    /// The known bounds, ascending and disjoint, and whether their trips are refused.
     known: Vec<(PartitionBounds, bool)>,
 }
 
@@ -80,7 +80,7 @@ impl NewPartitions {
         }))
     }
 
-    /// Finds the place of a time, and whether trips there are refused.
+    /// Finds the bounds of a time, and whether its trips are refused.
     fn look_up(&mut self, time: Timestamp) -> Result<bool, LoadError> {
         let route = route_of(time, Detaching::Omitted);
         let (bounds, is_new) = match route {
@@ -90,7 +90,7 @@ impl NewPartitions {
         let is_refused = is_new && self.wanted >= self.limit;
         self.wanted += usize::from(is_new && !is_refused);
         self.known.try_reserve(1)?;
-        // Others may attach partitions meanwhile: what is older and overlaps is not true any more.
+        // Others may attach partitions meanwhile: older entries that overlap are outdated.
         let first = self.known.partition_point(|(known, _)| known.upper <= bounds.lower);
         let behind = self.known.partition_point(|(known, _)| known.lower < bounds.upper);
         self.known.splice(first..behind, [(bounds, is_refused)]);
@@ -98,8 +98,8 @@ impl NewPartitions {
     }
 }
 
-/// Takes the lock on those partitions of a run for which nobody has to be waited for. Who comes later waits for the
-/// load without a lock that the load needs; the others are waited for when it is their turn.
+/// Locks those partitions of a run that are free. A later session then waits for the load, and holds no lock that the
+/// load needs. The load waits for the other partitions at their turn.
 pub fn lock_free_ones(blocks: &[Block]) {
     each_route(blocks, |route| {
         if let Some(partition) = route.partition() {
@@ -108,7 +108,7 @@ pub fn lock_free_ones(blocks: &[Block]) {
     });
 }
 
-/// Looks at the places of a run's trips, in order.
+/// Looks up the bounds of a run's trips, in order.
 fn each_route(blocks: &[Block], mut look: impl FnMut(Route)) {
     let history = Table::open_for_insert(HISTORY);
     let mut from = Bound::MinValue;
@@ -124,14 +124,13 @@ fn each_route(blocks: &[Block], mut look: impl FnMut(Route)) {
 }
 
 impl Partition {
-    /// Opens the partition where a time belongs, whatever its name and its bounds are, and makes it if there is none.
+    /// Opens the partition whose bounds contain a time, and creates it if there is none.
     ///
-    /// It is made as a table and then attached, which keeps no reader of the history waiting, as
-    /// CREATE TABLE … PARTITION OF would.
+    /// It is created as a table and then attached. CREATE TABLE … PARTITION OF would block readers of the history.
     pub fn open(time: Timestamp, created: &Created) -> Result<Self, LoadError> {
         let mut route = route_of(time, Detaching::Omitted);
         if route.partition().is_none() {
-            // What attaching it needs, before anything is made.
+            // Acquires the locks for attaching a partition, before it is created.
             let history = Table::open_for_insert(HISTORY).oid();
             table_locks::lock(history, Mode::ShareUpdateExclusive)?;
             pending_counts::run_own_command(|| create(time))?;
@@ -150,7 +149,7 @@ impl Partition {
             table = Table::open_oid_for_insert(oid);
             adopted = if is_bare { None } else { days_of(oid) };
         }
-        // Somebody may have been waited for.
+        // The load may have waited for another transaction.
         if route_of(time, Detaching::Omitted) != route {
             return Err(PartitionError::Changed { time }.into());
         }
@@ -168,7 +167,7 @@ impl Partition {
     }
 }
 
-/// Makes a partition for a time that has none: it fits between those that are there.
+/// Creates a partition for a time without one: it fits between the existing partitions.
 fn create(time: Timestamp) -> Result<(), LoadError> {
     let gap = match place_of(time, Detaching::Included) {
         Place::Gap(gap) => gap,

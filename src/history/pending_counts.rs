@@ -1,8 +1,8 @@
-//! What is in the history and not in the books yet.
+//! Days whose counts are pending.
 //!
-//! A load books its own rows: the triggers pass over its statements. What the triggers, defaults and functions of
-//! others do to the history within a load is theirs, and followed; but while the load's rows are there and not yet
-//! counted, counting anew would count them twice: the days are kept until the load has booked its rows.
+//! A load counts its own rows: the triggers ignore its statements. Changes by triggers, defaults and functions of users
+//! within a load are tracked. But while rows of the load are inserted and not yet counted, counting their days would
+//! count them twice. So these days are remembered until the load has counted its rows.
 
 use std::cell::{Cell, RefCell};
 
@@ -14,15 +14,15 @@ use crate::pg::session;
 thread_local! {
     /// The table that a load fills now, and how deep in triggers it does so.
     static FILLED: Cell<Option<(pg_sys::Oid, i32)>> = const { Cell::new(None) };
-    /// Whether a command of ours is at work that event triggers hear of.
+    /// Whether a command of ours is running that fires event triggers.
     static COMMANDS: Cell<bool> = const { Cell::new(false) };
-    /// How many loads of this backend have rows that are not booked: one may be within another's trigger.
+    /// Number of loads of this backend with pending counts: one may run within another's trigger.
     static PENDING: Cell<u32> = const { Cell::new(0) };
-    /// What others have deferred meanwhile.
+    /// Days that were deferred meanwhile.
     static DEFERRED: RefCell<Vec<Days>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A value of this thread, until this goes; then it is what it was before.
+/// A value of this thread, until this is dropped; then the previous one.
 struct While<T: Copy + 'static> {
     cell: &'static std::thread::LocalKey<Cell<T>>,
     before: T,
@@ -46,8 +46,8 @@ pub fn while_filling<T>(table: pg_sys::Oid, work: impl FnOnce() -> T) -> T {
     work()
 }
 
-/// Runs commands that our event triggers are not to follow: a load makes a partition, the summary is refreshed
-/// (which makes a table and drops it).
+/// Runs commands that our event triggers must ignore: a load creates a partition, or refreshes the summary (which
+/// creates a table and drops it).
 pub fn run_own_command<T>(work: impl FnOnce() -> T) -> T {
     let _commands = While::set(&COMMANDS, true);
     work()
@@ -58,12 +58,12 @@ pub fn is_filled_by_load(table: pg_sys::Oid) -> bool {
     FILLED.get() == Some((table, session::trigger_depth() - 1))
 }
 
-/// Whether the command that an event trigger hears of is one of ours.
+/// Whether the command of an event trigger is one of ours.
 pub fn is_own_command() -> bool {
     COMMANDS.get()
 }
 
-/// Keeps days for later, if a load has rows that are not booked; `false` when they can be counted now.
+/// Defers days, if a load has pending counts; `false` if they can be counted now.
 pub fn defer(days: &[Days]) -> bool {
     let is_pending = PENDING.get() > 0;
     if is_pending {
@@ -72,7 +72,7 @@ pub fn defer(days: &[Days]) -> bool {
     is_pending
 }
 
-/// A load has rows in the history that are not booked, until this goes.
+/// A load has pending counts until this is dropped.
 pub struct PendingCounts(());
 
 impl PendingCounts {
@@ -82,7 +82,7 @@ impl PendingCounts {
         Self(())
     }
 
-    /// They are booked. Returns what is to be counted anew now, these days among them.
+    /// The rows are counted. Returns the days to count again now, including these.
     pub fn end(self, mut days: Vec<Days>) -> Vec<Days> {
         if PENDING.get() > 1 {
             defer(&days);
@@ -96,7 +96,7 @@ impl PendingCounts {
 impl Drop for PendingCounts {
     fn drop(&mut self) {
         PENDING.set(PENDING.get() - 1);
-        // What is left when the last one goes belongs to a load that has failed.
+        // The rest, when the last one is dropped, belongs to a load that has failed.
         if PENDING.get() == 0 {
             DEFERRED.take();
         }

@@ -1,6 +1,7 @@
-//! Trips that are in a partition whose bounds do not hold them: found, and moved to where they belong.
+//! Misplaced trips: trips in a partition whose bounds do not contain them. They are found and moved to the right
+//! partition.
 //!
-//! PostgreSQL's planner believes the bounds, so no condition on the time is asked of the history as a whole here: each
+//! PostgreSQL's planner relies on the bounds, so no query here has a condition on the time of the whole history. Each
 //! partition is read by itself, and the functions run with `constraint_exclusion = off`.
 
 use pgrx::datum::{DatumWithOid, Timestamp as PgTimestamp};
@@ -15,20 +16,20 @@ use crate::error::LoadError;
 use crate::pg::partitions::Detaching;
 use crate::pg::relation::{Table, name_of};
 
-/// What was moved from one partition to another.
+/// Counts of the trips that were moved from one partition to another.
 #[derive(Debug)]
 pub struct Moved {
     /// Where the trips were.
     pub from: pg_sys::Oid,
-    /// Where they belong.
+    /// The right partition.
     pub to: pg_sys::Oid,
     /// How many were moved.
     pub trips: i64,
-    /// How many were dropped because they were there already: for each load, as the ledger knows them.
+    /// Number of duplicates that were deleted, for each load, as the ledger counts them.
     pub duplicates: Vec<(i64, i64)>,
 }
 
-/// The partitions that have trips which their bounds do not hold.
+/// The partitions with misplaced trips.
 pub fn damaged_partitions() -> Result<Vec<String>, LoadError> {
     let mut damaged = Vec::new();
     for partition in plain_partitions() {
@@ -46,8 +47,7 @@ pub fn damaged_partitions() -> Result<Vec<String>, LoadError> {
     Ok(damaged)
 }
 
-/// Moves all trips to where they belong, and creates the partitions that are missing. What is derived does not hear of
-/// it.
+/// Moves all misplaced trips, and creates missing partitions. Derived data does not change.
 pub fn move_misplaced() -> Result<Vec<Moved>, LoadError> {
     let created = Created::default();
     let mut moved: Vec<Moved> = Vec::new();
@@ -59,7 +59,7 @@ pub fn move_misplaced() -> Result<Vec<Moved>, LoadError> {
             if route.partition() != Some(from) {
                 let target = Partition::open(time, &created)?;
                 route = Route::Partition(target.table.oid(), target.bounds);
-                // A table that is open cannot be asked through SPI for its triggers to be made.
+                // A table that is open cannot get triggers through SPI.
                 drop(target);
                 let to = route.partition().unwrap_or(from);
                 let part = move_between(from, to, route.bounds())?;
@@ -84,7 +84,7 @@ fn plain_partitions() -> Vec<pg_sys::Oid> {
     history.partitions(Detaching::Omitted).into_iter().map(|(oid, _)| oid).collect()
 }
 
-/// The first time in a partition that is at or behind a bound.
+/// The first time in a partition that is at or after a bound.
 fn first_time(partition: &str, from: Bound) -> Result<Option<Timestamp>, LoadError> {
     let (condition, args) = match from {
         Bound::MinValue => ("", vec![]),
@@ -96,7 +96,7 @@ fn first_time(partition: &str, from: Bound) -> Result<Option<Timestamp>, LoadErr
     Ok(found.map(|time| Timestamp(time.into())))
 }
 
-/// Moves the trips within these bounds from one partition to another; one that is there already is dropped.
+/// Moves the trips within these bounds from one partition to another, and deletes duplicates.
 fn move_between(
     from: pg_sys::Oid,
     to: pg_sys::Oid,
@@ -151,7 +151,7 @@ fn move_between(
     Ok(Moved { from, to, trips: come, duplicates })
 }
 
-/// The columns of the history, whatever somebody has added, without those that are computed.
+/// The columns of the history, including added ones, without generated ones.
 fn columns() -> Result<String, LoadError> {
     let columns = Spi::get_one::<String>(
         "SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute AS a
@@ -165,7 +165,7 @@ fn datum(time: Timestamp) -> DatumWithOid<'static> {
     PgTimestamp::try_from(time.0).ok().into()
 }
 
-/// What others hear of the moves is kept until this goes; then all is to be derived anew.
+/// Suspends the change triggers until this is dropped; then all derived data must be computed again.
 pub fn with_counts_deferred<T>(
     work: impl FnOnce() -> Result<T, LoadError>,
 ) -> Result<T, LoadError> {

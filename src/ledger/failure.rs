@@ -1,14 +1,14 @@
-//! How a load has failed: what everybody may know who sees the ledger, and what only some may.
+//! How a load has failed: what readers of the ledger may see, and what only some roles may see.
 
 use crate::error::{LoadError, Report};
 use crate::pg::error_fields::Caught;
 use crate::pg::session;
 
-/// Bytes of a longer text that the ledger keeps.
+/// Bytes that the ledger keeps of a text.
 const LONGEST_TEXT: usize = 4000;
-/// Bytes of the longest name that it keeps.
+/// Bytes that the ledger keeps of a name.
 const LONGEST_NAME: usize = 256;
-/// Bytes of the mark behind a text that is cut.
+/// Bytes of the mark at the end of a shortened text.
 const MARK: usize = '…'.len_utf8();
 /// The length of a text that is not there.
 const NONE: u32 = u32::MAX;
@@ -16,15 +16,15 @@ const NONE: u32 = u32::MAX;
 /// How a load has failed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LoadFailure {
-    /// What happened, without what stands in the file: for everybody who may see the ledger.
+    /// The message without contents of the file: for all readers of the ledger.
     pub error: String,
     /// BLAKE3 of the file's bytes, if they were read.
     pub digest: Option<[u8; 32]>,
     /// Arguments and settings of the load, as [`LoadSource`](super::LoadSource) has them.
     pub options: Option<String>,
-    /// The oid of the role that asked for the load; 0 when it is not known.
+    /// The oid of the role that requested the load; 0 if it is unknown.
     pub role: u32,
-    /// What happened, as the session was told: for the role that asked for the load, and for the owner.
+    /// The complete error, as the session got it: for the requesting role and the owner.
     pub report: Caught,
 }
 
@@ -33,19 +33,19 @@ impl LoadFailure {
     pub const MOST_BYTES: usize =
         1 + 32 + 4 + 12 * 4 + 6 * (LONGEST_TEXT + MARK) + 6 * (LONGEST_NAME + MARK);
 
-    /// A failure that is told in the same words to everybody.
+    /// A failure with the same message for all readers.
     pub fn new(code: &str, error: &str) -> Self {
         let report =
             Caught { code: code.to_owned(), message: error.to_owned(), ..Caught::default() };
         Self { error: error.to_owned(), report, ..Self::default() }.cut()
     }
 
-    /// The transaction of a load has not committed, and has not said why.
+    /// The transaction of a load has not committed, and reported no failure.
     pub fn rolled_back() -> Self {
         Self::new("40000", "the transaction that loaded it was rolled back")
     }
 
-    /// An error of ours. What everybody may know of it says nothing of what stands in the file.
+    /// An error of ours. Its public message contains nothing of the file.
     pub fn of_load(error: &LoadError) -> Self {
         let public = error.public();
         let Report { code, message, detail, hint } = error.report();
@@ -83,7 +83,7 @@ impl LoadFailure {
         out
     }
 
-    /// Of the bytes that [`LoadFailure::encode`] has made; none of others.
+    /// Decodes the bytes of [`LoadFailure::encode`]; None for others.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let (head, rest) = bytes.split_first_chunk::<33>()?;
         let (role, mut rest) = rest.split_first_chunk::<4>()?;
@@ -159,8 +159,8 @@ impl LoadFailure {
     }
 }
 
-/// What everybody may know of an error that code of the database has raised. A trip that has come so far would be in the
-/// history, which readers see; but rejected records, and values that PostgreSQL could not read, are nobody's.
+/// The public message of an error that code in the database raised. Trips that have come this far would be in the
+/// history, which readers see. Rejected records, and values that PostgreSQL could not read, are not public.
 fn public(report: &Caught) -> String {
     let of_staging = report.table_name.as_deref() == Some("stg_trip_data")
         || report.context.as_ref().is_some_and(|context| context.contains("stg_trip_data"));

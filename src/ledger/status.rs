@@ -1,4 +1,4 @@
-//! Loads that wait, run, or have failed: what is entered by others than the load's own transaction.
+//! Ledger rows of queued, running and failed loads, which other transactions than the load's own write.
 
 use pgrx::Spi;
 use pgrx::datum::DatumWithOid;
@@ -12,8 +12,8 @@ use crate::pg::session::{self, AsOwner};
 use crate::progress as running_loads;
 use crate::source::FileVersion;
 
-/// Enters a load that runs; called by the load monitor, in a transaction of its own. The merge of a delivery may
-/// have failed before: what has arrived of it stays, and so does its number.
+/// Inserts the row of a running load; the load monitor calls it, in a transaction of its own. An earlier completion of
+/// the upload may have failed: its parts and its number stay.
 pub fn record_running(load: &LoadInfo) -> Result<(), LoadError> {
     let args: [DatumWithOid<'_>; 6] = [
         load.load_id.into(),
@@ -46,7 +46,7 @@ pub fn record_failed(load: &LoadInfo, failure: &LoadFailure) -> Result<(), LoadE
     record_failed_end(load, failure, true)
 }
 
-/// Enters a load that has ended and has not said how, unless the ledger has its end.
+/// Records the end of a load that did not report it, unless the ledger has its end.
 pub fn record_lost(load: &LoadInfo, failure: &LoadFailure) -> Result<(), LoadError> {
     record_failed_end(load, failure, false)
 }
@@ -88,15 +88,15 @@ fn record_failed_end(
     if entered > 0 { record_report(load.load_id, failure) } else { Ok(()) }
 }
 
-/// The rights of the owner of the full errors; none when that role has not the rights of the ledger's owner, which are
-/// the current ones: its triggers would run with them.
+/// The privileges of the owner of the complete errors. None if that role is not a member of the ledger's owner, who is
+/// the current user: its triggers would run with the ledger owner's privileges.
 fn as_owner_of_failures() -> Option<(AsOwner, Table)> {
     let table = Table::find_for_insert(c"trips_internal.load_failures")?;
     let may = session::is_member_of(table.owner(), session::current_user());
     may.then(|| (AsOwner::of(&table), table))
 }
 
-/// Enters what the session of a failed load was told.
+/// Records the complete error of a failed load.
 fn record_report(load_id: i64, failure: &LoadFailure) -> Result<(), LoadError> {
     let Some(_owner) = as_owner_of_failures() else { return Ok(()) };
     let report = &failure.report;
@@ -134,9 +134,9 @@ pub fn delete_failure(load_id: i64) -> Result<(), LoadError> {
     Ok(Spi::run_with_args(query, &[load_id.into()])?)
 }
 
-/// Closes the loads that the ledger has as running, but whose process is gone: the server has stopped with them, or they
-/// have ended while no load monitor was there. `known` are loads that the monitor follows itself. What came from the
-/// queue goes back there. Returns which they were.
+/// Closes the loads that are running in the ledger but have no process: the server stopped, or they ended without a
+/// load monitor. `known` are loads that the monitor tracks itself. Queued loads go back to the queue. Returns the
+/// closed loads.
 pub fn close_abandoned(known: &[i64]) -> Result<Vec<i64>, LoadError> {
     let is_dead = |load_id: &i64| Lock::Load(*load_id).try_lock();
     let dead: Vec<i64> = running(known)?.into_iter().filter(is_dead).collect();
@@ -167,7 +167,7 @@ pub fn running(known: &[i64]) -> Result<Vec<i64>, LoadError> {
     })
 }
 
-/// What the ledger knows of a load that it has as running.
+/// The ledger row of a running load, as far as it is needed here.
 pub fn info_of_running(load_id: i64, ledger: u32) -> Result<Option<LoadInfo>, LoadError> {
     Spi::connect(|client| {
         let query = "SELECT source, coalesce(bytes_read, 0), requested_by,
@@ -208,7 +208,7 @@ pub fn not_done(loads: &[i64]) -> Result<Vec<i64>, LoadError> {
     })
 }
 
-/// Has a load wait again whose process is gone, if it came from the queue and is still there.
+/// Returns a load without a process to the queue, if it came from there.
 pub fn requeue(load_id: i64) -> Result<bool, LoadError> {
     let updated = Spi::connect_mut(|client| {
         let query = "UPDATE trips.loads AS l SET state = 'queued', started_at = NULL
@@ -235,14 +235,14 @@ pub fn record_queued(header: &LoadHeader, source: &LoadSource) -> Result<(), Loa
     )?)
 }
 
-/// Whether the load waits, or was at work when its process ended.
+/// Whether the load was waiting or running when its process ended.
 pub fn is_queued(load_id: i64) -> Result<bool, LoadError> {
     let query = "SELECT EXISTS (SELECT FROM trips.loads
                   WHERE load_id = $1 AND state IN ('queued', 'running'))";
     Ok(Spi::get_one_with_args::<bool>(query, &[load_id.into()])? == Some(true))
 }
 
-/// The role that asked for a load; none when there is no such load.
+/// The role that requested a load; None if there is no such load.
 pub fn requested_by(load_id: i64) -> Result<Option<String>, LoadError> {
     Spi::connect(|client| {
         let query = "SELECT requested_by FROM trips.loads WHERE load_id = $1";
@@ -251,7 +251,7 @@ pub fn requested_by(load_id: i64) -> Result<Option<String>, LoadError> {
     })
 }
 
-/// Enters that a load has failed which is queued or running, and is nobody's any more.
+/// Records that a queued or running load without a process has failed.
 pub fn record_job_failed(load_id: i64, failure: &LoadFailure) -> Result<(), LoadError> {
     let args: [DatumWithOid<'_>; 3] =
         [load_id.into(), failure.code().into(), failure.error.as_str().into()];
@@ -264,7 +264,7 @@ pub fn record_job_failed(load_id: i64, failure: &LoadFailure) -> Result<(), Load
     if failed > 0 { record_report(load_id, failure) } else { Ok(()) }
 }
 
-/// A file that no load has brought as it is now.
+/// A file that no load has loaded in its present state.
 #[derive(Debug)]
 pub struct NewFile {
     /// The file.
@@ -273,14 +273,14 @@ pub struct NewFile {
     pub has_failed: bool,
 }
 
-/// What has ended the server so often while it was loaded is not tried again by itself.
+/// A file that has stopped the server this often is not retried automatically.
 const CRASHES: i64 = 3;
 
-/// Which of these files no load has brought as they are now, and none is about to. One that has failed
-/// is tried again when it has changed since, when it has failed under other options than these, or when the failure was a
-/// passing one: a lost connection or lock, no room on a disk, a cancel, an end of the server (but not the third), a file
-/// that changed while it was read, or something in the database that was not as a load needs it. One whose rows were staged under other options is brought once more: its bytes are
-/// known, and the caller is told of the rows.
+/// The files that no load has loaded in their present state and that are not queued. A failed file counts as new if it
+/// has changed since, if it failed with other options than these, or if the failure was temporary. Temporary are: a
+/// lost connection or lock, a full disk, a cancel, a stop of the server (up to the third), a file that changed while it
+/// was read, and database objects that were not as a load needs them. A file whose rows were staged with other options
+/// counts as new once more: its bytes are known, and the load reports the rows.
 pub fn not_loaded_yet(files: Vec<FileVersion>, options: &str) -> Result<Vec<NewFile>, LoadError> {
     let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
     let sizes: Vec<i64> = files.iter().map(|file| bigint(file.size)).collect();
@@ -320,7 +320,7 @@ pub fn not_loaded_yet(files: Vec<FileVersion>, options: &str) -> Result<Vec<NewF
         .collect())
 }
 
-/// How these loads stand that the ledger has as done, failed or queued.
+/// The state of these loads, if the ledger has them as done, failed or queued.
 pub fn statuses(loads: &[i64]) -> Result<Vec<LoadStatus>, LoadError> {
     let query = "SELECT l.load_id, l.state, l.bytes_read, l.rows_read,
                         l.state IN ('loaded', 'skipped')

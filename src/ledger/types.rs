@@ -5,10 +5,10 @@ use pgrx::pg_sys;
 
 /// The longest name of a source in a message to the load monitor, bytes. A path has 4,096 at most.
 const MAX_SOURCE: usize = 8192;
-/// The longest name of a role, in whatever encoding it came, bytes.
+/// The longest name of a role in any encoding, bytes.
 const MAX_ROLE: usize = 256;
 
-/// What is known of a load when it begins.
+/// The properties of a load at its begin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoadInfo {
     /// Number of the load.
@@ -19,7 +19,7 @@ pub struct LoadInfo {
     pub bytes: u64,
     /// Its ctime: microseconds since 2000-01-01 UTC.
     pub changed_at: Option<i64>,
-    /// The role that asked for the load.
+    /// The role that requested the load.
     pub requested_by: String,
     /// When the load began: microseconds since 2000-01-01 UTC.
     pub started_at: i64,
@@ -50,12 +50,12 @@ fn cut(text: &mut String, limit: usize) {
     }
 }
 
-/// Where every row that was read went.
+/// Counts of all rows that were read, by target.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Totals {
     /// Into the history.
     pub inserted: u64,
-    /// Nowhere: the history has that trip, or the load brought it before.
+    /// Nowhere: the history already has that trip, or an earlier row of the load had it.
     pub duplicate: u64,
     /// Into staging.
     pub staged: u64,
@@ -75,7 +75,7 @@ pub struct LoadHeader {
     pub load_id: i64,
     /// When it began.
     pub started_at: TimestampWithTimeZone,
-    /// The role that asked for it: its name, for people.
+    /// The name of the requesting role.
     pub requested_by: String,
     /// The role itself: a name may be given to another one.
     pub role: pg_sys::Oid,
@@ -84,7 +84,7 @@ pub struct LoadHeader {
 /// Bytes that were delivered.
 #[derive(Debug, Clone, Default)]
 pub struct LoadSource {
-    /// Path of the file, or what else it is.
+    /// Path of the file, or another source.
     pub name: String,
     /// BLAKE3 of its bytes, when it was read to its end.
     pub digest: Option<[u8; 32]>,
@@ -92,7 +92,7 @@ pub struct LoadSource {
     pub bytes: u64,
     /// When the file was changed last (its ctime): microseconds since 2000-01-01 UTC.
     pub changed_at: Option<i64>,
-    /// Arguments and settings by which its records are judged: a JSON object.
+    /// Arguments and settings that decide which records are valid: a JSON object.
     pub options: Option<String>,
 }
 
@@ -108,7 +108,7 @@ pub struct SameBytes {
 /// How far a load is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LoadProgress {
-    /// Bytes of the file that are done; none: as many as were told before.
+    /// Bytes of the file that are done; None: as many as in the last event.
     pub bytes_done: Option<i64>,
     /// Size of the file.
     pub bytes_total: i64,
@@ -116,7 +116,7 @@ pub struct LoadProgress {
     pub rows_read: i64,
 }
 
-/// How a load stands.
+/// The state of a load.
 #[derive(Debug, Clone)]
 pub struct LoadStatus {
     /// Its number.

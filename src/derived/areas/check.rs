@@ -1,4 +1,4 @@
-//! Whether what is kept for area questions is what the history says.
+//! Whether the area index matches the history.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -13,9 +13,9 @@ use crate::pg::spi::{self, Snapshot};
 /// What is wrong with a week.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// It has not all trips: it is counted from the history.
+    /// It lacks trips: its week is counted from the history.
     Incomplete,
-    /// Its bytes are no directory or no blocks, or the one does not say what is in the others.
+    /// Its bytes are not a directory or pages, or the directory does not match the pages.
     Damaged,
     /// It has as many trips as the history, but others.
     Other,
@@ -32,7 +32,7 @@ impl Fault {
     }
 }
 
-/// How many places, and a sum that any change of them changes.
+/// Number of grid points, and a checksum over them.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 struct Sum {
     places: u64,
@@ -48,7 +48,7 @@ impl Sum {
     }
 }
 
-/// Compares every week with the history: the cost is that of reading all of it.
+/// Compares all weeks with the history; reads all of it.
 pub fn find() -> Result<Vec<(i32, Fault)>, LoadError> {
     let mut weeks = weeks_with_trips()?;
     let directory = directory();
@@ -70,7 +70,7 @@ pub fn find() -> Result<Vec<(i32, Fault)>, LoadError> {
     Ok(faults)
 }
 
-/// A group: its number, how many trips it should have, its directory.
+/// A segment: its number, its expected number of trips, its directory.
 type Listed = (i64, u64, Vec<u8>);
 
 fn directory() -> BTreeMap<i32, Vec<Listed>> {
@@ -88,7 +88,7 @@ fn directory() -> BTreeMap<i32, Vec<Listed>> {
     weeks
 }
 
-/// The sum of the places in the blocks of a week; none when something is damaged.
+/// The checksum over the pages of a week; None if something is damaged.
 fn kept(groups: &[Listed]) -> Option<Sum> {
     let mut sum = Sum::default();
     for (group, trips, directory) in groups {

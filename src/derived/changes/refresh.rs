@@ -1,7 +1,7 @@
 //! A REFRESH of the materialized view by hand.
 //!
-//! It waits for loads, and sees the weekly sums as they were when it began: so what a load has committed meanwhile
-//! would be gone from the view. It is mended in the same transaction, which alone has the view.
+//! It waits for loads, and uses its snapshot from before the wait. So the view would lack the rows that a load has
+//! committed meanwhile. They are restored in the same transaction, which has an exclusive lock on the view.
 
 use pgrx::pg_sys;
 
@@ -12,8 +12,8 @@ use crate::pg::relation::Table;
 use crate::pg::session::{self, AsOwner};
 use crate::pg::{event_trigger, locks};
 
-/// A REFRESH begins. If it is one of our view, it waits for loads before it keeps the view's readers waiting, and
-/// takes the two locks in the order in which a load takes them.
+/// A REFRESH begins. If it is one of our view, it waits for loads before it blocks the view's readers, and takes the
+/// two locks in the order of a load.
 pub fn refresh_begins(call: pg_sys::FunctionCallInfo) -> Result<(), LoadError> {
     if let Some(view) = Table::find(view::NAME)
         && event_trigger::will_refresh(call, view)
@@ -25,8 +25,8 @@ pub fn refresh_begins(call: pg_sys::FunctionCallInfo) -> Result<(), LoadError> {
     Ok(())
 }
 
-/// A REFRESH has ended. Whoever has refreshed our view has it alone: the commands of others are known by that they
-/// have not, without a query, and whatever rights they lack on our schema.
+/// A REFRESH has ended. A REFRESH of our view has an exclusive lock on it. Other commands have not: this is found out
+/// without a query, and without any privilege on our schema.
 pub fn refreshed() -> Result<(), LoadError> {
     let Some(view) = Table::find(view::NAME) else { return Ok(()) };
     if !locks::holds_exclusive(view) || pending_counts::is_own_command() || session::is_restoring()
