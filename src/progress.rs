@@ -1,8 +1,8 @@
-//! The progress of a load, where any session can see it: in the progress slots of its backend, in the title of its
-//! process, and in NOTICEs to the client.
+//! The progress of a load for other sessions: in the progress slots of its backend, in the title of its process, and in
+//! NOTICEs to the client.
 //!
-//! A load runs as a COPY into the history and sets its own slots behind those of COPY. The view `trips.load_progress` shows
-//! them; `pg_stat_progress_copy` shows those of COPY.
+//! A load runs as a COPY into the history and sets its own slots behind those of COPY. The view `trips.load_progress`
+//! shows them; `pg_stat_progress_copy` shows those of COPY.
 
 use std::cell::Cell;
 use std::ffi::{CStr, CString};
@@ -20,7 +20,7 @@ const PHASE: usize = 2;
 const BYTES_DONE: usize = 3;
 const ROWS_READ: usize = 5;
 
-/// What a load does; the view names the numbers.
+/// The phase of a load; the view has a name for each number.
 #[derive(Debug, Clone, Copy)]
 pub enum Phase {
     /// It hashes the bytes of the file.
@@ -115,7 +115,7 @@ impl Progress {
         self.publish();
     }
 
-    /// Shows what COPY would show, for a table that is filled without COPY.
+    /// Sets the slots of COPY for a table that is filled without COPY.
     pub fn inserts_without_copy(&self, table: pg_sys::Oid) {
         progress_slots::start_copy_of(table);
         self.publish();
@@ -224,7 +224,7 @@ pub struct RunningLoad {
     pub user: pg_sys::Oid,
     /// The role that requested it; invalid when the role does not exist any more.
     pub requested_by: pg_sys::Oid,
-    /// What it does, as [`Phase`] numbers it.
+    /// The number of its [`Phase`].
     pub phase: i64,
     /// Bytes done, and bytes in all.
     pub bytes: [i64; 2],

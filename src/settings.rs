@@ -1,4 +1,4 @@
-//! The settings `trips.*`. Others read them through the functions here only.
+//! The settings `trips.*`. Other rooms read them through these functions only.
 
 use std::ffi::CString;
 use std::time::Duration;
@@ -11,12 +11,11 @@ use crate::pg::guc::define_text;
 
 mod checks;
 
-/// Rows are collected, sorted and written in runs of this much memory. 256 MB hold about 2.6 million
-/// trips of 130 bytes.
+/// Rows are collected, sorted and written in runs of this much memory. 256 MB hold about 2.6 million trips of 130
+/// bytes.
 static MEMORY_KB: GucSetting<i32> = GucSetting::<i32>::new(256 * 1024);
 
-/// A record is one trip: a megabyte is a thousand times what one needs, and bounds what a quote that
-/// never closes can swallow.
+/// A record is one trip. A megabyte is a thousand times what a trip needs, and limits the search for a closing quote.
 static MAX_RECORD_BYTES: GucSetting<i32> = GucSetting::<i32>::new(1024 * 1024);
 
 /// Two threads parse faster than a backend can insert; more help where many columns are quoted.
@@ -25,14 +24,14 @@ static PARSE_THREADS: GucSetting<i32> = GucSetting::<i32>::new(0);
 /// The most threads that are started when the setting leaves it to us.
 const MOST_THREADS: usize = 8;
 
-/// Twenty years of months. Each partition takes some nine locks until the load commits, and stays.
+/// Twenty years of months. Each partition takes some nine locks until the load commits.
 static MAX_NEW_PARTITIONS: GucSetting<i32> = GucSetting::<i32>::new(240);
 
 static MAX_ERRORS: GucSetting<i32> = GucSetting::<i32>::new(-1);
 
 static KEEP_AREAS: GucSetting<bool> = GucSetting::<bool>::new(true);
 
-/// Where files may lie that members of pg_read_server_files alone could not load.
+/// Directories of files that roles without pg_read_server_files may load.
 static DATA_DIRECTORIES: GucSetting<Option<CString>> =
     GucSetting::<Option<CString>>::new(Some(c""));
 
@@ -43,19 +42,19 @@ static LATEST_DATE: GucSetting<Option<CString>> =
 static ZERO_COORDINATES: GucSetting<ZeroCoordinates> =
     GucSetting::<ZeroCoordinates>::new(ZeroCoordinates::Warn);
 
-/// A person who waits looks up after a while.
+/// Often enough for a user who waits.
 static NOTICE_INTERVAL_MS: GucSetting<i32> = GucSetting::<i32>::new(3000);
 
-/// A week: who has not looked for so long looks at the ledger.
+/// A week. Older events are in the ledger.
 static EVENT_RETENTION_MINUTES: GucSetting<i32> = GucSetting::<i32>::new(7 * 24 * 60);
 
-/// Loads of one database follow each other; a second worker helps when many files are known or refused.
+/// Loads of one database run one after another. A second worker helps if many files are known or refused.
 static MAX_WORKERS: GucSetting<i32> = GucSetting::<i32>::new(1);
 
 static WATCH_DIRECTORY: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static WATCH_PATTERN: GucSetting<Option<CString>> =
     GucSetting::<Option<CString>>::new(Some(c"*.csv"));
-/// What has not been told within a minute is no matter of seconds.
+/// Fallback scan for files that inotify missed; one minute keeps the scan cheap.
 static WATCH_INTERVAL_MS: GucSetting<i32> = GucSetting::<i32>::new(60_000);
 static WATCH_DATABASE: GucSetting<Option<CString>> =
     GucSetting::<Option<CString>>::new(Some(c"postgres"));
@@ -274,12 +273,12 @@ pub fn max_new_partitions() -> usize {
     usize::try_from(MAX_NEW_PARTITIONS.get()).unwrap_or(0)
 }
 
-/// Bad lines that a file may have; none when any number is allowed.
+/// Bad rows that a file may have; None for any number.
 pub fn max_errors() -> Option<u64> {
     u64::try_from(MAX_ERRORS.get()).ok()
 }
 
-/// Whether loads keep what questions about areas are answered from.
+/// Whether loads maintain the area index.
 pub fn keeps_areas() -> bool {
     KEEP_AREAS.get()
 }
@@ -294,18 +293,18 @@ pub fn parse_threads() -> usize {
     }
 }
 
-/// Time between two NOTICEs of a load; none when they are not wanted.
+/// Time between two progress NOTICEs; None for no NOTICEs.
 pub fn notice_interval() -> Option<Duration> {
     let milliseconds = u64::try_from(NOTICE_INTERVAL_MS.get()).ok().filter(|&ms| ms > 0)?;
     Some(Duration::from_millis(milliseconds))
 }
 
-/// Minutes for which events are kept; none when for ever.
+/// Minutes for which events are kept; None for ever.
 pub fn event_retention_minutes() -> Option<i32> {
     Some(EVENT_RETENTION_MINUTES.get()).filter(|&minutes| minutes >= 0)
 }
 
-/// Workers that load what is queued in a database.
+/// Queue workers of a database.
 pub fn max_workers() -> u16 {
     u16::try_from(MAX_WORKERS.get()).unwrap_or(0)
 }
@@ -320,20 +319,19 @@ pub fn watched_folder() -> Option<WatchedFolder> {
     })
 }
 
-/// How often the folder is looked through, and how long a file must be left alone of which nobody can tell whether
-/// it is being written.
+/// Time between two scans of the folder, and the quiet period of files whose writers cannot be detected.
 pub fn watch_interval() -> Duration {
     Duration::from_millis(u64::try_from(WATCH_INTERVAL_MS.get()).unwrap_or(60_000))
 }
 
-/// Directories beneath which files may be loaded by whoever may load.
+/// Directories whose files may be loaded without pg_read_server_files.
 pub fn data_directories() -> Vec<String> {
     let text = text_of(&DATA_DIRECTORIES);
     let names = text.split(',').map(str::trim).filter(|name| name.starts_with('/'));
     names.map(str::to_owned).collect()
 }
 
-/// What the values of a trip must be.
+/// The constraints of a trip.
 pub fn constraints() -> Result<Constraints, LoadError> {
     let zero_coordinates = match ZERO_COORDINATES.get() {
         ZeroCoordinates::Keep => constraints::ZeroCoordinates::Keep,

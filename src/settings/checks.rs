@@ -1,4 +1,4 @@
-//! What the settings that are texts may be: told when they are set.
+//! Checks of the text settings, which run when they are set.
 
 use std::ffi::CStr;
 
