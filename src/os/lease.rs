@@ -11,7 +11,7 @@ pub enum Writers {
     None,
     /// A process has it open for writing.
     Some,
-    /// The kernel does not say.
+    /// The kernel cannot say.
     Unknown,
 }
 
@@ -23,8 +23,8 @@ const F_SETSIG: libc::c_int = 10;
 /// once. The kernel grants leases on files of the server's own user, or with CAP_LEASE.
 pub fn writers(file: &File) -> Writers {
     let descriptor = file.as_raw_fd();
-    // SAFETY: calls on an open descriptor, with numbers only. A writer that comes while we have the lease waits until it
-    // is released, and the kernel sends a signal: SIGIO would end the process, SIGWINCH is ignored.
+    // SAFETY: calls on an open descriptor, with numbers only. A writer that opens the file during the lease waits until
+    // its release, and the kernel sends a signal: SIGIO would end the process, SIGWINCH is ignored.
     unsafe {
         if libc::fcntl(descriptor, F_SETSIG, libc::SIGWINCH) != 0 {
             return Writers::Unknown;

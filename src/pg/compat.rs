@@ -1,4 +1,4 @@
-//! What differs between the versions of PostgreSQL, in one place.
+//! All differences between the versions of PostgreSQL.
 
 use pgrx::pg_sys;
 
@@ -13,12 +13,12 @@ pub unsafe fn index_beginscan(
     keys: i32,
 ) -> pg_sys::IndexScanDesc {
     #[cfg(not(feature = "pg18"))]
-    // SAFETY: what PostgreSQL asks for is what our caller promises.
+    // SAFETY: our caller promises what PostgreSQL requires.
     unsafe {
         pg_sys::index_beginscan(heap, index, snapshot, keys, 0)
     }
     #[cfg(feature = "pg18")]
-    // SAFETY: as above; no instrumentation is wanted, NULL says so.
+    // SAFETY: as above; NULL means no instrumentation.
     unsafe {
         pg_sys::index_beginscan(heap, index, snapshot, std::ptr::null_mut(), keys, 0)
     }
@@ -44,9 +44,9 @@ pub unsafe fn primary_key_index(relation: pg_sys::Relation) -> pg_sys::Oid {
 /// Sets the handler of a signal.
 ///
 /// # Safety
-/// The handler does nothing but what is safe while any code is interrupted.
+/// The handler does only what is safe while any code is interrupted.
 pub unsafe fn handle_signal(signal: i32, handler: unsafe extern "C-unwind" fn(i32)) {
-    // SAFETY: what PostgreSQL asks for is what our caller promises.
+    // SAFETY: our caller promises what PostgreSQL requires.
     unsafe {
         #[cfg(not(feature = "pg18"))]
         pg_sys::pqsignal(signal, Some(handler));
@@ -61,7 +61,7 @@ pub unsafe fn handle_signal(signal: i32, handler: unsafe extern "C-unwind" fn(i3
 /// The number is one of those that `pgstat_fetch_stat_numbackends` counts.
 pub unsafe fn backend_entry(number: i32) -> *mut pg_sys::LocalPgBackendStatus {
     #[cfg(feature = "pg15")]
-    // SAFETY: our caller promises a number that is there.
+    // SAFETY: our caller promises a valid number.
     unsafe {
         pg_sys::pgstat_fetch_stat_local_beentry(number)
     }
@@ -75,7 +75,7 @@ pub unsafe fn backend_entry(number: i32) -> *mut pg_sys::LocalPgBackendStatus {
 /// Whether this backend holds this lock, in this mode.
 ///
 /// # Safety
-/// The tag is a valid one.
+/// The tag is valid.
 pub unsafe fn holds_lock(tag: *const pg_sys::LOCKTAG, mode: pg_sys::LOCKMODE) -> bool {
     #[cfg(any(feature = "pg15", feature = "pg16"))]
     // SAFETY: our caller promises a valid tag.
@@ -83,16 +83,16 @@ pub unsafe fn holds_lock(tag: *const pg_sys::LOCKTAG, mode: pg_sys::LOCKMODE) ->
         pg_sys::LockHeldByMe(tag, mode)
     }
     #[cfg(not(any(feature = "pg15", feature = "pg16")))]
-    // SAFETY: as above; no stronger one is asked for.
+    // SAFETY: as above; no stronger lock is requested.
     unsafe {
         pg_sys::LockHeldByMe(tag, mode, false)
     }
 }
 
-/// Whether a role may do what a table's owner may.
+/// Whether a role has the privileges of a table's owner.
 pub fn owns_table(table: pg_sys::Oid, role: pg_sys::Oid) -> bool {
     #[cfg(feature = "pg15")]
-    // SAFETY: two oids; a table that is gone is an ERROR.
+    // SAFETY: two oids; a dropped table is an ERROR.
     unsafe {
         pg_sys::pg_class_ownercheck(table, role)
     }
@@ -103,10 +103,10 @@ pub fn owns_table(table: pg_sys::Oid, role: pg_sys::Oid) -> bool {
     }
 }
 
-/// Which indexes must hear of a row that was updated.
+/// Which indexes need an entry for a row that was updated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IndexesToUpdate {
-    /// None: no column of theirs has changed, and the new row is beside the old one.
+    /// None: no indexed column has changed, and the new row is on the page of the old one.
     None,
     /// All.
     All,
@@ -115,11 +115,11 @@ pub enum IndexesToUpdate {
     Summarizing,
 }
 
-/// Puts a row in the place of another one.
+/// Replaces a row by another one.
 ///
 /// # Safety
-/// The relation is open for writing, `old` is the place of a row that the snapshot sees, and the slot is the
-/// relation's and has the new row.
+/// The relation is open for writing, `old` is the tid of a row that the snapshot sees, and the slot is the relation's
+/// and has the new row.
 pub unsafe fn update_tuple(
     relation: pg_sys::Relation,
     old: pg_sys::ItemPointer,
@@ -129,7 +129,7 @@ pub unsafe fn update_tuple(
     #[cfg(feature = "pg15")]
     {
         let mut all = false;
-        // SAFETY: what PostgreSQL asks for is what our caller promises.
+        // SAFETY: our caller promises what PostgreSQL requires.
         unsafe {
             pg_sys::simple_table_tuple_update(relation, old, new, snapshot, &raw mut all);
         };
@@ -150,24 +150,24 @@ pub unsafe fn update_tuple(
     }
 }
 
-/// Enters a row that has been written into the indexes of its table.
+/// Inserts a written row into the indexes of its table.
 ///
 /// # Safety
-/// The target's relation and indexes are open for writing, the slot has the row with its place, and the state is one
-/// of the executor.
+/// The target's relation and indexes are open for writing, the slot has the row with its tid, and the state is one of
+/// the executor.
 pub unsafe fn insert_into_indexes(
     target: *mut pg_sys::ResultRelInfo,
     slot: *mut pg_sys::TupleTableSlot,
     state: *mut pg_sys::EState,
     which: IndexesToUpdate,
 ) {
-    // SAFETY: the target is there.
+    // SAFETY: the target exists.
     if which == IndexesToUpdate::None || unsafe { (*target).ri_NumIndices } == 0 {
         return;
     }
     let (none, no_list) = (std::ptr::null_mut(), std::ptr::null_mut());
     #[cfg(feature = "pg15")]
-    // SAFETY: what PostgreSQL asks for is what our caller promises. No constraint is deferred, and none speculative.
+    // SAFETY: our caller promises what PostgreSQL requires. No constraint is deferred, and none is speculative.
     unsafe {
         pg_sys::ExecInsertIndexTuples(target, slot, state, false, false, none, no_list);
     }
@@ -188,12 +188,12 @@ pub unsafe fn insert_into_indexes(
     }
 }
 
-/// Whether a role may refresh a materialized view: its owner, and since PostgreSQL 17 who has MAINTAIN.
+/// Whether a role may refresh a materialized view: its owner, and since PostgreSQL 17 roles with MAINTAIN.
 pub fn may_refresh(view: pg_sys::Oid, role: pg_sys::Oid) -> bool {
     #[cfg(any(feature = "pg15", feature = "pg16"))]
     let may_maintain = false;
     #[cfg(not(any(feature = "pg15", feature = "pg16")))]
-    // SAFETY: two oids; a table that is gone is an ERROR.
+    // SAFETY: two oids; a dropped table is an ERROR.
     let may_maintain = unsafe {
         let maintain = pg_sys::AclMode::from(pg_sys::ACL_MAINTAIN);
         pg_sys::pg_class_aclcheck(view, role, maintain) == pg_sys::AclResult::ACLCHECK_OK

@@ -13,9 +13,9 @@ use super::{error_fields, session};
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
 const TRAILER: [u8; 2] = (-1_i16).to_be_bytes();
 
-/// Where the rows come from: each as binary COPY writes it, the number of its columns first.
+/// The source of the rows: each as binary COPY writes it, the number of its columns first.
 pub trait Rows {
-    /// The next rows, one behind the other, or none after the last.
+    /// The next rows, one after the other, or None after the last.
     fn next_rows(&mut self) -> Option<&[u8]>;
 }
 
@@ -68,12 +68,12 @@ pub fn copy_rows(table: &Table, columns: &[&CStr], rows: &mut dyn Rows) -> u64 {
     }
 }
 
-/// Rows as the stream of bytes that COPY asks for.
+/// Rows as the stream of bytes that COPY reads.
 struct Stream<'a> {
     rows: &'a mut dyn Rows,
-    /// Where `rows` may allocate what it keeps: COPY calls back in the memory of a single row.
+    /// Memory for what `rows` keeps: COPY calls back in the memory context of a single row.
     memory: pg_sys::MemoryContext,
-    /// Bytes that are due next: what did not fit into COPY's buffer the last time.
+    /// Bytes that did not fit into COPY's buffer at the last call.
     rest: Vec<u8>,
     at: usize,
     ended: bool,
@@ -92,7 +92,7 @@ impl Stream<'_> {
             if self.at < self.rest.len() || self.ended {
                 return filled;
             }
-            // Rows go straight into COPY's buffer until some do not fit.
+            // Rows go straight into COPY's buffer until one does not fit.
             loop {
                 let Some(row) = self.rows.next_rows() else {
                     self.ended = true;
@@ -121,12 +121,12 @@ impl Stream<'_> {
 }
 
 thread_local! {
-    /// COPY's callback has no argument of ours: this is where it finds the stream. A trigger may
-    /// start another copy within a copy, so the one before is kept by [`CurrentStream`].
+    /// COPY's callback has no argument of ours: it finds the stream here. A trigger may start another copy within a
+    /// copy, so [`CurrentStream`] keeps the previous one.
     static CURRENT: Cell<*mut c_void> = const { Cell::new(std::ptr::null_mut()) };
 }
 
-/// Makes a stream the current one; the one before comes back when this goes.
+/// Makes a stream the current one. The previous stream is current again when this guard is dropped.
 struct CurrentStream {
     before: *mut c_void,
 }
@@ -150,12 +150,12 @@ unsafe extern "C-unwind" fn read_stream(
     _minimum: c_int,
     maximum: c_int,
 ) -> c_int {
-    // What raises an error here is PostgreSQL's, with our code above and below it.
+    // PostgreSQL raises the errors here, with our code above and below it.
     let _errors = error_fields::preserve();
     let size = usize::try_from(maximum).expect("COPY's buffer has a size");
-    // SAFETY: COPY passes a buffer of `maximum` bytes. The context is the one in which
-    // copy_rows was called, which is still there; an ERROR resets it by itself. CURRENT is the stream of the innermost
-    // copy_rows, which is on the stack below us, and nothing else uses it now.
+    // SAFETY: COPY passes a buffer of `maximum` bytes. The context is the one in which copy_rows was called, and still
+    // exists; an ERROR resets it by itself. CURRENT is the stream of the innermost copy_rows, which is on the stack
+    // below us, and nothing else uses it now.
     unsafe {
         let stream = CURRENT.get().cast::<Stream<'_>>().as_mut().expect("a copy is running");
         let before = pg_sys::MemoryContextSwitchTo(stream.memory);

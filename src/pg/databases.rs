@@ -1,4 +1,4 @@
-//! The databases of the cluster, as who is connected to none of them sees them, or not even the catalogs.
+//! The databases of the cluster, read without a connection to any of them, or without the catalogs.
 
 use std::ffi::CStr;
 use std::path::Path;
@@ -14,11 +14,11 @@ pub struct Database {
     pub oid: pg_sys::Oid,
     /// Its name.
     pub name: String,
-    /// Others are made of it.
+    /// A template of other databases.
     pub is_template: bool,
 }
 
-/// What an interrupted DROP DATABASE leaves instead of a limit of connections.
+/// The connection limit that an interrupted DROP DATABASE leaves.
 const INVALID: i32 = -2;
 
 /// The databases that let sessions in. Called in a transaction, by a worker that is connected to no database:
@@ -27,7 +27,7 @@ pub fn open_databases() -> Vec<Database> {
     let mut databases = Vec::new();
     let lock = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
     // SAFETY: we are in a transaction. The scan and the relation are closed as they were opened, or by the abort; a
-    // tuple is read before the next one is fetched. The fixed part of a row is as the catalog's C struct says.
+    // tuple is read before the next one is fetched. The fixed part of a row has the layout of the catalog's C struct.
     unsafe {
         let relation = pg_sys::table_open(pg_sys::DatabaseRelationId, lock);
         let scan = pg_sys::table_beginscan_catalog(relation, 0, std::ptr::null_mut());
@@ -53,8 +53,8 @@ pub fn open_databases() -> Vec<Database> {
     databases
 }
 
-/// Whether the database has a directory, which it loses when it is dropped: what can be known without a connection,
-/// which a database that is gone answers with FATAL.
+/// Whether the database has a directory, which it loses when it is dropped. This needs no connection; a connection to a
+/// dropped database ends with FATAL.
 pub fn has_directory(database: pg_sys::Oid) -> bool {
     let (data, name) = (session::data_directory(), database.to_u32().to_string());
     let data = Path::new(&data);

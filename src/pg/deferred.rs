@@ -1,20 +1,19 @@
-//! Code of the tables' owners that would run at the end of a transaction, as whoever ends it: deferred
-//! triggers and constraints, and the queries of cursors that are held over the end.
+//! Code of the tables' owners that PostgreSQL would run at the end of a transaction, as the committing role: deferred
+//! triggers and constraints, and the queries of WITH HOLD cursors.
 //!
-//! A worker of ours ends its transactions as a superuser. So what a scope with an owner's rights has put off runs
-//! before these rights go, and nothing is left for the end. (SET CONSTRAINTS ALL IMMEDIATE is not enough: the
-//! owner's own trigger may defer again.)
+//! A worker of ours ends its transactions as a superuser. So this code runs before a scope drops the owner's
+//! privileges. (SET CONSTRAINTS ALL IMMEDIATE is not enough: the owner's own trigger may defer again.)
 
 use std::cell::Cell;
 
 use pgrx::pg_sys;
 
 thread_local! {
-    /// No statement of a user surrounds what runs now.
+    /// No user statement is running.
     static IS_OUTSIDE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// This process is a worker of ours: no statement surrounds what it does.
+/// This process is a worker of ours: it runs no user statement.
 pub fn this_is_a_worker() {
     IS_OUTSIDE.set(true);
 }
@@ -31,14 +30,14 @@ pub fn outside_statements<T>(work: impl FnOnce() -> T) -> T {
     work()
 }
 
-/// Runs all that is put off to the end of the transaction, as the current user; within a statement, nothing:
-/// there it is the user's transaction, and runs at its end as PostgreSQL has it.
+/// Runs all code that is deferred to the end of the transaction, as the current user. Within a user statement it does
+/// nothing: the code then runs at the end of the user's transaction, as PostgreSQL defines.
 pub fn run_now() {
     if !IS_OUTSIDE.get() {
         return;
     }
-    // SAFETY: as at the commit, no query is at work, and none of our own cursors is open; what one trigger defers,
-    // or opens, is run by the next round. PostgreSQL's commit does the same, and finds nothing left.
+    // SAFETY: as at the commit, no query is running, and none of our own cursors is open. What one trigger defers or
+    // opens is run by the next round. PostgreSQL's commit does the same, and finds nothing left.
     unsafe {
         loop {
             pg_sys::AfterTriggerFireDeferred();

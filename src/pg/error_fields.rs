@@ -1,13 +1,13 @@
-//! What pgrx loses of an error of PostgreSQL is kept here and given back.
+//! Keeps the fields of PostgreSQL's errors that pgrx loses.
 //!
-//! pgrx turns an ERROR of C code into a panic that carries message, DETAIL, HINT, place and, if it knows it, the
-//! SQLSTATE. It raises the error anew when the panic leaves Rust. An unknown SQLSTATE becomes XX000 on the way, and
-//! CONTEXT, the names of constraint, table, column and data type, and the internal query are gone.
+//! pgrx turns an ERROR of C code into a panic with message, DETAIL, HINT, location and, if it knows it, the SQLSTATE.
+//! It raises the error again when the panic leaves Rust. An unknown SQLSTATE becomes XX000. CONTEXT, the names of
+//! constraint, table, column and data type, and the internal query are lost.
 //!
 //! So each function that PostgreSQL calls pushes a callback on `error_context_stack`. PostgreSQL calls it for every
-//! error below: it copies the error. The callback stays while a panic unwinds, so PostgreSQL calls it again when pgrx
-//! raises the error anew: it finds the copy and sets what is missing. PostgreSQL takes the callback off as it takes off
-//! its own: whoever catches the error restores the stack.
+//! error below: it copies the error. The callback stays while a panic unwinds. PostgreSQL calls it again when pgrx
+//! raises the error again: it finds the copy and sets the missing fields. PostgreSQL removes the callback as it removes
+//! its own: the code that catches the error restores the stack.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr::{self, NonNull};
@@ -17,13 +17,13 @@ use pgrx::{PgSqlErrorCode, pg_guard, pg_sys};
 
 use super::session::sqlstate_of_number;
 
-/// Errors that a function remembers. Most of them were caught: code that runs meanwhile may raise and catch others.
+/// Errors that a function keeps. Most of them were caught: code that runs meanwhile may raise and catch others.
 const REMEMBERED: usize = 8;
 /// Only the newest error may be larger, bytes.
 const SMALL: usize = 64 * 1024;
-/// The name of the function in the place of an error that the extension raises itself.
+/// The function name in the location of an error that the extension raises itself.
 pub const RAISED_BY: &str = "trips_pipeline";
-/// Bytes of a field for those who write it down.
+/// Longest field that the ledger keeps, bytes.
 const LONGEST_FIELD: usize = 4000;
 
 // SAFETY: as in elog.h; pgrx does not bind them.
@@ -51,7 +51,7 @@ pub struct Preserved {
     was_panicking: bool,
 }
 
-/// Errors that leave the function which calls this first of all keep their fields. PostgreSQL has called the function,
+/// Errors that leave the function keep their fields; the function calls this first. PostgreSQL has called the function,
 /// so the current memory context lives until it returns or its error has been reported.
 pub fn preserve() -> Preserved {
     // SAFETY: reads a variable of the backend.
@@ -66,8 +66,8 @@ pub fn preserve_beyond_transactions() -> Preserved {
 
 impl Preserved {
     fn push(memory: pg_sys::MemoryContext) -> Self {
-        // SAFETY: the memory is of the level's size and stays where it is; zeroes are a valid level. The callback lies
-        // on the stack until `drop` takes it off, or PostgreSQL does when it catches an error; the memory lives longer.
+        // SAFETY: the memory has the level's size and does not move; zeroes are a valid level. The callback is on the
+        // stack until `drop` removes it, or PostgreSQL does when it catches an error. The memory lives longer.
         unsafe {
             let size = size_of::<Level>();
             let level = pg_sys::MemoryContextAllocZero(memory, size).cast::<Level>();
@@ -86,12 +86,13 @@ impl Preserved {
 
 impl Drop for Preserved {
     fn drop(&mut self) {
-        // An error passes: pgrx raises it anew, and the callback must be there then.
+        // An error passes through: pgrx raises it again, and the callback must still be on the stack.
         if std::thread::panicking() && !self.was_panicking {
             return;
         }
         let level = self.level.as_ptr();
-        // SAFETY: the level is there. What others have pushed above it is theirs to take off, or was left by an error.
+        // SAFETY: the level exists. Callbacks that others have pushed above it are theirs to remove, or were left by an
+        // error.
         unsafe {
             pg_sys::error_context_stack = (*level).callback.previous;
             for error in (*level).errors {
@@ -105,8 +106,9 @@ impl Drop for Preserved {
 /// PostgreSQL calls this for every message below, from the innermost callback to the outermost.
 #[pg_guard]
 unsafe extern "C-unwind" fn at_error(level: *mut c_void) {
-    // SAFETY: the argument is the level, which is there as long as its callback is on the stack. PostgreSQL is about to
-    // report a message, which CopyErrorData copies; its place in memory that goes with the message is copied, too.
+    // SAFETY: the argument is the level, which exists as long as its callback is on the stack. PostgreSQL is about to
+    // report a message, which CopyErrorData copies; its location, in memory that is freed with the message, is copied,
+    // too.
     unsafe {
         let level = level.cast::<Level>();
         let before = pg_sys::MemoryContextSwitchTo((*level).memory);
@@ -118,7 +120,8 @@ unsafe extern "C-unwind" fn at_error(level: *mut c_void) {
             forget(error);
             return;
         }
-        // Above Rust code lies no other callback: it is pgrx that raises an error, or C code without one of its own.
+        // No other callback is above Rust code: the error is raised by pgrx, or by C code without a callback of its
+        // own.
         let is_of_rust = pg_sys::error_context_stack.cast() == level;
         let errors = &mut (*level).errors;
         let same = |&&known: &&*mut pg_sys::ErrorData| is_same(known, error);
@@ -152,12 +155,12 @@ unsafe fn remember(errors: &mut [*mut pg_sys::ErrorData; REMEMBERED], new: *mut 
 /// Frees an error.
 ///
 /// # Safety
-/// It is one that [`at_error`] has copied, or NULL, and is not used again.
+/// It is a copy of [`at_error`], or NULL, and is not used again.
 unsafe fn forget(error: *mut pg_sys::ErrorData) {
     if error.is_null() {
         return;
     }
-    // SAFETY: see above; the names of its place are copies of ours.
+    // SAFETY: see above; the names of its location are copies of ours.
     unsafe {
         for name in [(*error).filename, (*error).funcname] {
             if !name.is_null() {
@@ -200,7 +203,7 @@ unsafe fn size_of_error(error: *const pg_sys::ErrorData) -> usize {
     texts.into_iter().filter_map(|text| unsafe { bytes(text) }).map(<[u8]>::len).sum()
 }
 
-/// Whether an error has nothing of what pgrx loses.
+/// Whether an error has no field that pgrx loses.
 ///
 /// # Safety
 /// An error that [`at_error`] has copied.
@@ -219,7 +222,7 @@ unsafe fn is_bare(error: *const pg_sys::ErrorData) -> bool {
     texts.into_iter().all(|text| text.is_null())
 }
 
-/// Whether pgrx has made the second error of the first: it keeps message and place, and the code if it knows it.
+/// Whether pgrx has made the second error of the first: it keeps message and location, and the code if it knows it.
 ///
 /// # Safety
 /// Errors that [`at_error`] has copied, or NULL.
@@ -245,10 +248,10 @@ fn code_of_pgrx(code: c_int) -> c_int {
     PgSqlErrorCode::from(code) as c_int
 }
 
-/// Sets what `error`, which is being reported now, has not and `known` has.
+/// Sets the fields that `error`, which is being reported now, lacks and `known` has.
 ///
 /// # Safety
-/// PostgreSQL is reporting `error`; both are copies that [`at_error`] has made.
+/// PostgreSQL is reporting `error`; both are copies of [`at_error`].
 unsafe fn give_back(known: &pg_sys::ErrorData, error: &pg_sys::ErrorData) {
     const TEXT: *const c_char = c"%s".as_ptr();
     let names = [
@@ -258,8 +261,8 @@ unsafe fn give_back(known: &pg_sys::ErrorData, error: &pg_sys::ErrorData) {
         (pg_sys::PG_DIAG_DATATYPE_NAME, known.datatype_name),
         (pg_sys::PG_DIAG_CONSTRAINT_NAME, known.constraint_name),
     ];
-    // SAFETY: texts of the copy are C strings or NULL; each function copies what it is given into the error that is
-    // being reported. No value with a destructor is in the closures, which C code may leave by an error.
+    // SAFETY: texts of the copy are C strings or NULL; each function copies its argument into the error that is being
+    // reported. The closures, which C code may leave by an error, have no value with a destructor.
     unsafe {
         pg_sys::ffi::pg_guard_ffi_boundary(|| errcode(known.sqlerrcode));
         for (field, name) in names {
@@ -267,7 +270,7 @@ unsafe fn give_back(known: &pg_sys::ErrorData, error: &pg_sys::ErrorData) {
                 pg_sys::err_generic_string(c_int::from(field), name);
             }
         }
-        // pgrx has made UTF-8 of them, whatever the encoding of the database is.
+        // pgrx has converted them to UTF-8, from the encoding of the database.
         let differs = |a: *mut c_char, b| !a.is_null() && bytes(a) != bytes(b);
         if differs(known.message, error.message) {
             pg_sys::ffi::pg_guard_ffi_boundary(|| errmsg_internal(TEXT, known.message));
@@ -294,10 +297,10 @@ unsafe fn give_back(known: &pg_sys::ErrorData, error: &pg_sys::ErrorData) {
     }
 }
 
-/// An error as its raiser has raised it: what a person needs of it, each field cut.
+/// An error as it was raised: its fields for users, each shortened.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Caught {
-    /// The extension has raised it itself, or has panicked: its message may repeat what stands in a file.
+    /// The extension raised it itself, or panicked: its message may repeat contents of the file.
     pub is_ours: bool,
     /// SQLSTATE.
     pub code: String,
@@ -307,7 +310,7 @@ pub struct Caught {
     pub detail: Option<String>,
     /// HINT.
     pub hint: Option<String>,
-    /// CONTEXT, as far as the function knows it that has caught the error.
+    /// CONTEXT, as far as the function that caught the error knows it.
     pub context: Option<String>,
     /// Schema of the object that it is about.
     pub schema_name: Option<String>,
@@ -322,7 +325,7 @@ pub struct Caught {
 }
 
 impl Caught {
-    /// What has been caught. The function that asks, or one that has called it, preserves errors.
+    /// The caught error. The calling function, or one that called it, preserves errors.
     pub fn of(cause: &CaughtError) -> Self {
         let (CaughtError::PostgresError(report)
         | CaughtError::ErrorReport(report)
@@ -382,7 +385,7 @@ fn cut(mut text: String) -> String {
 
 /// The innermost function that preserves errors.
 fn innermost() -> Option<NonNull<Level>> {
-    // SAFETY: what is on the stack is there; our callback is always a level's.
+    // SAFETY: entries of the stack exist; our callback always belongs to a level.
     unsafe {
         let mut entry = pg_sys::error_context_stack;
         while let Some(callback) = entry.as_ref() {

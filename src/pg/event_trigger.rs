@@ -1,13 +1,13 @@
-//! What an event trigger is told of the command that it is called for.
+//! What PostgreSQL passes to an event trigger about its command.
 
 use pgrx::{PgList, pg_sys};
 
 use super::{compat, session};
 
-/// What the command is that an event trigger is called for; NULL when no event trigger has called.
+/// The command of the event trigger; NULL if no event trigger has called.
 fn tree_of(call: pg_sys::FunctionCallInfo) -> *mut pg_sys::Node {
-    // SAFETY: PostgreSQL calls functions with their call's data, and event triggers with a context of the type
-    // that its tag says.
+    // SAFETY: PostgreSQL calls functions with their call's data, and event triggers with a context of the type of its
+    // tag.
     unsafe {
         let data = (*call).context;
         if data.is_null() || (*data).type_ != pg_sys::NodeTag::T_EventTriggerData {
@@ -17,11 +17,11 @@ fn tree_of(call: pg_sys::FunctionCallInfo) -> *mut pg_sys::Node {
     }
 }
 
-/// The parts of an ALTER TABLE; none of another command, and when no event trigger has called.
+/// The subcommands of an ALTER TABLE; none for another command, or if no event trigger has called.
 fn parts(call: pg_sys::FunctionCallInfo) -> Option<(*mut pg_sys::RangeVar, Vec<Part>)> {
     let tree = tree_of(call);
-    // SAFETY: the parse tree has the type that its tag says. The parts of an ALTER TABLE are AlterTableCmds, those
-    // that attach and detach partitions have a PartitionCmd.
+    // SAFETY: the parse tree has the type of its tag. The subcommands of an ALTER TABLE are AlterTableCmds; those that
+    // attach and detach partitions have a PartitionCmd.
     unsafe {
         if tree.is_null() || (*tree).type_ != pg_sys::NodeTag::T_AlterTableStmt {
             return None;
@@ -50,7 +50,7 @@ pub fn detaches(call: pg_sys::FunctionCallInfo) -> bool {
     parts(call).is_some_and(|(_, parts)| parts.contains(&Part::Detach))
 }
 
-/// Whether the command, which is about to begin, will attach a partition to this table, for somebody who may do that.
+/// Whether the command, which is about to run, attaches a partition to this table, and the role may do so.
 pub fn will_attach_to(call: pg_sys::FunctionCallInfo, table: pg_sys::Oid) -> bool {
     let Some((name, parts)) = parts(call) else { return false };
     if !parts.contains(&Part::Attach) {
@@ -59,10 +59,10 @@ pub fn will_attach_to(call: pg_sys::FunctionCallInfo, table: pg_sys::Oid) -> boo
     names(name, table) && compat::owns_table(table, session::current_user())
 }
 
-/// Whether the command, which is about to begin, will refresh this materialized view, for somebody who may do that.
+/// Whether the command, which is about to run, refreshes this materialized view, and the role may do so.
 pub fn will_refresh(call: pg_sys::FunctionCallInfo, view: pg_sys::Oid) -> bool {
     let tree = tree_of(call);
-    // SAFETY: the parse tree has the type that its tag says.
+    // SAFETY: the parse tree has the type of its tag.
     let name = unsafe {
         if tree.is_null() || (*tree).type_ != pg_sys::NodeTag::T_RefreshMatViewStmt {
             return false;
@@ -74,8 +74,8 @@ pub fn will_refresh(call: pg_sys::FunctionCallInfo, view: pg_sys::Oid) -> bool {
 
 /// Whether a name of a parse tree is that of a table.
 fn names(name: *mut pg_sys::RangeVar, table: pg_sys::Oid) -> bool {
-    // SAFETY: the name is that of the parse tree. No lock is taken. A schema that the role may not use is an ERROR,
-    // as it is one for the command itself.
+    // SAFETY: the name is that of the parse tree. No lock is taken. A schema that the role may not use is an ERROR, as
+    // for the command itself.
     let found = unsafe {
         pg_sys::RangeVarGetRelidExtended(
             name,

@@ -2,10 +2,10 @@
 
 use pgrx::pg_sys;
 
-/// Keeps the extension from being dropped until the transaction ends; `false` when it is not there.
+/// Keeps the extension from being dropped until the transaction ends; `false` if it does not exist.
 ///
-/// DROP EXTENSION locks the extension first, then its tables in an order of its own. Who has this lock before
-/// the first table therefore never meets it halfway, each with a table that the other waits for.
+/// DROP EXTENSION locks the extension first, then its tables in an order of its own. A session that has this lock
+/// before its first table can therefore not deadlock with it.
 pub fn lock() -> bool {
     let mode = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
     loop {
@@ -13,8 +13,8 @@ pub fn lock() -> bool {
         if extension == pg_sys::InvalidOid {
             return false;
         }
-        // SAFETY: locks an oid of the catalog pg_extension in a transaction. It may have been dropped while we
-        // waited; then the next look finds none, or a new one.
+        // SAFETY: locks an oid of the catalog pg_extension in a transaction. It may have been dropped during the wait;
+        // then the next lookup finds none, or a new one.
         unsafe { pg_sys::LockDatabaseObject(pg_sys::ExtensionRelationId, extension, 0, mode) };
         if find() == extension {
             return true;

@@ -1,14 +1,14 @@
-//! Settings whose values are looked at when they are set: a wrong one is refused, and not found out later.
+//! Settings whose values are checked when they are set: an invalid value is rejected at once.
 
 use std::ffi::{CStr, CString, c_char, c_void};
 
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, pg_guard, pg_sys};
 
-/// The name of a setting, and what it is in short and in long.
+/// The name of a setting, its short and its long description.
 type Texts = [&'static CStr; 3];
 type Text = GucSetting<Option<CString>>;
 
-/// What values a setting takes.
+/// The valid values of a setting.
 pub trait Check {
     /// What is wrong with a value: a sentence.
     fn fault(text: &str) -> Option<&'static CStr>;

@@ -117,8 +117,8 @@ impl<'a> KeyScan<'a> {
 
     /// Whether the entry's row is one that the snapshot sees.
     fn is_visible(&mut self, tid: pg_sys::ItemPointer) -> bool {
-        // SAFETY: `tid` is what the scan has just returned; the heap and the slot are open. The map's
-        // buffer stays pinned from call to call, as the function wants it.
+        // SAFETY: `tid` is what the scan has just returned; the heap and the slot are open. The map's buffer stays
+        // pinned between calls, as the function requires.
         unsafe {
             let block = pgrx::itemptr::item_pointer_get_block_number(tid);
             let heap = self.table.as_ptr();
@@ -136,9 +136,9 @@ impl<'a> KeyScan<'a> {
     /// The key of the current entry.
     fn key(&self) -> Key {
         let mut bytes = [0; ENTRY];
-        // SAFETY: xs_want_itup is set, so xs_itup is the entry of the tid that was returned. The
-        // index is the table's primary key (timestamp, uuid): both NOT NULL and of fixed length, so
-        // the values follow the header and the size says that they are there.
+        // SAFETY: xs_want_itup is set, so xs_itup is the entry of the returned tid. The index is the table's primary
+        // key (timestamp, uuid): both NOT NULL and of fixed length, so the values follow the header, and the size shows
+        // that they exist.
         unsafe {
             let tuple = (*self.scan).xs_itup;
             let size = usize::from((*tuple).t_info & SIZE_MASK);

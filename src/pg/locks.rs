@@ -1,5 +1,5 @@
-//! Locks on numbers of this extension, in a space of their own beside users' advisory locks, and locks on tables and
-//! other objects. PostgreSQL releases them when the transaction ends, however it ends.
+//! Locks on numbers, in a space of their own that users' advisory locks do not use, and locks on tables and other
+//! objects. PostgreSQL releases them when the transaction ends.
 
 use pgrx::{PgSqlErrorCode, PgTryBuilder, pg_sys};
 
@@ -7,7 +7,7 @@ use super::compat;
 
 const MODE: pg_sys::LOCKMODE = pg_sys::ExclusiveLock as pg_sys::LOCKMODE;
 
-/// What is locked.
+/// The object of the lock.
 #[derive(Debug, Clone, Copy)]
 pub enum Lock {
     /// A load. Its holder knows that no other process runs the load, and sees all that the load has committed.
@@ -81,8 +81,9 @@ impl Lock {
         Self::Yield(unsafe { pg_sys::MyProcPid }).is_held_by_transaction()
     }
 
-    /// Whether a running transaction of another process holds it. It is not acquired: nobody finds it taken by a process
-    /// that only looks. A process that holds it for its session ([`SessionLock`]) counts only while it runs a transaction.
+    /// Whether a running transaction of another process holds it. The lock is not acquired, so no other process finds
+    /// it taken meanwhile. A process that holds it for its session ([`SessionLock`]) counts only while it runs a
+    /// transaction.
     pub fn is_held_by_transaction(self) -> bool {
         has_holders(&self.tag(), MODE)
     }
@@ -186,7 +187,7 @@ pub fn has_conflicting_holder(table: pg_sys::Oid, mode: pg_sys::LOCKMODE) -> boo
     has_holders(&tag_of(pg_sys::LockTagType::LOCKTAG_RELATION, table.to_u32(), 0), mode)
 }
 
-/// Holders without a running transaction are missing: GetLockConflicts lists transactions, for those who wait for them.
+/// Holders without a running transaction are missing: GetLockConflicts lists transactions to wait for.
 fn has_holders(tag: &pg_sys::LOCKTAG, mode: pg_sys::LOCKMODE) -> bool {
     let mut holders = 0;
     // SAFETY: the tag and the count live through the call. The list is palloc'd for the caller: only a standby uses a

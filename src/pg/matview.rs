@@ -1,9 +1,9 @@
 //! Rows of a materialized view, written one by one, as logical replication applies changes to a table.
 //!
-//! PostgreSQL lets no statement write into a materialized view but REFRESH, which computes all of it. Below its
-//! executor the view is a heap with indexes: what is written there is transactional, logged and vacuumed as the
-//! rows of a table are, and REFRESH … CONCURRENTLY writes there, too. A materialized view can have no triggers,
-//! constraints, policies or generated columns, so nothing else has to hear of a row.
+//! PostgreSQL lets only REFRESH write into a materialized view, and REFRESH computes all of it. Below the executor the
+//! view is a heap with indexes: rows in it are transactional, logged and vacuumed as those of a table, and REFRESH …
+//! CONCURRENTLY writes there, too. A materialized view cannot have triggers, constraints, policies or generated
+//! columns, so nothing else depends on a written row.
 
 use std::ffi::CStr;
 
@@ -17,13 +17,13 @@ use super::{compat, extension};
 /// Changes that are in memory at a time.
 const AT_ONCE: std::ffi::c_long = 1_000;
 
-/// A materialized view of this extension, filled, and open for writing. Its lock, ROW EXCLUSIVE, stays until the
-/// transaction ends: no REFRESH, and nothing else that makes its rows anew, comes between what is written.
+/// A populated materialized view of this extension, open for writing. Its lock, ROW EXCLUSIVE, stays until the
+/// transaction ends. So no REFRESH replaces its rows between the writes.
 pub struct MatView(Table);
 
 impl MatView {
-    /// Opens `trips.<name>`; none when it is not as the extension makes it: a filled materialized view of exactly
-    /// these columns' types, with a unique index on the first `key` of them. Also then, its lock stays.
+    /// Opens `trips.<name>`. Returns None if it is not as the extension creates it: a populated materialized view with
+    /// columns of exactly these types, and a unique index on the first `key` of them. Its lock stays in both cases.
     pub fn open(name: &CStr, columns: &[Attribute], key: i16) -> Option<Self> {
         let view = Self(Table::find_for_insert(name)?);
         (view.is_ours() && view.has_columns(columns) && view.has_key(key)).then_some(view)
@@ -54,8 +54,8 @@ impl MatView {
     }
 
     fn has_key(&self, key: i16) -> bool {
-        // SAFETY: the relation is open; the list is a copy. An index is opened with a lock that is kept, and while
-        // it is open its descriptions are valid: `indkey` has as many columns as `indnatts` says.
+        // SAFETY: the relation is open; the list is a copy. An index is opened with a lock that is kept. While it is
+        // open its descriptions are valid: `indkey` has `indnatts` columns.
         unsafe {
             let indexes = pg_sys::RelationGetIndexList(self.0.as_ptr());
             PgList::<pg_sys::Oid>::from_pg(indexes).iter_oid().any(|oid| {
@@ -75,16 +75,16 @@ impl MatView {
         }
     }
 
-    /// Applies changes that a query finds, by what is committed now and what this transaction has done. A row of
-    /// the answer is a change: the `ctid` of the view's row, NULL for a new one; whether that row goes; and the
-    /// values of the view's columns, in their types.
+    /// Applies changes that a query finds with the latest snapshot. A row of the result is a change: the `ctid` of the
+    /// view's row, NULL for a new one; whether that row is deleted; and the values of the view's columns, in their
+    /// types.
     pub fn apply(&self, changes: &CStr, arguments: &[DatumWithOid<'_>]) {
         // SAFETY: we are in a transaction, and not in parallel mode. The snapshot is popped as it was pushed, or by
         // the abort. The changes are seen by the next command: the query that finds them does not.
         unsafe {
             pg_sys::CommandCounterIncrement();
             pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot());
-            // Before the query: what the query's memory is made in goes with it.
+            // Before the query, because the query's memory context is freed with it.
             let mut writer = Writer::begin(&self.0);
             spi::query_in_batches(changes, arguments, AT_ONCE, |row| writer.write(row));
             writer.finish();
@@ -106,9 +106,9 @@ struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     fn begin(table: &'a Table) -> Self {
-        // SAFETY: the table is open, with a lock for writing, and stays so while `self` lives. What is made here is
-        // in the state's memory, which `finish` gives back, or the abort of the transaction. The number 0 says that
-        // the relation is in no range table: the functions that we call do not look for one then.
+        // SAFETY: the table is open and locked for writing while `self` lives. What is made here is in the state's
+        // memory, which `finish` releases, or the abort of the transaction. The number 0 means that the relation is in
+        // no range table: the functions that we call do not look for one then.
         unsafe {
             let state = pg_sys::CreateExecutorState();
             let before = pg_sys::MemoryContextSwitchTo((*state).es_query_cxt);
@@ -130,9 +130,9 @@ impl<'a> Writer<'a> {
     }
 
     fn write(&mut self, row: &Row) {
-        // SAFETY: the answer's columns have the types that `MatView::apply` asks for, and its row lives through
-        // the call: a `ctid` is a pointer to six bytes. Its row of the table is one that the active snapshot sees;
-        // if another transaction had changed it since, PostgreSQL's function would raise an ERROR.
+        // SAFETY: the result's columns have the types that `MatView::apply` requires, and its row lives through the
+        // call: a `ctid` is a pointer to six bytes. The active snapshot sees the row. If another transaction had
+        // changed it since, PostgreSQL's function would raise an ERROR.
         unsafe {
             let before = pg_sys::MemoryContextSwitchTo(self.scratch);
             let (table, snapshot) = (self.table.as_ptr(), pg_sys::GetActiveSnapshot());
@@ -164,7 +164,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Makes the slot stand for the values of a change, which follow two columns.
+    /// Fills the slot with the values of a change, which follow two columns.
     fn fill(&mut self, row: &Row) {
         // SAFETY: the slot is the table's, and empty; it has as many values as the table has columns, and all are
         // set. The values live as long as the row, which the slot is cleared before.
@@ -181,7 +181,7 @@ impl<'a> Writer<'a> {
     }
 
     fn finish(self) {
-        // SAFETY: gives back what `begin` took, once. The locks of the indexes stay.
+        // SAFETY: releases what `begin` acquired, once. The locks of the indexes stay.
         unsafe {
             pg_sys::ExecCloseIndices(self.target);
             pg_sys::ExecDropSingleTupleTableSlot(self.slot);

@@ -1,5 +1,5 @@
-//! The settings under which a statement of this extension means what was written, whatever the session, its role or
-//! its database has set.
+//! The settings with which a statement of this extension means what was written, independent of the session, its role
+//! and its database.
 
 use std::ffi::CStr;
 
@@ -7,9 +7,9 @@ use pgrx::pg_sys;
 
 use super::safe_drop::drop_unless_panicking;
 
-/// Settings that change how a statement is read, how a name is printed into one, or where what it creates is stored.
-/// Settings that change only how a value is shown (DateStyle, IntervalStyle, TimeZone, extra_float_digits, bytea_output,
-/// lc_*) stay the caller's: no statement of ours is made of a value as text. So do planner (but see
+/// Settings that change how a statement is read, how a name is printed into one, or where a new table is stored.
+/// Settings that change only how a value is shown (DateStyle, IntervalStyle, TimeZone, extra_float_digits,
+/// bytea_output, lc_*) stay the caller's: our statements contain no values as text. So do planner settings (but see
 /// `LOOKUPS`), memory and timeouts.
 const SETTINGS: [(&CStr, &CStr); 8] = [
     (c"search_path", c"pg_catalog, pg_temp"),
@@ -24,12 +24,12 @@ const SETTINGS: [(&CStr, &CStr); 8] = [
     (c"default_table_access_method", c"heap"),
 ];
 
-/// Settings under which the planner looks each row up in an index, also in a table that is small when the statement
-/// begins and grows while it runs.
+/// Settings with which the planner looks each row up in an index, even if the table is small when the statement begins
+/// and grows while it runs.
 const LOOKUPS: [(&CStr, &CStr); 3] =
     [(c"enable_seqscan", c"off"), (c"enable_bitmapscan", c"off"), (c"enable_indexscan", c"on")];
 
-/// These settings apply until this goes.
+/// These settings apply until this is dropped.
 #[derive(Debug)]
 pub struct OwnSettings {
     level: i32,
@@ -41,15 +41,15 @@ impl OwnSettings {
         Self::set_these(&SETTINGS)
     }
 
-    /// The same for a statement that looks rows up by a key, and for nothing else.
+    /// The same for a statement that only looks rows up by a key.
     pub fn for_lookups() -> Self {
         Self::set_these(&LOOKUPS)
     }
 
     fn set_these(settings: &[(&CStr, &CStr)]) -> Self {
-        // SAFETY: we are in a transaction. The nest level undoes the changes at its end, or PostgreSQL does at the abort
-        // of the (sub)transaction. Temporary files go where the caller may write: PostgreSQL keeps its answer for the
-        // rest of the transaction.
+        // SAFETY: we are in a transaction. The nest level undoes the changes at its end, or PostgreSQL does at the
+        // abort of the (sub)transaction. Temporary files are where the caller may write: PostgreSQL caches the
+        // tablespaces for the rest of the transaction.
         let level = unsafe {
             pg_sys::PrepareTempTablespaces();
             pg_sys::NewGUCNestLevel()
@@ -82,16 +82,16 @@ drop_unless_panicking!(OwnSettings, |settings| {
 
 /// Whether a setting has this value.
 fn is(name: &CStr, value: &CStr) -> bool {
-    // SAFETY: the result is NULL, or a C string that is read before the next question changes it.
+    // SAFETY: the result is NULL, or a C string that is read before the next call changes it.
     unsafe {
         let found = pg_sys::GetConfigOption(name.as_ptr(), true, false);
         !found.is_null() && CStr::from_ptr(found) == value
     }
 }
 
-/// The settings of a worker, for as long as it lives: what a database or a role has set for its sessions is not meant
-/// for workers. A lock would not be waited for, nothing could be written, an error would end the process.
-/// PostgreSQL's own workers do the same.
+/// The settings of a worker, for its lifetime: what a database or a role has set for its sessions does not apply to
+/// workers. It could disable lock waits or writes, or make an error end the process. PostgreSQL's own workers do the
+/// same.
 pub fn set_for_worker() {
     let of_sessions = [
         (c"lock_timeout", c"0"),
@@ -106,8 +106,8 @@ pub fn set_for_worker() {
         (c"exit_on_error", c"off"),
     ];
     for (name, value) in SETTINGS.into_iter().chain(of_sessions) {
-        // SAFETY: two C strings, which are copied. Before the connection, so that the first transaction has them, too;
-        // from this source, what is set for the database comes second.
+        // SAFETY: two C strings, which are copied. This runs before the connection, so that the first transaction has
+        // them, too. Values from this source override those of the database.
         unsafe {
             pg_sys::SetConfigOption(
                 name.as_ptr(),

@@ -35,7 +35,7 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// Whether a partition of these bounds holds this time.
+    /// Whether a partition with these bounds contains this time.
     pub fn contains(&self, time: i64) -> bool {
         self.lower <= Bound::At(time) && Bound::At(time) < self.upper
     }
@@ -48,7 +48,7 @@ pub enum Route<B> {
     Partition(pg_sys::Oid, B),
     /// Into the default partition, as for all times between these bounds.
     Default(pg_sys::Oid, B),
-    /// Nowhere: no partition holds a time between these bounds.
+    /// A gap: no partition holds a time between these bounds.
     Gap(B),
 }
 

@@ -1,7 +1,7 @@
-//! The progress slots of backends, the titles of their processes, and what the backend status array says of them.
+//! The progress slots of backends, the titles of their processes, and their backend status.
 //!
-//! PostgreSQL gives each backend twenty numbers for the command that it runs. COPY uses the first eight. The commands of
-//! this extension run as a COPY and use the slots from [`FIRST_SLOT`] on.
+//! PostgreSQL gives each backend twenty numbers for the command that it runs. COPY uses the first eight. The commands
+//! of this extension run as a COPY and use the slots from [`FIRST_SLOT`] on.
 
 use std::ffi::{CStr, CString};
 

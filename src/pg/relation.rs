@@ -31,7 +31,7 @@ impl Attribute {
     }
 }
 
-/// An open table. Its lock stays until the transaction ends; closing only gives back the reference.
+/// An open table. Its lock stays until the transaction ends; closing releases only the reference.
 pub struct Table(pg_sys::Relation);
 
 impl Table {
@@ -42,7 +42,7 @@ impl Table {
 
     /// Opens a table by its oid for inserting.
     pub fn open_oid_for_insert(oid: pg_sys::Oid) -> Self {
-        // SAFETY: a table that is gone is an ERROR.
+        // SAFETY: a dropped table is an ERROR.
         Self(unsafe { pg_sys::table_open(oid, pg_sys::RowExclusiveLock as pg_sys::LOCKMODE) })
     }
 
@@ -51,12 +51,12 @@ impl Table {
         Self::find(name).map(Self::open_oid_for_insert)
     }
 
-    /// The oid of `trips.<name>`, whoever asks; none when there is no such table.
+    /// The oid of `trips.<name>`, independent of the caller's privileges; None if there is no such table.
     pub fn find(name: &CStr) -> Option<pg_sys::Oid> {
         Some(Self::oid_of(name)).filter(|&oid| oid != pg_sys::InvalidOid)
     }
 
-    /// Whether the current user may do what the owner of `trips.<name>` may. It takes no lock.
+    /// Whether the current user has the privileges of the owner of `trips.<name>`. It takes no lock.
     pub fn is_owned_by_current_user(name: &CStr) -> bool {
         Self::find(name).is_some_and(|table| compat::owns_table(table, session::current_user()))
     }
@@ -67,7 +67,7 @@ impl Table {
         let schema = dot.and_then(|dot| CString::new(&bytes[..dot]).ok());
         let name =
             dot.and_then(|dot| CStr::from_bytes_with_nul(&bytes[dot + 1..]).ok()).unwrap_or(name);
-        // SAFETY: both names are C strings that live through the calls; what is missing is InvalidOid.
+        // SAFETY: both names are C strings that live through the calls; a missing object is InvalidOid.
         unsafe {
             let schema = schema.as_deref().unwrap_or(c"trips");
             let schema = pg_sys::get_namespace_oid(schema.as_ptr(), true);
@@ -85,7 +85,7 @@ impl Table {
                 .set_hint("If the extension is older than its library: ALTER EXTENSION trips_pipeline UPDATE.")
                 .report(PgLogLevel::ERROR);
         }
-        // SAFETY: a table that is gone since is an ERROR.
+        // SAFETY: a table that was dropped since is an ERROR.
         Self(unsafe { pg_sys::table_open(oid, lock as pg_sys::LOCKMODE) })
     }
 
@@ -98,8 +98,8 @@ impl Table {
         }
     }
 
-    /// Takes the exclusive lock on every index that building it anew needs, if none has to be waited
-    /// for, and keeps it until the transaction ends.
+    /// Acquires the exclusive lock on each index that a rebuild needs, if all of them are free, and keeps it until the
+    /// transaction ends.
     pub fn try_lock_indexes(&self) -> bool {
         let lock = pg_sys::AccessExclusiveLock as pg_sys::LOCKMODE;
         let mut indexes = self.indexes().into_iter();
@@ -117,8 +117,7 @@ impl Table {
         }
     }
 
-    /// Whether these are its columns, in this order, and no others: none that is generated, and none
-    /// NOT NULL that may be empty in a row.
+    /// Whether these are its only columns, in this order. None may be generated, or NOT NULL where a row may have NULL.
     pub fn has_columns(&self, wanted: &[Attribute]) -> bool {
         // SAFETY: the relation is open, so its descriptor is valid.
         let columns = unsafe { PgTupleDesc::from_pg_unchecked((*self.0).rd_att) };
@@ -130,8 +129,8 @@ impl Table {
             })
     }
 
-    /// The first of these columns that it does not have, in whatever order and beside whatever others;
-    /// and whether it has one of that name, of another type.
+    /// The first of these columns that it lacks, independent of order and other columns; and whether it has a column of
+    /// this name with another type.
     pub fn missing_column(&self, wanted: &[Attribute]) -> Option<(&'static CStr, bool)> {
         // SAFETY: the relation is open, so its descriptor is valid.
         let columns = unsafe { PgTupleDesc::from_pg_unchecked((*self.0).rd_att) };
@@ -159,8 +158,8 @@ impl Table {
     /// For each trigger: whether its function is one of the schema `trips_internal`, and when it fires.
     fn triggers(&self) -> impl Iterator<Item = (bool, u32)> + use<> {
         let mut triggers = Vec::new();
-        // SAFETY: the relation is open, so its description of triggers is valid, or NULL without any; it
-        // has so many. The name is a C string.
+        // SAFETY: the relation is open, so its description of triggers is valid, or NULL without any; it has this many.
+        // The name is a C string.
         unsafe {
             if let Some(found) = (*self.0).trigdesc.as_ref() {
                 let schema = pg_sys::get_namespace_oid(c"trips_internal".as_ptr(), true);
@@ -221,9 +220,9 @@ drop_unless_panicking!(Table, |table| {
     unsafe { pg_sys::table_close(table.0, pg_sys::NoLock as pg_sys::LOCKMODE) }
 });
 
-/// The name of a table with its schema, quoted as SQL needs it. The table is not locked: one that is gone has none.
+/// The qualified name of a table, quoted as SQL needs it. The table is not locked: a dropped table has no name.
 pub fn name_of(table: pg_sys::Oid) -> String {
-    // SAFETY: the functions return C strings of the current memory context; NULL for what is gone.
+    // SAFETY: the functions return C strings of the current memory context; NULL for a dropped table.
     unsafe {
         let name = pg_sys::get_rel_name(table);
         let schema = pg_sys::get_namespace_name(pg_sys::get_rel_namespace(table));

@@ -1,4 +1,4 @@
-//! The session that calls us: who it is, what it may, how it talks.
+//! The session that calls us: its role, its privileges, its transaction.
 
 use std::ffi::{CStr, CString};
 
@@ -19,7 +19,7 @@ pub fn reserve_setting_prefix(prefix: &CStr) {
 pub fn require_writable(command: &CStr) {
     // SAFETY: the name is a C string that is only read.
     unsafe {
-        // First: every transaction of a standby is read-only, and that would tell nobody why.
+        // This check comes first: every transaction of a standby is read-only, and that error would not say why.
         pg_sys::PreventCommandDuringRecovery(command.as_ptr());
         pg_sys::PreventCommandIfReadOnly(command.as_ptr());
         pg_sys::PreventCommandIfParallelMode(command.as_ptr());
@@ -50,7 +50,7 @@ pub fn role_name(role: pg_sys::Oid) -> String {
     unsafe { CStr::from_ptr(pg_sys::GetUserNameFromId(role, false)).to_string_lossy().into_owned() }
 }
 
-/// The role of this name; none when there is none.
+/// The role of this name; None if there is none.
 pub fn role_of_name(name: &str) -> Option<pg_sys::Oid> {
     let name = CString::new(name).ok()?;
     // SAFETY: a C string; with missing_ok = true an unknown name gives InvalidOid.
@@ -66,31 +66,31 @@ pub fn is_role(role: pg_sys::Oid) -> bool {
 
 /// Whether the role is the other one, or a superuser, or may SET ROLE to it.
 pub fn may_become(role: pg_sys::Oid, other: pg_sys::Oid) -> bool {
-    // SAFETY: two oids; an unknown one is a member of nothing.
+    // SAFETY: two oids; an unknown role is not a member of any.
     unsafe { pg_sys::is_member_of_role(role, other) }
 }
 
-/// Whether row-level security keeps rows of a table from the current user.
+/// The key is that of the bytes in UTF-8. In another encoding they would differ, or not exist.
 pub fn has_row_security(table: pg_sys::Oid) -> bool {
     let enabled = pg_sys::CheckEnableRlsResult::RLS_ENABLED;
-    // SAFETY: a table by its oid; invalid is the current user, and with noError = true it is only asked.
+    // SAFETY: a table by its oid; invalid is the current user. With noError = true the function only checks.
     let found = unsafe { pg_sys::check_enable_rls(table, pg_sys::InvalidOid, true) };
     u32::try_from(found) == Ok(enabled)
 }
 
 /// Whether the role is the other one, or a member of it, or a superuser.
 pub fn is_member_of(role: pg_sys::Oid, of: pg_sys::Oid) -> bool {
-    // SAFETY: two oids; an unknown one is a member of nothing.
+    // SAFETY: two oids; an unknown role is not a member of any.
     unsafe { pg_sys::has_privs_of_role(role, of) }
 }
 
-/// Whether the role sees what sessions of the other one do, as in pg_stat_activity.
+/// Whether the role sees the sessions of the other one, as in pg_stat_activity.
 pub fn may_see_session_of(role: pg_sys::Oid, of: pg_sys::Oid) -> bool {
     let all = pg_sys::Oid::from(pg_sys::ROLE_PG_READ_ALL_STATS);
     is_member_of(role, all) || (of != pg_sys::InvalidOid && is_member_of(role, of))
 }
 
-/// Cancels what another process of this server does, as pg_cancel_backend() does.
+/// Cancels the statement of another process of this server, as pg_cancel_backend() does.
 pub fn cancel(pid: i32) -> bool {
     // SAFETY: a signal, to a process that pg_locks has just named.
     unsafe { libc::kill(pid, libc::SIGINT) == 0 }
@@ -102,9 +102,9 @@ pub fn data_directory() -> String {
     unsafe { CStr::from_ptr(pg_sys::DataDir).to_string_lossy().into_owned() }
 }
 
-/// The value of a setting; none when there is no such setting.
+/// The value of a setting; None if there is no such setting.
 pub fn setting(name: &CStr) -> Option<String> {
-    // SAFETY: the result is NULL, or a C string that is copied before the next question changes it.
+    // SAFETY: the result is NULL, or a C string that is copied before the next call changes it.
     unsafe {
         let found = pg_sys::GetConfigOption(name.as_ptr(), true, false);
         (!found.is_null()).then(|| CStr::from_ptr(found).to_string_lossy().into_owned())
@@ -123,14 +123,14 @@ pub fn quoted_role_name(role: pg_sys::Oid) -> String {
 /// Whether the role is a member of pg_read_server_files, or a superuser.
 pub fn may_read_server_files(role: pg_sys::Oid) -> bool {
     let reader = pg_sys::Oid::from(pg_sys::ROLE_PG_READ_SERVER_FILES);
-    // SAFETY: two oids; an unknown one is a member of nothing.
+    // SAFETY: two oids; an unknown role is not a member of any.
     unsafe { pg_sys::has_privs_of_role(role, reader) }
 }
 
-/// Makes it safe to do a little more after an error of PostgreSQL has been caught, which then goes on: what
-/// the abort of the transaction does first of all.
+/// Allows a little more work after an error of PostgreSQL has been caught, which is then raised again: does what the
+/// abort of the transaction does first.
 pub fn after_error() {
-    // SAFETY: the code that held these locks has been left by the error.
+    // SAFETY: the error has left the code that held these locks.
     unsafe { pg_sys::LWLockReleaseAll() }
 }
 
@@ -140,13 +140,13 @@ pub fn is_restoring() -> bool {
     unsafe { pg_sys::IsBinaryUpgrade || !pg_sys::check_function_bodies }
 }
 
-/// How many triggers are at work, one within another.
+/// Depth of nested triggers.
 pub fn trigger_depth() -> i32 {
-    // SAFETY: the function has no arguments and does not look for any; its result is an int, and never NULL.
+    // SAFETY: the function has no arguments and reads none; its result is an int, and never NULL.
     unsafe { i32::from_datum(pg_sys::pg_trigger_depth(std::ptr::null_mut()), false).unwrap_or(0) }
 }
 
-/// Runs queries outside of any statement, as at the end of a transaction.
+/// The keys of all trips that may be found, and those that must be found: their header is a record.
 pub fn with_snapshot<T>(work: impl FnOnce() -> T) -> T {
     // SAFETY: we are in a transaction; the snapshot is popped as it was pushed, or by the abort.
     unsafe {
@@ -159,24 +159,24 @@ pub fn with_snapshot<T>(work: impl FnOnce() -> T) -> T {
 
 /// As [`with_snapshot`], within a statement: queries see all that this transaction has done so far.
 pub fn with_new_snapshot<T>(work: impl FnOnce() -> T) -> T {
-    // SAFETY: we are in a transaction, and not in parallel mode, where nothing is changed.
+    // SAFETY: we are in a transaction, and not in parallel mode, where settings cannot change.
     unsafe { pg_sys::CommandCounterIncrement() };
     with_snapshot(work)
 }
 
-/// Names mean PostgreSQL's own until the transaction ends, or until code of somebody else has run.
+/// Names mean PostgreSQL's own until the transaction ends, or until other code has run.
 pub fn use_own_names() -> Result<(), pgrx::spi::SpiError> {
     pgrx::Spi::run("SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)")
 }
 
-/// The rights of the tables' owner, until this goes: callers write through us, never by themselves. Outside
-/// of any statement, what the owner has deferred runs before that.
+/// The privileges of the tables' owner, until this is dropped. Outside any statement, the owner's deferred code runs
+/// before that.
 ///
 /// Statements mean what was written while this lives: see [`OwnSettings`].
 pub struct AsOwner {
     user: pg_sys::Oid,
     context: i32,
-    /// It goes after the owner's rights have gone.
+    /// Dropped after the owner's privileges.
     _settings: OwnSettings,
 }
 
@@ -185,7 +185,7 @@ impl AsOwner {
     pub fn of(table: &Table) -> Self {
         let mut before =
             Self { user: pg_sys::InvalidOid, context: 0, _settings: OwnSettings::set() };
-        // SAFETY: both pointers are to fields of ours. The owner is an existing role.
+        // SAFETY: both pointers are to our fields. The owner is an existing role.
         unsafe {
             pg_sys::GetUserIdAndSecContext(&raw mut before.user, &raw mut before.context);
             let local = pg_sys::SECURITY_LOCAL_USERID_CHANGE.cast_signed();
@@ -201,13 +201,13 @@ impl Drop for AsOwner {
         if is_outermost && !std::thread::panicking() {
             deferred::run_now();
         }
-        // SAFETY: gives back what GetUserIdAndSecContext said. PostgreSQL does the same at the abort
-        // of a (sub)transaction; doing it earlier, while an ERROR unwinds, takes rights away only.
+        // SAFETY: restores what GetUserIdAndSecContext returned. PostgreSQL does the same at the abort of a
+        // (sub)transaction. Doing it earlier, while an ERROR unwinds, only removes privileges.
         unsafe { pg_sys::SetUserIdAndSecContext(self.user, self.context) }
     }
 }
 
-/// The client's encoding is UTF-8 until this goes.
+/// The client's encoding is UTF-8 until this is dropped.
 pub struct Utf8Client {
     level: Option<i32>,
     /// The client's own encoding.
@@ -243,9 +243,8 @@ impl Utf8Client {
 impl Drop for Utf8Client {
     fn drop(&mut self) {
         let Some(level) = self.level.take() else { return };
-        // SAFETY: the level is the one that `set` opened, and nothing opened later is open still. While an
-        // ERROR unwinds, the abort closes it; but the error is sent before, and must be in the client's own
-        // encoding, whose conversions are loaded.
+        // SAFETY: `set` opened the level, and no later level is open. While an ERROR unwinds, the abort closes it. But
+        // the error is sent before, and must be in the client's own encoding, whose conversions are loaded.
         unsafe {
             if std::thread::panicking() {
                 pg_sys::SetClientEncoding(self.before);

@@ -19,27 +19,27 @@ pub const RING: usize = 64 * 1024;
 /// Loads of a session that can be agreed on at the same time. More than one is open only where a trigger of a load loads.
 const WORDS: usize = 16;
 
-/// Who reads the mailbox.
+/// The reader of the mailbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reader {
-    /// A monitor that has been asked for, and has not come yet.
+    /// A monitor that was started and has not attached yet.
     Awaited = 0,
     /// A monitor.
     Attached = 1,
-    /// No monitor: it has ended, or nobody has asked for one.
+    /// No monitor: it has ended, or was never started.
     Gone = 2,
 }
 
-/// What the session and the monitor have agreed on for one load.
+/// The step of one load, agreed by the session and the monitor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// The session asks the monitor to enter the load as running.
+    /// The session requests the `running` row of the load.
     Requested = 1,
     /// The monitor is entering it.
     Entering = 2,
     /// The monitor has entered it, or could not.
     Decided = 3,
-    /// The session has entered the load by itself, or is about to: the monitor must not.
+    /// The session has written the row itself, or is about to: the monitor must not.
     Withdrawn = 4,
     /// The session waits until the monitor has entered its failure.
     FailureRequested = 5,
@@ -59,7 +59,7 @@ const STEPS: [Step; 7] = [
     Step::FailureDeferred,
 ];
 
-/// What the segment begins with. The ring follows.
+/// The begin of the segment. The ring follows.
 #[repr(C)]
 struct Head {
     magic: u64,
@@ -89,8 +89,8 @@ pub struct Mailbox {
 impl Mailbox {
     /// Creates the segment of this session; `None` when the server has as many segments as it can.
     pub fn create() -> Option<Self> {
-        // SAFETY: the segment has room for the head and the ring, and no other process knows it yet. The mapping outlives
-        // the transaction. The callback is called before the segment is unmapped.
+        // SAFETY: the segment has room for the head and the ring, and no other process knows it yet. The mapping
+        // outlives the transaction. The callback is called before the segment is unmapped.
         unsafe {
             let flags = pg_sys::DSM_CREATE_NULL_IF_MAXSEGMENTS.cast_signed();
             let segment = pg_sys::dsm_create(size_of::<Head>() + RING, flags);
@@ -116,10 +116,10 @@ impl Mailbox {
         }
     }
 
-    /// Maps the segment of this handle for the monitor; `None` when it is gone, mapped already, or not a mailbox of this
+    /// Maps the segment of this handle for the monitor; `None` if it is freed, mapped already, or not a mailbox of this
     /// database.
     pub fn attach(handle: u32) -> Option<Self> {
-        // SAFETY: an unknown handle gives NULL. What is too short or does not begin with our mark is not read further.
+        // SAFETY: an unknown handle gives NULL. A segment that is too short or lacks our mark is not read further.
         unsafe {
             if !pg_sys::dsm_find_mapping(handle).is_null() {
                 return None;
@@ -156,7 +156,7 @@ impl Mailbox {
         }
     }
 
-    /// A monitor is to come: the segment outlives its session until then.
+    /// A monitor will attach: the segment outlives its session until then.
     pub fn await_reader(&self) {
         let head = self.head();
         if !head.is_kept.load(SeqCst) {
@@ -169,7 +169,7 @@ impl Mailbox {
         let _ = head.reader.compare_exchange(gone, awaited, SeqCst, SeqCst);
     }
 
-    /// No monitor comes.
+    /// No monitor will attach.
     pub fn stop_waiting(&self) {
         let head = self.head();
         let (gone, awaited) = (Reader::Gone as u32, Reader::Awaited as u32);
@@ -181,7 +181,7 @@ impl Mailbox {
         }
     }
 
-    /// Who reads the mailbox.
+    /// The reader of the mailbox.
     pub fn reader(&self) -> Reader {
         match self.head().reader.load(SeqCst) {
             0 => Reader::Awaited,
@@ -202,7 +202,7 @@ impl Mailbox {
     }
 
     fn head(&self) -> &Head {
-        // SAFETY: the segment is mapped while `self` lives and begins with a Head; what changes in it is atomic.
+        // SAFETY: the segment is mapped while `self` lives and begins with a Head; its changing fields are atomic.
         unsafe { &*self.head }
     }
 
@@ -211,7 +211,7 @@ impl Mailbox {
         unsafe { self.head.add(1).cast() }
     }
 
-    /// Writes a message; `false` when there is no room until the monitor has read others.
+    /// Writes a message; `false` if there is no room until the monitor has read others.
     pub fn push(&self, message: &[u8]) -> bool {
         let head = self.head();
         let (written, read) = (head.written.load(SeqCst), head.read.load(SeqCst));
@@ -248,7 +248,7 @@ impl Mailbox {
 
     fn copy_in(&self, position: u64, bytes: &[u8]) {
         let (begin, first) = place(position, bytes.len());
-        // SAFETY: both pieces are within the ring, and free: the monitor has read what was there.
+        // SAFETY: both ranges are within the ring, and free: the monitor has read them.
         unsafe {
             std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.ring().add(begin), first);
             let rest = &bytes[first..];
@@ -259,7 +259,7 @@ impl Mailbox {
     fn copy_out(&self, position: u64, bytes: &mut [u8]) {
         let length = bytes.len().min(RING);
         let (begin, first) = place(position, length);
-        // SAFETY: both pieces are within the ring; the session does not write there before `read` has moved.
+        // SAFETY: both ranges are within the ring; the session does not write there before `read` has moved.
         unsafe {
             std::ptr::copy_nonoverlapping(self.ring().add(begin), bytes.as_mut_ptr(), first);
             let rest = bytes.as_mut_ptr().add(first);
@@ -271,13 +271,13 @@ impl Mailbox {
     pub fn wake_reader(&self) {
         let latch = self.head().latch.load(SeqCst);
         if self.reader() == Reader::Attached && !latch.is_null() {
-            // SAFETY: latches lie in PostgreSQL's shared memory and are never given back. If the monitor has just ended,
-            // another process wakes once for nothing, which every process is made for.
+            // SAFETY: latches are in PostgreSQL's shared memory and are never freed. If the monitor has just ended,
+            // another process wakes once without a reason, which every process tolerates.
             unsafe { pg_sys::SetLatch(latch) }
         }
     }
 
-    /// The session has rolled something back: wakes the monitor, which looks whether a load has ended with it.
+    /// The session has rolled back: wakes the monitor, which checks whether a load has ended.
     pub fn count_rollback(&self) {
         self.head().rollbacks.fetch_add(1, SeqCst);
         self.wake_reader();
@@ -303,7 +303,7 @@ impl Mailbox {
         STEPS.into_iter().find(|&step| word == word_of(tag, step))
     }
 
-    /// Sets the step of a load, whatever it was. Only the session does, and only for its latest loads.
+    /// Sets the step of a load, unconditionally. Only the session does this, and only for its latest loads.
     pub fn set_step(&self, tag: u64, step: Step) {
         self.word(tag).store(word_of(tag, step), SeqCst);
     }
@@ -325,7 +325,7 @@ fn word_of(tag: u64, step: Step) -> u64 {
     tag << 3 | step as u64
 }
 
-/// Where the bytes of this position begin, and how many of them come before the end of the ring.
+/// Start of the bytes of this position, and how many of them precede the end of the ring.
 fn place(position: u64, length: usize) -> (usize, usize) {
     let begin = usize::try_from(position % RING as u64).expect("under RING");
     (begin, length.min(RING - begin))

@@ -1,7 +1,7 @@
 //! Queries through SPI, and their rows.
 //!
-//! pgrx decides by the state of the transaction whether SPI runs a query as read-only. Here the caller says which snapshot a
-//! query uses: see [`Snapshot`].
+//! pgrx decides by the state of the transaction whether SPI runs a query as read-only. Here the caller says which
+//! snapshot a query uses: see [`Snapshot`].
 
 use std::collections::TryReserveError;
 use std::ffi::{CStr, c_long};
@@ -16,8 +16,8 @@ use pgrx::{
 /// Which changes a query sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Snapshot {
-    /// The active snapshot: what the calling statement sees. Queries that follow one another agree whatever others commit
-    /// meanwhile. Parallel workers may help.
+    /// The active snapshot: that of the calling statement. Consecutive queries are consistent while others commit.
+    /// Parallel workers may help.
     Active,
     /// The snapshot of a new statement, by the isolation level of the transaction.
     Statement,
@@ -225,7 +225,7 @@ pub fn fetch<E>(
     mut each: impl FnMut(&Row<'_>) -> Result<(), E>,
 ) -> Result<u64, E> {
     let mut result = Ok(());
-    // SAFETY: SPI is connected and finished here; an ERROR in between leaves the finish to the abort of the transaction.
+    // SAFETY: SPI is connected and finished here; after an ERROR in between, the abort of the transaction finishes it.
     // The cursor is looked up by its name and must exist; its rows are not used after the finish.
     let count = unsafe {
         pg_sys::SPI_connect();

@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::{PgTryBuilder, pg_sys};
 
-/// What becomes of a subtransaction whose work has succeeded.
+/// How a subtransaction ends whose work has succeeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
     /// It belongs to the transaction.
@@ -14,11 +14,11 @@ pub enum End {
     Undo,
 }
 
-/// Works in a subtransaction, and says how it ends. An error of PostgreSQL rolls it back, with the locks that it has
-/// taken, and is returned.
+/// Works in a subtransaction, and decides how it ends. An error of PostgreSQL rolls it back, releases its locks, and is
+/// returned.
 pub fn attempt(work: impl FnOnce() -> End) -> Result<End, Box<CaughtError>> {
-    // SAFETY: we are in a transaction, and not in parallel mode. As PL/pgSQL does it, the memory context and the
-    // resource owner of the caller are those that it goes on with.
+    // SAFETY: we are in a transaction, and not in parallel mode. As in PL/pgSQL, the caller continues with its own
+    // memory context and resource owner.
     let (memory, owner) = unsafe {
         let before = (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner);
         pg_sys::BeginInternalSubTransaction(std::ptr::null());
@@ -28,8 +28,8 @@ pub fn attempt(work: impl FnOnce() -> End) -> Result<End, Box<CaughtError>> {
     let result = PgTryBuilder::new(AssertUnwindSafe(|| Ok(work())))
         .catch_others(|cause| Err(Box::new(cause)))
         .execute();
-    // SAFETY: ends the subtransaction that was begun above: `work` leaves none open. An error that is not caught
-    // here (a panic of Rust) ends the transaction with all of them.
+    // SAFETY: ends the subtransaction that was begun above: `work` leaves none open. An error that is not caught here
+    // (a panic of Rust) ends the transaction with all of them.
     unsafe {
         if matches!(result, Ok(End::Keep)) {
             pg_sys::ReleaseCurrentSubTransaction();

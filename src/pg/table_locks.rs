@@ -1,7 +1,7 @@
-//! Locks on tables that a load takes before PostgreSQL's own functions do, so that a deadlock never ends the load.
+//! Locks on tables that a load acquires before PostgreSQL's own functions do, so that a deadlock never ends the load.
 //!
-//! PostgreSQL ends the process whose deadlock check finds the cycle. A load waits in a subtransaction: when its
-//! check finds a cycle, the load cancels the statement that holds the lock and waits for the load, and waits again.
+//! PostgreSQL ends the process whose deadlock check finds the cycle. A load waits in a subtransaction: if its check
+//! finds a cycle, the load cancels the statement that holds the lock and waits for the load, and waits again.
 
 use std::cell::Cell;
 use std::ffi::CStr;
@@ -42,8 +42,8 @@ impl Mode {
         mode as pg_sys::LOCKMODE
     }
 
-    /// The modes that it conflicts with, as pg_locks names them: those of the list from this place on. (SHARE does not
-    /// conflict with itself; whoever holds that is not waited for, and so not found.)
+    /// The modes that it conflicts with, as pg_locks names them: those of the list from this one on. (SHARE does not
+    /// conflict with itself. A holder of SHARE is not waited for, and so not found.)
     fn conflicting(self) -> &'static [&'static str] {
         const MODES: [&str; 7] = [
             "RowShareLock",
@@ -63,9 +63,9 @@ impl Mode {
     }
 }
 
-/// Takes a lock on a table until the transaction ends, if nobody has to be waited for.
+/// Locks a table until the transaction ends, if this needs no wait.
 pub fn try_lock(table: pg_sys::Oid, mode: Mode) -> bool {
-    // SAFETY: an oid and a mode. A table that is gone can be locked, and is missed by whoever opens it.
+    // SAFETY: an oid and a mode. A dropped table can be locked; the code that opens it reports that it is missing.
     unsafe { pg_sys::ConditionalLockRelationOid(table, mode.number()) }
 }
 
@@ -85,7 +85,7 @@ pub fn lock_with_indexes(table: pg_sys::Oid, mode: Mode) -> Result<(), SpiError>
     indexes.into_iter().try_for_each(|index| lock(index, mode))
 }
 
-/// Waits for a lock on a table; it stays if `and_then` says so. Returns whether it does.
+/// Waits for a lock on a table. The lock stays if `and_then` returns true. Returns whether it stays.
 pub fn lock_if(
     table: pg_sys::Oid,
     mode: Mode,
@@ -119,8 +119,8 @@ pub fn try_lock_all(tables: &[&CStr]) -> Result<(), pg_sys::Oid> {
     lock_all(tables, |table| try_lock(table, Mode::RowExclusive))
 }
 
-/// As [`try_lock_all`], in a subtransaction whose deadlocks are caught. A table that this transaction has locked in
-/// some other mode is locked although others wait for it: they wait for this transaction, so nobody else comes first.
+/// As [`try_lock_all`], in a subtransaction whose deadlocks are caught. If this transaction already has another lock on
+/// a table, it locks the table although others wait for it: they wait for this transaction.
 pub fn try_lock_all_ahead(tables: &[&CStr]) -> Result<(), pg_sys::Oid> {
     lock_all(tables, |table| {
         let is_free = try_lock(table, Mode::RowExclusive);
@@ -139,7 +139,7 @@ pub fn try_lock_all_ahead(tables: &[&CStr]) -> Result<(), pg_sys::Oid> {
 
 fn lock_all(tables: &[&CStr], try_lock: impl Fn(pg_sys::Oid) -> bool) -> Result<(), pg_sys::Oid> {
     let mut locked = Vec::with_capacity(tables.len());
-    // What is missing is told by whoever opens it.
+    // The code that opens the table reports a missing one.
     for table in tables.iter().filter_map(|name| Table::find(name)) {
         if !try_lock(table) {
             for other in locked {
@@ -153,19 +153,19 @@ fn lock_all(tables: &[&CStr], try_lock: impl Fn(pg_sys::Oid) -> bool) -> Result<
     Ok(())
 }
 
-/// What a wait for an object's lock came to.
+/// The result of a wait for an object's lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LockResult {
     /// The lock is locked, and the tables are.
     Locked,
-    /// This table was not free, and nothing is locked.
+    /// This table was not free, and no lock is held.
     NotAvailable(pg_sys::Oid),
-    /// Whoever has the lock waits for this transaction, which must end.
+    /// The holder of the lock waits for this transaction, which must end.
     GiveUp,
 }
 
-/// Waits for a lock on an object that is no table, and takes it with what comes then, or nothing. A statement that
-/// keeps the two from each other is cancelled, but not another load.
+/// Waits for a lock on an object that is not a table, and then acquires it with the locks that `and_then` acquires, or
+/// none of them. It cancels a statement that causes a deadlock, but no other load.
 pub fn lock_object(
     class: pg_sys::Oid,
     object: pg_sys::Oid,
@@ -211,7 +211,7 @@ fn is_cancel(error: &CaughtError) -> bool {
     code_of(error) == PgSqlErrorCode::ERRCODE_QUERY_CANCELED
 }
 
-/// Who waits for whom (`waits`), and who waits for us (`behind`).
+/// The processes that each process waits for (`waits`), and those that wait for us (`behind`).
 const WAITS: &str = "WITH RECURSIVE waits AS MATERIALIZED (
        SELECT DISTINCT l.pid, b.pid AS blocker
          FROM pg_locks AS l CROSS JOIN LATERAL unnest(pg_blocking_pids(l.pid)) AS b (pid)
@@ -246,7 +246,7 @@ fn cancel_between(object: pg_sys::Oid, canceled: &mut Vec<i32>) -> Result<bool, 
     match found {
         (Some(pid), Some(false)) => cancel(pid, canceled),
         (Some(_), _) => return Ok(false),
-        // The cycle is gone.
+        // There is no cycle any more.
         (None, _) => {}
     }
     Ok(true)
@@ -263,8 +263,8 @@ fn cancel(pid: i32, canceled: &mut Vec<i32>) {
     );
 }
 
-/// Cancels the statements that wait for this transaction while theirs has the lock. Those that wait for the history
-/// find the mark, and say so.
+/// Cancels the statements that wait for this transaction and hold the lock. Statements that wait for the history lock
+/// find the mark, and report it.
 fn cancel_waiters(table: pg_sys::Oid, mode: Mode, canceled: &mut Vec<i32>) -> Result<(), SpiError> {
     let found = Spi::connect(|client| {
         let query = format!("{WAITS}
@@ -278,7 +278,7 @@ fn cancel_waiters(table: pg_sys::Oid, mode: Mode, canceled: &mut Vec<i32>) -> Re
         rows.map(|row| Ok((row.get::<i32>(1)?, row.get::<bool>(2)? == Some(true))))
             .collect::<Result<Vec<_>, SpiError>>()
     })?;
-    // Who only waits for the table in front of us does not matter while somebody has it.
+    // A process that only waits for the table before us does not matter while another one has it.
     let is_held = found.iter().any(|&(_, has_it)| has_it);
     let in_the_way = found.into_iter().filter(|&(_, has_it)| has_it || !is_held);
     in_the_way.filter_map(|(pid, _)| pid).for_each(|pid| cancel(pid, canceled));

@@ -1,16 +1,16 @@
-//! What pg_upgrade needs of us.
+//! What pg_upgrade needs from us.
 //!
-//! pg_dump carries the materialized view of an extension as a REFRESH, because the extension's script
-//! makes it empty. It does so for pg_upgrade too, which moves the view with its rows, and whose server
-//! refuses a REFRESH: it may not choose the oid of a new heap. (PostgreSQL 15 to 18.) Nothing needs to
-//! be refreshed there, so that one command does nothing.
+//! pg_dump dumps the materialized view of an extension as a REFRESH, because the extension's script creates it empty.
+//! It does so for pg_upgrade too, which moves the view with its rows. The server of pg_upgrade refuses a REFRESH: it
+//! may not choose the oid of a new heap. (PostgreSQL 15 to 18.) No refresh is necessary there, so that one command does
+//! nothing.
 
 use std::ffi::CStr;
 use std::sync::OnceLock;
 
 use pgrx::{pg_guard, pg_sys};
 
-/// Whom we have put ourselves before.
+/// The previous hook of PostgreSQL's utility commands.
 static NEXT: OnceLock<pg_sys::ProcessUtility_hook_type> = OnceLock::new();
 
 /// Passes over REFRESH of the views in the schema `trips`, if this server is pg_upgrade's. The
@@ -38,8 +38,8 @@ unsafe extern "C-unwind" fn process_utility(
     receiver: *mut pg_sys::DestReceiver,
     completion: *mut pg_sys::QueryCompletion,
 ) {
-    // SAFETY: PostgreSQL calls hooks with a statement, whose utility node has the type that its tag
-    // says; the relation of a REFRESH is never NULL, its schema may be. All arguments are passed on.
+    // SAFETY: PostgreSQL calls hooks with a statement, whose utility node has the type of its tag; the relation of a
+    // REFRESH is never NULL, its schema may be. All arguments are passed on.
     unsafe {
         if is_refresh_of_ours((*statement).utilityStmt) {
             return;
@@ -59,7 +59,7 @@ unsafe extern "C-unwind" fn process_utility(
 /// # Safety
 /// The node is a valid one.
 unsafe fn is_refresh_of_ours(node: *mut pg_sys::Node) -> bool {
-    // SAFETY: the node has the type that its tag says.
+    // SAFETY: the node has the type of its tag.
     unsafe {
         if (*node).type_ != pg_sys::NodeTag::T_RefreshMatViewStmt {
             return false;

@@ -17,7 +17,7 @@ use super::{compat, databases, deferred, own_settings};
 /// How long PostgreSQL waits before it starts a worker again that an error has ended; after a crash, not at all.
 const RESTART: Duration = Duration::from_secs(5);
 
-/// Starts a load monitor of this database; `false` when there is no free slot (`max_worker_processes`). `mailbox` is the
+/// Starts a load monitor of this database; `false` if there is no free slot (`max_worker_processes`). `mailbox` is the
 /// handle of the session's own shared memory.
 pub fn start_monitor(mailbox: u32) -> bool {
     start("trips_pipeline monitor", "trips_monitor", current_database(), mailbox.into())
@@ -29,14 +29,14 @@ pub fn has_no_workers() -> bool {
     unsafe { pg_sys::max_worker_processes == 0 }
 }
 
-/// Starts a worker of a database's queue; `after` is the load for which it is started, 0 for none.
+/// Starts a worker of a database's queue; `after` is the load for which it is started, or 0.
 pub fn start_queue_worker(database: pg_sys::Oid, after: i64) -> bool {
     start("trips_pipeline queue", "trips_queue", database, after.into())
 }
 
 /// Whether the process is a worker of a queue.
 pub fn is_queue_worker(pid: i32) -> bool {
-    // SAFETY: the answer is NULL, or a C string in memory of this process that the next question changes.
+    // SAFETY: the result is NULL, or a C string in memory of this process that the next call changes.
     unsafe {
         let kind = pg_sys::GetBackgroundWorkerTypeByPid(pid);
         !kind.is_null() && std::ffi::CStr::from_ptr(kind) == c"trips_pipeline queue"
@@ -47,14 +47,14 @@ pub fn is_queue_worker(pid: i32) -> bool {
 pub struct Watcher(DynamicBackgroundWorker);
 
 impl Watcher {
-    /// Starts it in this database; none when there is no free slot. It is not started again when it ends: the
-    /// launcher does that, if the database is still there.
+    /// Starts it in this database; None if there is no free slot. PostgreSQL does not restart it: the launcher does, if
+    /// the database still exists.
     pub fn start(database: pg_sys::Oid) -> Option<Self> {
         let name = "trips_pipeline watcher";
         builder(name, "trips_watcher", database).load_dynamic().ok().map(Self)
     }
 
-    /// Whether it is at work, or about to be.
+    /// Whether it is running, or about to run.
     pub fn is_alive(&self) -> bool {
         matches!(self.0.pid(), Ok(_) | Err(BackgroundWorkerStatus::NotYetStarted))
     }
@@ -135,7 +135,7 @@ fn allows_connections() -> bool {
     try_transaction(|| Spi::get_one::<bool>(query)).is_ok_and(|found| found == Ok(Some(true)))
 }
 
-/// Sets `track_activities`: other processes read the progress slots of this one whatever the database is set to.
+/// Sets `track_activities`, independent of the database: other processes read the progress slots of this one.
 pub fn track_activities() {
     // SAFETY: two C strings, which are copied.
     unsafe {
@@ -192,7 +192,7 @@ pub fn flush_commits() {
     unsafe { pg_sys::XLogFlush(pg_sys::XactLastCommitEnd) }
 }
 
-/// Says something in the server's log.
+/// Writes a message to the server's log.
 pub fn log(text: &str) {
     let text = format!("trips_pipeline: {text}");
     ereport!(PgLogLevel::LOG, PgSqlErrorCode::ERRCODE_WARNING, text);
@@ -237,7 +237,7 @@ pub fn wait(timeout: Duration) {
     wait_on(None, timeout);
 }
 
-/// Waits so long, whatever happens meanwhile. A cancel is none of what is waited for.
+/// Sleeps for `time`. Latch events do not end the sleep early, and query cancels are ignored.
 pub fn sleep(time: Duration) {
     let end = Instant::now() + time;
     while let Some(left) = end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
@@ -247,9 +247,9 @@ pub fn sleep(time: Duration) {
     }
 }
 
-/// A cancel that has come, and that nobody has looked at, was not meant for what comes now.
+/// Ignores a cancel that arrived before this point: it was meant for earlier work.
 pub fn clear_cancel() {
-    // SAFETY: a flag that a signal sets, between two pieces of work.
+    // SAFETY: a flag that a signal sets, checked between two transactions.
     unsafe { (&raw mut pg_sys::QueryCancelPending).write_volatile(0) }
 }
 
@@ -265,8 +265,8 @@ fn wait_on(readable: Option<RawFd>, timeout: Duration) -> bool {
         events |= pg_sys::WL_SOCKET_READABLE;
     }
     let milliseconds = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
-    // SAFETY: waits on the latch of this process, and on a descriptor that is open; the event tells monitoring
-    // that it is an extension.
+    // SAFETY: waits on the latch of this process, and on an open descriptor. The wait event shows an extension to
+    // monitoring.
     let happened = unsafe {
         let happened = pg_sys::WaitLatchOrSocket(
             pg_sys::MyLatch,
@@ -282,20 +282,20 @@ fn wait_on(readable: Option<RawFd>, timeout: Duration) -> bool {
     happened & pg_sys::WL_TIMEOUT.cast_signed() == 0
 }
 
-/// What ended a transaction of a worker.
+/// The error that ended a transaction of a worker.
 #[derive(Debug)]
 pub struct Failed {
-    /// What happened.
+    /// The message.
     pub error: Box<Caught>,
 }
 
 impl Failed {
-    /// Whether somebody has cancelled it.
+    /// Whether a cancel was requested.
     pub fn is_cancel(&self) -> bool {
         self.error.code == "57014"
     }
 
-    /// Says it in the server's log.
+    /// Writes it to the server's log.
     pub fn log(&self) {
         let Caught { code, message, detail, .. } = &*self.error;
         let detail = detail.as_ref().map_or_else(String::new, |detail| format!("\n{detail}"));
@@ -303,19 +303,19 @@ impl Failed {
     }
 }
 
-/// Works in a transaction of its own. An error of whatever kind ends that transaction, not the worker. A cancel that
-/// came before it was not meant for it.
+/// Works in a transaction of its own. An error ends that transaction, not the worker. A cancel that arrived earlier
+/// does not count.
 pub fn try_transaction<T>(work: impl FnOnce() -> T + std::panic::UnwindSafe) -> Result<T, Failed> {
     clear_cancel();
     try_next_transaction(work)
 }
 
-/// Works in the next transaction of a longer piece of work: a cancel that came since the last one counts.
+/// Works in the next transaction of longer work: a cancel that arrived since the last one counts.
 pub fn try_next_transaction<T>(
     work: impl FnOnce() -> T + std::panic::UnwindSafe,
 ) -> Result<T, Failed> {
-    // SAFETY: no transaction is open between those of a worker. What is pushed is popped before the commit, or by
-    // the abort.
+    // SAFETY: no transaction is open between those of a worker. What is pushed is popped before the commit, or by the
+    // abort.
     unsafe {
         pg_sys::SetCurrentStatementStartTimestamp();
         pg_sys::StartTransactionCommand();
@@ -334,8 +334,8 @@ pub fn try_next_transaction<T>(
     .catch_others(|cause| Err(Failed { error: Box::new(Caught::of(&cause)) }))
     .execute();
     drop(preserved);
-    // SAFETY: the error has been taken out of PostgreSQL's hands; what a worker does with one is to end
-    // its transaction. Statistics are told when none is open.
+    // SAFETY: PostgreSQL no longer handles the error; the worker aborts its transaction. Statistics are reported
+    // outside a transaction.
     unsafe {
         if result.is_err() {
             pg_sys::AbortCurrentTransaction();

@@ -13,7 +13,7 @@ use crate::pg::progress_slots;
 /// Marks the segment of a monitor, and its progress slots: "tripmoni" in ASCII.
 const MAGIC: i64 = 0x7472_6970_6d6f_6e69;
 
-/// What the segment begins with. The handles follow; 0 is a free place.
+/// The begin of the segment. The handles follow; 0 is a free entry.
 #[repr(C)]
 struct Head {
     magic: i64,
@@ -55,12 +55,12 @@ impl Registry {
     }
 
     fn head(&self) -> &Head {
-        // SAFETY: the segment is mapped while `self` lives and begins with a Head; what changes in it is atomic.
+        // SAFETY: the segment is mapped while `self` lives and begins with a Head; its changing fields are atomic.
         unsafe { &*self.head }
     }
 
     fn places(&self) -> &[AtomicU32] {
-        // SAFETY: so many handles follow the head.
+        // SAFETY: this many handles follow the head.
         unsafe { std::slice::from_raw_parts(self.head.add(1).cast(), self.head().count) }
     }
 
@@ -89,14 +89,14 @@ impl Registry {
         unsafe { pg_sys::dsm_detach(self.segment) }
     }
 
-    /// Leaves a handle with the monitor of this database, and wakes it; `false` when there is no monitor.
+    /// Registers a handle with the monitor of this database, and wakes it; `false` if there is no monitor.
     pub fn post_handle(mailbox: u32) -> bool {
         let Some([_, handle, _]) = progress_slots::numbers_of_a_process(MAGIC) else {
             return false;
         };
         let Ok(handle) = u32::try_from(handle) else { return false };
-        // SAFETY: an unknown handle gives NULL. What does not begin with our mark is not read further; it is unmapped again
-        // before we return.
+        // SAFETY: an unknown handle gives NULL. A segment without our mark is not read further; it is unmapped before
+        // we return.
         unsafe {
             if !pg_sys::dsm_find_mapping(handle).is_null() {
                 return false;
@@ -121,14 +121,14 @@ impl Registry {
             return false;
         }
         let Some(place) = self.places().iter().find(is_free) else { return false };
-        // A monitor that has closed its registry meanwhile either takes the handle all the same, or has not seen it.
+        // A monitor that has closed its registry meanwhile has either taken the handle, or not seen it.
         if !self.head().is_open.load(SeqCst)
             && place.compare_exchange(mailbox, 0, SeqCst, SeqCst).is_ok()
         {
             return false;
         }
         let latch = self.head().latch.load(SeqCst);
-        // SAFETY: latches lie in PostgreSQL's shared memory and are never given back.
+        // SAFETY: latches are in PostgreSQL's shared memory and are never freed.
         unsafe { pg_sys::SetLatch(latch) }
         true
     }
