@@ -25,7 +25,7 @@ const CITIES: [(&str, f64, f64); 12] = [
 const DATASOURCES: [&str; 5] =
     ["funny_car", "baba_car", "cheap_mobile", "bad_diesel_vehicles", "pt_search_app"];
 
-/// What a file should be like.
+/// The properties of a generated file.
 #[derive(Debug, Clone, Copy)]
 pub struct Shape {
     /// Data rows.
@@ -81,7 +81,7 @@ impl Random {
 /// Writes the header and the rows.
 ///
 /// # Errors
-/// What the writer says.
+/// Errors of the writer.
 pub fn write(shape: &Shape, out: &mut impl Write) -> io::Result<()> {
     out.write_all(b"region,origin_coord,destination_coord,datetime,datasource\n")?;
     let mut random = Random(shape.seed);

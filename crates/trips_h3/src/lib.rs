@@ -1,6 +1,6 @@
 //! Cells of H3, the hexagonal grid of the earth that mobility data is commonly counted by.
 //!
-//! A crate of its own, so that who uses the reader alone does not get the grid with it.
+//! A crate of its own, so that users of the reader do not depend on the grid.
 
 #![forbid(unsafe_code)]
 
@@ -13,7 +13,7 @@ use trips_core::model::point::Point;
 #[cfg(test)]
 mod tests;
 
-/// Why there is no such cell, or no such resolution.
+/// Why the cell or the resolution is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum H3Error {
     /// H3 has sixteen resolutions.
@@ -55,8 +55,8 @@ pub struct Bounds {
 pub struct Cell(CellIndex);
 
 impl Cell {
-    /// The cell that a place lies in; none when the place is not on the earth: not a number, a
-    /// longitude outside -180 to 180, a latitude outside -90 to 90.
+    /// The cell of a point; None if the point is not on the earth: not a number, a longitude outside -180 to 180, a
+    /// latitude outside -90 to 90.
     #[must_use]
     pub fn of(place: Point, resolution: Resolution) -> Option<Self> {
         let on_earth = place.longitude.abs() <= 180.0 && place.latitude.abs() <= 90.0;
@@ -73,7 +73,7 @@ impl Cell {
     /// The cell with this number.
     ///
     /// # Errors
-    /// When it is no cell's.
+    /// When it is not the number of a cell.
     pub fn from_number(number: i64) -> Result<Self, H3Error> {
         CellIndex::try_from(number.cast_unsigned()).map(Self).map_err(|_| H3Error::Name)
     }
@@ -96,7 +96,7 @@ impl Cell {
         name.parse().map(Self).map_err(|_| H3Error::Name)
     }
 
-    /// The place in its middle.
+    /// Its center.
     #[must_use]
     pub fn center(self) -> Point {
         point(LatLng::from(self.0))
@@ -114,8 +114,8 @@ impl Cell {
     #[must_use]
     pub fn bounds(self) -> Bounds {
         let middle = LatLng::from(self.0);
-        // The sides are straight on the sphere, so no place of the cell is farther from its middle
-        // than its farthest corner. A little more, for what rounding does.
+        // The sides are straight on the sphere, so no point of the cell is farther from its center than its farthest
+        // corner. A little more, because of rounding.
         let corners = self.0.boundary();
         let radius = corners.iter().fold(0.0, |r: f64, &c| r.max(middle.distance_rads(c)));
         let radius = radius * 1.01 + 1e-9;

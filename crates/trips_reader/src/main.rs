@@ -23,7 +23,7 @@ const USAGE: &str = "usage:
   trips_reader version
 exit codes: 1; 3 when the file changed meanwhile";
 
-/// What ends the program.
+/// The error that ends the program.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     #[error("{0}\n{USAGE}")]
@@ -38,7 +38,7 @@ enum Failure {
     Write(io::Error),
 }
 
-/// A path as a person reads it.
+/// A path for messages.
 fn shown(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
@@ -46,7 +46,7 @@ fn shown(path: &Path) -> String {
 fn run() -> Result<(), Failure> {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     let mut out = io::stdout().lock();
-    // A path may be any bytes; an option that is no text is none.
+    // A path may be any bytes; an option must be text.
     let texts: Vec<&str> = arguments.iter().map(|a| a.to_str().unwrap_or_default()).collect();
     let path = || Path::new(&arguments[1]);
     match texts[..] {
@@ -62,7 +62,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("trips_reader: {failure}");
-            // Who runs it must tell apart what another attempt cannot mend.
+            // The exit status says whether another attempt could succeed.
             if matches!(failure, Failure::Changed(_)) {
                 ExitCode::from(3)
             } else {

@@ -1,4 +1,4 @@
-//! Options `name=value` of the command line, and what they are when nobody gives them.
+//! Options `name=value` of the command line, and their defaults.
 
 use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt;
@@ -70,7 +70,7 @@ impl<'a> Options<'a> {
         self.number("max_record_size", Some(1 << 20))
     }
 
-    /// What is believed of a trip, as the settings of the server say it.
+    /// Constraints of a trip, as the settings of the server define them.
     pub fn constraints(&self) -> Result<Constraints, Failure> {
         let zero_coordinates = match self.text("zero_coordinates") {
             Some("keep") => ZeroCoordinates::Keep,
@@ -85,7 +85,7 @@ impl<'a> Options<'a> {
     }
 }
 
-/// Opens a file, and says its size and when it was changed, in nanoseconds since 1970.
+/// Opens a file, and returns its size and when it was changed, in nanoseconds since 1970.
 pub fn open(path: &Path) -> Result<(File, u64, i128), Failure> {
     let failed = |error| Failure::File { path: shown(path), error };
     let file = File::open(path).map_err(failed)?;

@@ -1,7 +1,7 @@
-//! One split of a file into parts.
+//! Reads one split of a file into parts.
 //!
-//! The split is held in memory and compared with its digest before the first part is printed: what is staged is what
-//! was cut, even when the file changes in the middle of the job.
+//! The split is held in memory and compared with its digest before the first part is printed. So the uploaded rows are
+//! those of the file that was split, even if it changes during the job.
 
 use std::fs::File;
 use std::io::{self, Chain, Cursor, Read, Seek, SeekFrom, Write};
@@ -20,15 +20,15 @@ use trips_core::wire::upload_part::{self, Part};
 use crate::options::{Options, open};
 use crate::{Failure, shown};
 
-/// A part ends when it covers so many bytes of the file, or takes so many of memory: a line of two
-/// bytes takes a hundred times as many when it is rejected.
+/// A part ends when it covers this many bytes of the file, or takes this many of memory: a rejected line of two bytes
+/// takes a hundred times as many.
 const COVERED: u64 = 8 * 1024 * 1024;
 const MEMORY: usize = 40 * 1024 * 1024;
 
-/// What a part has beside its trips and its lines, at most.
+/// Limit of the bytes of a part in addition to its trips and its lines.
 const HEADER: usize = 4096;
 
-/// A split, and behind it the rest of the file: what a faulty record at its end is depends on what follows.
+/// A split, and after it the rest of the file: a malformed record at its end depends on the bytes that follow.
 type Bytes = Chain<Cursor<Vec<u8>>, File>;
 
 /// Reads the split and prints its parts.
@@ -43,7 +43,7 @@ pub fn run(path: &Path, options: &Options<'_>, out: &mut impl Write) -> Result<(
     if (size, mtime_ns) != expected {
         return Err(Failure::Changed(shown(path)));
     }
-    // Its bytes are those that were cut: only what is behind them can be other than it was.
+    // Its bytes are those of the split file: only bytes after them may have changed.
     let failed = |error: io::Error| match error.kind() {
         io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => Failure::Changed(shown(path)),
         _ => Failure::File { path: shown(path), error },
@@ -80,7 +80,7 @@ pub fn run(path: &Path, options: &Options<'_>, out: &mut impl Write) -> Result<(
             part = Part::new(load_id, reader.position());
         }
     }
-    // A header with nothing behind it is a part, too.
+    // A header without rows is a part, too.
     part.bytes = reader.position() - part.first_byte;
     if part.bytes > 0 {
         write(&mut part, out)?;
@@ -132,7 +132,7 @@ fn read_split(mut file: File, split: Split) -> io::Result<Bytes> {
     Ok(Cursor::new(bytes).chain(file))
 }
 
-/// Keeps what is read.
+/// Keeps the bytes that it reads.
 struct Kept<R> {
     source: R,
     bytes: Vec<u8>,

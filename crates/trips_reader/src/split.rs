@@ -1,4 +1,4 @@
-//! A look through a whole file: its digest, and its splits.
+//! Scans a whole file: its digest, and its splits.
 
 use std::cell::RefCell;
 use std::io::{self, Read, Write};
@@ -12,10 +12,10 @@ use trips_core::split::{FileSplits, Passed, find_splits};
 use crate::options::{Options, open};
 use crate::{Failure, shown};
 
-/// A split has this many bytes, about, unless it is told otherwise.
+/// Approximate bytes of a split, by default.
 const SPLIT_BYTES: u64 = 16 * 1024 * 1024;
 
-/// Prints what is found.
+/// Prints the result.
 pub fn run(path: &Path, options: &Options<'_>, out: &mut impl Write) -> Result<(), Failure> {
     let split_bytes = options.number("split_bytes", Some(SPLIT_BYTES))?;
     let max_record = options.max_record_size()?;
@@ -66,7 +66,7 @@ fn refused(path: &Path, code: &str, reason: &str) -> Value {
     json!({ "refused": { "code": code, "message": format!("file {}: {reason}", shown(path)) } })
 }
 
-/// Hashes what is read.
+/// Hashes the bytes that it reads.
 struct Hashed<'a, R> {
     source: R,
     digests: &'a RefCell<Digests>,
@@ -82,16 +82,16 @@ impl<R: Read> Read for Hashed<'_, R> {
     }
 }
 
-/// BLAKE3 of a file, and of each of its splits behind the header: a later split means what it does only with it.
+/// BLAKE3 of a file, and of each of its splits after the header: the meaning of a later split depends on the header.
 struct Digests {
     whole: blake3::Hasher,
     header: blake3::Hasher,
     /// The split that is being read, and how many bytes of it are hashed.
     split: blake3::Hasher,
     hashed: u64,
-    /// So many bytes a split has at least, if the file has them.
+    /// Minimum bytes of a split, if the file has them.
     least: u64,
-    /// What is read and may be the next split's.
+    /// Bytes that may belong to the next split.
     pending: Vec<u8>,
     splits: Vec<blake3::Hash>,
 }
@@ -100,7 +100,7 @@ impl Digests {
     fn new(split_bytes: u64) -> Self {
         let new = blake3::Hasher::new;
         let (whole, header, split) = (new(), new(), new());
-        // Until the header has been passed, nothing is certain.
+        // Before the end of the header, nothing is certain.
         let (hashed, least, pending) = (split_bytes, split_bytes, Vec::new());
         Self { whole, header, split, hashed, least, pending, splits: Vec::new() }
     }
@@ -131,14 +131,14 @@ impl Digests {
         }
     }
 
-    /// Takes so many of the pending bytes.
+    /// Takes this many of the pending bytes.
     fn split(&mut self, bytes: u64) -> Vec<u8> {
         let bytes = usize::try_from(bytes).unwrap_or(usize::MAX).min(self.pending.len());
         let behind = self.pending.split_off(bytes);
         std::mem::replace(&mut self.pending, behind)
     }
 
-    /// Begins a split, of which so many bytes are the header.
+    /// Begins a split, of which this many bytes are the header.
     fn begin_split(&mut self, hashed: u64) {
         self.split = self.header.clone();
         self.hashed = hashed;

@@ -1,4 +1,4 @@
-//! Records of which rejected lines are much longer: no part is longer than what a server takes.
+//! Records whose rejected lines are much longer: no part is longer than a server accepts.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -63,7 +63,7 @@ fn many_short_lines() {
     }
 }
 
-/// The bytes of a record that no text can hold take five times as many.
+/// A record with bytes that no text can hold takes five times as many.
 #[test]
 fn long_lines() {
     for max_record in [1 << 20, 16 << 20] {

@@ -5,7 +5,7 @@ use trips_core::key::TripKey;
 /// The values of a row; none is NULL.
 pub type Values<'a> = Vec<Option<&'a [u8]>>;
 
-/// Takes the first row of so many columns off; a row that PostgreSQL would refuse is a panic.
+/// Removes the first row of this many columns; panics on a row that PostgreSQL would reject.
 pub fn take_row<'a>(rows: &mut &'a [u8], columns: i16) -> Values<'a> {
     assert_eq!(take::<2>(rows), columns.to_be_bytes());
     let mut values = Values::new();
@@ -33,12 +33,12 @@ pub fn text(value: &[u8]) -> &str {
     text
 }
 
-/// A whole number of eight bytes that is there.
+/// A whole number of eight bytes, not NULL.
 pub fn bigint(value: Option<&[u8]>) -> i64 {
     i64::from_be_bytes(value.and_then(|v| v.try_into().ok()).expect("eight bytes"))
 }
 
-/// A key that is there.
+/// A key, not NULL.
 pub fn key(value: Option<&[u8]>) -> TripKey {
     value.and_then(|v| v.try_into().ok()).expect("sixteen bytes")
 }

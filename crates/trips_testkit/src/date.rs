@@ -8,8 +8,8 @@ use trips_core::model::timestamp::{Timestamp, parse};
 
 use crate::check_reason;
 
-/// A value is the time that chrono reads, no time, or an error that fits it; the first eight bytes are
-/// some microsecond, with a period.
+/// A value is the time that chrono reads, or NULL, or a matching error; the first eight bytes are some microsecond,
+/// with a period.
 pub fn law(value: &[u8]) {
     match parse(value) {
         Ok(None) => assert!(value.trim_ascii().is_empty()),
@@ -59,7 +59,7 @@ fn shape(text: &[u8]) -> Option<String> {
     (is_main && is_fraction).then_some(text)
 }
 
-/// The time as chrono reads it, cut to microseconds; chrono also knows the year 0 and leap seconds.
+/// The time as chrono reads it, truncated to microseconds; chrono also knows the year 0 and leap seconds.
 fn by_chrono(value: &[u8]) -> Option<NaiveDateTime> {
     let text = shape(value.trim_ascii())?;
     let time = NaiveDateTime::parse_from_str(&text, "%Y-%m-%d %H:%M:%S%.f").ok()?;

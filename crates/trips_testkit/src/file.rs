@@ -1,4 +1,4 @@
-//! A whole file: every record becomes a trip or a row for staging, whatever way it takes.
+//! A whole file: every record becomes a trip or a row for staging, on every code path.
 
 use std::borrow::Cow;
 use std::collections::TryReserveError;
@@ -20,7 +20,7 @@ use crate::check_reason;
 use crate::outcome::{LOAD_ID, Outcome};
 use crate::short_reads::ShortReads;
 
-/// What most files begin with.
+/// The usual header of a file.
 pub const HEADER: &[u8] = b"region,origin_coord,destination_coord,date_time,datasource\n";
 
 static FEED: LazyLock<Feed> = LazyLock::new(Feed::trips);
@@ -28,9 +28,9 @@ static FEED: LazyLock<Feed> = LazyLock::new(Feed::trips);
 /// How a file is read.
 #[derive(Debug, Clone, Copy)]
 pub struct Way<'a> {
-    /// What becomes of its rows.
+    /// How to parse the rows.
     pub target: Target,
-    /// What its values must be.
+    /// The constraints of its values.
     pub constraints: Constraints,
     /// Sizes of the sizes in which the source gives its bytes.
     pub sizes: &'a [usize],
@@ -56,8 +56,8 @@ impl Way<'static> {
     }
 }
 
-/// [`check`], with what is in front of the file and the constraints, the largest record, the chunk and the memory in
-/// the first four bytes.
+/// [`check`], with the text before the file and the constraints, the largest record, the chunk and the memory in the
+/// first four bytes.
 pub fn law(bytes: &[u8]) {
     let Some((&[kind, max_record, chunk, memory], rest)) = bytes.split_first_chunk() else {
         return;
@@ -93,7 +93,7 @@ pub fn check(file: &[u8], max_record: usize, way: Way<'_>) {
     assert_eq!(at_once.facts(), staged.facts(), "staged and merged, {way:?}");
 }
 
-/// Reads a file as a load does, without the threads; none if its header does not fit.
+/// Reads a file as a load does, without threads; None if its header does not fit.
 fn load(file: &[u8], max_record: usize, way: Way<'_>) -> Option<Outcome> {
     let mut reader = RecordReader::new(ShortReads::of(file, way.sizes), max_record);
     let layout = read_header(&mut reader)?;
@@ -140,7 +140,7 @@ fn load(file: &[u8], max_record: usize, way: Way<'_>) -> Option<Outcome> {
     Some(outcome)
 }
 
-/// The columns behind a chunk, by who looks for headers only, as the cutter of sizes does.
+/// The columns after a chunk, as the header scan of the splitter finds them.
 fn columns_behind(chunk: &mut Chunk, parser: &Parser, before: &HeaderState) -> HeaderState {
     let mut columns = before.clone();
     let look = |record: &Record<'_>| {
@@ -156,7 +156,7 @@ fn columns_behind(chunk: &mut Chunk, parser: &Parser, before: &HeaderState) -> H
     columns
 }
 
-/// The columns, from the first record.
+/// The directory that no path may leave, if the access is bounded.
 fn read_header(reader: &mut RecordReader<ShortReads<'_>>) -> Option<Layout> {
     let first = reader.peek(sniff::SNIFF_BYTES).expect("memory can be read");
     let form = sniff::kind_of(first);

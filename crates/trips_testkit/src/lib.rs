@@ -1,8 +1,7 @@
-//! What `trips_core` promises for any bytes: laws, each a function that panics when one is broken.
+//! Invariants of `trips_core` for any bytes: functions that panic when one is violated.
 //!
-//! They stand here once and are called with three kinds of input: the seeds in `fuzz/seeds`, by
-//! `cargo test`; what proptest makes, by `cargo test`, too; what a search for new paths through the
-//! code finds, by `make fuzz`.
+//! They are called with three kinds of input: the seeds in `fuzz/seeds`, by `cargo test`; generated input of proptest,
+//! by `cargo test`, too; inputs that `make fuzz` finds.
 
 #![forbid(unsafe_code)]
 
@@ -14,14 +13,14 @@ pub mod point;
 pub mod reader;
 mod short_reads;
 
-/// What must hold for some bytes.
+/// An invariant of some bytes.
 pub type Law = fn(&[u8]);
 
 /// Every law under the name of its fuzz target and of its directory of seeds.
 pub const LAWS: [(&str, Law); 4] =
     [("date", date::law), ("file", file::law), ("point", point::law), ("reader", reader::law)];
 
-/// A reason can be shown to a person and stored: one line of a bounded length.
+/// A reason can be shown and stored: one line of a limited length.
 fn check_reason(reason: &str) {
     assert!(!reason.is_empty());
     assert!(!reason.contains(char::is_control), "{reason:?}");

@@ -1,4 +1,4 @@
-//! What became of a file's records.
+//! The results of a file's records.
 
 use std::collections::BTreeSet;
 
@@ -19,24 +19,24 @@ use crate::copied::{self, Values};
 /// The load that all rows are of.
 pub const LOAD_ID: i64 = 7;
 
-/// Why a record is no trip: line, column, code, reason.
+/// Why a record is rejected: line, column, code, reason.
 type Bad = (i64, Option<String>, String, String);
 
-/// Where the records of one file went.
+/// The results of the records of one file.
 #[derive(Debug, Default)]
 pub struct Outcome {
     rows: u64,
     unclosed: Vec<u64>,
     bad: Vec<Bad>,
     trips: BTreeSet<(i64, TripKey)>,
-    /// Trips that went into batches, those that were there twice included.
+    /// Trips that went into batches, including duplicates.
     built: u64,
     /// Trips that were merged from staging.
     merged: u64,
     counts: DailyCounts,
     /// Trips that were new in their run.
     counted: u64,
-    /// Trips at `(0, 0)` that somebody is told of.
+    /// Trips at `(0, 0)` that are reported.
     pub zero_coordinates: u64,
     /// Rows for staging, as COPY gets them.
     pub staged_bytes: Vec<u8>,
@@ -44,7 +44,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// What must not depend on the way: how many records, which trips, which bad lines.
+    /// Results that do not depend on the code path: number of records, trips, rejected lines.
     pub fn facts(&self) -> impl PartialEq + std::fmt::Debug + '_ {
         (self.rows, self.built + self.merged, &self.trips, &self.bad, &self.unclosed)
     }
@@ -82,7 +82,7 @@ impl Outcome {
             let mut counts = self.counts.of_batch(&batch.groups).expect("there is memory");
             for entry in &batch.entries {
                 assert!(is_inside(entry.date_time), "{entry:?} is outside {time_range:?}");
-                // Sorted over all batches of a run, and none twice.
+                // Sorted over all batches of a run, without duplicates.
                 let key = (entry.date_time, entry.key);
                 assert!(last < Some(key), "{entry:?} is out of order");
                 last = Some(key);
@@ -124,7 +124,7 @@ impl Outcome {
             assert!(row[8..].iter().all(Option::is_none), "nothing is wrong with line {line}");
             return;
         };
-        // The bytes are there beside the text when the text cannot hold them.
+        // The bytes are set when the text cannot hold them.
         assert!(row[8].is_none_or(|bytes| bytes != raw_line.as_bytes()));
         let bad = (line, text(9), text(10).expect("a code"), text(11).expect("a reason"));
         check_reason(&bad.3);
@@ -137,7 +137,7 @@ impl Outcome {
         self.bad.push(bad);
     }
 
-    /// The totals fit together.
+    /// The totals are consistent.
     pub fn settle(&mut self) {
         assert_eq!(self.rows, self.built + self.staged);
         assert_eq!(self.staged, self.merged + self.bad.len() as u64);

@@ -1,11 +1,11 @@
-//! Points: what is read is on the earth, has one spelling in bits, and is the number that was written.
+//! Points: a parsed point is on the earth, in canonical form, and has the written numbers.
 
 use trips_core::check::reject::SqlState;
 use trips_core::model::point::{Point, parse};
 
 use crate::check_reason;
 
-/// A value is a canonical point, no point, or an error that fits it.
+/// A value is a canonical point, or NULL, or a matching error.
 pub fn law(value: &[u8]) {
     match parse(value) {
         Ok(None) => assert!(value.trim_ascii().is_empty()),
@@ -33,7 +33,7 @@ pub fn law(value: &[u8]) {
     }
 }
 
-/// Finite, in range, and no place has two forms.
+/// Finite, in range, and in canonical form.
 pub(crate) fn check_canonical(Point { longitude, latitude }: Point) {
     assert!(longitude > -180.0 && longitude <= 180.0, "{longitude}");
     assert!((-90.0..=90.0).contains(&latitude), "{latitude}");
@@ -53,7 +53,7 @@ fn check_printed(point: Point) {
     }
 }
 
-/// The two numbers of a point, if it is one: by words, and by the library's reading of numbers.
+/// The two numbers of a point, if it is one: split into words, and parsed by the standard library.
 fn numbers(value: &[u8]) -> Option<(f64, f64)> {
     let upper = value.trim_ascii().to_ascii_uppercase();
     let text = upper.strip_prefix(b"SRID=4326;").unwrap_or(&upper).trim_ascii();

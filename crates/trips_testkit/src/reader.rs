@@ -1,4 +1,4 @@
-//! Records: framed by RFC 4180, whatever the buffers and the chunks.
+//! Records: framed by RFC 4180, independent of buffers and chunks.
 
 use std::io::Read;
 
@@ -101,7 +101,7 @@ fn read_closely(file: &[u8], max_record: usize) -> Vec<Row> {
     }
 }
 
-/// What was used beyond the record's raw bytes is its line end, or the rest of what is too long.
+/// The bytes beyond the record's raw bytes are its line end, or the rest of a line that is too long.
 fn check_extent(row: &Row, own: &[u8], is_last: bool, max_record: usize) {
     let rest = &own[row.raw.len()..];
     if row.error == Some(FramingError::TooLong) {
@@ -117,7 +117,7 @@ fn check_extent(row: &Row, own: &[u8], is_last: bool, max_record: usize) {
     }
 }
 
-/// A error is one, and what has none has the values that its bytes spell.
+/// An error is real, and a record without one has the fields that its bytes spell.
 fn check_values(row: &Row) {
     match row.error {
         None => assert_eq!(by_the_book(&row.raw).as_ref(), Some(&row.values), "{row:?}"),
@@ -131,7 +131,7 @@ fn check_values(row: &Row) {
     }
 }
 
-/// The values of a record, byte after byte by the grammar of RFC 4180; none if it is not a record.
+/// The fields of a record, byte by byte with the grammar of RFC 4180; None if it is not a record.
 fn by_the_book(raw: &[u8]) -> Option<Vec<Vec<u8>>> {
     let (mut values, mut rest) = (Vec::new(), raw);
     loop {
@@ -169,8 +169,8 @@ fn by_the_book(raw: &[u8]) -> Option<Vec<Vec<u8>>> {
     }
 }
 
-/// How many blank lines stand before the record, and the bytes from its first on. Byte order marks at the
-/// beginning of a line are no part of it.
+/// Number of empty lines before the record, and the bytes from its first on. Byte order marks at the beginning of a
+/// line do not belong to it.
 fn skip_blank_lines(mut used: &[u8]) -> (u64, &[u8]) {
     let mut count = 0;
     loop {
@@ -179,7 +179,7 @@ fn skip_blank_lines(mut used: &[u8]) -> (u64, &[u8]) {
         }
         let end = used.iter().position(|b| matches!(b, b'\r' | b'\n')).unwrap_or(used.len());
         let next = end + if used[end..].starts_with(b"\r\n") { 2 } else { 1 };
-        // A line of blanks that is too long is a record, and the last one here.
+        // A line of whitespace that is too long is a record, and the last one here.
         if next >= used.len() || used[..end].iter().any(|b| !matches!(b, b' ' | b'\t')) {
             return (count, used);
         }

@@ -1,4 +1,4 @@
-//! A source whose bytes come in sizes.
+//! A source that returns its bytes in short reads.
 
 use std::io::{self, Read};
 
@@ -11,7 +11,7 @@ pub struct ShortReads<'a> {
 }
 
 impl<'a> ShortReads<'a> {
-    /// Without a size, a piece is as large as the buffer.
+    /// Without a size, a read fills the buffer.
     pub fn of(bytes: &'a [u8], sizes: &'a [usize]) -> Self {
         Self { bytes, sizes, given: 0 }
     }
@@ -21,7 +21,7 @@ impl Read for ShortReads<'_> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let size = self.sizes.get(self.given % self.sizes.len().max(1));
         self.given += 1;
-        // A piece of no bytes would be the end of the file.
+        // A read of no bytes would mean the end of the file.
         let wanted = size.map_or(usize::MAX, |&size| size.max(1));
         let (piece, rest) = self.bytes.split_at(wanted.min(out.len()).min(self.bytes.len()));
         out[..piece.len()].copy_from_slice(piece);

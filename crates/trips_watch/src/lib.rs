@@ -8,12 +8,12 @@ use postgres::fallible_iterator::FallibleIterator;
 use postgres::{Client, Config, NoTls};
 use serde::Deserialize;
 
-/// Cells of the bar.
+/// Width of the bar.
 const WIDTH: u64 = 30;
 /// How long a lost connection waits before it is made again.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// How a load stands.
+/// The state of a load.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Event {
     /// Number of the event.
@@ -31,7 +31,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// One line for people: bar, share, bytes, rows.
+    /// One line: bar, percentage, bytes, rows.
     #[must_use]
     pub fn line(&self) -> String {
         let total = self.bytes_total.max(1);
@@ -63,11 +63,11 @@ fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / 1e6
 }
 
-/// Gives every event to `hear`, until it breaks. When the connection is lost, it is made again, and what was
-/// missed meanwhile is asked for: no event is passed over.
+/// Passes every event to `hear`, until it breaks. After a lost connection, it connects again and reads the missed
+/// events: no event is skipped.
 ///
 /// # Errors
-/// When the first connection cannot be made, or the database has not the extension.
+/// When the first connection fails, or the database does not have the extension.
 pub fn watch(
     config: &Config,
     hear: &mut dyn FnMut(&Event) -> ControlFlow<()>,
@@ -94,7 +94,7 @@ fn listen(
     last: &mut i64,
     hear: &mut dyn FnMut(&Event) -> ControlFlow<()>,
 ) -> Result<(), postgres::Error> {
-    // First listen, then ask: what comes in between comes twice, and is known by its number.
+    // Listen first, then query. Events in between arrive twice, and are recognized by their number.
     client.batch_execute("LISTEN trips_ingest")?;
     let missed = "SELECT row_to_json(e)::text FROM trips.events_since($1) AS e";
     for row in client.query(missed, &[last])? {
@@ -126,7 +126,7 @@ fn tell(
     }
 }
 
-/// Draws events on a terminal: the line of a load that runs is drawn anew, in place.
+/// Draws events on a terminal: the line of a running load is updated.
 pub struct Screen<W> {
     out: W,
     /// The load whose line is open.
