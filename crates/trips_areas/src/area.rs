@@ -25,8 +25,8 @@ pub enum AreaError {
     Inverted(f64, f64),
 }
 
-/// The corners of the box from west to east: east is greater than 180 when west is greater than east,
-/// and the box goes across the antimeridian.
+/// The corners of the box from west to east. If west is greater than east, the box crosses the antimeridian, and the
+/// returned east is greater than 180.
 ///
 /// # Errors
 /// When a number is not finite or out of range, or south is greater than north.
@@ -59,7 +59,7 @@ struct Rect {
     latitude: (f64, f64),
 }
 
-/// Numbers of the grid from … to, both inside; none when `from` is greater than `to`.
+/// Grid numbers from … to, both inside; empty if `from` is greater than `to`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Range {
     pub(super) from: u32,
@@ -104,15 +104,15 @@ impl Window {
     }
 }
 
-/// What is inside for certain, and what may be: they are the same where the grid is exact.
+/// The range that is certainly inside, and the range that may be; they are equal if the grid is exact.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Windows {
     pub(super) certain: Window,
     pub(super) possible: Window,
 }
 
-/// A box on the earth. Edges are inside. Longitudes that differ by 360 degrees are the same: a point
-/// is inside when its longitude, or 360 more or less, lies in the box.
+/// A box on the earth. Edges are inside. Longitudes that differ by 360 degrees are equal: a point is inside if its
+/// longitude, or that plus or minus 360, is in the box.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Area {
     corners: [f64; 4],
@@ -160,11 +160,11 @@ impl Area {
     }
 }
 
-/// Whether a point is inside of the area of a box with these corners (west, south, east, north), as
-/// [`Area::has`] says it, without what answers need that look at many.
+/// Whether a point is inside the area of a box with these corners (west, south, east, north), as [`Area::has`], without
+/// the preparation that pays off for many points.
 ///
 /// # Errors
-/// When a number of the corners is not finite.
+/// When a corner is not finite.
 pub fn is_inside(corners: [f64; 4], point: Coord) -> Result<bool, AreaError> {
     require_finite(corners)?;
     Ok(has(corners, point))
@@ -200,8 +200,8 @@ fn ranges(from: f64, to: f64, is_exact: bool) -> [Range; 2] {
     [certain, Range { from: first, to: last }]
 }
 
-/// The least and the greatest longitude that lies between west and east when the turn is added to it.
-/// The sum is rounded, so they are searched for: the sum never falls when the longitude rises.
+/// The least and the greatest longitude that is between west and east after the turn is added. The sum is rounded, so a
+/// search finds them: the sum is monotonic in the longitude.
 fn shifted(west: f64, east: f64, turn: f64) -> Option<(f64, f64)> {
     if turn == 0.0 {
         return (west <= east).then_some((west, east));
@@ -212,7 +212,7 @@ fn shifted(west: f64, east: f64, turn: f64) -> Option<(f64, f64)> {
     (first <= last).then_some((first, last))
 }
 
-/// The least number for which something is true that stays true for greater ones.
+/// The least number that satisfies a condition which stays true for greater numbers.
 fn first_where(holds: impl Fn(f64) -> bool) -> Option<f64> {
     let (mut below, mut above) = (rank(-f64::MAX), rank(f64::MAX));
     if !holds(f64::MAX) {

@@ -28,7 +28,7 @@ pub fn week_of_time(micros: i64) -> i32 {
     week_of_day(day_of(micros))
 }
 
-/// The minute of its week in which a time lies, from 0 to 10,079.
+/// The minute of a time in its week, from 0 to 10,079.
 #[must_use]
 pub fn minute_of(micros: i64) -> u16 {
     let monday = i64::from(first_day(week_of_time(micros))) * MICROS_PER_DAY;
@@ -47,7 +47,7 @@ pub fn day_of_week(minute: u16) -> u8 {
     u8::try_from(minute / (24 * 60)).unwrap_or(u8::MAX)
 }
 
-/// What a point has, and how fine its grid is.
+/// The ends that a point has, and the precision of its grid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Kind(u8);
 
@@ -67,7 +67,7 @@ impl Kind {
         self.0
     }
 
-    /// Whether the numbers stand for the coordinates themselves.
+    /// Whether the grid numbers represent the coordinates exactly.
     #[must_use]
     pub fn is_exact(self) -> bool {
         self.0 & Self::EXACT != 0
@@ -85,8 +85,8 @@ impl Kind {
     }
 }
 
-/// Lines of the grid to a degree: a centimetre for coordinates that it has exactly, a metre for the
-/// others, which would only take more room: a trip within a metre of an area's edge is looked up.
+/// Grid lines per degree: about a centimeter for coordinates that the grid represents exactly, a meter for the others.
+/// A finer grid would only take more space: trips within a meter of an area's edge are looked up.
 pub(super) fn scale(is_exact: bool) -> f64 {
     if is_exact { 1e7 } else { 1e5 }
 }
@@ -113,7 +113,7 @@ fn is_on_grid(value: f64) -> bool {
 /// A trip in its week.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GridPoint {
-    /// What it has.
+    /// Its kind.
     pub kind: Kind,
     /// The minute of the week in which it began.
     pub minute: u16,

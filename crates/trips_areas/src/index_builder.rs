@@ -12,22 +12,21 @@ use std::{io, mem};
 use super::grid::{GridPoint, week_of_time};
 use super::segment::{Segment, SegmentBuilder};
 
-/// So many trips of a week are few: they are not worth a thread, and are merged with other segments
-/// of few.
+/// A week with fewer trips is not worth a thread. Such segments are merged with others.
 pub const SMALL_SEGMENT: usize = 32 * 1024;
-/// So many trips wait at most for a processor that has nothing else to do: 30 MB of points.
+/// The most trips that wait for an idle processor: 30 MB of points.
 const MAX_HELD: usize = 1_500_000;
-/// A week is given to the thread when it has so many trips: 16 MB of points, which are copied there once.
+/// A week is sent to the thread when it has this many trips: 16 MB of points, which are copied there once.
 const MAX_OF_WEEK: usize = 800_000;
 /// The most characters of a panic that an error repeats.
 const MAX_PANIC_TEXT: usize = 500;
-/// How long the owner waits before it looks whether it is wanted elsewhere.
+/// Interval in which the waiting owner polls.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Why the index is not built.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// There is no memory.
+    /// Not enough memory.
     #[error("out of memory")]
     Memory(#[from] TryReserveError),
     /// The thread could not be started.
@@ -48,7 +47,7 @@ impl BuildError {
     }
 }
 
-/// What is new of a week.
+/// The new trips of a week.
 #[derive(Debug)]
 pub struct Week {
     /// The week, see [`super::week_of_day`].
@@ -67,7 +66,7 @@ pub enum WeekTrips {
 }
 
 type Built = (i32, Result<Vec<Segment>, TryReserveError>);
-/// GridPoints of a week as they have come: whole batches of them, and what came otherwise.
+/// Grid points of a week, as they arrived: whole batches, and single points.
 type Parts = Vec<Vec<GridPoint>>;
 
 /// Collects points in the order of their weeks.
@@ -78,12 +77,12 @@ pub struct IndexBuilder {
     /// How many trips these are.
     of_week: usize,
     few: Vec<Week>,
-    /// Weeks of many trips, which the thread has not been given, and how many trips these are.
+    /// Weeks of many trips that the thread does not have yet, and their number of trips.
     held: VecDeque<(i32, Parts)>,
     held_trips: usize,
-    /// How many may be held back.
+    /// The most trips that are held.
     held_at_most: usize,
-    /// Weeks that the thread has not given back.
+    /// Weeks that the thread has not returned.
     waiting: usize,
     jobs: Option<Sender<(i32, Parts)>>,
     done: Receiver<Built>,
@@ -131,8 +130,8 @@ impl IndexBuilder {
         self.held_at_most = if is_wanted { MAX_HELD } else { 0 };
     }
 
-    /// Takes these points, which are in the order of their times; all of the vector's without a copy.
-    /// `micros` returns the time of a point by its index.
+    /// Adds these points, which are ordered by time; if they are the whole vector, without a copy. `micros` returns the
+    /// time of a point by its index.
     ///
     /// # Errors
     /// When there is no memory.
@@ -166,7 +165,7 @@ impl IndexBuilder {
         Ok(())
     }
 
-    /// Takes one point. Weeks come one after the other.
+    /// Adds one point. Weeks arrive one after the other.
     ///
     /// # Errors
     /// When there is no memory.
@@ -217,14 +216,14 @@ impl IndexBuilder {
         let Some((week, parts)) = self.held.pop_front() else { return };
         self.held_trips -= count(&parts);
         if let Some(jobs) = &self.jobs {
-            // It fails when the thread has panicked; then waiting says so.
+            // It fails if the thread has panicked; the wait then reports it.
             let _ = jobs.send((week, parts));
             self.waiting += 1;
         }
     }
 
-    /// Gives the thread what was held back: from now on a processor is free for it. Before, it would
-    /// only take one from those who parse and write.
+    /// Sends the held weeks to the thread: from now on a processor is free for it. Before, the thread would slow down
+    /// parsing and writing.
     ///
     /// # Errors
     /// When there is no memory.
@@ -238,7 +237,7 @@ impl IndexBuilder {
         Ok(())
     }
 
-    /// What ended the thread.
+    /// The error that ended the thread.
     fn end_of_thread(&mut self) -> BuildError {
         let ended = || BuildError::Thread("it has ended".into());
         let joined = self.thread.take().map(JoinHandle::join);
@@ -270,7 +269,7 @@ impl IndexBuilder {
     }
 }
 
-/// The first index of a range for which something is true that stays true behind it; else its end.
+/// The first index of a range that satisfies a condition which stays true after it; otherwise the end of the range.
 fn first_where(range: Range<usize>, holds: impl Fn(usize) -> bool) -> usize {
     let (mut start, mut end) = (range.start, range.end);
     while start < end {
@@ -288,7 +287,7 @@ fn count(parts: &Parts) -> usize {
     parts.iter().map(Vec::len).sum()
 }
 
-/// Makes `points` those of all parts, which are given back one by one.
+/// Replaces `points` by those of all parts, which are freed one by one.
 fn join(parts: Parts, points: &mut Vec<GridPoint>) -> Result<(), TryReserveError> {
     points.clear();
     points.try_reserve(count(&parts))?;

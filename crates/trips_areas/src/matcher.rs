@@ -22,7 +22,7 @@ impl Ends {
     /// The words for them, in the order of the enumeration.
     pub const WORDS: [&'static str; 4] = ["origin", "destination", "both", "either"];
 
-    /// What this word means.
+    /// The meaning of this word; None for others.
     #[must_use]
     pub fn of_word(word: &str) -> Option<Self> {
         let all = [Self::Origin, Self::Destination, Self::Both, Self::Either];
@@ -39,27 +39,27 @@ impl Ends {
     }
 }
 
-/// What the bounds of a page, or a point, say of it.
+/// The decision about a page or a point, by its bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
     /// Not inside.
     No,
-    /// It must be looked at more closely.
+    /// Undecided: it must be checked more closely.
     Perhaps,
     /// Inside.
     Yes,
 }
 
-/// What a segment says.
+/// The result for a segment.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Found {
     /// Trips that are inside.
     pub trips: u64,
-    /// The pages that must be looked into, by their points in the segment.
+    /// The pages to decode, as ranges of points in the segment.
     pub pages: Vec<usize>,
 }
 
-/// What is asked of every week.
+/// The conditions of a query, the same for every week.
 #[derive(Debug)]
 pub struct AreaMatcher {
     area: Area,
@@ -87,8 +87,7 @@ impl AreaMatcher {
         &self.windows[usize::from(!kind.is_exact())]
     }
 
-    /// What the directory of a segment says of the trips on these days of the week (0 is Monday; both
-    /// inside).
+    /// The result for the directory of a segment, for the trips on these days of the week (0 is Monday; both inside).
     ///
     /// # Errors
     /// When the directory is damaged.
@@ -218,7 +217,7 @@ impl AreaMatcher {
         self.ends.of(ends, |a, b| a && b, |a, b| a || b)
     }
 
-    /// What the grid says of a point.
+    /// The decision about a point, by its grid numbers.
     #[must_use]
     pub fn of_point(&self, point: &GridPoint) -> Verdict {
         let windows = self.windows_of(point.kind);

@@ -16,7 +16,7 @@ use super::grid::{GridPoint, Kind};
 const OVERHEAD: usize = 3 + 8;
 const COLUMN_HEADER: usize = 5;
 
-/// Bytes that are no page, or no directory.
+/// Bytes that are not a page or not a directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("what is kept for area queries is damaged")]
 pub struct Corrupt;
@@ -53,13 +53,13 @@ pub(super) fn columns_of(points: &[GridPoint]) -> Columns {
     columns(points[0].kind, |column| bounds(points, column))
 }
 
-/// How many bytes the page of so many points has.
+/// Bytes of a page with this many points.
 pub(super) fn size(columns: &Columns, count: usize) -> usize {
     let of_column = |(_, width): &(u32, u32)| COLUMN_HEADER + (count * *width as usize).div_ceil(8);
     OVERHEAD + columns.iter().flatten().map(of_column).sum::<usize>()
 }
 
-/// How many points with these columns have so many bytes at most.
+/// The most points with these columns that fit this many bytes.
 pub(super) fn fitting(columns: &Columns, bytes: usize) -> usize {
     let columns = columns.iter().flatten();
     // Each column may end in a byte that is not full.
@@ -100,8 +100,7 @@ pub(super) fn encode(points: &[GridPoint], columns: &Columns) -> Vec<u8> {
 #[derive(Debug, Default)]
 pub(super) struct Numbers {
     pub(super) count: usize,
-    /// Longitude and latitude of origin and destination, and the minute. What the kind does not have
-    /// is empty.
+    /// Longitude and latitude of origin and destination, and the minute. Columns that the kind lacks are empty.
     pub(super) columns: [Vec<u32>; 5],
 }
 
@@ -154,7 +153,7 @@ fn unpack(bytes: &[u8], least: u32, width: usize, count: usize, out: &mut Vec<u3
 /// Appends the points of a page.
 ///
 /// # Errors
-/// When the bytes are no page.
+/// When the bytes are not a page.
 pub fn decode(page: &[u8], points: &mut Vec<GridPoint>) -> Result<(), Corrupt> {
     let mut numbers = Numbers::default();
     let kind = numbers.read(page, [true; 5])?;

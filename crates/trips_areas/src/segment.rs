@@ -1,4 +1,4 @@
-//! A segment: pages of a week, and a directory of what is in them.
+//! A segment: pages of a week, and a directory of them.
 
 use std::collections::TryReserveError;
 
@@ -8,12 +8,12 @@ use super::page::{self, Corrupt};
 
 /// Trips of a page, at most: more would make an area's edge coarse. Most pages end where their page does.
 const PAGE_POINTS: usize = 1440;
-/// Bytes of a page, at most: with what PostgreSQL adds (64), it fits a page.
+/// Limit of the bytes of a page: with PostgreSQL's overhead (64), it fits a database page.
 const PAGE_BYTES: usize = 8100;
-/// Pages of a segment, at most: so its directory fits a page.
+/// Limit of the pages of a segment: so its directory fits a database page.
 pub const MAX_PAGES: usize = 200;
-/// Bytes of an entry of the directory: kind, first day, last day, nothing, trips in 4 bytes, the least
-/// and the greatest number of each coordinate in 4 bytes.
+/// Bytes of an entry of the directory: kind, first day, last day, an unused byte, trips in 4 bytes, the least and the
+/// greatest number of each coordinate in 4 bytes.
 const ENTRY_BYTES: usize = 40;
 /// Trips that are sorted at a time, at most: their points have numbers of 22 bits.
 const SORT_CHUNK: usize = 1 << 22;
@@ -102,7 +102,7 @@ fn index_of(key: u64) -> usize {
     usize::try_from(key & (SORT_CHUNK as u64 - 1)).unwrap_or(0)
 }
 
-/// The columns that say where a trip is: its origin, or where that is not known, its destination.
+/// The columns that order a trip: its origin, or its destination if the origin is unknown.
 fn near(point: &GridPoint) -> [usize; 2] {
     if point.kind.ends()[0] { [0, 1] } else { [2, 3] }
 }
@@ -119,7 +119,7 @@ fn extents(points: &[GridPoint]) -> [[(u32, u32); 2]; Kind::COUNT as usize] {
     extents
 }
 
-/// Adds a page of the first of these points, as many as fit a page, and returns how many.
+/// Adds a page with the first of these points, as many as fit, and returns their number.
 fn add(mut points: &[GridPoint], segments: &mut Vec<Segment>) -> usize {
     let mut columns = page::columns_of(points);
     if page::size(&columns, points.len()) > PAGE_BYTES {
@@ -137,7 +137,7 @@ fn add(mut points: &[GridPoint], segments: &mut Vec<Segment>) -> usize {
     points.len()
 }
 
-/// Appends what a directory says of a page of these points; nothing, when there are none.
+/// Appends the directory entry of a page with these points, or nothing if there are none.
 ///
 /// # Panics
 /// When there are over 4 billion: a page has some hundred.
@@ -203,7 +203,7 @@ pub fn trips(directory: &[u8]) -> u64 {
     entries.map(|entry| entry.map_or(0, |entry| u64::from(entry.trips))).sum()
 }
 
-/// What the directory says of a page.
+/// An entry of the directory.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PageEntry {
     pub(super) kind: Kind,
@@ -222,7 +222,7 @@ impl<'a> Directory<'a> {
     /// The directory in these bytes.
     ///
     /// # Errors
-    /// When they are none.
+    /// When they are not a directory.
     pub fn of(bytes: &'a [u8]) -> Result<Self, Corrupt> {
         if bytes.len().is_multiple_of(ENTRY_BYTES) { Ok(Self(bytes)) } else { Err(Corrupt) }
     }

@@ -1,4 +1,4 @@
-//! What the grid promises, on numbers that are chosen to break it.
+//! Invariants of the grid, with numbers that are chosen to break them.
 
 use proptest::prelude::*;
 
@@ -186,7 +186,7 @@ fn corners_are_checked() {
     assert!(matches!(corners(0.0, -91.0, 1.0, 1.0), Err(AreaError::OutOfRange("south", ..))));
 }
 
-/// A point on the edge is inside, whatever 360 more does to its digits.
+/// A point on the edge is inside, even if adding 360 changes its digits.
 #[test]
 fn edges_across_the_antimeridian() {
     for east in [-179.9, -170.1, -0.1, -1e-9, -33.333_333_333_333_336] {
@@ -242,7 +242,7 @@ fn pages_are_full_and_no_more() {
         let segments = build(&points).unwrap();
         let pages: Vec<usize> =
             segments.iter().flat_map(|g| g.pages.iter().map(Vec::len)).collect();
-        // Each kind has a last page, which is as large as what is left.
+        // Each kind has a last page, which has the size of the rest.
         let full = pages.iter().filter(|&&bytes| (least..=8100).contains(&bytes)).count();
         assert!(full + 4 >= pages.len() && pages.iter().all(|&b| b <= 8100), "{pages:?}");
         let mut kept = Vec::new();
