@@ -169,9 +169,9 @@ impl Partition {
 
 /// Creates a partition for a time without one: it fits between the existing partitions.
 fn create(time: Timestamp) -> Result<(), LoadError> {
-    let gap = match place_of(time, Detaching::Included) {
-        Place::Gap(gap) => gap,
-        Place::Partition(oid, _) | Place::Default(oid, _) => {
+    let gap = match route_of(time, Detaching::Included) {
+        Route::Gap(gap) => gap,
+        Route::Partition(oid, _) | Route::Default(oid, _) => {
             return Err(PartitionError::Detaching { table: name_of(oid), time }.into());
         }
     };
