@@ -23,8 +23,8 @@ pub use self::queue_worker::{resume_queue, start_worker_for_queue, work_on_queue
 /// Time that the launcher and the folder watcher wait for a missing database, extension or folder.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// Works on the tables in a transaction of its own; `None` when that failed, which is in the log, or the
-/// extension is not there.
+/// Works on the tables in a transaction of its own; `None` if that failed (the log has the error), or if the extension
+/// does not exist.
 fn in_database<T>(work: impl FnOnce() -> Result<T, LoadError>) -> Option<T> {
     worker::clear_cancel();
     try_in_database(work).unwrap_or_else(|failed| {
@@ -68,7 +68,7 @@ pub fn watch_folder() {
     while let Some(folder) = settings::watched_folder()
         && Some(&folder.database) == database.as_ref()
     {
-        // A launcher that was started again has started another watcher.
+        // A restarted launcher has started another watcher.
         place = place.or_else(|| SessionLock::try_lock(Lock::Watcher));
         if place.is_some() {
             folder::watch(&folder);

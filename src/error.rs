@@ -39,7 +39,7 @@ pub enum LoadError {
     Derived(DerivedError),
     Queue(QueueError),
     Upload(UploadError),
-    /// A table took fewer rows than it was offered.
+    /// A table accepted fewer rows than were inserted.
     RowsVanished {
         table: &'static str,
         offered: u64,

@@ -35,7 +35,7 @@ const READER: [&str; 4] = [
        trips_internal.period_of_region(text, date, date), trips_internal.running_loads()",
 ];
 
-/// Lets a role load.
+/// Grants a role what it needs to load.
 pub fn loader(role: pg_sys::Oid) -> Result<(), LoadError> {
     grant(&LOADER, role)
 }

@@ -65,7 +65,7 @@ const DATE_TIME: usize = 3;
 /// it row by row.
 const WORTH_A_BUILD: usize = 4_000;
 
-/// The memory for building an index, at least.
+/// Minimum memory for building an index.
 const LEAST_FOR_INDEX: usize = 16 * 1024 * 1024;
 
 /// The history, locked by one load: no other load writes to it.
@@ -86,7 +86,7 @@ pub struct Days {
 }
 
 impl Days {
-    /// All that there are.
+    /// All of them.
     pub const ALL: Self = Self { first: None, last: None };
 }
 
@@ -95,7 +95,7 @@ impl Days {
 pub struct Appended {
     /// They are new in the history.
     pub inserted: u64,
-    /// The history, or the run, had them.
+    /// The history, or the run, already had them.
     pub duplicates: u64,
     /// Days to count again: of partitions that were created and filled by hand, and of those whose triggers may have
     /// stored other rows than those of the run.
@@ -105,7 +105,7 @@ pub struct Appended {
 /// Derived data of the new trips of a load.
 #[derive(Debug)]
 pub struct Tally {
-    /// How many there are on each day.
+    /// Their number on each day.
     pub days: DailyCounts,
     /// Writes these counts.
     pub write_days: fn(&mut DailyCounts) -> Result<(), LoadError>,
@@ -121,7 +121,7 @@ impl Tally {
         self.days.bytes() >= self.most_bytes
     }
 
-    /// Makes room for the trips of a partition.
+    /// Reserves memory for the trips of a partition.
     fn make_room(&mut self) -> Result<(), LoadError> {
         if self.days.bytes() < self.most_bytes / 2 {
             Ok(())
@@ -217,7 +217,7 @@ fn append_to(
     Ok((Appended { inserted, duplicates, uncounted }, to_build))
 }
 
-/// Raises an ERROR when a trip that is about to be stored does not belong to the partition: some queries would find it,
+/// Raises an ERROR if a trip that is about to be stored is outside the partition's bounds: some queries would find it,
 /// others would not.
 fn require_within(bounds: PartitionBounds, time: Timestamp, table: &Table) {
     if !bounds.contains(time) {
@@ -253,7 +253,7 @@ fn whole_history() -> Option<Table> {
     table.has_user_triggers().then_some(table)
 }
 
-/// Builds the index of a partition that was filled without it, in the memory that the run does not have.
+/// Builds the index of a partition that was filled without it, in the memory that the run does not use.
 fn build_index(table: &str, bytes_of_run: usize) -> Result<(), LoadError> {
     let memory = settings::memory().saturating_sub(bytes_of_run).max(LEAST_FOR_INDEX) / 1024;
     let query = "SELECT set_config('maintenance_work_mem', $1, true)";

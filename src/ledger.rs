@@ -48,7 +48,7 @@ pub fn begin(role: pg_sys::Oid) -> Result<LoadHeader, LoadError> {
     })
 }
 
-/// Begins a load that has its number: it was queued.
+/// Begins a load that has its number already: it was queued.
 pub fn resume(load_id: i64, role: pg_sys::Oid) -> Result<LoadHeader, LoadError> {
     let started_at = Spi::get_one::<TimestampWithTimeZone>("SELECT clock_timestamp()")?;
     let started_at = started_at.ok_or(pgrx::spi::SpiError::InvalidPosition)?;
@@ -76,7 +76,7 @@ pub fn has_size(bytes: u64) -> bool {
     found.is_some()
 }
 
-/// Enters a load that is done, or skipped because of `same_as` when it has no totals.
+/// Inserts the row of a load that is done, or skipped because of `same_as` if it has no totals.
 pub fn record_end(
     header: &LoadHeader,
     source: &LoadSource,
@@ -119,7 +119,7 @@ pub fn record_end(
     )
 }
 
-/// The row that a load will have, as far as it is known, which is not in the ledger yet.
+/// The future row of a load, as far as it is known. It is not in the ledger yet.
 pub fn unrecorded_row(header: &LoadHeader, source: &LoadSource) -> Result<LoadRow, LoadError> {
     let args: [DatumWithOid<'_>; 6] = [
         header.load_id.into(),
@@ -198,14 +198,14 @@ pub fn has_newer_loads() -> Result<bool, LoadError> {
     Ok(now != then.0.zip(then.1))
 }
 
-/// The two bigints of the first row of a query that sees all that is committed now.
+/// The two bigints of the first row of a query with the latest snapshot.
 fn two_bigints(query: &CStr, arguments: &[DatumWithOid<'_>]) -> Option<(i64, i64)> {
     let numbers = |row: &spi::Row<'_>| row.get(1).zip(row.get(2));
     spi::first(query, arguments, Snapshot::Latest, numbers).flatten()
 }
 
 fn returned_row(query: &str, args: &[DatumWithOid<'_>]) -> Result<LoadRow, LoadError> {
-    // No limit: it would end the statement at its row, before the triggers that users may have put at its end.
+    // No limit: it would end the statement at its row, before users' statement triggers fire.
     let row =
         Spi::connect_mut(|client| client.update(query, None, args)?.first().get_one::<Tuple>())?;
     Ok(row.ok_or(pgrx::spi::SpiError::InvalidPosition)?.into())

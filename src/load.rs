@@ -1,5 +1,4 @@
-//! The ways of a load: a file into the history, a file into staging, staging into the history, and the
-//! parts of a file that others have read.
+//! Loads: a file into the history, a file into staging, staging into the history, and uploads.
 
 mod context;
 mod ingest;

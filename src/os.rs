@@ -1,4 +1,4 @@
-//! Calls of the kernel and of the C library. Nothing here knows PostgreSQL.
+//! Calls of the kernel and of the C library, without PostgreSQL.
 
 pub mod backtraces;
 pub mod lease;

@@ -20,22 +20,22 @@ use crate::pg::session::AsOwner;
 use crate::pg::worker;
 use crate::settings;
 
-/// A load that waits.
+/// A queued load.
 #[derive(Debug)]
 pub struct Job {
     /// Its number in the ledger.
     pub load_id: i64,
     /// Absolute path of the file.
     pub path: String,
-    /// The first bad line refuses the file.
+    /// The first bad row makes the load fail.
     pub abort_on_error: bool,
-    /// More bad lines than that refuse the file.
+    /// More bad rows than this make the load fail.
     pub max_errors: Option<u64>,
     /// Load it although its bytes are known.
     pub force: bool,
     /// Settings of the submitting session.
     pub settings: Map<String, Value>,
-    /// How many workers have begun it.
+    /// Number of workers that have begun it.
     pub attempts: i32,
     /// The requesting role; None if only its name is known, because the queue comes from a dump.
     pub role: Option<pg_sys::Oid>,
@@ -65,7 +65,7 @@ fn as_owner_of_roles() -> (AsOwner, Table) {
     (AsOwner::of(&table), table)
 }
 
-/// The settings that a load of this session would go by.
+/// The settings of this session that apply to its loads.
 pub fn settings_of_session() -> Map<String, Value> {
     settings::rules_as_text()
         .map(|(name, value)| (name.to_owned(), Value::String(value)))
@@ -73,7 +73,7 @@ pub fn settings_of_session() -> Map<String, Value> {
         .collect()
 }
 
-/// Enters a load.
+/// Inserts a load.
 pub fn enter(job: &Job) -> Result<(), LoadError> {
     enter_job(job)?;
     if let Some(role) = job.role {
@@ -151,7 +151,7 @@ pub fn begin(load_id: i64) -> Result<Option<Job>, LoadError> {
     })
 }
 
-/// Takes a load out of the queue.
+/// Deletes a load from the queue.
 pub fn remove(load_id: i64) -> Result<(), LoadError> {
     let _owner = as_owner();
     Ok(Spi::run_with_args("DELETE FROM trips.queue WHERE load_id = $1", &[load_id.into()])?)
@@ -160,14 +160,14 @@ pub fn remove(load_id: i64) -> Result<(), LoadError> {
 /// When a worker is to check the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wake {
-    /// When the transaction has committed: there is something new.
+    /// When the transaction has committed: there is a new load.
     AtCommit,
     /// When the transaction has ended, with or without success: a worker may have skipped the locked load.
     AtEnd,
 }
 
 thread_local! {
-    /// The load for whose end of this transaction a worker waits that is started then.
+    /// The load for which a worker is started at the end of this transaction.
     static WOKEN: Cell<Option<(i64, Wake)>> = const { Cell::new(None) };
 }
 
@@ -181,7 +181,7 @@ pub fn wake_worker(load_id: i64, when: Wake) {
         return;
     }
     register_xact_callback(PgXactCallbackEvent::PreCommit, start_woken);
-    // The worker waits until the transaction is not only prepared.
+    // The worker waits until a prepared transaction has ended.
     register_xact_callback(PgXactCallbackEvent::Prepare, start_woken);
     register_xact_callback(PgXactCallbackEvent::Abort, || {
         if let Some((load_id, Wake::AtEnd)) = WOKEN.take() {

@@ -18,10 +18,10 @@ static MEMORY_KB: GucSetting<i32> = GucSetting::<i32>::new(256 * 1024);
 /// A record is one trip. A megabyte is a thousand times what a trip needs, and limits the search for a closing quote.
 static MAX_RECORD_BYTES: GucSetting<i32> = GucSetting::<i32>::new(1024 * 1024);
 
-/// Two threads parse faster than a backend can insert; more help where many columns are quoted.
+/// Two threads parse faster than a backend can insert. More help if many fields are quoted.
 static PARSE_THREADS: GucSetting<i32> = GucSetting::<i32>::new(0);
 
-/// The most threads that are started when the setting leaves it to us.
+/// The default number of threads is limited to this.
 const MOST_THREADS: usize = 8;
 
 /// Twenty years of months. Each partition takes some nine locks until the load commits.
@@ -59,7 +59,7 @@ static WATCH_INTERVAL_MS: GucSetting<i32> = GucSetting::<i32>::new(60_000);
 static WATCH_DATABASE: GucSetting<Option<CString>> =
     GucSetting::<Option<CString>>::new(Some(c"postgres"));
 
-/// A folder that is watched.
+/// A watched folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WatchedFolder {
     /// Absolute path.
@@ -81,7 +81,7 @@ enum ZeroCoordinates {
     Stage,
 }
 
-/// Makes the settings known to PostgreSQL.
+/// Defines the settings.
 pub fn register() {
     register_limits();
     register_derived();
@@ -268,7 +268,7 @@ pub fn max_record_size() -> usize {
     usize::try_from(MAX_RECORD_BYTES.get()).unwrap_or(1024)
 }
 
-/// Partitions that a load may create.
+/// Number of partitions that a load may create.
 pub fn max_new_partitions() -> usize {
     usize::try_from(MAX_NEW_PARTITIONS.get()).unwrap_or(0)
 }
@@ -283,7 +283,7 @@ pub fn keeps_areas() -> bool {
     KEEP_AREAS.get()
 }
 
-/// Threads that parse a file.
+/// Number of threads that parse a file.
 pub fn parse_threads() -> usize {
     match usize::try_from(PARSE_THREADS.get()) {
         Ok(0) | Err(_) => {
@@ -309,7 +309,7 @@ pub fn max_workers() -> u16 {
     u16::try_from(MAX_WORKERS.get()).unwrap_or(0)
 }
 
-/// The folder that is to be watched.
+/// The folder to watch.
 pub fn watched_folder() -> Option<WatchedFolder> {
     let directory = text_of(&WATCH_DIRECTORY).trim_end_matches('/').to_owned();
     directory.starts_with('/').then(|| WatchedFolder {

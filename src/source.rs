@@ -26,7 +26,7 @@ const HASHED_AT_ONCE: usize = 1024 * 1024;
 /// Opening a pipe without a writer must not block; a terminal must not become the server's.
 const FLAGS: i32 = libc::O_NONBLOCK | libc::O_NOCTTY;
 
-/// Which files the caller may load.
+/// The files that the caller may load.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Access {
     /// All that the server can read: the caller is a member of pg_read_server_files.
@@ -38,7 +38,7 @@ pub enum Access {
 }
 
 impl Access {
-    /// Which files a role may load.
+    /// The files that a role may load.
     pub fn of(role: pg_sys::Oid) -> Self {
         if session::may_read_server_files(role) {
             Self::AnyFile
@@ -47,7 +47,7 @@ impl Access {
         }
     }
 
-    /// The same for the files that a pattern names: no link leads out of the directory before its first wildcard.
+    /// The same for the files of a pattern: no link leads out of the directory before its first wildcard.
     pub fn of_pattern(role: pg_sys::Oid, pattern: &str) -> Self {
         match Self::of(role) {
             Self::AnyFile => Self::Within(listing::fixed_directory(pattern)),
@@ -80,13 +80,13 @@ pub struct Source {
 }
 
 impl Source {
-    /// Opens a regular file by its absolute path, as far as this access allows.
+    /// Opens a regular file by its absolute path, if this access allows it.
     pub fn open(path: &str, access: &Access) -> Result<Self, LoadError> {
         if !Path::new(path).is_absolute() {
             return Err(RequestError::RelativePath(path.to_owned()).into());
         }
         let open_error = |error: std::io::Error| match error.raw_os_error() {
-            // A socket cannot be opened at all, so it is not met below.
+            // A socket cannot be opened at all, so the check below does not see one.
             Some(libc::ENXIO) => SourceError::NotAFile {
                 path: path.to_owned(),
                 kind: "a socket or a missing device",
@@ -129,7 +129,7 @@ impl Source {
         changed_at(&self.opened)
     }
 
-    /// BLAKE3 of all bytes; the file is at its beginning again afterwards.
+    /// BLAKE3 of all bytes; afterwards the file is at its beginning again.
     pub fn digest(&mut self, mut done: impl FnMut(u64)) -> Result<[u8; 32], LoadError> {
         let mut hasher = blake3::Hasher::new();
         let mut buffer = vec![0; HASHED_AT_ONCE];
@@ -189,7 +189,7 @@ impl Source {
     }
 }
 
-/// The bytes of a file for the threads that parse them, hashed on the way.
+/// The bytes of a file for the threads that parse them, hashed as they are read.
 #[derive(Debug)]
 pub struct Bytes {
     file: File,

@@ -1,4 +1,4 @@
-//! Staging `trips.stg_trip_data`: rows that wait, and why.
+//! Staging `trips.stg_trip_data`: rows that are not in the history, and why.
 
 use std::ffi::{CStr, CString, c_long};
 
@@ -58,14 +58,14 @@ impl Rows for Staged<'_> {
     }
 }
 
-/// A staged row. Its values are read only when they can be a trip's by their length.
+/// A staged row. Its fields are read only if their length allows a trip.
 #[derive(Debug, Default)]
 pub struct StagedRow {
-    /// Where it is.
+    /// Its position.
     pub ctid: String,
     /// The line was not a record, and its fields were not filled in by hand.
     pub is_raw: bool,
-    /// How many bytes the values have.
+    /// Bytes of its fields.
     sizes: [usize; 5],
     values: [Vec<u8>; 5],
 }
@@ -86,7 +86,7 @@ impl StagedRow {
         })
     }
 
-    /// The longest value is at fault.
+    /// The longest field is too long.
     fn too_long(&self, max_record: usize) -> Rejection {
         let columns = Column::ALL.into_iter().zip(self.sizes).rev();
         let (column, bytes) =
@@ -167,7 +167,7 @@ pub fn rows(load: Option<i64>) -> Result<StagedBatches, LoadError> {
     Ok(StagedBatches { cursor, row: StagedRow::default() })
 }
 
-/// Takes rows away that are trips now.
+/// Deletes rows that became trips.
 pub fn delete(rows: &[String]) -> Result<(), LoadError> {
     if rows.is_empty() {
         return Ok(());
@@ -212,8 +212,8 @@ pub fn reject(load: i64, rows: &[(String, Rejection)]) -> Result<(), LoadError> 
     })
 }
 
-/// Makes raw lines this load's, with the reasons that they have: the load that they name may not be in
-/// the ledger, and the next merge must not take them for new ones again.
+/// Assigns raw lines to this load, with their reasons. The load that they name may not be in the ledger, and the next
+/// merge must not count them as new again.
 pub fn adopt(load: i64, rows: &[String]) -> Result<(), LoadError> {
     if rows.is_empty() {
         return Ok(());
@@ -230,7 +230,7 @@ pub fn adopt(load: i64, rows: &[String]) -> Result<(), LoadError> {
     })
 }
 
-/// The staged rows of a load, as they were when the merge began.
+/// The staged rows of a load, as of the begin of the merge.
 pub struct StagedBatches {
     cursor: CString,
     row: StagedRow,

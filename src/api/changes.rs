@@ -49,14 +49,14 @@ fn lock_partitions(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
     changes::partition_comes(call).map_err(LoadError::into)
 }
 
-/// The event trigger after ALTER TABLE, CREATE TABLE and their like.
+/// The event trigger after ALTER TABLE, CREATE TABLE and similar commands.
 #[pg_extern(sql = false)]
 fn track_partitions(call: pg_sys::FunctionCallInfo) -> Result<(), ErrorReport> {
     let _errors = error_fields::preserve();
     changes::partitions_altered(event_trigger::detaches(call)).map_err(LoadError::into)
 }
 
-/// The event trigger after DROP TABLE and its like.
+/// The event trigger after DROP TABLE and similar commands.
 #[pg_extern(sql = false)]
 fn track_dropped_partitions() -> Result<(), ErrorReport> {
     let _errors = error_fields::preserve();

@@ -1,4 +1,4 @@
-//! Loads of files, and those that run.
+//! Loads of files, and running loads.
 
 use pgrx::datum::Timestamp as PgTimestamp;
 use pgrx::iter::TableIterator;

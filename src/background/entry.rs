@@ -18,7 +18,7 @@ pub extern "C-unwind" fn trips_monitor(argument: pg_sys::Datum) {
     }
 }
 
-/// A worker of the queue. `argument` is the load that it was started for, or 0.
+/// A queue worker. `argument` is the load that it was started for, or 0.
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn trips_queue(argument: pg_sys::Datum) {
@@ -27,7 +27,7 @@ pub extern "C-unwind" fn trips_queue(argument: pg_sys::Datum) {
     }
 }
 
-/// The worker that watches the folder.
+/// The folder watcher.
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn trips_watcher(_argument: pg_sys::Datum) {

@@ -1,4 +1,4 @@
-//! A folder is watched: a file that has been completely written there is loaded.
+//! Watches a folder, and loads each file when it has been completely written.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -32,7 +32,7 @@ const UNCLOSED_FACTOR: u32 = 60;
 /// SQLSTATE of a file that changed while it was read: often by a writer's chmod after the close.
 const CHANGED: &str = "55006";
 
-/// Watches until a setting is another.
+/// Watches until a setting changes.
 pub fn watch(folder: &WatchedFolder) {
     let mut is_reported = false;
     while settings::watched_folder().as_ref() == Some(folder) {
@@ -142,7 +142,7 @@ impl Watch<'_> {
         }
     }
 
-    /// Loads files that were closed, or moved there.
+    /// Loads files that were closed, or moved into the folder.
     fn load_names(&mut self, names: impl IntoIterator<Item = String>) -> bool {
         let wanted = names.into_iter().filter(|name| listing::matches(&self.folder.pattern, name));
         let paths = wanted.map(|name| path_in(self.folder, &name));
@@ -185,7 +185,7 @@ impl Watch<'_> {
             if self.is_ready(file, *has_failed, trigger(&file.path)) {
                 self.load(file);
                 worker::reload_settings();
-                // Others are not this folder's any more, or not this database's.
+                // The others belong to another folder or another database now.
                 if settings::watched_folder().as_ref() != Some(self.folder) {
                     break;
                 }
@@ -194,7 +194,7 @@ impl Watch<'_> {
         true
     }
 
-    /// Loads one file; a failure is in the ledger and in the log, and costs no other file.
+    /// Loads one file. A failure is in the ledger and in the log, and does not stop the other files.
     fn load(&mut self, file: &FileVersion) {
         if let Err(failed) = load(&self.access, &file.path) {
             failed.log();
@@ -212,7 +212,7 @@ impl Watch<'_> {
             return true;
         }
         let mut rest = settings::watch_interval();
-        // One that was linked there is not closed, but then it mostly has two names.
+        // A linked file has no close event, but usually two names.
         if file.links == 1 && self.open.is_unclosed(name_of(&file.path)) {
             rest *= UNCLOSED_FACTOR;
         }

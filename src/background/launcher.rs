@@ -1,5 +1,5 @@
-//! The launcher, which PostgreSQL starts when the library is preloaded: has the queues of all databases go on, and a
-//! worker watch the folder.
+//! The launcher, which PostgreSQL starts when the library is preloaded. It restarts the queues of all databases, and
+//! starts the folder watcher.
 
 use std::time::Duration;
 

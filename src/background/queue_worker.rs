@@ -53,7 +53,7 @@ pub fn work_on_queue(after: i64) {
         if !worker_.has_failed() {
             return;
         }
-        // One is enough that waits.
+        // One waiting worker is enough.
         backoff_lock = backoff_lock.or_else(|| SessionLock::try_lock(Lock::QueueRetry));
         if backoff_lock.is_none() {
             return;
@@ -89,14 +89,14 @@ pub fn start_worker_for_queue() -> bool {
 struct QueueWorker {
     /// The load for which it was started.
     after: i64,
-    /// Loads that it could not begin, nor take out of the queue.
+    /// Loads that it could neither begin nor delete from the queue.
     skipped: BTreeSet<i64>,
     /// The queue could not be read.
     has_failed_to_read: bool,
 }
 
 impl QueueWorker {
-    /// Whether there is something that it has to try again.
+    /// Whether it must retry something.
     fn has_failed(&self) -> bool {
         self.has_failed_to_read || !self.skipped.is_empty()
     }
@@ -146,7 +146,7 @@ fn will_be_free(load_id: i64, checks: u32) -> bool {
     false
 }
 
-/// Makes a load whose lock this process has; `false` when it is still in the queue afterwards.
+/// Runs a load whose lock this process has; `false` if it is still in the queue afterwards.
 fn run_locked(load_id: i64) -> bool {
     // In a transaction of its own, so that the attempt counts even if the load stops the server.
     let begun = try_in_database(|| {
@@ -221,7 +221,7 @@ fn may_submit(role: pgrx::pg_sys::Oid) -> bool {
     matches!(Spi::get_one_with_args::<bool>(query, &[role.into()]), Ok(Some(true)))
 }
 
-/// Takes a failed load out of the queue, also when it is cancelled once more meanwhile.
+/// Deletes a failed load from the queue, also if it is cancelled again meanwhile.
 fn fail_with_retries(load_id: i64, failed: &Failed) -> bool {
     (0..3).any(|_| in_database(|| fail(load_id, failed)).is_some())
 }

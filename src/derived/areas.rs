@@ -149,7 +149,7 @@ pub fn delete_weeks(days: Days) -> Result<(), LoadError> {
     Ok(())
 }
 
-/// Fills all weeks from the history.
+/// Rebuilds all weeks from the history.
 pub fn fill() -> Result<(), LoadError> {
     delete_weeks(Days::ALL)?;
     // Pages without a segment: it was deleted by hand.
@@ -184,7 +184,7 @@ fn fill_weeks(weeks: impl IntoIterator<Item = i32>) -> Result<(), LoadError> {
     Ok(())
 }
 
-/// How many trips the weeks of these days have, by the daily roll-up.
+/// Number of trips of the weeks of these days, by the daily roll-up.
 fn trips_of_weeks(days: Days) -> Result<BTreeMap<i32, i64>, LoadError> {
     let monday = |day| trips_areas::first_day(trips_areas::week_of_day(day));
     let (first, last) = (days.first.map(monday), days.last.map(|day| monday(day) + 6));

@@ -51,7 +51,7 @@ pub fn begin() -> Result<(), LoadError> {
     History::lock_for_change()
 }
 
-/// A statement has ended that has filled, or changed, this table.
+/// A statement that has filled or changed this table has ended.
 pub fn end(table: pg_sys::Oid, touched: Touched, may_bring: bool) -> Result<(), LoadError> {
     // A load counts its own rows. While a dump is restored, derived data is restored with the rows, and the triggers of
     // the partitions come last.

@@ -12,8 +12,8 @@ use crate::history::Days;
 /// others, and changes by hand that do are refused.
 const COUNTED: (i32, i32) = (-730_119, 2_921_939);
 
-/// Adds counts of inserted trips to the roll-up, the weekly sums and the view: the cost is that of the region-days
-/// they touch.
+/// Adds counts of inserted trips to the roll-up, the weekly sums and the view. The cost is that of the touched
+/// region-days.
 pub fn add(counts: &[DayCount<'_>]) -> Result<(), LoadError> {
     let (mut days, mut regions, mut datasources, mut trips) = (vec![], vec![], vec![], vec![]);
     for count in counts {

@@ -19,7 +19,7 @@ const COLUMNS: [Attribute; 3] = [
     Attribute { name: c"week_of_month", type_oid: pg_sys::TEXTOID, is_required: true },
     Attribute { name: c"weekly_avg", type_oid: pg_sys::NUMERICOID, is_required: true },
 ];
-/// The first columns, which the view has a unique index on.
+/// The first columns, which have a unique index of the view.
 const KEY: i16 = 2;
 
 /// The changes that make the view's rows of some weeks and regions equal to the sums: `$1` days and `$2` regions. Each
@@ -55,7 +55,7 @@ const OF_WEEKS: &CStr = c"
         ON v.region = w.region AND v.week_of_month = w.week_of_month
      WHERE w.trips::numeric IS DISTINCT FROM v.weekly_avg";
 
-/// The same for all there is.
+/// The same for all rows.
 const OF_ALL: &CStr = c"
     SELECT v.ctid, w.region IS NULL, w.region, w.week_of_month, w.trips::numeric
       FROM trips.weekly_trip_counts AS w

@@ -71,7 +71,7 @@ fn code_of(error: &io::Error) -> Code {
     }
 }
 
-/// The system's words for an error, without the number that Rust adds to them.
+/// The operating system's text of an error, without the number that Rust adds.
 fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or_default().to_owned()

@@ -77,7 +77,7 @@ pub fn create_all_triggers() -> Result<(), LoadError> {
           WHERE i.inhparent = 'trips.hist_trip_data'::regclass AND c.relkind = 'r'",
     )?;
     partitions.iter().try_for_each(|name| create_triggers(name))?;
-    // Event triggers are their superuser's.
+    // Event triggers belong to a superuser.
     let disabled = names(
         "SELECT e.evtname::text FROM pg_event_trigger AS e
           WHERE e.evtname IN ('trips_partitions_lock', 'trips_partitions', 'trips_partitions_dropped',
@@ -121,7 +121,7 @@ pub fn sync_triggers() -> Result<Vec<Days>, LoadError> {
     Ok(days)
 }
 
-/// Refuses partitions whose changes cannot be tracked: partitioned tables and foreign tables.
+/// How long a transaction of the monitor waits for another session's lock on the ledger or on a row of it.
 pub fn require_plain_partitions() -> Result<(), LoadError> {
     let others = names(
         "SELECT format('%I.%I', n.nspname, c.relname)

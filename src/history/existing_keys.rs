@@ -17,7 +17,7 @@ const STEPS_BEFORE_LEAP: u32 = 64;
 /// too.
 const STEPS_AFTER_LEAP: u32 = 8;
 
-/// The keys of a partition of the history, walked along with the keys of a run.
+/// The keys of a partition of the history, walked in parallel with the keys of a run.
 pub struct ExistingKeys<'a> {
     keys: KeyScan<'a>,
     /// The current key; None before the beginning and after the end.

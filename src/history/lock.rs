@@ -69,8 +69,8 @@ impl History {
         Ok(Some(Self { created: Created::default() }))
     }
 
-    /// Takes the history against loads until this transaction ends: for changes by hand. The load that has it may
-    /// need a lock of this transaction: that is an error here, and not in the load.
+    /// Locks the history against loads until this transaction ends, for changes by hand. The load that has the lock may
+    /// need a lock of this transaction: the error is raised here, and not in the load.
     pub fn lock_for_change() -> Result<(), LoadError> {
         // Its lock stays. The table is closed, because an open table cannot get partitions.
         let history = Table::open_for_insert(HISTORY).oid();

@@ -18,7 +18,7 @@ use crate::progress::Progress;
 pub struct Walk<'a, 'b> {
     next_batch: &'a mut NextBatch<'b>,
     batch: Batch,
-    /// How many trips of the batch have been taken.
+    /// Number of trips of the batch that have been taken.
     taken: usize,
     /// Duplicates within the batches that are not reported yet.
     duplicates: usize,
@@ -67,7 +67,7 @@ pub struct NewRows<'a, 'b, 'c> {
     new: Vec<Range<usize>>,
     /// The same ranges, in trips.
     new_trips: Vec<Range<usize>>,
-    /// How many of these have been given.
+    /// Number of ranges that have been returned.
     given: usize,
     started: bool,
     appended: Appended,
@@ -76,7 +76,7 @@ pub struct NewRows<'a, 'b, 'c> {
 }
 
 impl<'a, 'b, 'c> NewRows<'a, 'b, 'c> {
-    /// The rows within these bounds, which the next trip is.
+    /// The rows within these bounds, which contain the next trip.
     pub fn new(
         walk: &'a mut Walk<'b, 'c>,
         bounds: PartitionBounds,
@@ -114,7 +114,7 @@ impl<'a, 'b, 'c> NewRows<'a, 'b, 'c> {
         self.error.map_or(Ok(self.appended), Err)
     }
 
-    /// Finds out which of these trips of the batch are new.
+    /// Finds the new trips among these of the batch.
     fn compare(&mut self, trips: Range<usize>) -> Result<(), LoadError> {
         self.new.clear();
         self.new_trips.clear();

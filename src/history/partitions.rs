@@ -30,12 +30,12 @@ pub struct Partition {
     pub adopted: Option<Days>,
 }
 
-/// How many partitions a load has made.
+/// Number of partitions that a load has created.
 #[derive(Debug, Default)]
 pub struct Created(Cell<usize>);
 
 impl Created {
-    /// Refuses the trips of a run before anything is made, when the load would make too many partitions for them.
+    /// Refuses the trips of a run before a partition is created, if the load would create too many.
     pub fn require_few_more(&self, blocks: &[Block]) -> Result<(), LoadError> {
         let mut wanted = self.0.get();
         each_route(blocks, |route| wanted += usize::from(route.partition().is_none()));
@@ -51,14 +51,14 @@ impl Created {
 #[derive(Debug)]
 pub struct NewPartitions {
     limit: usize,
-    /// How many the trips need that were not refused.
+    /// Number of partitions that the other trips need.
     wanted: usize,
     /// The known bounds, ascending and disjoint, and whether their trips are refused.
     known: Vec<(PartitionBounds, bool)>,
 }
 
 impl NewPartitions {
-    /// As many as the setting allows.
+    /// The limit of the setting.
     pub fn allowed() -> Self {
         Self { limit: settings::max_new_partitions(), wanted: 0, known: Vec::new() }
     }
@@ -185,7 +185,7 @@ fn create(time: Timestamp) -> Result<(), LoadError> {
     if taken == Some(true) {
         return Err(PartitionError::Name { table, bounds, beside: neighbours(gap) }.into());
     }
-    // As PARTITION OF would: in the tablespace that the history has been given, or the database's own.
+    // As PARTITION OF would: in the tablespace of the history, or of the database.
     let home = Spi::get_one::<String>(
         "SELECT (SELECT quote_ident(t.spcname) FROM pg_tablespace AS t WHERE t.oid = c.reltablespace)
            FROM pg_class AS c WHERE c.oid = 'trips.hist_trip_data'::regclass",
@@ -193,8 +193,8 @@ fn create(time: Timestamp) -> Result<(), LoadError> {
     let of_key = home.as_ref().map(|home| format!("USING INDEX TABLESPACE {home}"));
     let of_table = home.as_ref().map(|home| format!("TABLESPACE {home}"));
     let (of_key, of_table) = (of_key.unwrap_or_default(), of_table.unwrap_or_default());
-    // The parts of the name are digits, letters and underscores. PostgreSQL names the key: a partition that was renamed
-    // may still have the usual name for its own.
+    // The suffix consists of digits, letters and underscores. PostgreSQL names the key: a renamed partition may still
+    // use the usual name for its own key.
     Spi::run(&format!(
         "CREATE TABLE {table} (LIKE trips.hist_trip_data INCLUDING ALL,
            PRIMARY KEY (date_time, trip_key) {of_key}) {of_table}"

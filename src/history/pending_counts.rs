@@ -12,7 +12,7 @@ use super::Days;
 use crate::pg::session;
 
 thread_local! {
-    /// The table that a load fills now, and how deep in triggers it does so.
+    /// The table that a load fills now, and the trigger depth.
     static FILLED: Cell<Option<(pg_sys::Oid, i32)>> = const { Cell::new(None) };
     /// Whether a command of ours is running that fires event triggers.
     static COMMANDS: Cell<bool> = const { Cell::new(false) };
@@ -53,7 +53,7 @@ pub fn run_own_command<T>(work: impl FnOnce() -> T) -> T {
     work()
 }
 
-/// Whether the statement whose trigger calls us is a load's own one that fills this table.
+/// Whether the statement of the calling trigger is a load's own one that fills this table.
 pub fn is_filled_by_load(table: pg_sys::Oid) -> bool {
     FILLED.get() == Some((table, session::trigger_depth() - 1))
 }

@@ -19,11 +19,11 @@ use crate::pg::relation::{Table, name_of};
 /// Counts of the trips that were moved from one partition to another.
 #[derive(Debug)]
 pub struct Moved {
-    /// Where the trips were.
+    /// The source.
     pub from: pg_sys::Oid,
     /// The right partition.
     pub to: pg_sys::Oid,
-    /// How many were moved.
+    /// Number of moved trips.
     pub trips: i64,
     /// Number of duplicates that were deleted, for each load, as the ledger counts them.
     pub duplicates: Vec<(i64, i64)>,

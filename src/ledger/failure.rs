@@ -10,7 +10,7 @@ const LONGEST_TEXT: usize = 4000;
 const LONGEST_NAME: usize = 256;
 /// Bytes of the mark at the end of a shortened text.
 const MARK: usize = '…'.len_utf8();
-/// The length of a text that is not there.
+/// The length of a missing text.
 const NONE: u32 = u32::MAX;
 
 /// How a load has failed.
@@ -59,7 +59,7 @@ impl LoadFailure {
         Self { error: public, report, ..Self::default() }.cut()
     }
 
-    /// An error of PostgreSQL, or of code of the database, in the middle of a load.
+    /// An error of PostgreSQL, or of code in the database, during a load.
     pub fn of_caught(report: Caught) -> Self {
         Self { error: public(&report), report, ..Self::default() }.cut()
     }
@@ -136,7 +136,7 @@ impl LoadFailure {
     }
 
     fn cut(mut self) -> Self {
-        // Cut, it would be no JSON.
+        // A shortened text would not be JSON.
         self.options = self.options.filter(|options| options.len() <= LONGEST_TEXT);
         let report = &mut self.report;
         for text in [&mut self.error, &mut report.message] {

@@ -40,8 +40,8 @@ pub fn record_running(load: &LoadInfo) -> Result<(), LoadError> {
     delete_failure(load.load_id)
 }
 
-/// Enters a load that failed, unless it is in the ledger as done; called by the load monitor, in a
-/// transaction of its own: the load's is lost.
+/// Inserts the row of a failed load, unless the ledger has it as done. The load monitor calls it, in a transaction of
+/// its own: that of the load is lost.
 pub fn record_failed(load: &LoadInfo, failure: &LoadFailure) -> Result<(), LoadError> {
     record_failed_end(load, failure, true)
 }
@@ -127,7 +127,7 @@ fn record_report(load_id: i64, failure: &LoadFailure) -> Result<(), LoadError> {
     )?)
 }
 
-/// A load that has failed has begun again, or is done.
+/// A failed load has begun again, or is done.
 pub fn delete_failure(load_id: i64) -> Result<(), LoadError> {
     let Some(_owner) = as_owner_of_failures() else { return Ok(()) };
     let query = "DELETE FROM trips_internal.load_failures WHERE load_id = $1";
@@ -156,7 +156,7 @@ pub fn close_abandoned(known: &[i64]) -> Result<Vec<i64>, LoadError> {
     Ok(dead)
 }
 
-/// The loads that the ledger has as running, without those that are known.
+/// The running loads of the ledger, without the known ones.
 pub fn running(known: &[i64]) -> Result<Vec<i64>, LoadError> {
     Spi::connect(|client| {
         let query =
@@ -195,7 +195,7 @@ pub fn info_of_running(load_id: i64, ledger: u32) -> Result<Option<LoadInfo>, Lo
     })
 }
 
-/// Which of these loads the ledger does not have as done.
+/// The loads among these that are not done in the ledger.
 pub fn not_done(loads: &[i64]) -> Result<Vec<i64>, LoadError> {
     Spi::connect(|client| {
         let query = "SELECT u.load_id FROM unnest($1) AS u (load_id)
@@ -219,7 +219,7 @@ pub fn requeue(load_id: i64) -> Result<bool, LoadError> {
     Ok(updated > 0)
 }
 
-/// Enters a load that waits in the queue.
+/// Inserts the row of a queued load.
 pub fn record_queued(header: &LoadHeader, source: &LoadSource) -> Result<(), LoadError> {
     let args: [DatumWithOid<'_>; 5] = [
         header.load_id.into(),
@@ -269,7 +269,7 @@ pub fn record_job_failed(load_id: i64, failure: &LoadFailure) -> Result<(), Load
 pub struct NewFile {
     /// The file.
     pub file: FileVersion,
-    /// It is as it was when a load of it failed in passing: it was complete then.
+    /// The file has not changed since a temporary failure: it was complete then.
     pub has_failed: bool,
 }
 

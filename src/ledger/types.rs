@@ -23,10 +23,10 @@ pub struct LoadInfo {
     pub requested_by: String,
     /// When the load began: microseconds since 2000-01-01 UTC.
     pub started_at: i64,
-    /// The oid of the ledger. The extension may be dropped and created again while the load monitor lives.
+    /// The oid of the ledger. The extension may be dropped and created again while the load monitor runs.
     pub ledger: u32,
-    /// The load's transaction could not change a row that was committed after its snapshot: the monitor does not enter
-    /// it while it runs.
+    /// The load's transaction could not change a row that was committed after its snapshot. So the monitor does not
+    /// insert it during the load.
     pub one_snapshot: bool,
 }
 
@@ -42,7 +42,7 @@ impl LoadInfo {
     }
 }
 
-/// Cuts a text that is longer, and marks that it was cut.
+/// Shortens a text, and marks it as shortened.
 fn cut(text: &mut String, limit: usize) {
     if text.len() > limit {
         text.truncate(text.floor_char_boundary(limit));
@@ -71,17 +71,17 @@ impl Totals {
 /// A load that has begun.
 #[derive(Debug, Clone)]
 pub struct LoadHeader {
-    /// Its number, taken whether it succeeds or not.
+    /// Its number; a failed load has one, too.
     pub load_id: i64,
     /// When it began.
     pub started_at: TimestampWithTimeZone,
     /// The name of the requesting role.
     pub requested_by: String,
-    /// The role itself: a name may be given to another one.
+    /// The role itself: its name may later be another role's.
     pub role: pg_sys::Oid,
 }
 
-/// Bytes that were delivered.
+/// The source of a load.
 #[derive(Debug, Clone, Default)]
 pub struct LoadSource {
     /// Path of the file, or another source.
@@ -96,16 +96,16 @@ pub struct LoadSource {
     pub options: Option<String>,
 }
 
-/// A load that had the same bytes.
+/// An earlier load of the same bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct SameBytes {
     /// Its number.
     pub load_id: i64,
-    /// How many of its rows wait in staging.
+    /// Number of its rows in staging.
     pub staged: i64,
 }
 
-/// How far a load is.
+/// The progress of a load.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LoadProgress {
     /// Bytes of the file that are done; None: as many as in the last event.
@@ -121,8 +121,8 @@ pub struct LoadProgress {
 pub struct LoadStatus {
     /// Its number.
     pub load_id: i64,
-    /// Its state, as the ledger calls it.
+    /// Its state in the ledger.
     pub state: String,
-    /// How far it is.
+    /// Its progress.
     pub progress: LoadProgress,
 }

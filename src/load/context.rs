@@ -33,7 +33,7 @@ pub struct LoadContext {
 
 /// The privileges of the tables' owner while this lives. The extension stays locked until the transaction ends.
 pub struct OwnerPrivileges {
-    // In this order they go: the rights first, then the table that they came from.
+    // Drop order: first the privileges, then the table that they came from.
     _owner: AsOwner,
     _ledger: Table,
 }
@@ -45,7 +45,7 @@ impl OwnerPrivileges {
             return Err(RequestError::DatabaseEncoding.into());
         }
         extension::lock();
-        // It is the first lock of a load on a table: a deadlock must not end the load here either.
+        // It is the first table lock of a load: a deadlock must not end the load here either.
         if let Some(ledger) = Table::find(c"loads") {
             table_locks::lock(ledger, Mode::RowExclusive)?;
         }
@@ -68,7 +68,7 @@ impl LoadContext {
     /// Begins a load that the owner of the tables requests.
     pub fn begin_as_owner(name: &str) -> Result<Self, LoadError> {
         let privileges = OwnerPrivileges::acquire()?;
-        // The current user is the owner by now.
+        // The current user is already the owner.
         let role = session::current_user();
         Ok(Self::of(ledger::begin(role)?, Self::source_named(name), privileges))
     }
@@ -80,7 +80,7 @@ impl LoadContext {
         Ok(Self::of(header, Self::source_named(name), privileges))
     }
 
-    /// A load of this number and these bytes.
+    /// A load with this number and these bytes.
     pub fn of(header: LoadHeader, source: LoadSource, privileges: OwnerPrivileges) -> Self {
         Lock::Load(header.load_id).try_lock();
         Lock::Cancelable(header.load_id).try_lock();
@@ -129,8 +129,8 @@ impl LoadContext {
         History::lock_for_load()
     }
 
-    /// Enters the load as done, or as skipped because of `same_as` when it has no totals. The monitor has done with
-    /// this row of the ledger before.
+    /// Inserts the ledger row: done, or skipped because of `same_as` if it has no totals. The monitor no longer changes
+    /// this row.
     pub fn enter(
         &self,
         source: &LoadSource,
@@ -158,7 +158,7 @@ impl LoadContext {
         self.enter(source, None, Some(known.load_id))
     }
 
-    /// Has the ledger record_failure how the load fails; returns whether it does.
+    /// Records in the ledger how the load has failed; returns whether it could.
     pub fn fail(&self, failure: LoadFailure) -> bool {
         let LoadSource { digest, options, .. } = self.source.borrow().clone();
         let failure = LoadFailure { digest, options, role: self.header.role.to_u32(), ..failure };
@@ -178,14 +178,14 @@ impl LoadContext {
 
 impl Drop for LoadContext {
     fn drop(&mut self) {
-        // Its transaction may go on with something else. While an ERROR unwinds, the abort gives it back.
+        // Its transaction may continue with other work. While an ERROR unwinds, the abort releases it.
         if !std::thread::panicking() {
             Lock::Cancelable(self.header.load_id).unlock();
         }
     }
 }
 
-/// Loads a file, and has the ledger record_failure it if it fails.
+/// Loads a file, and records the failure in the ledger if it fails.
 pub fn load_file(request: &Request<'_>, context: LoadContext) -> Result<LoadRow, LoadError> {
     context.source.borrow_mut().options =
         Some(settings::options(request.abort_on_error, request.max_errors));
@@ -216,7 +216,7 @@ pub fn record_failure_of(
         .execute();
     match &result {
         Ok(_) => context.finish(),
-        // The monitor would enter it as lost.
+        // The monitor would record it as failed.
         Err(error) if error.is_recorded() || context.monitored.get().is_some() => {
             record_failure(error, &context)
         }

@@ -1,4 +1,4 @@
-//! A file is delivered: into the history (ingest), or only into staging (stage).
+//! Loads a file into the history (ingest), or only into staging (stage).
 
 use std::time::{Duration, Instant};
 
@@ -37,11 +37,11 @@ pub struct Request<'a> {
     pub path: &'a str,
     /// The files that the caller may load. A caller that may not read all files gets no contents of them in errors.
     pub access: &'a Access,
-    /// Where its rows go.
+    /// Target of its rows.
     pub target: Target,
-    /// The first bad line refuses the file.
+    /// The first bad row makes the load fail.
     pub abort_on_error: bool,
-    /// More bad lines than that refuse the file.
+    /// More bad rows than this make the load fail.
     pub max_errors: Option<u64>,
     /// Load it although its bytes are known.
     pub force: bool,
@@ -106,7 +106,7 @@ fn find_same_bytes(
     Ok(source.digest.and_then(|digest| ledger::same_bytes(&digest, source.bytes)))
 }
 
-/// Reads the file from its header to its end into the loader, run by run, and gives its bytes back.
+/// Reads the file from its header to its end into the runs, and frees them.
 fn read(
     request: &Request<'_>,
     file: &Source,
@@ -254,7 +254,7 @@ fn notice_unused(columns: &[String]) {
     );
 }
 
-/// Decides when bad lines are too many.
+/// Decides when a file has too many bad rows.
 struct ErrorLimit<'a> {
     request: &'a Request<'a>,
     bad_lines: u64,
@@ -294,7 +294,7 @@ impl<'a> ErrorLimit<'a> {
     }
 }
 
-/// Ends the load when the user has cancelled it.
+/// Ends the load if the user has cancelled it.
 fn poll_interrupts() {
     check_for_interrupts!();
 }

@@ -26,7 +26,7 @@ pub fn merge_staged(only: Option<i64>) -> Result<Option<LoadRow>, LoadError> {
     Ok(row)
 }
 
-/// Rows of outside writers become a load of their own, under this header.
+/// Rows of applications become a load of their own, with this header.
 fn merge(header: &LoadHeader, only: Option<i64>) -> Result<Option<LoadRow>, LoadError> {
     let interval = settings::notice_interval();
     let progress = Progress::begin(header.load_id, header.role, 0, Passes::Reading, interval);

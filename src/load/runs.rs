@@ -20,7 +20,7 @@ use crate::{settings, staging};
 
 /// Counts of a run are written before its end when they reach this many bytes, or half of the memory of a run.
 const COUNTED: usize = 16 * 1024 * 1024;
-/// Counts that one statement moves: PostgreSQL copies them several times.
+/// Counts that one statement writes: PostgreSQL copies them several times.
 const BYTES_AT_ONCE: usize = 512 * 1024;
 
 /// Writes the runs of one load and counts its rows.
@@ -90,7 +90,7 @@ impl<'a> Loader<'a> {
     }
 }
 
-/// Moves counts to the roll-up, some at a time.
+/// Writes counts to the roll-up, in slices.
 fn write_days(days: &mut DailyCounts) -> Result<(), LoadError> {
     days.take()?.slices(BYTES_AT_ONCE).try_for_each(|slice| daily_counts::add(&slice))
 }
@@ -108,7 +108,7 @@ pub struct Collector {
 
 /// A block with this many bytes is full.
 const BYTES_OF_BLOCK: usize = 1024 * 1024;
-/// Trips of a batch, about.
+/// Approximate number of trips of a batch.
 const TRIPS_IN_BATCH: usize = 8 * 1024;
 
 impl Collector {
@@ -119,7 +119,7 @@ impl Collector {
         Self { load_id, keeps_grid_points, blocks, last, bytes: 0 }
     }
 
-    /// Takes a trip.
+    /// Adds a trip.
     pub fn push(&mut self, trip: &Trip<'_>) -> Result<(), LoadError> {
         self.last.push(trip)?;
         if self.last.bytes() < BYTES_OF_BLOCK {
@@ -130,7 +130,7 @@ impl Collector {
         self.push_block(block)
     }
 
-    /// Takes trips that are together already, and sorted.
+    /// Adds trips that are already sorted.
     pub fn push_block(&mut self, block: Block) -> Result<(), LoadError> {
         self.bytes += block.cost(self.keeps_grid_points);
         self.blocks.try_reserve(1)?;

@@ -19,15 +19,15 @@ use crate::pg::shared_state::registry::Registry;
 use crate::pg::shared_state::{Mailbox, Reader, Step};
 use crate::pg::worker;
 
-/// How long a load waits until the monitor has entered it as running. It waits at its end, if at all.
+/// How long a load waits at its end for the monitor's `running` row, if at all.
 const ENTER_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long a failing load waits until the monitor has entered that.
+/// How long a failing load waits until the monitor has recorded the failure.
 const FAIL_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a worker may take to start.
 const START_TIMEOUT: Duration = Duration::from_secs(5);
 /// Other sessions may have taken the last worker slots for a monitor that is about to begin.
 const PUBLISH_TIMEOUT: Duration = Duration::from_millis(300);
-/// How often that is waited for.
+/// How often it waits for that.
 const PUBLISH_INTERVAL: Duration = Duration::from_secs(10);
 
 thread_local! {
@@ -41,7 +41,7 @@ pub struct MonitoredLoad {
     tag: u64,
 }
 
-/// Registers a load. It is remembered until its transaction ends, whether a monitor could be reached or not.
+/// Registers a load. The session keeps it until its transaction ends, with or without a monitor.
 pub fn register(info: LoadInfo) -> MonitoredLoad {
     CLIENT.with_borrow_mut(|client| client.register(info.bounded()))
 }
@@ -55,8 +55,8 @@ impl MonitoredLoad {
         })
     }
 
-    /// Returns when the monitor has entered the load as running, or will not any more. Until then, the load must not
-    /// touch its own row of the ledger.
+    /// Returns when the monitor has inserted the `running` row, or will not insert it. Until then, the load must not
+    /// touch its row of the ledger.
     pub fn wait_until_entered(self) {
         let begin = Instant::now();
         while self.is_pending(begin.elapsed()) {
@@ -71,14 +71,14 @@ impl MonitoredLoad {
                 let is_pending = waited < ENTER_TIMEOUT && client.contact();
                 is_pending || !client.change_step(self.tag, Step::Requested, Step::Withdrawn)
             }
-            // Its transaction does not wait for locks longer than that.
+            // Its transaction does not wait longer for locks.
             Some(Step::Entering) => waited < 2 * ENTER_TIMEOUT && client.contact(),
             _ => false,
         })
     }
 
-    /// Reports the failure of the load; returns whether it is in the ledger. It touches shared memory only, as long as the
-    /// monitor lives: so it can be called after an error of PostgreSQL.
+    /// Reports the failure of the load; returns whether it is in the ledger. It uses only shared memory while the
+    /// monitor runs: so it can be called after an error of PostgreSQL.
     pub fn fail(self, failure: &LoadFailure) -> bool {
         let begin = Instant::now();
         CLIENT.with_borrow_mut(|client| client.fail(self, failure));
@@ -102,7 +102,7 @@ impl MonitoredLoad {
     }
 }
 
-/// Sleeps a moment: shorter at the beginning, when the other side is most likely to answer.
+/// Sleeps a moment: shorter at the beginning, when an answer is most likely.
 fn pause(waited: Duration) {
     let is_new = waited < Duration::from_millis(20);
     std::thread::sleep(if is_new { Duration::from_micros(100) } else { Duration::from_millis(1) });
@@ -127,7 +127,7 @@ struct Client {
     has_told: bool,
     /// When a monitor was started that has not attached yet.
     started: Option<Instant>,
-    /// When this session has waited in vain for a monitor that others have started.
+    /// When this session gave up waiting for a monitor that another session had started.
     waited: Option<Instant>,
 }
 
@@ -255,7 +255,7 @@ impl Client {
         is_found
     }
 
-    /// Another session may have started a monitor that sessions do not find yet.
+    /// Another session may have started a monitor that cannot be found yet.
     fn wait_for_monitor(&self, mailbox: &Mailbox) -> bool {
         if worker::has_no_workers() || self.waited.is_some_and(|at| at.elapsed() < PUBLISH_INTERVAL)
         {

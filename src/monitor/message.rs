@@ -6,7 +6,7 @@
 use crate::ledger::{LoadFailure, LoadInfo};
 use crate::pg::shared_state::RING;
 
-// Every message has room in an empty mailbox.
+// Every message fits an empty mailbox.
 const _: () = assert!(LoadFailure::MOST_BYTES < RING / 2 && LoadInfo::MOST_BYTES < RING / 2);
 
 /// A message from a session to the load monitor.
@@ -52,7 +52,7 @@ impl Message {
         out
     }
 
-    /// The message of these bytes; `None` when they are not one.
+    /// Decodes a message; `None` for other bytes.
     pub fn decode(encoded: &[u8]) -> Option<Self> {
         let mut input = Input(encoded);
         let message = match input.byte()? {

@@ -11,7 +11,7 @@ pub enum Stage {
     Running,
     /// Its function has returned; its transaction is still open.
     Finished,
-    /// It has failed, which is not in the ledger yet.
+    /// It has failed; the ledger does not have the failure yet.
     Failed(Box<LoadFailure>),
 }
 
@@ -24,9 +24,9 @@ pub struct OpenLoad {
     pub session: Option<u64>,
     /// Its word in the mailbox of the session.
     pub tag: u64,
-    /// How far it is.
+    /// Its progress.
     pub stage: Stage,
-    /// Its transaction is over.
+    /// Its transaction has ended.
     pub is_over: bool,
     /// The last event of the load, and its time.
     pub told: Option<(Instant, LoadProgress)>,
@@ -40,7 +40,7 @@ impl OpenLoad {
         Self { info, session, tag, stage, is_over: false, told: None, retry_at: None }
     }
 
-    /// Whether it is time to try again, or to try for the first time.
+    /// Whether it is time to try, or to retry.
     pub fn is_due(&self) -> bool {
         self.retry_at.is_none_or(|at| at <= Instant::now())
     }

@@ -22,7 +22,7 @@ const ROLLBACK_LASTS: Duration = Duration::from_millis(100);
 /// How long the monitor waits without loads. The next load need not start another one. DROP DATABASE waits five seconds
 /// for sessions, so it does not fail.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
-/// How soon a write that has waited for a lock in vain is tried again.
+/// Delay before a write is retried that could not lock.
 const RETRY_DELAY: Duration = Duration::from_millis(200);
 /// Interval between two deletions of old events, and between two attempts to start a worker for a queue.
 const HOUSEKEEPING: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(1)];
@@ -59,7 +59,7 @@ pub fn close_dead() {
     writer::close_dead(&[]);
 }
 
-/// A session that has left its mailbox.
+/// A session that has registered its mailbox.
 struct Session {
     id: u64,
     mailbox: Mailbox,
@@ -73,15 +73,15 @@ struct Monitor {
     next_session: u64,
     /// Since when no load has been open.
     idle_since: Instant,
-    /// Until when a session that has rolled back is expected to give its locks back.
+    /// Until when a session that has rolled back may still hold its locks.
     hurries_until: Option<Instant>,
     /// When old events were deleted, and the queue was checked.
     housekept: [Option<Instant>; 2],
     /// A load has ended since the last check of the queue.
     is_queue_due: bool,
-    /// A queued load waits for a worker, and no slot is free but this one.
+    /// A queued load waits for a worker, and only the slot of this process is free.
     is_slot_needed: bool,
-    /// Starts a worker if queued loads wait; `false` when one is needed and no slot is free.
+    /// Starts a worker if there are queued loads; `false` if one is needed and no slot is free.
     start_queue_worker: fn() -> bool,
 }
 
@@ -173,7 +173,7 @@ impl Monitor {
         }
     }
 
-    /// Reads all that sessions have written.
+    /// Reads all messages of the sessions.
     fn receive(&mut self) {
         for handle in self.registry.drain_handles() {
             self.adopt_mailbox(handle);

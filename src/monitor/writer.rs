@@ -20,7 +20,7 @@ use crate::progress::{self, Phase, RunningLoad};
 const LOCK_TIMEOUT: Duration = Duration::from_millis(250);
 /// Minimum time between two `running` events of a load.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
-/// Errors that pass: a lock, a deadlock, a serialization failure, a cancel, a lack of resources (a full disk).
+/// Temporary errors: a lock, a deadlock, a serialization failure, a cancel, a lack of resources (a full disk).
 const PASSING: [&str; 5] = ["55P03", "40P01", "40001", "57014", "53"];
 
 /// The result of a write.
@@ -30,7 +30,7 @@ pub enum Outcome {
     Done,
     /// A lock was not available in time: the work can be retried.
     Locked,
-    /// The extension is not there, or not the one that is meant.
+    /// The extension does not exist, or is not the expected one.
     Absent,
     /// An error was raised, which is in the server's log.
     Refused,
@@ -52,7 +52,7 @@ fn running_at(load_id: i64, progress: LoadProgress) -> LoadStatus {
     LoadStatus { load_id, state: "running".into(), progress }
 }
 
-/// How far a load is that begins.
+/// The progress of a load that begins.
 pub fn beginning(bytes_total: i64) -> LoadProgress {
     LoadProgress { bytes_done: Some(0), bytes_total, rows_read: 0 }
 }
@@ -76,7 +76,7 @@ pub fn enter_lost(info: &LoadInfo, failure: &LoadFailure) -> Outcome {
     })
 }
 
-/// Which of these loads the ledger does not have as done; `None` when that could not be found out.
+/// The loads among these that are not done in the ledger; `None` if that could not be found out.
 pub fn not_done(loads: &[i64]) -> Option<Vec<i64>> {
     let found = RefCell::default();
     let outcome = in_ledger(None, || {
@@ -91,7 +91,7 @@ pub fn not_done(loads: &[i64]) -> Option<Vec<i64>> {
     }
 }
 
-/// The loads that the ledger has as running, without those that are known.
+/// The running loads of the ledger, without the known ones.
 pub fn running(known: &[i64]) -> Vec<LoadInfo> {
     let found = RefCell::new(Vec::new());
     in_ledger(None, || {

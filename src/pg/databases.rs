@@ -21,8 +21,8 @@ pub struct Database {
 /// The connection limit that an interrupted DROP DATABASE leaves.
 const INVALID: i32 = -2;
 
-/// The databases that let sessions in. Called in a transaction, by a worker that is connected to no database:
-/// `pg_database` is one of the few catalogs that it can read, and not by SQL.
+/// The databases that allow connections. Called in a transaction of a worker without a database: `pg_database` is one
+/// of the few catalogs that it can read, but not with SQL.
 pub fn open_databases() -> Vec<Database> {
     let mut databases = Vec::new();
     let lock = pg_sys::AccessShareLock as pg_sys::LOCKMODE;

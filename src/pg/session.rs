@@ -26,7 +26,7 @@ pub fn require_writable(command: &CStr) {
     }
 }
 
-/// Whether all of the transaction sees the data as they were at its beginning.
+/// Whether the transaction uses one snapshot, that of its beginning.
 pub fn has_one_snapshot() -> bool {
     // SAFETY: reads a variable of the backend.
     unsafe { pg_sys::XactIsoLevel >= pg_sys::XACT_REPEATABLE_READ.cast_signed() }
@@ -38,7 +38,7 @@ pub fn database_is_utf8() -> bool {
     unsafe { pg_sys::GetDatabaseEncoding() == pg_sys::pg_enc::PG_UTF8 as i32 }
 }
 
-/// The role whose rights count now.
+/// The current user.
 pub fn current_user() -> pg_sys::Oid {
     // SAFETY: reads a variable of the backend.
     unsafe { pg_sys::GetUserId() }
@@ -181,7 +181,7 @@ pub struct AsOwner {
 }
 
 impl AsOwner {
-    /// Takes on the rights of the owner of this table.
+    /// Acquires the privileges of the owner of this table.
     pub fn of(table: &Table) -> Self {
         let mut before =
             Self { user: pg_sys::InvalidOid, context: 0, _settings: OwnSettings::set() };

@@ -16,7 +16,8 @@ use pgrx::{pg_guard, pg_sys};
 const MAGIC: u64 = 0x7472_6970_6d61_696c;
 /// Bytes for messages.
 pub const RING: usize = 64 * 1024;
-/// Loads of a session that can be agreed on at the same time. More than one is open only where a trigger of a load loads.
+/// Limit of the loads of a session that can be open at the same time. More than one is open only if a trigger of a load
+/// loads.
 const WORDS: usize = 16;
 
 /// The reader of the mailbox.
@@ -35,13 +36,13 @@ pub enum Reader {
 pub enum Step {
     /// The session requests the `running` row of the load.
     Requested = 1,
-    /// The monitor is entering it.
+    /// The monitor is inserting the row.
     Entering = 2,
-    /// The monitor has entered it, or could not.
+    /// The monitor has inserted the row, or could not.
     Decided = 3,
     /// The session has written the row itself, or is about to: the monitor must not.
     Withdrawn = 4,
-    /// The session waits until the monitor has entered its failure.
+    /// The session waits until the monitor has recorded its failure.
     FailureRequested = 5,
     /// The failure is in the ledger.
     FailureWritten = 6,
@@ -71,9 +72,9 @@ struct Head {
     is_kept: AtomicBool,
     /// The session has ended.
     is_orphan: AtomicBool,
-    /// How many transactions with loads the session has rolled back.
+    /// Number of rollbacks of transactions with loads in the session.
     rollbacks: AtomicU32,
-    /// Bytes that were ever written to the ring, and read from it.
+    /// Bytes that were written to the ring since its begin, and read from it.
     written: AtomicU64,
     read: AtomicU64,
     words: [AtomicU64; WORDS],
@@ -87,7 +88,7 @@ pub struct Mailbox {
 }
 
 impl Mailbox {
-    /// Creates the segment of this session; `None` when the server has as many segments as it can.
+    /// Creates the segment of this session; `None` if the server has its maximum of segments.
     pub fn create() -> Option<Self> {
         // SAFETY: the segment has room for the head and the ring, and no other process knows it yet. The mapping
         // outlives the transaction. The callback is called before the segment is unmapped.
@@ -165,7 +166,7 @@ impl Mailbox {
             head.is_kept.store(true, SeqCst);
         }
         let (gone, awaited) = (Reader::Gone as u32, Reader::Awaited as u32);
-        // A monitor that has just decided to stay is attached again.
+        // A monitor that has decided not to end is attached again.
         let _ = head.reader.compare_exchange(gone, awaited, SeqCst, SeqCst);
     }
 
@@ -190,7 +191,7 @@ impl Mailbox {
         }
     }
 
-    /// The monitor does not read the mailbox any more.
+    /// The monitor no longer reads the mailbox.
     pub fn leave(&self) {
         self.head().reader.store(Reader::Gone as u32, SeqCst);
     }
@@ -283,7 +284,7 @@ impl Mailbox {
         self.wake_reader();
     }
 
-    /// How often the session has rolled something back.
+    /// Number of rollbacks of the session.
     pub fn rollbacks(&self) -> u32 {
         self.head().rollbacks.load(SeqCst)
     }
@@ -297,7 +298,7 @@ impl Mailbox {
         &self.head().words[usize::try_from(tag % WORDS as u64).expect("under WORDS")]
     }
 
-    /// The step of a load of this session; `None` when the word belongs to a later one by now.
+    /// The step of a load of this session; `None` if the word belongs to a later load now.
     pub fn step(&self, tag: u64) -> Option<Step> {
         let word = self.word(tag).load(SeqCst);
         STEPS.into_iter().find(|&step| word == word_of(tag, step))
@@ -308,7 +309,7 @@ impl Mailbox {
         self.word(tag).store(word_of(tag, step), SeqCst);
     }
 
-    /// Changes the step of a load from this one to that one; `false` when it is another by now.
+    /// Changes the step of a load from one value to another; `false` if it has a third value.
     pub fn change_step(&self, tag: u64, from: Step, to: Step) -> bool {
         let (from, to) = (word_of(tag, from), word_of(tag, to));
         self.word(tag).compare_exchange(from, to, SeqCst, SeqCst).is_ok()
@@ -344,7 +345,7 @@ unsafe extern "C-unwind" fn session_ends(_segment: *mut pg_sys::dsm_segment, hea
     }
 }
 
-/// The process of the monitor ends, or does not need the mailbox any more.
+/// The process of the monitor ends, or no longer needs the mailbox.
 #[pg_guard]
 unsafe extern "C-unwind" fn monitor_ends(_segment: *mut pg_sys::dsm_segment, head: pg_sys::Datum) {
     // SAFETY: as above.

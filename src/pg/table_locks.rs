@@ -156,7 +156,7 @@ fn lock_all(tables: &[&CStr], try_lock: impl Fn(pg_sys::Oid) -> bool) -> Result<
 /// The result of a wait for an object's lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LockResult {
-    /// The lock is locked, and the tables are.
+    /// The lock is acquired, and so are the tables.
     Locked,
     /// This table was not free, and no lock is held.
     NotAvailable(pg_sys::Oid),
@@ -221,8 +221,8 @@ const WAITS: &str = "WITH RECURSIVE waits AS MATERIALIZED (
         UNION
        SELECT w.pid FROM waits AS w JOIN behind AS b ON w.blocker = b.pid)";
 
-/// Cancels a statement that has the object's lock, or that its holder waits for, and that waits for us; `false` when
-/// all of them are loads.
+/// Cancels a statement that has the object's lock, or that its holder waits for, and that waits for us; `false` if all
+/// of them are loads.
 fn cancel_between(object: pg_sys::Oid, canceled: &mut Vec<i32>) -> Result<bool, SpiError> {
     let [.., at_work] = Lock::Cancelable(0).in_pg_locks();
     let query = format!(
@@ -252,7 +252,7 @@ fn cancel_between(object: pg_sys::Oid, canceled: &mut Vec<i32>) -> Result<bool, 
     Ok(true)
 }
 
-/// Cancels the statement of a process, which finds out why by the mark.
+/// Cancels the statement of a process, which finds the reason by the mark.
 fn cancel(pid: i32, canceled: &mut Vec<i32>) {
     if !canceled.contains(&pid) && Lock::Yield(pid).try_lock() {
         canceled.push(pid);

@@ -14,7 +14,7 @@ use pgrx::{PgLogLevel, PgSqlErrorCode, PgTryBuilder, Spi, ereport, pg_sys};
 use super::error_fields::{self, Caught};
 use super::{compat, databases, deferred, own_settings};
 
-/// How long PostgreSQL waits before it starts a worker again that an error has ended; after a crash, not at all.
+/// Delay before PostgreSQL restarts a worker that an error has ended; after a crash there is no delay.
 const RESTART: Duration = Duration::from_secs(5);
 
 /// Starts a load monitor of this database; `false` if there is no free slot (`max_worker_processes`). `mailbox` is the
@@ -23,7 +23,7 @@ pub fn start_monitor(mailbox: u32) -> bool {
     start("trips_pipeline monitor", "trips_monitor", current_database(), mailbox.into())
 }
 
-/// Whether the server never has a slot for a worker.
+/// Whether the server can never have a slot for a worker.
 pub fn has_no_workers() -> bool {
     // SAFETY: reads a variable of the backend.
     unsafe { pg_sys::max_worker_processes == 0 }
@@ -34,7 +34,7 @@ pub fn start_queue_worker(database: pg_sys::Oid, after: i64) -> bool {
     start("trips_pipeline queue", "trips_queue", database, after.into())
 }
 
-/// Whether the process is a worker of a queue.
+/// Whether the process is a queue worker.
 pub fn is_queue_worker(pid: i32) -> bool {
     // SAFETY: the result is NULL, or a C string in memory of this process that the next call changes.
     unsafe {
@@ -43,7 +43,7 @@ pub fn is_queue_worker(pid: i32) -> bool {
     }
 }
 
-/// A worker that watches the folder.
+/// A folder watcher.
 pub struct Watcher(DynamicBackgroundWorker);
 
 impl Watcher {
@@ -81,7 +81,7 @@ fn builder(name: &str, function: &str, database: pg_sys::Oid) -> BackgroundWorke
         .enable_spi_access()
 }
 
-/// Has PostgreSQL start the launcher with the server, if the library is preloaded.
+/// Registers the launcher, which starts with the server, if the library is preloaded.
 pub fn register_launcher() {
     // SAFETY: reads a variable of the postmaster.
     if !unsafe { pg_sys::process_shared_preload_libraries_in_progress } {

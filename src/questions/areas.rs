@@ -26,9 +26,9 @@ const MINUTES_PER_WEEK: i64 = 7 * 24 * 60;
 /// A matcher about an area.
 #[derive(Debug, Clone)]
 pub struct AreaQuery {
-    /// Where.
+    /// The area.
     pub area: Area,
-    /// Which ends of a trip must be there.
+    /// The ends that must be inside.
     pub ends: Ends,
     /// The first day, in days since 2000-01-01.
     pub since: Option<i32>,
@@ -37,7 +37,7 @@ pub struct AreaQuery {
 }
 
 impl AreaQuery {
-    /// The days of a week that the period has, 0 is Monday.
+    /// The days of a week that belong to the period, 0 is Monday.
     fn days(&self, week: i32) -> (u8, u8) {
         let monday = first_day(week);
         let day = |date: i32| u8::try_from((date - monday).clamp(0, 6)).unwrap_or(0);
@@ -45,8 +45,8 @@ impl AreaQuery {
     }
 }
 
-/// Trips by week, for every week of the period, those without trips too. A side of the period that is
-/// not given ends with the week of the area's own first or last trip.
+/// Trips of each week of the period, also 0. If a date of the period is missing, the week of the area's own first or
+/// last trip replaces it.
 pub fn weekly_counts(query: &AreaQuery) -> impl Iterator<Item = (i32, u64)> + use<> {
     let counts = count(query);
     let weeks = [query.since, query.until].map(|day| day.map(week_of_day));
@@ -82,7 +82,7 @@ struct WeekState {
     is_damaged: bool,
 }
 
-/// Trips of the weeks that have some.
+/// Trips of the weeks that have any.
 fn count(query: &AreaQuery) -> BTreeMap<i32, u64> {
     if Table::find(c"hist_trip_data").is_some_and(session::has_row_security) {
         return count_visible(query);
@@ -187,7 +187,7 @@ fn read_directory(query: &AreaQuery, weeks: &mut BTreeMap<i32, WeekState>) {
     );
 }
 
-/// Looks into the blocks on the area's edge. Minutes of boundary trips are counted from 2000-01-03.
+/// Decodes the pages on the area's edge. Minutes of boundary trips are counted from 2000-01-03.
 fn count_pages(
     query: &AreaQuery,
     matcher: &mut AreaMatcher,
@@ -228,7 +228,7 @@ fn count_pages(
     }
 }
 
-/// Looks the boundary trips up in the history, by the minutes in which they began.
+/// Looks the boundary trips up in the history, by their minutes.
 fn recheck(
     query: &AreaQuery,
     matcher: &AreaMatcher,

@@ -22,7 +22,7 @@ pub fn check_period(since: Option<Date>, until: Option<Date>) -> Result<(), Quer
     }
 }
 
-/// Checks a period each week of which is a row of the answer: its dates are of the years 1 to 9999, too.
+/// Checks a period whose weeks are rows of the result: its dates are also of the years 1 to 9999.
 pub fn check_weeks(since: Option<Date>, until: Option<Date>) -> Result<(), QueryError> {
     for (name, date) in [("since", &since), ("until", &until)] {
         if let Some(date) = date

@@ -26,7 +26,7 @@ pub fn check_grouping(
     }
 }
 
-/// Which ends of a trip must be in the area.
+/// The ends that must be inside the area.
 pub fn ends_of(word: Option<&str>) -> Result<Ends, QueryError> {
     let word = word.ok_or(QueryError::Null("match"))?;
     Ends::of_word(word).ok_or_else(|| QueryError::Match(limits::wrong_word(word)))

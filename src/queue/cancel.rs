@@ -1,4 +1,4 @@
-//! `trips.cancel`: a load ends that runs or waits.
+//! `trips.cancel`: ends a queued or running load.
 
 use std::time::Duration;
 
@@ -34,12 +34,12 @@ pub fn cancel_load(load_id: i64) -> Result<(), LoadError> {
     }
     for _ in 0..ATTEMPTS {
         if let Some(load) = running::find(load_id) {
-            // It may be one that the ledger does not show yet.
+            // The ledger may not show it yet.
             caller.require(Some(load.requested_by), load_id)?;
             session::cancel(load.pid);
             return Ok(());
         }
-        // While PostgreSQL builds an index for it, a load is not to be seen.
+        // While PostgreSQL builds an index, the progress slots do not show the load.
         if let Some(pid) = holder_of(Lock::Cancelable(load_id))? {
             if !is_entered {
                 caller.require(progress::user_of(pid), load_id)?;

@@ -12,7 +12,7 @@ use crate::settings;
 use crate::source::Access;
 use crate::source::listing::{self, Listing};
 
-/// Locks a pattern for the current user until the transaction ends; `false` when another run of that role has it.
+/// Locks a pattern for the current user until the transaction ends; `false` if another run of that role has it.
 pub fn try_lock_pattern(pattern: &str) -> Result<bool, LoadError> {
     let role = session::current_user();
     let access = &Access::of_pattern(role, pattern);
@@ -78,7 +78,7 @@ fn warn_of_skipped(listing: &Listing) {
     }
 }
 
-/// Whether no process is known to be writing the file. Half a row would become another trip, for ever.
+/// Whether no known process is writing the file. Half a row would become another trip, for ever.
 fn is_written(path: &str, access: &Access) -> bool {
     let is_open = listing::writers(path, access) == Writers::Some;
     if is_open {

@@ -1,4 +1,4 @@
-//! Loads that run: which the caller may see, and which process has one.
+//! Running loads: those that the caller may see, and their processes.
 
 use pgrx::{Spi, pg_sys};
 
@@ -8,7 +8,7 @@ use crate::pg::relation::Table;
 use crate::pg::session;
 use crate::progress::{self, RunningLoad};
 
-/// The loads that run and that the current user may see.
+/// The running loads that the current user may see.
 pub fn visible_loads() -> Vec<RunningLoad> {
     let caller = Caller::now();
     progress::running_loads().into_iter().filter(|load| caller.may_see(load)).collect()
@@ -56,7 +56,7 @@ impl Caller {
     }
 }
 
-/// The process that has a lock.
+/// The process that holds a lock.
 pub fn holder_of(lock: Lock) -> Result<Option<i32>, LoadError> {
     let [high, low, space] = lock.in_pg_locks();
     Spi::connect(|client| {

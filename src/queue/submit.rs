@@ -13,15 +13,15 @@ use crate::{events, settings};
 pub struct Request<'a> {
     /// Absolute path of the file.
     pub path: &'a str,
-    /// The first bad line refuses the file.
+    /// The first bad row makes the load fail.
     pub abort_on_error: bool,
-    /// More bad lines than that refuse the file.
+    /// More bad rows than this make the load fail.
     pub max_errors: Option<u64>,
     /// Load it although its bytes are known.
     pub force: bool,
 }
 
-/// Enters a load of the current user into the queue, and returns its number.
+/// Inserts a load of the current user into the queue, and returns its number.
 pub fn submit(request: &Request<'_>) -> Result<i64, LoadError> {
     let &Request { path, abort_on_error, max_errors, force } = request;
     settings::constraints()?;

@@ -15,7 +15,7 @@ use super::{Access, FileVersion, Source};
 use crate::error::{LoadError, RequestError, SourceError};
 use crate::os::lease::Writers;
 
-/// `*` and `?` do not begin a hidden name: programs write files under such names before they rename them.
+/// `*` and `?` do not match the dot of a hidden name: programs write files with such names before they rename them.
 const OPTIONS: MatchOptions = MatchOptions {
     case_sensitive: true,
     require_literal_separator: true,
@@ -60,7 +60,7 @@ const MOST_WILD: usize = 32;
 /// The first files in the order of their paths, as many as memory allows.
 #[derive(Default)]
 struct First<'a> {
-    /// Files up to this path are not wanted.
+    /// Files up to this path are skipped.
     after: Option<&'a str>,
     files: BTreeMap<String, FileVersion>,
     bytes: usize,
@@ -284,7 +284,7 @@ fn descend(
         {
             Ok(None)
         }
-        // One of many directories: it costs no file of the others.
+        // One of many directories: the files of the others are listed.
         Err(error) if is_guess => {
             first.pass_over(&path, error);
             Ok(None)
@@ -293,7 +293,7 @@ fn descend(
     }
 }
 
-/// Whether a file's name is one of those that a pattern names.
+/// Whether the name of a file matches a pattern.
 pub fn matches(pattern: &str, name: &str) -> bool {
     Pattern::new(pattern).is_ok_and(|pattern| pattern.matches_with(name, OPTIONS))
 }

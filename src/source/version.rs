@@ -16,7 +16,7 @@ pub struct FileVersion {
     pub size: u64,
     /// Its ctime: microseconds since 2000-01-01 UTC.
     pub changed_at: i64,
-    /// How many names it has.
+    /// Number of its names.
     pub links: u64,
 }
 

@@ -11,7 +11,7 @@ use crate::pg::spi::{self, Snapshot};
 /// An upload that is not completed.
 #[derive(Debug)]
 pub struct OpenUpload {
-    /// The load that it becomes.
+    /// The load of the upload.
     pub header: LoadHeader,
     /// The file.
     pub source: LoadSource,

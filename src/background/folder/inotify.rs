@@ -23,14 +23,14 @@ pub struct Events {
     pub is_gone: bool,
 }
 
-/// A folder that is watched.
+/// A watched folder.
 #[derive(Debug)]
 pub struct FolderEvents {
     path: String,
     /// Device and inode.
     identity: (u64, u64),
     events: OwnedFd,
-    /// Names that were made since the watch began, and not closed yet.
+    /// Names that were created since the watch began, and not closed yet.
     unclosed: BTreeSet<String>,
 }
 
@@ -60,7 +60,7 @@ impl FolderEvents {
         Ok(identity(&self.path)? == self.identity)
     }
 
-    /// Waits until something happens, but not longer than this.
+    /// Waits for an event, but not longer than this.
     pub fn wait(&self, timeout: Duration) {
         worker::wait_for(&self.events, timeout);
     }
@@ -75,7 +75,7 @@ impl FolderEvents {
         self.unclosed.retain(|name| is_there(name));
     }
 
-    /// Takes all that has happened since the last time.
+    /// Returns all events since the last call.
     pub fn read_events(&mut self) -> io::Result<Events> {
         let mut happened = Events::default();
         let mut buffer = [MaybeUninit::uninit(); 16 * 1024];

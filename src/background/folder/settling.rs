@@ -15,7 +15,7 @@ const RECHECK_INTERVAL: Duration = Duration::from_secs(1);
 pub enum Trigger {
     /// A close event, or a move into the folder.
     Closed,
-    /// The watch has begun, or has missed something.
+    /// The watch has begun, or has missed events.
     FullScan,
     /// A scan found it.
     Interval,
@@ -35,8 +35,8 @@ struct Settling {
 pub struct SettlingFiles(BTreeMap<String, Settling>);
 
 impl SettlingFiles {
-    /// Whether a file can be loaded now. If not, it rests, and `due` names it later. Without a word from the kernel,
-    /// a file is complete that was left alone for this long.
+    /// Whether a file can be loaded now. If not, its quiet period begins, and `due` returns it later. If the kernel
+    /// cannot say, a file is complete when it was unchanged for this long.
     pub fn is_ready(
         &mut self,
         file: &FileVersion,
@@ -91,7 +91,7 @@ impl SettlingFiles {
         self.0.insert(file.path.clone(), settling);
     }
 
-    /// Lets a file rest no more.
+    /// Ends the quiet period of a file.
     pub fn forget(&mut self, path: &str) {
         self.0.remove(path);
     }

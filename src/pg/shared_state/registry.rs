@@ -1,7 +1,7 @@
-//! The segment of a load monitor, where sessions leave the handles of their mailboxes, and how they find it.
+//! The segment of a load monitor, where sessions register the handles of their mailboxes.
 //!
 //! The monitor publishes the segment's handle in the progress slots of its own process, which every session can read.
-//! It runs no command that has progress, so no progress view shows them.
+//! It runs no command with progress, so no progress view shows them.
 
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32};
@@ -22,14 +22,14 @@ struct Head {
     latch: AtomicPtr<pg_sys::Latch>,
 }
 
-/// The mapped segment of the monitor that has made it.
+/// The mapped segment of a monitor, in the monitor.
 pub struct Registry {
     segment: *mut pg_sys::dsm_segment,
     head: *mut Head,
 }
 
 impl Registry {
-    /// Creates the segment of this monitor; `None` when the server has as many segments as it can.
+    /// Creates the segment of this monitor; `None` if the server has its maximum of segments.
     pub fn create() -> Option<Self> {
         // SAFETY: the segment has room for the head and a handle of every process that the server can have; no other
         // process knows it yet. The callback is called before it is unmapped.
@@ -72,13 +72,13 @@ impl Registry {
         progress_slots::publish_numbers([MAGIC, handle.into(), pid.into()]);
     }
 
-    /// The handles that sessions have left since the last call.
+    /// The handles that sessions have registered since the last call.
     pub fn drain_handles(&self) -> Vec<u32> {
         let taken = self.places().iter().filter(|place| place.load(SeqCst) != 0);
         taken.map(|place| place.swap(0, SeqCst)).filter(|&handle| handle != 0).collect()
     }
 
-    /// Opens the registry, or closes it: then sessions leave no more handles.
+    /// Opens the registry, or closes it: then sessions register no more handles.
     pub fn set_open(&self, is_open: bool) {
         self.head().is_open.store(is_open, SeqCst);
     }
@@ -134,7 +134,7 @@ impl Registry {
     }
 }
 
-/// The process of the monitor ends, or leaves its office.
+/// The process of the monitor ends, or another monitor takes over.
 #[pg_guard]
 unsafe extern "C-unwind" fn monitor_ends(_segment: *mut pg_sys::dsm_segment, head: pg_sys::Datum) {
     // SAFETY: the head that was registered, in a segment that is still mapped.

@@ -19,7 +19,7 @@ const FILES: [&CStr; 7] = [
     c"krb_server_keyfile",
     c"external_pid_file",
 ];
-/// Directories whose files are the server's.
+/// Directories of the server's files.
 const DIRECTORIES: [&CStr; 3] = [c"log_directory", c"ssl_crl_dir", c"stats_temp_directory"];
 
 /// Whether an open file belongs to the server: in the data directory or a target of its links (pg_wal), in a
@@ -37,7 +37,7 @@ pub fn holds(file: &File, path: &str) -> bool {
         || is_configured(&data, &real)
 }
 
-/// Tablespaces are outside the data directory; in each, a server's files are in `PG_<version>_<number>`.
+/// Tablespaces are outside the data directory; the server's files in each are in `PG_<version>_<number>`.
 fn is_in_tablespace(path: &Path) -> bool {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     path.components().any(|part| {
@@ -47,7 +47,8 @@ fn is_in_tablespace(path: &Path) -> bool {
     })
 }
 
-/// Whether a link in the data directory leads to it: that of pg_wal (`initdb --waldir`), of the log, of the configuration.
+/// Whether a link in the data directory leads to it: that of pg_wal (`initdb --waldir`), of the log, of the
+/// configuration.
 fn is_behind_a_link(data: &Path, real: &Path) -> bool {
     let Ok(entries) = read_dir(data) else { return false };
     entries
@@ -61,7 +62,7 @@ fn is_behind_a_link(data: &Path, real: &Path) -> bool {
 fn is_configured(data: &Path, real: &Path) -> bool {
     let named = |name: &&CStr| {
         let text = session::setting(name).filter(|text| !text.is_empty())?;
-        // krb_server_keyfile may begin with the kind of the file.
+        // krb_server_keyfile may begin with the type of the file.
         canonicalize(data.join(text.strip_prefix("FILE:").unwrap_or(&text))).ok()
     };
     let parent = real.parent();

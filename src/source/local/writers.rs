@@ -7,8 +7,7 @@ use rustix::fs::fstatfs;
 use crate::os::lease::{self, Writers};
 
 /// File systems on which this kernel sees every writer: ext2 to ext4, XFS, Btrfs, F2FS, ZFS, bcachefs, overlayfs,
-/// tmpfs, ramfs. The others' files may be written by other machines, and to some of them a lease is refused for
-/// reasons of their own.
+/// tmpfs, ramfs. On others, other machines may write, and some of them refuse leases for their own reasons.
 const LOCAL: [u32; 9] = [
     0xef53,
     0x5846_5342,
