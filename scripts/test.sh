@@ -8,5 +8,7 @@ test_environment
 cd "$root"
 packages=(--workspace --exclude trips_pipeline)
 case " $* " in *' -p '* | *' --package'*) packages=() ;; esac
+# Tests of servers wait more than they work.
+export RUST_TEST_THREADS=${RUST_TEST_THREADS:-$((2 * $(nproc)))}
 step "testing with PostgreSQL $pg"
 cargo test ${packages[@]+"${packages[@]}"} "$@"

@@ -6,6 +6,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 PG=$1
 PG_CONFIG=$("$root/scripts/new_pg.sh" "$PG")
 export PG PG_CONFIG
+quick_builds
 "$root/scripts/setup.sh"
 "$root/scripts/build.sh"
 "$root/scripts/test.sh" --package trips_tests --test server "${@:2}"

@@ -7,7 +7,7 @@ pg_new=${PG_NEW:-18}
 pg_config_new=$("$root/scripts/new_pg.sh" "$pg_new")
 
 PG=$pg_new PG_CONFIG=$pg_config_new "$root/scripts/setup.sh"
-PG=$pg_new PG_CONFIG=$pg_config_new "$root/scripts/build.sh"
+(quick_builds && PG=$pg_new PG_CONFIG=$pg_config_new "$root/scripts/build.sh")
 TRIPS_TEST_BIN_NEW=$(tree=$run/pg$pg_new pg_config=$pg_config_new && in_tree bindir)
 export TRIPS_TEST_BIN_NEW
 
