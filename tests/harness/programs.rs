@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::machine::{env, new_directory, run, server_command};
+use crate::machine::{copy, env, new_directory};
 
 /// A copy of the programs and files with which all tests run: other tests do not see what is added
 /// here. It goes with this value.
@@ -20,7 +20,7 @@ impl Programs {
     #[must_use]
     pub fn copy() -> Self {
         let directory = new_directory();
-        run(server_command("cp").arg("-a").arg(env("TRIPS_TEST_TREE")).arg(directory.join("tree")));
+        copy(Path::new(&env("TRIPS_TEST_TREE")), &directory.join("tree"));
         Self { directory }
     }
 
