@@ -99,34 +99,34 @@ pub struct Appended {
     pub duplicates: u64,
     /// Days to count again: of partitions that were created and filled by hand, and of those whose triggers may have
     /// stored other rows than those of the run.
-    pub uncounted: Vec<Days>,
+    pub to_recount: Vec<Days>,
 }
 
 /// Derived data of the new trips of a load.
 #[derive(Debug)]
-pub struct Tally {
+pub struct DerivedCounts {
     /// Their number on each day.
     pub days: DailyCounts,
     /// Writes these counts.
-    pub write_days: fn(&mut DailyCounts) -> Result<(), LoadError>,
+    pub flush_days: fn(&mut DailyCounts) -> Result<(), LoadError>,
     /// Counts are written before the end of a run when they reach this many bytes.
-    pub most_bytes: usize,
+    pub max_bytes: usize,
     /// Their grid points, if the area index is maintained.
-    pub places: Option<IndexBuilder>,
+    pub area_index: Option<IndexBuilder>,
 }
 
-impl Tally {
+impl DerivedCounts {
     /// Whether the counts must be written before more trips are counted.
     fn is_full(&self) -> bool {
-        self.days.bytes() >= self.most_bytes
+        self.days.bytes() >= self.max_bytes
     }
 
     /// Reserves memory for the trips of a partition.
     fn make_room(&mut self) -> Result<(), LoadError> {
-        if self.days.bytes() < self.most_bytes / 2 {
+        if self.days.bytes() < self.max_bytes / 2 {
             Ok(())
         } else {
-            (self.write_days)(&mut self.days)
+            (self.flush_days)(&mut self.days)
         }
     }
 }
@@ -140,7 +140,7 @@ impl History {
         &self,
         blocks: &RunBlocks,
         next_batch: &mut NextBatch<'_>,
-        tally: &mut Tally,
+        derived: &mut DerivedCounts,
         progress: &Progress,
     ) -> Result<Appended, LoadError> {
         self.created.require_few_more(&blocks.borrow())?;
@@ -148,17 +148,17 @@ impl History {
         let mut walk = Walk::of(next_batch);
         let mut total = Appended::default();
         while let Some(time) = walk.next_time()? {
-            tally.make_room()?;
+            derived.make_room()?;
             let partition = Partition::open(time, &self.created)?;
             let trips = batch::count_within(&blocks.borrow(), partition.bounds);
-            let (appended, to_build) = append_to(partition, trips, &mut walk, tally, progress)?;
+            let (appended, to_build) = append_to(partition, trips, &mut walk, derived, progress)?;
             if let Some(table) = to_build {
                 let bytes = blocks.borrow().iter().map(Block::bytes).sum();
                 build_index(&table, bytes)?;
             }
             total.inserted += appended.inserted;
             total.duplicates += appended.duplicates;
-            total.uncounted.extend(appended.uncounted);
+            total.to_recount.extend(appended.to_recount);
         }
         Ok(total)
     }
@@ -170,29 +170,29 @@ fn append_to(
     partition: Partition,
     trips: usize,
     walk: &mut Walk<'_, '_>,
-    tally: &mut Tally,
+    derived: &mut DerivedCounts,
     progress: &Progress,
 ) -> Result<(Appended, Option<String>), LoadError> {
     let (table, bounds) = (&partition.table, partition.bounds);
-    let mut uncounted: Vec<Days> = partition.adopted.into_iter().collect();
+    let mut to_recount: Vec<Days> = partition.adopted.into_iter().collect();
     let whole = whole_history();
     // The stored rows are known only after the insert.
     let is_altered = table.has_user_before_triggers();
     if is_altered {
-        uncounted.extend(days_of(table.oid()));
+        to_recount.extend(days_of(table.oid()));
     }
     let in_bulk = whole.is_none()
         && is_worth_a_build(&partition, trips)
         && HeapAppend::fits(table, &COLUMNS)
         && is_ours_alone(table);
     let known = (!in_bulk).then(|| ExistingKeys::open(table));
-    if let Some(places) = &mut tally.places {
+    if let Some(area_index) = &mut derived.area_index {
         // Building the index needs one processor, and so does COPY. The bulk path needs all of them.
-        places.set_held_back(in_bulk);
+        area_index.set_held_back(in_bulk);
     }
     // Creating the partition has reset the progress of the backend.
     progress.phase(Phase::Inserting);
-    let counted = (!is_altered).then_some(&mut *tally);
+    let counted = (!is_altered).then_some(&mut *derived);
     let mut rows = NewRows::new(walk, bounds, known, counted, progress);
     let taken = if in_bulk {
         progress.inserts_without_copy(table.oid());
@@ -211,10 +211,10 @@ fn append_to(
         return Err(LoadError::RowsVanished { table: "hist_trip_data", offered: inserted, taken });
     }
     let to_build = in_bulk.then(|| table.name());
-    if let Some(places) = tally.places.as_mut().filter(|_| in_bulk) {
-        places.release()?;
+    if let Some(area_index) = derived.area_index.as_mut().filter(|_| in_bulk) {
+        area_index.release()?;
     }
-    Ok((Appended { inserted, duplicates, uncounted }, to_build))
+    Ok((Appended { inserted, duplicates, to_recount }, to_build))
 }
 
 /// Raises an ERROR if a trip that is about to be stored is outside the partition's bounds: some queries would find it,

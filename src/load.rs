@@ -1,11 +1,17 @@
-//! Loads: a file into the history, a file into staging, staging into the history, and uploads.
+//! Loads: a file into the history or into staging, staged rows into the history. `upload` uses the same steps.
 
 mod context;
+mod error_limit;
+mod failure;
 mod ingest;
 mod merge;
+mod notices;
+mod read;
 mod runs;
 
-pub use self::context::{LoadContext, OwnerPrivileges, load_file, record_failure_of};
-pub use self::ingest::{Request, warn_of_zero_coordinates};
+pub use self::context::{LoadContext, OwnerPrivileges};
+pub use self::failure::record_failure_of;
+pub use self::ingest::{Request, load_file};
 pub use self::merge::merge_staged;
-pub use self::runs::{Collector, Loader, summarize};
+pub use self::notices::zero_coordinates as warn_of_zero_coordinates;
+pub use self::runs::{Loader, RunBuilder, summarize};

@@ -12,7 +12,7 @@ use crate::error::{FileError, LoadError, UploadError};
 use crate::history::History;
 use crate::ledger::{self, LoadHeader, LoadSource, Totals};
 use crate::load::{
-    Collector, LoadContext, Loader, OwnerPrivileges, record_failure_of, summarize,
+    LoadContext, Loader, OwnerPrivileges, RunBuilder, record_failure_of, summarize,
     warn_of_zero_coordinates,
 };
 use crate::os::memory;
@@ -134,7 +134,7 @@ fn load_all(context: &LoadContext) -> Result<LoadRow, LoadError> {
             context.register(source);
             let totals = merge_parts(&history, load_id, &progress)?;
             summarize(totals.inserted, &progress)?;
-            context.enter(source, Some(totals), None)?
+            context.record_end(source, Some(totals), None)?
         }
     };
     ledger::delete_failure(load_id)?;
@@ -145,7 +145,7 @@ fn load_all(context: &LoadContext) -> Result<LoadRow, LoadError> {
 fn merge_parts(history: &History, load_id: i64, progress: &Progress) -> Result<Totals, LoadError> {
     progress.phase(Phase::Reading);
     let mut loader = Loader::new(history)?;
-    let mut collector = Collector::new(load_id, &loader);
+    let mut run = RunBuilder::new(load_id, &loader);
     let (constraints, max_record) = (settings::constraints()?, settings::max_record_size());
     let (mut rows, mut zero_coordinates, mut offset) = (0, 0, -1);
     while let Some(part) = StoredPart::after(load_id, offset)? {
@@ -154,14 +154,14 @@ fn merge_parts(history: &History, load_id: i64, progress: &Progress) -> Result<T
         let part = reader.header;
         let take = |content: Content<'_>| {
             match content {
-                Content::Trip(trip) => collector.push(trip)?,
+                Content::Trip(trip) => run.push(trip)?,
                 Content::Rejected(rows, count) => {
                     loader.stage(&StagedRows::copy(rows, count)?, progress)?;
                     memory::release_free();
                 }
             }
-            if collector.is_full() {
-                collector.write(&mut loader, progress)?;
+            if run.is_full() {
+                run.write(&mut loader, progress)?;
                 memory::release_free();
                 progress.phase(Phase::Reading);
             }
@@ -173,7 +173,7 @@ fn merge_parts(history: &History, load_id: i64, progress: &Progress) -> Result<T
         loader.totals.duplicate += part.duplicates;
         progress.read(part.first_byte + part.bytes, rows);
     }
-    collector.write(&mut loader, progress)?;
+    run.write(&mut loader, progress)?;
     warn_of_zero_coordinates(zero_coordinates);
     Ok(loader.totals)
 }

@@ -8,7 +8,7 @@ use trips_core::model::timestamp::Timestamp;
 use trips_core::sort::batch::Batch;
 
 use super::existing_keys::ExistingKeys;
-use super::{Appended, NextBatch, Tally};
+use super::{Appended, DerivedCounts, NextBatch};
 use crate::error::LoadError;
 use crate::pg::copy::Rows;
 use crate::pg::heap_append::HeapAppend;
@@ -61,7 +61,7 @@ pub struct NewRows<'a, 'b, 'c> {
     /// None if the partition is empty and its index need not be scanned.
     known: Option<ExistingKeys<'a>>,
     /// None if the stored rows may differ.
-    tally: Option<&'a mut Tally>,
+    derived: Option<&'a mut DerivedCounts>,
     progress: &'a Progress,
     /// The ranges of new rows in the batch, in bytes.
     new: Vec<Range<usize>>,
@@ -81,14 +81,14 @@ impl<'a, 'b, 'c> NewRows<'a, 'b, 'c> {
         walk: &'a mut Walk<'b, 'c>,
         bounds: PartitionBounds,
         known: Option<ExistingKeys<'a>>,
-        tally: Option<&'a mut Tally>,
+        derived: Option<&'a mut DerivedCounts>,
         progress: &'a Progress,
     ) -> Self {
         Self {
             walk,
             bounds,
             known,
-            tally,
+            derived,
             progress,
             new: Vec::new(),
             new_trips: Vec::new(),
@@ -125,7 +125,8 @@ impl<'a, 'b, 'c> NewRows<'a, 'b, 'c> {
         let entries = &self.walk.batch.entries;
         let before = trips.start.checked_sub(1).and_then(|before| entries.get(before));
         let mut start = before.map_or(0, |entry| entry.end as usize);
-        let days = self.tally.as_mut().map(|tally| tally.days.of_batch(&self.walk.batch.groups));
+        let days =
+            self.derived.as_mut().map(|derived| derived.days.of_batch(&self.walk.batch.groups));
         let mut days = days.transpose()?;
         for i in trips {
             let entry = &entries[i];
@@ -151,13 +152,15 @@ impl<'a, 'b, 'c> NewRows<'a, 'b, 'c> {
                 }
             }
         }
-        let Some(places) = self.tally.as_mut().and_then(|tally| tally.places.as_mut()) else {
+        let Some(area_index) =
+            self.derived.as_mut().and_then(|derived| derived.area_index.as_mut())
+        else {
             return Ok(());
         };
         let mut trips = self.new_trips.iter();
         let Batch { entries, grid_points, .. } = &mut self.walk.batch;
         let micros = |i: usize| entries[i].date_time.0;
-        trips.try_for_each(|trips| Ok(places.add(grid_points, trips.clone(), micros)?))
+        trips.try_for_each(|trips| Ok(area_index.add(grid_points, trips.clone(), micros)?))
     }
 
     /// Index of the next rows in the batch.
@@ -168,7 +171,7 @@ impl<'a, 'b, 'c> NewRows<'a, 'b, 'c> {
         }
         while self.given == self.new.len() {
             // The rest follows when the counts are written.
-            if self.tally.as_ref().is_some_and(|tally| tally.is_full()) {
+            if self.derived.as_ref().is_some_and(|derived| derived.is_full()) {
                 return None;
             }
             let next = self.walk.next_within(self.bounds);

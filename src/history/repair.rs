@@ -169,8 +169,8 @@ fn datum(time: Timestamp) -> DatumWithOid<'static> {
 pub fn with_counts_deferred<T>(
     work: impl FnOnce() -> Result<T, LoadError>,
 ) -> Result<T, LoadError> {
-    let unbooked = pending_counts::PendingCounts::begin();
+    let pending = pending_counts::PendingCounts::begin();
     let result = work()?;
-    unbooked.end(Vec::new());
+    pending.end(Vec::new());
     Ok(result)
 }

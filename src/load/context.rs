@@ -1,51 +1,47 @@
-//! A load from its number to its end, however it ends.
+//! The context of a load: its number, its source, the privileges of the tables' owner, its monitor.
 
 use std::cell::{Cell, RefCell};
-use std::panic::AssertUnwindSafe;
 
-use pgrx::{PgLogLevel, PgSqlErrorCode, PgTryBuilder, ereport, pg_sys};
+use pgrx::pg_sys;
 
-use super::ingest::{self, Request};
+use super::notices;
 use crate::error::{LoadError, RequestError};
 use crate::events;
 use crate::history::{History, owners};
-use crate::ledger::{self, LoadFailure, LoadHeader, LoadInfo, LoadSource, SameBytes, Totals};
+use crate::ledger::{self, LoadHeader, LoadInfo, LoadSource, SameBytes, Totals};
 use crate::monitor::client::{self, MonitoredLoad};
-use crate::pg::error_fields::Caught;
 use crate::pg::extension;
 use crate::pg::locks::Lock;
 use crate::pg::relation::Table;
 use crate::pg::row::LoadRow;
 use crate::pg::session::{self, AsOwner};
 use crate::pg::table_locks::{self, Mode};
-use crate::settings;
 
-/// A load that has begun: the privileges of the tables' owner, a number in the ledger, and the header of the load so
-/// far. It outlives the errors of the load, because they are reported from it.
+/// A load that has begun. It outlives the errors of the load, which are recorded from it.
 pub struct LoadContext {
     /// The load in the ledger.
     pub header: LoadHeader,
-    /// Adds to the header what the load finds out about the file.
+    /// What the load knows of the file so far.
     pub source: RefCell<LoadSource>,
-    monitored: Cell<Option<MonitoredLoad>>,
+    pub(super) monitored: Cell<Option<MonitoredLoad>>,
     _privileges: OwnerPrivileges,
 }
 
-/// The privileges of the tables' owner while this lives. The extension stays locked until the transaction ends.
+/// The privileges of the tables' owner until this is dropped. The extension cannot be dropped before the transaction ends.
 pub struct OwnerPrivileges {
-    // Drop order: first the privileges, then the table that they came from.
+    // Dropped in this order: the privileges first, then the table they came from.
     _owner: AsOwner,
     _ledger: Table,
 }
 
 impl OwnerPrivileges {
-    /// Acquires the owner's privileges. The caller's privileges must have been checked before.
+    /// Switches to the owner. Callers read the current user before.
     pub fn acquire() -> Result<Self, LoadError> {
         if !session::database_is_utf8() {
             return Err(RequestError::DatabaseEncoding.into());
         }
         extension::lock();
-        // It is the first table lock of a load: a deadlock must not end the load here either.
+        // The first table lock of a load. A deadlock must not end the load here.
         if let Some(ledger) = Table::find(c"loads") {
             table_locks::lock(ledger, Mode::RowExclusive)?;
         }
@@ -58,29 +54,29 @@ impl OwnerPrivileges {
 }
 
 impl LoadContext {
-    /// Begins a load for the current user, whose privileges have been checked.
+    /// Begins a load for the current user, whose privileges the caller has checked.
     pub fn begin(name: &str) -> Result<Self, LoadError> {
         let role = session::current_user();
         let privileges = OwnerPrivileges::acquire()?;
         Ok(Self::of(ledger::begin(role)?, Self::source_named(name), privileges))
     }
 
-    /// Begins a load that the owner of the tables requests.
+    /// Begins a load for the owner of the tables.
     pub fn begin_as_owner(name: &str) -> Result<Self, LoadError> {
         let privileges = OwnerPrivileges::acquire()?;
-        // The current user is already the owner.
+        // The current user is the owner by now.
         let role = session::current_user();
         Ok(Self::of(ledger::begin(role)?, Self::source_named(name), privileges))
     }
 
-    /// Begins a load that has its number already.
+    /// Begins a load that has its number from the queue.
     pub fn resume(name: &str, load_id: i64, role: pg_sys::Oid) -> Result<Self, LoadError> {
         let privileges = OwnerPrivileges::acquire()?;
         let header = ledger::resume(load_id, role)?;
         Ok(Self::of(header, Self::source_named(name), privileges))
     }
 
-    /// A load with this number and these bytes.
+    /// The context of a load with this header and this source.
     pub fn of(header: LoadHeader, source: LoadSource, privileges: OwnerPrivileges) -> Self {
         Lock::Load(header.load_id).try_lock();
         Lock::Cancelable(header.load_id).try_lock();
@@ -92,21 +88,16 @@ impl LoadContext {
         LoadSource { name: name.to_owned(), ..LoadSource::default() }
     }
 
-    /// Registers the load with the load monitor, unless it already is. Without a monitor the load continues.
+    /// Registers the load with the load monitor, once. Without a monitor the load continues.
     pub fn register(&self, source: &LoadSource) {
         let load = self.monitored.get().unwrap_or_else(|| client::register(self.info(source)));
         self.monitored.set(Some(load));
         if load.is_to_be_told_unmonitored() {
-            ereport!(
-                PgLogLevel::NOTICE,
-                PgSqlErrorCode::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
-                "could not start the load monitor: no background worker slot is free",
-                "trips.loads shows loads without a monitor only after they commit. Raise max_worker_processes."
-            );
+            notices::unmonitored();
         }
     }
 
-    fn info(&self, source: &LoadSource) -> LoadInfo {
+    pub(super) fn info(&self, source: &LoadSource) -> LoadInfo {
         LoadInfo {
             load_id: self.header.load_id,
             source: source.name.clone(),
@@ -119,8 +110,7 @@ impl LoadContext {
         }
     }
 
-    /// Acquires the history lock. While it waits, the load is visible, can be cancelled, and is recorded if it is
-    /// terminated.
+    /// Locks the history. A load that must wait registers first, so that users see it and can cancel it.
     pub fn lock_history(&self, source: &LoadSource) -> Result<History, LoadError> {
         if let Some(history) = History::try_lock_for_load()? {
             return Ok(history);
@@ -129,9 +119,9 @@ impl LoadContext {
         History::lock_for_load()
     }
 
-    /// Inserts the ledger row: done, or skipped because of `same_as` if it has no totals. The monitor no longer changes
-    /// this row.
-    pub fn enter(
+    /// Records the load as loaded, or as skipped because of `same_as` when it has no totals. Waits until the monitor has
+    /// written the row of the load.
+    pub fn record_end(
         &self,
         source: &LoadSource,
         totals: Option<Totals>,
@@ -143,31 +133,13 @@ impl LoadContext {
         ledger::record_end(&self.header, source, totals, same_as)
     }
 
-    /// The bytes are known: only the ledger gets a row.
+    /// Records that another load has the same bytes.
     pub fn skip(&self, source: &LoadSource, known: SameBytes) -> Result<LoadRow, LoadError> {
-        if known.staged > 0 {
-            let (load_id, staged) = (known.load_id, known.staged);
-            ereport!(
-                PgLogLevel::NOTICE,
-                PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
-                format!(
-                    "load {load_id} has the same bytes; {staged} of its rows wait in staging: SELECT * FROM trips.merge_staged({load_id})"
-                )
-            );
-        }
-        self.enter(source, None, Some(known.load_id))
+        notices::same_bytes(known);
+        self.record_end(source, None, Some(known.load_id))
     }
 
-    /// Records in the ledger how the load has failed; returns whether it could.
-    pub fn fail(&self, failure: LoadFailure) -> bool {
-        let LoadSource { digest, options, .. } = self.source.borrow().clone();
-        let failure = LoadFailure { digest, options, role: self.header.role.to_u32(), ..failure };
-        let register = || client::register(self.info(&self.source.borrow()));
-        let load = self.monitored.take().unwrap_or_else(register);
-        load.fail(&failure)
-    }
-
-    /// The load is done.
+    /// Publishes the end of the load at commit.
     pub fn finish(self) {
         events::publish_at_commit(self.header.load_id);
         if let Some(load) = self.monitored.take() {
@@ -178,60 +150,9 @@ impl LoadContext {
 
 impl Drop for LoadContext {
     fn drop(&mut self) {
-        // Its transaction may continue with other work. While an ERROR unwinds, the abort releases it.
+        // The transaction may continue without the load. While an ERROR unwinds, the abort releases the lock.
         if !std::thread::panicking() {
             Lock::Cancelable(self.header.load_id).unlock();
         }
-    }
-}
-
-/// Loads a file, and records the failure in the ledger if it fails.
-pub fn load_file(request: &Request<'_>, context: LoadContext) -> Result<LoadRow, LoadError> {
-    context.source.borrow_mut().options =
-        Some(settings::options(request.abort_on_error, request.max_errors));
-    record_failure_of(context, |context| {
-        let result = ingest::deliver(request, context);
-        let shows_content = request.access.shows_content();
-        if shows_content { result } else { result.map_err(LoadError::redacted) }
-    })
-}
-
-/// Runs a load, sends its end, and records the failure in the ledger if it fails.
-pub fn record_failure_of(
-    context: LoadContext,
-    work: impl FnOnce(&LoadContext) -> Result<LoadRow, LoadError>,
-) -> Result<LoadRow, LoadError> {
-    // An error of PostgreSQL (a cancel, a full disk, a lost lock) is recorded too, and raised again.
-    let observer = AssertUnwindSafe(&context);
-    let result = PgTryBuilder::new(AssertUnwindSafe(|| work(&context)))
-        .catch_others(move |cause| {
-            let failure = LoadFailure::of_caught(Caught::of(&cause));
-            session::after_error();
-            // A second error must not replace the first.
-            PgTryBuilder::new(AssertUnwindSafe(|| observer.fail(failure)))
-                .catch_others(|_| false)
-                .execute();
-            cause.rethrow()
-        })
-        .execute();
-    match &result {
-        Ok(_) => context.finish(),
-        // The monitor would record it as failed.
-        Err(error) if error.is_recorded() || context.monitored.get().is_some() => {
-            record_failure(error, &context)
-        }
-        Err(_) => {}
-    }
-    result
-}
-
-fn record_failure(error: &LoadError, context: &LoadContext) {
-    if !context.fail(LoadFailure::of_load(error)) {
-        ereport!(
-            PgLogLevel::WARNING,
-            PgSqlErrorCode::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
-            "could not record the failed load in trips.loads yet",
-            "The load monitor waits for a lock on trips.loads, or no background worker slot is free."
-        );
     }
 }

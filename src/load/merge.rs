@@ -1,11 +1,11 @@
-//! Promotes staged rows: valid trips go into the history, the others stay.
+//! Staged rows are merged: valid trips go into the history, the other rows stay in staging.
 
 use pgrx::check_for_interrupts;
 use trips_core::check::constraints::Constraints;
 use trips_core::check::reject::Rejection;
 
 use super::context::LoadContext;
-use super::runs::{Collector, Loader, summarize};
+use super::runs::{Loader, RunBuilder, summarize};
 use crate::error::{LoadError, RequestError};
 use crate::history::{History, NewPartitions};
 use crate::ledger::{self, LoadHeader, LoadSource, Totals};
@@ -14,11 +14,11 @@ use crate::progress::{Passes, Phase, Progress};
 use crate::settings;
 use crate::staging::{self, StagedRow};
 
-/// The source of rows that applications inserted, as the ledger has it.
+/// The source of rows that other writers have inserted into staging.
 const SOURCE: &str = "trips.stg_trip_data";
 
-/// Promotes the staged rows of one load, or of all, for the current user.
-/// Returns the ledger row of the newest load that it touched, if any.
+/// Merges the staged rows of one load, or of all loads, for the current user. Returns the ledger row of the newest load
+/// that it changed, if any.
 pub fn merge_staged(only: Option<i64>) -> Result<Option<LoadRow>, LoadError> {
     let context = LoadContext::begin(SOURCE)?;
     let row = merge(&context.header, only)?;
@@ -26,7 +26,7 @@ pub fn merge_staged(only: Option<i64>) -> Result<Option<LoadRow>, LoadError> {
     Ok(row)
 }
 
-/// Rows of applications become a load of their own, with this header.
+/// Rows of other writers become a load of their own, with this header.
 fn merge(header: &LoadHeader, only: Option<i64>) -> Result<Option<LoadRow>, LoadError> {
     let interval = settings::notice_interval();
     let progress = Progress::begin(header.load_id, header.role, 0, Passes::Reading, interval);
@@ -50,7 +50,7 @@ fn merge(header: &LoadHeader, only: Option<i64>) -> Result<Option<LoadRow>, Load
         inserted += totals.inserted;
         newest = match load {
             Some(load_id) => Some(ledger::add_merged(load_id, totals)?),
-            // Other sessions may have locked all of them.
+            // Other sessions may have locked all of these rows.
             None if totals.read() == 0 => newest,
             None => {
                 let source = LoadSource { name: SOURCE.to_owned(), ..LoadSource::default() };
@@ -71,48 +71,48 @@ fn merge_load(
     progress: &Progress,
 ) -> Result<Totals, LoadError> {
     let mut loader = Loader::new(history)?;
-    let mut collector = Collector::new(load_id, &loader);
+    let mut run = RunBuilder::new(load_id, &loader);
     let max_record = settings::max_record_size();
     let mut batches = staging::rows(load)?;
     let mut rows_read = 0;
     loop {
         check_for_interrupts!();
-        let mut settled = Settled::default();
+        let mut merged = MergedRows::default();
         let count = batches.next_batch(max_record, |row| {
-            settled.take(row, max_record, constraints, new_partitions, &mut collector)
+            merged.add(row, max_record, constraints, new_partitions, &mut run)
         })?;
         if count == 0 {
-            collector.write(&mut loader, progress)?;
+            run.write(&mut loader, progress)?;
             return Ok(loader.totals);
         }
         rows_read += count;
-        loader.totals.staged += count - settled.promoted.len() as u64;
-        settled.book(load_id)?;
+        loader.totals.staged += count - merged.promoted.len() as u64;
+        merged.apply(load_id)?;
         progress.read(0, rows_read);
-        if collector.is_full() {
-            collector.write(&mut loader, progress)?;
+        if run.is_full() {
+            run.write(&mut loader, progress)?;
             progress.phase(Phase::Reading);
         }
     }
 }
 
-/// Targets of merged rows, by their position.
+/// What a merge does with some staged rows, by their ctid.
 #[derive(Debug, Default)]
-struct Settled {
+struct MergedRows {
     promoted: Vec<String>,
     rejected: Vec<(String, Rejection)>,
     raw: Vec<String>,
 }
 
-impl Settled {
-    /// Decides about a row: a valid trip goes to the runs, if its partition exists or may be created.
-    fn take(
+impl MergedRows {
+    /// Checks a row. A trip goes to the run unless it needs one new partition too many.
+    fn add(
         &mut self,
         row: &StagedRow,
         max_record: usize,
         constraints: &Constraints,
         new_partitions: &mut NewPartitions,
-        collector: &mut Collector,
+        run: &mut RunBuilder,
     ) -> Result<(), LoadError> {
         let ctid = row.ctid.clone();
         if row.is_raw {
@@ -123,7 +123,7 @@ impl Settled {
         match texts.as_ref().map_err(Clone::clone).and_then(|texts| texts.validate(constraints)) {
             Ok(trip) => match new_partitions.refuse(trip.date_time)? {
                 None => {
-                    collector.push(&trip)?;
+                    run.push(&trip)?;
                     self.promoted.push(ctid);
                 }
                 Some(rejection) => self.rejected.push((ctid, rejection)),
@@ -133,8 +133,8 @@ impl Settled {
         Ok(())
     }
 
-    /// Deletes trips from staging, and stores the reason for the other rows.
-    fn book(&self, load_id: i64) -> Result<(), LoadError> {
+    /// Deletes the trips from staging; the other rows get the reason why they stay.
+    fn apply(&self, load_id: i64) -> Result<(), LoadError> {
         staging::delete(&self.promoted)?;
         staging::reject(load_id, &self.rejected)?;
         staging::adopt(load_id, &self.raw)

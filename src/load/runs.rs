@@ -1,4 +1,4 @@
-//! The common end of all loads: runs of trips into the history, counts into the roll-up, the summary.
+//! The runs of a load: trips into the history, counts into what is derived from it.
 
 use std::sync::Arc;
 
@@ -12,45 +12,45 @@ use trips_core::wire::staged_row::StagedRows;
 use crate::derived::{areas, changes, daily_counts, view};
 use crate::error::LoadError;
 use crate::history::pending_counts::PendingCounts;
-use crate::history::{Days, History, NextBatch, Tally};
+use crate::history::{Days, DerivedCounts, History, NextBatch};
 use crate::ledger::{self, Totals};
 use crate::pg::session;
 use crate::progress::{Phase, Progress};
 use crate::{settings, staging};
 
-/// Counts of a run are written before its end when they reach this many bytes, or half of the memory of a run.
+/// Counts of a run are flushed in halves of this size, or of the memory of a run if that is less.
 const COUNTED: usize = 16 * 1024 * 1024;
-/// Counts that one statement writes: PostgreSQL copies them several times.
+/// Counts that one statement flushes: PostgreSQL copies them several times.
 const BYTES_AT_ONCE: usize = 512 * 1024;
 
-/// Writes the runs of one load and counts its rows.
+/// Writes the runs of one load.
 pub struct Loader<'a> {
     history: &'a History,
-    tally: Tally,
+    derived: DerivedCounts,
     /// Days to count again.
-    uncounted: Vec<Days>,
-    /// Set while rows are in the history and not counted.
-    unbooked: Option<PendingCounts>,
-    /// Numbers of rows so far, by target.
+    to_recount: Vec<Days>,
+    /// Present while the history has rows that are not counted yet.
+    pending: Option<PendingCounts>,
+    /// Where the rows of the load went so far.
     pub totals: Totals,
 }
 
 impl<'a> Loader<'a> {
-    /// The load has no pending counts.
+    /// A load without runs so far.
     pub fn new(history: &'a History) -> Result<Self, LoadError> {
-        let places = settings::keeps_areas().then(areas::start_builder).transpose()?;
-        let (days, most_bytes) = (DailyCounts::default(), settings::memory().min(COUNTED) / 2);
-        let tally = Tally { days, write_days, most_bytes, places };
+        let area_index = settings::keeps_areas().then(areas::start_builder).transpose()?;
+        let (days, max_bytes) = (DailyCounts::default(), settings::memory().min(COUNTED) / 2);
+        let derived = DerivedCounts { days, flush_days, max_bytes, area_index };
         let totals = Totals::default();
-        Ok(Self { history, tally, uncounted: Vec::new(), unbooked: None, totals })
+        Ok(Self { history, derived, to_recount: Vec::new(), pending: None, totals })
     }
 
     /// Whether batches need the grid points of their trips.
     pub fn keeps_grid_points(&self) -> bool {
-        self.tally.places.is_some()
+        self.derived.area_index.is_some()
     }
 
-    /// Appends the batches of a run, which are made of these blocks.
+    /// Appends the batches of a run, which are built from these blocks.
     pub fn append(
         &mut self,
         blocks: &RunBlocks,
@@ -58,27 +58,27 @@ impl<'a> Loader<'a> {
         progress: &Progress,
     ) -> Result<(), LoadError> {
         progress.phase(Phase::Inserting);
-        self.unbooked.get_or_insert_with(PendingCounts::begin);
-        let appended = self.history.append(blocks, next_batch, &mut self.tally, progress)?;
+        self.pending.get_or_insert_with(PendingCounts::begin);
+        let appended = self.history.append(blocks, next_batch, &mut self.derived, progress)?;
         self.totals.inserted += appended.inserted;
         self.totals.duplicate += appended.duplicates;
-        self.uncounted.extend(appended.uncounted);
+        self.to_recount.extend(appended.to_recount);
         Ok(())
     }
 
-    /// Writes the counts to the roll-up, and the collected grid points to the area index.
+    /// Flushes the counts of the run to the daily counts, and its grid points to the area index.
     pub fn count(&mut self, progress: &Progress) -> Result<(), LoadError> {
-        if let Some(places) = &mut self.tally.places {
-            areas::write(places, Some(progress))?;
+        if let Some(area_index) = &mut self.derived.area_index {
+            areas::write(area_index, Some(progress))?;
             progress.phase(Phase::Inserting);
         }
-        write_days(&mut self.tally.days)?;
-        let days = std::mem::take(&mut self.uncounted);
-        let days = self.unbooked.take().map(|unbooked| unbooked.end(days)).unwrap_or_default();
+        flush_days(&mut self.derived.days)?;
+        let days = std::mem::take(&mut self.to_recount);
+        let days = self.pending.take().map(|pending| pending.end(days)).unwrap_or_default();
         if days.is_empty() { Ok(()) } else { changes::count_again(&days) }
     }
 
-    /// Appends rows to staging, while the file is read.
+    /// Appends rows to staging.
     pub fn stage(&mut self, rows: &StagedRows, progress: &Progress) -> Result<(), LoadError> {
         if rows.is_empty() {
             return Ok(());
@@ -90,29 +90,29 @@ impl<'a> Loader<'a> {
     }
 }
 
-/// Writes counts to the roll-up, in slices.
-fn write_days(days: &mut DailyCounts) -> Result<(), LoadError> {
+/// Flushes counts to the daily counts, some at a time.
+fn flush_days(days: &mut DailyCounts) -> Result<(), LoadError> {
     days.take()?.slices(BYTES_AT_ONCE).try_for_each(|slice| daily_counts::add(&slice))
 }
 
-/// Collects trips that come one by one into runs, without threads.
-pub struct Collector {
+/// Builds runs from single trips, without threads.
+pub struct RunBuilder {
     load_id: i64,
     keeps_grid_points: bool,
     blocks: Vec<Block>,
     /// The block to which single trips are added.
     last: Block,
-    /// Memory of the other parts of the run until their trips are written.
+    /// Memory of the other blocks until their trips are written.
     bytes: usize,
 }
 
-/// A block with this many bytes is full.
+/// Size of a block, bytes.
 const BYTES_OF_BLOCK: usize = 1024 * 1024;
-/// Approximate number of trips of a batch.
+/// Approximate number of trips in a batch.
 const TRIPS_IN_BATCH: usize = 8 * 1024;
 
-impl Collector {
-    /// An empty collection for this load.
+impl RunBuilder {
+    /// An empty run of this load.
     pub fn new(load_id: i64, loader: &Loader<'_>) -> Self {
         let (keeps_grid_points, blocks, last) =
             (loader.keeps_grid_points(), Vec::new(), Block::default());
@@ -130,7 +130,7 @@ impl Collector {
         self.push_block(block)
     }
 
-    /// Adds trips that are already sorted.
+    /// Adds a sorted block.
     pub fn push_block(&mut self, block: Block) -> Result<(), LoadError> {
         self.bytes += block.cost(self.keeps_grid_points);
         self.blocks.try_reserve(1)?;
@@ -138,12 +138,12 @@ impl Collector {
         Ok(())
     }
 
-    /// Whether a run's memory is used up.
+    /// Whether the run has used its memory.
     pub fn is_full(&self) -> bool {
         self.bytes + self.last.bytes() >= settings::memory()
     }
 
-    /// Writes the collected trips.
+    /// Writes the run and begins the next.
     pub fn write(&mut self, loader: &mut Loader<'_>, progress: &Progress) -> Result<(), LoadError> {
         let mut last = std::mem::take(&mut self.last);
         last.sort()?;
@@ -166,9 +166,10 @@ impl Collector {
     }
 }
 
-/// Ends loads that have inserted this many rows: derived data is right then, or the load fails.
+/// Brings the materialized view up to date at the end of a load that has inserted rows.
 ///
-/// With a snapshot from before another load's commit, derived data could lack that load's trips.
+/// # Errors
+/// 40001 if another load has committed since the snapshot of this transaction: its trips would be missing.
 pub fn summarize(inserted: u64, progress: &Progress) -> Result<(), LoadError> {
     if inserted == 0 {
         return Ok(());

@@ -1,0 +1,144 @@
+//! The threads parse the file; the backend writes what they send.
+
+use pgrx::check_for_interrupts;
+use trips_core::feed::Feed;
+use trips_core::feed::plan::Layout;
+use trips_core::format::delimited::header::{self, HeaderError};
+use trips_core::format::delimited::parse::Parser;
+use trips_core::format::delimited::record::RecordReader;
+use trips_core::pool::{Pool, PoolError};
+use trips_core::sort::batch::RunBlocks;
+
+use super::error_limit::ErrorLimit;
+use super::ingest::Request;
+use super::notices;
+use super::runs::Loader;
+use crate::error::{FileError, LoadError};
+use crate::os::{memory, signals};
+use crate::progress::{Phase, Progress};
+use crate::settings;
+use crate::source::{Bytes, Source};
+
+/// Staged rows of so many bytes return their memory at once.
+const RELEASED_AT_ONCE: usize = 1024 * 1024;
+
+/// Reads the file from its header to its end, run by run, and writes each run. Returns the bytes, hashed.
+pub fn read_file(
+    request: &Request<'_>,
+    file: &Source,
+    load_id: i64,
+    loader: &mut Loader<'_>,
+    progress: &Progress,
+) -> Result<Bytes, LoadError> {
+    progress.phase(Phase::Reading);
+    let max_record = settings::max_record_size();
+    let bytes = file.bytes()?;
+    let stopper = bytes.stopper();
+    let mut reader = RecordReader::new(bytes, max_record);
+    let layout = read_header(request, file, &mut reader)?;
+    let (target, keeps_grid_points) = (request.target, loader.keeps_grid_points());
+    let constraints = settings::constraints()?;
+    let parser = Parser { layout, target, load_id, max_record, constraints, keeps_grid_points };
+    let name = |error: PoolError| LoadError::of_threads(request.path, error);
+    let mut pool = {
+        let _blocked = signals::BlockedSignals::all();
+        Pool::start(reader, parser, settings::parse_threads()).map_err(name)?
+    };
+    // Dropped before the pool, which waits for its threads.
+    let _stop_reading = stopper;
+    let mut limit = ErrorLimit::new(request.path, request.abort_on_error, request.max_errors);
+    let (mut rows, mut covered, mut zero_coordinates) = (0, 0, 0);
+    loop {
+        let run = pool.read_run(settings::memory(), poll_interrupts, |parsed| {
+            limit.check(parsed).map_err(LoadError::from)?;
+            zero_coordinates += parsed.zero_coordinates;
+            rows += parsed.rows;
+            covered += parsed.covers;
+            progress.read(covered, rows);
+            let staged = std::mem::take(&mut parsed.staged);
+            loader.stage(&staged, progress)?;
+            if staged.bytes() > RELEASED_AT_ONCE {
+                drop(staged);
+                memory::release_free();
+            }
+            Ok::<(), Stopped>(())
+        });
+        let run = run.map_err(|stopped| stopped.of(request.path))?;
+        let is_last = run.is_last;
+        if run.trips() > 0 {
+            progress.begin_run(run.trips() as u64);
+            memory::release_free();
+            let mut batches = pool.batches(run.blocks);
+            let blocks = RunBlocks::new(batches.blocks());
+            let mut next_batch = || {
+                let batch = batches.next_batch(poll_interrupts).map_err(name)?;
+                if batch.is_none() {
+                    blocks.take();
+                    memory::release_free();
+                }
+                Ok(batch)
+            };
+            loader.append(&blocks, &mut next_batch, progress)?;
+            drop(batches);
+            loader.count(progress)?;
+            progress.phase(Phase::Reading);
+        }
+        progress.end_run();
+        memory::release_free();
+        if is_last {
+            notices::zero_coordinates(zero_coordinates);
+            let reader = pool.finish().ok_or_else(|| name(PoolError::Thread("it stays".into())))?;
+            return Ok(reader.into_source());
+        }
+    }
+}
+
+/// Finds the columns of the feed in the first record of the file.
+fn read_header(
+    request: &Request<'_>,
+    file: &Source,
+    reader: &mut RecordReader<Bytes>,
+) -> Result<Layout, LoadError> {
+    let path = request.path.to_owned();
+    let layout = header::read_header(&Feed::trips(), reader, settings::max_record_size());
+    let layout = layout.map_err(|error| match error {
+        HeaderError::Read(error) => file.read_error(error),
+        error => FileError::Header { path, error }.into(),
+    })?;
+    if request.access.shows_content() {
+        notices::unused_columns(&layout.unused);
+    }
+    Ok(layout)
+}
+
+/// What stopped the reading of a run: a thread, or the load itself.
+enum Stopped {
+    Thread(PoolError),
+    Load(LoadError),
+}
+
+impl Stopped {
+    fn of(self, path: &str) -> LoadError {
+        match self {
+            Self::Thread(error) => LoadError::of_threads(path, error),
+            Self::Load(error) => error,
+        }
+    }
+}
+
+impl From<PoolError> for Stopped {
+    fn from(error: PoolError) -> Self {
+        Self::Thread(error)
+    }
+}
+
+impl From<LoadError> for Stopped {
+    fn from(error: LoadError) -> Self {
+        Self::Load(error)
+    }
+}
+
+/// Raises the error of a query cancel.
+fn poll_interrupts() {
+    check_for_interrupts!();
+}
