@@ -1,5 +1,4 @@
-//! Encoded values read back: bytes from another process are believed only when they are what this crate
-//! would have written.
+//! Decodes values of another process: they are valid only if this crate could have written them.
 
 use std::collections::TryReserveError;
 
@@ -11,21 +10,21 @@ use crate::model::point::Point;
 use crate::model::timestamp::Timestamp;
 use crate::model::trip::Trip;
 
-/// What is wrong with bytes that another process has sent.
+/// The error in bytes of another process.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum DecodeError {
-    /// They end before they should, or go on behind it.
+    /// They are too short or too long.
     #[error("it is cut short or has bytes left over")]
     Length,
     /// They do not begin as they must.
     #[error("it does not begin like a part of this version")]
     Magic,
-    /// What is counted is not what is there.
+    /// Their counts do not match their content.
     #[error("its counts are {counted}, its rows are {found}")]
     Counts {
         /// Rows by the counts.
         counted: u64,
-        /// Rows that are there.
+        /// Existing rows.
         found: u64,
     },
     /// A trip has a value that no trip can have under the constraints.
@@ -44,7 +43,7 @@ pub enum DecodeError {
         /// The number of the line among the rejected ones, from 1.
         number: usize,
     },
-    /// There is no memory for what they say.
+    /// Not enough memory for them.
     #[error("out of memory")]
     Memory,
 }
@@ -74,7 +73,7 @@ impl<'a> Cursor<'a> {
         self.array().map(u64::from_be_bytes)
     }
 
-    /// A value behind its length; the inner none is a value that is missing.
+    /// A value after its length; the inner None is a NULL.
     pub(crate) fn value(&mut self) -> Option<Option<&'a [u8]>> {
         match i32::from_be_bytes(self.array()?) {
             -1 => Some(None),
@@ -91,7 +90,7 @@ pub(crate) fn copy(bytes: &[u8]) -> Result<Vec<u8>, TryReserveError> {
     Ok(copy)
 }
 
-/// The trip that begins here; what is wrong, by its column.
+/// Decodes the trip that begins here; errors name its column.
 pub(crate) fn trip<'a>(
     from: &mut Cursor<'a>,
     constraints: &Constraints,
@@ -115,7 +114,7 @@ pub(crate) fn trip<'a>(
     })
 }
 
-/// A name as validation leaves it: nothing has to be trimmed.
+/// A name as validation returns it, already trimmed.
 fn text(value: &[u8]) -> Option<&str> {
     trip_text::text(value).ok()?.filter(|name| name.len() == value.len())
 }
