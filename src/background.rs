@@ -56,7 +56,7 @@ fn as_owner_of_ledger() -> (AsOwner, Table) {
 }
 
 /// Writes a message to the server's log.
-fn tell(text: &str) {
+fn log(text: &str) {
     worker::log(text);
 }
 
@@ -64,13 +64,13 @@ fn tell(text: &str) {
 /// name another database, or no folder.
 pub fn watch_folder() {
     let database = settings::watched_folder().map(|folder| folder.database);
-    let mut place = None;
+    let mut lock = None;
     while let Some(folder) = settings::watched_folder()
         && Some(&folder.database) == database.as_ref()
     {
         // A restarted launcher has started another watcher.
-        place = place.or_else(|| SessionLock::try_lock(Lock::Watcher));
-        if place.is_some() {
+        lock = lock.or_else(|| SessionLock::try_lock(Lock::Watcher));
+        if lock.is_some() {
             folder::watch(&folder);
         } else {
             worker::wait(RETRY);

@@ -152,7 +152,7 @@ pub fn begin(load_id: i64) -> Result<Option<Job>, LoadError> {
 }
 
 /// Deletes a load from the queue.
-pub fn remove(load_id: i64) -> Result<(), LoadError> {
+pub fn delete(load_id: i64) -> Result<(), LoadError> {
     let _owner = as_owner();
     Ok(Spi::run_with_args("DELETE FROM trips.queue WHERE load_id = $1", &[load_id.into()])?)
 }
@@ -168,30 +168,30 @@ pub enum Wake {
 
 thread_local! {
     /// The load for which a worker is started at the end of this transaction.
-    static WOKEN: Cell<Option<(i64, Wake)>> = const { Cell::new(None) };
+    static PENDING_START: Cell<Option<(i64, Wake)>> = const { Cell::new(None) };
 }
 
 /// Starts one worker for the queue when this transaction has ended, however many loads it submits. The lock
 /// [`Lock::Queued`](crate::pg::locks::Lock::Queued) of the load is held until then.
 pub fn wake_worker(load_id: i64, when: Wake) {
-    let before = WOKEN.get();
+    let before = PENDING_START.get();
     let when = before.map_or(when, |(_, before)| if before == Wake::AtEnd { before } else { when });
-    WOKEN.set(Some((load_id, when)));
+    PENDING_START.set(Some((load_id, when)));
     if before.is_some() {
         return;
     }
-    register_xact_callback(PgXactCallbackEvent::PreCommit, start_woken);
+    register_xact_callback(PgXactCallbackEvent::PreCommit, start_pending);
     // The worker waits until a prepared transaction has ended.
-    register_xact_callback(PgXactCallbackEvent::Prepare, start_woken);
+    register_xact_callback(PgXactCallbackEvent::Prepare, start_pending);
     register_xact_callback(PgXactCallbackEvent::Abort, || {
-        if let Some((load_id, Wake::AtEnd)) = WOKEN.take() {
+        if let Some((load_id, Wake::AtEnd)) = PENDING_START.take() {
             worker::start_queue_worker(worker::current_database(), load_id);
         }
     });
 }
 
-fn start_woken() {
-    let Some((load_id, _)) = WOKEN.take() else { return };
+fn start_pending() {
+    let Some((load_id, _)) = PENDING_START.take() else { return };
     if settings::max_workers() > 0
         && !worker::start_queue_worker(worker::current_database(), load_id)
     {

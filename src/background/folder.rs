@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use trips_core::format::delimited::parse::Target;
 
-use super::{RETRY, as_owner_of_ledger, in_database, prepare, tell};
+use super::{RETRY, as_owner_of_ledger, in_database, log, prepare};
 use crate::error::{LoadError, RequestError};
 use crate::ledger::{self, NewFile};
 use crate::load::{LoadContext, Request, load_file};
@@ -46,7 +46,7 @@ pub fn watch(folder: &WatchedFolder) {
             Err(error) => {
                 if !is_reported {
                     is_reported = true;
-                    tell(&format!("could not watch the folder {}: {error}", folder.directory));
+                    log(&format!("could not watch the folder {}: {error}", folder.directory));
                 }
                 worker::wait(RETRY);
                 worker::reload_settings();
@@ -58,7 +58,7 @@ pub fn watch(folder: &WatchedFolder) {
 /// Watches the folder until it is gone or replaced, or a setting has changed.
 fn watch_open(folder: &WatchedFolder) -> io::Result<()> {
     let open = FolderEvents::open(&folder.directory)?;
-    tell(&format!("watches the folder {}", folder.directory));
+    log(&format!("watches the folder {}", folder.directory));
     let access = Access::Beneath(vec![folder.directory.clone()]);
     let mut watch = Watch { folder, access, open, settling: SettlingFiles::default() };
     // Existing files. The watch began before, so that no file is missed in between.
@@ -70,7 +70,7 @@ fn watch_open(folder: &WatchedFolder) -> io::Result<()> {
             return Err(io::ErrorKind::NotFound.into());
         }
         if !watch.open.is_in_place()? {
-            tell(&format!("the folder {} is not the one it was", folder.directory));
+            log(&format!("the folder {} is not the one it was", folder.directory));
             return Ok(());
         }
         // A busy folder is scanned at its time nevertheless.
@@ -129,7 +129,7 @@ impl Watch<'_> {
             let listing = match listed {
                 Ok(listing) => listing,
                 Err(error) => {
-                    tell(&format!("could not look through the folder: {error}"));
+                    log(&format!("could not look through the folder: {error}"));
                     return false;
                 }
             };
@@ -157,7 +157,7 @@ impl Watch<'_> {
         for (path, _) in &due {
             match listing::find(path, &self.access) {
                 Some(file) => files.push(file),
-                None => self.settling.forget(path),
+                None => self.settling.remove(path),
             }
         }
         let trigger_of = |path: &str| {
@@ -180,7 +180,7 @@ impl Watch<'_> {
         let Some(new) = new else { return false };
         let new_paths: BTreeSet<&str> = new.iter().map(|new| new.file.path.as_str()).collect();
         let known = paths.iter().filter(|path| !new_paths.contains(path.as_str()));
-        known.for_each(|path| self.settling.forget(path));
+        known.for_each(|path| self.settling.remove(path));
         for NewFile { file, has_failed } in &new {
             if self.is_ready(file, *has_failed, trigger(&file.path)) {
                 self.load(file);
@@ -208,7 +208,7 @@ impl Watch<'_> {
         let writers = listing::writers(&file.path, &self.access);
         if has_failed && writers != Writers::Some {
             // It was complete before.
-            self.settling.forget(&file.path);
+            self.settling.remove(&file.path);
             return true;
         }
         let mut rest = settings::watch_interval();

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use pgrx::pg_sys;
 
-use super::{RETRY, tell};
+use super::{RETRY, log};
 use crate::pg::databases::{self, Database};
 use crate::pg::worker::{self, Watcher};
 use crate::settings;
 
 /// Sleep of a launcher without work.
-const NOTHING_TO_DO: Duration = Duration::from_secs(3600);
+const IDLE_INTERVAL: Duration = Duration::from_secs(3600);
 
 #[derive(Default)]
 struct Launcher {
@@ -19,7 +19,7 @@ struct Launcher {
     waiting: Option<Vec<pg_sys::Oid>>,
     watcher: Option<Watcher>,
     /// The reason that was reported why the folder is not watched.
-    told: Option<String>,
+    reported: Option<String>,
 }
 
 /// The main function of the launcher.
@@ -50,7 +50,7 @@ impl Launcher {
             }
         }
         let is_any_waiting = self.waiting.as_ref().is_none_or(|waiting| !waiting.is_empty());
-        if wants_watcher || is_any_waiting { RETRY } else { NOTHING_TO_DO }
+        if wants_watcher || is_any_waiting { RETRY } else { IDLE_INTERVAL }
     }
 
     /// More databases than free slots: the others follow when some workers have ended.
@@ -76,9 +76,9 @@ impl Launcher {
                     .to_owned(),
             ),
         };
-        if let Some(reason) = reason.as_deref().filter(|_| reason != self.told) {
-            tell(reason);
+        if let Some(reason) = reason.as_deref().filter(|_| reason != self.reported) {
+            log(reason);
         }
-        self.told = reason;
+        self.reported = reason;
     }
 }

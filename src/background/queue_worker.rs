@@ -33,7 +33,8 @@ pub fn work_on_queue(after: i64) {
         let waited = worker::try_transaction(|| Lock::Queued(after).lock());
         waited.unwrap_or_else(|failed| failed.log());
     }
-    let mut worker_ = QueueWorker { after, skipped: BTreeSet::new(), has_failed_to_read: false };
+    let mut queue_worker =
+        QueueWorker { after, skipped: BTreeSet::new(), has_failed_to_read: false };
     let mut pause = BACKOFF[0];
     let mut backoff_lock = None;
     loop {
@@ -43,14 +44,14 @@ pub fn work_on_queue(after: i64) {
             // Running workers check again after they have released their slot.
             return;
         };
-        while worker_.run_next() {
+        while queue_worker.run_next() {
             pause = BACKOFF[0];
         }
         drop(slot);
-        if worker_.find().is_some() {
+        if queue_worker.find().is_some() {
             continue;
         }
-        if !worker_.has_failed() {
+        if !queue_worker.has_failed() {
             return;
         }
         // One waiting worker is enough.
@@ -61,7 +62,7 @@ pub fn work_on_queue(after: i64) {
         worker::sleep(pause);
         pause = (pause * 2).min(BACKOFF[1]);
         worker::reload_settings();
-        worker_.skipped.clear();
+        queue_worker.skipped.clear();
     }
 }
 
@@ -81,8 +82,9 @@ pub fn start_worker_for_queue() -> bool {
     if in_database(queue::waiting).is_none_or(|loads| loads.is_empty()) || !slots() {
         return true;
     }
-    let mut worker_ = QueueWorker { after: 0, skipped: BTreeSet::new(), has_failed_to_read: false };
-    worker_.find().is_none() || worker::start_queue_worker(worker::current_database(), 0)
+    let mut queue_worker =
+        QueueWorker { after: 0, skipped: BTreeSet::new(), has_failed_to_read: false };
+    queue_worker.find().is_none() || worker::start_queue_worker(worker::current_database(), 0)
 }
 
 /// The queue, as a worker sees it.
@@ -152,7 +154,7 @@ fn run_locked(load_id: i64) -> bool {
     let begun = try_in_database(|| {
         let job = queue::begin(load_id)?;
         if job.is_some() && !ledger_says_queued(load_id)? {
-            queue::remove(load_id)?;
+            queue::delete(load_id)?;
             return Ok(None);
         }
         Ok(job)
@@ -186,7 +188,7 @@ fn ledger_says_queued(load_id: i64) -> Result<bool, LoadError> {
 /// Runs a load with the file privileges and the settings of the requesting role.
 fn run(job: &Job) -> Result<(), LoadError> {
     prepare()?;
-    queue::remove(job.load_id)?;
+    queue::delete(job.load_id)?;
     let (asked_by, owner) = {
         let (_owner, ledger) = as_owner_of_ledger();
         let asked_by = ledger::requested_by(job.load_id)?;
@@ -228,7 +230,7 @@ fn fail_with_retries(load_id: i64, failed: &Failed) -> bool {
 
 /// The load has failed: it leaves the queue, and the ledger records the failure, unless it already has.
 fn fail(load_id: i64, failed: &Failed) -> Result<(), LoadError> {
-    queue::remove(load_id)?;
+    queue::delete(load_id)?;
     let statuses = {
         let _owner = as_owner_of_ledger();
         ledger::record_job_failed(load_id, &LoadFailure::of_caught((*failed.error).clone()))?;

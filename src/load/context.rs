@@ -92,7 +92,7 @@ impl LoadContext {
     pub fn register(&self, source: &LoadSource) {
         let load = self.monitored.get().unwrap_or_else(|| client::register(self.info(source)));
         self.monitored.set(Some(load));
-        if load.is_to_be_told_unmonitored() {
+        if load.must_report_unmonitored() {
             notices::unmonitored();
         }
     }

@@ -48,10 +48,10 @@ pub fn register(info: LoadInfo) -> MonitoredLoad {
 
 impl MonitoredLoad {
     /// Whether to report that the load has no monitor: once, until a monitor can be reached again.
-    pub fn is_to_be_told_unmonitored(self) -> bool {
+    pub fn must_report_unmonitored(self) -> bool {
         CLIENT.with_borrow_mut(|client| {
             let is_monitored = client.contact();
-            !std::mem::replace(&mut client.has_told, !is_monitored) && !is_monitored
+            !std::mem::replace(&mut client.has_reported, !is_monitored) && !is_monitored
         })
     }
 
@@ -124,7 +124,7 @@ struct Client {
     next_tag: u64,
     has_callbacks: bool,
     /// Whether the session has reported that it cannot reach a monitor.
-    has_told: bool,
+    has_reported: bool,
     /// When a monitor was started that has not attached yet.
     started: Option<Instant>,
     /// When this session gave up waiting for a monitor that another session had started.
@@ -139,7 +139,7 @@ impl Client {
             unsent: Vec::new(),
             next_tag: 0,
             has_callbacks: false,
-            has_told: false,
+            has_reported: false,
             started: None,
             waited: None,
         }

@@ -29,7 +29,7 @@ pub struct OpenLoad {
     /// Its transaction has ended.
     pub is_over: bool,
     /// The last event of the load, and its time.
-    pub told: Option<(Instant, LoadProgress)>,
+    pub reported: Option<(Instant, LoadProgress)>,
     /// When to retry what could not lock.
     pub retry_at: Option<Instant>,
 }
@@ -37,7 +37,7 @@ pub struct OpenLoad {
 impl OpenLoad {
     /// A load that has just registered.
     pub fn new(info: LoadInfo, session: Option<u64>, tag: u64, stage: Stage) -> Self {
-        Self { info, session, tag, stage, is_over: false, told: None, retry_at: None }
+        Self { info, session, tag, stage, is_over: false, reported: None, retry_at: None }
     }
 
     /// Whether it is time to try, or to retry.

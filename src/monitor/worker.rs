@@ -18,7 +18,7 @@ use crate::pg::worker;
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// Interval after a session has rolled back, while it releases its locks.
 const ROLLBACK_INTERVAL: Duration = Duration::from_millis(2);
-const ROLLBACK_LASTS: Duration = Duration::from_millis(100);
+const ROLLBACK_TIMEOUT: Duration = Duration::from_millis(100);
 /// How long the monitor waits without loads. The next load need not start another one. DROP DATABASE waits five seconds
 /// for sessions, so it does not fail.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -33,7 +33,7 @@ const FORWARD_TIMEOUT: Duration = Duration::from_secs(5);
 /// `start_queue_worker` is called when loads have ended, because their slots are free then.
 pub fn monitor(mailbox: u32, start_queue_worker: fn() -> bool) {
     let begin = Instant::now();
-    let _office = loop {
+    let _lock = loop {
         if let Some(lock) = SessionLock::try_lock(Lock::Monitor) {
             break lock;
         }
@@ -74,9 +74,9 @@ struct Monitor {
     /// Since when no load has been open.
     idle_since: Instant,
     /// Until when a session that has rolled back may still hold its locks.
-    hurries_until: Option<Instant>,
+    rollback_until: Option<Instant>,
     /// When old events were deleted, and the queue was checked.
-    housekept: [Option<Instant>; 2],
+    housekeeping_at: [Option<Instant>; 2],
     /// A load has ended since the last check of the queue.
     is_queue_due: bool,
     /// A queued load waits for a worker, and only the slot of this process is free.
@@ -93,8 +93,8 @@ impl Monitor {
             loads: Vec::new(),
             next_session: 0,
             idle_since: Instant::now(),
-            hurries_until: None,
-            housekept: [None; 2],
+            rollback_until: None,
+            housekeeping_at: [None; 2],
             is_queue_due: false,
             is_slot_needed: false,
             start_queue_worker,
@@ -111,7 +111,7 @@ impl Monitor {
             self.look_for_ends();
             self.retry();
             self.publish_progress();
-            self.keep_house();
+            self.do_housekeeping();
             if !self.loads.is_empty() {
                 self.idle_since = Instant::now();
             } else if (self.idle_since.elapsed() >= IDLE_TIMEOUT || self.is_slot_needed)
@@ -150,8 +150,8 @@ impl Monitor {
 
     fn timeout(&mut self) -> Duration {
         let now = Instant::now();
-        self.hurries_until = self.hurries_until.filter(|&until| until > now);
-        let timeout = if self.hurries_until.is_some() {
+        self.rollback_until = self.rollback_until.filter(|&until| until > now);
+        let timeout = if self.rollback_until.is_some() {
             ROLLBACK_INTERVAL
         } else if self.loads.is_empty() {
             IDLE_TIMEOUT.saturating_sub(self.idle_since.elapsed())
@@ -178,18 +178,18 @@ impl Monitor {
         for handle in self.registry.drain_handles() {
             self.adopt_mailbox(handle);
         }
-        for place in 0..self.sessions.len() {
-            let session = &mut self.sessions[place];
+        for index in 0..self.sessions.len() {
+            let session = &mut self.sessions[index];
             let rollbacks = session.mailbox.rollbacks();
             if std::mem::replace(&mut session.rollbacks, rollbacks) != rollbacks
                 || session.mailbox.is_orphan()
             {
-                self.hurries_until = Some(Instant::now() + ROLLBACK_LASTS);
+                self.rollback_until = Some(Instant::now() + ROLLBACK_TIMEOUT);
             }
-            while let Some(message) = self.sessions[place].mailbox.pop() {
-                let id = self.sessions[place].id;
+            while let Some(message) = self.sessions[index].mailbox.pop() {
+                let id = self.sessions[index].id;
                 match Message::decode(&message) {
-                    Some(message) => self.heed(id, message),
+                    Some(message) => self.handle(id, message),
                     None => worker::log(
                         "the load monitor has passed over a message that it cannot read",
                     ),
@@ -203,7 +203,7 @@ impl Monitor {
         }
     }
 
-    fn heed(&mut self, session: u64, message: Message) {
+    fn handle(&mut self, session: u64, message: Message) {
         self.idle_since = Instant::now();
         match message {
             Message::Begin { tag, info } => {
@@ -220,42 +220,42 @@ impl Monitor {
             }
             Message::Fail { load_id, tag, failure } => {
                 let is_it = |load: &OpenLoad| load.info.load_id == load_id && load.tag == tag;
-                if let Some(place) = self.loads.iter().position(is_it) {
-                    self.loads[place].stage = Stage::Failed(failure);
-                    self.loads[place].retry_at = None;
-                    self.enter_failed(place);
+                if let Some(index) = self.loads.iter().position(is_it) {
+                    self.loads[index].stage = Stage::Failed(failure);
+                    self.loads[index].retry_at = None;
+                    self.enter_failed(index);
                 }
             }
         }
     }
 
-    fn mailbox_of(&self, place: usize) -> Option<(&Mailbox, u64)> {
-        let OpenLoad { session, tag, .. } = &self.loads[place];
+    fn mailbox_of(&self, index: usize) -> Option<(&Mailbox, u64)> {
+        let OpenLoad { session, tag, .. } = &self.loads[index];
         let session = self.sessions.iter().find(|other| Some(other.id) == *session)?;
         Some((&session.mailbox, *tag))
     }
 
     /// Writes the `running` row of a load, if its session still requests it.
-    fn enter_running(&mut self, place: usize) {
-        let Some((mailbox, tag)) = self.mailbox_of(place) else { return };
-        let load = &self.loads[place];
+    fn enter_running(&mut self, index: usize) {
+        let Some((mailbox, tag)) = self.mailbox_of(index) else { return };
+        let load = &self.loads[index];
         let is_asked = mailbox.change_step(tag, Step::Requested, Step::Entering);
         if !is_asked && !load.info.one_snapshot {
             // Another monitor has written the row, or the load itself: listeners have its first event.
             let begun = writer::beginning(load.bytes_total());
-            self.loads[place].told = Some((Instant::now(), begun));
+            self.loads[index].reported = Some((Instant::now(), begun));
             return;
         }
-        let begun = load.told.is_none();
+        let begun = load.reported.is_none();
         let outcome = writer::enter_running(&load.info, is_asked, load.bytes_total());
         // The session may have given up, or failed, meanwhile.
         let next = if outcome == Outcome::Locked { Step::Requested } else { Step::Decided };
         mailbox.change_step(tag, Step::Entering, next);
-        let load = &mut self.loads[place];
+        let load = &mut self.loads[index];
         load.retry_at = (outcome == Outcome::Locked).then(|| Instant::now() + RETRY_DELAY);
         if outcome == Outcome::Done {
             if begun {
-                load.told = Some((Instant::now(), writer::beginning(load.bytes_total())));
+                load.reported = Some((Instant::now(), writer::beginning(load.bytes_total())));
             }
             // The session need not wait for the flush. But a row that others have seen must survive a crash.
             worker::flush_commits();
@@ -263,38 +263,38 @@ impl Monitor {
     }
 
     /// Records a failure, and stops tracking the load; or retries later if a lock was not available.
-    fn enter_failed(&mut self, place: usize) {
-        let load = &self.loads[place];
+    fn enter_failed(&mut self, index: usize) {
+        let load = &self.loads[index];
         let outcome = match &load.stage {
             Stage::Failed(failure) => writer::enter_failed(&load.info, failure),
             Stage::Finished | Stage::Running => writer::enter_lost(&load.info, &load.loss()),
         };
-        if let Some((mailbox, tag)) = self.mailbox_of(place) {
+        if let Some((mailbox, tag)) = self.mailbox_of(index) {
             let is_written = outcome == Outcome::Done;
             let step = if is_written { Step::FailureWritten } else { Step::FailureDeferred };
             let _ = mailbox.change_step(tag, Step::FailureRequested, step)
                 || mailbox.change_step(tag, Step::FailureDeferred, step);
         }
         if outcome == Outcome::Locked {
-            self.loads[place].retry_at = Some(Instant::now() + RETRY_DELAY);
+            self.loads[index].retry_at = Some(Instant::now() + RETRY_DELAY);
         } else {
-            self.loads.remove(place);
+            self.loads.remove(index);
             self.is_queue_due = true;
         }
     }
 
     /// Retries what could not lock.
     fn retry(&mut self) {
-        for place in (0..self.loads.len()).rev() {
-            let load = &self.loads[place];
+        for index in (0..self.loads.len()).rev() {
+            let load = &self.loads[index];
             if load.retry_at.is_none() || !load.is_due() {
                 continue;
             }
             if load.is_over || matches!(load.stage, Stage::Failed(_)) {
-                self.enter_failed(place);
+                self.enter_failed(index);
             } else {
-                self.loads[place].retry_at = None;
-                self.enter_running(place);
+                self.loads[index].retry_at = None;
+                self.enter_running(index);
             }
         }
     }
@@ -317,10 +317,10 @@ impl Monitor {
             let load_id = load.info.load_id;
             !over.contains(&load_id) || not_done.contains(&load_id)
         });
-        for place in (0..self.loads.len()).rev() {
-            if not_done.contains(&self.loads[place].info.load_id) {
-                self.loads[place].is_over = true;
-                self.enter_failed(place);
+        for index in (0..self.loads.len()).rev() {
+            if not_done.contains(&self.loads[index].info.load_id) {
+                self.loads[index].is_over = true;
+                self.enter_failed(index);
             }
         }
     }
@@ -332,18 +332,18 @@ impl Monitor {
     }
 
     /// Work that is not urgent: queued loads without a worker, and old events.
-    fn keep_house(&mut self) {
+    fn do_housekeeping(&mut self) {
         let is_time = |since: Option<Instant>, pause| since.is_none_or(|at| at.elapsed() >= pause);
-        if self.is_queue_due && is_time(self.housekept[1], HOUSEKEEPING[1]) {
+        if self.is_queue_due && is_time(self.housekeeping_at[1], HOUSEKEEPING[1]) {
             self.is_slot_needed = !(self.start_queue_worker)();
             self.is_queue_due = self.is_slot_needed;
-            self.housekept[1] = Some(Instant::now());
+            self.housekeeping_at[1] = Some(Instant::now());
         }
-        if is_time(self.housekept[0], HOUSEKEEPING[0]) {
-            if self.housekept[0].is_some() {
+        if is_time(self.housekeeping_at[0], HOUSEKEEPING[0]) {
+            if self.housekeeping_at[0].is_some() {
                 writer::delete_old_events();
             }
-            self.housekept[0] = Some(Instant::now());
+            self.housekeeping_at[0] = Some(Instant::now());
         }
     }
 

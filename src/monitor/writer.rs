@@ -21,7 +21,7 @@ const LOCK_TIMEOUT: Duration = Duration::from_millis(250);
 /// Minimum time between two `running` events of a load.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 /// Temporary errors: a lock, a deadlock, a serialization failure, a cancel, a lack of resources (a full disk).
-const PASSING: [&str; 5] = ["55P03", "40P01", "40001", "57014", "53"];
+const TRANSIENT: [&str; 5] = ["55P03", "40P01", "40001", "57014", "53"];
 
 /// The result of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,16 +118,16 @@ pub fn close_dead(known: &[i64]) {
 /// ago.
 pub fn publish_progress(running: &mut [&mut OpenLoad]) {
     let is_due = |load: &&mut OpenLoad| {
-        load.told.is_some_and(|(when, _)| when.elapsed() >= PROGRESS_INTERVAL)
+        load.reported.is_some_and(|(when, _)| when.elapsed() >= PROGRESS_INTERVAL)
     };
     if !running.iter().any(is_due) {
         return;
     }
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     in_database(|| {
         let at_work = progress::running_loads();
         for load in running.iter().filter(|load| is_due(load)) {
-            let Some((_, last)) = load.told else { continue };
+            let Some((_, last)) = load.reported else { continue };
             // While PostgreSQL builds an index, the numbers do not change. Hashed bytes are not done.
             let found = at_work
                 .iter()
@@ -139,16 +139,16 @@ pub fn publish_progress(running: &mut [&mut OpenLoad]) {
             let bytes_total = load.bytes_total();
             let position = LoadProgress { bytes_done: Some(bytes_done), bytes_total, rows_read };
             if position != last {
-                told.push((load.info.load_id, position));
+                reported.push((load.info.load_id, position));
             }
         }
         let statuses: Vec<LoadStatus> =
-            told.iter().map(|&(load_id, position)| running_at(load_id, position)).collect();
+            reported.iter().map(|&(load_id, position)| running_at(load_id, position)).collect();
         if statuses.is_empty() { Ok(()) } else { events::publish(&statuses) }
     });
-    for (load_id, position) in told {
+    for (load_id, position) in reported {
         if let Some(load) = running.iter_mut().find(|load| load.info.load_id == load_id) {
-            load.told = Some((Instant::now(), position));
+            load.reported = Some((Instant::now(), position));
         }
     }
 }
@@ -204,7 +204,7 @@ fn in_database(work: impl FnOnce() -> Result<(), LoadError>) -> Outcome {
     match worker::with_lock_timeout(LOCK_TIMEOUT, || worker::try_transaction(work)) {
         Ok(true) => Outcome::Done,
         Ok(false) => Outcome::Absent,
-        Err(failed) if PASSING.iter().any(|code| failed.error.code.starts_with(code)) => {
+        Err(failed) if TRANSIENT.iter().any(|code| failed.error.code.starts_with(code)) => {
             Outcome::Locked
         }
         Err(failed) => {

@@ -22,7 +22,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// Cancels a load for the current user.
 pub fn cancel_load(load_id: i64) -> Result<(), LoadError> {
     let caller = Caller::now();
-    if cancel_at_work(load_id, &caller)? {
+    if cancel_running(load_id, &caller)? {
         return Ok(());
     }
     let ledger = Table::open_for_insert(c"loads");
@@ -55,7 +55,7 @@ pub fn cancel_load(load_id: i64) -> Result<(), LoadError> {
                 session::cancel(pid);
                 return Ok(());
             }
-            None if Lock::Load(load_id).try_lock() => return cancel_waiting(load_id),
+            None if Lock::Load(load_id).try_lock() => return cancel_queued(load_id),
             // A session before or after its load, or a worker that closes the loads of a stopped server.
             _ => std::thread::sleep(POLL_INTERVAL),
         }
@@ -66,7 +66,7 @@ pub fn cancel_load(load_id: i64) -> Result<(), LoadError> {
 
 /// Cancels a load that is in the progress slots; `false` if the ledger must be queried. It takes no lock on the ledger,
 /// which another session may have locked.
-fn cancel_at_work(load_id: i64, caller: &Caller) -> Result<bool, LoadError> {
+fn cancel_running(load_id: i64, caller: &Caller) -> Result<bool, LoadError> {
     let pid = match running::find(load_id) {
         Some(load) => {
             caller.require(Some(load.requested_by), load_id)?;
@@ -92,14 +92,14 @@ fn role_of(load_id: i64, name: &str) -> Result<Option<pg_sys::Oid>, LoadError> {
 }
 
 /// Deletes a queued load that no worker has begun.
-fn cancel_waiting(load_id: i64) -> Result<(), LoadError> {
+fn cancel_queued(load_id: i64) -> Result<(), LoadError> {
     if !ledger::is_queued(load_id)? {
         return Err(QueueError::NotRunning(load_id).into());
     }
     // After a rollback the load is queued again, and a worker that found it locked may have ended.
     Lock::Queued(load_id).lock();
     super::wake_worker(load_id, Wake::AtEnd);
-    super::remove(load_id)?;
+    super::delete(load_id)?;
     ledger::record_job_failed(load_id, &LoadFailure::new("57014", "cancelled before it began"))?;
     events::publish_at_commit(load_id);
     Ok(())

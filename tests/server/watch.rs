@@ -67,8 +67,10 @@ fn wait_for_rows(client: &mut Client, expected: i64) {
 /// so it finds a file of which the kernel tells nothing.
 fn wait_for_a_look(cluster: &Cluster, client: &mut Client, inbox: &str) {
     let seen = loads_of(client, "look %.csv");
-    let empty = cluster
-        .file(&format!("empty {seen}"), format!("{FIVE_COLUMNS}{}", "\n".repeat(usize::try_from(seen).unwrap())));
+    let empty = cluster.file(
+        &format!("empty {seen}"),
+        format!("{FIVE_COLUMNS}{}", "\n".repeat(usize::try_from(seen).unwrap())),
+    );
     // A second name, and no event.
     fs::hard_link(empty, format!("{inbox}/look {seen}.csv")).unwrap();
     until("nobody looks through the folder", || {

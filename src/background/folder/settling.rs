@@ -27,7 +27,7 @@ struct Settling {
     changed_at: i64,
     trigger: Trigger,
     since: Instant,
-    look_at: Instant,
+    due_at: Instant,
 }
 
 /// The files in their quiet period.
@@ -42,7 +42,7 @@ impl SettlingFiles {
         file: &FileVersion,
         writers: Writers,
         trigger: Trigger,
-        rest: Duration,
+        quiet_period: Duration,
     ) -> bool {
         let now = Instant::now();
         let new = || Settling {
@@ -50,7 +50,7 @@ impl SettlingFiles {
             changed_at: file.changed_at,
             trigger,
             since: now,
-            look_at: now,
+            due_at: now,
         };
         let is_first = !self.0.contains_key(&file.path);
         let settling = self.0.entry(file.path.clone()).or_insert_with(new);
@@ -60,17 +60,17 @@ impl SettlingFiles {
         if trigger == Trigger::Closed {
             settling.trigger = trigger;
         }
-        let has_rested = settling.since.elapsed() >= rest;
+        let is_quiet = settling.since.elapsed() >= quiet_period;
         let is_ready = match (writers, settling.trigger) {
             (Writers::Some, _) => false,
             (Writers::None, Trigger::Closed | Trigger::FullScan)
             | (Writers::Unknown, Trigger::Closed) => true,
-            (Writers::Unknown, Trigger::FullScan) => has_rested || file.age() >= rest,
-            (_, Trigger::Interval) => has_rested,
+            (Writers::Unknown, Trigger::FullScan) => is_quiet || file.age() >= quiet_period,
+            (_, Trigger::Interval) => is_quiet,
         };
-        settling.look_at = match writers {
-            Writers::Some => now + if is_first { RECHECK_INTERVAL } else { rest },
-            _ => settling.since + rest,
+        settling.due_at = match writers {
+            Writers::Some => now + if is_first { RECHECK_INTERVAL } else { quiet_period },
+            _ => settling.since + quiet_period,
         };
         if is_ready {
             self.0.remove(&file.path);
@@ -86,13 +86,13 @@ impl SettlingFiles {
             changed_at: file.changed_at,
             trigger: Trigger::FullScan,
             since: now,
-            look_at: now + RECHECK_INTERVAL,
+            due_at: now + RECHECK_INTERVAL,
         };
         self.0.insert(file.path.clone(), settling);
     }
 
     /// Ends the quiet period of a file.
-    pub fn forget(&mut self, path: &str) {
+    pub fn remove(&mut self, path: &str) {
         self.0.remove(path);
     }
 
@@ -104,7 +104,7 @@ impl SettlingFiles {
     /// The files that are due now, and why; in the order of their paths.
     pub fn due(&self) -> Vec<(String, Trigger)> {
         let now = Instant::now();
-        let due = self.0.iter().filter(|(_, settling)| settling.look_at <= now);
+        let due = self.0.iter().filter(|(_, settling)| settling.due_at <= now);
         due.map(|(path, settling)| (path.clone(), settling.trigger)).collect()
     }
 }
