@@ -9,7 +9,7 @@ use crate::error::LoadError;
 use crate::pg::extension;
 use crate::pg::locks::{Lock, SessionLock};
 use crate::pg::relation::Table;
-use crate::pg::session::{self, AsOwner};
+use crate::pg::session::{self, RunsAsOwner};
 use crate::pg::worker::{self, Failed};
 use crate::settings;
 
@@ -50,9 +50,9 @@ fn prepare() -> Result<bool, LoadError> {
     Ok(is_held && is_there == Some(true))
 }
 
-fn as_owner_of_ledger() -> (AsOwner, Table) {
+fn as_owner_of_ledger() -> (RunsAsOwner, Table) {
     let ledger = Table::open_for_insert(c"loads");
-    (AsOwner::of(&ledger), ledger)
+    (session::run_as_owner(&ledger), ledger)
 }
 
 /// Writes a message to the server's log.

@@ -13,7 +13,7 @@ use crate::ledger::{self, LoadProgress, LoadStatus};
 use crate::pg::error_fields;
 use crate::pg::locks::Lock;
 use crate::pg::relation::Table;
-use crate::pg::session::{self, AsOwner};
+use crate::pg::session;
 use crate::settings;
 
 /// Publishes the states of loads: numbers and states, never paths or data. The final event of a load is sent once, and
@@ -21,7 +21,7 @@ use crate::settings;
 pub fn publish(statuses: &[LoadStatus]) -> Result<(), LoadError> {
     // The extension may have been dropped since.
     let Some(events) = Table::find_for_insert(c"events") else { return Ok(()) };
-    let _owner = AsOwner::of(&events);
+    let _owner = session::run_as_owner(&events);
     Lock::Events.lock();
     for LoadStatus { load_id, state, progress } in statuses {
         let args: [DatumWithOid<'_>; 5] = [
@@ -61,7 +61,7 @@ pub fn publish(statuses: &[LoadStatus]) -> Result<(), LoadError> {
 pub fn delete_old() -> Result<(), LoadError> {
     let Some(minutes) = settings::event_retention_minutes() else { return Ok(()) };
     let Some(events) = Table::find_for_insert(c"events") else { return Ok(()) };
-    let _owner = AsOwner::of(&events);
+    let _owner = session::run_as_owner(&events);
     Ok(Spi::run_with_args(
         "DELETE FROM trips.events
           WHERE published_at < now() - $1 * interval '1 minute'",
@@ -113,7 +113,7 @@ fn publish_now(loads: &[i64]) -> Result<(), LoadError> {
     session::use_own_names()?;
     let Some(ledger) = Table::find_for_insert(c"loads") else { return Ok(()) };
     let statuses = {
-        let _owner = AsOwner::of(&ledger);
+        let _owner = session::run_as_owner(&ledger);
         ledger::statuses(loads)?
     };
     publish(&with_beginnings(statuses))

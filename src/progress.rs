@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use pgrx::{PgLogLevel, PgSqlErrorCode, ereport, pg_sys};
 
 use crate::pg::progress_slots::{self, SLOTS};
+use crate::pg::safe_drop::drop_unless_panicking;
 
 pub use crate::pg::progress_slots::{discard_copies, server_started, user_of};
 
@@ -77,7 +78,7 @@ pub struct Progress {
     interval: Option<Duration>,
     last_notice: Cell<Instant>,
     /// The title of the process before the load.
-    title: CString,
+    _title: Title,
 }
 
 impl Progress {
@@ -99,7 +100,7 @@ impl Progress {
             run: Cell::default(),
             interval,
             last_notice: Cell::new(Instant::now()),
-            title: progress_slots::title(),
+            _title: Title(progress_slots::title()),
         };
         progress.phase(Phase::Hashing);
         progress
@@ -204,12 +205,17 @@ impl Progress {
     }
 }
 
-impl Drop for Progress {
+drop_unless_panicking!(Progress, |_progress| {
+    progress_slots::end_command();
+});
+
+/// The title of the process. Drop restores it.
+#[derive(Debug)]
+struct Title(CString);
+
+impl Drop for Title {
     fn drop(&mut self) {
-        progress_slots::set_title(&self.title);
-        if !std::thread::panicking() {
-            progress_slots::end_command();
-        }
+        progress_slots::set_title(&self.0);
     }
 }
 

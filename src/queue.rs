@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 
 use crate::error::LoadError;
 use crate::pg::relation::Table;
-use crate::pg::session::AsOwner;
+use crate::pg::session::{self, RunsAsOwner};
 use crate::pg::worker;
 use crate::settings;
 
@@ -54,15 +54,15 @@ impl Job {
     }
 }
 
-fn as_owner() -> (AsOwner, Table) {
+fn as_owner() -> (RunsAsOwner, Table) {
     let table = Table::open_for_insert(c"queue");
-    (AsOwner::of(&table), table)
+    (session::run_as_owner(&table), table)
 }
 
 /// The roles may have another owner than the queue.
-fn as_owner_of_roles() -> (AsOwner, Table) {
+fn as_owner_of_roles() -> (RunsAsOwner, Table) {
     let table = Table::open_for_insert(c"trips_internal.queue_roles");
-    (AsOwner::of(&table), table)
+    (session::run_as_owner(&table), table)
 }
 
 /// The settings of this session that apply to its loads.

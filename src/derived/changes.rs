@@ -15,7 +15,7 @@ use crate::error::LoadError;
 use crate::history::{self, Days, History, Moved, owners, pending_counts};
 use crate::ledger;
 use crate::pg::relation::Table;
-use crate::pg::session::{self, AsOwner};
+use crate::pg::session;
 use crate::pg::{event_trigger, locks, spi, transition_tables};
 
 /// The rows that a statement has touched.
@@ -69,7 +69,7 @@ pub fn end(table: pg_sys::Oid, touched: Touched, may_bring: bool) -> Result<(), 
         return Ok(());
     }
     let history = Table::open_for_insert(c"hist_trip_data");
-    let _owner = AsOwner::of(&history);
+    let _owner = session::run_as_owner(&history);
     if may_bring {
         history::require_sane_dates()?;
     }
@@ -107,11 +107,11 @@ pub fn partitions_altered(loses: bool) -> Result<(), LoadError> {
     History::lock_for_change()?;
     // Each table may have its own owner, and the command may have changed it.
     let counted = {
-        let _owner = AsOwner::of(&counts);
+        let _owner = session::run_as_owner(&counts);
         if loses { daily_counts::days()? } else { Vec::new() }
     };
     let history = Table::open_for_insert(c"hist_trip_data");
-    let _owner = AsOwner::of(&history);
+    let _owner = session::run_as_owner(&history);
     // An open table cannot lose the triggers of its partitions.
     drop(history);
     if !loses {
@@ -138,7 +138,7 @@ fn require_newest_snapshot() -> Result<(), LoadError> {
     }
     // Loads are in the ledger. Changes by hand update one row: PostgreSQL raises 40001 where the snapshot is older.
     let changes = Table::open_for_insert(c"trips_internal.history_changes");
-    let _owner = AsOwner::of(&changes);
+    let _owner = session::run_as_owner(&changes);
     Ok(Spi::run(
         "UPDATE trips_internal.history_changes SET changed_by = pg_current_xact_id()
           WHERE changed_by IS DISTINCT FROM pg_current_xact_id()",
@@ -159,7 +159,7 @@ pub fn count_again(days: &[Days]) -> Result<(), LoadError> {
 /// Computes all derived data again.
 pub fn rebuild() -> Result<(), LoadError> {
     let history = Table::open_for_insert(c"hist_trip_data");
-    let _owner = AsOwner::of(&history);
+    let _owner = session::run_as_owner(&history);
     drop(history);
     History::lock_for_change()?;
     history::create_all_triggers()?;
@@ -174,7 +174,7 @@ pub fn rebuild() -> Result<(), LoadError> {
 /// Moves misplaced trips, and computes all derived data again.
 pub fn repair_partitions() -> Result<Vec<Moved>, LoadError> {
     let history = Table::open_for_insert(c"hist_trip_data");
-    let _owner = AsOwner::of(&history);
+    let _owner = session::run_as_owner(&history);
     owners::require_one_owner(history.owner())?;
     drop(history);
     History::lock_for_change()?;

@@ -8,7 +8,7 @@ use crate::error::LoadError;
 
 use crate::pg::locks::Lock;
 use crate::pg::relation::Table;
-use crate::pg::session::{self, AsOwner};
+use crate::pg::session::{self, RunsAsOwner};
 use crate::progress as running_loads;
 use crate::source::FileVersion;
 
@@ -90,10 +90,10 @@ fn record_failed_end(
 
 /// The privileges of the owner of the complete errors. None if that role is not a member of the ledger's owner, who is
 /// the current user: its triggers would run with the ledger owner's privileges.
-fn as_owner_of_failures() -> Option<(AsOwner, Table)> {
+fn as_owner_of_failures() -> Option<(RunsAsOwner, Table)> {
     let table = Table::find_for_insert(c"trips_internal.load_failures")?;
     let may = session::is_member_of(table.owner(), session::current_user());
-    may.then(|| (AsOwner::of(&table), table))
+    may.then(|| (session::run_as_owner(&table), table))
 }
 
 /// Records the complete error of a failed load.

@@ -14,7 +14,8 @@ use crate::pg::extension;
 use crate::pg::locks::Lock;
 use crate::pg::relation::Table;
 use crate::pg::row::LoadRow;
-use crate::pg::session::{self, AsOwner};
+use crate::pg::safe_drop::drop_unless_panicking;
+use crate::pg::session::{self, RunsAsOwner};
 use crate::pg::table_locks::{self, Mode};
 
 /// A load that has begun. It outlives the errors of the load, which are recorded from it.
@@ -24,14 +25,14 @@ pub struct LoadContext {
     /// What the load knows of the file so far.
     pub source: RefCell<LoadSource>,
     pub(super) monitored: Cell<Option<MonitoredLoad>>,
-    _privileges: OwnerPrivileges,
+    privileges: OwnerPrivileges,
 }
 
 /// The privileges of the tables' owner until this is dropped. The extension cannot be dropped before the transaction ends.
 pub struct OwnerPrivileges {
     // Dropped in this order: the privileges first, then the table they came from.
-    _owner: AsOwner,
-    _ledger: Table,
+    _owner: RunsAsOwner,
+    ledger: Table,
 }
 
 impl OwnerPrivileges {
@@ -46,10 +47,10 @@ impl OwnerPrivileges {
             table_locks::lock(ledger, Mode::RowExclusive)?;
         }
         let ledger = Table::open_for_insert(c"loads");
-        let owner = AsOwner::of(&ledger);
+        let owner = session::run_as_owner(&ledger);
         owners::require_one_owner(ledger.owner())?;
         owners::require_all_rows()?;
-        Ok(Self { _owner: owner, _ledger: ledger })
+        Ok(Self { _owner: owner, ledger })
     }
 }
 
@@ -81,7 +82,7 @@ impl LoadContext {
         Lock::Load(header.load_id).try_lock();
         Lock::Cancelable(header.load_id).try_lock();
         let (source, monitored) = (RefCell::new(source), Cell::new(None));
-        Self { header, source, monitored, _privileges: privileges }
+        Self { header, source, monitored, privileges }
     }
 
     fn source_named(name: &str) -> LoadSource {
@@ -105,7 +106,8 @@ impl LoadContext {
             changed_at: source.changed_at,
             requested_by: self.header.requested_by.clone(),
             started_at: self.header.started_at.into(),
-            ledger: Table::open_for_insert(c"loads").oid().to_u32(),
+            // The table is open already: after an error no table can be opened.
+            ledger: self.privileges.ledger.oid().to_u32(),
             one_snapshot: session::has_one_snapshot(),
         }
     }
@@ -148,11 +150,7 @@ impl LoadContext {
     }
 }
 
-impl Drop for LoadContext {
-    fn drop(&mut self) {
-        // The transaction may continue without the load. While an ERROR unwinds, the abort releases the lock.
-        if !std::thread::panicking() {
-            Lock::Cancelable(self.header.load_id).unlock();
-        }
-    }
-}
+// The transaction may continue without the load.
+drop_unless_panicking!(LoadContext, |context| {
+    Lock::Cancelable(context.header.load_id).unlock();
+});

@@ -12,7 +12,7 @@ use crate::error::LoadError;
 use crate::events;
 use crate::ledger::{self, LoadFailure, LoadInfo, LoadProgress, LoadStatus};
 use crate::pg::relation::Table;
-use crate::pg::session::{self, AsOwner};
+use crate::pg::session;
 use crate::pg::{extension, worker};
 use crate::progress::{self, Phase, RunningLoad};
 
@@ -174,7 +174,7 @@ fn in_ledger(
                 return Ok(());
             }
             let statuses = {
-                let _owner = AsOwner::of(&table);
+                let _owner = session::run_as_owner(&table);
                 work()?
             };
             if statuses.is_empty() || !is_published {

@@ -1,28 +1,4 @@
 //! A row of `trips.loads`, as functions return it.
 
-use pgrx::callconv::{BoxRet, FcInfo};
-use pgrx::datum::Datum;
-use pgrx::heap_tuple::PgHeapTuple;
-use pgrx::{AllocatedByRust, IntoDatum};
-
 /// A row of the ledger.
-pub struct LoadRow(PgHeapTuple<'static, AllocatedByRust>);
-
-impl From<PgHeapTuple<'static, AllocatedByRust>> for LoadRow {
-    fn from(tuple: PgHeapTuple<'static, AllocatedByRust>) -> Self {
-        Self(tuple)
-    }
-}
-
-pgrx::pgrx_sql_entity_graph::impl_sql_translatable!(LoadRow, "trips.loads");
-
-// SAFETY: hands PostgreSQL a composite datum of its own making, or NULL.
-unsafe impl BoxRet for LoadRow {
-    unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> Datum<'fcx> {
-        match self.0.into_datum() {
-            // SAFETY: the datum was copied out of SPI's memory and outlives the call.
-            Some(datum) => unsafe { fcinfo.return_raw_datum(datum) },
-            None => fcinfo.return_null(),
-        }
-    }
-}
+pub type LoadRow = pgrx::composite_type!('static, "trips.loads");

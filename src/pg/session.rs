@@ -90,10 +90,12 @@ pub fn may_see_session_of(role: pg_sys::Oid, of: pg_sys::Oid) -> bool {
     is_member_of(role, all) || (of != pg_sys::InvalidOid && is_member_of(role, of))
 }
 
-/// Cancels the statement of another process of this server, as pg_cancel_backend() does.
+/// Cancels the statement of another process of this server, as pg_cancel_backend() does; `false` when there is no such
+/// process.
 pub fn cancel(pid: i32) -> bool {
-    // SAFETY: a signal, to a process that pg_locks has just named.
-    unsafe { libc::kill(pid, libc::SIGINT) == 0 }
+    // SAFETY: looks the process up in the array of PostgreSQL's processes. It may end before the signal is sent. Then its
+    // group does not exist either, unless the kernel reuses the number at once. pg_cancel_backend() has the same window.
+    unsafe { !pg_sys::BackendPidGetProc(pid).is_null() && libc::kill(-pid, libc::SIGINT) == 0 }
 }
 
 /// The data directory of the cluster.
@@ -127,8 +129,9 @@ pub fn may_read_server_files(role: pg_sys::Oid) -> bool {
     unsafe { pg_sys::has_privs_of_role(role, reader) }
 }
 
-/// Allows a little more work after an error of PostgreSQL has been caught, which is then raised again: does what the
-/// abort of the transaction does first.
+/// Releases the lightweight locks that an error has left, as the abort of the transaction does first. Then the caller may
+/// use shared memory, and nothing else, before it raises the error again: no table and no catalog can be read before the
+/// abort.
 pub fn after_error() {
     // SAFETY: the error has left the code that held these locks.
     unsafe { pg_sys::LWLockReleaseAll() }
@@ -146,7 +149,7 @@ pub fn trigger_depth() -> i32 {
     unsafe { i32::from_datum(pg_sys::pg_trigger_depth(std::ptr::null_mut()), false).unwrap_or(0) }
 }
 
-/// The keys of all trips that may be found, and those that must be found: their header is a record.
+/// Runs queries outside of any statement, as at the end of a transaction.
 pub fn with_snapshot<T>(work: impl FnOnce() -> T) -> T {
     // SAFETY: we are in a transaction; the snapshot is popped as it was pushed, or by the abort.
     unsafe {
@@ -159,7 +162,7 @@ pub fn with_snapshot<T>(work: impl FnOnce() -> T) -> T {
 
 /// As [`with_snapshot`], within a statement: queries see all that this transaction has done so far.
 pub fn with_new_snapshot<T>(work: impl FnOnce() -> T) -> T {
-    // SAFETY: we are in a transaction, and not in parallel mode, where settings cannot change.
+    // SAFETY: we are in a transaction, and not in parallel mode, in which nothing is written.
     unsafe { pg_sys::CommandCounterIncrement() };
     with_snapshot(work)
 }
@@ -169,40 +172,53 @@ pub fn use_own_names() -> Result<(), pgrx::spi::SpiError> {
     pgrx::Spi::run("SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)")
 }
 
-/// The privileges of the tables' owner, until this is dropped. Outside any statement, the owner's deferred code runs
-/// before that.
+/// Runs as the owner of this table until the result is dropped: callers write through us, never by themselves.
 ///
-/// Statements mean what was written while this lives: see [`OwnSettings`].
-pub struct AsOwner {
-    user: pg_sys::Oid,
-    context: i32,
-    /// Dropped after the owner's privileges.
+/// Outside of any statement, the code that the owner has deferred runs before that, still as the owner. Statements mean
+/// what was written while the result lives: see [`OwnSettings`].
+#[must_use = "the owner's privileges end when this is dropped"]
+pub fn run_as_owner(table: &Table) -> RunsAsOwner {
+    let settings = OwnSettings::set();
+    let mut before = Identity { user: pg_sys::InvalidOid, context: 0 };
+    // SAFETY: both pointers are to fields of ours. The owner is an existing role.
+    unsafe {
+        pg_sys::GetUserIdAndSecContext(&raw mut before.user, &raw mut before.context);
+        let local = pg_sys::SECURITY_LOCAL_USERID_CHANGE.cast_signed();
+        pg_sys::SetUserIdAndSecContext(table.owner(), before.context | local);
+    }
+    RunsAsOwner { before, _settings: settings }
+}
+
+/// What [`run_as_owner`] returns.
+///
+/// Its Drop runs the owner's deferred code. A method could be forgotten on some path, and that code would run at the commit
+/// of a worker, as a superuser.
+pub struct RunsAsOwner {
+    /// It is restored first, also when the owner's deferred code raises an error.
+    before: Identity,
     _settings: OwnSettings,
 }
 
-impl AsOwner {
-    /// Acquires the privileges of the owner of this table.
-    pub fn of(table: &Table) -> Self {
-        let mut before =
-            Self { user: pg_sys::InvalidOid, context: 0, _settings: OwnSettings::set() };
-        // SAFETY: both pointers are to our fields. The owner is an existing role.
-        unsafe {
-            pg_sys::GetUserIdAndSecContext(&raw mut before.user, &raw mut before.context);
-            let local = pg_sys::SECURITY_LOCAL_USERID_CHANGE.cast_signed();
-            pg_sys::SetUserIdAndSecContext(table.owner(), before.context | local);
-        }
-        before
-    }
-}
-
-impl Drop for AsOwner {
+impl Drop for RunsAsOwner {
     fn drop(&mut self) {
-        let is_outermost = self.context & pg_sys::SECURITY_LOCAL_USERID_CHANGE.cast_signed() == 0;
+        let local = pg_sys::SECURITY_LOCAL_USERID_CHANGE.cast_signed();
+        let is_outermost = self.before.context & local == 0;
         if is_outermost && !std::thread::panicking() {
             deferred::run_now();
         }
-        // SAFETY: restores what GetUserIdAndSecContext returned. PostgreSQL does the same at the abort of a
-        // (sub)transaction. Doing it earlier, while an ERROR unwinds, only removes privileges.
+    }
+}
+
+/// The user id and security context of this process. Drop restores them.
+struct Identity {
+    user: pg_sys::Oid,
+    context: i32,
+}
+
+impl Drop for Identity {
+    fn drop(&mut self) {
+        // SAFETY: restores what GetUserIdAndSecContext returned. The abort of a (sub)transaction does the same later. Earlier,
+        // while an ERROR unwinds, it only removes privileges.
         unsafe { pg_sys::SetUserIdAndSecContext(self.user, self.context) }
     }
 }

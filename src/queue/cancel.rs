@@ -11,7 +11,7 @@ use crate::events;
 use crate::ledger::{self, LoadFailure};
 use crate::pg::locks::Lock;
 use crate::pg::relation::Table;
-use crate::pg::session::{self, AsOwner};
+use crate::pg::session;
 use crate::pg::worker;
 use crate::progress;
 
@@ -26,7 +26,7 @@ pub fn cancel_load(load_id: i64) -> Result<(), LoadError> {
         return Ok(());
     }
     let ledger = Table::open_for_insert(c"loads");
-    let _owner = AsOwner::of(&ledger);
+    let _owner = session::run_as_owner(&ledger);
     let asked_by = ledger::requested_by(load_id)?;
     let is_entered = asked_by.is_some();
     if let Some(name) = asked_by {

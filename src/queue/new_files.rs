@@ -7,7 +7,7 @@ use crate::ledger;
 use crate::os::lease::Writers;
 use crate::pg::locks::Lock;
 use crate::pg::relation::Table;
-use crate::pg::session::{self, AsOwner};
+use crate::pg::session;
 use crate::settings;
 use crate::source::Access;
 use crate::source::listing::{self, Listing};
@@ -37,7 +37,7 @@ pub fn find(pattern: &str, after: Option<&str>) -> Result<Vec<String>, LoadError
         let last = listing.files.last().map(|file| file.path.clone()).filter(|_| listing.is_cut);
         let new = {
             let ledger = Table::open_for_insert(c"loads");
-            let _owner = AsOwner::of(&ledger);
+            let _owner = session::run_as_owner(&ledger);
             ledger::not_loaded_yet(listing.files, &options)?
         };
         let paths = new.into_iter().map(|new| new.file.path);

@@ -9,7 +9,7 @@ use crate::derived::view;
 use crate::error::LoadError;
 use crate::history::{History, pending_counts};
 use crate::pg::relation::Table;
-use crate::pg::session::{self, AsOwner};
+use crate::pg::session;
 use crate::pg::{event_trigger, locks};
 
 /// A REFRESH begins. If it is one of our view, it waits for loads before it blocks the view's readers, and takes the
@@ -34,7 +34,7 @@ pub fn refreshed() -> Result<(), LoadError> {
         return Ok(());
     }
     let Some(weekly) = Table::find_for_insert(c"weekly_trip_counts") else { return Ok(()) };
-    let _owner = AsOwner::of(&weekly);
+    let _owner = session::run_as_owner(&weekly);
     view::keep_all();
     Ok(())
 }
