@@ -1,4 +1,4 @@
-//! The constraints of a trip, and the reasons of rejections.
+//! What a trip must be beyond well-formed, and why a record is rejected.
 
 pub mod constraints;
 pub mod reject;

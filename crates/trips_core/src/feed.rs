@@ -23,7 +23,7 @@ pub mod plan;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Feed {
-    /// Its name in messages.
+    /// What people call it.
     pub name: String,
     /// Names of the column with the region.
     pub region: Vec<String>,

@@ -1,4 +1,4 @@
-//! Headers after the first record: rows after one are never read with other columns than its own.
+//! Headers behind the first record: no row after one is read under other columns than its own.
 
 use std::collections::BTreeSet;
 
@@ -23,7 +23,7 @@ const NAMES: [&str; 5] = ["region", "origin_coord", "destination_coord", "date_t
 /// A part of a joined file: a header, and rows in its order.
 #[derive(Debug, Clone)]
 struct Section {
-    /// Column of the feed at each position; more than 4 means none of them.
+    /// Which column of the feed stands where; more than 4 is none of them.
     order: Vec<usize>,
     rows: u32,
     style: Style,
@@ -45,7 +45,7 @@ enum Style {
     Unclear,
 }
 
-/// The five fields of a row, which say where they belong.
+/// The five values of a row, which tell where they belong.
 fn values(section: usize, row: u32) -> [String; 5] {
     let (minute, second) = (row / 60 % 60, row % 60);
     [
@@ -105,12 +105,12 @@ fn joined(sections: &[Section]) -> String {
     file
 }
 
-/// The keys of all trips that may be found, and those that must be found: their header is a record.
+/// The key of every trip that is there to be found, and those that must be found: their header is a record.
 fn truth(sections: &[Section]) -> (BTreeSet<key::TripKey>, BTreeSet<key::TripKey>) {
     let (mut all, mut certain) = (BTreeSet::new(), BTreeSet::new());
     for (number, section) in sections.iter().enumerate() {
         let is_joined = number > 0 && !sections[number - 1].ends;
-        // Rows after an unclear header are not read.
+        // No row behind an unclear header is read.
         let rows = if matches!(section.style, Style::Unclear) { 0 } else { section.rows };
         for row in 0..rows {
             let [region, origin, destination, time, datasource] = values(number, row);
@@ -133,7 +133,7 @@ fn truth(sections: &[Section]) -> (BTreeSet<key::TripKey>, BTreeSet<key::TripKey
     (all, certain)
 }
 
-/// The result of a file: its trips, its rejected lines, and the number of records.
+/// What came of a file: its trips, its rejected lines, and the records counted.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Read {
     trips: BTreeSet<key::TripKey>,
@@ -288,7 +288,7 @@ proptest! {
         let found = read(file.as_bytes(), 1 << 20);
         let (all, certain) = truth(&sections);
         prop_assert!(found.trips.is_subset(&all), "a trip that is in no file: {file}");
-        // After a joined row and header, some rows are staged; after a header, none.
+        // Behind a row and a header that are joined, some rows wait in staging; behind a header, none.
         prop_assert!(found.trips.is_superset(&certain), "a trip is not found: {file}");
         prop_assert_eq!(read(file.as_bytes(), chunk), found);
     }
@@ -297,7 +297,7 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(6))]
 
-    /// Several chunks of a megabyte: threads, runs and splits have the result of one reader.
+    /// Several chunks of a megabyte: threads, runs and splits give what one reader gives.
     #[test]
     fn threads_and_pieces_do_not_matter(
         sections in sections(0..20_000, 4..8),

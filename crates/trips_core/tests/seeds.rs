@@ -1,9 +1,9 @@
-//! The invariants of the fuzz targets, checked on their seeds.
+//! The laws of the fuzz targets, with their seeds: what a search starts from holds without one.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Distance between the offsets where a seed is cut: a prime, so that all kinds of bytes are cut.
+/// Bytes between the places where a seed is cut: a prime, so that all kinds of bytes are met.
 const BETWEEN_ENDS: usize = 13;
 
 /// The files in the directory of a target's seeds.

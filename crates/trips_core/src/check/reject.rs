@@ -94,14 +94,14 @@ impl SqlState {
 /// The fault of one value, before it is known whose value it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ValueError {
-    /// The kind of error.
+    /// What kind of fault.
     pub state: SqlState,
-    /// What was found and what was expected, for a message.
+    /// What was found and what was expected, for a person.
     pub reason: String,
 }
 
 impl ValueError {
-    /// A rejection with this code and message.
+    /// A fault of this kind, told in these words.
     pub fn new(state: SqlState, reason: impl Into<String>) -> Self {
         Self { state, reason: reason.into() }
     }
@@ -116,11 +116,11 @@ impl ValueError {
 /// Why one record is not a trip.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection {
-    /// The invalid column; None if the whole record is invalid.
+    /// The column at fault; none when it is the record as a whole.
     pub column: Option<Column>,
-    /// The kind of error.
+    /// What kind of fault.
     pub state: SqlState,
-    /// What was found and what was expected, for a message.
+    /// What was found and what was expected, for a person.
     pub reason: String,
 }
 
@@ -131,12 +131,12 @@ impl Rejection {
     }
 }
 
-/// A rejected record, as messages show it.
+/// A rejected record, as a person is told of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadLine {
     /// Number of its first physical line, from 1.
     pub line: u64,
-    /// The error.
+    /// What is wrong with it.
     pub rejection: Rejection,
 }
 

@@ -9,7 +9,7 @@ use crate::model::{point, timestamp};
 use crate::text::escape::quoted;
 use crate::text::whitespace;
 
-/// The fields of one trip, before they are validated.
+/// What a file says of one trip, before anything of it is believed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TripText<'a> {
     /// The region's name.
@@ -20,7 +20,7 @@ pub struct TripText<'a> {
     pub destination_coord: Cow<'a, [u8]>,
     /// When it began, `YYYY-MM-DD HH:MM:SS`.
     pub date_time: Cow<'a, [u8]>,
-    /// The sender.
+    /// Who sent it.
     pub datasource: Cow<'a, [u8]>,
 }
 
@@ -56,7 +56,7 @@ impl TripText<'_> {
     }
 }
 
-/// A text without whitespace and byte order marks around it; None if it is empty.
+/// A text without whitespace and byte order marks around it; an empty one is none.
 pub(crate) fn text(value: &[u8]) -> Result<Option<&str>, ValueError> {
     let trimmed = whitespace::trim_value(value);
     if trimmed.is_empty() {

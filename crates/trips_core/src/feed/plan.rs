@@ -12,7 +12,7 @@ use crate::model::{point, timestamp};
 use crate::text::escape::quoted;
 use crate::text::whitespace;
 
-/// The fields of a record that make up a trip, for one file.
+/// Where the parts of a trip stand in the records of one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout {
     /// How many values a record of this file has.
@@ -26,7 +26,7 @@ pub struct Layout {
     datasource: usize,
     /// The columns that are not read.
     others: Vec<usize>,
-    /// The columns that detection of a later header needs.
+    /// The columns that are looked for, to know a header behind the first one.
     names: Arc<ColumnNames>,
 }
 
@@ -55,14 +55,14 @@ pub enum ColumnError {
     /// A column of the feed is not there.
     #[error("column {} is missing", .missing.join(", "))]
     Missing {
-        /// The expected names, alternatives joined by "or".
+        /// The names that were looked for, alternatives joined by "or".
         missing: Vec<String>,
-        /// The found header, escaped and shortened.
+        /// What the header has, escaped and cut.
         found: String,
         /// What the line seems to be instead.
         guess: Option<Guess>,
     },
-    /// A column of the feed appears more than once.
+    /// A column of the feed is there more than once.
     #[error("column {name} is there twice, as columns {first} and {second} of the file")]
     Duplicate {
         /// The name as the feed has it.
@@ -74,7 +74,7 @@ pub enum ColumnError {
     },
 }
 
-/// What a first line that is not a header seems to be.
+/// What a first line that is no header seems to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Guess {
     /// A header whose names are separated by this character.
@@ -86,10 +86,10 @@ pub enum Guess {
 }
 
 impl Layout {
-    /// Finds the feed's columns in a header, in any order and case, with or without whitespace around them.
+    /// Finds the feed's columns in a header, whatever their order, case and blanks around them.
     ///
     /// # Errors
-    /// When a column of the feed is missing or appears twice.
+    /// When a column of the feed is missing or there twice.
     pub fn resolve(feed: &Feed, header: &Record<'_>) -> Result<Self, ColumnError> {
         Self::of_names(&ColumnNames::of(feed), header.fields()).map_err(|error| match error {
             Unresolved::Missing(missing) => {
@@ -159,7 +159,7 @@ impl Layout {
         places
     }
 
-    /// The plan of the same feed with these fields; None if they are not those of a plan.
+    /// The layout of the same feed with these places; none when they are no layout's.
     pub(crate) fn of_places(&self, places: &[usize]) -> Option<Self> {
         let (&columns, rest) = places.split_first()?;
         let distinct = rest.iter().enumerate().all(|(i, at)| !rest[..i].contains(at));
@@ -220,7 +220,7 @@ impl Layout {
     }
 }
 
-/// Why the fields are not a header.
+/// Why values are no header.
 pub(crate) enum Unresolved {
     Missing(Vec<String>),
     Duplicate { name: String, first: usize, second: usize },
@@ -250,8 +250,8 @@ impl ColumnNames {
         Arc::new(Self { feed: feed.clone(), spellings, letters, count, shortest })
     }
 
-    /// The number of the column that a field seems to name. Only letters and digits count, and a prefix up to the last
-    /// dot does not (`#Region`, `[Origin Coord]`, `trips.date_time`).
+    /// The number of the column that a value seems to name: only letters and digits count, and what is before the
+    /// last point does not (`#Region`, `[Origin Coord]`, `trips.date_time`).
     pub(crate) fn resembles(&self, value: &[u8]) -> Option<u8> {
         if value.len() < self.shortest {
             return None;
@@ -264,7 +264,7 @@ impl ColumnNames {
         self.letters.iter().find(is_it).map(|(_, column)| *column)
     }
 
-    /// All ways to split a name off the end of a field: the rest before it, and the name.
+    /// Every way to take a name off the end of a value: what is before it, and the name.
     pub(crate) fn at_the_end_of<'v>(
         &self,
         value: &'v [u8],
@@ -277,7 +277,7 @@ impl ColumnNames {
         self.spellings.iter().filter_map(split)
     }
 
-    /// All ways to split a name off the beginning of a field: the name, and the rest after it.
+    /// Every way to take a name off the beginning of a value: the name, and what is behind it.
     pub(crate) fn at_the_beginning_of<'v>(
         &self,
         value: &'v [u8],
@@ -291,7 +291,7 @@ impl ColumnNames {
     }
 }
 
-/// Two numbers as the text of a point; two empty fields are no point.
+/// Two numbers as the text of a point; two empty values are no point.
 fn well_known_text(longitude: &[u8], latitude: &[u8]) -> Cow<'static, [u8]> {
     if longitude.trim_ascii().is_empty() && latitude.trim_ascii().is_empty() {
         return Cow::Borrowed(b"");
@@ -309,7 +309,7 @@ fn normal(name: &[u8]) -> String {
     String::from_utf8_lossy(whitespace::trim_name(name)).to_ascii_lowercase()
 }
 
-/// What a line without the names of columns seems to be.
+/// What a line that lacks the names of columns seems to be.
 fn guess(line: &Record<'_>) -> Option<Guess> {
     let is_data = |value: Cow<'_, [u8]>| {
         matches!(point::parse(&value), Ok(Some(_)))
@@ -334,7 +334,7 @@ struct Finder<'a> {
 }
 
 impl Finder<'_> {
-    /// The column with one of these names; 0, and a note, if it is missing.
+    /// The column with one of these names; 0, and a note, when there is none.
     fn find(&mut self, spellings: &[String]) -> Result<usize, Unresolved> {
         let is_it = |name: &String| spellings.iter().any(|s| normal(s.as_bytes()) == *name);
         let mut found = (0..self.names.len()).filter(|&i| is_it(&self.names[i]));

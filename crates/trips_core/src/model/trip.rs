@@ -3,13 +3,13 @@
 use crate::model::point::Point;
 use crate::model::timestamp::Timestamp;
 
-/// The longest region or datasource, in bytes: one index entry of the roll-up contains both.
+/// The longest region or datasource, in bytes: both stand in one index entry of the roll-up.
 pub const MAX_TEXT: usize = 1000;
 
-/// A valid trip.
+/// A trip as it goes into the history.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trip<'a> {
-    /// The region's name: not empty, without whitespace around it and without NUL.
+    /// The region's name: not empty, nothing around it or in it that is not seen.
     pub region: &'a str,
     /// Where it began, if that is known.
     pub origin: Option<Point>,
@@ -17,7 +17,7 @@ pub struct Trip<'a> {
     pub destination: Option<Point>,
     /// When it began, in local time.
     pub date_time: Timestamp,
-    /// The sender, if known.
+    /// Who sent it, if that is known.
     pub datasource: Option<&'a str>,
 }
 

@@ -9,15 +9,15 @@ use crate::model::trip::{MAX_TEXT, Trip};
 /// The longest encoded trip, without the bytes of its two texts: five lengths, two points, a time.
 const FIXED_LEN: usize = 5 * 4 + 2 * 16 + 8;
 
-/// Memory of the grid point of a trip until its week is written.
+/// What the range of a trip takes until its week is written.
 const GRID_POINT_COST: usize = 24;
 
-/// Bytes of a trip in the batch of its moment: its row, its group, and its count.
+/// The trips of a moment make a batch, whatever their number: their rows, their groups, and what these are counted by.
 fn cost_of_moment(ranges: &[RowRange]) -> usize {
     Block::encoded_bytes(ranges) * 4 + ranges.len() * 300
 }
 
-/// Position of a trip in its block.
+/// Where a trip stands in its block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct RowRange {
     pub(crate) date_time: Timestamp,
@@ -36,7 +36,7 @@ impl Block {
     /// The longest encoded trip.
     pub(crate) const MAX_ENCODED_TRIP: usize = FIXED_LEN + 2 * MAX_TEXT;
 
-    /// Adds a trip. A block is made of a few megabytes of a file, far below its limit of 4 GiB.
+    /// Adds a trip. A block is made of a few megabytes of a file, far under the 4 GiB it can hold.
     ///
     /// # Errors
     /// When there is no memory.
@@ -56,7 +56,8 @@ impl Block {
         Ok(())
     }
 
-    /// Sorts the trips by time, while they are in the processor's cache: a time range then reads them sequentially.
+    /// Puts the trips in the order of their times, while they are in the processor's cache: who takes
+    /// a time range later reads them one behind the other.
     ///
     /// # Errors
     /// When there is no memory.
@@ -75,14 +76,14 @@ impl Block {
         Ok(())
     }
 
-    /// Keeps one of several equal trips of a sorted block; returns how many it has dropped.
+    /// Drops all but one of the equal trips of a sorted block; returns how many it has dropped.
     ///
     /// # Errors
     /// When there is no memory.
     pub fn dedup(&mut self) -> Result<usize, TryReserveError> {
         let mut kept = Vec::new();
         kept.try_reserve_exact(self.ranges.len())?;
-        // Equal trips have equal times, so they are adjacent.
+        // Equal trips have equal times, so they stand together.
         for same_time in self.ranges.chunk_by(|a, b| a.date_time == b.date_time) {
             if let [one] = same_time {
                 kept.push(*one);
@@ -95,19 +96,19 @@ impl Block {
         let dropped = self.ranges.len() - kept.len();
         if dropped > 0 {
             self.ranges = kept;
-            // Dropped trips also leave the bytes.
+            // What is dropped leaves the bytes, too.
             self.sort()?;
         }
         Ok(dropped)
     }
 
-    /// Appends the trips of another block; the result is not sorted.
+    /// Adds the trips of another block behind these; the whole is not sorted any more.
     ///
     /// # Errors
     /// When there is no memory.
     ///
     /// # Panics
-    /// When the result is over 4 GiB.
+    /// When the whole is over 4 GiB.
     pub fn append(&mut self, other: &Self) -> Result<(), TryReserveError> {
         self.values.try_reserve(other.values.len())?;
         self.ranges.try_reserve(other.ranges.len())?;
@@ -119,18 +120,18 @@ impl Block {
         Ok(())
     }
 
-    /// The encoded trips, one after the other.
+    /// The encoded trips, one behind the other.
     pub(crate) fn encoded(&self) -> &[u8] {
         &self.values
     }
 
-    /// Number of its trips.
+    /// How many trips it holds.
     #[must_use]
     pub fn len(&self) -> usize {
         self.ranges.len()
     }
 
-    /// Whether it has no trips.
+    /// Whether it holds none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.ranges.is_empty()
@@ -142,8 +143,8 @@ impl Block {
         self.values.len() + self.ranges.len() * size_of::<RowRange>()
     }
 
-    /// Memory of a sorted block until its trips are written: itself, and the batch of the trips of one moment, which
-    /// are always in one batch.
+    /// How many bytes a sorted block takes until its trips are written: itself, and what is made of the trips
+    /// that begin at one moment, which are always in one batch.
     #[must_use]
     pub fn cost(&self, keeps_grid_points: bool) -> usize {
         let moments = self.ranges.chunk_by(|a, b| a.date_time == b.date_time);
@@ -152,7 +153,7 @@ impl Block {
         self.bytes() + ranges + moment.unwrap_or(0)
     }
 
-    /// Bytes of adjacent ranges of a sorted block.
+    /// How many bytes some ranges that follow each other in a sorted block have.
     pub(crate) fn encoded_bytes(ranges: &[RowRange]) -> usize {
         let ends = ranges.first().zip(ranges.last());
         ends.map_or(0, |(first, last)| (last.offset + last.length - first.offset) as usize)
@@ -168,7 +169,7 @@ impl Block {
         &self.ranges
     }
 
-    /// The trips of a sorted block from one time (None: the first) to before another (None: the last).
+    /// The trips of a sorted block from one time (none: the first) to before another (none: the last).
     pub(crate) fn between(&self, from: Option<Timestamp>, to: Option<Timestamp>) -> &[RowRange] {
         let before = |time: Timestamp| self.ranges.partition_point(|p| p.date_time < time);
         &self.ranges[from.map_or(0, before)..to.map_or(self.ranges.len(), before)]

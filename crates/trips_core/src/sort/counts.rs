@@ -1,17 +1,18 @@
-//! Counts of trips by day and group, for the roll-up.
+//! Trips counted by day and group, for the roll-up.
 
 use std::collections::{HashMap, TryReserveError};
 
 use crate::sort::groups::{Groups, TEXT_OVERHEAD, boxed, names_of};
 
-/// Approximate memory of a count in the map of the days before.
+/// What a count takes in the map of the days before, about.
 const BYTES_OF_A_COUNT: usize = 48;
-/// A group of the batch without a number here.
+/// A group of the batch that has no number here yet.
 const UNKNOWN: u32 = u32::MAX;
 
-/// Counts of trips by day (days since 2000-01-01), region and datasource.
+/// Counts of trips by day (days since 2000-01-01), region and datasource, until they are taken.
 ///
-/// Trips arrive in the order of time: the counts of one day are in a list, those of the days before in a map.
+/// Trips come in the order of time: the counts of one day are in a list, those of the days before in
+/// a map.
 #[derive(Debug, Default)]
 pub struct DailyCounts {
     day: i32,
@@ -100,7 +101,7 @@ impl DailyCounts {
         Ok(())
     }
 
-    /// Approximate memory of the counts and their groups.
+    /// How many bytes of memory the counts and their groups take, about.
     #[must_use]
     pub fn bytes(&self) -> usize {
         (self.before.len() + self.touched.len()) * BYTES_OF_A_COUNT + self.bytes_of_groups
@@ -151,7 +152,8 @@ pub struct Counted {
 }
 
 impl Counted {
-    /// All of them, ordered by day and group, in slices of about this many bytes, with at least one count.
+    /// All of them, ordered by day and group, in slices: each has one count at least, and about so many bytes at
+    /// most.
     pub fn slices(&self, bytes: usize) -> impl Iterator<Item = Vec<DayCount<'_>>> {
         let mut rest = self.counts.as_slice();
         std::iter::from_fn(move || {

@@ -1,14 +1,14 @@
 //! Regions with their datasources, numbered batch by batch.
 //!
-//! A file may have as many of them as trips. So only a cache of bounded size outlives a batch.
+//! A file may have as many of them as trips. So nothing outlives a batch but a cache of bounded size.
 
 use std::collections::{HashMap, TryReserveError};
 
 use crate::sort::batch::{split_value, value_length};
 
-/// A cache with this many bytes is emptied after a batch.
+/// A cache of so many bytes is emptied behind a batch.
 const MAX_CACHE_BYTES: usize = 1024 * 1024;
-/// Approximate memory of a map entry, without its text.
+/// What an entry of a map takes beside its text, about.
 pub(crate) const TEXT_OVERHEAD: usize = 80;
 
 /// The regions and datasources of a batch, encoded, each once.
@@ -25,7 +25,7 @@ impl Groups {
         self.ends.len()
     }
 
-    /// Whether it is empty.
+    /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
@@ -41,7 +41,7 @@ impl Groups {
     /// The region and the datasource of a number.
     ///
     /// # Panics
-    /// When the number is unknown.
+    /// When there is no such number.
     #[must_use]
     pub fn names(&self, number: u32) -> (&str, Option<&str>) {
         names_of(self.encoded(number))
@@ -68,10 +68,10 @@ pub(crate) fn boxed(bytes: &[u8]) -> Result<Box<[u8]>, TryReserveError> {
     crate::wire::decode::copy(bytes).map(Vec::into_boxed_slice)
 }
 
-/// A thread's cache of recent groups.
+/// A thread's memory of the groups that it has seen lately.
 #[derive(Debug, Default)]
 pub struct GroupCache {
-    /// The last batch of a group, and its number there.
+    /// The batch in which a group was seen last, and its number there.
     known: HashMap<Box<[u8]>, (u64, u32)>,
     bytes: usize,
     batch: u64,
@@ -93,7 +93,7 @@ impl GroupCache {
         values: &[u8],
         groups: &mut Groups,
     ) -> Result<u32, TryReserveError> {
-        // The region is the first value; origin, destination and date_time precede the last.
+        // Region is the first value; origin, destination and date_time stand before the last.
         let region = value_length(values);
         let datasource = (0..3).fold(region, |at, _| at + value_length(&values[at..]));
         self.wanted.clear();

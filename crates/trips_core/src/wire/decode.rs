@@ -1,4 +1,5 @@
-//! Decodes values of another process: they are valid only if this crate could have written them.
+//! Encoded values read back: bytes from another process are believed only when they are what this crate
+//! would have written.
 
 use std::collections::TryReserveError;
 
@@ -10,21 +11,21 @@ use crate::model::point::Point;
 use crate::model::timestamp::Timestamp;
 use crate::model::trip::Trip;
 
-/// The error in bytes of another process.
+/// What is wrong with bytes that another process has sent.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum DecodeError {
-    /// They are too short or too long.
+    /// They end before they should, or go on behind it.
     #[error("it is cut short or has bytes left over")]
     Length,
     /// They do not begin as they must.
     #[error("it does not begin like a part of this version")]
     Magic,
-    /// Their counts do not match their content.
+    /// What is counted is not what is there.
     #[error("its counts are {counted}, its rows are {found}")]
     Counts {
         /// Rows by the counts.
         counted: u64,
-        /// Existing rows.
+        /// Rows that are there.
         found: u64,
     },
     /// A trip has a value that no trip can have under the constraints.
@@ -43,7 +44,7 @@ pub enum DecodeError {
         /// The number of the line among the rejected ones, from 1.
         number: usize,
     },
-    /// Not enough memory for them.
+    /// There is no memory for what they say.
     #[error("out of memory")]
     Memory,
 }
@@ -73,7 +74,7 @@ impl<'a> Cursor<'a> {
         self.array().map(u64::from_be_bytes)
     }
 
-    /// A value after its length; the inner None is a NULL.
+    /// A value behind its length; the inner none is a value that is missing.
     pub(crate) fn value(&mut self) -> Option<Option<&'a [u8]>> {
         match i32::from_be_bytes(self.array()?) {
             -1 => Some(None),
@@ -90,7 +91,7 @@ pub(crate) fn copy(bytes: &[u8]) -> Result<Vec<u8>, TryReserveError> {
     Ok(copy)
 }
 
-/// Decodes the trip that begins here; errors name its column.
+/// The trip that begins here; what is wrong, by its column.
 pub(crate) fn trip<'a>(
     from: &mut Cursor<'a>,
     constraints: &Constraints,
@@ -114,7 +115,7 @@ pub(crate) fn trip<'a>(
     })
 }
 
-/// A name as validation returns it, already trimmed.
+/// A name as validation leaves it: nothing has to be trimmed.
 fn text(value: &[u8]) -> Option<&str> {
     trip_text::text(value).ok()?.filter(|name| name.len() == value.len())
 }

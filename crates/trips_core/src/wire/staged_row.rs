@@ -1,4 +1,4 @@
-//! Rows for staging: fields as text, and the reason of the rejection.
+//! Rows for staging: texts as they came, and the reason why they are no trip.
 
 use std::borrow::Cow;
 use std::collections::TryReserveError;
@@ -22,7 +22,7 @@ pub(crate) fn rejected(from: &mut Cursor<'_>, load_id: i64) -> Option<()> {
     for _ in 0..5 {
         are_texts &= from.value()?.is_none_or(is_text);
     }
-    // The raw line; its bytes; the column, or NULL; the code and the reason.
+    // The raw line; its bytes, whatever they are; the column, or none; the code and the reason.
     let raw_line = from.value()??;
     from.value()?;
     let (column, code, reason) = (from.value()?, from.value()??, from.value()??);
@@ -47,14 +47,14 @@ pub struct StagedRows {
 }
 
 impl StagedRows {
-    /// Limit of the bytes of the row of a record with this many bytes.
+    /// How many bytes the row of a record of so many can have.
     pub(crate) fn most_bytes(record: usize) -> usize {
-        // A byte that text cannot hold takes four characters in the raw line. The fields, if they are set, repeat the
-        // record once. The reason is short.
+        // A byte that text cannot hold takes four characters, in the raw line; the values, when
+        // they are there, repeat the record once; the reason is short.
         record * 6 + 4096
     }
 
-    /// Reserves memory for one more row of a record of this many bytes, so that adding it cannot fail.
+    /// Makes room for one more row of a record of this many bytes, so that adding it cannot fail.
     ///
     /// # Errors
     /// When there is no memory.
@@ -62,7 +62,7 @@ impl StagedRows {
         self.bytes.try_reserve(Self::most_bytes(record))
     }
 
-    /// Adds a rejected record: its raw text, its fields if it has any, and the reason.
+    /// Adds a record that is no trip: its raw text, its values if it has any, and the reason.
     pub fn push_rejected(
         &mut self,
         load_id: i64,
@@ -97,7 +97,7 @@ impl StagedRows {
         self.bytes.extend_from_slice(&12_i16.to_be_bytes());
         encode_value(&load_id.to_be_bytes(), &mut self.bytes);
         encode_value(&line.to_be_bytes(), &mut self.bytes);
-        // Fields that text cannot hold exactly are not stored as fields: a merge would accept them.
+        // Values that text cannot hold exactly are not shown as values: a merge would believe them.
         let values = texts.and_then(|texts| {
             let all = [
                 &texts.region,
@@ -118,7 +118,7 @@ impl StagedRows {
         }
     }
 
-    /// Appends other rows.
+    /// Adds the rows of others behind these.
     ///
     /// # Errors
     /// When there is no memory.
@@ -129,7 +129,7 @@ impl StagedRows {
         Ok(())
     }
 
-    /// A copy of the first rows, which have been checked.
+    /// A copy of so many rows, which have been checked.
     ///
     /// # Errors
     /// When there is no memory.
@@ -137,13 +137,13 @@ impl StagedRows {
         Ok(Self { bytes: decode::copy(rows)?, count })
     }
 
-    /// Number of its rows.
+    /// How many rows it holds.
     #[must_use]
     pub fn len(&self) -> usize {
         self.count
     }
 
-    /// Whether it has no trips.
+    /// Whether it holds none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.count == 0
@@ -155,7 +155,7 @@ impl StagedRows {
         self.bytes.len()
     }
 
-    /// The rows, one after the other.
+    /// The rows, one behind the other.
     #[must_use]
     pub fn rows(&self) -> &[u8] {
         &self.bytes

@@ -1,7 +1,9 @@
-//! A part of a file that a client has read: its trips, its rejected lines, and their position, as bytes.
+//! A part of a file that was read far from the server: its trips, its bad lines, and what they are of,
+//! as bytes that travel.
 //!
 //! ```text
-//! "trips" 0 0 1 | load_id | first_byte | bytes | rows | duplicates | zero_coordinates   8 bytes each, big-endian
+//! "trips" 0 0 1 | load_id | first_byte | bytes | rows | duplicates | zero_coordinates   8 bytes each,
+//!                                                                                     big-endian
 //! length, trips (see crate::key)  | length, rejected lines (see crate::wire::staged_row)
 //! ```
 
@@ -22,7 +24,7 @@ const MAX_BYTES: usize = 64 * 1024 * 1024;
 /// Some consecutive records of a file.
 #[derive(Debug, Default)]
 pub struct Part {
-    /// The number of the load.
+    /// The load that brings the file.
     pub load_id: i64,
     /// Where in the file it begins; the first part has the header, too, and begins at 0.
     pub first_byte: u64,
@@ -32,7 +34,7 @@ pub struct Part {
     pub rows: u64,
     /// How many trips were there more than once in it and were dropped.
     pub duplicates: u64,
-    /// Number of records with the coordinate `(0, 0)`, if it is to be reported.
+    /// How many records have the coordinate `(0, 0)`, if somebody wants to be told.
     pub zero_coordinates: u64,
     /// Its trips, sorted by time, each once.
     pub block: Block,
@@ -41,13 +43,13 @@ pub struct Part {
 }
 
 impl Part {
-    /// An empty part that begins here.
+    /// A part that begins here and has nothing yet.
     #[must_use]
     pub fn new(load_id: i64, first_byte: u64) -> Self {
         Self { load_id, first_byte, ..Self::default() }
     }
 
-    /// Adds the next chunk of the file, which has been parsed.
+    /// Takes the next chunk of the file, which has been parsed.
     ///
     /// # Errors
     /// When there is no memory.
@@ -59,7 +61,7 @@ impl Part {
         self.block.append(&parsed.block)
     }
 
-    /// No more chunks follow: sorts the trips, and drops duplicates.
+    /// Nothing comes any more: sorts the trips, and drops what is there twice.
     ///
     /// # Errors
     /// When there is no memory.
@@ -75,7 +77,7 @@ impl Part {
         self.block.bytes() + self.staged.bytes()
     }
 
-    /// The encoded bytes.
+    /// The bytes that travel.
     ///
     /// # Errors
     /// When there is no memory.
@@ -96,10 +98,10 @@ impl Part {
         Ok(out)
     }
 
-    /// Decodes a part as a whole.
+    /// Reads a part back as a whole.
     ///
     /// # Errors
-    /// When the bytes are not as [`Part::encode`] writes them, with these constraints.
+    /// What about the bytes is not as [`Part::encode`] writes it, under these constraints.
     pub fn decode(bytes: &[u8], constraints: &Constraints) -> Result<Self, DecodeError> {
         let reader = PartReader::new(bytes)?;
         let PartHeader { load_id, first_byte, bytes: covered, rows, .. } = reader.header;
@@ -118,8 +120,8 @@ impl Part {
     }
 }
 
-/// Limit of the bytes of a part, for records with this many bytes: 64 MiB, or what the longest record needs if no text
-/// can hold its bytes, with the rest of its chunk.
+/// The longest part that is taken from others, when records have at most so many bytes: 64 MiB, or what the longest
+/// record needs when no text can hold its bytes, and what else is in its chunk.
 #[must_use]
 pub fn most_bytes(max_record: usize) -> usize {
     MAX_BYTES.max(StagedRows::most_bytes(max_record) + MAX_BYTES / 2)

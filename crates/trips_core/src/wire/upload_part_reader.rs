@@ -1,4 +1,4 @@
-//! Reads parts, a slice at a time: a merge never holds all of a part.
+//! Parts read back, a slice at a time: who merges a part never holds all of it.
 
 use std::ops::Range;
 
@@ -23,7 +23,7 @@ pub trait Source {
     /// How many there are.
     fn size(&self) -> usize;
 
-    /// This many bytes, from this one on.
+    /// So many of them, from this one on.
     ///
     /// # Errors
     /// When they cannot be read.
@@ -45,9 +45,9 @@ impl Source for &[u8] {
 /// Why a part is not read to its end.
 #[derive(Debug)]
 pub enum Stop<E> {
-    /// It is not a part.
+    /// It is no part.
     Part(DecodeError),
-    /// An error of its source, or of the receiver of its content.
+    /// Its source, or who takes what is in it, says so.
     Other(E),
 }
 
@@ -65,10 +65,10 @@ impl From<Stop<Self>> for DecodeError {
     }
 }
 
-/// The header of a part.
+/// What a part says of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PartHeader {
-    /// The number of the load.
+    /// The load that brings the file.
     pub load_id: i64,
     /// Where in the file it begins.
     pub first_byte: u64,
@@ -78,16 +78,16 @@ pub struct PartHeader {
     pub rows: u64,
     /// How many trips were dropped, because they were there more than once.
     pub duplicates: u64,
-    /// Number of records with the coordinate `(0, 0)`, if it is to be reported.
+    /// How many records have the coordinate `(0, 0)`, if somebody wants to be told.
     pub zero_coordinates: u64,
 }
 
-/// The content of a part.
+/// What a part has.
 #[derive(Debug)]
 pub enum Content<'a> {
     /// A trip.
     Trip(&'a Trip<'a>),
-    /// Some rejected lines, one after the other, and their number.
+    /// Some rejected lines, one behind the other, and how many they are.
     Rejected(&'a [u8], usize),
 }
 
@@ -103,7 +103,7 @@ pub struct Found {
 /// A part whose header has been read.
 #[derive(Debug)]
 pub struct PartReader<S> {
-    /// Its header.
+    /// What it says of itself.
     pub header: PartHeader,
     source: S,
     trips: Range<usize>,
@@ -111,10 +111,10 @@ pub struct PartReader<S> {
 }
 
 impl<S: Source> PartReader<S> {
-    /// Reads the header, and the positions of the trips and the rejected lines.
+    /// Reads the header, and where the trips and the rejected lines are.
     ///
     /// # Errors
-    /// When it is not the header of a part, or its lengths are not those of the bytes.
+    /// When it is no header of a part, or its lengths are not those of the bytes.
     pub fn new(mut source: S) -> Result<Self, Stop<S::Error>> {
         let size = source.size();
         let mut from = Cursor(read(&mut source, 0, HEADER.min(size))?);
@@ -141,12 +141,12 @@ impl<S: Source> PartReader<S> {
         Ok(Self { header, source, trips, rejected })
     }
 
-    /// Reads the part, passes all of it to `take`, and checks everything that our own reader checks. The content is
-    /// valid only when the end has been reached.
+    /// Reads what is in the part, gives all of it to `take`, and checks everything that a reader of ours checks. What is
+    /// given may be believed only when the end has been reached.
     ///
     /// # Errors
-    /// When the bytes are not as [`crate::wire::upload_part::Part::encode`] writes them, with these constraints and
-    /// this length of records; or errors of the source or of `take`.
+    /// What about the bytes is not as [`crate::wire::upload_part::Part::encode`] writes it, under these constraints and with records of at
+    /// most so many bytes; or what the source or `take` says.
     pub fn read(
         self,
         constraints: &Constraints,
@@ -205,7 +205,7 @@ impl<S: Source> PartReader<S> {
 }
 
 impl PartHeader {
-    /// A record has at least one byte. So sums over the parts of a file stay below its size.
+    /// A record has a byte at least. So what is summed over the parts of a file stays under its size.
     fn check(&self, found: Found) -> Result<(), DecodeError> {
         let Self { first_byte, bytes, rows, duplicates, zero_coordinates, .. } = *self;
         let found = found.trips + found.rejected;
@@ -221,21 +221,21 @@ impl PartHeader {
     }
 }
 
-/// This many bytes from an offset on, if they exist.
+/// So many bytes from a place on, if they are there.
 fn section(start: usize, length: u64, size: usize) -> Result<Range<usize>, DecodeError> {
     let end = usize::try_from(length).ok().and_then(|length| start.checked_add(length));
     end.filter(|&end| end <= size).map(|end| start..end).ok_or(DecodeError::Length)
 }
 
-/// Reads exactly this many bytes.
+/// Reads exactly so many bytes.
 fn read<S: Source>(source: &mut S, at: usize, length: usize) -> Result<&[u8], Stop<S::Error>> {
     let bytes = source.read(at, length).map_err(Stop::Other)?;
     if bytes.len() == length { Ok(bytes) } else { Err(DecodeError::Length.into()) }
 }
 
-/// Passes a section in slices. `items` consumes the whole items at the beginning of a slice: it returns their bytes,
-/// and the error of the item after them. That item is read again, from its beginning. The error counts only if the
-/// section ends with the slice, or if the slice has as many bytes as an item can have.
+/// Shows a section in slices. `items` takes the whole items at the beginning of a slice: it says how many bytes they
+/// have, and what is wrong with the one behind them. That one is read again, from its beginning. It is wrong only if the
+/// section ends with the slice, or the slice has as many bytes as an item can have.
 fn walk<S: Source>(
     source: &mut S,
     section: Range<usize>,

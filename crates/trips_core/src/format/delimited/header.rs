@@ -10,7 +10,7 @@ use crate::feed::plan::{ColumnError, Layout};
 use crate::format::delimited::record::{FramingError, RecordReader};
 use crate::format::sniff::{self, FileKind};
 
-/// Number of unclosed quotes after which a file is not considered CSV.
+/// Quotes that are never closed, before a file is taken for something else than CSV.
 pub const UNCLOSED_QUOTES: usize = 3;
 
 /// Why a file has no header of the feed.
@@ -19,7 +19,7 @@ pub enum HeaderError {
     /// It could not be read.
     #[error("it could not be read: {0}")]
     Read(#[from] io::Error),
-    /// The file is empty.
+    /// There is nothing in it.
     #[error("it is empty: expected a header")]
     Empty,
     /// It is something else.
@@ -49,17 +49,16 @@ impl HeaderError {
 /// Finds the columns of a feed in the first record of a file.
 ///
 /// # Errors
-/// Why it is not a header.
+/// Why there is none.
 pub fn read_header<R: Read>(
     feed: &Feed,
     reader: &mut RecordReader<R>,
     max_record: usize,
 ) -> Result<Layout, HeaderError> {
     let first = reader.peek(sniff::SNIFF_BYTES)?.to_vec();
-    // Other formats are considered only for a file without a good header.
+    // What else a file may be is asked only when it has no good header.
     let refuse = |error| sniff::kind_of(&first).map_or(error, HeaderError::Kind);
-    // The search for the end of the line is limited; otherwise it could read the whole file without a check for
-    // interrupts.
+    // A line without an end is not followed to the end of the file, where nothing could stop it.
     let longest = max_record + 2;
     if is_endless(&first, sniff::SNIFF_BYTES) && is_endless(reader.peek(longest)?, longest) {
         return Err(refuse(HeaderError::Framing(FramingError::TooLong)));
@@ -73,7 +72,7 @@ pub fn read_header<R: Read>(
     Layout::resolve(feed, &header).map_err(|error| refuse(HeaderError::Columns(error)))
 }
 
-/// Whether this many bytes had no line end.
+/// Whether so many bytes were there, and no line ended in them.
 fn is_endless(bytes: &[u8], asked: usize) -> bool {
     bytes.len() == asked && !bytes.iter().any(|byte| matches!(byte, b'\n' | b'\r'))
 }

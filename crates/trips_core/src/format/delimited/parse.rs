@@ -15,10 +15,10 @@ use crate::format::delimited::record::{FramingError, Record};
 use crate::sort::block::Block;
 use crate::wire::staged_row::StagedRows;
 
-/// Number of bad rows that an error shows.
+/// Bad lines that a refusal tells.
 pub const MAX_BAD_LINES_REPORTED: usize = 10;
 
-/// Parses the records of a file into trips and rejects.
+/// What happens to the rows of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
     /// Trips into the history, bad lines into staging.
@@ -32,19 +32,19 @@ pub enum Target {
 pub struct Parser {
     /// Its columns, as its first record names them.
     pub layout: Layout,
-    /// How to parse the rows.
+    /// What happens to its rows.
     pub target: Target,
-    /// The number of the load.
+    /// The load that brings it.
     pub load_id: i64,
     /// The longest record, bytes.
     pub max_record: usize,
-    /// The constraints of its values.
+    /// What its values must be.
     pub constraints: Constraints,
-    /// Whether batches need the grid points of their trips, for the area index.
+    /// Whether batches have the places of their trips, for questions about areas.
     pub keeps_grid_points: bool,
 }
 
-/// A parsed chunk.
+/// What a chunk turned out to be.
 #[derive(Debug, Default)]
 pub struct Parsed {
     /// The number of the chunk.
@@ -57,20 +57,20 @@ pub struct Parsed {
     pub block: Block,
     /// The rows for staging.
     pub staged: StagedRows,
-    /// Number of rejected records.
+    /// How many records are no trips.
     pub bad_lines: u64,
     /// The first of them.
     pub first_bad: Vec<BadLine>,
     /// Lines where a quote is never closed, as many as a refusal needs.
     pub unclosed: Vec<u64>,
-    /// Number of trips with the coordinate `(0, 0)`, if it is to be reported.
+    /// How many trips have the coordinate `(0, 0)`, if somebody wants to be told.
     pub zero_coordinates: u64,
-    /// The columns of the following records, if a header in it has changed them.
+    /// The columns of what follows, when a header in it has changed them.
     pub columns: Option<HeaderState>,
 }
 
 impl Parsed {
-    /// Returns the rows for staging so far; trips and counts stay.
+    /// The rows for staging so far; the trips, and what the chunk covers, stay for the rest.
     fn take_partial(&mut self) -> Self {
         let block = std::mem::take(&mut self.block);
         let rest = Self {
@@ -93,13 +93,13 @@ impl Parser {
         HeaderState::Known(Arc::new(self.layout.clone()))
     }
 
-    /// Parses the next chunk of a file, and keeps the columns of what follows.
+    /// Parses the next chunk of a file, and remembers the columns of what follows.
     ///
     /// # Errors
     /// When there is no memory.
     ///
     /// # Panics
-    /// Never: the rows of a chunk take fewer bytes than the limit.
+    /// Never: the rows of a chunk take fewer bytes than there can be.
     pub fn parse_next(
         &self,
         mut chunk: Chunk,
@@ -113,11 +113,11 @@ impl Parser {
         Ok(parsed)
     }
 
-    /// Parses a chunk that begins with these columns. It passes its rows for staging to `give` whenever they reach a
-    /// number of bytes: a line of two bytes takes a hundred. The result has the remaining rows, and all trips.
+    /// Parses a chunk that begins with records of these columns, and gives its rows for staging away whenever they
+    /// have so many bytes: a line of two bytes takes a hundred. What is returned has the rest of them, and all trips.
     ///
     /// # Errors
-    /// When there is no memory, or errors of `give`.
+    /// When there is no memory, or what `give` says.
     pub fn parse_in_steps<E: From<TryReserveError>>(
         &self,
         chunk: &mut Chunk,
@@ -141,7 +141,7 @@ impl Parser {
         Ok(parsed)
     }
 
-    /// Processes a record of these columns. If it is or contains a header, the columns change.
+    /// Takes a record of these columns, which become those of the next one when it is, or holds, a header.
     fn take(
         &self,
         record: &Record<'_>,
@@ -158,7 +158,7 @@ impl Parser {
             Ok(texts) => texts.validate(&self.constraints),
             Err(rejection) => Err(rejection.clone()),
         };
-        // A header is not a trip, because its time is invalid. So header detection costs nothing for valid rows.
+        // A header is no trip: its time is none. So looking for one costs nothing where rows are trips.
         let may_be_header = match (&checked, &*columns) {
             (Ok(_), HeaderState::Known(layout)) => {
                 let is_plain = !has_quotes && layout.others().is_empty();
@@ -209,7 +209,7 @@ impl Parser {
     }
 }
 
-/// The fields of a record, or why they cannot be read.
+/// What a record of a file turned out to be: the texts to validate, or why there are none.
 ///
 /// # Errors
 /// When the record is faulty, or has another number of fields than the header.
