@@ -211,12 +211,12 @@ impl Watch<'_> {
             self.settling.remove(&file.path);
             return true;
         }
-        let mut rest = settings::watch_interval();
+        let mut quiet_period = settings::watch_interval();
         // A linked file has no close event, but usually two names.
         if file.links == 1 && self.open.is_unclosed(name_of(&file.path)) {
-            rest *= UNCLOSED_FACTOR;
+            quiet_period *= UNCLOSED_FACTOR;
         }
-        self.settling.is_ready(file, writers, trigger, rest)
+        self.settling.is_ready(file, writers, trigger, quiet_period)
     }
 }
 

@@ -5,9 +5,8 @@
 //! constraint, table, column and data type, and the internal query are lost.
 //!
 //! So each function that PostgreSQL calls pushes a callback on `error_context_stack`. PostgreSQL calls it for every
-//! error below: it copies the error. The callback stays while a panic unwinds. PostgreSQL calls it again when pgrx
-//! raises the error again: it finds the copy and sets the missing fields. PostgreSQL removes the callback as it removes
-//! its own: the code that catches the error restores the stack.
+//! error below: it copies the error. The callback stays while a panic unwinds. When pgrx raises the error again,
+//! PostgreSQL calls it again: it sets the missing fields. The code that catches the error restores the stack.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr::{self, NonNull};
