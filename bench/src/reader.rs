@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use trips_core::check::constraints::Constraints;
 use trips_core::feed::Feed;
-use trips_core::feed::plan::Layout;
+use trips_core::feed::plan::Plan;
 use trips_core::format::delimited::parse::{Parser, Target};
 use trips_core::format::delimited::record::RecordReader;
 use trips_core::pool::{Pool, PoolError};
@@ -18,10 +18,10 @@ pub fn speed(path: &str, threads: usize) -> Result<(f64, f64)> {
     let max_record = 1 << 20;
     let mut reader = RecordReader::new(File::open(path)?, max_record);
     let header = reader.next_record()?.ok_or("the file is empty")?;
-    let layout = Layout::resolve(&Feed::trips(), &header)?;
+    let plan = header::resolve(&Feed::trips(), &header)?;
     let (target, constraints) = (Target::History, Constraints::default());
     let parser =
-        Parser { layout, target, load_id: 1, max_record, constraints, keeps_grid_points: true };
+        Parser { plan, target, load_id: 1, max_record, constraints, keeps_grid_points: true };
     let mut pool = Pool::start(reader, parser, threads)?;
     let mut bytes = 0;
     let run = pool.read_run(

@@ -1,8 +1,7 @@
 //! Errors without contents of the file: a caller that may load a file may not be allowed to read it.
 
 use trips_core::check::reject::{BadLine, Rejection};
-use trips_core::feed::plan::ColumnError;
-use trips_core::format::delimited::header::HeaderError;
+use trips_core::format::delimited::header::{ColumnError, HeaderError};
 use trips_core::pool::PoolError;
 
 use super::{FileError, LoadError, Report};

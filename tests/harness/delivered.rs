@@ -22,10 +22,10 @@ pub fn digest(file: &[u8]) -> Vec<u8> {
 #[must_use]
 pub fn parts_of(file: &[u8], load_id: i64, bytes: usize) -> Vec<Vec<u8>> {
     let mut reader = RecordReader::new(file, MAX_RECORD);
-    let layout = read_header(&Feed::trips(), &mut reader, MAX_RECORD).expect("a header");
+    let plan = read_header(&Feed::trips(), &mut reader, MAX_RECORD).expect("a header");
     let (target, constraints) = (Target::History, Constraints::default());
     let parser = Parser {
-        layout,
+        plan,
         target,
         load_id,
         max_record: MAX_RECORD,

@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use crate::columns::TripColumn;
+
 pub mod plan;
 
 /// The names under which a feed's files carry the parts of a trip.
@@ -52,7 +54,35 @@ pub enum PointColumns {
     },
 }
 
+/// The names of the fields that a column comes from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum SourceNames<'a> {
+    /// Of one field.
+    Field(&'a Vec<String>),
+    /// Of two.
+    FieldPair { longitude: &'a Vec<String>, latitude: &'a Vec<String> },
+}
+
+impl PointColumns {
+    fn names(&self) -> SourceNames<'_> {
+        match self {
+            Self::Point(names) => SourceNames::Field(names),
+            Self::LonLat { longitude, latitude } => SourceNames::FieldPair { longitude, latitude },
+        }
+    }
+}
+
 impl Feed {
+    pub(crate) fn names_of(&self, column: TripColumn) -> SourceNames<'_> {
+        match column {
+            TripColumn::Region => SourceNames::Field(&self.region),
+            TripColumn::Origin => self.origin.names(),
+            TripColumn::Destination => self.destination.names(),
+            TripColumn::DateTime => SourceNames::Field(&self.date_time),
+            TripColumn::Datasource => SourceNames::Field(&self.datasource),
+        }
+    }
+
     /// The product's own feed: `region, origin_coord, destination_coord, date_time, datasource`.
     ///
     /// # Panics

@@ -11,22 +11,33 @@
 //! This is, byte for byte, how PostgreSQL's binary COPY writes the five columns, so the bytes that
 //! are hashed are the bytes that are stored.
 
+use crate::columns::TripColumn;
 use crate::model::point::Point;
-use crate::model::trip::Trip;
+use crate::model::trip::{Trip, Value};
+use crate::wire::copy_binary::RowWriter;
 
 /// 128 bits that stand for a trip's content; PostgreSQL keeps them as a `uuid`.
 pub type TripKey = [u8; 16];
 
-/// Appends the five values as they are hashed.
+/// Appends the values of the key part as they are hashed.
 ///
 /// # Panics
 /// When a text is over 2 GiB; a validated trip's never is.
 pub fn encode(trip: &Trip<'_>, out: &mut Vec<u8>) {
-    encode_text(Some(trip.region), out);
-    encode_point(trip.origin, out);
-    encode_point(trip.destination, out);
-    encode_value(&trip.date_time.0.to_be_bytes(), out);
-    encode_text(trip.datasource, out);
+    let mut row = RowWriter::values(out);
+    for column in TripColumn::ALL {
+        match trip.value(column) {
+            None => row.null(),
+            Some(Value::Text(text)) => row.value(text.as_bytes()),
+            Some(Value::Timestamp(time)) => row.int8(time.0),
+            Some(Value::Point(Point { longitude, latitude })) => {
+                let mut bytes = [0; 16];
+                bytes[..8].copy_from_slice(&longitude.to_be_bytes());
+                bytes[8..].copy_from_slice(&latitude.to_be_bytes());
+                row.value(&bytes)
+            }
+        };
+    }
 }
 
 /// The key of the values that [`encode`] wrote.
@@ -43,31 +54,4 @@ pub fn of_trip(trip: &Trip<'_>) -> TripKey {
     let mut encoded = Vec::with_capacity(128);
     encode(trip, &mut encoded);
     of_encoded(&encoded)
-}
-
-pub(crate) fn encode_value(bytes: &[u8], out: &mut Vec<u8>) {
-    let length = i32::try_from(bytes.len()).expect("a value is under 2 GiB");
-    out.extend_from_slice(&length.to_be_bytes());
-    out.extend_from_slice(bytes);
-}
-
-pub(crate) fn encode_missing(out: &mut Vec<u8>) {
-    out.extend_from_slice(&(-1_i32).to_be_bytes());
-}
-
-pub(crate) fn encode_text(text: Option<&str>, out: &mut Vec<u8>) {
-    match text {
-        Some(text) => encode_value(text.as_bytes(), out),
-        None => encode_missing(out),
-    }
-}
-
-fn encode_point(point: Option<Point>, out: &mut Vec<u8>) {
-    let Some(Point { longitude, latitude }) = point else {
-        return encode_missing(out);
-    };
-    let mut bytes = [0; 16];
-    bytes[..8].copy_from_slice(&longitude.to_be_bytes());
-    bytes[8..].copy_from_slice(&latitude.to_be_bytes());
-    encode_value(&bytes, out);
 }

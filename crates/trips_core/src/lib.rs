@@ -18,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 pub mod check;
+pub mod columns;
 pub mod feed;
 pub mod format;
 pub mod key;

@@ -60,11 +60,11 @@ pub fn find_splits<R: Read>(
     mut passed: impl FnMut(Passed),
 ) -> Result<FileSplits, HeaderError> {
     let mut reader = RecordReader::new(source, max_record);
-    let layout = Arc::new(read_header(feed, &mut reader, max_record)?);
+    let plan = Arc::new(read_header(feed, &mut reader, max_record)?);
     passed(Passed::Header(reader.position()));
     let mut split = Split { first_byte: 0, bytes: reader.position(), first_line: 1 };
     let mut cut = FileSplits { splits: Vec::new(), columns: vec![None], unclosed: Vec::new() };
-    let first = HeaderState::Known(layout.clone());
+    let first = HeaderState::Known(plan.clone());
     let mut columns = first.clone();
     loop {
         let line = reader.line();
@@ -80,12 +80,12 @@ pub fn find_splits<R: Read>(
         let room = UNCLOSED_QUOTES - cut.unclosed.len();
         cut.unclosed.extend(chunk.unclosed().take(room));
         let look = |record: &Record<'_>| {
-            if let Some(header) = later_header::find(&layout, record, &columns) {
+            if let Some(header) = later_header::find(&plan, record, &columns) {
                 columns = header.columns(record.line);
             }
             Ok::<(), io::Error>(())
         };
-        if chunk.records().is_none_or(|records| later_header::may_be_in(&layout, records)) {
+        if chunk.records().is_none_or(|records| later_header::may_be_in(&plan, records)) {
             chunk.for_each(max_record, look)?;
         }
     }

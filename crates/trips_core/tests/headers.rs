@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use trips_core::check::constraints::Constraints;
+use trips_core::check::trip_text::TripText;
 use trips_core::feed::Feed;
 use trips_core::format::delimited::header::read_header;
 use trips_core::format::delimited::header_state::HeaderState;
@@ -113,14 +114,8 @@ fn truth(sections: &[Section]) -> (BTreeSet<key::TripKey>, BTreeSet<key::TripKey
         // No row behind an unclear header is read.
         let rows = if matches!(section.style, Style::Unclear) { 0 } else { section.rows };
         for row in 0..rows {
-            let [region, origin, destination, time, datasource] = values(number, row);
-            let text = trips_core::check::trip_text::TripText {
-                region: region.as_bytes().into(),
-                origin_coord: origin.as_bytes().into(),
-                destination_coord: destination.as_bytes().into(),
-                date_time: time.as_bytes().into(),
-                datasource: datasource.as_bytes().into(),
-            };
+            let values = values(number, row);
+            let text = TripText::of(values.each_ref().map(|value| value.as_bytes().into()));
             let constraints = Constraints::default();
             let key = key::of_trip(&text.validate(&constraints).expect("a trip"));
             all.insert(key);
@@ -170,10 +165,10 @@ fn keys(block: &Block) -> Vec<key::TripKey> {
 
 fn open(file: &[u8]) -> (RecordReader<&[u8]>, Parser) {
     let mut reader = RecordReader::new(file, MAX_RECORD);
-    let layout = read_header(&Feed::trips(), &mut reader, MAX_RECORD).expect("a header");
+    let plan = read_header(&Feed::trips(), &mut reader, MAX_RECORD).expect("a header");
     let (target, constraints) = (Target::History, Constraints::default());
     let parser = Parser {
-        layout,
+        plan,
         target,
         load_id: 1,
         max_record: MAX_RECORD,
@@ -196,10 +191,10 @@ fn read(file: &[u8], chunk: usize) -> Read {
 
 fn read_by_threads(file: Vec<u8>, threads: usize, memory: usize) -> Read {
     let mut reader = RecordReader::new(std::io::Cursor::new(file), MAX_RECORD);
-    let layout = read_header(&Feed::trips(), &mut reader, MAX_RECORD).expect("a header");
+    let plan = read_header(&Feed::trips(), &mut reader, MAX_RECORD).expect("a header");
     let (target, constraints) = (Target::History, Constraints::default());
     let parser = Parser {
-        layout,
+        plan,
         target,
         load_id: 1,
         max_record: MAX_RECORD,
@@ -236,7 +231,7 @@ fn read_in_pieces(file: &[u8]) -> (usize, Read) {
         };
         // As it travels on a command line.
         let text = columns.as_ref().map(ToString::to_string);
-        let read_back = text.map(|text| HeaderState::read(&text, &parser.layout).expect("columns"));
+        let read_back = text.map(|text| HeaderState::read(&text, &parser.plan).expect("columns"));
         assert_eq!(&read_back, columns);
         let mut columns = read_back.unwrap_or_else(|| parser.columns());
         while let Some(chunk) = reader.next_chunk().expect("memory") {

@@ -3,9 +3,11 @@
 use proptest::prelude::*;
 use trips_core::check::constraints::{Constraints, ZeroCoordinates};
 use trips_core::check::trip_text::TripText;
-use trips_core::feed::plan::{ColumnError, Guess, Layout};
+use trips_core::columns::TripColumn;
+use trips_core::feed::plan::Plan;
 use trips_core::feed::{Feed, PointColumns};
 use trips_core::format::delimited::header::read_header;
+use trips_core::format::delimited::header::{self, ColumnError, Guess};
 use trips_core::format::delimited::parse;
 use trips_core::format::delimited::parse::{Parser, Target};
 use trips_core::format::delimited::record::RecordReader;
@@ -51,6 +53,17 @@ fn clean_csv() -> impl Strategy<Value = String> {
 /// Constraints that refuse nothing.
 fn any_date() -> Constraints {
     Constraints::new("0001-01-01", "9999-12-31", ZeroCoordinates::Keep).expect("dates")
+}
+
+/// Numbers, nearly numbers, and what surrounds them.
+fn number_text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => "[ \t]?-?[0-9]{1,3}(\\.[0-9]{0,18})?[ \t]?",
+        2 => (-200.0..200.0_f64).prop_map(|n| n.to_string()),
+        2 => "[-+0-9.eE() ,]{0,8}",
+        1 => "[ \t\x0c]{0,3}",
+        1 => ".{0,6}",
+    ]
 }
 
 proptest! {
@@ -143,17 +156,18 @@ proptest! {
         }
     }
 
+    /// Two fields make the point, or the error, of the well-known text that they would be together.
+    #[test]
+    fn a_pair_is_its_text(longitude in number_text(), latitude in number_text()) {
+        let (x, y) = (longitude.as_bytes(), latitude.as_bytes());
+        prop_assert_eq!(point::parse_pair(x, y), point::parse(&point::pair_text(x, y)));
+    }
+
     #[test]
     fn any_bytes_are_a_trip_or_a_reason(values in proptest::collection::vec(
         prop_oneof![proptest::collection::vec(any::<u8>(), 0..40), "POINT ?\\([-0-9. e]{0,20}\\)".prop_map(String::into_bytes),
                     "[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}".prop_map(String::into_bytes)], 5)) {
-        let text = TripText {
-            region: (&values[0][..]).into(),
-            origin_coord: (&values[1][..]).into(),
-            destination_coord: (&values[2][..]).into(),
-            date_time: (&values[3][..]).into(),
-            datasource: (&values[4][..]).into(),
-        };
+        let text = TripText::of(std::array::from_fn(|i| (&values[i][..]).into()));
         match text.validate(&any_date()) {
             Ok(trip) => {
                 prop_assert!(!trip.region.is_empty());
@@ -211,9 +225,9 @@ fn values_do_not_run_into_each_other() {
     assert!(keys[0] != keys[1] && keys[1] != keys[2] && keys[0] != keys[2]);
 }
 
-fn layout_of(feed: &Feed, header: &str) -> Result<Layout, ColumnError> {
+fn plan_of(feed: &Feed, header: &str) -> Result<Plan, ColumnError> {
     let mut reader = RecordReader::new(header.as_bytes(), 1000);
-    Layout::resolve(feed, &reader.next_record().unwrap().unwrap())
+    header::resolve(feed, &reader.next_record().unwrap().unwrap())
 }
 
 #[test]
@@ -222,18 +236,18 @@ fn columns_are_found_by_name() {
         "region,origin_coord,destination_coord,datetime,datasource",
         "DATASOURCE, Date_Time ,region,\"destination_coord\",\torigin_coord",
     ] {
-        let layout = layout_of(&Feed::trips(), header).unwrap();
-        assert_eq!((layout.columns, layout.unused.len()), (5, 0));
+        let plan = plan_of(&Feed::trips(), header).unwrap();
+        assert_eq!((plan.field_count, plan.unused.len()), (5, 0));
     }
-    let layout =
-        layout_of(&Feed::trips(), "x,region,,origin_coord,destination_coord,datetime,datasource")
+    let plan =
+        plan_of(&Feed::trips(), "x,region,,origin_coord,destination_coord,datetime,datasource")
             .unwrap();
-    assert_eq!(layout.unused, ["\"x\"", "\"\""]);
+    assert_eq!(plan.unused, ["\"x\"", "\"\""]);
 }
 
 #[test]
 fn headers_that_do_not_fit() {
-    let error = |header| layout_of(&Feed::trips(), header).unwrap_err();
+    let error = |header| plan_of(&Feed::trips(), header).unwrap_err();
     let missing = error("region,origin_coord,datasource");
     assert_eq!(missing.to_string(), "column destination_coord, date_time or datetime is missing");
     let duplicate = error("region,origin_coord,destination_coord,datetime,datasource,date_time");
@@ -268,12 +282,18 @@ fn another_feed_is_data() {
     let file = "started_at,start_lat,start_lng,end_lat,end_lng,city,operator\n\
                 2024-01-01 00:00:01.5, 41.88 ,-87.63,,,Chicago,Divvy\n";
     let mut reader = RecordReader::new(file.as_bytes(), 1000);
-    let layout = Layout::resolve(&feed, &reader.next_record().unwrap().unwrap()).unwrap();
+    let plan = header::resolve(&feed, &reader.next_record().unwrap().unwrap()).unwrap();
     let record = reader.next_record().unwrap().unwrap();
-    let texts = parse::texts(&layout, &record).unwrap();
+    let texts = parse::texts(&plan, &record).unwrap();
     let trip = texts.validate(&any_date()).unwrap();
     assert_eq!(trip.origin, Some(Point { longitude: -87.63, latitude: 41.88 }));
     assert_eq!((trip.destination, trip.datasource), (None, Some("Divvy")));
+    let text = |column| texts.text(column).into_owned();
+    assert_eq!(text(TripColumn::Origin), b"POINT (-87.63 41.88)");
+    assert_eq!(
+        (text(TripColumn::Destination), text(TripColumn::Region)),
+        (vec![], b"Chicago".into())
+    );
 }
 
 const SENT: &str = "region,origin_coord,destination_coord,date_time,datasource\n\
@@ -285,16 +305,10 @@ const SENT: &str = "region,origin_coord,destination_coord,date_time,datasource\n
 /// A part with two trips and two rejected lines, as it travels.
 fn sent() -> Vec<u8> {
     let mut reader = RecordReader::new(SENT.as_bytes(), 1000);
-    let layout = read_header(&Feed::trips(), &mut reader, 1000).unwrap();
+    let plan = read_header(&Feed::trips(), &mut reader, 1000).unwrap();
     let (target, constraints) = (Target::History, any_date());
-    let parser = Parser {
-        layout,
-        target,
-        load_id: 7,
-        max_record: 1000,
-        constraints,
-        keeps_grid_points: true,
-    };
+    let parser =
+        Parser { plan, target, load_id: 7, max_record: 1000, constraints, keeps_grid_points: true };
     let mut part = Part::new(7, 0);
     let chunk = reader.next_chunk(1 << 20, 0).unwrap().unwrap();
     part.push(&parser.parse_next(chunk, &mut parser.columns()).unwrap()).unwrap();

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use trips_core::feed::Feed;
-use trips_core::feed::plan::Layout;
+use trips_core::feed::plan::Plan;
 use trips_core::format::delimited::header::{HeaderError, read_header};
 use trips_core::format::delimited::header_state::HeaderState;
 use trips_core::format::delimited::parse::{Parser, Target};
@@ -50,16 +50,16 @@ pub fn run(path: &Path, options: &Options<'_>, out: &mut impl Write) -> Result<(
     };
     let load_id = options.number("load_id", None)?;
     let max_record = options.max_record_size()?;
-    let (layout, mut reader) = begin(path, file, split, max_record, options.digest("blake3")?)?;
+    let (plan, mut reader) = begin(path, file, split, max_record, options.digest("blake3")?)?;
     let mut columns = match options.text("columns") {
-        Some(text) => HeaderState::read(text, &layout).ok_or_else(|| {
+        Some(text) => HeaderState::read(text, &plan).ok_or_else(|| {
             Failure::Usage(format!("columns={text:?} are no columns of the file"))
         })?,
-        None => HeaderState::Known(Arc::new(layout.clone())),
+        None => HeaderState::Known(Arc::new(plan.clone())),
     };
     let (target, constraints) = (Target::History, options.constraints()?);
     let parser =
-        Parser { layout, target, load_id, max_record, constraints, keeps_grid_points: false };
+        Parser { plan, target, load_id, max_record, constraints, keeps_grid_points: false };
     let most_bytes = upload_part::most_bytes(max_record);
     let mut part = Part::new(load_id, split.first_byte);
     loop {
@@ -95,7 +95,7 @@ fn begin(
     split: Split,
     max_record: usize,
     digest: blake3::Hash,
-) -> Result<(Layout, SplitReader<Bytes>), Failure> {
+) -> Result<(Plan, SplitReader<Bytes>), Failure> {
     let failed = |error| Failure::File { path: shown(path), error };
     let changed = || Failure::Changed(shown(path));
     let header_of = |error| match error {
@@ -108,18 +108,18 @@ fn begin(
         let bytes = read_split(file, split).map_err(failed)?;
         require(blake3::hash(bytes.get_ref().0.get_ref()))?;
         let mut reader = RecordReader::new(bytes, max_record);
-        let layout = read_header(&feed, &mut reader, max_record).map_err(header_of)?;
-        return Ok((layout, SplitReader::behind_header(reader, split)));
+        let plan = read_header(&feed, &mut reader, max_record).map_err(header_of)?;
+        return Ok((plan, SplitReader::behind_header(reader, split)));
     }
     let mut header = Kept { source: &file, bytes: Vec::new() };
     let mut reader = RecordReader::new(&mut header, max_record);
-    let layout = read_header(&feed, &mut reader, max_record).map_err(header_of)?;
+    let plan = read_header(&feed, &mut reader, max_record).map_err(header_of)?;
     let length = usize::try_from(reader.position()).unwrap_or(usize::MAX);
     let header = header.bytes.get(..length).ok_or_else(changed)?.to_vec();
     let bytes = read_split(file, split).map_err(failed)?;
     let mut hasher = blake3::Hasher::new();
     require(hasher.update(&header).update(bytes.get_ref().0.get_ref()).finalize())?;
-    Ok((layout, SplitReader::of(bytes, max_record, split)))
+    Ok((plan, SplitReader::of(bytes, max_record, split)))
 }
 
 /// The bytes of a split; fewer when the file ends before it does.

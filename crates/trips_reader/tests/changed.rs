@@ -64,7 +64,7 @@ fn a_changed_file_is_not_read() {
         for split in splits {
             let output = read(split);
             let message = String::from_utf8_lossy(&output.stderr);
-            assert!(message.contains("changed since it was cut"), "{message}");
+            assert!(message.contains("changed since it was split"), "{message}");
             assert!(output.status.code() == Some(3) && output.stdout.is_empty(), "{split}");
         }
     }

@@ -6,12 +6,12 @@ use std::sync::LazyLock;
 
 use trips_core::check::constraints::{Constraints, ZeroCoordinates};
 use trips_core::feed::Feed;
-use trips_core::feed::plan::Layout;
+use trips_core::feed::plan::Plan;
 use trips_core::format::delimited::chunk::Chunk;
 use trips_core::format::delimited::header_state::HeaderState;
-use trips_core::format::delimited::later_header;
 use trips_core::format::delimited::parse::{Parser, Target};
 use trips_core::format::delimited::record::{Record, RecordReader};
+use trips_core::format::delimited::{header, later_header};
 use trips_core::format::sniff;
 use trips_core::sort::block::Block;
 use trips_core::sort::groups::GroupCache;
@@ -96,16 +96,10 @@ pub fn check(file: &[u8], max_record: usize, way: Way<'_>) {
 /// Reads a file as a load does, without threads; None if its header does not fit.
 fn load(file: &[u8], max_record: usize, way: Way<'_>) -> Option<Outcome> {
     let mut reader = RecordReader::new(ShortReads::of(file, way.sizes), max_record);
-    let layout = read_header(&mut reader)?;
+    let plan = read_header(&mut reader)?;
     let Way { target, constraints, .. } = way;
-    let parser = Parser {
-        layout,
-        target,
-        load_id: LOAD_ID,
-        max_record,
-        constraints,
-        keeps_grid_points: true,
-    };
+    let parser =
+        Parser { plan, target, load_id: LOAD_ID, max_record, constraints, keeps_grid_points: true };
     let mut cache = GroupCache::default();
     let (mut outcome, mut blocks) = (Outcome::default(), Vec::new());
     let mut columns = parser.columns();
@@ -144,11 +138,11 @@ fn load(file: &[u8], max_record: usize, way: Way<'_>) -> Option<Outcome> {
 fn columns_behind(chunk: &mut Chunk, parser: &Parser, before: &HeaderState) -> HeaderState {
     let mut columns = before.clone();
     let look = |record: &Record<'_>| {
-        if let Some(header) = later_header::find(&parser.layout, record, &columns) {
+        if let Some(header) = later_header::find(&parser.plan, record, &columns) {
             check_reason(&header.rejection(&columns).reason);
             columns = header.columns(record.line);
             let text = columns.to_string();
-            assert_eq!(HeaderState::read(&text, &parser.layout), Some(columns.clone()), "{text}");
+            assert_eq!(HeaderState::read(&text, &parser.plan), Some(columns.clone()), "{text}");
         }
         Ok::<(), ()>(())
     };
@@ -156,16 +150,16 @@ fn columns_behind(chunk: &mut Chunk, parser: &Parser, before: &HeaderState) -> H
     columns
 }
 
-/// The directory that no path may leave, if the access is bounded.
-fn read_header(reader: &mut RecordReader<ShortReads<'_>>) -> Option<Layout> {
-    let first = reader.peek(sniff::SNIFF_BYTES).expect("memory can be read");
-    let form = sniff::kind_of(first);
+/// The columns, from the first record.
+fn read_header(reader: &mut RecordReader<ShortReads<'_>>) -> Option<Plan> {
+    let begin = reader.peek(sniff::SNIFF_BYTES).expect("memory can be read");
+    let form = sniff::kind_of(begin);
     assert!(form.is_none_or(|form| !form.name.is_empty() && !form.advice.is_empty()));
-    let header = reader.next_record().expect("memory can be read")?;
-    if let Some(error) = header.error {
+    let first = reader.next_record().expect("memory can be read")?;
+    if let Some(error) = first.error {
         check_reason(&error.to_string());
         return None;
     }
-    let layout = Layout::resolve(&FEED, &header);
-    layout.inspect_err(|error| check_reason(&error.to_string())).ok()
+    let plan = header::resolve(&FEED, &first);
+    plan.inspect_err(|error| check_reason(&error.to_string())).ok()
 }

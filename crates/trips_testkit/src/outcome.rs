@@ -168,14 +168,7 @@ fn check_rows(batch: &Batch) {
     assert!(rest.is_empty());
 }
 
-/// The five values of a staged row; one that is missing is empty.
+/// The values of a trip in a staged row; one that is missing is empty.
 fn texts<'a>(row: &Values<'a>) -> TripText<'a> {
-    let value = |i: usize| row[i].unwrap_or_default().into();
-    TripText {
-        region: value(2),
-        origin_coord: value(3),
-        destination_coord: value(4),
-        date_time: value(5),
-        datasource: value(6),
-    }
+    TripText::of(std::array::from_fn(|i| row[2 + i].unwrap_or_default().into()))
 }

@@ -2,44 +2,7 @@
 
 use std::fmt;
 
-/// A column of a trip, under the name that staging uses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Column {
-    /// `region`
-    Region,
-    /// `origin_coord`
-    Origin,
-    /// `destination_coord`
-    Destination,
-    /// `date_time`
-    DateTime,
-    /// `datasource`
-    Datasource,
-}
-
-impl Column {
-    /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Region, Self::Origin, Self::Destination, Self::DateTime, Self::Datasource];
-
-    /// The column's name in `trips.stg_trip_data`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Region => "region",
-            Self::Origin => "origin_coord",
-            Self::Destination => "destination_coord",
-            Self::DateTime => "date_time",
-            Self::Datasource => "datasource",
-        }
-    }
-}
-
-impl fmt::Display for Column {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
+use crate::columns::TripColumn;
 
 /// The kind of a fault, as one of PostgreSQL's SQLSTATE codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,7 +71,7 @@ impl ValueError {
 
     /// The fault of this column's value.
     #[must_use]
-    pub fn of(self, column: Column) -> Rejection {
+    pub fn of(self, column: TripColumn) -> Rejection {
         Rejection { column: Some(column), state: self.state, reason: self.reason }
     }
 }
@@ -117,7 +80,7 @@ impl ValueError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection {
     /// The column at fault; none when it is the record as a whole.
-    pub column: Option<Column>,
+    pub column: Option<TripColumn>,
     /// What kind of fault.
     pub state: SqlState,
     /// What was found and what was expected, for a person.

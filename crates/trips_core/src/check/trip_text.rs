@@ -3,25 +3,81 @@
 use std::borrow::Cow;
 
 use crate::check::constraints::Constraints;
-use crate::check::reject::{Column, Rejection, SqlState, ValueError};
+use crate::check::reject::{Rejection, SqlState, ValueError};
+use crate::columns::{KEY_COUNT, TripColumn};
+use crate::model::point::{self, Point};
+use crate::model::timestamp;
 use crate::model::trip::{MAX_TEXT, Trip};
-use crate::model::{point, timestamp};
 use crate::text::escape::quoted;
 use crate::text::whitespace;
 
-/// What a file says of one trip, before anything of it is believed.
+/// What a file says of one point.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PointText<'a> {
+    /// Well-known text, `POINT (longitude latitude)`.
+    Wkt(Cow<'a, [u8]>),
+    /// Two numbers, in degrees.
+    Pair {
+        /// The longitude.
+        longitude: Cow<'a, [u8]>,
+        /// The latitude.
+        latitude: Cow<'a, [u8]>,
+    },
+}
+
+impl PointText<'_> {
+    fn parse(&self) -> Result<Option<Point>, ValueError> {
+        match self {
+            Self::Wkt(text) => point::parse(text),
+            Self::Pair { longitude, latitude } => point::parse_pair(longitude, latitude),
+        }
+    }
+
+    /// As well-known text.
+    #[must_use]
+    pub fn text(&self) -> Cow<'_, [u8]> {
+        match self {
+            Self::Wkt(text) => Cow::Borrowed(text),
+            Self::Pair { longitude, latitude } => point::pair_text(longitude, latitude).into(),
+        }
+    }
+}
+
+/// What a file says of one trip, before it is validated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TripText<'a> {
     /// The region's name.
     pub region: Cow<'a, [u8]>,
-    /// Where it began, `POINT (longitude latitude)`.
-    pub origin_coord: Cow<'a, [u8]>,
-    /// Where it ended, `POINT (longitude latitude)`.
-    pub destination_coord: Cow<'a, [u8]>,
+    /// Where it began.
+    pub origin: PointText<'a>,
+    /// Where it ended.
+    pub destination: PointText<'a>,
     /// When it began, `YYYY-MM-DD HH:MM:SS`.
     pub date_time: Cow<'a, [u8]>,
     /// Who sent it.
     pub datasource: Cow<'a, [u8]>,
+}
+
+impl<'a> TripText<'a> {
+    /// The texts of the columns, in the order of [`TripColumn::ALL`].
+    #[must_use]
+    pub fn of(texts: [Cow<'a, [u8]>; KEY_COUNT]) -> Self {
+        let [region, origin, destination, date_time, datasource] = texts;
+        let (origin, destination) = (PointText::Wkt(origin), PointText::Wkt(destination));
+        Self { region, origin, destination, date_time, datasource }
+    }
+
+    /// The text of a column, as staging has it.
+    #[must_use]
+    pub fn text(&self, column: TripColumn) -> Cow<'_, [u8]> {
+        match column {
+            TripColumn::Region => Cow::Borrowed(&self.region),
+            TripColumn::Origin => self.origin.text(),
+            TripColumn::Destination => self.destination.text(),
+            TripColumn::DateTime => Cow::Borrowed(&self.date_time),
+            TripColumn::Datasource => Cow::Borrowed(&self.datasource),
+        }
+    }
 }
 
 impl TripText<'_> {
@@ -37,21 +93,25 @@ impl TripText<'_> {
         };
         Ok(Trip {
             region: text(&self.region)
-                .map_err(|e| e.of(Column::Region))?
-                .ok_or_else(|| required(Column::Region))?,
-            origin: point::parse(&self.origin_coord)
+                .map_err(|e| e.of(TripColumn::Region))?
+                .ok_or_else(|| required(TripColumn::Region))?,
+            origin: self
+                .origin
+                .parse()
                 .and_then(|point| constraints.check_point(point))
-                .map_err(|e| e.of(Column::Origin))?,
-            destination: point::parse(&self.destination_coord)
+                .map_err(|e| e.of(TripColumn::Origin))?,
+            destination: self
+                .destination
+                .parse()
                 .and_then(|point| constraints.check_point(point))
-                .map_err(|e| e.of(Column::Destination))?,
+                .map_err(|e| e.of(TripColumn::Destination))?,
             date_time: timestamp::parse(&self.date_time)
                 .and_then(|time| {
                     time.map(|t| constraints.check_time(t, &self.date_time)).transpose()
                 })
-                .map_err(|e| e.of(Column::DateTime))?
-                .ok_or_else(|| required(Column::DateTime))?,
-            datasource: text(&self.datasource).map_err(|e| e.of(Column::Datasource))?,
+                .map_err(|e| e.of(TripColumn::DateTime))?
+                .ok_or_else(|| required(TripColumn::DateTime))?,
+            datasource: text(&self.datasource).map_err(|e| e.of(TripColumn::Datasource))?,
         })
     }
 }

@@ -75,11 +75,43 @@ pub fn parse(value: &[u8]) -> Result<Option<Point>, ValueError> {
     }
     match numbers(text) {
         Some((longitude, latitude)) => Point::new(longitude, latitude).map(Some),
-        None => Err(ValueError::new(
-            SqlState::InvalidTextRepresentation,
-            format!("{} is not a point: expected POINT (longitude latitude)", quoted(value)),
-        )),
+        None => Err(not_a_point(value)),
     }
+}
+
+/// Reads a point of two numbers in degrees; two empty values, or two of whitespace, are none.
+///
+/// It is the point that [`parse`] reads from [`pair_text`], and fails with the same errors.
+///
+/// # Errors
+/// 22P02 when one is not a number, 22003 when a number is out of range.
+pub fn parse_pair(longitude: &[u8], latitude: &[u8]) -> Result<Option<Point>, ValueError> {
+    let (x, y) = (longitude.trim_ascii(), latitude.trim_ascii());
+    if x.is_empty() && y.is_empty() {
+        return Ok(None);
+    }
+    match number(x).zip(number(y)) {
+        Some((longitude, latitude)) => Point::new(longitude, latitude).map(Some),
+        None => Err(not_a_point(&pair_text(longitude, latitude))),
+    }
+}
+
+/// Two numbers as well-known text; two empty values are an empty text.
+#[must_use]
+pub fn pair_text(longitude: &[u8], latitude: &[u8]) -> Vec<u8> {
+    let (longitude, latitude) = (longitude.trim_ascii(), latitude.trim_ascii());
+    if longitude.is_empty() && latitude.is_empty() {
+        return Vec::new();
+    }
+    [b"POINT (", longitude, b" ", latitude, b")"].concat()
+}
+
+#[cold]
+fn not_a_point(value: &[u8]) -> ValueError {
+    ValueError::new(
+        SqlState::InvalidTextRepresentation,
+        format!("{} is not a point: expected POINT (longitude latitude)", quoted(value)),
+    )
 }
 
 /// The two numbers between the parentheses.

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use super::{Pool, PoolError};
 use crate::check::constraints::Constraints;
 use crate::feed::Feed;
-use crate::feed::plan::Layout;
+use crate::feed::plan::Plan;
 use crate::format::delimited::parse::{Parser, Target};
 use crate::format::delimited::record::RecordReader;
 
@@ -15,10 +15,10 @@ fn start<R: Read + Send + 'static>(rest: R, threads: usize) -> Pool<io::Chain<&'
     let max_record = 1 << 20;
     let mut reader = RecordReader::new(HEADER.chain(rest), max_record);
     let header = reader.next_record().unwrap().unwrap();
-    let layout = Layout::resolve(&Feed::trips(), &header).unwrap();
+    let plan = header::resolve(&Feed::trips(), &header).unwrap();
     let (target, constraints) = (Target::History, Constraints::default());
     let parser =
-        Parser { layout, target, load_id: 1, max_record, constraints, keeps_grid_points: true };
+        Parser { plan, target, load_id: 1, max_record, constraints, keeps_grid_points: true };
     Pool::start(reader, parser, threads).unwrap()
 }
 

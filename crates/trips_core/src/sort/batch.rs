@@ -15,18 +15,19 @@ use crate::model::partition_bounds::{Bound, PartitionBounds};
 use crate::model::timestamp::Timestamp;
 use trips_areas::{Coord, GridPoint};
 
-use crate::sort::block::{Block, RowRange};
+use crate::columns::{self, TripColumn};
+use crate::sort::block::{Block, Row, RowRange};
 use crate::sort::groups::{GroupCache, Groups};
+use crate::wire::copy_binary::{RowWriter, values_of};
 
 /// Of so many trips of a block, one is looked at to cut the time.
 const SAMPLE_STEP: usize = 64;
 /// A batch of so many bytes of trips is cut, however few they are.
 const MAX_BATCH_BYTES: usize = 2 * 1024 * 1024;
-/// What a row has beside its five values: the number of its columns, trip_key and load_id, each of
-/// these behind its length.
-const ROW_OVERHEAD: usize = 2 + (4 + 16) + (4 + 8);
+/// What a row has beside its key part and its tail: the number of its columns, `trip_key`, `load_id`.
+const ROW_OVERHEAD: usize = 2 + columns::fixed_bytes(columns::TRIP_KEY, columns::TAIL);
 
-/// A trip's range in the order of the history, and its row in the batch.
+/// A trip in the order of the history's index, and its row in the batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BatchEntry {
     /// When the trip began.
@@ -47,8 +48,7 @@ impl BatchEntry {
     }
 }
 
-/// Rows of PostgreSQL's binary COPY: region, origin, destination, date_time, datasource, trip_key,
-/// load_id.
+/// Rows of PostgreSQL's binary COPY, with the columns of [`columns::COLUMNS`].
 #[derive(Debug, Default)]
 pub struct Batch {
     /// The rows, one behind the other.
@@ -146,14 +146,14 @@ pub fn build(
 ) -> Result<Batch, TryReserveError> {
     let slices: Vec<(&Block, &[RowRange])> =
         blocks.iter().map(|block| (block, block.between(time_range.0, time_range.1))).collect();
-    let mut found: Vec<(Timestamp, TripKey, &[u8])> = Vec::new();
+    let mut found: Vec<(Timestamp, TripKey, Row<'_>)> = Vec::new();
     found.try_reserve_exact(slices.iter().map(|(_, ranges)| ranges.len()).sum())?;
     let mut bytes = 0;
     for (block, ranges) in slices {
         for &range in ranges {
-            let values = block.values(range);
-            bytes += values.len() + ROW_OVERHEAD;
-            found.push((range.date_time, key::of_encoded(values), values));
+            let row = block.row(range);
+            bytes += row.key_part.len() + row.tail.len() + ROW_OVERHEAD;
+            found.push((range.date_time, key::of_encoded(row.key_part), row));
         }
     }
     found.sort_unstable_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
@@ -164,17 +164,16 @@ pub fn build(
     batch.rows.try_reserve_exact(bytes)?;
     batch.entries.try_reserve_exact(found.len())?;
     batch.grid_points.try_reserve_exact(if keeps_grid_points { found.len() } else { 0 })?;
-    for (date_time, key, values) in found {
-        let group = cache.number(values, &mut batch.groups)?;
-        let rows = &mut batch.rows;
-        rows.extend_from_slice(&7_i16.to_be_bytes());
-        rows.extend_from_slice(values);
-        key::encode_value(&key, rows);
-        key::encode_value(&load_id.to_be_bytes(), rows);
-        let end = u32::try_from(rows.len()).expect("a batch is under 4 GiB");
+    for (date_time, key, Row { key_part, tail }) in found {
+        let values = values_of(key_part);
+        let group = cache.number(&values, &mut batch.groups)?;
+        let mut row = RowWriter::row(&mut batch.rows, columns::COUNT);
+        row.encoded(key_part).value(&key).int8(load_id).encoded(tail);
+        let end = u32::try_from(batch.rows.len()).expect("a batch is under 4 GiB");
         batch.entries.push(BatchEntry { date_time, key, group, end });
         if keeps_grid_points {
-            let [origin, destination] = points(values);
+            let coord = |column: TripColumn| values[column as usize].map(coord);
+            let (origin, destination) = (coord(TripColumn::Origin), coord(TripColumn::Destination));
             batch.grid_points.push(GridPoint::of(date_time.0, origin, destination));
         }
     }
@@ -182,26 +181,10 @@ pub fn build(
     Ok(batch)
 }
 
-/// Bytes of the first encoded value, its length included.
-pub(crate) fn value_length(values: &[u8]) -> usize {
-    let length = i32::from_be_bytes(values[..4].try_into().expect("four bytes"));
-    4 + usize::try_from(length).unwrap_or(0)
-}
-
-/// The origin and the destination of a trip's encoded values.
-fn points(values: &[u8]) -> [Option<Coord>; 2] {
-    let (origin, rest) = split_value(&values[value_length(values)..]);
+/// The point of an encoded value.
+fn coord(value: &[u8]) -> Coord {
     let degrees = |bytes: &[u8]| bytes.try_into().map_or(f64::NAN, f64::from_be_bytes);
-    let point =
-        |bytes: &[u8]| Coord { longitude: degrees(&bytes[..8]), latitude: degrees(&bytes[8..]) };
-    [origin.map(point), split_value(rest).0.map(point)]
-}
-
-/// The first value of encoded ones, and the rest.
-pub(crate) fn split_value(values: &[u8]) -> (Option<&[u8]>, &[u8]) {
-    let (value, rest) = values.split_at(value_length(values));
-    let is_missing = value[..4] == (-1_i32).to_be_bytes();
-    ((!is_missing).then_some(&value[4..]), rest)
+    Coord { longitude: degrees(&value[..8]), latitude: degrees(&value[8..]) }
 }
 
 #[cfg(test)]
@@ -219,7 +202,7 @@ mod tests {
                 date_time: Timestamp(time),
                 datasource: None,
             };
-            block.push(&trip).expect("memory");
+            block.push(&trip, &[]).expect("memory");
         }
         block.sort().expect("memory");
         block
@@ -242,6 +225,42 @@ mod tests {
             "{lengths:?}"
         );
         assert!(*last < wanted * 2, "{lengths:?}");
+    }
+
+    /// The tail is in the row and not in the key: trips with equal key parts are one trip.
+    #[test]
+    fn a_tail_is_not_hashed() {
+        let trip = |time| Trip {
+            region: "Prague",
+            origin: None,
+            destination: None,
+            date_time: Timestamp(time),
+            datasource: Some("d"),
+        };
+        let mut tail = Vec::new();
+        RowWriter::values(&mut tail).int8(7).null();
+        let mut block = Block::default();
+        for (time, tail) in [(2, &tail[..]), (1, &[]), (1, &tail[..]), (2, &[])] {
+            block.push(&trip(time), tail).expect("memory");
+        }
+        block.sort().expect("memory");
+        let bytes = block.bytes();
+        let build = |block: &[Block]| {
+            let mut cache = GroupCache::default();
+            super::build(block, (None, None), 5, false, &mut cache).expect("memory")
+        };
+        let batch = build(std::slice::from_ref(&block));
+        assert_eq!((batch.entries.len(), batch.duplicates), (2, 2));
+        for entry in &batch.entries {
+            assert_eq!(entry.key, key::of_trip(&trip(entry.date_time.0)));
+        }
+        assert_eq!(batch.groups.names(0), ("Prague", Some("d")));
+        assert_eq!(block.dedup().expect("memory"), 2);
+        assert!(block.bytes() < bytes);
+        let mut one = Block::default();
+        one.push(&trip(3), &tail).expect("memory");
+        let rows = build(&[one]).rows;
+        assert!(rows.ends_with(&tail) && !rows[..rows.len() - tail.len()].ends_with(&tail));
     }
 
     #[test]

@@ -2,12 +2,17 @@
 
 use std::collections::{HashSet, TryReserveError};
 
+use crate::columns;
 use crate::key;
 use crate::model::timestamp::Timestamp;
 use crate::model::trip::{MAX_TEXT, Trip};
 
-/// The longest encoded trip, without the bytes of its two texts: five lengths, two points, a time.
-const FIXED_LEN: usize = 5 * 4 + 2 * 16 + 8;
+/// The longest key part, without the bytes of its texts.
+const FIXED_LEN: usize = columns::fixed_bytes(0, columns::KEY_COUNT);
+/// Bits of a row's lengths that are those of the key part; the others are the tail's.
+const KEY_BITS: u32 = 12;
+/// The longest tail of a row.
+pub const MAX_TAIL: usize = (1 << (u32::BITS - KEY_BITS)) - 1;
 
 /// What the range of a trip takes until its week is written.
 const GRID_POINT_COST: usize = 24;
@@ -17,15 +22,35 @@ fn cost_of_moment(ranges: &[RowRange]) -> usize {
     Block::encoded_bytes(ranges) * 4 + ranges.len() * 300
 }
 
-/// Where a trip stands in its block.
+/// The encoded values of a trip.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Row<'a> {
+    /// What its key hashes.
+    pub(crate) key_part: &'a [u8],
+    /// The columns beyond; empty when all of them are NULL.
+    pub(crate) tail: &'a [u8],
+}
+
+/// Where the row of a trip is in its block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct RowRange {
     pub(crate) date_time: Timestamp,
     offset: u32,
-    length: u32,
+    /// Of the key part, in the lowest bits, and of the tail.
+    lengths: u32,
 }
 
-/// Trips as [`key::encode`] writes them.
+impl RowRange {
+    fn key_length(self) -> usize {
+        (self.lengths & ((1 << KEY_BITS) - 1)) as usize
+    }
+
+    fn length(self) -> u32 {
+        (self.lengths & ((1 << KEY_BITS) - 1)) + (self.lengths >> KEY_BITS)
+    }
+}
+
+/// Rows: of each trip the key part, as [`key::encode`] writes it, and the tail behind it.
 #[derive(Debug, Default)]
 pub struct Block {
     values: Vec<u8>,
@@ -34,24 +59,28 @@ pub struct Block {
 
 impl Block {
     /// The longest encoded trip.
-    pub(crate) const MAX_ENCODED_TRIP: usize = FIXED_LEN + 2 * MAX_TEXT;
+    pub(crate) const MAX_ENCODED_TRIP: usize = FIXED_LEN + columns::key_texts() * MAX_TEXT;
 
-    /// Adds a trip. A block is made of a few megabytes of a file, far under the 4 GiB it can hold.
+    /// Adds a trip, with the encoded values of the columns beyond `load_id`, if it has any. A block is made of a few megabytes of a file, far under the 4 GiB it can hold.
     ///
     /// # Errors
     /// When there is no memory.
     ///
     /// # Panics
-    /// When the block is over 4 GiB.
-    pub fn push(&mut self, trip: &Trip<'_>) -> Result<(), TryReserveError> {
-        self.values.try_reserve(FIXED_LEN + trip.text_bytes())?;
+    /// When the block is over 4 GiB, or the tail over [`MAX_TAIL`] bytes.
+    pub fn push(&mut self, trip: &Trip<'_>, tail: &[u8]) -> Result<(), TryReserveError> {
+        assert!(tail.len() <= MAX_TAIL, "a tail of {} bytes", tail.len());
+        self.values.try_reserve(FIXED_LEN + trip.text_bytes() + tail.len())?;
         self.ranges.try_reserve(1)?;
         let offset = self.values.len();
         key::encode(trip, &mut self.values);
+        let key_length = self.values.len() - offset;
+        self.values.extend_from_slice(tail);
+        let lengths = key_length | tail.len() << KEY_BITS;
         self.ranges.push(RowRange {
             date_time: trip.date_time,
             offset: u32::try_from(offset).expect("a block is under 4 GiB"),
-            length: u32::try_from(self.values.len() - offset).expect("a trip is under 4 GiB"),
+            lengths: u32::try_from(lengths).expect("both lengths have their bits"),
         });
         Ok(())
     }
@@ -67,10 +96,11 @@ impl Block {
         sorted.try_reserve_exact(self.values.len())?;
         let mut offset = 0;
         for range in &mut self.ranges {
-            sorted
-                .extend_from_slice(&self.values[range.offset as usize..][..range.length as usize]);
+            sorted.extend_from_slice(
+                &self.values[range.offset as usize..][..range.length() as usize],
+            );
             range.offset = offset;
-            offset += range.length;
+            offset += range.length();
         }
         self.values = sorted;
         Ok(())
@@ -91,7 +121,7 @@ impl Block {
             }
             let mut seen = HashSet::new();
             seen.try_reserve(same_time.len())?;
-            kept.extend(same_time.iter().filter(|&&range| seen.insert(self.values(range))));
+            kept.extend(same_time.iter().filter(|&&range| seen.insert(self.row(range).key_part)));
         }
         let dropped = self.ranges.len() - kept.len();
         if dropped > 0 {
@@ -120,7 +150,7 @@ impl Block {
         Ok(())
     }
 
-    /// The encoded trips, one behind the other.
+    /// The rows, one behind the other.
     pub(crate) fn encoded(&self) -> &[u8] {
         &self.values
     }
@@ -156,7 +186,7 @@ impl Block {
     /// How many bytes some ranges that follow each other in a sorted block have.
     pub(crate) fn encoded_bytes(ranges: &[RowRange]) -> usize {
         let ends = ranges.first().zip(ranges.last());
-        ends.map_or(0, |(first, last)| (last.offset + last.length - first.offset) as usize)
+        ends.map_or(0, |(first, last)| (last.offset + last.length() - first.offset) as usize)
     }
 
     /// How many bytes a batch of some of its trips takes while it is made, about.
@@ -175,8 +205,13 @@ impl Block {
         &self.ranges[from.map_or(0, before)..to.map_or(self.ranges.len(), before)]
     }
 
-    /// A trip's encoded values.
-    pub(crate) fn values(&self, range: RowRange) -> &[u8] {
-        &self.values[range.offset as usize..][..range.length as usize]
+    /// A trip's row.
+    pub(crate) fn row(&self, range: RowRange) -> Row<'_> {
+        let row = &self.values[range.offset as usize..][..range.length() as usize];
+        let (key_part, tail) = row.split_at(range.key_length());
+        Row { key_part, tail }
     }
 }
+
+// A key part and a text fit their bits.
+const _: () = assert!(Block::MAX_ENCODED_TRIP < 1 << KEY_BITS);

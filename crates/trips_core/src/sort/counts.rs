@@ -187,7 +187,7 @@ mod tests {
         for (day, region) in (0..).zip(regions) {
             let date_time = Timestamp(day * MICROS_PER_DAY);
             let (origin, destination, datasource) = (None, None, Some("d"));
-            block.push(&Trip { region, origin, destination, date_time, datasource }).unwrap();
+            block.push(&Trip { region, origin, destination, date_time, datasource }, &[]).unwrap();
         }
         let mut cache = GroupCache::default();
         batch::build(&[block], (None, None), 1, false, &mut cache).unwrap()

@@ -4,7 +4,8 @@
 
 use std::collections::{HashMap, TryReserveError};
 
-use crate::sort::batch::{split_value, value_length};
+use crate::columns::{KEY_COUNT, TripColumn};
+use crate::wire::copy_binary::{RowWriter, copy, values_of};
 
 /// A cache of so many bytes is emptied behind a batch.
 const MAX_CACHE_BYTES: usize = 1024 * 1024;
@@ -58,14 +59,14 @@ impl Groups {
 
 /// The texts of an encoded region and datasource, which were valid when they were encoded.
 pub(crate) fn names_of(encoded: &[u8]) -> (&str, Option<&str>) {
-    let (region, rest) = split_value(encoded);
+    let [region, datasource] = values_of(encoded);
     let text = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
-    (region.map(text).unwrap_or_default(), split_value(rest).0.map(text))
+    (region.map(text).unwrap_or_default(), datasource.map(text))
 }
 
 /// A copy whose allocation may fail.
 pub(crate) fn boxed(bytes: &[u8]) -> Result<Box<[u8]>, TryReserveError> {
-    crate::wire::decode::copy(bytes).map(Vec::into_boxed_slice)
+    copy(bytes).map(Vec::into_boxed_slice)
 }
 
 /// A thread's memory of the groups that it has seen lately.
@@ -87,18 +88,17 @@ impl GroupCache {
         }
     }
 
-    /// The number in this batch of the group of a trip's encoded values.
+    /// The number in this batch of the group of a trip's values.
     pub(crate) fn number(
         &mut self,
-        values: &[u8],
+        values: &[Option<&[u8]>; KEY_COUNT],
         groups: &mut Groups,
     ) -> Result<u32, TryReserveError> {
-        // Region is the first value; origin, destination and date_time stand before the last.
-        let region = value_length(values);
-        let datasource = (0..3).fold(region, |at, _| at + value_length(&values[at..]));
         self.wanted.clear();
-        self.wanted.extend_from_slice(&values[..region]);
-        self.wanted.extend_from_slice(&values[datasource..]);
+        let mut group = RowWriter::values(&mut self.wanted);
+        for column in [TripColumn::Region, TripColumn::Datasource] {
+            group.optional(values[column as usize]);
+        }
         match self.known.get_mut(self.wanted.as_slice()) {
             Some((batch, number)) if *batch == self.batch => Ok(*number),
             Some(seen) => {

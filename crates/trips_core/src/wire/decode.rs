@@ -7,9 +7,11 @@ use thiserror::Error;
 
 use crate::check::constraints::Constraints;
 use crate::check::trip_text;
+use crate::columns::{KEY_COUNT, TripColumn};
 use crate::model::point::Point;
 use crate::model::timestamp::Timestamp;
 use crate::model::trip::Trip;
+use crate::wire::copy_binary::Cursor;
 
 /// What is wrong with bytes that another process has sent.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -29,12 +31,12 @@ pub enum DecodeError {
         found: u64,
     },
     /// A trip has a value that no trip can have under the constraints.
-    #[error("trip {number} has no valid {what}")]
+    #[error("trip {number} has no valid {column}")]
     Trip {
         /// The number of the trip, from 1.
         number: usize,
         /// Its column.
-        what: &'static str,
+        column: TripColumn,
     },
     /// A rejected line does not have the columns or their values, names another load, or is too long.
     #[error(
@@ -55,64 +57,28 @@ impl From<TryReserveError> for DecodeError {
     }
 }
 
-/// Takes values from the beginning of some bytes.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Cursor<'a>(pub(crate) &'a [u8]);
-
-impl<'a> Cursor<'a> {
-    pub(crate) fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(count)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    pub(crate) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        self.bytes(N)?.try_into().ok()
-    }
-
-    pub(crate) fn number(&mut self) -> Option<u64> {
-        self.array().map(u64::from_be_bytes)
-    }
-
-    /// A value behind its length; the inner none is a value that is missing.
-    pub(crate) fn value(&mut self) -> Option<Option<&'a [u8]>> {
-        match i32::from_be_bytes(self.array()?) {
-            -1 => Some(None),
-            length => self.bytes(usize::try_from(length).ok()?).map(Some),
-        }
-    }
-}
-
-/// A copy of some bytes.
-pub(crate) fn copy(bytes: &[u8]) -> Result<Vec<u8>, TryReserveError> {
-    let mut copy = Vec::new();
-    copy.try_reserve_exact(bytes.len())?;
-    copy.extend_from_slice(bytes);
-    Ok(copy)
-}
-
 /// The trip that begins here; what is wrong, by its column.
 pub(crate) fn trip<'a>(
     from: &mut Cursor<'a>,
     constraints: &Constraints,
-) -> Result<Trip<'a>, &'static str> {
-    let mut next = |what| from.value().ok_or(what);
-    let region = next("region")?.and_then(text).ok_or("region")?;
-    let origin = next("origin_coord")?.map(|v| point(v, constraints).ok_or("origin_coord"));
-    let destination =
-        next("destination_coord")?.map(|v| point(v, constraints).ok_or("destination_coord"));
-    let time = next("date_time")?.and_then(|value| value.try_into().ok()).ok_or("date_time")?;
-    let date_time = constraints
-        .check_time(Timestamp(i64::from_be_bytes(time)), b"")
-        .map_err(|_| "date_time")?;
-    let datasource = next("datasource")?.map(|value| text(value).ok_or("datasource"));
-    Ok(Trip {
-        region,
-        origin: origin.transpose()?,
-        destination: destination.transpose()?,
-        date_time,
-        datasource: datasource.transpose()?,
-    })
+) -> Result<Trip<'a>, TripColumn> {
+    use TripColumn::{Datasource, DateTime, Destination, Origin, Region};
+    let mut values = [None; KEY_COUNT];
+    for (value, column) in values.iter_mut().zip(TripColumn::ALL) {
+        *value = from.value().ok_or(column)?;
+    }
+    let text_of = |column: TripColumn| {
+        values[column as usize].map(|value| text(value).ok_or(column)).transpose()
+    };
+    let point_of = |column: TripColumn| {
+        values[column as usize].map(|value| point(value, constraints).ok_or(column)).transpose()
+    };
+    let region = text_of(Region)?.ok_or(Region)?;
+    let (origin, destination) = (point_of(Origin)?, point_of(Destination)?);
+    let time = values[DateTime as usize].and_then(|value| value.try_into().ok()).ok_or(DateTime)?;
+    let time = Timestamp(i64::from_be_bytes(time));
+    let date_time = constraints.check_time(time, b"").map_err(|_| DateTime)?;
+    Ok(Trip { region, origin, destination, date_time, datasource: text_of(Datasource)? })
 }
 
 /// A name as validation leaves it: nothing has to be trimmed.

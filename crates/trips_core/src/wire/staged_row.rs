@@ -2,31 +2,59 @@
 
 use std::borrow::Cow;
 use std::collections::TryReserveError;
+use std::ffi::CStr;
 
-use crate::check::reject::{Column, Rejection};
+use crate::check::reject::Rejection;
 use crate::check::trip_text::TripText;
+use crate::columns::{COLUMNS as HISTORY, KEY_COUNT, TripColumn};
 use crate::format::delimited::record::Record;
-use crate::key::{encode_missing, encode_text, encode_value};
 use crate::text::escape::storable;
-use crate::wire::decode::{self, Cursor};
+use crate::wire::copy_binary::{self, Cursor, RowWriter};
+
+/// The columns before those of a trip, and behind them.
+const BEFORE: [&CStr; 2] = [c"load_id", c"line_no"];
+const BEHIND: [&CStr; 5] = [c"raw_line", c"raw_bytes", c"column_name", c"error_code", c"error"];
+/// How many columns a row of staging has.
+const COUNT: usize = BEFORE.len() + KEY_COUNT + BEHIND.len();
+
+/// The columns of `trips.stg_trip_data` that a load fills, in the order of its rows: those of a trip
+/// are texts there.
+pub const COLUMNS: [&CStr; COUNT] = columns();
+
+const fn columns() -> [&'static CStr; COUNT] {
+    let mut columns = [c""; COUNT];
+    let mut i = 0;
+    while i < COUNT {
+        columns[i] = if i < BEFORE.len() {
+            BEFORE[i]
+        } else if i < BEFORE.len() + KEY_COUNT {
+            HISTORY[i - BEFORE.len()].name
+        } else {
+            BEHIND[i - BEFORE.len() - KEY_COUNT]
+        };
+        i += 1;
+    }
+    columns
+}
 
 /// Passes over a row of a rejected line, and checks its values.
 pub(crate) fn rejected(from: &mut Cursor<'_>, load_id: i64) -> Option<()> {
     let columns = i16::from_be_bytes(from.array()?);
     let (load, line) = (from.value()??, from.value()??);
     let line = i64::from_be_bytes(line.try_into().ok()?);
-    let is_ours = columns == 12 && load == load_id.to_be_bytes() && line >= 1;
+    let is_ours =
+        usize::try_from(columns) == Ok(COUNT) && load == load_id.to_be_bytes() && line >= 1;
     let is_text = |value: &[u8]| !value.contains(&0) && std::str::from_utf8(value).is_ok();
-    // The five values, of which any may be missing.
+    // The values of a trip, of which any may be missing.
     let mut are_texts = true;
-    for _ in 0..5 {
+    for _ in 0..KEY_COUNT {
         are_texts &= from.value()?.is_none_or(is_text);
     }
     // The raw line; its bytes, whatever they are; the column, or none; the code and the reason.
     let raw_line = from.value()??;
     from.value()?;
     let (column, code, reason) = (from.value()?, from.value()??, from.value()??);
-    let is_column = |name: &[u8]| Column::ALL.iter().any(|c| c.name().as_bytes() == name);
+    let is_column = |name: &[u8]| TripColumn::ALL.iter().any(|c| c.name().as_bytes() == name);
     let is_code = |code: &[u8]| {
         code.len() == 5 && code.iter().all(|c| c.is_ascii_digit() || c.is_ascii_uppercase())
     };
@@ -38,8 +66,7 @@ pub(crate) fn rejected(from: &mut Cursor<'_>, load_id: i64) -> Option<()> {
     (is_ours && is_told).then_some(())
 }
 
-/// Rows of PostgreSQL's binary COPY: load_id, line_no, region, origin_coord, destination_coord,
-/// date_time, datasource, raw_line, raw_bytes, column_name, error_code, error.
+/// Rows of PostgreSQL's binary COPY, with the columns of [`COLUMNS`].
 #[derive(Debug, Default)]
 pub struct StagedRows {
     bytes: Vec<u8>,
@@ -70,52 +97,43 @@ impl StagedRows {
         texts: Option<&TripText<'_>>,
         rejection: &Rejection,
     ) {
-        self.begin(load_id, record.line, texts);
+        let mut row = self.begin(load_id, record.line, texts);
         let (raw_line, replaced) = storable(record.raw);
-        encode_text(Some(&raw_line), &mut self.bytes);
-        if replaced {
-            encode_value(record.raw, &mut self.bytes);
-        } else {
-            encode_missing(&mut self.bytes);
-        }
-        encode_text(rejection.column.map(Column::name), &mut self.bytes);
-        encode_text(Some(rejection.state.code()), &mut self.bytes);
-        encode_text(Some(&rejection.reason), &mut self.bytes);
+        row.value(raw_line.as_bytes());
+        row.optional(replaced.then_some(record.raw));
+        row.optional(rejection.column.map(|column| column.name().as_bytes()));
+        row.value(rejection.state.code().as_bytes()).value(rejection.reason.as_bytes());
         self.count += 1;
     }
 
     /// Adds a record that waits to be merged.
     pub fn push_waiting(&mut self, load_id: i64, record: &Record<'_>, texts: &TripText<'_>) {
-        self.begin(load_id, record.line, Some(texts));
-        for _ in 0..5 {
-            encode_missing(&mut self.bytes);
+        let mut row = self.begin(load_id, record.line, Some(texts));
+        for _ in BEHIND {
+            row.null();
         }
         self.count += 1;
     }
 
-    fn begin(&mut self, load_id: i64, line: u64, texts: Option<&TripText<'_>>) {
-        self.bytes.extend_from_slice(&12_i16.to_be_bytes());
-        encode_value(&load_id.to_be_bytes(), &mut self.bytes);
-        encode_value(&line.to_be_bytes(), &mut self.bytes);
+    fn begin(&mut self, load_id: i64, line: u64, texts: Option<&TripText<'_>>) -> RowWriter<'_> {
+        let mut row = RowWriter::row(&mut self.bytes, COUNT);
+        row.int8(load_id).value(&line.to_be_bytes());
         // Values that text cannot hold exactly are not shown as values: a merge would believe them.
         let values = texts.and_then(|texts| {
-            let all = [
-                &texts.region,
-                &texts.origin_coord,
-                &texts.destination_coord,
-                &texts.date_time,
-                &texts.datasource,
-            ];
-            let exact = |text: &Cow<'_, [u8]>| Some(storable(text)).filter(|s| !s.1).map(|s| s.0);
-            all.into_iter().map(exact).collect::<Option<Vec<String>>>()
+            let exact = |text: Cow<'_, [u8]>| Some(storable(&text)).filter(|s| !s.1).map(|s| s.0);
+            let all = TripColumn::ALL.map(|column| exact(texts.text(column)));
+            all.into_iter().collect::<Option<Vec<String>>>()
         });
         match values {
             // An empty value is NULL, as COPY has it in CSV.
             Some(values) => values.iter().for_each(|value| {
-                encode_text(Some(value.as_str()).filter(|v| !v.is_empty()), &mut self.bytes);
+                row.optional(Some(value.as_bytes()).filter(|value| !value.is_empty()));
             }),
-            None => (0..5).for_each(|_| encode_missing(&mut self.bytes)),
+            None => (0..KEY_COUNT).for_each(|_| {
+                row.null();
+            }),
         }
+        row
     }
 
     /// Adds the rows of others behind these.
@@ -134,7 +152,7 @@ impl StagedRows {
     /// # Errors
     /// When there is no memory.
     pub fn copy(rows: &[u8], count: usize) -> Result<Self, TryReserveError> {
-        Ok(Self { bytes: decode::copy(rows)?, count })
+        Ok(Self { bytes: copy_binary::copy(rows)?, count })
     }
 
     /// How many rows it holds.

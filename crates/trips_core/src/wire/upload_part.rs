@@ -109,7 +109,7 @@ impl Part {
         let (mut block, mut staged) = (Block::default(), StagedRows::default());
         reader.read(constraints, bytes.len(), |content| {
             match content {
-                Content::Trip(trip) => block.push(trip)?,
+                Content::Trip(trip) => block.push(trip, &[])?,
                 Content::Rejected(rows, count) => staged.append(&StagedRows::copy(rows, count)?)?,
             }
             Ok(())

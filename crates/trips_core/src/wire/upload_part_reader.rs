@@ -5,7 +5,8 @@ use std::ops::Range;
 use crate::check::constraints::Constraints;
 use crate::model::trip::Trip;
 use crate::sort::block::Block;
-use crate::wire::decode::{self, Cursor, DecodeError};
+use crate::wire::copy_binary::Cursor;
+use crate::wire::decode::{self, DecodeError};
 use crate::wire::staged_row::{self, StagedRows};
 use crate::wire::upload_part::MAGIC;
 
@@ -170,8 +171,8 @@ impl<S: Source> PartReader<S> {
             while !from.0.is_empty() {
                 let trip = match decode::trip(&mut from, constraints) {
                     Ok(trip) => trip,
-                    Err(what) => {
-                        return Ok((taken, Some(DecodeError::Trip { number: trips + 1, what })));
+                    Err(column) => {
+                        return Ok((taken, Some(DecodeError::Trip { number: trips + 1, column })));
                     }
                 };
                 take(Content::Trip(&trip))?;

@@ -1,5 +1,6 @@
 use super::*;
 use crate::check::reject::{Rejection, SqlState};
+use crate::columns::TripColumn;
 use crate::format::delimited::parse::{Parser, Target};
 use crate::format::delimited::record::{Record, RecordReader};
 use crate::pool::CHUNK;
@@ -14,10 +15,10 @@ const FILE: &str = "region,origin_coord,destination_coord,date_time,datasource\n
 fn part() -> Part {
     let mut reader = RecordReader::new(FILE.as_bytes(), 1000);
     let feed = crate::feed::Feed::trips();
-    let layout = crate::format::delimited::header::read_header(&feed, &mut reader, 1000).unwrap();
+    let plan = crate::format::delimited::header::read_header(&feed, &mut reader, 1000).unwrap();
     let constraints = Constraints::default();
     let parser = Parser {
-        layout,
+        plan,
         target: Target::History,
         load_id: 7,
         max_record: 1000,
@@ -85,7 +86,10 @@ fn what_is_no_trip_is_refused() {
         let mut other = bytes.clone();
         other[at..at + with.len()].copy_from_slice(with);
         let error = Part::decode(&other, &Constraints::default()).unwrap_err();
-        assert!(matches!(error, DecodeError::Trip { what: found, .. } if found == what), "{error}");
+        assert!(
+            matches!(error, DecodeError::Trip { column, .. } if column.name() == what),
+            "{error}"
+        );
     }
     let later = Constraints::new(
         "2018-05-22",
@@ -93,7 +97,7 @@ fn what_is_no_trip_is_refused() {
         crate::check::constraints::ZeroCoordinates::Keep,
     );
     let error = Part::decode(&bytes, &later.unwrap()).unwrap_err();
-    assert_eq!(error, DecodeError::Trip { number: 1, what: "date_time" });
+    assert_eq!(error, DecodeError::Trip { number: 1, column: TripColumn::DateTime });
 }
 
 /// Counts that agree with each other, and with no file.

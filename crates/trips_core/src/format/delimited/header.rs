@@ -1,17 +1,56 @@
 //! The beginning of a file: its header, or what it is instead.
 
+use std::borrow::Cow;
 use std::io::{self, Read};
 
 use thiserror::Error;
 
 use crate::check::reject::SqlState;
 use crate::feed::Feed;
-use crate::feed::plan::{ColumnError, Layout};
-use crate::format::delimited::record::{FramingError, RecordReader};
+use crate::feed::plan::{Plan, Unresolved};
+use crate::format::delimited::record::{FramingError, Record, RecordReader};
 use crate::format::sniff::{self, FileKind};
+use crate::model::{point, timestamp};
+use crate::text::escape::quoted;
 
 /// Quotes that are never closed, before a file is taken for something else than CSV.
 pub const UNCLOSED_QUOTES: usize = 3;
+
+/// Why a header does not fit a feed.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ColumnError {
+    /// A column of the feed is not there.
+    #[error("column {} is missing", .missing.join(", "))]
+    Missing {
+        /// The names that were looked for, alternatives joined by "or".
+        missing: Vec<String>,
+        /// What the header has, escaped and cut.
+        found: String,
+        /// What the line seems to be instead.
+        guess: Option<Guess>,
+    },
+    /// A column of the feed is there more than once.
+    #[error("column {name} is there twice, as columns {first} and {second} of the file")]
+    Duplicate {
+        /// The name as the feed has it.
+        name: String,
+        /// Number of the column, from 1.
+        first: usize,
+        /// Number of the other column, from 1.
+        second: usize,
+    },
+}
+
+/// What a first line that is no header seems to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guess {
+    /// A header whose names are separated by this character.
+    Delimiter(char),
+    /// A row of data: it has a point or a time.
+    Data,
+    /// The line `sep=…` that Excel reads.
+    Separator,
+}
 
 /// Why a file has no header of the feed.
 #[derive(Debug, Error)]
@@ -54,7 +93,7 @@ pub fn read_header<R: Read>(
     feed: &Feed,
     reader: &mut RecordReader<R>,
     max_record: usize,
-) -> Result<Layout, HeaderError> {
+) -> Result<Plan, HeaderError> {
     let first = reader.peek(sniff::SNIFF_BYTES)?.to_vec();
     // What else a file may be is asked only when it has no good header.
     let refuse = |error| sniff::kind_of(&first).map_or(error, HeaderError::Kind);
@@ -69,10 +108,44 @@ pub fn read_header<R: Read>(
     if let Some(error) = header.error {
         return Err(refuse(HeaderError::Framing(error)));
     }
-    Layout::resolve(feed, &header).map_err(|error| refuse(HeaderError::Columns(error)))
+    resolve(feed, &header).map_err(|error| refuse(HeaderError::Columns(error)))
 }
 
 /// Whether so many bytes were there, and no line ended in them.
 fn is_endless(bytes: &[u8], asked: usize) -> bool {
     bytes.len() == asked && !bytes.iter().any(|byte| matches!(byte, b'\n' | b'\r'))
+}
+
+/// Finds the fields of a feed in a header, whatever their order, case and whitespace around them.
+///
+/// # Errors
+/// When a field of the feed is missing or there twice.
+pub fn resolve(feed: &Feed, header: &Record<'_>) -> Result<Plan, ColumnError> {
+    Plan::of_header(feed, header.fields()).map_err(|error| match error {
+        Unresolved::Missing(missing) => {
+            let (found, guess) = (quoted(header.raw), guess(header));
+            ColumnError::Missing { missing, found, guess }
+        }
+        Unresolved::Duplicate { name, first, second } => {
+            ColumnError::Duplicate { name, first, second }
+        }
+    })
+}
+
+/// What a line that lacks the names of columns seems to be.
+fn guess(line: &Record<'_>) -> Option<Guess> {
+    let is_data = |value: Cow<'_, [u8]>| {
+        matches!(point::parse(&value), Ok(Some(_)))
+            || matches!(timestamp::parse(&value), Ok(Some(_)))
+    };
+    if line.raw.to_ascii_lowercase().starts_with(b"sep=") {
+        Some(Guess::Separator)
+    } else if line.fields().any(is_data) {
+        Some(Guess::Data)
+    } else if line.raw.contains(&b',') {
+        None
+    } else {
+        let is_there = |c: &char| line.raw.contains(&(*c as u8));
+        [';', '\t', '|'].into_iter().find(is_there).map(Guess::Delimiter)
+    }
 }

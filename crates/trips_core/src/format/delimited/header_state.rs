@@ -3,13 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::feed::plan::Layout;
+use crate::feed::plan::Plan;
 
 /// The columns of the next record.
 #[derive(Debug, Clone)]
 pub enum HeaderState {
     /// As a header names them.
-    Known(Arc<Layout>),
+    Known(Arc<Plan>),
     /// Nobody knows: the record that begins in this line names columns, and is no complete header.
     Unknown {
         /// Number of the line, from 1.
@@ -35,19 +35,19 @@ impl HeaderState {
     #[must_use]
     pub fn count(&self) -> Option<usize> {
         match self {
-            Self::Known(layout) => Some(layout.columns),
+            Self::Known(plan) => Some(plan.field_count),
             Self::Unknown { .. } => None,
         }
     }
 
     /// Reads what [`fmt::Display`] writes, for a file that begins with this header.
     #[must_use]
-    pub fn read(text: &str, first: &Layout) -> Option<Self> {
+    pub fn read(text: &str, first: &Plan) -> Option<Self> {
         if let Some(line) = text.strip_prefix("unknown:") {
             return line.parse().ok().map(|line| Self::Unknown { line });
         }
         let places: Option<Vec<usize>> = text.split(':').map(|at| at.parse().ok()).collect();
-        first.of_places(&places?).map(|layout| Self::Known(Arc::new(layout)))
+        first.of_positions(&places?).map(|plan| Self::Known(Arc::new(plan)))
     }
 }
 
@@ -55,8 +55,9 @@ impl HeaderState {
 impl fmt::Display for HeaderState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Known(layout) => {
-                let places: Vec<String> = layout.places().iter().map(ToString::to_string).collect();
+            Self::Known(plan) => {
+                let places: Vec<String> =
+                    plan.positions().iter().map(ToString::to_string).collect();
                 f.write_str(&places.join(":"))
             }
             Self::Unknown { line } => write!(f, "unknown:{line}"),

@@ -17,7 +17,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::check::reject::{Rejection, SqlState};
-use crate::feed::plan::{ColumnNames, Layout};
+use crate::feed::plan::{FieldNames, Plan};
 use crate::format::delimited::header_state::HeaderState;
 use crate::format::delimited::record::{FramingError, Record};
 use crate::model::{point, timestamp};
@@ -32,9 +32,9 @@ const MAX_VALUES: usize = 16 * 1024;
 #[derive(Debug)]
 pub enum Header {
     /// It is a header.
-    Whole(Layout),
+    Whole(Plan),
     /// It is a header, and a row is joined to it.
-    Joined(Layout),
+    Joined(Plan),
     /// It names columns, and nobody knows of how many and in which order.
     Unclear,
 }
@@ -45,20 +45,20 @@ pub enum Header {
 /// names at most, which are too few: a third one is in a column that is not read, or in a value with a comma or
 /// a line end in it.
 #[must_use]
-pub fn may_hide_in_row(layout: &Layout, record: &Record<'_>, has_quotes: bool) -> bool {
+pub fn may_hide_in_row(plan: &Plan, record: &Record<'_>, has_quotes: bool) -> bool {
     let has_more = || {
         memchr::memchr_iter(b',', record.raw).count() >= record.len()
             || memchr::memchr2(b'\n', b'\r', record.raw).is_some()
     };
-    let is_name = |&at: &usize| layout.names().resembles(record.raw_field(at)).is_some();
-    layout.others().iter().any(is_name) || (has_quotes && has_more())
+    let is_name = |&at: &usize| plan.names().resembles(record.raw_field(at)).is_some();
+    plan.unused_fields().iter().any(is_name) || (has_quotes && has_more())
 }
 
-/// The header that a record is, or holds, in a file of the feed that this layout is of, behind records of
+/// The header that a record is, or holds, in a file of the feed that this plan is of, behind records of
 /// these columns.
 #[must_use]
-pub fn find(layout: &Layout, record: &Record<'_>, columns: &HeaderState) -> Option<Header> {
-    let (names, columns) = (layout.names(), columns.count());
+pub fn find(plan: &Plan, record: &Record<'_>, columns: &HeaderState) -> Option<Header> {
+    let (names, columns) = (plan.names(), columns.count());
     let mask = named(names, record.raw);
     // The rest of a line that is too long is gone, but for its end.
     if named(names, record.tail).count_ones() >= NAMES {
@@ -77,7 +77,7 @@ pub fn find(layout: &Layout, record: &Record<'_>, columns: &HeaderState) -> Opti
 }
 
 /// The feed's columns that are named somewhere in these bytes, a bit for each.
-fn named(names: &ColumnNames, bytes: &[u8]) -> u32 {
+fn named(names: &FieldNames, bytes: &[u8]) -> u32 {
     let ends = memchr::memchr3_iter(b',', b'\n', b'\r', bytes).chain(std::iter::once(bytes.len()));
     let (mut begin, mut mask) = (0, 0);
     for end in ends {
@@ -91,8 +91,8 @@ fn named(names: &ColumnNames, bytes: &[u8]) -> u32 {
 }
 
 /// Whether one of several records may be a header, or hold one, at a glance: line ends stand between them.
-pub(crate) fn may_be_in(layout: &Layout, records: &[u8]) -> bool {
-    named(layout.names(), records) != 0
+pub(crate) fn may_be_in(plan: &Plan, records: &[u8]) -> bool {
+    named(plan.names(), records) != 0
 }
 
 /// What stands between commas and line ends, inside quotes or not, without the quotes around it.
@@ -126,7 +126,7 @@ fn is_word(value: &[u8]) -> bool {
 type Values<'a> = Vec<Cow<'a, [u8]>>;
 
 fn certain(
-    names: &Arc<ColumnNames>,
+    names: &Arc<FieldNames>,
     record: &Record<'_>,
     columns: Option<usize>,
     has_data: bool,
@@ -144,9 +144,9 @@ fn certain(
         _ => return None,
     };
     let is_whole = record.error.is_none() && (!has_data || columns == Some(values.len()));
-    let whole = || Layout::of_names(names, values.iter().cloned()).ok();
-    if let Some(layout) = is_whole.then(whole).flatten() {
-        return Some(Header::Whole(layout));
+    let whole = || Plan::of_names(names, values.iter().cloned()).ok();
+    if let Some(plan) = is_whole.then(whole).flatten() {
+        return Some(Header::Whole(plan));
     }
     let behind_row =
         [columns.and_then(|count| count.checked_sub(1)), values.len().checked_sub(names.count)];
@@ -159,14 +159,14 @@ fn certain(
 }
 
 /// A header whose first name is joined to the last value of a row.
-fn behind(names: &Arc<ColumnNames>, values: &[Cow<'_, [u8]>], at: usize) -> Option<Layout> {
+fn behind(names: &Arc<FieldNames>, values: &[Cow<'_, [u8]>], at: usize) -> Option<Plan> {
     let (row, header) = values.split_at_checked(at)?;
     let (first, others) = header.split_first()?;
     let has_data = row.iter().any(|value| is_data(value));
     let is_row = |end: &[u8]| has_data || is_data(unquoted(end));
     let of = |name: &[u8]| {
         let header = std::iter::once(name.to_vec().into()).chain(others.iter().cloned());
-        Layout::of_names(names, header).ok()
+        Plan::of_names(names, header).ok()
     };
     let mut splits = names.at_the_end_of(first);
     let joined = splits.find_map(|(end, name)| is_row(end).then(|| of(name)).flatten());
@@ -175,7 +175,7 @@ fn behind(names: &Arc<ColumnNames>, values: &[Cow<'_, [u8]>], at: usize) -> Opti
 }
 
 /// A header whose last name is joined to the first value of a row of as many columns.
-fn before(names: &Arc<ColumnNames>, values: &[Cow<'_, [u8]>]) -> Option<Layout> {
+fn before(names: &Arc<FieldNames>, values: &[Cow<'_, [u8]>]) -> Option<Plan> {
     let (header, row) = values.split_at_checked(values.len().div_ceil(2))?;
     let (last, others) = header.split_last()?;
     let has_data = row.iter().any(|value| is_data(value));
@@ -184,7 +184,7 @@ fn before(names: &Arc<ColumnNames>, values: &[Cow<'_, [u8]>]) -> Option<Layout> 
     }
     let of = |name: &[u8]| {
         let header = others.iter().cloned().chain(std::iter::once(name.to_vec().into()));
-        Layout::of_names(names, header).ok()
+        Plan::of_names(names, header).ok()
     };
     let mut splits = names.at_the_beginning_of(last);
     let is_row = |begin: &[u8]| has_data || is_data(unquoted(begin));
@@ -198,9 +198,9 @@ impl Header {
     #[must_use]
     pub fn rejection(&self, before: &HeaderState) -> Rejection {
         let reads_as_before =
-            |layout: &Layout| matches!(before, HeaderState::Known(b) if b.reads_as(layout));
+            |plan: &Plan| matches!(before, HeaderState::Known(b) if b.reads_as(plan));
         let reason = match self {
-            Self::Whole(layout) if reads_as_before(layout) => "the record repeats the header",
+            Self::Whole(plan) if reads_as_before(plan) => "the record repeats the header",
             Self::Whole(_) => "the record is another header: the records after it are read by it",
             Self::Joined(_) => {
                 "a row and a header are joined in the record: the records after it are read by this header"
@@ -216,7 +216,7 @@ impl Header {
     #[must_use]
     pub fn columns(self, line: u64) -> HeaderState {
         match self {
-            Self::Whole(layout) | Self::Joined(layout) => HeaderState::Known(Arc::new(layout)),
+            Self::Whole(plan) | Self::Joined(plan) => HeaderState::Known(Arc::new(plan)),
             Self::Unclear => HeaderState::Unknown { line },
         }
     }

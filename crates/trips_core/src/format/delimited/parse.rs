@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use crate::check::constraints::{Constraints, ZeroCoordinates};
 use crate::check::reject::{BadLine, Rejection, SqlState};
-use crate::check::trip_text::TripText;
-use crate::feed::plan::Layout;
+use crate::check::trip_text::{PointText, TripText};
+use crate::columns::TripColumn;
+use crate::feed::plan::{Plan, Source};
 use crate::format::delimited::chunk::Chunk;
 use crate::format::delimited::header::UNCLOSED_QUOTES;
 use crate::format::delimited::header_state::HeaderState;
 use crate::format::delimited::later_header;
 use crate::format::delimited::record::{FramingError, Record};
+use crate::model::point;
 use crate::sort::block::Block;
 use crate::wire::staged_row::StagedRows;
 
@@ -31,7 +33,7 @@ pub enum Target {
 #[derive(Debug, Clone)]
 pub struct Parser {
     /// Its columns, as its first record names them.
-    pub layout: Layout,
+    pub plan: Plan,
     /// What happens to its rows.
     pub target: Target,
     /// The load that brings it.
@@ -90,7 +92,7 @@ impl Parser {
     /// The columns at the beginning of the file.
     #[must_use]
     pub fn columns(&self) -> HeaderState {
-        HeaderState::Known(Arc::new(self.layout.clone()))
+        HeaderState::Known(Arc::new(self.plan.clone()))
     }
 
     /// Parses the next chunk of a file, and remembers the columns of what follows.
@@ -151,7 +153,7 @@ impl Parser {
     ) -> Result<(), TryReserveError> {
         parsed.rows += 1;
         let texts = match columns {
-            HeaderState::Known(layout) => texts(layout, record),
+            HeaderState::Known(plan) => texts(plan, record),
             HeaderState::Unknown { line } => Err(later_header::not_known(*line)),
         };
         let checked = match &texts {
@@ -160,13 +162,13 @@ impl Parser {
         };
         // A header is no trip: its time is none. So looking for one costs nothing where rows are trips.
         let may_be_header = match (&checked, &*columns) {
-            (Ok(_), HeaderState::Known(layout)) => {
-                let is_plain = !has_quotes && layout.others().is_empty();
-                !is_plain && later_header::may_hide_in_row(layout, record, has_quotes)
+            (Ok(_), HeaderState::Known(plan)) => {
+                let is_plain = !has_quotes && plan.unused_fields().is_empty();
+                !is_plain && later_header::may_hide_in_row(plan, record, has_quotes)
             }
             _ => true,
         };
-        if may_be_header && let Some(header) = later_header::find(&self.layout, record, columns) {
+        if may_be_header && let Some(header) = later_header::find(&self.plan, record, columns) {
             self.reject(record, None, header.rejection(columns), parsed)?;
             *columns = header.columns(record.line);
             return Ok(());
@@ -179,7 +181,7 @@ impl Parser {
             if self.constraints.zero_coordinates == ZeroCoordinates::Warn {
                 parsed.zero_coordinates += u64::from(trip.has_zero_coordinate());
             }
-            parsed.block.push(&trip)?;
+            parsed.block.push(&trip, &[])?;
         } else if let Ok(texts) = &texts {
             parsed.staged.reserve(record.raw.len())?;
             parsed.staged.push_waiting(self.load_id, record, texts);
@@ -213,7 +215,7 @@ impl Parser {
 ///
 /// # Errors
 /// When the record is faulty, or has another number of fields than the header.
-pub fn texts<'a>(layout: &Layout, record: &Record<'a>) -> Result<TripText<'a>, Rejection> {
+pub fn texts<'a>(plan: &Plan, record: &Record<'a>) -> Result<TripText<'a>, Rejection> {
     let bad_format =
         |reason: String| Err(Rejection::of_record(SqlState::BadCopyFileFormat, reason));
     match record.error {
@@ -226,9 +228,27 @@ pub fn texts<'a>(layout: &Layout, record: &Record<'a>) -> Result<TripText<'a>, R
         Some(error) => return bad_format(error.to_string()),
         None => {}
     }
-    if record.len() != layout.columns {
-        let (found, expected) = (record.len(), layout.columns);
+    if record.len() != plan.field_count {
+        let (found, expected) = (record.len(), plan.field_count);
         return bad_format(format!("the record has {found} fields: expected {expected}"));
     }
-    Ok(layout.texts(record))
+    let field = |column| match plan.source(column) {
+        Source::Field(at) => record.field(at),
+        Source::FieldPair { longitude, latitude } => {
+            point::pair_text(&record.field(longitude), &record.field(latitude)).into()
+        }
+    };
+    let point = |column| match plan.source(column) {
+        Source::Field(at) => PointText::Wkt(record.field(at)),
+        Source::FieldPair { longitude, latitude } => {
+            PointText::Pair { longitude: record.field(longitude), latitude: record.field(latitude) }
+        }
+    };
+    Ok(TripText {
+        region: field(TripColumn::Region),
+        origin: point(TripColumn::Origin),
+        destination: point(TripColumn::Destination),
+        date_time: field(TripColumn::DateTime),
+        datasource: field(TripColumn::Datasource),
+    })
 }

@@ -1,0 +1,190 @@
+//! The one table of columns: what `trips.hist_trip_data` has, in the order of its rows.
+//!
+//! A row is its key part, then what a load adds (`trip_key`, `load_id`), then its tail. The key part is
+//! what the key of a trip hashes. The tail holds columns beyond the key; today no column is in it.
+//! Encoding, decoding, batches, staged rows, COPY's lists of columns and the heap's attributes are
+//! derived from this table. A server test compares it with `pg_attribute`.
+
+use std::ffi::CStr;
+use std::fmt;
+
+/// The type of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `text`
+    Text,
+    /// `point`: longitude and latitude.
+    Point,
+    /// `timestamp`
+    Timestamp,
+    /// `uuid`
+    Uuid,
+    /// `bigint`
+    Int8,
+}
+
+impl Kind {
+    /// How many bytes a value has, if all have as many.
+    #[must_use]
+    pub const fn fixed_len(self) -> Option<usize> {
+        match self {
+            Self::Text => None,
+            Self::Point | Self::Uuid => Some(16),
+            Self::Timestamp | Self::Int8 => Some(8),
+        }
+    }
+}
+
+/// A column of the history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Column {
+    /// Its name in SQL.
+    pub name: &'static CStr,
+    /// Its type.
+    pub kind: Kind,
+    /// NOT NULL.
+    pub is_required: bool,
+    /// The key of a trip hashes it.
+    pub in_key: bool,
+}
+
+/// The columns of the history, in the order of its rows.
+#[rustfmt::skip]
+pub const COLUMNS: [Column; 7] = [
+    Column { name: c"region", kind: Kind::Text, is_required: true, in_key: true },
+    Column { name: c"origin_coord", kind: Kind::Point, is_required: false, in_key: true },
+    Column { name: c"destination_coord", kind: Kind::Point, is_required: false, in_key: true },
+    Column { name: c"date_time", kind: Kind::Timestamp, is_required: true, in_key: true },
+    Column { name: c"datasource", kind: Kind::Text, is_required: false, in_key: true },
+    Column { name: c"trip_key", kind: Kind::Uuid, is_required: true, in_key: false },
+    Column { name: c"load_id", kind: Kind::Int8, is_required: true, in_key: false },
+];
+
+/// How many columns a row of the history has.
+pub const COUNT: usize = COLUMNS.len();
+/// How many columns the key part has: they are the first ones.
+pub const KEY_COUNT: usize = key_count();
+/// Where `date_time` is.
+pub const DATE_TIME: usize = TripColumn::DateTime as usize;
+/// Where `trip_key` is: a load adds it behind the key part.
+pub const TRIP_KEY: usize = KEY_COUNT;
+/// Where `load_id` is.
+pub const LOAD_ID: usize = KEY_COUNT + 1;
+/// The first column of the tail.
+pub const TAIL: usize = KEY_COUNT + 2;
+/// The columns of the unique index `(date_time, trip_key)`, in its order.
+pub const INDEX: [usize; 2] = [DATE_TIME, TRIP_KEY];
+
+/// The names of all columns, for COPY.
+pub const NAMES: [&CStr; COUNT] = names();
+
+const fn key_count() -> usize {
+    let mut count = 0;
+    while count < COLUMNS.len() && COLUMNS[count].in_key {
+        count += 1;
+    }
+    let mut rest = count;
+    while rest < COLUMNS.len() {
+        assert!(!COLUMNS[rest].in_key, "the key part comes first");
+        rest += 1;
+    }
+    count
+}
+
+const fn names() -> [&'static CStr; COUNT] {
+    let mut names = [c""; COUNT];
+    let mut i = 0;
+    while i < COUNT {
+        names[i] = COLUMNS[i].name;
+        i += 1;
+    }
+    names
+}
+
+/// Bytes of the values of fixed length in the columns `from..to` of a row, each behind its length.
+pub(crate) const fn fixed_bytes(from: usize, to: usize) -> usize {
+    let mut bytes = 0;
+    let mut i = from;
+    while i < to {
+        bytes += 4;
+        if let Some(len) = COLUMNS[i].kind.fixed_len() {
+            bytes += len;
+        }
+        i += 1;
+    }
+    bytes
+}
+
+/// How many columns of the key part are texts.
+pub(crate) const fn key_texts() -> usize {
+    let mut count = 0;
+    let mut i = 0;
+    while i < KEY_COUNT {
+        if matches!(COLUMNS[i].kind, Kind::Text) {
+            count += 1;
+        }
+        i += 1;
+    }
+    count
+}
+
+/// A column of the key part: what a file says of a trip. Its number is its position in [`COLUMNS`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TripColumn {
+    /// `region`
+    Region,
+    /// `origin_coord`
+    Origin,
+    /// `destination_coord`
+    Destination,
+    /// `date_time`
+    DateTime,
+    /// `datasource`
+    Datasource,
+}
+
+impl TripColumn {
+    /// All of them, in the order of [`COLUMNS`].
+    pub const ALL: [Self; KEY_COUNT] =
+        [Self::Region, Self::Origin, Self::Destination, Self::DateTime, Self::Datasource];
+
+    /// Its row in the table of columns.
+    #[must_use]
+    pub const fn column(self) -> Column {
+        COLUMNS[self as usize]
+    }
+
+    /// Its name in SQL, in the history and in staging.
+    ///
+    /// # Panics
+    /// Never: the names are ASCII.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self.column().name.to_str() {
+            Ok(name) => name,
+            Err(_) => panic!("a column has an ASCII name"),
+        }
+    }
+}
+
+impl fmt::Display for TripColumn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_of_the_key_are_the_first_ones() {
+        for (i, column) in TripColumn::ALL.into_iter().enumerate() {
+            assert!(column as usize == i && column.column().in_key, "{column}");
+        }
+        assert_eq!(COLUMNS[DATE_TIME].kind, Kind::Timestamp);
+        assert_eq!((COLUMNS[TRIP_KEY].name, COLUMNS[TRIP_KEY].kind), (c"trip_key", Kind::Uuid));
+        assert_eq!((COLUMNS[LOAD_ID].name, COLUMNS[LOAD_ID].kind), (c"load_id", Kind::Int8));
+        assert_eq!(fixed_bytes(0, KEY_COUNT), 5 * 4 + 2 * 16 + 8);
+    }
+}
