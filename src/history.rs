@@ -19,6 +19,7 @@ use std::ffi::CStr;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{PgLogLevel, PgSqlErrorCode, Spi, pg_sys};
 use trips_areas::IndexBuilder;
+use trips_core::columns::{self, Kind};
 use trips_core::model::partition_bounds::PartitionBounds;
 use trips_core::model::timestamp::Timestamp;
 use trips_core::sort::batch::{self, Batch, RunBlocks};
@@ -45,21 +46,33 @@ use crate::settings;
 
 const HISTORY: &CStr = c"hist_trip_data";
 
-const COLUMNS: [Attribute; 7] = [
-    Attribute { name: c"region", type_oid: pg_sys::TEXTOID, is_required: true },
-    Attribute { name: c"origin_coord", type_oid: pg_sys::POINTOID, is_required: false },
-    Attribute { name: c"destination_coord", type_oid: pg_sys::POINTOID, is_required: false },
-    Attribute { name: c"date_time", type_oid: pg_sys::TIMESTAMPOID, is_required: true },
-    Attribute { name: c"datasource", type_oid: pg_sys::TEXTOID, is_required: false },
-    Attribute { name: c"trip_key", type_oid: pg_sys::UUIDOID, is_required: true },
-    Attribute { name: c"load_id", type_oid: pg_sys::INT8OID, is_required: true },
-];
+const COLUMNS: [Attribute; columns::COUNT] = attributes();
 
 /// The types of the primary key `(date_time, trip_key)`.
-const KEY: [pg_sys::Oid; 2] = [pg_sys::TIMESTAMPOID, pg_sys::UUIDOID];
+const KEY: [pg_sys::Oid; 2] =
+    [COLUMNS[columns::INDEX[0]].type_oid, COLUMNS[columns::INDEX[1]].type_oid];
 
-/// The index of `date_time` in [`COLUMNS`].
-const DATE_TIME: usize = 3;
+const fn attributes() -> [Attribute; columns::COUNT] {
+    let mut attributes =
+        [Attribute { name: c"", type_oid: pg_sys::InvalidOid, is_required: false }; columns::COUNT];
+    let mut i = 0;
+    while i < columns::COUNT {
+        let columns::Column { name, kind, is_required, .. } = columns::COLUMNS[i];
+        attributes[i] = Attribute { name, type_oid: type_oid(kind), is_required };
+        i += 1;
+    }
+    attributes
+}
+
+const fn type_oid(kind: Kind) -> pg_sys::Oid {
+    match kind {
+        Kind::Text => pg_sys::TEXTOID,
+        Kind::Point => pg_sys::POINTOID,
+        Kind::Timestamp => pg_sys::TIMESTAMPOID,
+        Kind::Uuid => pg_sys::UUIDOID,
+        Kind::Int8 => pg_sys::INT8OID,
+    }
+}
 
 /// Minimum number of trips of a run for which rebuilding the index of an empty partition is cheaper than inserting into
 /// it row by row.
@@ -197,14 +210,15 @@ fn append_to(
     let taken = if in_bulk {
         progress.inserts_without_copy(table.oid());
         let check = |micros| require_within(bounds, Timestamp(micros), table);
-        let mut append = HeapAppend::begin(table, &COLUMNS, DATE_TIME, &check);
+        let mut append = HeapAppend::begin(table, &COLUMNS, columns::DATE_TIME, &check);
         let taken = rows.append_to(&mut append);
         append.finish();
         taken
     } else {
         let target = whole.as_ref().unwrap_or(table);
-        let columns = COLUMNS.map(|column| column.name);
-        pending_counts::while_filling(target.oid(), || copy_rows(target, &columns, &mut rows))
+        pending_counts::while_filling(target.oid(), || {
+            copy_rows(target, &columns::NAMES, &mut rows)
+        })
     };
     let Appended { inserted, duplicates, .. } = rows.finish()?;
     if taken != inserted {

@@ -1,13 +1,14 @@
 //! Staging `trips.stg_trip_data`: rows that are not in the history, and why.
 
-use std::ffi::{CStr, CString, c_long};
+use std::ffi::{CString, c_long};
 
 use pgrx::datum::DatumWithOid;
 use pgrx::{Spi, check_for_interrupts};
-use trips_core::check::reject::{Column, Rejection, SqlState, ValueError};
+use trips_core::check::reject::{Rejection, SqlState, ValueError};
 use trips_core::check::trip_text::TripText;
+use trips_core::columns::{KEY_COUNT, TripColumn};
 use trips_core::model::trip::MAX_TEXT;
-use trips_core::wire::staged_row::StagedRows;
+use trips_core::wire::staged_row::{self, StagedRows};
 
 use crate::error::LoadError;
 use crate::pg::copy::{Rows, copy_rows};
@@ -15,30 +16,18 @@ use crate::pg::relation::Table;
 use crate::pg::spi;
 use crate::progress::Progress;
 
-const COLUMNS: [&CStr; 12] = [
-    c"load_id",
-    c"line_no",
-    c"region",
-    c"origin_coord",
-    c"destination_coord",
-    c"date_time",
-    c"datasource",
-    c"raw_line",
-    c"raw_bytes",
-    c"column_name",
-    c"error_code",
-    c"error",
-];
-
 /// Number of staged rows that are fetched and processed at a time. Long values are stored out of line and not fetched
 /// with them.
+const FIRST_SIZE: i32 = 3;
+const FIRST_VALUE: i32 = FIRST_SIZE + TripColumn::ALL.len() as i32;
 const ROWS_AT_ONCE: c_long = 500;
 
 /// Appends rows to staging.
 pub fn append(rows: &StagedRows, progress: &Progress) -> Result<(), LoadError> {
     let table = Table::open_for_insert(c"stg_trip_data");
     let mut source = Staged { rows: Some(rows.rows()), progress };
-    let (offered, taken) = (rows.len() as u64, copy_rows(&table, &COLUMNS, &mut source));
+    let (offered, taken) =
+        (rows.len() as u64, copy_rows(&table, &staged_row::COLUMNS, &mut source));
     if taken != offered {
         return Err(LoadError::RowsVanished { table: "stg_trip_data", offered, taken });
     }
@@ -65,9 +54,9 @@ pub struct StagedRow {
     pub ctid: String,
     /// The line was not a record, and its fields were not filled in by hand.
     pub is_raw: bool,
-    /// Bytes of its fields.
-    sizes: [usize; 5],
-    values: [Vec<u8>; 5],
+    /// How many bytes the values have.
+    sizes: [usize; KEY_COUNT],
+    values: [Vec<u8>; KEY_COUNT],
 }
 
 impl StagedRow {
@@ -76,23 +65,16 @@ impl StagedRow {
         if self.sizes.iter().sum::<usize>() > max_record {
             return Err(self.too_long(max_record));
         }
-        let text = |i: usize| self.values[i].as_slice().into();
-        Ok(TripText {
-            region: text(0),
-            origin_coord: text(1),
-            destination_coord: text(2),
-            date_time: text(3),
-            datasource: text(4),
-        })
+        Ok(TripText::of(self.values.each_ref().map(|value| value.as_slice().into())))
     }
 
     /// The longest field is too long.
     fn too_long(&self, max_record: usize) -> Rejection {
-        let columns = Column::ALL.into_iter().zip(self.sizes).rev();
+        let columns = TripColumn::ALL.into_iter().zip(self.sizes).rev();
         let (column, bytes) =
-            columns.max_by_key(|(_, bytes)| *bytes).unwrap_or((Column::Region, 0));
+            columns.max_by_key(|(_, bytes)| *bytes).unwrap_or((TripColumn::Region, 0));
         let limit = match column {
-            Column::Region | Column::Datasource => format!("the {MAX_TEXT} allowed"),
+            TripColumn::Region | TripColumn::Datasource => format!("the {MAX_TEXT} allowed"),
             _ => format!("the {max_record} allowed for all values (trips.max_record_size)"),
         };
         ValueError::new(
@@ -108,7 +90,8 @@ impl StagedRow {
         row.copy_bytes(1, &mut ctid)?;
         self.ctid = String::from_utf8(ctid).unwrap_or_default();
         let mut has_values = false;
-        for ((size, value), column) in self.sizes.iter_mut().zip(&mut self.values).zip(3..) {
+        for ((size, value), column) in self.sizes.iter_mut().zip(&mut self.values).zip(FIRST_SIZE..)
+        {
             let bytes = row.get::<i32>(column);
             has_values |= bytes.is_some();
             *size = bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0);
@@ -116,7 +99,7 @@ impl StagedRow {
         }
         self.is_raw = !has_values && row.get::<i32>(2) == Some(1);
         if self.sizes.iter().sum::<usize>() <= max_record {
-            for (value, column) in self.values.iter_mut().zip(8..) {
+            for (value, column) in self.values.iter_mut().zip(FIRST_VALUE..) {
                 row.copy_bytes(column, value)?;
             }
         }
@@ -140,6 +123,11 @@ pub fn loads(only: Option<i64>) -> Result<Vec<Option<i64>>, LoadError> {
     })
 }
 
+/// What a query returns for each column of a trip.
+fn columns(of: impl Fn(&str) -> String) -> String {
+    TripColumn::ALL.map(|column| of(column.name())).join(", ")
+}
+
 /// Reads the rows of a load (None: of applications), some at a time.
 ///
 /// Rows that another transaction has locked are skipped: they stay for the next merge, and no session waits for them
@@ -148,10 +136,10 @@ pub fn rows(load: Option<i64>) -> Result<StagedBatches, LoadError> {
     // A value that is stored out of line is fetched when it is used, and its length is known before.
     let query = format!(
         "SELECT s.ctid::text, (s.raw_line IS NOT NULL AND s.error_code IS NOT NULL)::int,
-                octet_length(s.region), octet_length(s.origin_coord), octet_length(s.destination_coord),
-                octet_length(s.date_time), octet_length(s.datasource),
-                s.region, s.origin_coord, s.destination_coord, s.date_time, s.datasource
+                {}, {}
            FROM trips.stg_trip_data AS s WHERE {} FOR UPDATE OF s SKIP LOCKED",
+        columns(|name| format!("octet_length(s.{name})")),
+        columns(|name| format!("s.{name}")),
         if load.is_some() {
             "s.load_id = $1"
         } else {
@@ -192,7 +180,7 @@ pub fn reject(load: i64, rows: &[(String, Rejection)]) -> Result<(), LoadError> 
     Spi::connect_mut(|client| {
         let ctids: Vec<&str> = rows.iter().map(|(ctid, _)| ctid.as_str()).collect();
         let columns: Vec<Option<&str>> =
-            rows.iter().map(|(_, r)| r.column.map(Column::name)).collect();
+            rows.iter().map(|(_, r)| r.column.map(TripColumn::name)).collect();
         let codes: Vec<&str> = rows.iter().map(|(_, r)| r.state.code()).collect();
         let reasons: Vec<&str> = rows.iter().map(|(_, r)| r.reason.as_str()).collect();
         let args: [DatumWithOid<'_>; 5] =

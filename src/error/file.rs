@@ -2,8 +2,7 @@
 
 use pgrx::PgSqlErrorCode as Code;
 use trips_core::check::reject::{BadLine, SqlState};
-use trips_core::feed::plan::{ColumnError, Guess};
-use trips_core::format::delimited::header::HeaderError;
+use trips_core::format::delimited::header::{ColumnError, Guess, HeaderError};
 use trips_core::pool::PoolError;
 use trips_core::text::escape::quoted_path;
 

@@ -3,7 +3,8 @@
 use std::cell::Cell;
 
 use pgrx::Spi;
-use trips_core::check::reject::{Column, Rejection, SqlState, ValueError};
+use trips_core::check::reject::{Rejection, SqlState, ValueError};
+use trips_core::columns::TripColumn;
 use trips_core::model::partition_bounds::{Bound, PartitionBounds};
 use trips_core::model::timestamp::Timestamp;
 use trips_core::sort::batch;
@@ -76,7 +77,7 @@ impl NewPartitions {
                 "the trip needs a new partition of the history, over the {} allowed for one merge (trips.max_new_partitions)",
                 self.limit
             );
-            ValueError::new(SqlState::ProgramLimitExceeded, reason).of(Column::DateTime)
+            ValueError::new(SqlState::ProgramLimitExceeded, reason).of(TripColumn::DateTime)
         }))
     }
 

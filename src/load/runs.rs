@@ -121,7 +121,7 @@ impl RunBuilder {
 
     /// Adds a trip.
     pub fn push(&mut self, trip: &Trip<'_>) -> Result<(), LoadError> {
-        self.last.push(trip)?;
+        self.last.push(trip, &[])?;
         if self.last.bytes() < BYTES_OF_BLOCK {
             return Ok(());
         }

@@ -116,7 +116,7 @@ proptest! {
     ) {
         let mut parts: Vec<Block> = (0..blocks).map(|_| Block::default()).collect();
         for (i, (time, region)) in trips.iter().enumerate() {
-            parts[i % blocks].push(&plain(region, *time)).unwrap();
+            parts[i % blocks].push(&plain(region, *time), &[]).unwrap();
         }
         parts.iter_mut().for_each(|block| block.sort().unwrap());
         let mut cache = GroupCache::default();

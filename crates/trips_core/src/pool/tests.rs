@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use super::{Pool, PoolError};
 use crate::check::constraints::Constraints;
 use crate::feed::Feed;
-use crate::feed::plan::Plan;
+use crate::format::delimited::header;
 use crate::format::delimited::parse::{Parser, Target};
 use crate::format::delimited::record::RecordReader;
 
