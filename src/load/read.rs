@@ -2,7 +2,7 @@
 
 use pgrx::check_for_interrupts;
 use trips_core::feed::Feed;
-use trips_core::feed::plan::Layout;
+use trips_core::feed::plan::Plan;
 use trips_core::format::delimited::header::{self, HeaderError};
 use trips_core::format::delimited::parse::Parser;
 use trips_core::format::delimited::record::RecordReader;
@@ -35,10 +35,10 @@ pub fn read_file(
     let bytes = file.bytes()?;
     let stopper = bytes.stopper();
     let mut reader = RecordReader::new(bytes, max_record);
-    let layout = read_header(request, file, &mut reader)?;
+    let plan = read_header(request, file, &mut reader)?;
     let (target, keeps_grid_points) = (request.target, loader.keeps_grid_points());
     let constraints = settings::constraints()?;
-    let parser = Parser { layout, target, load_id, max_record, constraints, keeps_grid_points };
+    let parser = Parser { plan, target, load_id, max_record, constraints, keeps_grid_points };
     let name = |error: PoolError| LoadError::of_threads(request.path, error);
     let mut pool = {
         let _blocked = signals::BlockedSignals::all();
@@ -98,17 +98,17 @@ fn read_header(
     request: &Request<'_>,
     file: &Source,
     reader: &mut RecordReader<Bytes>,
-) -> Result<Layout, LoadError> {
+) -> Result<Plan, LoadError> {
     let path = request.path.to_owned();
-    let layout = header::read_header(&Feed::trips(), reader, settings::max_record_size());
-    let layout = layout.map_err(|error| match error {
+    let plan = header::read_header(&Feed::trips(), reader, settings::max_record_size());
+    let plan = plan.map_err(|error| match error {
         HeaderError::Read(error) => file.read_error(error),
         error => FileError::Header { path, error }.into(),
     })?;
     if request.access.shows_content() {
-        notices::unused_columns(&layout.unused);
+        notices::unused_columns(&plan.unused);
     }
-    Ok(layout)
+    Ok(plan)
 }
 
 /// What stopped the reading of a run: a thread, or the load itself.
