@@ -1,4 +1,4 @@
-//! What a trip must be beyond well-formed, and why a record is rejected.
+//! The constraints of a trip, and the reasons of rejections.
 
 pub mod constraints;
 pub mod reject;

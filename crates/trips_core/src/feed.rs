@@ -25,7 +25,7 @@ pub mod plan;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Feed {
-    /// What people call it.
+    /// Its name in messages.
     pub name: String,
     /// Names of the column with the region.
     pub region: Vec<String>,

@@ -16,7 +16,7 @@ use crate::model::point::Point;
 use crate::model::trip::{Trip, Value};
 use crate::wire::copy_binary::RowWriter;
 
-/// 128 bits that stand for a trip's content; PostgreSQL keeps them as a `uuid`.
+/// 128 bits that identify the content of a trip; PostgreSQL stores them as a `uuid`.
 pub type TripKey = [u8; 16];
 
 /// Appends the values of the key part as they are hashed.

@@ -1,7 +1,7 @@
-//! Threads that read, parse, key and sort, while their owner does something else with the results.
+//! Threads that read, parse, key and sort, while their owner processes the results.
 //!
-//! The threads touch nothing but their own memory and the file. They end with the [`Pool`]: no
-//! thread outlives it, whether it is dropped at the end or because of an error.
+//! The threads use only their own memory and the file. They end with the [`Pool`]: no thread outlives it, whether it is
+//! dropped at the end or because of an error.
 
 use std::any::Any;
 use std::collections::{BTreeMap, TryReserveError};
@@ -25,27 +25,27 @@ mod batches;
 use self::arrived::Arrived;
 pub use self::batches::Batches;
 
-/// Bytes of the file that a thread takes at a time: with what becomes of them, they fit its cache.
+/// Bytes of the file that a thread takes at a time: with its results, they fit the processor's cache.
 pub const CHUNK: usize = 1024 * 1024;
-/// What threads hold and their owner has not taken yet has so many bytes at most, whatever the memory of a run.
+/// Limit of bytes that threads have produced and the owner has not taken, independent of the memory of a run.
 const IN_FLIGHT: usize = 16 * 1024 * 1024;
-/// What a thread takes for a chunk, beside its longest record: the chunk, its trips while they are sorted, its rows
-/// for staging.
+/// Memory that a thread needs for a chunk, in addition to its longest record: the chunk, its trips while they are
+/// sorted, its rows for staging.
 const JOB: usize = 5 * 1024 * 1024;
-/// Rows for staging leave their thread when they have so many bytes.
+/// A thread sends its rows for staging when they reach this many bytes.
 const PARTIAL_BYTES: usize = 2 * 1024 * 1024;
-/// The most characters that are told of a panic.
+/// The most characters of a panic that an error shows.
 const TOLD: usize = 500;
-/// How long the owner waits before it looks whether it is wanted elsewhere.
+/// Interval in which the waiting owner polls.
 const PATIENCE: Duration = Duration::from_millis(20);
 
-/// What stopped a thread.
+/// The error that stopped a thread.
 #[derive(Debug, thiserror::Error)]
 pub enum PoolError {
     /// The file could not be read.
     #[error(transparent)]
     Read(#[from] io::Error),
-    /// There is no memory.
+    /// Not enough memory.
     #[error("out of memory")]
     Memory(#[from] TryReserveError),
     /// A thread could not be started.
@@ -57,7 +57,7 @@ pub enum PoolError {
 }
 
 impl PoolError {
-    /// What a thread that has panicked said.
+    /// The message of a panicked thread.
     pub(crate) fn of_panic(payload: Box<dyn Any + Send>) -> Self {
         let text = match payload.downcast::<String>() {
             Ok(text) => *text,
@@ -82,20 +82,20 @@ enum Done {
 struct Shared<R> {
     reader: Mutex<(RecordReader<R>, u64)>,
     parser: Parser,
-    /// The columns behind the last chunk that was handed out: most likely those of the next ones.
+    /// The columns after the last chunk that has left: most likely those of the next ones.
     columns: Mutex<HeaderState>,
     stop: AtomicBool,
 }
 
-/// Threads at work on one file.
+/// The threads of one file.
 pub struct Pool<R> {
     shared: Arc<Shared<R>>,
     jobs: Option<Sender<Job>>,
-    /// None when the threads are to end: what they still send is dropped, and who waits for an answer gets none.
+    /// None when the threads are to end. Then pending results are dropped, and requests get no answer.
     done: Option<Receiver<Done>>,
     threads: Vec<JoinHandle<()>>,
     end_of_file: bool,
-    /// The number of the chunk that comes next in the order of the file.
+    /// The number of the next chunk in the order of the file.
     next_chunk: u64,
     /// Chunks that were parsed before their turn.
     early: BTreeMap<u64, Arrived>,
@@ -108,7 +108,7 @@ pub struct Pool<R> {
 pub struct Run {
     /// The blocks.
     pub blocks: Vec<Block>,
-    /// Nothing of the file is left.
+    /// Whether the file is at its end.
     pub is_last: bool,
 }
 
@@ -121,7 +121,7 @@ impl Run {
 }
 
 impl<R: Read + Send + 'static> Pool<R> {
-    /// Starts so many threads (at least one) on what is left of a file behind its header.
+    /// Starts this many threads (at least one) on the rest of a file after its header.
     ///
     /// # Errors
     /// When a thread cannot be started.
@@ -161,12 +161,11 @@ impl<R: Read + Send + 'static> Pool<R> {
         Ok(pool)
     }
 
-    /// Reads on until the trips take `memory` bytes or the file ends. `each` gets
-    /// every chunk in the order of the file, some in steps, and takes its staged rows away; `poll` is called at
-    /// least every 20 ms.
+    /// Reads until the trips take `memory` bytes or the file ends. `each` gets every chunk in the order of the file,
+    /// some in steps, and takes its staged rows; `poll` is called at least every 20 ms.
     ///
     /// # Errors
-    /// What a thread, `each` or `poll` says.
+    /// Errors of a thread, `each` or `poll`.
     pub fn read_run<E: From<PoolError>>(
         &mut self,
         memory: usize,
@@ -215,7 +214,7 @@ impl<R: Read + Send + 'static> Pool<R> {
         }
     }
 
-    /// Whether one more chunk may be parsed, beside so many; so many bytes of the run's memory are free.
+    /// Whether one more chunk may be parsed, in addition to these; `free` bytes of the run's memory are free.
     fn may_ask(&self, asked: usize, free: usize) -> bool {
         let job = JOB + self.shared.parser.max_record;
         let at_most = (IN_FLIGHT.saturating_add(free) / job).max(1);
@@ -241,7 +240,7 @@ impl<R: Read + Send + 'static> Pool<R> {
 impl<R> Pool<R> {
     fn submit(&self, job: Job) {
         if let Some(jobs) = &self.jobs {
-            // It fails when all threads have panicked; then waiting says so.
+            // It fails if all threads have panicked; the wait then reports it.
             let _ = jobs.send(job);
         }
     }
@@ -264,7 +263,7 @@ impl<R> Pool<R> {
     fn end_threads(&mut self) {
         self.shared.stop.store(true, Ordering::Relaxed);
         self.jobs = None;
-        // Threads that wait for their turn hear that it does not come.
+        // Wakes the threads that wait for their turn: it does not come.
         self.early.clear();
         self.done = None;
         for thread in self.threads.drain(..) {

@@ -26,32 +26,32 @@ pub struct Split {
     pub first_line: u64,
 }
 
-/// What a look through a whole file finds.
+/// The result of a scan of a whole file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileSplits {
     /// Its splits: together, all of it.
     pub splits: Vec<Split>,
-    /// The columns with which each split begins; none are those of the first record of the file.
+    /// The columns with which each split begins; None are those of the first record of the file.
     pub columns: Vec<Option<HeaderState>>,
     /// The lines of the first records with a quote that is never closed: as many as make it something
     /// else than CSV, at most.
     pub unclosed: Vec<u64>,
 }
 
-/// What the look through a file has passed.
+/// The progress of a scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Passed {
-    /// The header, which has so many bytes with what is before it.
+    /// The header, with its bytes and those before it.
     Header(u64),
     /// A split.
     Split(Split),
 }
 
-/// Cuts a file into splits of about this many bytes, never fewer but at its end, and looks at its header and its
-/// quotes. What it has passed is told at once; more of the source may have been read by then.
+/// Splits a file into ranges of about this many bytes, never fewer but at its end, and checks its header and its
+/// quotes. It reports its progress at once; more of the source may have been read by then.
 ///
 /// # Errors
-/// Why it is no file of this feed.
+/// Why it is not a file of this feed.
 pub fn find_splits<R: Read>(
     feed: &Feed,
     source: R,
@@ -96,7 +96,7 @@ pub fn find_splits<R: Read>(
 
 /// Reads the chunks of one split.
 ///
-/// The source goes on behind the split: what a faulty record at its end is depends on what follows.
+/// The source continues after the split: a malformed record at its end depends on the bytes that follow.
 #[derive(Debug)]
 pub struct SplitReader<R> {
     reader: RecordReader<R>,
@@ -121,12 +121,11 @@ impl<R: Read> SplitReader<R> {
         self.reader.position()
     }
 
-    /// The next chunk, or none at the end of the split.
+    /// The next chunk, or None at the end of the split.
     ///
     /// # Errors
-    /// What the source says when it cannot be read; `UnexpectedEof` when the file ends before the
-    /// split does, `InvalidData` when no record ends where the split does: it is not the file that
-    /// was cut.
+    /// Errors of the source; `UnexpectedEof` when the file ends before the split does, `InvalidData` when no record
+    /// ends where the split does: it is not the file that was split.
     pub fn next_chunk(&mut self) -> io::Result<Option<Chunk>> {
         let left = match self.end.checked_sub(self.position()) {
             Some(0) => return Ok(None),

@@ -82,7 +82,7 @@ fn pieces_are_read_as_the_whole() {
     }
 }
 
-/// A file without a line end at its end, and one that ends in blank lines.
+/// A file without a line end at its end, and one that ends in empty lines.
 #[test]
 fn the_end_of_a_file() {
     for end in ["Turin,,,2018-05-01 00:00:00,x", "\"open", "\n\n  \n", "\r"] {

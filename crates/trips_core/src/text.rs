@@ -1,4 +1,4 @@
-//! Text of users: what surrounds it, and how messages show it.
+//! Text of users: the whitespace around it, and its form in messages.
 
 pub mod escape;
 pub mod whitespace;

@@ -1,4 +1,4 @@
-//! Headers behind the first record: no row after one is read under other columns than its own.
+//! Headers after the first record: rows after one are never read with other columns than its own.
 
 use std::collections::BTreeSet;
 
@@ -24,7 +24,7 @@ const NAMES: [&str; 5] = ["region", "origin_coord", "destination_coord", "date_t
 /// A part of a joined file: a header, and rows in its order.
 #[derive(Debug, Clone)]
 struct Section {
-    /// Which column of the feed stands where; more than 4 is none of them.
+    /// Column of the feed at each position; more than 4 means none of them.
     order: Vec<usize>,
     rows: u32,
     style: Style,
@@ -46,7 +46,7 @@ enum Style {
     Unclear,
 }
 
-/// The five values of a row, which tell where they belong.
+/// The five fields of a row, which say where they belong.
 fn values(section: usize, row: u32) -> [String; 5] {
     let (minute, second) = (row / 60 % 60, row % 60);
     [
@@ -106,12 +106,12 @@ fn joined(sections: &[Section]) -> String {
     file
 }
 
-/// The key of every trip that is there to be found, and those that must be found: their header is a record.
+/// The keys of all trips that may be found, and those that must be found: their header is a record.
 fn truth(sections: &[Section]) -> (BTreeSet<key::TripKey>, BTreeSet<key::TripKey>) {
     let (mut all, mut certain) = (BTreeSet::new(), BTreeSet::new());
     for (number, section) in sections.iter().enumerate() {
         let is_joined = number > 0 && !sections[number - 1].ends;
-        // No row behind an unclear header is read.
+        // Rows after an unclear header are not read.
         let rows = if matches!(section.style, Style::Unclear) { 0 } else { section.rows };
         for row in 0..rows {
             let values = values(number, row);
@@ -128,7 +128,7 @@ fn truth(sections: &[Section]) -> (BTreeSet<key::TripKey>, BTreeSet<key::TripKey
     (all, certain)
 }
 
-/// What came of a file: its trips, its rejected lines, and the records counted.
+/// The result of a file: its trips, its rejected lines, and the number of records.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Read {
     trips: BTreeSet<key::TripKey>,
@@ -283,7 +283,7 @@ proptest! {
         let found = read(file.as_bytes(), 1 << 20);
         let (all, certain) = truth(&sections);
         prop_assert!(found.trips.is_subset(&all), "a trip that is in no file: {file}");
-        // Behind a row and a header that are joined, some rows wait in staging; behind a header, none.
+        // After a joined row and header, some rows are staged; after a header, none.
         prop_assert!(found.trips.is_superset(&certain), "a trip is not found: {file}");
         prop_assert_eq!(read(file.as_bytes(), chunk), found);
     }
@@ -292,7 +292,7 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(6))]
 
-    /// Several chunks of a megabyte: threads, runs and splits give what one reader gives.
+    /// Several chunks of a megabyte: threads, runs and splits have the result of one reader.
     #[test]
     fn threads_and_pieces_do_not_matter(
         sections in sections(0..20_000, 4..8),

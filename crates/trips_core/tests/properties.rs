@@ -1,4 +1,4 @@
-//! What holds for any input.
+//! Properties of any input.
 
 use proptest::prelude::*;
 use trips_core::check::constraints::{Constraints, ZeroCoordinates};
@@ -31,7 +31,7 @@ fn read_values(input: &[u8]) -> Vec<Vec<Vec<u8>>> {
     rows
 }
 
-/// Bytes that are rich in what matters to CSV.
+/// Bytes with many characters that are special in CSV.
 fn csv_like() -> impl Strategy<Value = Vec<u8>> {
     let byte = prop_oneof![
         3 => Just(b'"'), 3 => Just(b','), 2 => Just(b'\n'), 1 => Just(b'\r'), 4 => Just(b'a'),
@@ -50,7 +50,7 @@ fn clean_csv() -> impl Strategy<Value = String> {
         .prop_map(|lines| lines.into_iter().map(|(line, end)| line + &end).collect())
 }
 
-/// Constraints that refuse nothing.
+/// Constraints that reject nothing.
 fn any_date() -> Constraints {
     Constraints::new("0001-01-01", "9999-12-31", ZeroCoordinates::Keep).expect("dates")
 }
@@ -317,7 +317,7 @@ fn sent() -> Vec<u8> {
 }
 
 proptest! {
-    /// Any bytes are a part or are refused; what is one is one again.
+    /// Any bytes are a part or are rejected; encoding a part again gives the same bytes.
     #[test]
     fn parts_of_others_are_taken_or_refused(
         bytes in proptest::collection::vec(any::<u8>(), 0..200),

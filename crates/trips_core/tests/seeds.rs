@@ -1,9 +1,9 @@
-//! The laws of the fuzz targets, with their seeds: what a search starts from holds without one.
+//! The invariants of the fuzz targets, checked on their seeds.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Bytes between the places where a seed is cut: a prime, so that all kinds of bytes are met.
+/// Distance between the offsets where a seed is cut: a prime, so that all kinds of bytes are cut.
 const BETWEEN_ENDS: usize = 13;
 
 /// The files in the directory of a target's seeds.

@@ -150,7 +150,7 @@ fn columns_behind(chunk: &mut Chunk, parser: &Parser, before: &HeaderState) -> H
     columns
 }
 
-/// The columns, from the first record.
+/// The directory that no path may leave, if the access is bounded.
 fn read_header(reader: &mut RecordReader<ShortReads<'_>>) -> Option<Plan> {
     let begin = reader.peek(sniff::SNIFF_BYTES).expect("memory can be read");
     let form = sniff::kind_of(begin);

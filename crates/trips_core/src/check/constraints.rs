@@ -1,34 +1,34 @@
-//! What is believed of a trip whose values are well-formed.
+//! The constraints of a trip whose fields are well-formed.
 
 use crate::check::reject::{SqlState, ValueError};
 use crate::model::point::Point;
 use crate::model::timestamp::{MICROS_PER_DAY, Timestamp, parse};
 use crate::text::escape::quoted;
 
-/// What happens to a trip with the coordinate `(0, 0)`: receivers without a position write it.
+/// How to treat a trip with the coordinate `(0, 0)`: receivers without a position write it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ZeroCoordinates {
     /// It is a trip like any other.
     Keep,
-    /// It is a trip, and whoever loads it is told how many there are.
+    /// Valid; the load reports their number.
     Warn,
-    /// It is no trip.
+    /// Invalid.
     Stage,
 }
 
-/// What well-formed values must be beside.
+/// Constraints of values beyond their form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Constraints {
     earliest: Timestamp,
     /// The first moment that is too late.
     end: Timestamp,
-    /// What a coordinate `(0, 0)` means.
+    /// How to treat a coordinate `(0, 0)`.
     pub zero_coordinates: ZeroCoordinates,
 }
 
 impl Constraints {
-    /// Trips from a date to another, `YYYY-MM-DD`, both inside; none when one of them is no date, or
-    /// the second is before the first.
+    /// Trips from a date to another, `YYYY-MM-DD`, both inside; None if one of them is not a date, or the second is
+    /// before the first.
     #[must_use]
     pub fn new(earliest: &str, latest: &str, zero_coordinates: ZeroCoordinates) -> Option<Self> {
         let midnight = |date: &str| parse(format!("{date} 00:00:00").as_bytes()).ok()?;
@@ -69,7 +69,7 @@ impl Constraints {
 }
 
 impl Default for Constraints {
-    /// What the settings are when nobody has changed them.
+    /// The defaults of the settings.
     fn default() -> Self {
         Self::new("1970-01-01", "2099-12-31", ZeroCoordinates::Warn).expect("two dates")
     }

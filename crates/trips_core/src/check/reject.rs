@@ -57,14 +57,14 @@ impl SqlState {
 /// The fault of one value, before it is known whose value it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ValueError {
-    /// What kind of fault.
+    /// The kind of error.
     pub state: SqlState,
-    /// What was found and what was expected, for a person.
+    /// What was found and what was expected, for a message.
     pub reason: String,
 }
 
 impl ValueError {
-    /// A fault of this kind, told in these words.
+    /// A rejection with this code and message.
     pub fn new(state: SqlState, reason: impl Into<String>) -> Self {
         Self { state, reason: reason.into() }
     }
@@ -79,11 +79,11 @@ impl ValueError {
 /// Why one record is not a trip.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection {
-    /// The column at fault; none when it is the record as a whole.
+    /// The invalid column; None if the whole record is invalid.
     pub column: Option<TripColumn>,
-    /// What kind of fault.
+    /// The kind of error.
     pub state: SqlState,
-    /// What was found and what was expected, for a person.
+    /// What was found and what was expected, for a message.
     pub reason: String,
 }
 
@@ -94,12 +94,12 @@ impl Rejection {
     }
 }
 
-/// A rejected record, as a person is told of it.
+/// A rejected record, as messages show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadLine {
     /// Number of its first physical line, from 1.
     pub line: u64,
-    /// What is wrong with it.
+    /// The error.
     pub rejection: Rejection,
 }
 

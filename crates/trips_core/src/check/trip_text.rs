@@ -54,7 +54,7 @@ pub struct TripText<'a> {
     pub destination: PointText<'a>,
     /// When it began, `YYYY-MM-DD HH:MM:SS`.
     pub date_time: Cow<'a, [u8]>,
-    /// Who sent it.
+    /// The sender.
     pub datasource: Cow<'a, [u8]>,
 }
 
@@ -116,7 +116,7 @@ impl TripText<'_> {
     }
 }
 
-/// A text without whitespace and byte order marks around it; an empty one is none.
+/// A text without whitespace and byte order marks around it; None if it is empty.
 pub(crate) fn text(value: &[u8]) -> Result<Option<&str>, ValueError> {
     let trimmed = whitespace::trim_value(value);
     if trimmed.is_empty() {

@@ -194,7 +194,7 @@ impl FieldNames {
         self.letters.iter().find(is_it).map(|(_, column)| *column)
     }
 
-    /// Every way to take a name off the end of a value: what is before it, and the name.
+    /// All ways to split a name off the end of a field: the rest before it, and the name.
     pub(crate) fn at_the_end_of<'v>(
         &self,
         value: &'v [u8],
@@ -207,7 +207,7 @@ impl FieldNames {
         self.spellings.iter().filter_map(split)
     }
 
-    /// Every way to take a name off the beginning of a value: the name, and what is behind it.
+    /// All ways to split a name off the beginning of a field: the name, and the rest after it.
     pub(crate) fn at_the_beginning_of<'v>(
         &self,
         value: &'v [u8],

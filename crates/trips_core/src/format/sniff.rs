@@ -1,8 +1,8 @@
-//! What a file is that has no header: its kind, as far as its first bytes tell.
+//! The kind of a file without a header, by its first bytes.
 //!
-//! It is asked only about files that are refused anyway, so a wrong guess costs nobody a good file.
+//! It is called only for files that are refused anyway, so a wrong guess does not lose a good file.
 
-/// Bytes at the beginning of a file that are looked at.
+/// Bytes at the beginning of a file that are checked.
 pub const SNIFF_BYTES: usize = 4096;
 
 /// A kind that is not CSV in UTF-8.
@@ -10,9 +10,9 @@ pub const SNIFF_BYTES: usize = 4096;
 pub struct FileKind {
     /// Its files begin with these bytes.
     magic: &'static [u8],
-    /// What such a file is, in words that follow "the file is".
+    /// The kind of the file, in words that follow "the file is".
     pub name: &'static str,
-    /// What to do about it.
+    /// The hint.
     pub advice: &'static str,
 }
 
@@ -22,7 +22,7 @@ const fn kind(magic: &'static [u8], name: &'static str, advice: &'static str) ->
 
 #[rustfmt::skip]
 static KINDS: [FileKind; 22] = [
-    // A mark of UTF-32 begins with one of UTF-16: it goes before it.
+    // UTF-32 before UTF-16: the mark of UTF-32 begins with that of UTF-16.
     kind(b"\xff\xfe\0\0", "encoded in UTF-32", "Convert it: iconv -f UTF-32 -t UTF-8."),
     kind(b"\0\0\xfe\xff", "encoded in UTF-32", "Convert it: iconv -f UTF-32 -t UTF-8."),
     kind(b"\xff\xfe", "encoded in UTF-16", "Convert it: iconv -f UTF-16 -t UTF-8."),
@@ -115,7 +115,7 @@ mod tests {
         }
     }
 
-    /// Of two kinds that fit, the one that says more is found.
+    /// If two kinds match, the more specific one is found.
     #[test]
     fn longer_marks_come_first() {
         for (i, kind) in KINDS.iter().enumerate() {

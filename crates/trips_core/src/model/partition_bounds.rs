@@ -7,7 +7,7 @@ use chrono::{Datelike, NaiveDate};
 use crate::model::period::Period;
 use crate::model::timestamp::{MICROS_PER_DAY, POSTGRES_EPOCH, Timestamp};
 
-/// 0001-01-01 and 10000-01-01: no trip lies outside, so no new partition needs to reach further.
+/// 0001-01-01 and 10000-01-01: all trips are between these, so no new partition needs to extend further.
 const FIRST_TRIP: Timestamp = Timestamp(-730_119 * MICROS_PER_DAY);
 const AFTER_LAST_TRIP: Timestamp = Timestamp(2_921_940 * MICROS_PER_DAY);
 
@@ -18,7 +18,7 @@ pub enum Bound {
     MinValue,
     /// A time.
     At(Timestamp),
-    /// `MAXVALUE`: behind every time.
+    /// `MAXVALUE`: after every time.
     MaxValue,
 }
 
@@ -35,13 +35,13 @@ impl PartitionBounds {
     /// `FROM (MINVALUE) TO (MAXVALUE)`.
     pub const ALL: Self = Self { lower: Bound::MinValue, upper: Bound::MaxValue };
 
-    /// Whether a partition of these bounds holds this time.
+    /// Whether a partition with these bounds contains this time.
     #[must_use]
     pub fn contains(&self, time: Timestamp) -> bool {
         self.lower <= Bound::At(time) && Bound::At(time) < self.upper
     }
 
-    /// The first and the last time that a partition of these bounds holds.
+    /// The first and the last time that a partition with these bounds contains.
     #[must_use]
     pub fn first_and_last(&self) -> (Option<Timestamp>, Option<Timestamp>) {
         let first = match self.lower {
@@ -55,13 +55,13 @@ impl PartitionBounds {
         (first, last)
     }
 
-    /// The bounds of the partition that is to hold this time of a gap between other partitions: the calendar month,
-    /// or the time before or after all months, cut to the gap.
+    /// The bounds of the new partition for this time in a gap between other partitions: the calendar month, or the time
+    /// before or after all months, cut to the gap.
     #[must_use]
     pub fn fitting(time: Timestamp, gap: Self) -> Self {
         let period = Period::of(time).bounds();
         let (lower, upper) = (gap.lower.max(period.lower), gap.upper.min(period.upper));
-        // A bound of another partition that lies where no trip can be needs not be touched.
+        // Bounds of other partitions outside the times of trips are ignored.
         let is_time = |bound| matches!(bound, Bound::At(_));
         let is_early = is_time(lower) && FIRST_TRIP <= time;
         let is_late = is_time(upper) && time < AFTER_LAST_TRIP;
@@ -70,8 +70,8 @@ impl PartitionBounds {
         Self { lower, upper }
     }
 
-    /// What the name of a partition of these bounds ends in: a [`Period`]'s suffix, or both bounds in digits, as
-    /// `20180511_20180601` or `20180511063000_20180601`.
+    /// The suffix of a partition's name: a [`Period`]'s suffix, or both bounds in digits, as `20180511_20180601` or
+    /// `20180511063000_20180601`.
     #[must_use]
     pub fn suffix(&self) -> String {
         let period = match (self.lower, self.upper) {
@@ -88,14 +88,14 @@ impl PartitionBounds {
     }
 }
 
-/// `FROM ('2018-05-01') TO ('2018-06-01')`, as SQL has it whatever `DateStyle` is.
+/// `FROM ('2018-05-01') TO ('2018-06-01')`, independent of `DateStyle`.
 impl fmt::Display for PartitionBounds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "FROM ({}) TO ({})", self.lower, self.upper)
     }
 }
 
-/// `MINVALUE`, `MAXVALUE` or a literal, as SQL has it whatever `DateStyle` is.
+/// `MINVALUE`, `MAXVALUE` or a literal, independent of `DateStyle`.
 impl fmt::Display for Bound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -173,7 +173,7 @@ mod tests {
         }
     }
 
-    /// A trip's date, the gap around it, and the partition that fits: its bounds, and how its name ends.
+    /// A trip's date, the gap around it, and the partition that fits: its bounds, and the suffix of its name.
     #[rustfmt::skip]
     const FITTING: [(&str, [&str; 2], &str, &str); 12] = [
         ("2018-05-20", ["MINVALUE", "MAXVALUE"], "FROM ('2018-05-01') TO ('2018-06-01')", "2018_05"),
@@ -217,7 +217,8 @@ mod tests {
             (FIRST_TRIP, "0001-01-01"),
             (Timestamp(FIRST_TRIP.0 - 1), "0001-12-31 23:59:59.999999 BC"),
             (AFTER_LAST_TRIP, "10000-01-01"),
-            // The first time that PostgreSQL has; the last one is in the year 294276, which the calendar has not.
+            // The first time that PostgreSQL supports; the last one is in the year 294276, which the calendar here does
+            // not support.
             (Timestamp(-211_813_488_000_000_000), "4714-11-24 BC"),
             (Timestamp(9_223_371_331_199_999_999), "9223371331199999999 µs"),
         ] {

@@ -11,7 +11,7 @@ const FIRST_YEAR: i32 = 1970;
 /// a bounded number of tables.
 const LAST_YEAR: i32 = 2100;
 
-/// A month, or all the time before or after the months: what one table of the history holds.
+/// A month, or all the time before or after the months: the default partition bounds of the history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Period {
     /// Before 1970.
@@ -38,7 +38,7 @@ impl Period {
         }
     }
 
-    /// Where it begins; none is the beginning of all time.
+    /// Its begin; None is unbounded.
     #[must_use]
     pub fn start(self) -> Option<Timestamp> {
         match self {
@@ -48,7 +48,7 @@ impl Period {
         }
     }
 
-    /// Before when it ends; none is the end of all time.
+    /// Its exclusive end; None is unbounded.
     #[must_use]
     pub fn end(self) -> Option<Timestamp> {
         match self {
@@ -68,7 +68,7 @@ impl Period {
         }
     }
 
-    /// What the names of its tables end in: `2018_05`, `before_1970`, `from_2100`.
+    /// The suffix of its partitions' names: `2018_05`, `before_1970`, `from_2100`.
     #[must_use]
     pub fn suffix(self) -> String {
         match self {

@@ -3,10 +3,10 @@
 use crate::check::reject::{SqlState, ValueError};
 use crate::text::escape::quoted;
 
-/// A place on the earth, in degrees, WGS 84.
+/// A point on the earth, in degrees, WGS 84.
 ///
-/// Longitude is over -180 and up to 180: the meridian that has two names is always 180.
-/// Neither number is a negative zero. So equal places have equal bits.
+/// Longitude is over -180 and up to 180: the antimeridian is always 180. Neither number is a negative zero. So equal
+/// points have equal bits.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Point {
     /// Degrees east.
@@ -23,7 +23,7 @@ impl From<Point> for trips_areas::Coord {
 }
 
 impl Point {
-    /// The place with these coordinates, made canonical.
+    /// The point with these coordinates, in canonical form.
     ///
     /// # Errors
     /// 22003 when a number is not finite or out of range.
@@ -129,7 +129,7 @@ fn strip_word<'a>(text: &'a [u8], word: &[u8]) -> Option<&'a [u8]> {
     head.eq_ignore_ascii_case(word).then_some(rest)
 }
 
-/// Powers of ten that a double holds exactly.
+/// Powers of ten that a double represents exactly.
 const EXACT_POWERS: [f64; 23] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
     1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
@@ -167,7 +167,7 @@ fn plain_number(text: &[u8]) -> Option<f64> {
     Some(if is_negative { -number } else { number })
 }
 
-/// A decimal number; the words for infinity and not-a-number, which Rust would take, are none.
+/// A decimal number. Rust would also accept words for infinity and not-a-number; they are rejected.
 fn number(text: &[u8]) -> Option<f64> {
     if let Some(number) = plain_number(text) {
         return Some(number);

@@ -100,12 +100,12 @@ impl Parts {
     }
 }
 
-/// A number of decimal digits and nothing else.
+/// A number of decimal digits only.
 fn digits(text: &[u8]) -> Option<u32> {
     text.iter().try_fold(0, |sum, b| b.is_ascii_digit().then(|| sum * 10 + u32::from(b - b'0')))
 }
 
-/// `.5` is 500000 microseconds; nothing is none of them.
+/// `.5` is 500000 microseconds; an empty fraction is 0.
 fn micros(fraction: &[u8]) -> Option<u32> {
     let Some((mark, text)) = fraction.split_first() else {
         return Some(0);

@@ -4,13 +4,13 @@ use crate::columns::TripColumn;
 use crate::model::point::Point;
 use crate::model::timestamp::Timestamp;
 
-/// The longest region or datasource, in bytes: both stand in one index entry of the roll-up.
+/// The longest region or datasource, in bytes: one index entry of the roll-up contains both.
 pub const MAX_TEXT: usize = 1000;
 
-/// A trip as it goes into the history.
+/// A valid trip.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trip<'a> {
-    /// The region's name: not empty, nothing around it or in it that is not seen.
+    /// The region's name: not empty, without whitespace around it and without NUL.
     pub region: &'a str,
     /// Where it began, if that is known.
     pub origin: Option<Point>,
@@ -18,7 +18,7 @@ pub struct Trip<'a> {
     pub destination: Option<Point>,
     /// When it began, in local time.
     pub date_time: Timestamp,
-    /// Who sent it, if that is known.
+    /// The sender, if known.
     pub datasource: Option<&'a str>,
 }
 

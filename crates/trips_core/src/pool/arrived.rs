@@ -1,7 +1,7 @@
-//! Chunks that arrive from their threads, some in steps, and are handed out in the order of the file.
+//! Chunks that arrive from their threads, some in steps, and leave in the order of the file.
 //!
-//! A thread takes a chunk to begin with the columns that were last known. A header in a chunk before it may tell
-//! others when it is too late: then the chunk is parsed again, before anything of it is handed out.
+//! A thread assumes that a chunk begins with the last known columns. If an earlier chunk turns out to have another
+//! header, the chunk is parsed again before any of its rows leave.
 
 use std::collections::TryReserveError;
 use std::io::Read;
@@ -24,7 +24,7 @@ pub(super) struct Partial {
     pub(super) parsed: Parsed,
     /// The columns with which the chunk was taken to begin.
     begins_with: HeaderState,
-    /// Its thread goes on when it is told so; it begins again when it is told other columns.
+    /// Its thread continues when it is told to. It begins again when it gets other columns.
     answer: Sender<Option<HeaderState>>,
 }
 
@@ -39,7 +39,7 @@ pub(super) struct Whole {
     chunk: Chunk,
 }
 
-/// What stopped the parsing of a chunk.
+/// The error that stopped the parsing of a chunk.
 enum Stopped<E> {
     /// A header in front of it, which was seen meanwhile, names these columns.
     Again(HeaderState),
@@ -75,13 +75,13 @@ impl<R> Pool<R> {
             each(&mut parsed)?;
         }
         drop(parsed);
-        // Its thread may have ended; then waiting says so.
+        // Its thread may have ended; the wait then reports it.
         let _ = answer.send((!is_right).then(|| self.columns.clone()));
         Ok(())
     }
 
-    /// The next chunk as its columns have it, and the cost of its trips. It is rarely parsed again, and here: all
-    /// threads may wait for their turn, which comes after it.
+    /// The next chunk with its right columns, and the cost of its trips. It is parsed again here, in the backend,
+    /// because all threads may be waiting for their turn, which comes after it. This is rare.
     pub(super) fn settle<E: From<PoolError>>(
         &mut self,
         whole: Whole,
@@ -111,7 +111,7 @@ impl<R> Pool<R> {
 }
 
 impl<R: Read> Shared<R> {
-    /// Parses a chunk, and again when another has told meanwhile with which columns it begins.
+    /// Parses a chunk, and again if an earlier chunk has changed the columns with which it begins.
     pub(super) fn parse_chunk(
         &self,
         mut chunk: Chunk,
@@ -141,7 +141,7 @@ fn hand_over(
 ) -> Result<(), Stopped<PoolError>> {
     let (answer, answered) = channel();
     let partial = Partial { parsed, begins_with: begins_with.clone(), answer };
-    // Who does not take it does not answer either.
+    // A receiver that does not take it does not answer either.
     let _ = results.send(Done::Parsed(Arrived::Partial(Box::new(partial))));
     match answered.recv() {
         Ok(None) => Ok(()),

@@ -8,7 +8,7 @@ use super::{Done, IN_FLIGHT, Job, Pool, PoolError};
 use crate::sort::batch::{self, Batch, TimeRange};
 use crate::sort::block::Block;
 
-/// Trips of a batch, about: their rows fit a core's cache.
+/// Approximate number of trips of a batch: their rows fit a core's cache.
 const BATCH: usize = 8 * 1024;
 
 /// The batches of a run, in the order of the index.
@@ -16,7 +16,7 @@ pub struct Batches<'a, R> {
     pool: &'a mut Pool<R>,
     blocks: Arc<Vec<Block>>,
     time_ranges: Vec<TimeRange>,
-    /// How many are asked for, and what those of them cost that are not given.
+    /// Number of requested batches, and the cost of those that have not arrived.
     asked: usize,
     costs: BTreeMap<usize, usize>,
     given: usize,
@@ -39,11 +39,11 @@ impl<R> Batches<'_, R> {
         self.blocks.clone()
     }
 
-    /// The next batch, or none after the last; `poll` is called at least every 20 ms of waiting. Behind
-    /// the last one, nothing of the run is kept.
+    /// The next batch, or None after the last; `poll` is called at least every 20 ms of waiting. After the last one,
+    /// the run is freed.
     ///
     /// # Errors
-    /// What a thread says.
+    /// Errors of a thread.
     pub fn next_batch(&mut self, mut poll: impl FnMut()) -> Result<Option<Batch>, PoolError> {
         self.ask();
         if self.given == self.time_ranges.len() {
@@ -66,7 +66,7 @@ impl<R> Batches<'_, R> {
         }
     }
 
-    /// Has the threads make batches ahead, as many as keep them busy and memory allows; always the next one.
+    /// Requests batches ahead, as many as keep the threads busy and memory allows; always the next one.
     fn ask(&mut self) {
         let ahead = self.given + 2 * self.pool.threads.len() + 1;
         let mut in_flight: usize = self.costs.values().sum();

@@ -1,4 +1,4 @@
-//! Threads that fail, and chunks that come in steps.
+//! Threads that fail, and chunks that arrive in steps.
 
 use std::io::{self, Read};
 
@@ -35,7 +35,7 @@ impl Read for Panics {
 
 #[test]
 fn a_thread_that_panics_says_why() {
-    // The header's line is there before the rest is read.
+    // The line of the header arrives before the rest is read.
     let mut pool = start(Panics(false), 2);
     let error = pool.read_run(1 << 30, || (), |_| Ok::<(), PoolError>(())).unwrap_err();
     assert_eq!(error.to_string(), "a thread failed: the disk said no");

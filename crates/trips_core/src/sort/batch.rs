@@ -1,9 +1,9 @@
-//! A batch: all trips of a time range, as rows in the order of the history's unique index.
+//! A batch: all trips of a time range, as rows in the order of the history's primary key.
 //!
-//! Blocks come in the order of the file; batches go out in the order of the index. In between, the
-//! time of all blocks is cut into time ranges, and each time range is keyed, sorted and deduplicated by
-//! itself. Equal trips have equal times, so they meet in the same time range. Where the history's partitions begin and
-//! end is not known here: who writes a batch cuts it at their bounds.
+//! Blocks arrive in the order of the file; batches leave in the order of the index. In between, the time of all blocks
+//! is divided into ranges, and each range is keyed, sorted and deduplicated by itself. Equal trips have equal times, so
+//! they are in the same range. A batch does not know the bounds of the history's partitions: its writer divides it
+//! there.
 
 use std::cell::RefCell;
 use std::cmp::Ordering;
@@ -20,9 +20,9 @@ use crate::sort::block::{Block, Row, RowRange};
 use crate::sort::groups::{GroupCache, Groups};
 use crate::wire::copy_binary::{RowWriter, values_of};
 
-/// Of so many trips of a block, one is looked at to cut the time.
+/// One of this many trips of a block is sampled to divide the time.
 const SAMPLE_STEP: usize = 64;
-/// A batch of so many bytes of trips is cut, however few they are.
+/// A batch with this many bytes of trips is divided, even if its trips are few.
 const MAX_BATCH_BYTES: usize = 2 * 1024 * 1024;
 /// What a row has beside its key part and its tail: the number of its columns, `trip_key`, `load_id`.
 const ROW_OVERHEAD: usize = 2 + columns::fixed_bytes(columns::TRIP_KEY, columns::TAIL);
@@ -32,7 +32,7 @@ const ROW_OVERHEAD: usize = 2 + columns::fixed_bytes(columns::TRIP_KEY, columns:
 pub struct BatchEntry {
     /// When the trip began.
     pub date_time: Timestamp,
-    /// What it is.
+    /// Its bounds.
     pub key: TripKey,
     /// Its region and datasource, as [`Batch::groups`] numbers them.
     pub group: u32,
@@ -51,11 +51,11 @@ impl BatchEntry {
 /// Rows of PostgreSQL's binary COPY, with the columns of [`columns::COLUMNS`].
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// The rows, one behind the other.
+    /// The rows, one after the other.
     pub rows: Vec<u8>,
     /// The trips, in the order of the index, each once.
     pub entries: Vec<BatchEntry>,
-    /// Where they begin and end, in the same order; none when nobody keeps them.
+    /// Their grid points, in the same order; empty if the area index is not maintained.
     pub grid_points: Vec<GridPoint>,
     /// Their regions and datasources, each once.
     pub groups: Groups,
@@ -63,18 +63,18 @@ pub struct Batch {
     pub duplicates: usize,
 }
 
-/// The blocks of a run, until all of its batches are made: then there are none.
+/// The blocks of a run, until all of its batches are made.
 pub type RunBlocks = RefCell<Arc<Vec<Block>>>;
 
-/// A time range: from, and to before; none is the beginning, or the end, of all time.
+/// A time range: inclusive begin and exclusive end; None is unbounded.
 pub type TimeRange = (Option<Timestamp>, Option<Timestamp>);
 
-/// Cuts the time of sorted blocks into time ranges of about so many trips each, fewer where they are large.
+/// Divides the time of sorted blocks into ranges of about this many trips each, fewer if they are large.
 #[must_use]
 pub fn time_ranges(blocks: &[Block], trips: usize) -> Vec<TimeRange> {
     let mut times = Vec::new();
-    // Every so many trips, whatever block they are in, and the first from the middle of its step: the first trips of
-    // the blocks alone would make the first time range a short one.
+    // One trip per step, independent of blocks, and the first from the middle of its step. With the first trips of the
+    // blocks, the first time range would be too short.
     let mut skip = SAMPLE_STEP / 2;
     for block in blocks {
         let ranges = block.ranges();
@@ -100,7 +100,7 @@ pub fn time_ranges(blocks: &[Block], trips: usize) -> Vec<TimeRange> {
     from.zip(to).collect()
 }
 
-/// How many trips of sorted blocks lie within the bounds, those that are there twice counted twice.
+/// Number of trips of sorted blocks within the bounds, including duplicates.
 #[must_use]
 pub fn count_within(blocks: &[Block], bounds: PartitionBounds) -> usize {
     let before = |block: &Block, bound| match bound {
@@ -112,7 +112,7 @@ pub fn count_within(blocks: &[Block], bounds: PartitionBounds) -> usize {
     blocks.iter().map(within).sum()
 }
 
-/// The time of the first trip of sorted blocks that is at or behind a bound.
+/// The time of the first trip of sorted blocks that is at or after a bound.
 #[must_use]
 pub fn first_from(blocks: &[Block], bound: Bound) -> Option<Timestamp> {
     let first = |block: &Block| {

@@ -14,10 +14,10 @@ const KEY_BITS: u32 = 12;
 /// The longest tail of a row.
 pub const MAX_TAIL: usize = (1 << (u32::BITS - KEY_BITS)) - 1;
 
-/// What the range of a trip takes until its week is written.
+/// Memory of the grid point of a trip until its week is written.
 const GRID_POINT_COST: usize = 24;
 
-/// The trips of a moment make a batch, whatever their number: their rows, their groups, and what these are counted by.
+/// Bytes of a trip in the batch of its moment: its row, its group, and its count.
 fn cost_of_moment(ranges: &[RowRange]) -> usize {
     Block::encoded_bytes(ranges) * 4 + ranges.len() * 300
 }
@@ -85,8 +85,7 @@ impl Block {
         Ok(())
     }
 
-    /// Puts the trips in the order of their times, while they are in the processor's cache: who takes
-    /// a time range later reads them one behind the other.
+    /// Sorts the trips by time, while they are in the processor's cache: a time range then reads them sequentially.
     ///
     /// # Errors
     /// When there is no memory.
@@ -106,14 +105,14 @@ impl Block {
         Ok(())
     }
 
-    /// Drops all but one of the equal trips of a sorted block; returns how many it has dropped.
+    /// Keeps one of several equal trips of a sorted block; returns how many it has dropped.
     ///
     /// # Errors
     /// When there is no memory.
     pub fn dedup(&mut self) -> Result<usize, TryReserveError> {
         let mut kept = Vec::new();
         kept.try_reserve_exact(self.ranges.len())?;
-        // Equal trips have equal times, so they stand together.
+        // Equal trips have equal times, so they are adjacent.
         for same_time in self.ranges.chunk_by(|a, b| a.date_time == b.date_time) {
             if let [one] = same_time {
                 kept.push(*one);
@@ -126,19 +125,19 @@ impl Block {
         let dropped = self.ranges.len() - kept.len();
         if dropped > 0 {
             self.ranges = kept;
-            // What is dropped leaves the bytes, too.
+            // Dropped trips also leave the bytes.
             self.sort()?;
         }
         Ok(dropped)
     }
 
-    /// Adds the trips of another block behind these; the whole is not sorted any more.
+    /// Appends the trips of another block; the result is not sorted.
     ///
     /// # Errors
     /// When there is no memory.
     ///
     /// # Panics
-    /// When the whole is over 4 GiB.
+    /// When the result is over 4 GiB.
     pub fn append(&mut self, other: &Self) -> Result<(), TryReserveError> {
         self.values.try_reserve(other.values.len())?;
         self.ranges.try_reserve(other.ranges.len())?;
@@ -150,18 +149,18 @@ impl Block {
         Ok(())
     }
 
-    /// The rows, one behind the other.
+    /// The rows, one after the other.
     pub(crate) fn encoded(&self) -> &[u8] {
         &self.values
     }
 
-    /// How many trips it holds.
+    /// Number of its trips.
     #[must_use]
     pub fn len(&self) -> usize {
         self.ranges.len()
     }
 
-    /// Whether it holds none.
+    /// Whether it has no trips.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.ranges.is_empty()
@@ -173,8 +172,8 @@ impl Block {
         self.values.len() + self.ranges.len() * size_of::<RowRange>()
     }
 
-    /// How many bytes a sorted block takes until its trips are written: itself, and what is made of the trips
-    /// that begin at one moment, which are always in one batch.
+    /// Memory of a sorted block until its trips are written: itself, and the batch of the trips of one moment, which
+    /// are always in one batch.
     #[must_use]
     pub fn cost(&self, keeps_grid_points: bool) -> usize {
         let moments = self.ranges.chunk_by(|a, b| a.date_time == b.date_time);
@@ -183,7 +182,7 @@ impl Block {
         self.bytes() + ranges + moment.unwrap_or(0)
     }
 
-    /// How many bytes some ranges that follow each other in a sorted block have.
+    /// Bytes of adjacent ranges of a sorted block.
     pub(crate) fn encoded_bytes(ranges: &[RowRange]) -> usize {
         let ends = ranges.first().zip(ranges.last());
         ends.map_or(0, |(first, last)| (last.offset + last.length() - first.offset) as usize)
@@ -199,7 +198,7 @@ impl Block {
         &self.ranges
     }
 
-    /// The trips of a sorted block from one time (none: the first) to before another (none: the last).
+    /// The trips of a sorted block from one time (None: the first) to before another (None: the last).
     pub(crate) fn between(&self, from: Option<Timestamp>, to: Option<Timestamp>) -> &[RowRange] {
         let before = |time: Timestamp| self.ranges.partition_point(|p| p.date_time < time);
         &self.ranges[from.map_or(0, before)..to.map_or(self.ranges.len(), before)]

@@ -1,18 +1,17 @@
-//! Trips counted by day and group, for the roll-up.
+//! Counts of trips by day and group, for the roll-up.
 
 use std::collections::{HashMap, TryReserveError};
 
 use crate::sort::groups::{Groups, TEXT_OVERHEAD, boxed, names_of};
 
-/// What a count takes in the map of the days before, about.
+/// Approximate memory of a count in the map of the days before.
 const BYTES_OF_A_COUNT: usize = 48;
-/// A group of the batch that has no number here yet.
+/// A group of the batch without a number here.
 const UNKNOWN: u32 = u32::MAX;
 
-/// Counts of trips by day (days since 2000-01-01), region and datasource, until they are taken.
+/// Counts of trips by day (days since 2000-01-01), region and datasource.
 ///
-/// Trips come in the order of time: the counts of one day are in a list, those of the days before in
-/// a map.
+/// Trips arrive in the order of time: the counts of one day are in a list, those of the days before in a map.
 #[derive(Debug, Default)]
 pub struct DailyCounts {
     day: i32,
@@ -101,7 +100,7 @@ impl DailyCounts {
         Ok(())
     }
 
-    /// How many bytes of memory the counts and their groups take, about.
+    /// Approximate memory of the counts and their groups.
     #[must_use]
     pub fn bytes(&self) -> usize {
         (self.before.len() + self.touched.len()) * BYTES_OF_A_COUNT + self.bytes_of_groups
@@ -152,8 +151,7 @@ pub struct Counted {
 }
 
 impl Counted {
-    /// All of them, ordered by day and group, in slices: each has one count at least, and about so many bytes at
-    /// most.
+    /// All of them, ordered by day and group, in slices of about this many bytes, with at least one count.
     pub fn slices(&self, bytes: usize) -> impl Iterator<Item = Vec<DayCount<'_>>> {
         let mut rest = self.counts.as_slice();
         std::iter::from_fn(move || {

@@ -1,15 +1,15 @@
 //! Regions with their datasources, numbered batch by batch.
 //!
-//! A file may have as many of them as trips. So nothing outlives a batch but a cache of bounded size.
+//! A file may have as many of them as trips. So only a cache of bounded size outlives a batch.
 
 use std::collections::{HashMap, TryReserveError};
 
 use crate::columns::{KEY_COUNT, TripColumn};
 use crate::wire::copy_binary::{RowWriter, copy, values_of};
 
-/// A cache of so many bytes is emptied behind a batch.
+/// A cache with this many bytes is emptied after a batch.
 const MAX_CACHE_BYTES: usize = 1024 * 1024;
-/// What an entry of a map takes beside its text, about.
+/// Approximate memory of a map entry, without its text.
 pub(crate) const TEXT_OVERHEAD: usize = 80;
 
 /// The regions and datasources of a batch, encoded, each once.
@@ -26,7 +26,7 @@ impl Groups {
         self.ends.len()
     }
 
-    /// Whether there are none.
+    /// Whether it is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
@@ -42,7 +42,7 @@ impl Groups {
     /// The region and the datasource of a number.
     ///
     /// # Panics
-    /// When there is no such number.
+    /// When the number is unknown.
     #[must_use]
     pub fn names(&self, number: u32) -> (&str, Option<&str>) {
         names_of(self.encoded(number))
@@ -69,10 +69,10 @@ pub(crate) fn boxed(bytes: &[u8]) -> Result<Box<[u8]>, TryReserveError> {
     copy(bytes).map(Vec::into_boxed_slice)
 }
 
-/// A thread's memory of the groups that it has seen lately.
+/// A thread's cache of recent groups.
 #[derive(Debug, Default)]
 pub struct GroupCache {
-    /// The batch in which a group was seen last, and its number there.
+    /// The last batch of a group, and its number there.
     known: HashMap<Box<[u8]>, (u64, u32)>,
     bytes: usize,
     batch: u64,

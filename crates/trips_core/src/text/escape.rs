@@ -1,4 +1,4 @@
-//! Input shown to people: escaped, so that it can forge neither a log line nor a terminal code, and cut.
+//! Input in messages: escaped, so that it can forge neither a log line nor a terminal code, and shortened.
 
 use std::fmt::Write;
 
@@ -51,7 +51,7 @@ fn quoted_up_to(limit: usize, value: &[u8]) -> String {
     shown
 }
 
-/// Not a control character, nor one that is not seen, nor a blank that looks like another.
+/// Not a control character, an invisible character, or unusual whitespace.
 fn is_printable(c: char) -> bool {
     let is_blank = c.is_whitespace() && c != ' ';
     !c.is_control() && !is_blank && !whitespace::is_invisible(c)

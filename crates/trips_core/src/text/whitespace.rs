@@ -1,10 +1,10 @@
-//! Characters around names and values that are no part of them.
+//! Characters around names and fields that do not belong to them.
 
 /// The byte order mark in UTF-8, U+FEFF.
 pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// The name of a column without the blanks (Unicode's White_Space, a vertical tab included) and the
-/// invisible characters around it.
+/// The name of a column without the whitespace (Unicode's White_Space, a vertical tab included) and the invisible
+/// characters around it.
 #[must_use]
 pub fn trim_name(name: &[u8]) -> &[u8] {
     let is_trimmed = |c: &char| c.is_whitespace() || is_invisible(*c);
@@ -26,12 +26,12 @@ pub fn trim_name(name: &[u8]) -> &[u8] {
     rest
 }
 
-/// A value without ASCII whitespace (a vertical tab included) and byte order marks around it. Other
-/// characters belong to the value, also those that nobody sees.
+/// A field without ASCII whitespace (a vertical tab included) and byte order marks around it. Other characters belong
+/// to the field, also invisible ones.
 #[must_use]
 pub fn trim_value(value: &[u8]) -> &[u8] {
     let mut rest = value;
-    // Every value of every row comes here. In UTF-8, the bytes of a mark are in no other character.
+    // This runs for every field of every row. In UTF-8, no other character contains the bytes of a mark.
     while let [b'\t'..=b'\r' | b' ', inner @ ..]
     | [inner @ .., b'\t'..=b'\r' | b' ']
     | [0xef, 0xbb, 0xbf, inner @ ..]
@@ -42,7 +42,7 @@ pub fn trim_value(value: &[u8]) -> &[u8] {
     rest
 }
 
-/// Unicode's `Default_Ignorable_Code_Point`: what has no glyph of its own.
+/// Unicode's `Default_Ignorable_Code_Point`: characters without a glyph.
 #[must_use]
 pub fn is_invisible(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'

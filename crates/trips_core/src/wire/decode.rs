@@ -1,5 +1,4 @@
-//! Encoded values read back: bytes from another process are believed only when they are what this crate
-//! would have written.
+//! Decodes values of another process: they are valid only if this crate could have written them.
 
 use std::collections::TryReserveError;
 
@@ -13,21 +12,21 @@ use crate::model::timestamp::Timestamp;
 use crate::model::trip::Trip;
 use crate::wire::copy_binary::Cursor;
 
-/// What is wrong with bytes that another process has sent.
+/// The error in bytes of another process.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum DecodeError {
-    /// They end before they should, or go on behind it.
+    /// They are too short or too long.
     #[error("it is cut short or has bytes left over")]
     Length,
     /// They do not begin as they must.
     #[error("it does not begin like a part of this version")]
     Magic,
-    /// What is counted is not what is there.
+    /// Their counts do not match their content.
     #[error("its counts are {counted}, its rows are {found}")]
     Counts {
         /// Rows by the counts.
         counted: u64,
-        /// Rows that are there.
+        /// Existing rows.
         found: u64,
     },
     /// A trip has a value that no trip can have under the constraints.
@@ -46,7 +45,7 @@ pub enum DecodeError {
         /// The number of the line among the rejected ones, from 1.
         number: usize,
     },
-    /// There is no memory for what they say.
+    /// Not enough memory for them.
     #[error("out of memory")]
     Memory,
 }
@@ -57,7 +56,7 @@ impl From<TryReserveError> for DecodeError {
     }
 }
 
-/// The trip that begins here; what is wrong, by its column.
+/// Decodes the trip that begins here; errors name its column.
 pub(crate) fn trip<'a>(
     from: &mut Cursor<'a>,
     constraints: &Constraints,
@@ -81,7 +80,7 @@ pub(crate) fn trip<'a>(
     Ok(Trip { region, origin, destination, date_time, datasource: text_of(Datasource)? })
 }
 
-/// A name as validation leaves it: nothing has to be trimmed.
+/// A name as validation returns it, already trimmed.
 fn text(value: &[u8]) -> Option<&str> {
     trip_text::text(value).ok()?.filter(|name| name.len() == value.len())
 }

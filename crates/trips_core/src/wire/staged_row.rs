@@ -1,4 +1,4 @@
-//! Rows for staging: texts as they came, and the reason why they are no trip.
+//! Rows for staging: fields as text, and the reason of the rejection.
 
 use std::borrow::Cow;
 use std::collections::TryReserveError;
@@ -50,7 +50,7 @@ pub(crate) fn rejected(from: &mut Cursor<'_>, load_id: i64) -> Option<()> {
     for _ in 0..KEY_COUNT {
         are_texts &= from.value()?.is_none_or(is_text);
     }
-    // The raw line; its bytes, whatever they are; the column, or none; the code and the reason.
+    // The raw line; its bytes; the column, or NULL; the code and the reason.
     let raw_line = from.value()??;
     from.value()?;
     let (column, code, reason) = (from.value()?, from.value()??, from.value()??);
@@ -74,14 +74,14 @@ pub struct StagedRows {
 }
 
 impl StagedRows {
-    /// How many bytes the row of a record of so many can have.
+    /// Limit of the bytes of the row of a record with this many bytes.
     pub(crate) fn most_bytes(record: usize) -> usize {
-        // A byte that text cannot hold takes four characters, in the raw line; the values, when
-        // they are there, repeat the record once; the reason is short.
+        // A byte that text cannot hold takes four characters in the raw line. The fields, if they are set, repeat the
+        // record once. The reason is short.
         record * 6 + 4096
     }
 
-    /// Makes room for one more row of a record of this many bytes, so that adding it cannot fail.
+    /// Reserves memory for one more row of a record of this many bytes, so that adding it cannot fail.
     ///
     /// # Errors
     /// When there is no memory.
@@ -89,7 +89,7 @@ impl StagedRows {
         self.bytes.try_reserve(Self::most_bytes(record))
     }
 
-    /// Adds a record that is no trip: its raw text, its values if it has any, and the reason.
+    /// Adds a rejected record: its raw text, its fields if it has any, and the reason.
     pub fn push_rejected(
         &mut self,
         load_id: i64,
@@ -118,7 +118,7 @@ impl StagedRows {
     fn begin(&mut self, load_id: i64, line: u64, texts: Option<&TripText<'_>>) -> RowWriter<'_> {
         let mut row = RowWriter::row(&mut self.bytes, COUNT);
         row.int8(load_id).value(&line.to_be_bytes());
-        // Values that text cannot hold exactly are not shown as values: a merge would believe them.
+        // Fields that text cannot hold exactly are not stored as fields: a merge would accept them.
         let values = texts.and_then(|texts| {
             let exact = |text: Cow<'_, [u8]>| Some(storable(&text)).filter(|s| !s.1).map(|s| s.0);
             let all = TripColumn::ALL.map(|column| exact(texts.text(column)));
@@ -136,7 +136,7 @@ impl StagedRows {
         row
     }
 
-    /// Adds the rows of others behind these.
+    /// Appends other rows.
     ///
     /// # Errors
     /// When there is no memory.
@@ -147,7 +147,7 @@ impl StagedRows {
         Ok(())
     }
 
-    /// A copy of so many rows, which have been checked.
+    /// A copy of the first rows, which have been checked.
     ///
     /// # Errors
     /// When there is no memory.
@@ -155,13 +155,13 @@ impl StagedRows {
         Ok(Self { bytes: copy_binary::copy(rows)?, count })
     }
 
-    /// How many rows it holds.
+    /// Number of its rows.
     #[must_use]
     pub fn len(&self) -> usize {
         self.count
     }
 
-    /// Whether it holds none.
+    /// Whether it has no trips.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.count == 0
@@ -173,7 +173,7 @@ impl StagedRows {
         self.bytes.len()
     }
 
-    /// The rows, one behind the other.
+    /// The rows, one after the other.
     #[must_use]
     pub fn rows(&self) -> &[u8] {
         &self.bytes

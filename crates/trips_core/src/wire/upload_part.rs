@@ -1,9 +1,7 @@
-//! A part of a file that was read far from the server: its trips, its bad lines, and what they are of,
-//! as bytes that travel.
+//! A part of a file that a client has read: its trips, its rejected lines, and their position, as bytes.
 //!
 //! ```text
-//! "trips" 0 0 1 | load_id | first_byte | bytes | rows | duplicates | zero_coordinates   8 bytes each,
-//!                                                                                     big-endian
+//! "trips" 0 0 1 | load_id | first_byte | bytes | rows | duplicates | zero_coordinates   8 bytes each, big-endian
 //! length, trips (see crate::key)  | length, rejected lines (see crate::wire::staged_row)
 //! ```
 
@@ -24,7 +22,7 @@ const MAX_BYTES: usize = 64 * 1024 * 1024;
 /// Some consecutive records of a file.
 #[derive(Debug, Default)]
 pub struct Part {
-    /// The load that brings the file.
+    /// The number of the load.
     pub load_id: i64,
     /// Where in the file it begins; the first part has the header, too, and begins at 0.
     pub first_byte: u64,
@@ -34,7 +32,7 @@ pub struct Part {
     pub rows: u64,
     /// How many trips were there more than once in it and were dropped.
     pub duplicates: u64,
-    /// How many records have the coordinate `(0, 0)`, if somebody wants to be told.
+    /// Number of records with the coordinate `(0, 0)`, if it is to be reported.
     pub zero_coordinates: u64,
     /// Its trips, sorted by time, each once.
     pub block: Block,
@@ -43,13 +41,13 @@ pub struct Part {
 }
 
 impl Part {
-    /// A part that begins here and has nothing yet.
+    /// An empty part that begins here.
     #[must_use]
     pub fn new(load_id: i64, first_byte: u64) -> Self {
         Self { load_id, first_byte, ..Self::default() }
     }
 
-    /// Takes the next chunk of the file, which has been parsed.
+    /// Adds the next chunk of the file, which has been parsed.
     ///
     /// # Errors
     /// When there is no memory.
@@ -61,7 +59,7 @@ impl Part {
         self.block.append(&parsed.block)
     }
 
-    /// Nothing comes any more: sorts the trips, and drops what is there twice.
+    /// No more chunks follow: sorts the trips, and drops duplicates.
     ///
     /// # Errors
     /// When there is no memory.
@@ -77,7 +75,7 @@ impl Part {
         self.block.bytes() + self.staged.bytes()
     }
 
-    /// The bytes that travel.
+    /// The encoded bytes.
     ///
     /// # Errors
     /// When there is no memory.
@@ -98,10 +96,10 @@ impl Part {
         Ok(out)
     }
 
-    /// Reads a part back as a whole.
+    /// Decodes a part as a whole.
     ///
     /// # Errors
-    /// What about the bytes is not as [`Part::encode`] writes it, under these constraints.
+    /// When the bytes are not as [`Part::encode`] writes them, with these constraints.
     pub fn decode(bytes: &[u8], constraints: &Constraints) -> Result<Self, DecodeError> {
         let reader = PartReader::new(bytes)?;
         let PartHeader { load_id, first_byte, bytes: covered, rows, .. } = reader.header;
@@ -120,8 +118,8 @@ impl Part {
     }
 }
 
-/// The longest part that is taken from others, when records have at most so many bytes: 64 MiB, or what the longest
-/// record needs when no text can hold its bytes, and what else is in its chunk.
+/// Limit of the bytes of a part, for records with this many bytes: 64 MiB, or what the longest record needs if no text
+/// can hold its bytes, with the rest of its chunk.
 #[must_use]
 pub fn most_bytes(max_record: usize) -> usize {
     MAX_BYTES.max(StagedRows::most_bytes(max_record) + MAX_BYTES / 2)

@@ -1,4 +1,4 @@
-//! Parts read back, a slice at a time: who merges a part never holds all of it.
+//! Reads parts, a slice at a time: a merge never holds all of a part.
 
 use std::ops::Range;
 
@@ -24,7 +24,7 @@ pub trait Source {
     /// How many there are.
     fn size(&self) -> usize;
 
-    /// So many of them, from this one on.
+    /// This many bytes, from this one on.
     ///
     /// # Errors
     /// When they cannot be read.
@@ -46,9 +46,9 @@ impl Source for &[u8] {
 /// Why a part is not read to its end.
 #[derive(Debug)]
 pub enum Stop<E> {
-    /// It is no part.
+    /// It is not a part.
     Part(DecodeError),
-    /// Its source, or who takes what is in it, says so.
+    /// An error of its source, or of the receiver of its content.
     Other(E),
 }
 
@@ -66,10 +66,10 @@ impl From<Stop<Self>> for DecodeError {
     }
 }
 
-/// What a part says of itself.
+/// The header of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PartHeader {
-    /// The load that brings the file.
+    /// The number of the load.
     pub load_id: i64,
     /// Where in the file it begins.
     pub first_byte: u64,
@@ -79,16 +79,16 @@ pub struct PartHeader {
     pub rows: u64,
     /// How many trips were dropped, because they were there more than once.
     pub duplicates: u64,
-    /// How many records have the coordinate `(0, 0)`, if somebody wants to be told.
+    /// Number of records with the coordinate `(0, 0)`, if it is to be reported.
     pub zero_coordinates: u64,
 }
 
-/// What a part has.
+/// The content of a part.
 #[derive(Debug)]
 pub enum Content<'a> {
     /// A trip.
     Trip(&'a Trip<'a>),
-    /// Some rejected lines, one behind the other, and how many they are.
+    /// Some rejected lines, one after the other, and their number.
     Rejected(&'a [u8], usize),
 }
 
@@ -104,7 +104,7 @@ pub struct Found {
 /// A part whose header has been read.
 #[derive(Debug)]
 pub struct PartReader<S> {
-    /// What it says of itself.
+    /// Its header.
     pub header: PartHeader,
     source: S,
     trips: Range<usize>,
@@ -112,10 +112,10 @@ pub struct PartReader<S> {
 }
 
 impl<S: Source> PartReader<S> {
-    /// Reads the header, and where the trips and the rejected lines are.
+    /// Reads the header, and the positions of the trips and the rejected lines.
     ///
     /// # Errors
-    /// When it is no header of a part, or its lengths are not those of the bytes.
+    /// When it is not the header of a part, or its lengths are not those of the bytes.
     pub fn new(mut source: S) -> Result<Self, Stop<S::Error>> {
         let size = source.size();
         let mut from = Cursor(read(&mut source, 0, HEADER.min(size))?);
@@ -142,12 +142,12 @@ impl<S: Source> PartReader<S> {
         Ok(Self { header, source, trips, rejected })
     }
 
-    /// Reads what is in the part, gives all of it to `take`, and checks everything that a reader of ours checks. What is
-    /// given may be believed only when the end has been reached.
+    /// Reads the part, passes all of it to `take`, and checks everything that our own reader checks. The content is
+    /// valid only when the end has been reached.
     ///
     /// # Errors
-    /// What about the bytes is not as [`crate::wire::upload_part::Part::encode`] writes it, under these constraints and with records of at
-    /// most so many bytes; or what the source or `take` says.
+    /// When the bytes are not as [`crate::wire::upload_part::Part::encode`] writes them, with these constraints and
+    /// this length of records; or errors of the source or of `take`.
     pub fn read(
         self,
         constraints: &Constraints,
@@ -206,7 +206,7 @@ impl<S: Source> PartReader<S> {
 }
 
 impl PartHeader {
-    /// A record has a byte at least. So what is summed over the parts of a file stays under its size.
+    /// A record has at least one byte. So sums over the parts of a file stay below its size.
     fn check(&self, found: Found) -> Result<(), DecodeError> {
         let Self { first_byte, bytes, rows, duplicates, zero_coordinates, .. } = *self;
         let found = found.trips + found.rejected;
@@ -222,21 +222,21 @@ impl PartHeader {
     }
 }
 
-/// So many bytes from a place on, if they are there.
+/// This many bytes from an offset on, if they exist.
 fn section(start: usize, length: u64, size: usize) -> Result<Range<usize>, DecodeError> {
     let end = usize::try_from(length).ok().and_then(|length| start.checked_add(length));
     end.filter(|&end| end <= size).map(|end| start..end).ok_or(DecodeError::Length)
 }
 
-/// Reads exactly so many bytes.
+/// Reads exactly this many bytes.
 fn read<S: Source>(source: &mut S, at: usize, length: usize) -> Result<&[u8], Stop<S::Error>> {
     let bytes = source.read(at, length).map_err(Stop::Other)?;
     if bytes.len() == length { Ok(bytes) } else { Err(DecodeError::Length.into()) }
 }
 
-/// Shows a section in slices. `items` takes the whole items at the beginning of a slice: it says how many bytes they
-/// have, and what is wrong with the one behind them. That one is read again, from its beginning. It is wrong only if the
-/// section ends with the slice, or the slice has as many bytes as an item can have.
+/// Passes a section in slices. `items` consumes the whole items at the beginning of a slice: it returns their bytes,
+/// and the error of the item after them. That item is read again, from its beginning. The error counts only if the
+/// section ends with the slice, or if the slice has as many bytes as an item can have.
 fn walk<S: Source>(
     source: &mut S,
     section: Range<usize>,

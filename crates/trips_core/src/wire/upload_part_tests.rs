@@ -42,7 +42,7 @@ fn what_travels_comes_back() {
     assert_eq!((back.load_id, back.first_byte, back.bytes), (7, 0, part.bytes));
 }
 
-/// Whatever is cut off or behind it, and whichever byte of its counts is another one.
+/// Truncated parts, parts with more bytes, and parts with a changed byte in their counts.
 #[test]
 fn what_is_damaged_is_refused() {
     let bytes = part().encode().unwrap();
@@ -156,7 +156,7 @@ fn what_is_no_rejected_line_is_refused() {
     }
 }
 
-/// Everything that a part has, read in slices of so many bytes.
+/// The content of a part, read in slices of this many bytes.
 fn in_slices(bytes: &[u8], max_record: usize, slice: usize) -> Result<Vec<String>, DecodeError> {
     let mut all = Vec::new();
     let reader = PartReader::new(bytes)?;
@@ -164,7 +164,7 @@ fn in_slices(bytes: &[u8], max_record: usize, slice: usize) -> Result<Vec<String
     let found = reader.read_in_slices(&Constraints::default(), max_record, slice, |content| {
         match content {
             Content::Trip(trip) => all.push(format!("{trip:?}")),
-            // How many come together depends on the slices.
+            // The number of trips in a slice depends on the slices.
             Content::Rejected(rows, count) => {
                 let bytes = rows.iter().map(|byte| format!("{byte:02x}"));
                 all.extend(bytes.chain(std::iter::repeat_n("row".to_owned(), count)));

@@ -1,4 +1,4 @@
-//! Pieces of a file that can be read apart, cut where records end.
+//! Chunks: parts of a file that can be read independently, cut at ends of records.
 
 use std::io::{self, Read};
 
@@ -7,10 +7,10 @@ use memchr::{memchr, memchr_iter, memrchr};
 use crate::format::delimited::framing::{FramingError, line_ends};
 use crate::format::delimited::record::{Record, RecordReader};
 
-/// A chunk whose records are known one by one has so many at most.
+/// Limit of the records of a chunk whose records are listed one by one.
 const FRAMED: usize = 64 * 1024;
 
-/// Whole records, as they stand in the file.
+/// Whole records, with the bytes of the file.
 #[derive(Debug, Default)]
 pub struct Chunk {
     /// The number of the chunk, from 0.
@@ -20,7 +20,7 @@ pub struct Chunk {
     bytes: Vec<u8>,
     /// Number of its first line in the file.
     first_line: u64,
-    /// Where its records are, if that cannot be told from its bytes alone.
+    /// The boundaries of its records, if its bytes alone do not determine them.
     framed: Option<Vec<Framed>>,
 }
 
@@ -28,21 +28,20 @@ pub struct Chunk {
 #[derive(Debug, Clone, Copy)]
 struct Framed {
     line: u64,
-    /// Where its bytes end, and behind them the tail of a line that is too long.
+    /// End of its bytes, and after them the tail of a line that is too long.
     end: usize,
     tail_end: usize,
     error: Option<FramingError>,
 }
 
 impl<R: Read> RecordReader<R> {
-    /// The next whole records of the file, about `size` bytes of them, or none at its end.
+    /// The next whole records of the file, about `size` bytes of them, or None at its end.
     ///
-    /// Without a quote in these bytes, every newline ends a record, and the chunk is cut at the last
-    /// one. With a quote, the records are found one after the other, because only what stands before
-    /// a newline tells whether it is inside a value.
+    /// Without a quote in these bytes, every newline ends a record, and the chunk ends at the last one. With a quote,
+    /// the records are found one after the other, because a newline may be inside a field.
     ///
     /// # Errors
-    /// What the source says when it cannot be read.
+    /// Errors of the source.
     pub fn next_chunk(&mut self, size: usize, number: u64) -> io::Result<Option<Chunk>> {
         let bytes = self.peek(size)?;
         if bytes.is_empty() {
@@ -93,13 +92,13 @@ impl Chunk {
             .map(|record| record.line)
     }
 
-    /// Whether there are quotes in it: only then can a value hold a comma or a line end.
+    /// Whether it contains quotes: only then can a field contain a comma or a line end.
     #[must_use]
     pub fn has_quotes(&self) -> bool {
         self.framed.is_some()
     }
 
-    /// Its records with their line ends, where there are no quotes.
+    /// Its records with their line ends, if it has no quotes.
     pub(crate) fn records(&self) -> Option<&[u8]> {
         self.framed.is_none().then_some(&self.bytes[..])
     }
@@ -111,10 +110,10 @@ impl Chunk {
         self.bytes.capacity() + framed * size_of::<Framed>()
     }
 
-    /// Calls `f` for every record, until it fails. The chunk is as before afterwards, and can be read again.
+    /// Calls `f` for every record, until it fails. The chunk does not change, and can be read again.
     ///
     /// # Errors
-    /// What `f` says.
+    /// Errors of `f`.
     ///
     /// # Panics
     /// Never: reading from memory does not fail.

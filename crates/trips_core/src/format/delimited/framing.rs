@@ -3,7 +3,7 @@
 use memchr::{memchr, memchr_iter, memchr2, memchr3};
 use thiserror::Error;
 
-/// What RFC 4180 forbids, found in one record.
+/// A violation of RFC 4180 in one record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum FramingError {
     /// A quote inside a value that did not begin with one.
@@ -20,16 +20,16 @@ pub enum FramingError {
     TooLong,
 }
 
-/// Where a value stands in its record.
+/// Position of a field in its record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Span {
     pub(crate) start: usize,
     pub(crate) end: usize,
-    /// Holds doubled quotes that stand for one.
+    /// Has doubled quotes, which mean one quote.
     pub(crate) escaped: bool,
 }
 
-/// Whether a line has nothing but blanks.
+/// Whether a line has only whitespace.
 pub(crate) fn is_blank(line: &[u8]) -> bool {
     line.iter().all(|b| matches!(b, b' ' | b'\t'))
 }
@@ -47,14 +47,14 @@ pub(crate) fn unescape(bytes: &[u8]) -> Vec<u8> {
     out
 }
 
-/// What stands at the beginning of some bytes.
+/// What some bytes begin with.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Scan {
     /// A record of `len` bytes over `lines` lines; the next begins at `next`.
     Record { len: usize, next: usize, lines: u64 },
     /// A faulty record, cut at the end of its first physical line.
     Faulty { len: usize, next: usize, error: FramingError },
-    /// More bytes are needed to tell.
+    /// More bytes are needed to decide.
     Incomplete,
 }
 
@@ -71,7 +71,7 @@ pub(crate) fn line_end(bytes: &[u8], from: usize, at_eof: bool) -> Option<(usize
     }
 }
 
-/// Finds the first record of `bytes` and where its values stand.
+/// Finds the first record of `bytes` and the positions of its fields.
 pub(crate) fn scan(bytes: &[u8], at_eof: bool, spans: &mut Vec<Span>) -> Scan {
     spans.clear();
     let Some((end, next)) = line_end(bytes, 0, at_eof) else {
@@ -107,7 +107,7 @@ fn scan_quoted(
             spans.push(Span { start: start + 1, end: close, escaped });
             close + 1
         } else {
-            // A quote comes before the value's end only where it must not stand.
+            // A quote before the end of the field is always a mistake.
             let end = match memchr3(b',', b'\n', b'\r', &bytes[start..]) {
                 Some(at) => start + at,
                 None if at_eof => bytes.len(),

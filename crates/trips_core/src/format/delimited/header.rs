@@ -13,7 +13,7 @@ use crate::format::sniff::{self, FileKind};
 use crate::model::{point, timestamp};
 use crate::text::escape::quoted;
 
-/// Quotes that are never closed, before a file is taken for something else than CSV.
+/// Number of unclosed quotes after which a file is not considered CSV.
 pub const UNCLOSED_QUOTES: usize = 3;
 
 /// Why a header does not fit a feed.
@@ -22,14 +22,14 @@ pub enum ColumnError {
     /// A column of the feed is not there.
     #[error("column {} is missing", .missing.join(", "))]
     Missing {
-        /// The names that were looked for, alternatives joined by "or".
+        /// The expected names, alternatives joined by "or".
         missing: Vec<String>,
-        /// What the header has, escaped and cut.
+        /// The found header, escaped and shortened.
         found: String,
         /// What the line seems to be instead.
         guess: Option<Guess>,
     },
-    /// A column of the feed is there more than once.
+    /// A column of the feed appears more than once.
     #[error("column {name} is there twice, as columns {first} and {second} of the file")]
     Duplicate {
         /// The name as the feed has it.
@@ -41,7 +41,7 @@ pub enum ColumnError {
     },
 }
 
-/// What a first line that is no header seems to be.
+/// What a first line that is not a header seems to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Guess {
     /// A header whose names are separated by this character.
@@ -58,7 +58,7 @@ pub enum HeaderError {
     /// It could not be read.
     #[error("it could not be read: {0}")]
     Read(#[from] io::Error),
-    /// There is nothing in it.
+    /// The file is empty.
     #[error("it is empty: expected a header")]
     Empty,
     /// It is something else.
@@ -88,16 +88,17 @@ impl HeaderError {
 /// Finds the columns of a feed in the first record of a file.
 ///
 /// # Errors
-/// Why there is none.
+/// Why it is not a header.
 pub fn read_header<R: Read>(
     feed: &Feed,
     reader: &mut RecordReader<R>,
     max_record: usize,
 ) -> Result<Plan, HeaderError> {
     let first = reader.peek(sniff::SNIFF_BYTES)?.to_vec();
-    // What else a file may be is asked only when it has no good header.
+    // Other formats are considered only for a file without a good header.
     let refuse = |error| sniff::kind_of(&first).map_or(error, HeaderError::Kind);
-    // A line without an end is not followed to the end of the file, where nothing could stop it.
+    // The search for the end of the line is limited; otherwise it could read the whole file without a check for
+    // interrupts.
     let longest = max_record + 2;
     if is_endless(&first, sniff::SNIFF_BYTES) && is_endless(reader.peek(longest)?, longest) {
         return Err(refuse(HeaderError::Framing(FramingError::TooLong)));
@@ -111,7 +112,7 @@ pub fn read_header<R: Read>(
     resolve(feed, &header).map_err(|error| refuse(HeaderError::Columns(error)))
 }
 
-/// Whether so many bytes were there, and no line ended in them.
+/// Whether this many bytes had no line end.
 fn is_endless(bytes: &[u8], asked: usize) -> bool {
     bytes.len() == asked && !bytes.iter().any(|byte| matches!(byte, b'\n' | b'\r'))
 }
@@ -132,7 +133,7 @@ pub fn resolve(feed: &Feed, header: &Record<'_>) -> Result<Plan, ColumnError> {
     })
 }
 
-/// What a line that lacks the names of columns seems to be.
+/// What a line without the names of columns seems to be.
 fn guess(line: &Record<'_>) -> Option<Guess> {
     let is_data = |value: Cow<'_, [u8]>| {
         matches!(point::parse(&value), Ok(Some(_)))

@@ -1,4 +1,4 @@
-//! Which columns the records at some place of a file have: a header behind the first one changes that.
+//! The columns of the records at some offset of a file: a later header changes them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::feed::plan::Plan;
 pub enum HeaderState {
     /// As a header names them.
     Known(Arc<Plan>),
-    /// Nobody knows: the record that begins in this line names columns, and is no complete header.
+    /// Unknown: the record that begins in this line names columns, and is not a complete header.
     Unknown {
         /// Number of the line, from 1.
         line: u64,
@@ -40,7 +40,7 @@ impl HeaderState {
         }
     }
 
-    /// Reads what [`fmt::Display`] writes, for a file that begins with this header.
+    /// Parses the text of [`fmt::Display`], for a file that begins with this header.
     #[must_use]
     pub fn read(text: &str, first: &Plan) -> Option<Self> {
         if let Some(line) = text.strip_prefix("unknown:") {
@@ -51,7 +51,7 @@ impl HeaderState {
     }
 }
 
-/// In a form without blanks, for a command line.
+/// In a form without whitespace, for a command line.
 impl fmt::Display for HeaderState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,17 +1,17 @@
-//! A header behind the first record of a file: files that were joined.
+//! A header after the first record of a file: concatenated files.
 //!
-//! What a record is depends on its own bytes and on how many columns the records before it have, and on
-//! nothing else: not on the constraints, nor on what the record would be as a row. So whoever reads a part of a
-//! file finds the same headers as who reads all of it.
+//! What a record is depends only on its own bytes and on the number of columns of the header before it. It does not
+//! depend on constraints, nor on whether the record is a valid row. So a reader of a part of the file finds the same
+//! headers as a reader of the whole file.
 //!
-//! A record that seems to name three columns of the feed, or one or two and has no point and no time among its
-//! values, is no row. It is a header when its values have the name of each column once. It is a row and a
-//! header, joined because a file did not end with a newline, when its first values are a row's, the next
-//! one ends with a name, and with the rest each column is named once; or the other way round. In all other
-//! cases nobody knows the columns of the records behind it.
+//! A record that seems to name three columns of the feed is not a row. Neither is one that seems to name one or two,
+//! and has no point and no time among its fields. It is a header if its fields name each column once. It is a row and a
+//! header, joined because a file did not end with a newline, if its first fields are a row's, the next one ends with a
+//! name, and with the rest each column is named once; or the other way round. In all other cases the columns of the
+//! following records are unknown.
 //!
-//! What seems to be a name need not be one (`#Region`, `[Origin Coord]`, `trips.date_time`): a header is read only
-//! by names as the feed has them, and stops the reading of rows by less.
+//! A field may seem to be a name without being one (`#Region`, `[Origin Coord]`, `trips.date_time`). Only the feed's
+//! own names make a header; less is enough to stop reading rows.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -23,27 +23,26 @@ use crate::format::delimited::record::{FramingError, Record};
 use crate::model::{point, timestamp};
 use crate::text::whitespace;
 
-/// So many names of columns are in no row.
+/// A row never contains this many names of columns.
 const NAMES: u32 = 3;
-/// The most values of a header behind the first one: each takes memory.
+/// Limit of the fields of a later header: each takes memory.
 const MAX_VALUES: usize = 16 * 1024;
 
-/// What a record that is no row says of the columns behind it.
+/// What a record that is not a row says about the columns after it.
 #[derive(Debug)]
 pub enum Header {
     /// It is a header.
     Whole(Plan),
     /// It is a header, and a row is joined to it.
     Joined(Plan),
-    /// It names columns, and nobody knows of how many and in which order.
+    /// It names columns, but their number and order are unknown.
     Unclear,
 }
 
-/// Whether a record that became a trip may still hold a header.
+/// Whether a record that became a trip may still contain a header.
 ///
-/// Its time and its points, or nothing, stand at their places, and are no names. Region and datasource are two
-/// names at most, which are too few: a third one is in a column that is not read, or in a value with a comma or
-/// a line end in it.
+/// Its time and its points are valid, so they are not names. Region and datasource are two names at most, which are too
+/// few. A third name is in an unused column, or in a field with a comma or a line end.
 #[must_use]
 pub fn may_hide_in_row(plan: &Plan, record: &Record<'_>, has_quotes: bool) -> bool {
     let has_more = || {
@@ -60,7 +59,7 @@ pub fn may_hide_in_row(plan: &Plan, record: &Record<'_>, has_quotes: bool) -> bo
 pub fn find(plan: &Plan, record: &Record<'_>, columns: &HeaderState) -> Option<Header> {
     let (names, columns) = (plan.names(), columns.count());
     let mask = named(names, record.raw);
-    // The rest of a line that is too long is gone, but for its end.
+    // The middle of a line that is too long is lost.
     if named(names, record.tail).count_ones() >= NAMES {
         return Some(Header::Unclear);
     }
@@ -81,7 +80,7 @@ fn named(names: &FieldNames, bytes: &[u8]) -> u32 {
     let ends = memchr::memchr3_iter(b',', b'\n', b'\r', bytes).chain(std::iter::once(bytes.len()));
     let (mut begin, mut mask) = (0, 0);
     for end in ends {
-        // Blanks and quotes around a name are no letters of it.
+        // Whitespace and quotes around a name do not belong to it.
         if let Some(column) = names.resembles(&bytes[begin..end]) {
             mask |= 1 << column;
         }
@@ -90,12 +89,12 @@ fn named(names: &FieldNames, bytes: &[u8]) -> u32 {
     mask
 }
 
-/// Whether one of several records may be a header, or hold one, at a glance: line ends stand between them.
+/// Fast check whether one of several records may be a header or contain one: line ends separate them.
 pub(crate) fn may_be_in(plan: &Plan, records: &[u8]) -> bool {
     named(plan.names(), records) != 0
 }
 
-/// What stands between commas and line ends, inside quotes or not, without the quotes around it.
+/// The text between commas and line ends, inside quotes or not, without the quotes around it.
 fn tokens(raw: &[u8]) -> impl Iterator<Item = &[u8]> {
     raw.split(|byte| matches!(byte, b',' | b'\n' | b'\r')).map(unquoted)
 }
@@ -117,7 +116,7 @@ fn is_data(value: &[u8]) -> bool {
     }
 }
 
-/// What a column may be called.
+/// The names of a column.
 fn is_word(value: &[u8]) -> bool {
     let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || *byte > 0x7f;
     value.iter().find(|byte| is_letter(byte)).is_some_and(|byte| !byte.is_ascii_digit())
@@ -133,7 +132,7 @@ fn certain(
 ) -> Option<Header> {
     let values: Values<'_> = match record.error {
         None if record.len() <= MAX_VALUES => record.fields().collect(),
-        // A row and a header, one of which is quoted, are no record together.
+        // A row and a header of which one is quoted are not a record together.
         Some(error) if error != FramingError::TooLong => {
             let split = || record.raw.split(|&byte| byte == b',');
             split()
@@ -170,7 +169,7 @@ fn behind(names: &Arc<FieldNames>, values: &[Cow<'_, [u8]>], at: usize) -> Optio
     };
     let mut splits = names.at_the_end_of(first);
     let joined = splits.find_map(|(end, name)| is_row(end).then(|| of(name)).flatten());
-    // The name of a column that is not the feed's may be what is joined.
+    // The joined field may end with the name of a column that is not the feed's.
     joined.or_else(|| has_data.then(|| of(first)).flatten())
 }
 
@@ -194,7 +193,7 @@ fn before(names: &Arc<FieldNames>, values: &[Cow<'_, [u8]>]) -> Option<Plan> {
 }
 
 impl Header {
-    /// Why its record is no row.
+    /// Why its record is not a row.
     #[must_use]
     pub fn rejection(&self, before: &HeaderState) -> Rejection {
         let reads_as_before =
@@ -222,7 +221,7 @@ impl Header {
     }
 }
 
-/// Why a record behind an unclear header is no row.
+/// Why a record after an unclear header is not a row.
 #[must_use]
 pub fn not_known(line: u64) -> Rejection {
     let reason =

@@ -17,10 +17,10 @@ use crate::model::point;
 use crate::sort::block::Block;
 use crate::wire::staged_row::StagedRows;
 
-/// Bad lines that a refusal tells.
+/// Number of bad rows that an error shows.
 pub const MAX_BAD_LINES_REPORTED: usize = 10;
 
-/// What happens to the rows of a file.
+/// Parses the records of a file into trips and rejects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
     /// Trips into the history, bad lines into staging.
@@ -34,19 +34,19 @@ pub enum Target {
 pub struct Parser {
     /// Its columns, as its first record names them.
     pub plan: Plan,
-    /// What happens to its rows.
+    /// How to parse the rows.
     pub target: Target,
-    /// The load that brings it.
+    /// The number of the load.
     pub load_id: i64,
     /// The longest record, bytes.
     pub max_record: usize,
-    /// What its values must be.
+    /// The constraints of its values.
     pub constraints: Constraints,
-    /// Whether batches have the places of their trips, for questions about areas.
+    /// Whether batches need the grid points of their trips, for the area index.
     pub keeps_grid_points: bool,
 }
 
-/// What a chunk turned out to be.
+/// A parsed chunk.
 #[derive(Debug, Default)]
 pub struct Parsed {
     /// The number of the chunk.
@@ -59,20 +59,20 @@ pub struct Parsed {
     pub block: Block,
     /// The rows for staging.
     pub staged: StagedRows,
-    /// How many records are no trips.
+    /// Number of rejected records.
     pub bad_lines: u64,
     /// The first of them.
     pub first_bad: Vec<BadLine>,
     /// Lines where a quote is never closed, as many as a refusal needs.
     pub unclosed: Vec<u64>,
-    /// How many trips have the coordinate `(0, 0)`, if somebody wants to be told.
+    /// Number of trips with the coordinate `(0, 0)`, if it is to be reported.
     pub zero_coordinates: u64,
-    /// The columns of what follows, when a header in it has changed them.
+    /// The columns of the following records, if a header in it has changed them.
     pub columns: Option<HeaderState>,
 }
 
 impl Parsed {
-    /// The rows for staging so far; the trips, and what the chunk covers, stay for the rest.
+    /// Returns the rows for staging so far; trips and counts stay.
     fn take_partial(&mut self) -> Self {
         let block = std::mem::take(&mut self.block);
         let rest = Self {
@@ -95,13 +95,13 @@ impl Parser {
         HeaderState::Known(Arc::new(self.plan.clone()))
     }
 
-    /// Parses the next chunk of a file, and remembers the columns of what follows.
+    /// Parses the next chunk of a file, and keeps the columns of what follows.
     ///
     /// # Errors
     /// When there is no memory.
     ///
     /// # Panics
-    /// Never: the rows of a chunk take fewer bytes than there can be.
+    /// Never: the rows of a chunk take fewer bytes than the limit.
     pub fn parse_next(
         &self,
         mut chunk: Chunk,
@@ -115,11 +115,11 @@ impl Parser {
         Ok(parsed)
     }
 
-    /// Parses a chunk that begins with records of these columns, and gives its rows for staging away whenever they
-    /// have so many bytes: a line of two bytes takes a hundred. What is returned has the rest of them, and all trips.
+    /// Parses a chunk that begins with these columns. It passes its rows for staging to `give` whenever they reach a
+    /// number of bytes: a line of two bytes takes a hundred. The result has the remaining rows, and all trips.
     ///
     /// # Errors
-    /// When there is no memory, or what `give` says.
+    /// When there is no memory, or errors of `give`.
     pub fn parse_in_steps<E: From<TryReserveError>>(
         &self,
         chunk: &mut Chunk,
@@ -143,7 +143,7 @@ impl Parser {
         Ok(parsed)
     }
 
-    /// Takes a record of these columns, which become those of the next one when it is, or holds, a header.
+    /// Processes a record of these columns. If it is or contains a header, the columns change.
     fn take(
         &self,
         record: &Record<'_>,
@@ -160,7 +160,7 @@ impl Parser {
             Ok(texts) => texts.validate(&self.constraints),
             Err(rejection) => Err(rejection.clone()),
         };
-        // A header is no trip: its time is none. So looking for one costs nothing where rows are trips.
+        // A header is not a trip, because its time is invalid. So header detection costs nothing for valid rows.
         let may_be_header = match (&checked, &*columns) {
             (Ok(_), HeaderState::Known(plan)) => {
                 let is_plain = !has_quotes && plan.unused_fields().is_empty();
@@ -211,7 +211,7 @@ impl Parser {
     }
 }
 
-/// What a record of a file turned out to be: the texts to validate, or why there are none.
+/// The fields of a record, or why they cannot be read.
 ///
 /// # Errors
 /// When the record is faulty, or has another number of fields than the header.

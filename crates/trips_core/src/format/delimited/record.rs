@@ -1,12 +1,14 @@
 //! Bytes into records, strictly by RFC 4180, in bounded memory.
 //!
-//! A record ends at `\n`, `\r\n` or `\r` outside quotes. A value in quotes may hold commas, line
-//! ends and doubled quotes. What RFC 4180 does not allow (a quote inside a bare value, text after
-//! a closing quote, a quote that never closes) is a error of that record, and of no other: a faulty
-//! record is cut at the end of its first physical line and reading goes on at the next.
+//! A record ends at `\n`, `\r\n` or `\r` outside quotes. A quoted field may contain commas, line ends and doubled
+//! quotes. RFC 4180 does not allow a quote inside an unquoted field, text after a closing quote, or a quote that never
+//! closes. Each is an error of that record only: the record ends at the end of its first physical line, and reading
+//! continues at the next.
 //!
-//! A byte order mark at the beginning of a record is not a part of it, wherever in the file it stands: files
-//! are joined. RFC 4180 knows none; quotes behind one are quotes.
+//! The result never depends on where buffers or chunks end.
+//!
+//! A byte order mark at the beginning of any record is ignored, because files are concatenated. Quotes after one are
+//! quotes.
 
 use std::borrow::Cow;
 use std::io::{self, Read};
@@ -15,9 +17,9 @@ pub use crate::format::delimited::framing::FramingError;
 use crate::format::delimited::framing::{Scan, Span, is_blank, line_end, scan, unescape};
 use crate::text::whitespace::BYTE_ORDER_MARK;
 
-/// How many bytes are asked of the source at a time, at least.
+/// Minimum number of bytes that are requested from the source at a time.
 const CHUNK: usize = 256 * 1024;
-/// So many bytes of the end of a line that is too long are looked at: a header may be joined to it.
+/// Bytes at the end of a line that is too long in which a joined header is searched.
 const TAIL: usize = 16 * 1024;
 
 /// One record of the file, borrowed from the reader's buffer.
@@ -25,11 +27,11 @@ const TAIL: usize = 16 * 1024;
 pub struct Record<'a> {
     /// Number of its first physical line in the file, from 1.
     pub line: u64,
-    /// Its bytes as they stand in the file, without the line end.
+    /// Its bytes as in the file, without the line end.
     pub raw: &'a [u8],
-    /// What is wrong with it; its values mean nothing then.
+    /// The error; the fields are then invalid.
     pub error: Option<FramingError>,
-    /// The last bytes of a line that is too long, which may be in `raw`, too; else nothing.
+    /// The last bytes of a line that is too long, which may overlap with `raw`; otherwise empty.
     pub tail: &'a [u8],
     spans: &'a [Span],
 }
@@ -74,7 +76,7 @@ impl<'a> Record<'a> {
         if self.spans[i].escaped { Cow::Owned(unescape(bytes)) } else { Cow::Borrowed(bytes) }
     }
 
-    /// As [`Record::field`], with doubled quotes as they stand in the file.
+    /// As [`Record::field`], with doubled quotes as in the file.
     pub(crate) fn raw_field(&self, i: usize) -> &'a [u8] {
         let span = self.spans[i];
         &self.raw[span.start..span.end]
@@ -88,7 +90,7 @@ impl<'a> Record<'a> {
 
 /// Reads records from a source of bytes.
 ///
-/// It holds one record and one chunk of the source at most, whatever the size of the file.
+/// It holds one record and one chunk of the source at most, independent of the size of the file.
 #[derive(Debug)]
 pub struct RecordReader<R> {
     source: R,
@@ -132,12 +134,12 @@ impl<R: Read> RecordReader<R> {
         }
     }
 
-    /// A reader of what is left of a file behind so many bytes, where this line begins.
+    /// A reader of the rest of a file after this many bytes, at this line number.
     pub fn from_within(source: R, max_record: usize, position: u64, line: u64) -> Self {
         Self { position, line, ..Self::new(source, max_record) }
     }
 
-    /// Number of the line that comes next.
+    /// Number of the next line.
     pub fn line(&self) -> u64 {
         self.line
     }
@@ -147,7 +149,7 @@ impl<R: Read> RecordReader<R> {
         self.source
     }
 
-    /// The bytes in memory that it was made of, as they were.
+    /// The bytes in memory that it reads, unchanged.
     pub(crate) fn into_bytes(self) -> Vec<u8> {
         self.buffer
     }
@@ -157,10 +159,10 @@ impl<R: Read> RecordReader<R> {
         self.position
     }
 
-    /// The first bytes of the file, at most `count`: to see a byte order mark.
+    /// The first bytes of the file, at most `count`: to find a byte order mark.
     ///
     /// # Errors
-    /// What the source says when it cannot be read.
+    /// Errors of the source.
     pub fn peek(&mut self, count: usize) -> io::Result<&[u8]> {
         while self.end - self.start < count && !self.eof {
             self.fill()?;
@@ -174,16 +176,16 @@ impl<R: Read> RecordReader<R> {
         self.position += count as u64;
     }
 
-    /// Passes over bytes that end so many lines.
+    /// Skips bytes that end this many lines.
     pub(crate) fn skip_lines(&mut self, count: usize, lines: u64) {
         self.skip(count);
         self.line += lines;
     }
 
-    /// The next record that is not blank, or none at the end of the file.
+    /// The next record that is not empty, or None at the end of the file.
     ///
     /// # Errors
-    /// What the source says when it cannot be read.
+    /// Errors of the source.
     pub fn next_record(&mut self) -> io::Result<Option<Record<'_>>> {
         let Some(Step { line, raw, consumed, error }) = self.advance()? else {
             return Ok(None);
@@ -194,7 +196,7 @@ impl<R: Read> RecordReader<R> {
         Ok(Some(Record { line, raw, error, tail, spans: &self.spans }))
     }
 
-    /// Steps over one record, and the blank lines before it.
+    /// Skips one record, and the empty lines before it.
     fn advance(&mut self) -> io::Result<Option<Step>> {
         loop {
             if self.start == self.end && self.eof {
@@ -205,8 +207,8 @@ impl<R: Read> RecordReader<R> {
             let window = self.max_record + 2;
             let window_end = self.end.min(self.start + window);
             let bytes = &self.buffer[self.start..window_end];
-            // A full window is judged as if more came, for the same reason: whether the end of the
-            // file has been seen yet depends on the buffer too.
+            // A full window is treated as if more bytes follow, for the same reason: whether the end of the file has
+            // been read depends on the buffer too.
             let at_eof = self.eof && window_end == self.end && bytes.len() < window;
             if bytes.starts_with(BYTE_ORDER_MARK) {
                 self.skip(BYTE_ORDER_MARK.len());
@@ -262,18 +264,18 @@ impl<R: Read> RecordReader<R> {
         Step { line, raw, consumed, error }
     }
 
-    /// Keeps the first `max_record` bytes of the line at `start` and passes over the rest of it.
+    /// Keeps the first `max_record` bytes of the line at `start` and skips the rest of it.
     fn cut_long_line(&mut self) -> io::Result<Step> {
         let kept = self.max_record;
         self.tail.clear();
-        // Where all of the line is there, nothing is moved: a chunk may be read again.
+        // If the whole line is in memory, nothing is moved: a chunk may be read again.
         if let Some((end, next)) = line_end(&self.buffer[..self.end], self.start + kept, self.eof) {
             keep_end(&mut self.tail, &self.buffer[self.start..end]);
             return Ok(self.step(kept, next - self.start, 1, Some(FramingError::TooLong)));
         }
         keep_end(&mut self.tail, &self.buffer[self.start..self.start + kept]);
         self.buffer.copy_within(self.start..self.start + kept, 0);
-        // What is kept lies at the front; the line's rest is read behind it and dropped.
+        // The kept bytes are at the front; the rest of the line is read after them and dropped.
         let mut from = self.start + kept;
         loop {
             if let Some((end, next)) = line_end(&self.buffer[..self.end], from, self.eof) {
@@ -295,7 +297,7 @@ impl<R: Read> RecordReader<R> {
         }
     }
 
-    /// Moves what is unused to the front and reads more behind it.
+    /// Moves the unused bytes to the front and reads more after them.
     fn fill(&mut self) -> io::Result<()> {
         if self.start > 0 {
             self.buffer.copy_within(self.start..self.end, 0);
@@ -325,7 +327,7 @@ impl<R: Read> RecordReader<R> {
     }
 }
 
-/// Adds bytes to the end of a line, of which no more than [`TAIL`] are kept.
+/// Adds bytes to the end of a line, of which at most [`TAIL`] are kept.
 fn keep_end(tail: &mut Vec<u8>, bytes: &[u8]) {
     let bytes = &bytes[bytes.len().saturating_sub(TAIL)..];
     let surplus = (tail.len() + bytes.len()).saturating_sub(TAIL);

@@ -85,7 +85,7 @@ framing! {
     unclosed_then_good: "\"a,b\nc,d\ne,f\n" => [
         1, Err(FramingError::UnclosedQuote); 2, ok(&["c", "d"]); 3, ok(&["e", "f"]);
     ]
-    // The quote of line 3 closes that of line 1, and text follows it: only line 1 is lost.
+    // The quote of line 3 closes that of line 1, and text follows it: only line 1 is rejected.
     unclosed_then_quoted: "\"a,b\nc,d\n\"e\",f\n" => [
         1, Err(FramingError::TextAfterQuote); 2, ok(&["c", "d"]); 3, ok(&["e", "f"]);
     ]
@@ -158,8 +158,8 @@ fn errors_of_the_source_are_told() {
 
 #[test]
 fn the_end_of_the_file_behind_a_full_window_does_not_matter() {
-    // A value that is closed just behind the largest record, by a line end that may be half of one:
-    // `records` reads it with the end of the file in sight, and without.
+    // A field that is closed just after the largest record, by a line end that may be half of one: `records` reads it
+    // with the end of the file in the buffer, and without.
     for end in ["", "\r", "\n", "\r\n", "x", "\""] {
         let input = format!("a,\"\"\"\n, \n\"\"\"{end}");
         for max_record in 4..14 {
@@ -172,7 +172,7 @@ fn the_end_of_the_file_behind_a_full_window_does_not_matter() {
     }
 }
 
-/// Line numbers go on behind what 32 bits hold.
+/// Line numbers beyond 32 bits.
 #[test]
 fn lines_are_counted_in_64_bits() {
     let first = u64::from(u32::MAX);
