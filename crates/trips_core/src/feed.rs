@@ -1,4 +1,4 @@
-//! A feed: which columns of a file make a trip. It is data, not code.
+//! A feed: the columns of a kind of file that make up a trip. It is data, not code.
 
 use serde::Deserialize;
 
@@ -6,10 +6,10 @@ use crate::columns::TripColumn;
 
 pub mod plan;
 
-/// The names under which a feed's files carry the parts of a trip.
+/// The names of a feed's columns.
 ///
-/// Every list holds the accepted spellings of one column, compared without regard to case and to
-/// blanks around them. A feed is read from JSON, so that a new one is a new file:
+/// Every list has the accepted spellings of one column, compared without case and without whitespace around them. A
+/// feed is read from JSON, so that a new one is a new file:
 ///
 /// ```
 /// let feed: trips_core::feed::Feed = serde_json::from_str(

@@ -1,6 +1,6 @@
-//! Trips from bytes: what `trips_pipeline` knows about files, without a line of PostgreSQL in it.
+//! Bytes of files to trips: the part of `trips_pipeline` without PostgreSQL.
 //!
-//! The data goes one way through the modules:
+//! The data passes through the modules in one direction:
 //!
 //! ```text
 //! bytes -> chunk -> record  -> header + feed  -> trip        -> block      -> batch
@@ -11,9 +11,8 @@
 //!
 //! The steps from chunk to block and from blocks to batch run in the threads of a [`pool`].
 //!
-//! Everything here works on byte slices and owns what it returns or borrows it from its input, so
-//! that it can run in any thread, be fuzzed, and be used without a server. There is no `unsafe` in it,
-//! and the compiler sees to that.
+//! All functions work on byte slices, and own their results or borrow them from their input. So they can run in any
+//! thread, be fuzzed, and be used without a server. The compiler rejects `unsafe` here.
 
 #![forbid(unsafe_code)]
 

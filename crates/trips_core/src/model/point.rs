@@ -54,10 +54,10 @@ impl Point {
     }
 }
 
-/// Reads a point; an empty value, or one of blanks, is none.
+/// Parses a point; None for an empty field or whitespace.
 ///
-/// The word may be in any case, and blanks may stand wherever well-known text allows them. A prefix
-/// `SRID=4326;` is accepted because it says what is meant anyway.
+/// The word may be in any case, with whitespace wherever well-known text allows it. A prefix `SRID=4326;` is
+/// accepted, because coordinates are WGS 84 anyway.
 ///
 /// # Errors
 /// 22P02 when the text is not a point with two numbers, 22003 when a number is out of range.

@@ -22,12 +22,11 @@ impl Timestamp {
     }
 }
 
-/// Reads a date and time; blanks around it do not count, an empty value is none.
+/// Parses a date and time, with or without whitespace around it; None for an empty field.
 ///
-/// One blank or `T` stands between date and time. A fraction of a second, after `.` or `,`, has one
-/// to nine digits; what is under a microsecond is cut off, never rounded, so that a time does not
-/// move to the next second. Nothing else is a date: no words, no other order, no zone or offset (to
-/// ignore one would move the trip), no second 60, no hour 24, no year 0.
+/// One space or `T` separates date and time. A fraction of a second, after `.` or `,`, has one to nine digits. It is
+/// truncated to microseconds, never rounded, so that a time does not move to the next second. All other forms are
+/// rejected: words, another order, a zone or offset (ignoring it would move the trip), second 60, hour 24, year 0.
 ///
 /// # Errors
 /// 22007 when the text has another form, 22008 when there is no such date or time.
