@@ -54,7 +54,7 @@ pub struct StagedRow {
     pub ctid: String,
     /// The line was not a record, and its fields were not filled in by hand.
     pub is_raw: bool,
-    /// How many bytes the values have.
+    /// Bytes of its fields.
     sizes: [usize; KEY_COUNT],
     values: [Vec<u8>; KEY_COUNT],
 }

@@ -65,7 +65,7 @@ impl LoadContext {
     /// Begins a load for the owner of the tables.
     pub fn begin_as_owner(name: &str) -> Result<Self, LoadError> {
         let privileges = OwnerPrivileges::acquire()?;
-        // The current user is the owner by now.
+        // The current user is already the owner.
         let role = session::current_user();
         Ok(Self::of(ledger::begin(role)?, Self::source_named(name), privileges))
     }

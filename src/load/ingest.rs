@@ -25,11 +25,11 @@ pub struct Request<'a> {
     pub path: &'a str,
     /// Which files the caller may load. Errors quote a file only to callers who may read any file.
     pub access: &'a Access,
-    /// Where its rows go.
+    /// Target of its rows.
     pub target: Target,
-    /// The first bad line refuses the file.
+    /// The first bad row makes the load fail.
     pub abort_on_error: bool,
-    /// More bad lines than that refuse the file.
+    /// More bad rows than this make the load fail.
     pub max_errors: Option<u64>,
     /// Load it although its bytes are known.
     pub force: bool,

@@ -111,7 +111,7 @@ fn read_header(
     Ok(plan)
 }
 
-/// What stopped the reading of a run: a thread, or the load itself.
+/// The error that ended the reading of a run: of a thread, or of the load itself.
 enum Stopped {
     Thread(PoolError),
     Load(LoadError),

@@ -149,7 +149,7 @@ pub fn trigger_depth() -> i32 {
     unsafe { i32::from_datum(pg_sys::pg_trigger_depth(std::ptr::null_mut()), false).unwrap_or(0) }
 }
 
-/// Runs queries outside of any statement, as at the end of a transaction.
+/// The keys of all trips that may be found, and those that must be found: their header is a record.
 pub fn with_snapshot<T>(work: impl FnOnce() -> T) -> T {
     // SAFETY: we are in a transaction; the snapshot is popped as it was pushed, or by the abort.
     unsafe {
@@ -180,7 +180,7 @@ pub fn use_own_names() -> Result<(), pgrx::spi::SpiError> {
 pub fn run_as_owner(table: &Table) -> RunsAsOwner {
     let settings = OwnSettings::set();
     let mut before = Identity { user: pg_sys::InvalidOid, context: 0 };
-    // SAFETY: both pointers are to fields of ours. The owner is an existing role.
+    // SAFETY: both pointers are to our fields. The owner is an existing role.
     unsafe {
         pg_sys::GetUserIdAndSecContext(&raw mut before.user, &raw mut before.context);
         let local = pg_sys::SECURITY_LOCAL_USERID_CHANGE.cast_signed();

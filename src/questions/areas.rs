@@ -37,7 +37,7 @@ pub struct AreaQuery {
 }
 
 impl AreaQuery {
-    /// The days of a week that belong to the period, 0 is Monday.
+    /// The settings of this session that apply to its loads.
     fn days(&self, week: i32) -> (u8, u8) {
         let monday = first_day(week);
         let day = |date: i32| u8::try_from((date - monday).clamp(0, 6)).unwrap_or(0);
