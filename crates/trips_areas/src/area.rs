@@ -186,12 +186,12 @@ fn has([west, south, east, north]: [f64; 4], point: Coord) -> bool {
         && (within(longitude) || within(longitude + 360.0) || within(longitude - 360.0))
 }
 
-/// The numbers that are inside for certain, and those that may be.
+/// The numbers that are certainly inside, and those that may be.
 fn ranges(from: f64, to: f64, is_exact: bool) -> [Range; 2] {
     let scale = scale(is_exact);
     let (first, last) = (number(from, scale), number(to, scale));
     if is_exact {
-        // The coordinate of a number is at most half a line away: the next number is beyond the edge.
+        // The coordinate of a number is at most half a grid line away: the next number is beyond the edge.
         let first = if degrees(first, scale) >= from { Some(first) } else { first.checked_add(1) };
         let last = if degrees(last, scale) <= to { Some(last) } else { last.checked_sub(1) };
         return [Range::new(first, last); 2];

@@ -55,7 +55,7 @@ impl Kind {
     const EXACT: u8 = 1;
     const ORIGIN: u8 = 2;
     const DESTINATION: u8 = 4;
-    /// Kinds that there can be.
+    /// Number of kinds.
     pub(super) const COUNT: u8 = 8;
 
     /// The kind that [`Kind::number`] gave this number.
@@ -73,7 +73,7 @@ impl Kind {
         self.0 & Self::EXACT != 0
     }
 
-    /// Whether each of the two ends of the trip is known.
+    /// Whether each end of the trip is known.
     pub(super) fn ends(self) -> [bool; 2] {
         [self.0 & Self::ORIGIN != 0, self.0 & Self::DESTINATION != 0]
     }
@@ -91,15 +91,15 @@ pub(super) fn scale(is_exact: bool) -> f64 {
     if is_exact { 1e7 } else { 1e5 }
 }
 
-/// The number of a coordinate. It never falls when the coordinate rises: each step (a product, a sum,
-/// a cut that ends at 0 and at the greatest number) has this property.
+/// The number of a coordinate. It is monotonic in the coordinate: so is each step (a product, a sum, a truncation
+/// between 0 and the greatest number).
 #[expect(clippy::cast_possible_truncation, reason = "ends at the greatest number")]
 #[expect(clippy::cast_sign_loss, reason = "ends at 0")]
 pub(super) fn number(degrees: f64, scale: f64) -> u32 {
     (degrees * scale + (OFFSET * scale + 0.5)) as u32
 }
 
-/// The coordinate of a number, for coordinates that the grid has exactly.
+/// The coordinate of a number, for coordinates that the grid represents exactly.
 pub(super) fn degrees(number: u32, scale: f64) -> f64 {
     (f64::from(number) - OFFSET * scale) / scale
 }
@@ -122,8 +122,7 @@ pub struct GridPoint {
 }
 
 impl GridPoint {
-    /// The point of a trip. A coordinate that is not a number is as one that is not known: it is in no
-    /// area.
+    /// The grid point of a trip. A coordinate that is not a number is treated as unknown: it is in no area.
     #[must_use]
     pub fn of(micros: i64, origin: Option<Coord>, destination: Option<Coord>) -> Self {
         let known = |point: &Coord| !(point.longitude.is_nan() || point.latitude.is_nan());

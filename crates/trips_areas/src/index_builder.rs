@@ -1,5 +1,4 @@
-//! The points of new trips, collected week by week while they are written; full weeks are made into
-//! segments by a thread.
+//! Collects the grid points of new trips week by week while they are written. A thread makes segments of full weeks.
 
 use std::any::Any;
 use std::collections::{TryReserveError, VecDeque};
@@ -56,7 +55,7 @@ pub struct Week {
     pub trips: WeekTrips,
 }
 
-/// Trips of a week: few of them as they are, many in segments.
+/// Trips of a week: a few as points, many as segments.
 #[derive(Debug)]
 pub enum WeekTrips {
     /// At most [`SMALL_SEGMENT`].
@@ -125,7 +124,7 @@ impl IndexBuilder {
         })
     }
 
-    /// Whether a processor will be free for the thread later, and is not now.
+    /// Whether a processor will be idle later, and is not now.
     pub fn set_held_back(&mut self, is_wanted: bool) {
         self.held_at_most = if is_wanted { MAX_HELD } else { 0 };
     }
@@ -179,7 +178,8 @@ impl IndexBuilder {
         Ok(())
     }
 
-    /// Has a part for points of this week, the last one. A week of very many is cut: it may have any number of segments.
+    /// Makes sure that the last part is for this week. A very large week is divided: it may have any number of
+    /// segments.
     fn begin_week(&mut self, week: i32) -> Result<(), TryReserveError> {
         if week != self.week || self.of_week > MAX_OF_WEEK {
             self.end_week()?;

@@ -1,16 +1,16 @@
-//! A query about an area: how many trips of a week begin there, or end there.
+//! An area query: how many trips of a week begin or end in the area.
 
 use super::area::{Area, Coord, Windows};
 use super::grid::{GridPoint, Kind};
 use super::page::{Corrupt, Numbers};
 use super::segment::{Directory, PageEntry};
 
-/// Which ends of a trip must be inside.
+/// The ends that must be inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ends {
-    /// Where it begins.
+    /// The origin.
     Origin,
-    /// Where it ends.
+    /// The destination.
     Destination,
     /// Both of them.
     Both,
@@ -64,13 +64,13 @@ pub struct Found {
 pub struct AreaMatcher {
     area: Area,
     ends: Ends,
-    /// For the grid of exact points, and for the other one.
+    /// For the exact grid, and for the other one.
     windows: [Vec<Windows>; 2],
     numbers: Numbers,
 }
 
 impl AreaMatcher {
-    /// How many trips have these ends in the area.
+    /// Number of trips with these ends in the area.
     #[must_use]
     pub fn new(area: Area, ends: Ends) -> Self {
         let windows = [area.windows(true), area.windows(false)];
@@ -141,7 +141,7 @@ impl AreaMatcher {
             Ends::Destination => [false, true],
             Ends::Both | Ends::Either => [true; 2],
         };
-        // Minutes are for the days, and for boundary trips: most pages are read without them.
+        // Minutes are needed for days and for boundary trips: most pages are decoded without them.
         let has_all_days = days == (0, 6);
         let wanted = [origin, origin, destination, destination, !has_all_days];
         let kind = numbers.read(page, wanted)?;
@@ -167,7 +167,7 @@ impl AreaMatcher {
         Ok(trips)
     }
 
-    /// For each trip of a page: whether it is inside for certain, and whether it may be.
+    /// For each trip of a page: whether it is certainly inside, and whether it may be.
     fn inside(&self, kind: Kind, numbers: &Numbers) -> [Vec<bool>; 2] {
         let windows = self.windows_of(kind);
         let of_end = |end: usize| {
@@ -203,14 +203,14 @@ impl AreaMatcher {
         }
     }
 
-    /// Whether a trip of the history is one of the boundary ones, and inside.
+    /// Whether a trip of the history is a boundary trip, and inside.
     #[must_use]
     pub fn recheck(&self, micros: i64, origin: Option<Coord>, destination: Option<Coord>) -> bool {
         let point = GridPoint::of(micros, origin, destination);
         self.of_point(&point) == Verdict::Perhaps && self.has(origin, destination)
     }
 
-    /// Whether a trip is inside, by its coordinates themselves.
+    /// Whether a trip is inside, by its stored coordinates.
     #[must_use]
     pub fn has(&self, origin: Option<Coord>, destination: Option<Coord>) -> bool {
         let ends = [origin, destination].map(|end| end.is_some_and(|point| self.area.has(point)));

@@ -62,7 +62,7 @@ pub(super) fn size(columns: &Columns, count: usize) -> usize {
 /// The most points with these columns that fit this many bytes.
 pub(super) fn fitting(columns: &Columns, bytes: usize) -> usize {
     let columns = columns.iter().flatten();
-    // Each column may end in a byte that is not full.
+    // Each column may end with a partial byte.
     let (overhead, width) = columns.fold((OVERHEAD, 0), |(overhead, width), (_, bits)| {
         (overhead + COLUMN_HEADER + 1, width + *bits as usize)
     });
@@ -96,7 +96,7 @@ pub(super) fn encode(points: &[GridPoint], columns: &Columns) -> Vec<u8> {
     out
 }
 
-/// A page's numbers, column by column, in memory that is used again.
+/// The numbers of a page, column by column, in reused memory.
 #[derive(Debug, Default)]
 pub(super) struct Numbers {
     pub(super) count: usize,
@@ -105,7 +105,7 @@ pub(super) struct Numbers {
 }
 
 impl Numbers {
-    /// Reads the columns of a page that are wanted; returns its kind. The others are empty.
+    /// Decodes the requested columns of a page; returns its kind. The others are empty.
     pub(super) fn read(&mut self, page: &[u8], wanted: [bool; 5]) -> Result<Kind, Corrupt> {
         let (&[kind, low, high], mut rest) = page.split_first_chunk::<3>().ok_or(Corrupt)?;
         let kind = Kind::of_number(kind).ok_or(Corrupt)?;

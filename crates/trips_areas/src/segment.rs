@@ -6,7 +6,7 @@ use super::area::Range;
 use super::grid::{GridPoint, Kind, day_of_week};
 use super::page::{self, Corrupt};
 
-/// Trips of a page, at most: more would make an area's edge coarse. Most pages end where their page does.
+/// Limit of the trips of a page: more would make an area's edge coarse. Most pages end when the database page is full.
 const PAGE_POINTS: usize = 1440;
 /// Limit of the bytes of a page: with PostgreSQL's overhead (64), it fits a database page.
 const PAGE_BYTES: usize = 8100;
@@ -15,7 +15,7 @@ pub const MAX_PAGES: usize = 200;
 /// Bytes of an entry of the directory: kind, first day, last day, an unused byte, trips in 4 bytes, the least and the
 /// greatest number of each coordinate in 4 bytes.
 const ENTRY_BYTES: usize = 40;
-/// Trips that are sorted at a time, at most: their points have numbers of 22 bits.
+/// Limit of the trips that are sorted at a time: their indexes have 22 bits.
 const SORT_CHUNK: usize = 1 << 22;
 
 /// Pages of a week that are written together.
@@ -37,7 +37,7 @@ pub fn build(points: &[GridPoint]) -> Result<Vec<Segment>, TryReserveError> {
     SegmentBuilder::default().build(points)
 }
 
-/// Makes segments, week after week, in memory that is used again.
+/// Makes segments, week after week, in reused memory.
 #[derive(Debug, Default)]
 pub struct SegmentBuilder {
     keys: Vec<u64>,
@@ -68,8 +68,8 @@ impl SegmentBuilder {
         Ok(segments)
     }
 
-    /// Makes a key for each point and sorts the keys: by kind, and along a curve on which near points are
-    /// near each other (Morton's).
+    /// Makes a key for each point and sorts the keys: by kind, and along Morton's curve, on which near points are
+    /// close.
     fn sort(&mut self, points: &[GridPoint]) -> Result<(), TryReserveError> {
         let extents = extents(points);
         // 15 bits of each axis are the order: with the kind, three digits to sort by.
@@ -97,7 +97,7 @@ fn kind_of(key: u64) -> u64 {
     key >> 52
 }
 
-/// Which point a key belongs to.
+/// The point of a key.
 fn index_of(key: u64) -> usize {
     usize::try_from(key & (SORT_CHUNK as u64 - 1)).unwrap_or(0)
 }
@@ -168,8 +168,7 @@ fn spread(number: u32) -> u64 {
     (x | x << 1) & 0x5555_5555_5555_5555
 }
 
-/// Sorts by the bits above the lowest 22: by 11 of them at a time, which takes a third of the time of a
-/// sort that compares.
+/// Sorts by the bits above the lowest 22, 11 bits at a time. This takes a third of the time of a comparison sort.
 fn sort_keys(keys: &mut Vec<u64>, other: &mut Vec<u64>) -> Result<(), TryReserveError> {
     const DIGIT: u64 = (1 << 11) - 1;
     if keys.len() < 4096 {
@@ -196,7 +195,7 @@ fn sort_keys(keys: &mut Vec<u64>, other: &mut Vec<u64>) -> Result<(), TryReserve
     Ok(())
 }
 
-/// How many trips all pages of a directory have.
+/// Number of trips of all pages of a directory.
 #[must_use]
 pub fn trips(directory: &[u8]) -> u64 {
     let entries = Directory(directory).entries();
@@ -227,7 +226,7 @@ impl<'a> Directory<'a> {
         if bytes.len().is_multiple_of(ENTRY_BYTES) { Ok(Self(bytes)) } else { Err(Corrupt) }
     }
 
-    /// How many pages the segment has.
+    /// Number of pages of the segment.
     #[must_use]
     pub fn pages(&self) -> usize {
         self.0.len() / ENTRY_BYTES

@@ -10,7 +10,8 @@ fn point(longitude: f64, latitude: f64) -> Coord {
     Coord { longitude, latitude }
 }
 
-/// Coordinates with few decimals, with many, at the ends, overhead the lines of the grid, and no numbers.
+/// Coordinates with few decimals, with many, at the ends of their range, next to the grid lines, and values that are
+/// not numbers.
 fn coordinate(limit: f64) -> impl Strategy<Value = f64> {
     let tenths = (-1800_i32..=1800).prop_map(move |n| (f64::from(n) / 10.0).clamp(-limit, limit));
     prop_oneof![
@@ -51,7 +52,7 @@ fn area(trips: &[Trip], picks: [(usize, f64); 4]) -> Option<Area> {
     Area::new(w, s, e, n).ok()
 }
 
-/// The answer as the extension finds it: directory, pages, and the boundary trips from the history.
+/// The result as the extension computes it: directory, pages, and the boundary trips from the history.
 fn answer(query: &mut AreaMatcher, trips: &[Trip], days: (u8, u8)) -> u64 {
     let points: Vec<GridPoint> = trips.iter().map(|&(t, o, d)| GridPoint::of(t, o, d)).collect();
     let mut found = 0;

@@ -24,7 +24,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// How many bytes a value has, if all have as many.
+    /// Number of bytes of a value, if it is fixed.
     #[must_use]
     pub const fn fixed_len(self) -> Option<usize> {
         match self {
@@ -60,15 +60,15 @@ pub const COLUMNS: [Column; 7] = [
     Column { name: c"load_id", kind: Kind::Int8, is_required: true, in_key: false },
 ];
 
-/// How many columns a row of the history has.
+/// Number of columns of a row of the history.
 pub const COUNT: usize = COLUMNS.len();
-/// How many columns the key part has: they are the first ones.
+/// Number of columns of the key part: they are the first ones.
 pub const KEY_COUNT: usize = key_count();
-/// Where `date_time` is.
+/// Position of `date_time`.
 pub const DATE_TIME: usize = TripColumn::DateTime as usize;
-/// Where `trip_key` is: a load adds it behind the key part.
+/// Position of `trip_key`: a load adds it after the key part.
 pub const TRIP_KEY: usize = KEY_COUNT;
-/// Where `load_id` is.
+/// Position of `load_id`.
 pub const LOAD_ID: usize = KEY_COUNT + 1;
 /// The first column of the tail.
 pub const TAIL: usize = KEY_COUNT + 2;
@@ -101,7 +101,7 @@ const fn names() -> [&'static CStr; COUNT] {
     names
 }
 
-/// Bytes of the values of fixed length in the columns `from..to` of a row, each behind its length.
+/// Bytes of the fixed-length values in the columns `from..to` of a row, each with its length.
 pub(crate) const fn fixed_bytes(from: usize, to: usize) -> usize {
     let mut bytes = 0;
     let mut i = from;
@@ -115,7 +115,7 @@ pub(crate) const fn fixed_bytes(from: usize, to: usize) -> usize {
     bytes
 }
 
-/// How many columns of the key part are texts.
+/// Number of texts in the key part.
 pub(crate) const fn key_texts() -> usize {
     let mut count = 0;
     let mut i = 0;
@@ -128,7 +128,7 @@ pub(crate) const fn key_texts() -> usize {
     count
 }
 
-/// A column of the key part: what a file says of a trip. Its number is its position in [`COLUMNS`].
+/// A column of the key part. Its number is its position in [`COLUMNS`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TripColumn {
     /// `region`

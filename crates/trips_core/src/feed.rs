@@ -29,9 +29,9 @@ pub struct Feed {
     pub name: String,
     /// Names of the column with the region.
     pub region: Vec<String>,
-    /// Where the trip's start is.
+    /// The origin of the trip.
     pub origin: PointColumns,
-    /// Where the trip's end is.
+    /// The destination of the trip.
     pub destination: PointColumns,
     /// Names of the column with the local date and time.
     pub date_time: Vec<String>,
@@ -54,7 +54,7 @@ pub enum PointColumns {
     },
 }
 
-/// The names of the fields that a column comes from.
+/// The accepted names of the fields of a column.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum SourceNames<'a> {
     /// Of one field.

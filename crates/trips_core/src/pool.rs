@@ -113,7 +113,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// How many trips it has.
+    /// Number of its trips.
     #[must_use]
     pub fn trips(&self) -> usize {
         self.blocks.iter().map(Block::len).sum()
@@ -226,7 +226,7 @@ impl<R: Read + Send + 'static> Pool<R> {
         Batches::of(self, blocks)
     }
 
-    /// Ends the threads and gives the reader back.
+    /// Ends the threads and returns the reader.
     #[must_use]
     pub fn finish(mut self) -> Option<RecordReader<R>> {
         self.end_threads();

@@ -1,5 +1,5 @@
-//! Splits of a large file for several machines: cut where records end, each with the number of its
-//! first line, and read apart as if the file had been read in one go.
+//! Splits of a large file for several machines: they end at ends of records, and each has the number of its first line.
+//! Reading them has the result of reading the file at once.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -18,9 +18,9 @@ const CHUNK: usize = 256 * 1024;
 /// A split of a file: whole records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Split {
-    /// Where it begins. The first one begins at 0, with the header.
+    /// Its offset. The first one begins at 0, with the header.
     pub first_byte: u64,
-    /// How many bytes it has.
+    /// Number of its bytes.
     pub bytes: u64,
     /// Number of its first line in the file, from 1.
     pub first_line: u64,
@@ -33,8 +33,7 @@ pub struct FileSplits {
     pub splits: Vec<Split>,
     /// The columns with which each split begins; None are those of the first record of the file.
     pub columns: Vec<Option<HeaderState>>,
-    /// The lines of the first records with a quote that is never closed: as many as make it something
-    /// else than CSV, at most.
+    /// The lines of the first records with an unclosed quote: at most as many as make the file not CSV.
     pub unclosed: Vec<u64>,
 }
 
@@ -116,7 +115,7 @@ impl<R: Read> SplitReader<R> {
         Self { reader, end: first_byte + bytes }
     }
 
-    /// Where in the file the next chunk begins.
+    /// Offset of the next chunk in the file.
     pub fn position(&self) -> u64 {
         self.reader.position()
     }

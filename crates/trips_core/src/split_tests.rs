@@ -102,7 +102,7 @@ fn quotes_that_are_never_closed_are_told() {
     }
 }
 
-/// Another file than the one that was cut.
+/// Another file than the one that was split.
 #[test]
 fn a_piece_that_does_not_fit_is_noticed() {
     let file = dirty(30_000);

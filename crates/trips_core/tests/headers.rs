@@ -229,7 +229,7 @@ fn read_in_pieces(file: &[u8]) -> (usize, Read) {
             let begin = usize::try_from(split.first_byte).expect("a file in memory");
             SplitReader::of(&file[begin..], MAX_RECORD, *split)
         };
-        // As it travels on a command line.
+        // As in a command line.
         let text = columns.as_ref().map(ToString::to_string);
         let read_back = text.map(|text| HeaderState::read(&text, &parser.plan).expect("columns"));
         assert_eq!(&read_back, columns);
@@ -256,7 +256,7 @@ fn section(rows: std::ops::Range<u32>) -> impl Strategy<Value = Section> {
         .prop_map(|(order, rows, style, ends)| Section { order, rows, style, ends })
 }
 
-/// The first section's header is the file's.
+/// The header of the first section is that of the file.
 fn sections(
     rows: std::ops::Range<u32>,
     count: std::ops::Range<usize>,

@@ -156,7 +156,7 @@ proptest! {
         }
     }
 
-    /// Two fields make the point, or the error, of the well-known text that they would be together.
+    /// Two fields have the point, or the error, of their well-known text.
     #[test]
     fn a_pair_is_its_text(longitude in number_text(), latitude in number_text()) {
         let (x, y) = (longitude.as_bytes(), latitude.as_bytes());
@@ -269,7 +269,7 @@ fn headers_that_do_not_fit() {
     }
 }
 
-/// A feed with two columns for a point is another JSON, not other code.
+/// A feed with two columns for a point needs other JSON, not other code.
 #[test]
 fn another_feed_is_data() {
     let feed: Feed = serde_json::from_str(
@@ -302,7 +302,7 @@ const SENT: &str = "region,origin_coord,destination_coord,date_time,datasource\n
     bad,POINT (14.4 95.0),,2018-05-21 02:54:04,\n\
     ragged\n";
 
-/// A part with two trips and two rejected lines, as it travels.
+/// An encoded part with two trips and two rejected lines.
 fn sent() -> Vec<u8> {
     let mut reader = RecordReader::new(SENT.as_bytes(), 1000);
     let plan = read_header(&Feed::trips(), &mut reader, 1000).unwrap();

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use chrono::{Duration, NaiveDate};
 
-/// The cities of the trips, with the middle of each: longitude and latitude in degrees.
+/// The cities of the trips, with their centers: longitude and latitude in degrees.
 const CITIES: [(&str, f64, f64); 12] = [
     ("Prague", 14.44, 50.08),
     ("Turin", 7.68, 45.07),
@@ -30,7 +30,7 @@ const DATASOURCES: [&str; 5] =
 pub struct Shape {
     /// Data rows.
     pub rows: u64,
-    /// Where the random numbers begin.
+    /// Seed of the random numbers.
     pub seed: u64,
     /// How many cities, 1 to 12.
     pub regions: usize,
@@ -47,7 +47,7 @@ impl Default for Shape {
     }
 }
 
-/// Random numbers by SplitMix64: few lines, and the same for ever.
+/// Random numbers by SplitMix64: short, and the same in every version.
 #[derive(Debug)]
 struct Random(u64);
 

@@ -24,7 +24,7 @@ pub enum H3Error {
     Name,
 }
 
-/// How fine the grid is: 0 (cells as large as India) to 15 (less than a square metre).
+/// The resolution of the grid: 0 (cells as large as India) to 15 (less than a square meter).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Resolution(h3o::Resolution);
 
@@ -87,7 +87,7 @@ impl Cell {
     /// The cell of this name.
     ///
     /// # Errors
-    /// When it is not a cell's.
+    /// When it is not the name of a cell.
     pub fn from_name(name: &str) -> Result<Self, H3Error> {
         // from_str_radix allows a sign.
         if !name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -102,15 +102,14 @@ impl Cell {
         point(LatLng::from(self.0))
     }
 
-    /// Its corners, counterclockwise: six or five, and more where an edge of the icosahedron that H3
-    /// is drawn on crosses it.
+    /// Its corners, counterclockwise: six or five, and more if an edge of the icosahedron crosses it.
     #[must_use]
     pub fn corners(self) -> Vec<Point> {
         self.0.boundary().iter().copied().map(point).collect()
     }
 
-    /// A rectangle with all of the cell in it, and little more: all longitudes, where the cell is
-    /// near a pole or the meridian of 180 degrees.
+    /// A rectangle that contains the cell and little more: all longitudes if the cell is near a pole or the
+    /// antimeridian.
     #[must_use]
     pub fn bounds(self) -> Bounds {
         let middle = LatLng::from(self.0);

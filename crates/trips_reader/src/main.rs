@@ -1,5 +1,5 @@
-//! Reads splits of files of trips far from the server: with the parser of `trips.ingest`, into parts that
-//! `trips.upload_part` takes. `docker/spark/load.py` runs it on every worker of a cluster.
+//! Reads splits of files of trips for a server: with the parser of `trips.ingest`, into parts for `trips.upload_part`.
+//! `docker/spark/load.py` runs it on every worker of a cluster.
 
 mod options;
 mod read;

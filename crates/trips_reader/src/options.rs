@@ -29,7 +29,7 @@ const NAMES: [&str; 13] = [
 pub struct Options<'a>(Vec<(&'a str, &'a str)>);
 
 impl<'a> Options<'a> {
-    /// Takes them apart.
+    /// Parses them.
     pub fn of(arguments: &[&'a str]) -> Result<Self, Failure> {
         let options = arguments.iter().map(|argument| match argument.split_once('=') {
             Some((name, value)) if NAMES.contains(&name) => Ok((name, value)),
@@ -43,7 +43,7 @@ impl<'a> Options<'a> {
         self.0.iter().rev().find(|(given, _)| *given == name).map(|(_, value)| *value)
     }
 
-    /// A number that must be given, unless there is a default.
+    /// A required number, unless there is a default.
     pub fn number<T: std::str::FromStr>(
         &self,
         name: &str,
@@ -58,7 +58,7 @@ impl<'a> Options<'a> {
         }
     }
 
-    /// A digest that must be given.
+    /// A required digest.
     pub fn digest(&self, name: &str) -> Result<blake3::Hash, Failure> {
         let text = self.text(name).ok_or_else(|| Failure::Usage(format!("{name} is missing")))?;
         blake3::Hash::from_hex(text)

@@ -66,7 +66,7 @@ pub fn run(path: &Path, options: &Options<'_>, out: &mut impl Write) -> Result<(
         let begin = reader.position();
         let Some(chunk) = reader.next_chunk().map_err(failed)? else { break };
         let parsed = parser.parse_next(chunk, &mut columns)?;
-        // A longer part would be refused. One chunk alone never makes one.
+        // A longer part would be refused. One chunk alone is never longer.
         let more = parsed.block.bytes() + parsed.staged.bytes() + HEADER;
         if part.rows > 0 && part.memory() + more > most_bytes {
             write(&mut part, out)?;

@@ -1,4 +1,4 @@
-//! A file that changes in the middle of a job, and is then as before: no part of the changed one is printed.
+//! A file that changes during a job, and is restored: no part of the changed file is printed.
 
 use std::fs::{File, FileTimes};
 use std::os::unix::ffi::OsStrExt;
@@ -12,7 +12,7 @@ fn reader(arguments: &[&str], path: &Path, options: &[String]) -> Output {
     Command::new(program).args(arguments).arg(path).args(options).output().unwrap()
 }
 
-/// A file of three splits, of whose name not all bytes are text.
+/// A file of three splits, whose name is not UTF-8.
 fn file() -> (PathBuf, String) {
     let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     let path = directory.join(std::ffi::OsStr::from_bytes(b"trips \xc3\xa4\xff.csv"));
@@ -54,7 +54,7 @@ fn a_changed_file_is_not_read() {
     for split in splits {
         assert!(read(split).status.success());
     }
-    // As long as before and of the same time: other values everywhere, then the columns of the header.
+    // The same length and the same time: other values everywhere, then the columns of the header.
     let other_rows = content.replace("Turin", "Tirin");
     let other_header =
         content.replace("origin_coord,destination_coord", "destination_coord,origin_coord");

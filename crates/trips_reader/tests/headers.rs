@@ -1,4 +1,4 @@
-//! Splits of a file with several headers: each is read by the columns with which it begins.
+//! Splits of a file with several headers: each is read with the columns at its begin.
 
 use std::path::PathBuf;
 use std::process::Command;

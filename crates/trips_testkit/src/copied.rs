@@ -1,4 +1,4 @@
-//! Rows of PostgreSQL's binary COPY, taken apart again.
+//! Parses rows of PostgreSQL's binary COPY.
 
 use trips_core::key::TripKey;
 

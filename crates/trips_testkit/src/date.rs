@@ -1,4 +1,4 @@
-//! Dates and times: chrono reads and writes them as we do, and the periods divide them without a gap.
+//! Dates and times: chrono reads and writes them as we do, and the periods cover them without a gap.
 
 use chrono::{Datelike, NaiveDate, NaiveDateTime, TimeDelta, Timelike};
 use trips_core::check::reject::SqlState;

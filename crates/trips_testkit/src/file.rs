@@ -32,13 +32,13 @@ pub struct Way<'a> {
     pub target: Target,
     /// The constraints of its values.
     pub constraints: Constraints,
-    /// Sizes of the sizes in which the source gives its bytes.
+    /// Sizes of the reads of the source.
     pub sizes: &'a [usize],
-    /// Bytes of a chunk, about.
+    /// Approximate bytes of a chunk.
     pub chunk: usize,
     /// Bytes of trips after which a run ends.
     pub memory: usize,
-    /// Trips of a time range, about.
+    /// Approximate trips of a time range.
     pub time_range: usize,
 }
 
@@ -78,7 +78,7 @@ pub fn law(bytes: &[u8]) {
     check(&file, 60 + 4 * usize::from(max_record), way);
 }
 
-/// A file gives the same trips and the same reasons at once, this way, and through staging.
+/// A file has the same trips and the same reasons when it is read at once, in these steps, and through staging.
 pub fn check(file: &[u8], max_record: usize, way: Way<'_>) {
     let at_once = load(file, max_record, Way::at_once(way.constraints));
     let this_way = load(file, max_record, way);

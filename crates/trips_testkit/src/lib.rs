@@ -16,7 +16,7 @@ mod short_reads;
 /// An invariant of some bytes.
 pub type Law = fn(&[u8]);
 
-/// Every law under the name of its fuzz target and of its directory of seeds.
+/// Every invariant, with the name of its fuzz target and of its directory of seeds.
 pub const LAWS: [(&str, Law); 4] =
     [("date", date::law), ("file", file::law), ("point", point::law), ("reader", reader::law)];
 

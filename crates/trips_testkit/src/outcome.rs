@@ -49,7 +49,7 @@ impl Outcome {
         (self.rows, self.built + self.merged, &self.trips, &self.bad, &self.unclosed)
     }
 
-    /// Takes a chunk's results and gives its trips back.
+    /// Processes the result of a chunk and returns its trips.
     pub fn take(&mut self, parsed: Parsed) -> Block {
         let trips = parsed.block.len() as u64;
         assert_eq!(parsed.rows, trips + parsed.staged.len() as u64, "a record is lost");
@@ -96,7 +96,7 @@ impl Outcome {
         self.built += built;
     }
 
-    /// Takes the rows for staging apart and makes trips of them again, as a merge does.
+    /// Parses the rows for staging and validates them again, as a merge does.
     pub fn merge(&mut self, constraints: &Constraints) {
         let bytes = std::mem::take(&mut self.staged_bytes);
         let (mut rest, mut count, mut last_line) = (&bytes[..], 0, 0);

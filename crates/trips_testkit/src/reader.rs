@@ -31,7 +31,7 @@ pub fn law(bytes: &[u8]) {
     check(file, 1 + usize::from(max_record), 1 + usize::from(chunk), &sizes);
 }
 
-/// A file is read to its last byte, into the same records wherever buffers and chunks end.
+/// A file is read to its last byte, into the same records independent of buffers and chunks.
 pub fn check(file: &[u8], max_record: usize, chunk: usize, sizes: &[usize]) {
     let rows = read_closely(file, max_record);
     assert_eq!(rows, read(ShortReads::of(file, sizes), max_record), "in sizes");

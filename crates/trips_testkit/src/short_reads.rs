@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-/// Gives its bytes in sizes of these sizes, over and over: every boundary can be a buffer's.
+/// Returns its bytes in reads of these sizes, again and again: every position can be the end of a buffer.
 #[derive(Debug)]
 pub struct ShortReads<'a> {
     bytes: &'a [u8],

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 /// Width of the bar.
 const WIDTH: u64 = 30;
-/// How long a lost connection waits before it is made again.
+/// Delay before a lost connection is restored.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// The state of a load.
@@ -51,7 +51,7 @@ impl Event {
         )
     }
 
-    /// Whether the load is over.
+    /// Whether the load has ended.
     #[must_use]
     pub fn is_last(&self) -> bool {
         !matches!(self.state.as_str(), "queued" | "running")

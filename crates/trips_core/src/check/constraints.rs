@@ -8,7 +8,7 @@ use crate::text::escape::quoted;
 /// How to treat a trip with the coordinate `(0, 0)`: receivers without a position write it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ZeroCoordinates {
-    /// It is a trip like any other.
+    /// Valid, like any other.
     Keep,
     /// Valid; the load reports their number.
     Warn,
@@ -20,7 +20,7 @@ pub enum ZeroCoordinates {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Constraints {
     earliest: Timestamp,
-    /// The first moment that is too late.
+    /// The first time that is too late.
     end: Timestamp,
     /// How to treat a coordinate `(0, 0)`.
     pub zero_coordinates: ZeroCoordinates,
@@ -38,7 +38,7 @@ impl Constraints {
         (earliest <= latest).then_some(constraints)
     }
 
-    /// Refuses a time that is not within the dates; `value` is its text.
+    /// Rejects a time outside the dates; `value` is its text.
     ///
     /// # Errors
     /// 22008.
@@ -54,7 +54,7 @@ impl Constraints {
         ))
     }
 
-    /// Refuses `(0, 0)` where that is wanted.
+    /// Rejects `(0, 0)` if the constraints do.
     ///
     /// # Errors
     /// 22003.

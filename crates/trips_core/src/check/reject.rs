@@ -1,4 +1,4 @@
-//! Why a line cannot become a trip.
+//! Why a record is rejected.
 
 use std::fmt;
 
@@ -54,7 +54,7 @@ impl SqlState {
     }
 }
 
-/// The fault of one value, before it is known whose value it is.
+/// The error of one value, before its column is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ValueError {
     /// The kind of error.

@@ -11,7 +11,7 @@ use crate::model::trip::{MAX_TEXT, Trip};
 use crate::text::escape::quoted;
 use crate::text::whitespace;
 
-/// What a file says of one point.
+/// The fields of one point.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PointText<'a> {
     /// Well-known text, `POINT (longitude latitude)`.
@@ -48,11 +48,11 @@ impl PointText<'_> {
 pub struct TripText<'a> {
     /// The region's name.
     pub region: Cow<'a, [u8]>,
-    /// Where it began.
+    /// The origin.
     pub origin: PointText<'a>,
-    /// Where it ended.
+    /// The destination.
     pub destination: PointText<'a>,
-    /// When it began, `YYYY-MM-DD HH:MM:SS`.
+    /// The begin, `YYYY-MM-DD HH:MM:SS`.
     pub date_time: Cow<'a, [u8]>,
     /// The sender.
     pub datasource: Cow<'a, [u8]>,
@@ -81,11 +81,10 @@ impl<'a> TripText<'a> {
 }
 
 impl TripText<'_> {
-    /// Makes the trip that these texts describe.
+    /// Validates these texts.
     ///
     /// # Errors
-    /// The first column, in the order of [`Trip`], whose value cannot be a trip's, or is against the
-    /// constraints.
+    /// The first column, in the order of [`Trip`], whose value is invalid or violates the constraints.
     pub fn validate(&self, constraints: &Constraints) -> Result<Trip<'_>, Rejection> {
         let required = |column| {
             let reason = format!("{column} is empty: a trip needs one");

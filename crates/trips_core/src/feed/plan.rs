@@ -1,4 +1,4 @@
-//! The plan of a file: which of its fields make which column of a trip, resolved once from its header.
+//! The plan of a file: the fields of each column of a trip, resolved once from its header.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use crate::feed::{Feed, SourceNames};
 use crate::text::escape::quoted;
 use crate::text::whitespace;
 
-/// Where the value of a column comes from.
+/// The source of the value of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
     /// A field of the record, by its position from 0.
@@ -25,7 +25,7 @@ pub enum Source {
 /// How the records of one file become trips.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// How many fields a record of this file has.
+    /// Number of fields of a record of this file.
     pub field_count: usize,
     /// The names of the fields, escaped and quoted, that no column uses.
     pub unused: Vec<String>,
@@ -33,7 +33,7 @@ pub struct Plan {
     sources: [Source; KEY_COUNT],
     /// The fields that no column uses.
     unused_fields: Vec<usize>,
-    /// The names that are looked for, to know a header behind the first one.
+    /// The names that detection of a later header needs.
     names: Arc<FieldNames>,
 }
 
@@ -45,12 +45,12 @@ pub(crate) struct FieldNames {
     spellings: Vec<(Vec<u8>, u8)>,
     /// The same, of letters and digits only.
     letters: Vec<(Vec<u8>, u8)>,
-    /// How many fields the feed has.
+    /// Number of fields of the feed.
     pub(crate) count: usize,
     shortest: usize,
 }
 
-/// Why there is no plan for the fields of a header.
+/// Why the fields of a header do not give a plan.
 #[derive(Debug)]
 pub(crate) enum Unresolved {
     /// Fields of the feed are missing: their names, alternatives joined by "or".
@@ -68,7 +68,7 @@ impl Plan {
         Self::of_names(&FieldNames::of(feed), names)
     }
 
-    /// As [`Plan::of_header`], with the names of the feed at hand.
+    /// As [`Plan::of_header`], with prepared names of the feed.
     pub(crate) fn of_names<'v>(
         names: &Arc<FieldNames>,
         values: impl Iterator<Item = Cow<'v, [u8]>>,
@@ -106,13 +106,13 @@ impl Plan {
         &self.names
     }
 
-    /// Whether records are read alike by both.
+    /// Whether both read records in the same way.
     #[must_use]
     pub fn reads_as(&self, other: &Self) -> bool {
         self.positions() == other.positions()
     }
 
-    /// How many fields there are, and where each of the feed's is: what [`Plan::of_positions`] takes.
+    /// The number of fields, and the positions of the feed's fields: the arguments of [`Plan::of_positions`].
     pub(crate) fn positions(&self) -> Vec<usize> {
         let mut positions = vec![self.field_count];
         for source in self.sources {
@@ -126,7 +126,7 @@ impl Plan {
         positions
     }
 
-    /// The plan of the same feed with these positions; none when they are not a plan's.
+    /// The plan of the same feed with these positions; None if they are not valid.
     pub(crate) fn of_positions(&self, positions: &[usize]) -> Option<Self> {
         let (&field_count, fields) = positions.split_first()?;
         let distinct = fields.iter().enumerate().all(|(i, at)| !fields[..i].contains(at));
@@ -180,8 +180,8 @@ impl FieldNames {
         Arc::new(Self { feed: feed.clone(), spellings, letters, count, shortest })
     }
 
-    /// The number of the field that a value seems to name: only letters and digits count, and what is before the
-    /// last point does not (`#Region`, `[Origin Coord]`, `trips.date_time`).
+    /// The number of the field that a text seems to name. Only letters and digits count, and a prefix up to the last
+    /// dot does not (`#Region`, `[Origin Coord]`, `trips.date_time`).
     pub(crate) fn resembles(&self, value: &[u8]) -> Option<u8> {
         if value.len() < self.shortest {
             return None;
@@ -226,7 +226,7 @@ fn letters(name: &[u8]) -> impl Iterator<Item = u8> {
     name.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase)
 }
 
-/// A column's name as names are compared.
+/// A column's name in the form for comparisons.
 fn normal(name: &[u8]) -> String {
     String::from_utf8_lossy(whitespace::trim_name(name)).to_ascii_lowercase()
 }
@@ -238,7 +238,7 @@ struct Finder<'a> {
 }
 
 impl Finder<'_> {
-    /// The position of the field with one of these names; 0, and a note, when there is none.
+    /// The position of the field with one of these names; 0, and a note, if it is missing.
     fn find(&mut self, spellings: &[String]) -> Result<usize, Unresolved> {
         let is_it = |name: &String| spellings.iter().any(|s| normal(s.as_bytes()) == *name);
         let mut found = (0..self.names.len()).filter(|&i| is_it(&self.names[i]));

@@ -70,7 +70,7 @@ pub fn kind_of(first: &[u8]) -> Option<&'static FileKind> {
     if let Some(kind) = KINDS.iter().find(|kind| first.starts_with(kind.magic)) {
         return Some(kind);
     }
-    // Text of other widths without a mark: the letters of the header are ASCII in all of them.
+    // UTF-16 and UTF-32 without a mark: the letters of the header are ASCII in all of them.
     let letter = |byte: u8| byte.is_ascii_graphic();
     match *first {
         [a, 0, 0, 0, ..] | [0, 0, 0, a, ..] if letter(a) => Some(&UTF_32),

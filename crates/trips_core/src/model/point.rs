@@ -79,9 +79,9 @@ pub fn parse(value: &[u8]) -> Result<Option<Point>, ValueError> {
     }
 }
 
-/// Reads a point of two numbers in degrees; two empty values, or two of whitespace, are none.
+/// Parses two numbers in degrees as a point; None for two empty fields, or two of whitespace.
 ///
-/// It is the point that [`parse`] reads from [`pair_text`], and fails with the same errors.
+/// The result, or the error, is that of [`parse`] for the text of [`pair_text`].
 ///
 /// # Errors
 /// 22P02 when one is not a number, 22003 when a number is out of range.

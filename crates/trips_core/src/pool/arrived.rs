@@ -13,7 +13,7 @@ use crate::format::delimited::chunk::Chunk;
 use crate::format::delimited::header_state::HeaderState;
 use crate::format::delimited::parse::Parsed;
 
-/// A chunk, or a partial of it.
+/// A chunk, or a part of its results.
 pub(super) enum Arrived {
     Partial(Box<Partial>),
     Whole(Box<Whole>),
@@ -22,7 +22,7 @@ pub(super) enum Arrived {
 /// Rows for staging of a chunk whose thread waits for an answer.
 pub(super) struct Partial {
     pub(super) parsed: Parsed,
-    /// The columns with which the chunk was taken to begin.
+    /// The assumed columns at its begin.
     begins_with: HeaderState,
     /// Its thread continues when it is told to. It begins again when it gets other columns.
     answer: Sender<Option<HeaderState>>,
@@ -31,17 +31,17 @@ pub(super) struct Partial {
 /// All of a chunk, or the rest.
 pub(super) struct Whole {
     pub(super) parsed: Parsed,
-    /// How many bytes its trips take until they are written.
+    /// Bytes that its trips take until they are written.
     pub(super) cost: usize,
-    /// The columns with which it was taken to begin.
+    /// The assumed columns at its begin.
     begins_with: HeaderState,
-    /// The chunk itself: it is parsed again when it begins with other columns.
+    /// The chunk itself: it is parsed again if it begins with other columns.
     chunk: Chunk,
 }
 
 /// The error that stopped the parsing of a chunk.
 enum Stopped<E> {
-    /// A header in front of it, which was seen meanwhile, names these columns.
+    /// A header before it, which was found meanwhile, has these columns.
     Again(HeaderState),
     Memory(TryReserveError),
     By(E),
@@ -63,7 +63,7 @@ impl Arrived {
 }
 
 impl<R> Pool<R> {
-    /// Hands out a partial of the next chunk, or has the chunk begun again.
+    /// Passes partial results of the next chunk on, or lets the chunk begin again.
     pub(super) fn take_partial<E>(
         &self,
         partial: Partial,
@@ -133,7 +133,7 @@ impl<R: Read> Shared<R> {
     }
 }
 
-/// Gives a partial to the owner, and waits for the answer.
+/// Sends partial results to the owner, and waits for the answer.
 fn hand_over(
     parsed: Parsed,
     begins_with: &HeaderState,

@@ -22,7 +22,7 @@ fn start<R: Read + Send + 'static>(rest: R, threads: usize) -> Pool<io::Chain<&'
     Pool::start(reader, parser, threads).unwrap()
 }
 
-/// Panics when it is read a second time; the first time, it gives a line.
+/// Returns a line at the first read, and panics at the second.
 struct Panics(bool);
 
 impl Read for Panics {
@@ -41,7 +41,7 @@ fn a_thread_that_panics_says_why() {
     assert_eq!(error.to_string(), "a thread failed: the disk said no");
 }
 
-/// Every line once, in order, by many threads; and the threads that wait for their turn end with the pool.
+/// Every line once, in order, with many threads; and threads that wait for their turn end with the pool.
 #[test]
 fn rejected_lines_come_in_pieces_and_in_order() {
     let lines = 1_500_000;

@@ -24,7 +24,7 @@ use crate::wire::copy_binary::{RowWriter, values_of};
 const SAMPLE_STEP: usize = 64;
 /// A batch with this many bytes of trips is divided, even if its trips are few.
 const MAX_BATCH_BYTES: usize = 2 * 1024 * 1024;
-/// What a row has beside its key part and its tail: the number of its columns, `trip_key`, `load_id`.
+/// Length of a row in addition to its key part and its tail: the number of its columns, `trip_key`, `load_id`.
 const ROW_OVERHEAD: usize = 2 + columns::fixed_bytes(columns::TRIP_KEY, columns::TAIL);
 
 /// A trip in the order of the history's index, and its row in the batch.
@@ -36,7 +36,7 @@ pub struct BatchEntry {
     pub key: TripKey,
     /// Its region and datasource, as [`Batch::groups`] numbers them.
     pub group: u32,
-    /// Where its row ends; it begins where the one before ends.
+    /// End of its row; it begins at the end of the one before.
     pub end: u32,
 }
 
@@ -59,7 +59,7 @@ pub struct Batch {
     pub grid_points: Vec<GridPoint>,
     /// Their regions and datasources, each once.
     pub groups: Groups,
-    /// How many trips were there more than once and were dropped.
+    /// Number of dropped duplicates.
     pub duplicates: usize,
 }
 
@@ -123,14 +123,13 @@ pub fn first_from(blocks: &[Block], bound: Bound) -> Option<Timestamp> {
     blocks.iter().filter_map(first).min()
 }
 
-/// How many bytes the batch of a time range takes while it is made, about.
+/// Approximate bytes of a batch of a time range while it is made.
 pub(crate) fn cost(blocks: &[Block], time_range: TimeRange) -> usize {
     let ranges = blocks.iter().map(|block| block.between(time_range.0, time_range.1));
     ranges.map(Block::cost_of_batch).sum()
 }
 
-/// Makes the batch of a time range of sorted blocks, for this load; with the ranges of its trips
-/// or without.
+/// Makes the batch of a time range of sorted blocks, for this load; with or without the row ranges of its trips.
 ///
 /// # Errors
 /// When there is no memory.

@@ -1,4 +1,4 @@
-//! A block: trips of one partial of a file, encoded, with an index of their times.
+//! A block: trips of one chunk, encoded, with an index of their times.
 
 use std::collections::{HashSet, TryReserveError};
 
@@ -9,7 +9,7 @@ use crate::model::trip::{MAX_TEXT, Trip};
 
 /// The longest key part, without the bytes of its texts.
 const FIXED_LEN: usize = columns::fixed_bytes(0, columns::KEY_COUNT);
-/// Bits of a row's lengths that are those of the key part; the others are the tail's.
+/// Number of bits for the length of the key part in a row's lengths; the others are for the tail.
 const KEY_BITS: u32 = 12;
 /// The longest tail of a row.
 pub const MAX_TAIL: usize = (1 << (u32::BITS - KEY_BITS)) - 1;
@@ -25,18 +25,18 @@ fn cost_of_moment(ranges: &[RowRange]) -> usize {
 /// The encoded values of a trip.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Row<'a> {
-    /// What its key hashes.
+    /// The hashed columns.
     pub(crate) key_part: &'a [u8],
-    /// The columns beyond; empty when all of them are NULL.
+    /// The columns after the key part; empty if all of them are NULL.
     pub(crate) tail: &'a [u8],
 }
 
-/// Where the row of a trip is in its block.
+/// Position of the row of a trip in its block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct RowRange {
     pub(crate) date_time: Timestamp,
     offset: u32,
-    /// Of the key part, in the lowest bits, and of the tail.
+    /// Length of the key part, in the lowest bits, and of the tail.
     lengths: u32,
 }
 
@@ -50,7 +50,7 @@ impl RowRange {
     }
 }
 
-/// Rows: of each trip the key part, as [`key::encode`] writes it, and the tail behind it.
+/// Rows: the key part of each trip, as [`key::encode`] writes it, and its tail.
 #[derive(Debug, Default)]
 pub struct Block {
     values: Vec<u8>,
@@ -61,7 +61,8 @@ impl Block {
     /// The longest encoded trip.
     pub(crate) const MAX_ENCODED_TRIP: usize = FIXED_LEN + columns::key_texts() * MAX_TEXT;
 
-    /// Adds a trip, with the encoded values of the columns beyond `load_id`, if it has any. A block is made of a few megabytes of a file, far under the 4 GiB it can hold.
+    /// Adds a trip, with the encoded values of the columns after `load_id`, if it has any. A block is made of a few
+    /// megabytes of a file, far below its limit of 4 GiB.
     ///
     /// # Errors
     /// When there is no memory.
@@ -166,7 +167,7 @@ impl Block {
         self.ranges.is_empty()
     }
 
-    /// How many bytes of memory the trips take.
+    /// Bytes of memory of the trips.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.values.len() + self.ranges.len() * size_of::<RowRange>()
@@ -188,7 +189,7 @@ impl Block {
         ends.map_or(0, |(first, last)| (last.offset + last.length() - first.offset) as usize)
     }
 
-    /// How many bytes a batch of some of its trips takes while it is made, about.
+    /// Approximate bytes of a batch of some of its trips while it is made.
     pub(crate) fn cost_of_batch(ranges: &[RowRange]) -> usize {
         Self::encoded_bytes(ranges) * 2 + ranges.len() * 200
     }

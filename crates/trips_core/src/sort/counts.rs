@@ -106,13 +106,13 @@ impl DailyCounts {
         (self.before.len() + self.touched.len()) * BYTES_OF_A_COUNT + self.bytes_of_groups
     }
 
-    /// Takes the counts out, ordered by day and group. Nothing is kept.
+    /// Returns the counts, ordered by day and group, and clears them.
     ///
     /// # Errors
     /// When there is no memory.
     ///
     /// # Panics
-    /// Never: every group that was counted has a number.
+    /// Never: every counted group has a number.
     pub fn take(&mut self) -> Result<Counted, TryReserveError> {
         self.end_day()?;
         let taken = std::mem::take(self);
@@ -130,7 +130,7 @@ impl DailyCounts {
     }
 }
 
-/// How many trips a region and a datasource have on a day.
+/// Number of trips of a region and a datasource on a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DayCount<'a> {
     /// Days since 2000-01-01.
@@ -139,7 +139,7 @@ pub struct DayCount<'a> {
     pub region: &'a str,
     /// The datasource, if there is one.
     pub datasource: Option<&'a str>,
-    /// How many trips.
+    /// Number of trips.
     pub trips: u64,
 }
 

@@ -20,7 +20,7 @@ pub struct Groups {
 }
 
 impl Groups {
-    /// How many there are.
+    /// Number of entries.
     #[must_use]
     pub fn len(&self) -> usize {
         self.ends.len()
@@ -80,7 +80,7 @@ pub struct GroupCache {
 }
 
 impl GroupCache {
-    /// Numbers begin at 0 again.
+    /// Restarts the numbers at 0.
     pub(crate) fn end_batch(&mut self) {
         self.batch += 1;
         if self.bytes > MAX_CACHE_BYTES {

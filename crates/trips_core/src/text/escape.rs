@@ -20,7 +20,7 @@ pub fn quoted(value: &[u8]) -> String {
     quoted_up_to(SHOWN, value)
 }
 
-/// The path in double quotes for a message, escaped like [`quoted`], cut where no file name reaches.
+/// The path in double quotes for a message, escaped like [`quoted`], shortened beyond the length of file names.
 #[must_use]
 pub fn quoted_path(path: &str) -> String {
     quoted_up_to(SHOWN_OF_PATH, path.as_bytes())

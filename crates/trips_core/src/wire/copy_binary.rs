@@ -5,17 +5,17 @@
 
 use std::collections::TryReserveError;
 
-/// Writes rows behind the bytes that a vector has.
+/// Appends rows to a vector.
 #[derive(Debug)]
 pub struct RowWriter<'a>(&'a mut Vec<u8>);
 
 impl<'a> RowWriter<'a> {
-    /// A writer of values alone: somebody else has written the number of columns.
+    /// A writer of values alone: the number of columns is already written.
     pub fn values(out: &'a mut Vec<u8>) -> Self {
         Self(out)
     }
 
-    /// Begins a row of so many columns.
+    /// Begins a row with this many columns.
     ///
     /// # Panics
     /// When there are over 32,767 columns.
@@ -54,13 +54,13 @@ impl<'a> RowWriter<'a> {
         }
     }
 
-    /// Writes a number of `bigint`.
+    /// Writes a `bigint`.
     #[inline]
     pub fn int8(&mut self, number: i64) -> &mut Self {
         self.value(&number.to_be_bytes())
     }
 
-    /// Writes values that are encoded already, each behind its length.
+    /// Writes values that are already encoded, each with its length.
     #[inline]
     pub fn encoded(&mut self, values: &[u8]) -> &mut Self {
         self.0.extend_from_slice(values);
@@ -68,7 +68,7 @@ impl<'a> RowWriter<'a> {
     }
 }
 
-/// Takes values from the beginning of some bytes.
+/// Reads values from the beginning of some bytes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cursor<'a>(pub(crate) &'a [u8]);
 
@@ -87,7 +87,7 @@ impl<'a> Cursor<'a> {
         self.array().map(u64::from_be_bytes)
     }
 
-    /// A value behind its length; the inner `None` is NULL.
+    /// A value with its length; the inner `None` is NULL.
     #[inline]
     pub(crate) fn value(&mut self) -> Option<Option<&'a [u8]>> {
         match i32::from_be_bytes(self.array()?) {
@@ -97,7 +97,7 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// The values of columns that follow each other, encoded by this process.
+/// Adjacent columns, encoded by this process.
 ///
 /// # Panics
 /// When the bytes have fewer values.

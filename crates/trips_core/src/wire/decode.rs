@@ -18,7 +18,7 @@ pub enum DecodeError {
     /// They are too short or too long.
     #[error("it is cut short or has bytes left over")]
     Length,
-    /// They do not begin as they must.
+    /// They have another begin.
     #[error("it does not begin like a part of this version")]
     Magic,
     /// Their counts do not match their content.
@@ -29,7 +29,7 @@ pub enum DecodeError {
         /// Existing rows.
         found: u64,
     },
-    /// A trip has a value that no trip can have under the constraints.
+    /// A trip has a value that violates the constraints.
     #[error("trip {number} has no valid {column}")]
     Trip {
         /// The number of the trip, from 1.
@@ -85,7 +85,7 @@ fn text(value: &[u8]) -> Option<&str> {
     trip_text::text(value).ok()?.filter(|name| name.len() == value.len())
 }
 
-/// A coordinate as validation leaves it: -180 is 180, and no zero has a sign.
+/// A coordinate as validation returns it: -180 is 180, and no zero has a sign.
 fn point(value: &[u8], constraints: &Constraints) -> Option<Point> {
     let (longitude, latitude) = value.split_first_chunk::<8>()?;
     let longitude = f64::from_be_bytes(*longitude);

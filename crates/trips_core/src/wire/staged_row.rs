@@ -11,14 +11,13 @@ use crate::format::delimited::record::Record;
 use crate::text::escape::storable;
 use crate::wire::copy_binary::{self, Cursor, RowWriter};
 
-/// The columns before those of a trip, and behind them.
+/// The columns before those of a trip, and after them.
 const BEFORE: [&CStr; 2] = [c"load_id", c"line_no"];
 const BEHIND: [&CStr; 5] = [c"raw_line", c"raw_bytes", c"column_name", c"error_code", c"error"];
-/// How many columns a row of staging has.
+/// Number of columns of a row of staging.
 const COUNT: usize = BEFORE.len() + KEY_COUNT + BEHIND.len();
 
-/// The columns of `trips.stg_trip_data` that a load fills, in the order of its rows: those of a trip
-/// are texts there.
+/// The columns of `trips.stg_trip_data` that a load fills, in the order of its rows: those of a trip are texts there.
 pub const COLUMNS: [&CStr; COUNT] = columns();
 
 const fn columns() -> [&'static CStr; COUNT] {
@@ -37,7 +36,7 @@ const fn columns() -> [&'static CStr; COUNT] {
     columns
 }
 
-/// Passes over a row of a rejected line, and checks its values.
+/// Skips a row of a rejected line, and checks its values.
 pub(crate) fn rejected(from: &mut Cursor<'_>, load_id: i64) -> Option<()> {
     let columns = i16::from_be_bytes(from.array()?);
     let (load, line) = (from.value()??, from.value()??);
@@ -45,7 +44,7 @@ pub(crate) fn rejected(from: &mut Cursor<'_>, load_id: i64) -> Option<()> {
     let is_ours =
         usize::try_from(columns) == Ok(COUNT) && load == load_id.to_be_bytes() && line >= 1;
     let is_text = |value: &[u8]| !value.contains(&0) && std::str::from_utf8(value).is_ok();
-    // The values of a trip, of which any may be missing.
+    // The values of a trip, each of which may be missing.
     let mut are_texts = true;
     for _ in 0..KEY_COUNT {
         are_texts &= from.value()?.is_none_or(is_text);
@@ -106,7 +105,7 @@ impl StagedRows {
         self.count += 1;
     }
 
-    /// Adds a record that waits to be merged.
+    /// Adds a record to be merged later.
     pub fn push_waiting(&mut self, load_id: i64, record: &Record<'_>, texts: &TripText<'_>) {
         let mut row = self.begin(load_id, record.line, Some(texts));
         for _ in BEHIND {
@@ -125,7 +124,7 @@ impl StagedRows {
             all.into_iter().collect::<Option<Vec<String>>>()
         });
         match values {
-            // An empty value is NULL, as COPY has it in CSV.
+            // An empty field is NULL, as COPY has it in CSV.
             Some(values) => values.iter().for_each(|value| {
                 row.optional(Some(value.as_bytes()).filter(|value| !value.is_empty()));
             }),
@@ -167,7 +166,7 @@ impl StagedRows {
         self.count == 0
     }
 
-    /// How many bytes of memory the rows take.
+    /// Bytes of memory of the rows.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.bytes.len()

@@ -24,13 +24,13 @@ const MAX_BYTES: usize = 64 * 1024 * 1024;
 pub struct Part {
     /// The number of the load.
     pub load_id: i64,
-    /// Where in the file it begins; the first part has the header, too, and begins at 0.
+    /// Its offset in the file; the first part includes the header, and begins at 0.
     pub first_byte: u64,
-    /// How many bytes of the file it covers.
+    /// Number of bytes of the file that it covers.
     pub bytes: u64,
-    /// How many records it has: always trips + duplicates + rejected lines.
+    /// Number of its records: always trips + duplicates + rejected lines.
     pub rows: u64,
-    /// How many trips were there more than once in it and were dropped.
+    /// Number of its dropped duplicates.
     pub duplicates: u64,
     /// Number of records with the coordinate `(0, 0)`, if it is to be reported.
     pub zero_coordinates: u64,
@@ -69,7 +69,7 @@ impl Part {
         Ok(())
     }
 
-    /// How many bytes of memory it takes, about.
+    /// Approximate bytes of memory.
     #[must_use]
     pub fn memory(&self) -> usize {
         self.block.bytes() + self.staged.bytes()

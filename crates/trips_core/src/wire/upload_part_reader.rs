@@ -10,18 +10,18 @@ use crate::wire::decode::{self, DecodeError};
 use crate::wire::staged_row::{self, StagedRows};
 use crate::wire::upload_part::MAGIC;
 
-/// How many bytes of a part are read at a time, unless a row has more.
+/// Number of bytes of a part that are read at a time, unless a row has more.
 const SLICE: usize = 1024 * 1024;
 
 /// The bytes before the trips, with the trips' length.
 const HEADER: usize = 8 * 8;
 
-/// Where the bytes of a part are.
+/// The source of the bytes of a part.
 pub trait Source {
     /// Why they cannot be read.
     type Error;
 
-    /// How many there are.
+    /// Number of entries.
     fn size(&self) -> usize;
 
     /// This many bytes, from this one on.
@@ -71,13 +71,13 @@ impl From<Stop<Self>> for DecodeError {
 pub struct PartHeader {
     /// The number of the load.
     pub load_id: i64,
-    /// Where in the file it begins.
+    /// Its offset in the file.
     pub first_byte: u64,
-    /// How many bytes of the file it covers.
+    /// Number of bytes of the file that it covers.
     pub bytes: u64,
-    /// How many records it has.
+    /// Number of its records.
     pub rows: u64,
-    /// How many trips were dropped, because they were there more than once.
+    /// Number of dropped duplicates.
     pub duplicates: u64,
     /// Number of records with the coordinate `(0, 0)`, if it is to be reported.
     pub zero_coordinates: u64,
@@ -92,7 +92,7 @@ pub enum Content<'a> {
     Rejected(&'a [u8], usize),
 }
 
-/// How many of them a part has.
+/// Their number in a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Found {
     /// Its trips.

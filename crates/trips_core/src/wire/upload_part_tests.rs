@@ -64,7 +64,7 @@ fn what_is_damaged_is_refused() {
     assert_eq!(Part::decode(&other, &constraints).unwrap_err(), DecodeError::Line { number: 1 });
 }
 
-/// A trip that a validated one cannot be.
+/// A trip that validation never returns.
 #[test]
 fn what_is_no_trip_is_refused() {
     let part = part();
@@ -100,7 +100,7 @@ fn what_is_no_trip_is_refused() {
     assert_eq!(error, DecodeError::Trip { number: 1, column: TripColumn::DateTime });
 }
 
-/// Counts that agree with each other, and with no file.
+/// Counts that are consistent, but impossible for a file.
 #[test]
 fn counts_that_no_file_has_are_refused() {
     let bytes = part().encode().unwrap();

@@ -15,7 +15,7 @@ const FRAMED: usize = 64 * 1024;
 pub struct Chunk {
     /// The number of the chunk, from 0.
     pub number: u64,
-    /// How many bytes of the file it covers.
+    /// Number of bytes of the file that it covers.
     pub covers: u64,
     bytes: Vec<u8>,
     /// Number of its first line in the file.
@@ -83,7 +83,7 @@ impl<R: Read> RecordReader<R> {
 }
 
 impl Chunk {
-    /// The lines of its records in which a quote is never closed.
+    /// The lines of its records with an unclosed quote.
     pub fn unclosed(&self) -> impl Iterator<Item = u64> + '_ {
         // Without a quote in it, a chunk is not framed.
         let framed = self.framed.iter().flatten();
@@ -103,7 +103,7 @@ impl Chunk {
         self.framed.is_none().then_some(&self.bytes[..])
     }
 
-    /// How many bytes of memory it takes, about.
+    /// Approximate bytes of memory.
     #[must_use]
     pub fn memory(&self) -> usize {
         let framed = self.framed.as_ref().map_or(0, Vec::capacity);
@@ -146,7 +146,7 @@ impl Chunk {
     }
 }
 
-/// How many line ends there are.
+/// Number of line ends.
 fn lines_of(bytes: &[u8]) -> u64 {
     if memchr(b'\r', bytes).is_none() {
         return memchr_iter(b'\n', bytes).count() as u64;

@@ -1,4 +1,4 @@
-//! Where a record and its values begin and end, by RFC 4180; the reader of records feeds it bytes.
+//! The bounds of a record and its fields, by RFC 4180; the reader of records passes bytes to it.
 
 use memchr::{memchr, memchr_iter, memchr2, memchr3};
 use thiserror::Error;
@@ -136,7 +136,7 @@ fn scan_quoted(
     }
 }
 
-/// Where the quote is that closes a value which begins at `from`, and whether there were doubled ones.
+/// The position of the quote that closes a field which begins at `from`, and whether there were doubled ones.
 fn closing_quote(bytes: &[u8], from: usize, at_eof: bool) -> Option<(usize, bool)> {
     let mut at = from;
     let mut escaped = false;
@@ -153,7 +153,7 @@ fn closing_quote(bytes: &[u8], from: usize, at_eof: bool) -> Option<(usize, bool
     }
 }
 
-/// How many lines end inside these bytes.
+/// Number of line ends inside these bytes.
 pub(crate) fn line_ends(bytes: &[u8]) -> u64 {
     let mut count = 0;
     let mut at = 0;

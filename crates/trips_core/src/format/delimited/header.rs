@@ -19,7 +19,7 @@ pub const UNCLOSED_QUOTES: usize = 3;
 /// Why a header does not fit a feed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ColumnError {
-    /// A column of the feed is not there.
+    /// A column of the feed is missing.
     #[error("column {} is missing", .missing.join(", "))]
     Missing {
         /// The expected names, alternatives joined by "or".
@@ -32,7 +32,7 @@ pub enum ColumnError {
     /// A column of the feed appears more than once.
     #[error("column {name} is there twice, as columns {first} and {second} of the file")]
     Duplicate {
-        /// The name as the feed has it.
+        /// The name in the feed.
         name: String,
         /// Number of the column, from 1.
         first: usize,
@@ -117,10 +117,10 @@ fn is_endless(bytes: &[u8], asked: usize) -> bool {
     bytes.len() == asked && !bytes.iter().any(|byte| matches!(byte, b'\n' | b'\r'))
 }
 
-/// Finds the fields of a feed in a header, whatever their order, case and whitespace around them.
+/// Finds the fields of a feed in a header, in any order and case, with or without whitespace around them.
 ///
 /// # Errors
-/// When a field of the feed is missing or there twice.
+/// When a field of the feed is missing or appears twice.
 pub fn resolve(feed: &Feed, header: &Record<'_>) -> Result<Plan, ColumnError> {
     Plan::of_header(feed, header.fields()).map_err(|error| match error {
         Unresolved::Missing(missing) => {

@@ -8,7 +8,7 @@ use crate::feed::plan::Plan;
 /// The columns of the next record.
 #[derive(Debug, Clone)]
 pub enum HeaderState {
-    /// As a header names them.
+    /// Those of a header.
     Known(Arc<Plan>),
     /// Unknown: the record that begins in this line names columns, and is not a complete header.
     Unknown {
@@ -17,7 +17,7 @@ pub enum HeaderState {
     },
 }
 
-/// Equal are columns by which every record is read alike.
+/// Two states are equal if they read every record in the same way.
 impl PartialEq for HeaderState {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
@@ -31,7 +31,7 @@ impl PartialEq for HeaderState {
 impl Eq for HeaderState {}
 
 impl HeaderState {
-    /// How many values a record has, if that is known.
+    /// Number of fields of a record, if known.
     #[must_use]
     pub fn count(&self) -> Option<usize> {
         match self {

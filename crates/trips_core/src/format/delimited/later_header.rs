@@ -53,8 +53,7 @@ pub fn may_hide_in_row(plan: &Plan, record: &Record<'_>, has_quotes: bool) -> bo
     plan.unused_fields().iter().any(is_name) || (has_quotes && has_more())
 }
 
-/// The header that a record is, or holds, in a file of the feed that this plan is of, behind records of
-/// these columns.
+/// The header that a record is or contains, in a file with this plan, after records of these columns.
 #[must_use]
 pub fn find(plan: &Plan, record: &Record<'_>, columns: &HeaderState) -> Option<Header> {
     let (names, columns) = (plan.names(), columns.count());
@@ -107,7 +106,7 @@ fn unquoted(token: &[u8]) -> &[u8] {
     token
 }
 
-/// A time or a point, which no column is called.
+/// A time or a point, which is never the name of a column.
 fn is_data(value: &[u8]) -> bool {
     match value {
         [b'0'..=b'9', ..] => matches!(timestamp::parse(value), Ok(Some(_))),

@@ -1,4 +1,4 @@
-//! A chunk of a file becomes a block of trips and rows for staging.
+//! Parses a chunk of a file into a block of trips and rows for staging.
 
 use std::collections::TryReserveError;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub const MAX_BAD_LINES_REPORTED: usize = 10;
 /// Parses the records of a file into trips and rejects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
-    /// Trips into the history, bad lines into staging.
+    /// Valid trips into the history, rejected records into staging.
     History,
     /// Everything into staging.
     Staging,
@@ -51,9 +51,9 @@ pub struct Parser {
 pub struct Parsed {
     /// The number of the chunk.
     pub number: u64,
-    /// How many bytes of the file it covers.
+    /// Number of bytes of the file that it covers.
     pub covers: u64,
-    /// How many records it has.
+    /// Number of its records.
     pub rows: u64,
     /// The trips for the history, sorted by time.
     pub block: Block,
@@ -63,7 +63,7 @@ pub struct Parsed {
     pub bad_lines: u64,
     /// The first of them.
     pub first_bad: Vec<BadLine>,
-    /// Lines where a quote is never closed, as many as a refusal needs.
+    /// Lines with an unclosed quote, as many as a refusal needs.
     pub unclosed: Vec<u64>,
     /// Number of trips with the coordinate `(0, 0)`, if it is to be reported.
     pub zero_coordinates: u64,
@@ -130,7 +130,7 @@ impl Parser {
         let mut parsed = Parsed { number: chunk.number, covers: chunk.covers, ..Parsed::default() };
         let (mut now, has_quotes) = (columns.clone(), chunk.has_quotes());
         chunk.for_each(self.max_record, |record| {
-            // A large record waits for its turn, so that there is one of them at a time.
+            // A large record waits for its turn, so that only one is in memory at a time.
             let is_large = StagedRows::most_bytes(record.raw.len()) > bytes;
             if is_large || parsed.staged.bytes() > bytes {
                 give(parsed.take_partial())?;

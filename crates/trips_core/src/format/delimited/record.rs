@@ -53,13 +53,13 @@ impl<'a> Record<'a> {
         Record { line, raw, error, tail, spans }
     }
 
-    /// How many values it has.
+    /// Number of its fields.
     #[must_use]
     pub fn len(&self) -> usize {
         self.spans.len()
     }
 
-    /// Whether it has no values, as only a faulty record has.
+    /// Whether it has no fields, which only a faulty record has.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.spans.is_empty()
@@ -144,7 +144,7 @@ impl<R: Read> RecordReader<R> {
         self.line
     }
 
-    /// Gives the source back.
+    /// Returns the source.
     pub fn into_source(self) -> R {
         self.source
     }
@@ -154,7 +154,7 @@ impl<R: Read> RecordReader<R> {
         self.buffer
     }
 
-    /// How many bytes of the source have become records.
+    /// Number of bytes of the source that have become records.
     pub fn position(&self) -> u64 {
         self.position
     }
@@ -170,7 +170,7 @@ impl<R: Read> RecordReader<R> {
         Ok(&self.buffer[self.start..self.end.min(self.start + count)])
     }
 
-    /// Passes over `count` bytes that were seen by [`RecordReader::peek`].
+    /// Skips `count` bytes that [`RecordReader::peek`] returned.
     pub fn skip(&mut self, count: usize) {
         self.start += count;
         self.position += count as u64;
@@ -202,8 +202,7 @@ impl<R: Read> RecordReader<R> {
             if self.start == self.end && self.eof {
                 return Ok(None);
             }
-            // A record and its line end: the answer must not depend on how much of the file
-            // happens to be in the buffer.
+            // A record and its line end: the result must not depend on the amount of the file in the buffer.
             let window = self.max_record + 2;
             let window_end = self.end.min(self.start + window);
             let bytes = &self.buffer[self.start..window_end];
@@ -340,9 +339,9 @@ fn keep_end(tail: &mut Vec<u8>, bytes: &[u8]) {
 struct Step {
     /// Number of the record's first line.
     line: u64,
-    /// How many bytes are the record's.
+    /// Number of the record's bytes.
     raw: usize,
-    /// How many bytes were used up, its line end included.
+    /// Number of used bytes, with its line end.
     consumed: usize,
     error: Option<FramingError>,
 }

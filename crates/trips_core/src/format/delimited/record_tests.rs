@@ -29,7 +29,7 @@ fn read_all(source: impl Read, max_record: usize) -> Vec<Seen> {
     seen
 }
 
-/// Reads the bytes at once and byte by byte; both must give the same, and all bytes must be used.
+/// Reads the bytes at once and byte by byte; both must have the same result, and use all bytes.
 fn records(input: &str, max_record: usize) -> Vec<Seen> {
     let at_once = read_all(input.as_bytes(), max_record);
     assert_eq!(at_once, read_all(Trickle(input.as_bytes()), max_record), "{input:?}");
