@@ -23,7 +23,7 @@ const UNREGISTERED_HASHING: Duration = Duration::from_millis(500);
 pub struct Request<'a> {
     /// Absolute path of the file on the server.
     pub path: &'a str,
-    /// Which files the caller may load. Errors quote a file only to callers who may read any file.
+    /// The files that the caller may load. Errors quote a file only to callers who may read any file.
     pub access: &'a Access,
     /// Target of its rows.
     pub target: Target,

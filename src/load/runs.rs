@@ -166,7 +166,7 @@ impl RunBuilder {
     }
 }
 
-/// Brings the materialized view up to date at the end of a load that has inserted rows.
+/// Updates the materialized view at the end of a load that has inserted rows.
 ///
 /// # Errors
 /// 40001 if another load has committed since the snapshot of this transaction: its trips would be missing.

@@ -193,7 +193,7 @@ impl<'a> Descriptor<'a> {
         }
     }
 
-    /// The bounds of a gap: this interval and all intervals beside it that no partition holds.
+    /// The bounds of a gap: this interval and all adjacent intervals without a partition.
     fn gap(&self, number: usize) -> Bounds {
         let is_gap = |&interval: &usize| self.holder(interval).is_none();
         let first = (0..=number).rev().take_while(is_gap).last().unwrap_or(number);
