@@ -180,7 +180,7 @@ pub fn find_loaded(load_id: i64) -> Result<Option<LoadRow>, LoadError> {
         let found = client.update(query, Some(1), &[load_id.into()])?;
         if found.is_empty() { Ok(None) } else { found.first().get_one::<Tuple>() }
     })?;
-    Ok(row)
+    Ok(row.map(LoadRow::from))
 }
 
 /// Whether the transaction's own snapshot is older than another load's commit.
@@ -208,7 +208,7 @@ fn returned_row(query: &str, args: &[DatumWithOid<'_>]) -> Result<LoadRow, LoadE
     // No limit: it would end the statement at its row, before users' statement triggers fire.
     let row =
         Spi::connect_mut(|client| client.update(query, None, args)?.first().get_one::<Tuple>())?;
-    Ok(row.ok_or(pgrx::spi::SpiError::InvalidPosition)?)
+    Ok(row.ok_or(pgrx::spi::SpiError::InvalidPosition)?.into())
 }
 
 fn bigint(count: u64) -> i64 {
