@@ -45,7 +45,7 @@ impl Job {
     /// Applies the settings of the submitting session until the transaction ends.
     pub fn apply_settings(&self) -> Result<(), LoadError> {
         // Only these settings, even if others were written there by hand.
-        for (name, _) in settings::rules_as_text() {
+        for (name, _) in settings::constraints_as_text() {
             let Some(value) = self.settings.get(name).and_then(Value::as_str) else { continue };
             let args = [name.into(), value.into()];
             Spi::run_with_args("SELECT pg_catalog.set_config($1, $2, true)", &args)?;
@@ -67,7 +67,7 @@ fn as_owner_of_roles() -> (RunsAsOwner, Table) {
 
 /// The settings of this session that apply to its loads.
 pub fn settings_of_session() -> Map<String, Value> {
-    settings::rules_as_text()
+    settings::constraints_as_text()
         .map(|(name, value)| (name.to_owned(), Value::String(value)))
         .into_iter()
         .collect()

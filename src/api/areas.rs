@@ -11,7 +11,7 @@ use crate::questions::areas::AreaQuery;
 use crate::questions::{self, QueryError};
 
 /// `trips.area(west, south, east, north) -> box`
-#[pg_extern(sql = false)]
+#[pg_extern(sql = false, immutable, parallel_safe)]
 fn area(
     west: Option<f64>,
     south: Option<f64>,
@@ -31,7 +31,7 @@ fn area(
 }
 
 /// `trips.weekly_counts(area, since, until, match) -> setof (week, trips)`
-#[pg_extern(sql = false)]
+#[pg_extern(sql = false, stable, parallel_restricted, name = "weekly_counts")]
 fn weekly_counts_of_area(
     area: Option<pg_sys::BOX>,
     since: Option<Date>,

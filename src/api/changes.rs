@@ -78,7 +78,7 @@ fn track_refresh() -> Result<(), ErrorReport> {
 }
 
 /// `trips.partition_bounds() -> setof (partition, lower_bound, upper_bound, is_default)`
-#[pg_extern(sql = false)]
+#[pg_extern(sql = false, stable, parallel_restricted)]
 fn partition_bounds() -> TableIterator<
     'static,
     (

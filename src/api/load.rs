@@ -68,7 +68,7 @@ fn merge_staged(load_id: Option<i64>) -> Result<Option<LoadRow>, ErrorReport> {
 }
 
 /// `trips.trip_key(region, origin_coord, destination_coord, date_time, datasource) -> uuid`
-#[pg_extern(sql = false)]
+#[pg_extern(sql = false, immutable, parallel_safe)]
 fn trip_key(
     region: Option<&[u8]>,
     origin: Option<pg_sys::Point>,
@@ -90,7 +90,7 @@ fn trip_key(
 }
 
 /// `trips_internal.running_loads() -> (load_id, pid, phase, bytes_done, bytes_total, rows_read, started)`
-#[pg_extern(sql = false)]
+#[pg_extern(sql = false, stable, parallel_restricted)]
 fn running_loads() -> TableIterator<
     'static,
     (

@@ -10,19 +10,19 @@ use trips_h3::{Cell, H3Error, Resolution};
 use crate::questions::{self, QueryError};
 
 /// `trips_internal.check_period(since, until) -> boolean`
-#[pg_extern(sql = false)]
+#[pg_extern(sql = false, immutable, parallel_safe)]
 fn check_period(since: Option<Date>, until: Option<Date>) -> Result<bool, ErrorReport> {
     Ok(questions::check_period(since, until).map(|()| true)?)
 }
 
 /// `trips_internal.check_weeks(since, until) -> boolean`
-#[pg_extern(sql = false)]
+#[pg_extern(sql = false, immutable, parallel_safe)]
 fn check_weeks(since: Option<Date>, until: Option<Date>) -> Result<bool, ErrorReport> {
     Ok(questions::check_weeks(since, until).map(|()| true)?)
 }
 
 /// `trips_internal.check_grouping(resolution, bucket, match, at_least) -> boolean`
-#[pg_extern(sql = false)]
+#[pg_extern(sql = false, immutable, parallel_safe)]
 fn check_grouping(
     resolution: Option<i32>,
     bucket: Option<Interval>,
@@ -35,7 +35,7 @@ fn check_grouping(
 }
 
 /// `trips.is_inside(coord, area) -> boolean`
-#[pg_extern(sql = false)]
+#[pg_extern(sql = false, immutable, parallel_safe)]
 fn is_inside(coord: pg_sys::Point, area: pg_sys::BOX) -> Result<bool, ErrorReport> {
     let point = Coord { longitude: coord.x, latitude: coord.y };
     let corners = [area.low.x, area.low.y, area.high.x, area.high.y];
@@ -43,31 +43,31 @@ fn is_inside(coord: pg_sys::Point, area: pg_sys::BOX) -> Result<bool, ErrorRepor
 }
 
 /// `trips.h3_cell(coord, resolution) -> text`
-#[pg_extern(sql = false)]
+#[pg_extern(sql = false, immutable, parallel_safe)]
 fn h3_cell(coord: pg_sys::Point, resolution: i32) -> Result<Option<String>, ErrorReport> {
     Ok(cell_of(coord, resolution)?.map(Cell::name))
 }
 
 /// `trips.h3_number(coord, resolution) -> bigint`
-#[pg_extern(sql = false)]
+#[pg_extern(sql = false, immutable, parallel_safe)]
 fn h3_number(coord: pg_sys::Point, resolution: i32) -> Result<Option<i64>, ErrorReport> {
     Ok(cell_of(coord, resolution)?.map(Cell::number))
 }
 
 /// `trips.h3_center(cell) -> point`
-#[pg_extern(sql = false)]
+#[pg_extern(sql = false, immutable, parallel_safe)]
 fn h3_center(cell: &[u8]) -> Result<pg_sys::Point, ErrorReport> {
     Ok(point(named(cell)?.center()))
 }
 
 /// `trips.h3_corners(cell) -> point[]`
-#[pg_extern(sql = false)]
+#[pg_extern(sql = false, immutable, parallel_safe)]
 fn h3_corners(cell: &[u8]) -> Result<Vec<pg_sys::Point>, ErrorReport> {
     Ok(named(cell)?.corners().into_iter().map(point).collect())
 }
 
 /// `trips.h3_bounds(cell) -> box`
-#[pg_extern(sql = false)]
+#[pg_extern(sql = false, immutable, parallel_safe)]
 fn h3_bounds(cell: &[u8]) -> Result<pg_sys::BOX, ErrorReport> {
     let bounds = named(cell)?.bounds();
     Ok(pg_sys::BOX {

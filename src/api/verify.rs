@@ -9,7 +9,7 @@ use crate::derived::areas::check;
 use crate::pg::error_fields;
 
 /// `trips_internal.check_area_index() -> setof (week, fault)`
-#[pg_extern(sql = false)]
+#[pg_extern(sql = false, stable, parallel_restricted)]
 fn check_area_index()
 -> Result<TableIterator<'static, (name!(week, Date), name!(fault, &'static str))>, ErrorReport> {
     let _errors = error_fields::preserve();

@@ -163,7 +163,10 @@ pub fn refill(days: &[Days]) -> Result<(), LoadError> {
     for days in days {
         weeks.extend(trips_of_weeks(*days)?);
     }
-    if weeks.is_empty() || !settings::keeps_areas() || weeks.values().sum::<i64>() > WORTH_FILLING {
+    if weeks.is_empty()
+        || !settings::maintains_area_index()
+        || weeks.values().sum::<i64>() > WORTH_FILLING
+    {
         return Ok(());
     }
     // Queries with the active snapshot do not see the changes of the tracked statement yet.

@@ -49,7 +49,7 @@ pub fn read_file(
     let mut limit = ErrorLimit::new(request.path, request.abort_on_error, request.max_errors);
     let (mut rows, mut covered, mut zero_coordinates) = (0, 0, 0);
     loop {
-        let run = pool.read_run(settings::memory(), poll_interrupts, |parsed| {
+        let run = pool.read_run(settings::work_mem(), poll_interrupts, |parsed| {
             limit.check(parsed).map_err(LoadError::from)?;
             zero_coordinates += parsed.zero_coordinates;
             rows += parsed.rows;

@@ -38,8 +38,8 @@ pub struct Loader<'a> {
 impl<'a> Loader<'a> {
     /// A load without runs so far.
     pub fn new(history: &'a History) -> Result<Self, LoadError> {
-        let area_index = settings::keeps_areas().then(areas::start_builder).transpose()?;
-        let (days, max_bytes) = (DailyCounts::default(), settings::memory().min(COUNTED) / 2);
+        let area_index = settings::maintains_area_index().then(areas::start_builder).transpose()?;
+        let (days, max_bytes) = (DailyCounts::default(), settings::work_mem().min(COUNTED) / 2);
         let derived = DerivedCounts { days, flush_days, max_bytes, area_index };
         let totals = Totals::default();
         Ok(Self { history, derived, to_recount: Vec::new(), pending: None, totals })
@@ -140,7 +140,7 @@ impl RunBuilder {
 
     /// Whether the run has used its memory.
     pub fn is_full(&self) -> bool {
-        self.bytes + self.last.bytes() >= settings::memory()
+        self.bytes + self.last.bytes() >= settings::work_mem()
     }
 
     /// Writes the run and begins the next.
