@@ -41,6 +41,7 @@ mod roles;
 mod schema;
 mod sessions;
 mod settings;
+mod signatures;
 mod similar;
 mod staging;
 mod standby;
