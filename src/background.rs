@@ -3,13 +3,9 @@
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use pgrx::Spi;
-
 use crate::error::LoadError;
 use crate::pg::extension;
 use crate::pg::locks::{Lock, SessionLock};
-use crate::pg::relation::Table;
-use crate::pg::session::{self, RunsAsOwner};
 use crate::pg::worker::{self, Failed};
 use crate::settings;
 
@@ -37,22 +33,10 @@ fn in_database<T>(work: impl FnOnce() -> Result<T, LoadError>) -> Option<T> {
 /// counts.
 fn try_in_database<T>(work: impl FnOnce() -> Result<T, LoadError>) -> Result<Option<T>, Failed> {
     worker::try_next_transaction(AssertUnwindSafe(|| {
-        let is_there = prepare().unwrap_or_else(LoadError::raise);
+        let is_there =
+            extension::begin_work().unwrap_or_else(|error| LoadError::from(error).raise());
         is_there.then(|| work().unwrap_or_else(LoadError::raise))
     }))
-}
-
-/// Whether the extension is there. Names mean PostgreSQL's own from here on, even if a trigger has set a path before.
-fn prepare() -> Result<bool, LoadError> {
-    session::use_own_names()?;
-    let is_held = extension::lock();
-    let is_there = Spi::get_one::<bool>("SELECT to_regclass('trips.queue') IS NOT NULL")?;
-    Ok(is_held && is_there == Some(true))
-}
-
-fn as_owner_of_ledger() -> (RunsAsOwner, Table) {
-    let ledger = Table::open_for_insert(c"loads");
-    (session::run_as_owner(&ledger), ledger)
 }
 
 /// Writes a message to the server's log.

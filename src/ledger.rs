@@ -11,8 +11,9 @@ use pgrx::heap_tuple::PgHeapTuple;
 use pgrx::{AllocatedByRust, Spi, pg_sys};
 
 use crate::error::LoadError;
+use crate::pg::relation::Table;
 use crate::pg::row::LoadRow;
-use crate::pg::session;
+use crate::pg::session::{self, RunsAsOwner};
 use crate::pg::spi::{self, Snapshot};
 
 pub use self::failure::LoadFailure;
@@ -26,6 +27,12 @@ pub use self::types::{
 };
 
 type Tuple = PgHeapTuple<'static, AllocatedByRust>;
+
+/// Runs as the owner of the ledger, with its lock for inserts.
+pub fn as_owner() -> (RunsAsOwner, Table) {
+    let ledger = Table::open_for_insert(c"loads");
+    (session::run_as_owner(&ledger), ledger)
+}
 
 /// Takes the next number.
 pub fn begin(role: pg_sys::Oid) -> Result<LoadHeader, LoadError> {

@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 
 use trips_core::format::delimited::parse::Target;
 
-use super::{RETRY, as_owner_of_ledger, in_database, log, prepare};
+use super::{RETRY, in_database, log};
 use crate::error::{LoadError, RequestError};
 use crate::ledger::{self, NewFile};
 use crate::load::{LoadContext, Request, load_file};
 use crate::monitor;
 use crate::os::lease::Writers;
+use crate::pg::extension;
 use crate::pg::session;
 use crate::pg::worker::{self, Failed};
 use crate::settings::{self, WatchedFolder};
@@ -174,7 +175,7 @@ impl Watch<'_> {
         }
         let paths: Vec<String> = files.iter().map(|file| file.path.clone()).collect();
         let new = in_database(|| {
-            let _owner = as_owner_of_ledger();
+            let _owner = ledger::as_owner();
             ledger::not_loaded_yet(files, &settings::options(false, settings::max_errors()))
         });
         let Some(new) = new else { return false };
@@ -224,7 +225,7 @@ impl Watch<'_> {
 fn load(access: &Access, path: &str) -> Result<(), Failed> {
     worker::try_transaction(AssertUnwindSafe(|| {
         let work = || -> Result<(), LoadError> {
-            prepare()?;
+            extension::begin_work()?;
             let context = LoadContext::begin_as_owner(path)?;
             let request = Request {
                 path,

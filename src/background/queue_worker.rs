@@ -7,11 +7,12 @@ use std::time::Duration;
 use pgrx::Spi;
 use trips_core::format::delimited::parse::Target;
 
-use super::{as_owner_of_ledger, in_database, prepare, try_in_database};
+use super::{in_database, try_in_database};
 use crate::error::{LoadError, QueueError, RequestError};
 use crate::events;
 use crate::ledger::{self, LoadFailure};
 use crate::load::{LoadContext, Request, load_file};
+use crate::pg::extension;
 use crate::pg::locks::{Lock, SessionLock};
 use crate::pg::session;
 use crate::pg::worker::{self, Failed};
@@ -181,16 +182,16 @@ fn run_locked(load_id: i64) -> bool {
 }
 
 fn ledger_says_queued(load_id: i64) -> Result<bool, LoadError> {
-    let _owner = as_owner_of_ledger();
+    let _owner = ledger::as_owner();
     ledger::is_queued(load_id)
 }
 
 /// Runs a load with the file privileges and the settings of the requesting role.
 fn run(job: &Job) -> Result<(), LoadError> {
-    prepare()?;
+    extension::begin_work()?;
     queue::delete(job.load_id)?;
     let (asked_by, owner) = {
-        let (_owner, ledger) = as_owner_of_ledger();
+        let (_owner, ledger) = ledger::as_owner();
         let asked_by = ledger::requested_by(job.load_id)?;
         (asked_by.ok_or(RequestError::UnknownLoad(job.load_id))?, ledger.owner())
     };
@@ -232,7 +233,7 @@ fn fail_with_retries(load_id: i64, failed: &Failed) -> bool {
 fn fail(load_id: i64, failed: &Failed) -> Result<(), LoadError> {
     queue::delete(load_id)?;
     let statuses = {
-        let _owner = as_owner_of_ledger();
+        let _owner = ledger::as_owner();
         ledger::record_job_failed(load_id, &LoadFailure::of_caught((*failed.error).clone()))?;
         ledger::statuses(&[load_id])?
     };

@@ -5,8 +5,6 @@ use std::cell::RefCell;
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
-use pgrx::Spi;
-
 use super::open_loads::OpenLoad;
 use crate::error::LoadError;
 use crate::events;
@@ -193,13 +191,13 @@ fn in_ledger(
 
 /// Works in a transaction of its own, if the extension exists.
 fn in_database(work: impl FnOnce() -> Result<(), LoadError>) -> Outcome {
-    let work = AssertUnwindSafe(|| match prepare() {
+    let work = AssertUnwindSafe(|| match extension::begin_work() {
         Ok(true) => {
             work().unwrap_or_else(LoadError::raise);
             true
         }
         Ok(false) => false,
-        Err(error) => error.raise(),
+        Err(error) => LoadError::from(error).raise(),
     });
     match worker::with_lock_timeout(LOCK_TIMEOUT, || worker::try_transaction(work)) {
         Ok(true) => Outcome::Done,
@@ -212,12 +210,4 @@ fn in_database(work: impl FnOnce() -> Result<(), LoadError>) -> Outcome {
             Outcome::Refused
         }
     }
-}
-
-/// Whether the extension is there. Names mean PostgreSQL's own again, even if a trigger has set a path before.
-fn prepare() -> Result<bool, LoadError> {
-    session::use_own_names()?;
-    let is_held = extension::lock();
-    let is_there = Spi::get_one::<bool>("SELECT to_regclass('trips.loads') IS NOT NULL")?;
-    Ok(is_held && is_there == Some(true))
 }

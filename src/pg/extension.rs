@@ -1,6 +1,18 @@
 //! The extension as an object of the database.
 
-use pgrx::pg_sys;
+use pgrx::spi::SpiError;
+use pgrx::{Spi, pg_sys};
+
+use super::session;
+
+/// Prepares a transaction of a worker: names mean PostgreSQL's own, even if a trigger has set a path before, and the
+/// extension cannot be dropped. `false` if it does not exist.
+pub fn begin_work() -> Result<bool, SpiError> {
+    session::use_own_names()?;
+    let is_locked = lock();
+    let is_created = Spi::get_one::<bool>("SELECT to_regclass('trips.loads') IS NOT NULL")?;
+    Ok(is_locked && is_created == Some(true))
+}
 
 /// Keeps the extension from being dropped until the transaction ends; `false` if it does not exist.
 ///

@@ -10,7 +10,6 @@ use crate::error::{LoadError, QueueError, RequestError};
 use crate::events;
 use crate::ledger::{self, LoadFailure};
 use crate::pg::locks::Lock;
-use crate::pg::relation::Table;
 use crate::pg::session;
 use crate::pg::worker;
 use crate::progress;
@@ -25,8 +24,7 @@ pub fn cancel_load(load_id: i64) -> Result<(), LoadError> {
     if cancel_running(load_id, &caller)? {
         return Ok(());
     }
-    let ledger = Table::open_for_insert(c"loads");
-    let _owner = session::run_as_owner(&ledger);
+    let _owner = ledger::as_owner();
     let asked_by = ledger::requested_by(load_id)?;
     let is_entered = asked_by.is_some();
     if let Some(name) = asked_by {

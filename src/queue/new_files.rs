@@ -6,7 +6,6 @@ use crate::error::LoadError;
 use crate::ledger;
 use crate::os::lease::Writers;
 use crate::pg::locks::Lock;
-use crate::pg::relation::Table;
 use crate::pg::session;
 use crate::settings;
 use crate::source::Access;
@@ -36,8 +35,7 @@ pub fn find(pattern: &str, after: Option<&str>) -> Result<Vec<String>, LoadError
     loop {
         let last = listing.files.last().map(|file| file.path.clone()).filter(|_| listing.is_cut);
         let new = {
-            let ledger = Table::open_for_insert(c"loads");
-            let _owner = session::run_as_owner(&ledger);
+            let _owner = ledger::as_owner();
             ledger::not_loaded_yet(listing.files, &options)?
         };
         let paths = new.into_iter().map(|new| new.file.path);
