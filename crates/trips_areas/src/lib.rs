@@ -1,4 +1,4 @@
-//! The index that answers queries about areas: where trips begin and end, in little room.
+//! The area index: origins and destinations of trips, encoded compactly, from which area queries are answered.
 //!
 //! ```text
 //! trip -> grid point    -> page                -> segment
@@ -12,7 +12,7 @@
 //! A query returns the minutes of such trips, and the caller rechecks them in the history. A trip
 //! whose coordinates have at most seven decimals is never on the boundary: the grid is exact for it.
 //!
-//! The crate knows nothing of files and PostgreSQL. A time is a count of microseconds since
+//! The crate does not depend on files and PostgreSQL. A time is a count of microseconds since
 //! 2000-01-01 00:00:00, as PostgreSQL counts.
 
 #![forbid(unsafe_code)]
