@@ -3,4 +3,6 @@
 pub mod areas;
 pub mod changes;
 pub mod daily_counts;
+pub mod rebuild;
 pub mod view;
+mod weekly_summary;

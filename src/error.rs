@@ -68,7 +68,7 @@ impl LoadError {
             Self::Upload(error) => error.report(),
             Self::RowsVanished { table, offered, taken } => Report::new(
                 Code::ERRCODE_TRIGGERED_ACTION_EXCEPTION,
-                format!("trips.{table} took {taken} of {offered} rows"),
+                format!("{table} took {taken} of {offered} rows"),
             )
             .hint("A trigger on the table suppresses rows; drop it."),
             Self::Serialization => Report::new(
@@ -98,6 +98,11 @@ impl LoadError {
             PoolError::Memory(_) => Self::OutOfMemory,
             PoolError::Start(_) | PoolError::Thread(_) => FileError::Threads { path, error }.into(),
         }
+    }
+
+    /// Fails unless a table took all rows that it was offered.
+    pub fn require_all(table: &'static str, offered: u64, taken: u64) -> Result<(), Self> {
+        if taken == offered { Ok(()) } else { Err(Self::RowsVanished { table, offered, taken }) }
     }
 
     /// Ends the transaction with this error.

@@ -7,69 +7,24 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+mod access;
 pub mod listing;
 mod local;
 mod version;
 
-use pgrx::{check_for_interrupts, pg_sys};
+use pgrx::check_for_interrupts;
 
+pub use self::access::Access;
 use self::local::{confined, server_files};
 pub use self::version::FileVersion;
 use self::version::changed_at;
 use crate::error::{LoadError, RequestError, SourceError};
-use crate::pg::session;
-use crate::settings;
 
 /// Bytes that are hashed between two checks for interrupts.
 const HASHED_AT_ONCE: usize = 1024 * 1024;
 
 /// Opening a pipe without a writer must not block; a terminal must not become the server's.
 const FLAGS: i32 = libc::O_NONBLOCK | libc::O_NOCTTY;
-
-/// The files that the caller may load.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Access {
-    /// All that the server can read: the caller is a member of pg_read_server_files.
-    AnyFile,
-    /// Files below this directory, of all that the server can read: the caller loads a pattern.
-    Within(String),
-    /// Files below these directories.
-    Beneath(Vec<String>),
-}
-
-impl Access {
-    /// The files that a role may load.
-    pub fn of(role: pg_sys::Oid) -> Self {
-        if session::may_read_server_files(role) {
-            Self::AnyFile
-        } else {
-            Self::Beneath(settings::data_directories())
-        }
-    }
-
-    /// The same for the files of a pattern: no link leads out of the directory before its first wildcard.
-    pub fn of_pattern(role: pg_sys::Oid, pattern: &str) -> Self {
-        match Self::of(role) {
-            Self::AnyFile => Self::Within(listing::fixed_directory(pattern)),
-            access => access,
-        }
-    }
-
-    /// Whether the caller may read the files that it loads.
-    pub fn shows_content(&self) -> bool {
-        !matches!(self, Self::Beneath(_))
-    }
-
-    /// Refuses a role that may load no file.
-    pub fn require_any(&self, path: &str) -> Result<(), LoadError> {
-        match self {
-            Self::Beneath(directories) if directories.is_empty() => {
-                Err(SourceError::MayNotRead(path.to_owned()).into())
-            }
-            _ => Ok(()),
-        }
-    }
-}
 
 /// An open file of trips.
 #[derive(Debug)]
@@ -99,8 +54,11 @@ impl Source {
             }
             Access::Within(directory) => {
                 let path = Path::new(path);
-                confined::open(Path::new(directory), listing::below(Path::new(directory), path))
-                    .map_err(open_error)?
+                confined::open(
+                    Path::new(directory),
+                    listing::relative_to(Path::new(directory), path),
+                )
+                .map_err(open_error)?
             }
             Access::Beneath(directories) => {
                 let Some((directory, rest)) = confined::split(directories, path) else {

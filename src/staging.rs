@@ -11,7 +11,7 @@ use trips_core::model::trip::MAX_TEXT;
 use trips_core::wire::staged_row::{self, StagedRows};
 
 use crate::error::LoadError;
-use crate::pg::copy::{Rows, copy_rows};
+use crate::pg::copy::copy_rows;
 use crate::pg::relation::Table;
 use crate::pg::spi;
 use crate::progress::Progress;
@@ -25,26 +25,9 @@ const ROWS_AT_ONCE: c_long = 500;
 /// Appends rows to staging.
 pub fn append(rows: &StagedRows, progress: &Progress) -> Result<(), LoadError> {
     let table = Table::open_for_insert(c"stg_trip_data");
-    let mut source = Staged { rows: Some(rows.rows()), progress };
-    let (offered, taken) =
-        (rows.len() as u64, copy_rows(&table, &staged_row::COLUMNS, &mut source));
-    if taken != offered {
-        return Err(LoadError::RowsVanished { table: "stg_trip_data", offered, taken });
-    }
-    Ok(())
-}
-
-struct Staged<'a> {
-    rows: Option<&'a [u8]>,
-    progress: &'a Progress,
-}
-
-impl Rows for Staged<'_> {
-    fn next_rows(&mut self) -> Option<&[u8]> {
-        // COPY has cleared the progress of the load.
-        self.progress.publish();
-        self.rows.take()
-    }
+    let publish = &mut || progress.publish();
+    let taken = copy_rows(&table, &staged_row::COLUMNS, &mut Some(rows.rows()), publish);
+    LoadError::require_all("trips.stg_trip_data", rows.len() as u64, taken)
 }
 
 /// A staged row. Its fields are read only if their length allows a trip.

@@ -10,6 +10,7 @@ use pgrx::{
 use trips_core::model::partition_bounds::Bound;
 
 use crate::derived::changes::{self, Touched};
+use crate::derived::rebuild;
 use crate::error::LoadError;
 use crate::history;
 use crate::pg::own_settings::OwnSettings;
@@ -116,7 +117,7 @@ fn repair_partitions() -> Result<
 > {
     let _errors = error_fields::preserve();
     session::require_writable(c"trips.repair_partitions()");
-    let moved = changes::repair_partitions()?;
+    let moved = rebuild::repair_partitions()?;
     let rows = moved.into_iter().map(|moved| {
         let duplicates = moved.duplicates.iter().map(|(_, count)| count).sum();
         (moved.from, moved.to, moved.trips, duplicates)
@@ -129,5 +130,5 @@ fn repair_partitions() -> Result<
 fn rebuild() -> Result<(), ErrorReport> {
     let _errors = error_fields::preserve();
     session::require_writable(c"trips.rebuild()");
-    changes::rebuild().map_err(LoadError::into)
+    rebuild::rebuild().map_err(LoadError::into)
 }

@@ -7,7 +7,8 @@
 
 pub mod check;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::CStr;
 
 use pgrx::datum::Timestamp as PgTimestamp;
 use pgrx::{Spi, check_for_interrupts};
@@ -18,7 +19,7 @@ use trips_areas::{
 use crate::error::{DerivedError, LoadError};
 use crate::history::Days;
 use crate::os::signals;
-use crate::pg::copy::{Rows, copy_rows};
+use crate::pg::copy::{OwnedRows, copy_rows};
 use crate::pg::relation::Table;
 use crate::pg::session;
 use crate::pg::spi;
@@ -26,7 +27,7 @@ use crate::progress::Progress;
 use crate::settings;
 
 /// Page numbers of each segment; the directory has fewer.
-pub const BLOCK_IDS: i64 = 256;
+pub const PAGE_IDS: i64 = 256;
 const _: () = assert!(trips_areas::MAX_PAGES <= 256, "a segment has more pages than numbers");
 
 /// Weeks that a change by hand has touched are rebuilt at once if they have up to this many trips together: a second or
@@ -43,21 +44,21 @@ pub fn start_builder() -> Result<IndexBuilder, LoadError> {
 /// most as often as its number of trips doubles.
 pub fn write(collected: &mut IndexBuilder, progress: Option<&Progress>) -> Result<(), LoadError> {
     let weeks = collected.take(poll_interrupts).map_err(DerivedError::Areas)?;
-    let mut groups = Vec::new();
+    let mut segments = Vec::new();
     for Week { week, trips } in weeks {
         let made = match trips {
             WeekTrips::Many(made) => made,
-            WeekTrips::Few(mut places) => {
-                merge_small_groups(week, &mut places)?;
-                trips_areas::build(&places)?
+            WeekTrips::Few(mut points) => {
+                merge_small_segments(week, &mut points)?;
+                trips_areas::build(&points)?
             }
         };
-        groups.extend(made.into_iter().map(|group| (week, group)));
+        segments.extend(made.into_iter().map(|segment| (week, segment)));
     }
-    if groups.is_empty() {
+    if segments.is_empty() {
         return Ok(());
     }
-    append(groups, progress)
+    append(segments, progress)
 }
 
 fn poll_interrupts() {
@@ -65,7 +66,7 @@ fn poll_interrupts() {
 }
 
 /// Deletes the small segments of the week, and adds their grid points to these.
-fn merge_small_groups(week: i32, places: &mut Vec<GridPoint>) -> Result<(), LoadError> {
+fn merge_small_segments(week: i32, points: &mut Vec<GridPoint>) -> Result<(), LoadError> {
     let few = i64::try_from(SMALL_SEGMENT).unwrap_or(i64::MAX);
     let small = Spi::connect(|client| {
         let found = client.select(
@@ -79,9 +80,9 @@ fn merge_small_groups(week: i32, places: &mut Vec<GridPoint>) -> Result<(), Load
             .collect::<Result<Vec<_>, LoadError>>()
     })?;
     let mut merged = Vec::new();
-    let mut total = places.len();
-    for (group, trips, directory) in small {
-        let (Some(group), Some(trips), Some(directory)) = (group, trips, directory) else {
+    let mut total = points.len();
+    for (segment, trips, directory) in small {
+        let (Some(segment), Some(trips), Some(directory)) = (segment, trips, directory) else {
             continue;
         };
         let trips = usize::try_from(trips).unwrap_or(usize::MAX);
@@ -91,43 +92,43 @@ fn merge_small_groups(week: i32, places: &mut Vec<GridPoint>) -> Result<(), Load
         }
         // A damaged segment stays: the week is incomplete without it.
         let Ok(directory) = Directory::of(&directory) else { break };
-        let before = places.len();
-        if take_blocks(group, directory.pages(), places).is_err() || places.len() != before + trips
+        let before = points.len();
+        if read_pages(segment, directory.pages(), points).is_err() || points.len() != before + trips
         {
-            places.truncate(before);
+            points.truncate(before);
             break;
         }
         total += trips;
-        merged.push(group);
+        merged.push(segment);
     }
-    delete_groups(&merged)
+    delete_segments(&merged)
 }
 
-fn take_blocks(group: i64, blocks: usize, places: &mut Vec<GridPoint>) -> Result<(), LoadError> {
-    let last = i64::try_from(blocks).unwrap_or(0) - 1;
+fn read_pages(segment: i64, pages: usize, points: &mut Vec<GridPoint>) -> Result<(), LoadError> {
+    let last = i64::try_from(pages).unwrap_or(0) - 1;
     Spi::connect(|client| {
         let found = client.select(
             "SELECT b.content FROM trips_internal.area_pages AS b WHERE b.page_id BETWEEN $1 AND $2",
             None,
-            &[(group * BLOCK_IDS).into(), (group * BLOCK_IDS + last).into()],
+            &[(segment * PAGE_IDS).into(), (segment * PAGE_IDS + last).into()],
         )?;
         for row in found {
-            let block = row.get::<Vec<u8>>(1)?.unwrap_or_default();
-            trips_areas::decode(&block, places).map_err(|_| DerivedError::DamagedAreas)?;
+            let page = row.get::<Vec<u8>>(1)?.unwrap_or_default();
+            trips_areas::decode(&page, points).map_err(|_| DerivedError::DamagedAreas)?;
         }
         Ok(())
     })
 }
 
-fn delete_groups(groups: &[i64]) -> Result<(), LoadError> {
-    for group in groups {
+fn delete_segments(segments: &[i64]) -> Result<(), LoadError> {
+    for segment in segments {
         Spi::run_with_args(
             "DELETE FROM trips_internal.area_pages AS b WHERE b.page_id BETWEEN $1 AND $2",
-            &[(group * BLOCK_IDS).into(), (group * BLOCK_IDS + BLOCK_IDS - 1).into()],
+            &[(segment * PAGE_IDS).into(), (segment * PAGE_IDS + PAGE_IDS - 1).into()],
         )?;
         Spi::run_with_args(
             "DELETE FROM trips_internal.area_directory AS d WHERE d.segment_id = $1",
-            &[(*group).into()],
+            &[(*segment).into()],
         )?;
     }
     Ok(())
@@ -178,7 +179,9 @@ fn fill_weeks(weeks: impl IntoIterator<Item = i32>) -> Result<(), LoadError> {
     for week in weeks {
         check_for_interrupts!();
         let mut error = None;
-        places_of_history(week, |place| error = error.take().or(collected.push(week, place).err()));
+        grid_points_of_history(week, |point| {
+            error = error.take().or(collected.push(week, point).err())
+        });
         if let Some(error) = error {
             return Err(error.into());
         }
@@ -224,7 +227,7 @@ pub fn weeks_with_trips() -> Result<BTreeSet<i32>, LoadError> {
 }
 
 /// Passes the grid points of all trips of a week, as the history has them.
-pub fn places_of_history(week: i32, mut each: impl FnMut(GridPoint)) {
+pub fn grid_points_of_history(week: i32, mut each: impl FnMut(GridPoint)) {
     spi::query_in_batches(
         c"SELECT h.date_time, h.origin_coord, h.destination_coord FROM trips.hist_trip_data AS h
            WHERE h.date_time >= (date '2000-01-01' + $1)::timestamp
@@ -243,8 +246,8 @@ pub fn places_of_history(week: i32, mut each: impl FnMut(GridPoint)) {
 }
 
 /// Appends segments through COPY.
-fn append(groups: Vec<(i32, Segment)>, progress: Option<&Progress>) -> Result<(), LoadError> {
-    let count = i64::try_from(groups.len()).unwrap_or(i64::MAX);
+fn append(segments: Vec<(i32, Segment)>, progress: Option<&Progress>) -> Result<(), LoadError> {
+    let count = i64::try_from(segments.len()).unwrap_or(i64::MAX);
     let ids = Spi::connect_mut(|client| {
         let ids = client.update(
             "SELECT nextval('trips_internal.area_segments_seq'::regclass) FROM generate_series(1, $1)",
@@ -253,21 +256,21 @@ fn append(groups: Vec<(i32, Segment)>, progress: Option<&Progress>) -> Result<()
         )?;
         ids.map(|row| Ok(row.get::<i64>(1)?.unwrap_or(0))).collect::<Result<Vec<_>, LoadError>>()
     })?;
-    let (mut directory, mut blocks) = (VecDeque::new(), VecDeque::new());
-    for (id, (week, group)) in ids.into_iter().zip(groups) {
-        let trips = i64::try_from(group.trips).unwrap_or(i64::MAX);
+    let (mut directory, mut pages) = (Vec::new(), Vec::new());
+    for (id, (week, segment)) in ids.into_iter().zip(segments) {
+        let trips = i64::try_from(segment.trips).unwrap_or(i64::MAX);
         let monday = trips_areas::first_day(week).to_be_bytes();
-        directory.push_back(encoded(&[
+        directory.push(encoded(&[
             &id.to_be_bytes(),
             &monday,
             &trips.to_be_bytes(),
-            &group.directory,
+            &segment.directory,
         ]));
-        for (number, block) in (id * BLOCK_IDS..).zip(group.pages) {
-            blocks.push_back(encoded(&[&number.to_be_bytes(), &block]));
+        for (number, page) in (id * PAGE_IDS..).zip(segment.pages) {
+            pages.push(encoded(&[&number.to_be_bytes(), &page]));
         }
     }
-    copy(c"trips_internal.area_pages", &[c"page_id", c"content"], blocks, progress)?;
+    copy(c"trips_internal.area_pages", &[c"page_id", c"content"], pages, progress)?;
     copy(
         c"trips_internal.area_directory",
         &[c"segment_id", c"week", c"trips", c"directory"],
@@ -288,35 +291,14 @@ fn encoded(values: &[&[u8]]) -> Vec<u8> {
 }
 
 fn copy(
-    table: &'static std::ffi::CStr,
-    columns: &[&std::ffi::CStr],
-    rows: VecDeque<Vec<u8>>,
+    table: &'static CStr,
+    columns: &[&CStr],
+    rows: Vec<Vec<u8>>,
     progress: Option<&Progress>,
 ) -> Result<(), LoadError> {
     let offered = rows.len() as u64;
-    let mut rows = Encoded { rows, given: Vec::new(), progress };
-    let taken = copy_rows(&Table::open_for_insert(table), columns, &mut rows);
-    if taken == offered {
-        return Ok(());
-    }
-    Err(LoadError::RowsVanished { table: table.to_str().unwrap_or_default(), offered, taken })
-}
-
-struct Encoded<'a> {
-    rows: VecDeque<Vec<u8>>,
-    given: Vec<u8>,
-    progress: Option<&'a Progress>,
-}
-
-impl Rows for Encoded<'_> {
-    fn next_rows(&mut self) -> Option<&[u8]> {
-        // COPY has cleared the progress of the load.
-        if self.given.is_empty()
-            && let Some(progress) = self.progress
-        {
-            progress.publish();
-        }
-        self.given = self.rows.pop_front()?;
-        Some(&self.given)
-    }
+    let mut rows = OwnedRows::of(rows.into_iter());
+    let publish = &mut || progress.into_iter().for_each(Progress::publish);
+    let taken = copy_rows(&Table::open_for_insert(table), columns, &mut rows, publish);
+    LoadError::require_all(table.to_str().unwrap_or_default(), offered, taken)
 }

@@ -7,12 +7,12 @@ mod refresh;
 
 use std::ffi::CString;
 
-use pgrx::{PgLogLevel, PgSqlErrorCode, PgTrigger, Spi, ereport, pg_sys};
+use pgrx::{PgTrigger, Spi, pg_sys};
 
 pub use self::refresh::{refresh_begins, refreshed};
 use super::{areas, daily_counts, view};
 use crate::error::LoadError;
-use crate::history::{self, Days, History, Moved, owners, pending_counts};
+use crate::history::{self, Days, History, owners, pending_counts};
 use crate::ledger;
 use crate::pg::relation::Table;
 use crate::pg::session;
@@ -73,7 +73,7 @@ pub fn end(table: pg_sys::Oid, touched: Touched, may_bring: bool) -> Result<(), 
     if may_bring {
         history::require_sane_dates()?;
     }
-    count_again_when_booked(&days)
+    count_again_or_defer(&days)
 }
 
 /// An ATTACH to the history begins, if the command is one. It waits for loads before it takes the lock that they may
@@ -122,16 +122,16 @@ pub fn partitions_altered(loses: bool) -> Result<(), LoadError> {
         history::require_sane_dates()?;
     }
     days.extend(ranges(&history::without_own_partition(counted)));
-    count_again_when_booked(&days)
+    count_again_or_defer(&days)
 }
 
 /// Counts days again. If a load has pending counts, it does this after its own rows.
-fn count_again_when_booked(days: &[Days]) -> Result<(), LoadError> {
+fn count_again_or_defer(days: &[Days]) -> Result<(), LoadError> {
     if days.is_empty() || pending_counts::defer(days) { Ok(()) } else { count_again(days) }
 }
 
 /// All rows must be visible to be counted.
-fn require_newest_snapshot() -> Result<(), LoadError> {
+pub fn require_newest_snapshot() -> Result<(), LoadError> {
     owners::require_all_rows()?;
     if session::has_one_snapshot() && ledger::has_newer_loads()? {
         return Err(LoadError::Serialization);
@@ -146,62 +146,16 @@ fn require_newest_snapshot() -> Result<(), LoadError> {
 }
 
 /// Counts days again, and rebuilds the area index where that is cheap.
+///
+/// A trigger of a user on the counts may change the history meanwhile. Its changes are counted within the statement that
+/// fires it, area index included. So the index follows when all days are counted: from the deletion of a week to its
+/// rebuild, no such trigger fires.
 pub fn count_again(days: &[Days]) -> Result<(), LoadError> {
     require_newest_snapshot()?;
-    for &days in days {
-        daily_counts::count_again(days)?;
-        areas::delete_weeks(days)?;
-    }
+    days.iter().try_for_each(|&days| daily_counts::count_again(days))?;
+    days.iter().try_for_each(|&days| areas::delete_weeks(days))?;
     areas::refill(days)?;
     view::refresh_if_not_kept()
-}
-
-/// Computes all derived data again.
-pub fn rebuild() -> Result<(), LoadError> {
-    let history = Table::open_for_insert(c"hist_trip_data");
-    let _owner = session::run_as_owner(&history);
-    drop(history);
-    History::lock_for_change()?;
-    history::create_all_triggers()?;
-    require_newest_snapshot()?;
-    daily_counts::count_again(Days::ALL)?;
-    view::refresh()?;
-    // Queries with the active snapshot do not see the moves of a repair yet.
-    session::with_new_snapshot(areas::fill)?;
-    warn_of_damaged_partitions()
-}
-
-/// Moves misplaced trips, and computes all derived data again.
-pub fn repair_partitions() -> Result<Vec<Moved>, LoadError> {
-    let history = Table::open_for_insert(c"hist_trip_data");
-    let _owner = session::run_as_owner(&history);
-    owners::require_one_owner(history.owner())?;
-    drop(history);
-    History::lock_for_change()?;
-    require_newest_snapshot()?;
-    let moved = history::with_counts_deferred(history::move_misplaced)?;
-    for &(load_id, count) in moved.iter().flat_map(|moved| &moved.duplicates) {
-        ledger::add_duplicates(load_id, count)?;
-    }
-    rebuild()?;
-    Ok(moved)
-}
-
-/// Warns that trips are misplaced: counts of them are in doubt.
-fn warn_of_damaged_partitions() -> Result<(), LoadError> {
-    let damaged = history::damaged_partitions()?;
-    if let Some(first) = damaged.first() {
-        ereport!(
-            PgLogLevel::WARNING,
-            PgSqlErrorCode::ERRCODE_DATA_CORRUPTED,
-            format!(
-                "{} partitions have trips that are outside of their bounds, one is {first}",
-                damaged.len()
-            ),
-            "Queries do not find such trips. SELECT * FROM trips.repair_partitions() moves them to where they belong."
-        );
-    }
-    Ok(())
 }
 
 /// Consecutive days as ranges.

@@ -4,7 +4,7 @@ use pgrx::Spi;
 use pgrx::datum::DatumWithOid;
 use trips_core::sort::counts::DayCount;
 
-use super::view;
+use super::{view, weekly_summary};
 use crate::error::LoadError;
 use crate::history::Days;
 
@@ -62,52 +62,23 @@ pub fn count_again(days: Days) -> Result<(), LoadError> {
             AND ($2 IS NULL OR d.day <= date '2000-01-01' + $2)",
         &args,
     )?;
+    // A trigger on the deletion may have changed the history: its changes are counted already.
     Spi::run_with_args(
         "INSERT INTO trips.daily_trip_counts (day, region, datasource, trips)
          SELECT h.date_time::date, h.region, h.datasource, count(*)
            FROM trips.hist_trip_data AS h
           WHERE h.date_time >= greatest(date '2000-01-01' + $1, date '0001-01-01')::timestamp
             AND h.date_time < (least(date '2000-01-01' + $2, date '9999-12-31') + 1)::timestamp
-          GROUP BY 1, 2, 3",
+          GROUP BY 1, 2, 3
+             ON CONFLICT ON CONSTRAINT daily_trip_counts_key DO NOTHING",
         &args,
     )?;
     let counted = |day: i32| day.clamp(COUNTED.0, COUNTED.1);
     let first = days.first.map_or(COUNTED.0, counted);
     let last = days.last.map_or(COUNTED.1, counted);
-    sum_up_again(first, last)?;
+    weekly_summary::count_again(first, last)?;
     view::keep_weeks(first, last);
     Ok(())
-}
-
-/// Sums up the weeks of these days again. A week without trips has no row.
-fn sum_up_again(first: i32, last: i32) -> Result<(), LoadError> {
-    Ok(Spi::run_with_args(
-        "WITH weeks AS (
-           SELECT to_char((date '2000-01-01' + $1)::timestamp, 'YYYY-MM-\"0\"W') AS first,
-                  to_char((date '2000-01-01' + $2)::timestamp, 'YYYY-MM-\"0\"W') AS last
-         ), summed AS (
-           SELECT s.region, s.week_of_month, s.trips
-             FROM (SELECT d.region, to_char(d.day::timestamp, 'YYYY-MM-\"0\"W') AS week_of_month,
-                          sum(d.trips)::bigint AS trips
-                     FROM trips.daily_trip_counts AS d
-                    WHERE d.day BETWEEN greatest(date '2000-01-01' + $1 - 6, date '0001-01-01')
-                                    AND least(date '2000-01-01' + $2 + 6, date '9999-12-31')
-                    GROUP BY 1, 2) AS s
-            CROSS JOIN weeks
-            WHERE s.week_of_month COLLATE \"C\" BETWEEN weeks.first AND weeks.last
-              AND s.trips > 0
-         ), gone AS (
-           DELETE FROM trips.weekly_trip_counts AS w USING weeks
-            WHERE w.week_of_month COLLATE \"C\" BETWEEN weeks.first AND weeks.last
-              AND NOT EXISTS (SELECT FROM summed AS s
-                               WHERE s.region = w.region AND s.week_of_month = w.week_of_month)
-         )
-         INSERT INTO trips.weekly_trip_counts AS w (region, week_of_month, trips)
-         SELECT s.region, s.week_of_month, s.trips FROM summed AS s
-             ON CONFLICT ON CONSTRAINT weekly_trip_counts_pkey
-             DO UPDATE SET trips = EXCLUDED.trips WHERE w.trips <> EXCLUDED.trips",
-        &[first.into(), last.into()],
-    )?)
 }
 
 /// The days (since 2000-01-01) that have trips, in order.

@@ -69,7 +69,6 @@ pub struct NewRows<'a, 'b, 'c> {
     new_trips: Vec<Range<usize>>,
     /// Number of ranges that have been returned.
     given: usize,
-    started: bool,
     appended: Appended,
     /// The error that ended the batches early; COPY sees the end of its input.
     error: Option<LoadError>,
@@ -93,7 +92,6 @@ impl<'a, 'b, 'c> NewRows<'a, 'b, 'c> {
             new: Vec::new(),
             new_trips: Vec::new(),
             given: 0,
-            started: false,
             appended: Appended::default(),
             error: None,
         }
@@ -101,6 +99,7 @@ impl<'a, 'b, 'c> NewRows<'a, 'b, 'c> {
 
     /// Appends all rows and returns how many.
     pub fn append_to(&mut self, append: &mut HeapAppend<'_>) -> u64 {
+        self.progress.publish();
         let mut taken = 0;
         while let Some(range) = self.next_range() {
             taken += append.append(&mut self.walk.batch.rows[range]);
@@ -165,10 +164,6 @@ impl<'a, 'b, 'c> NewRows<'a, 'b, 'c> {
 
     /// Index of the next rows in the batch.
     fn next_range(&mut self) -> Option<Range<usize>> {
-        if !self.started {
-            self.started = true;
-            self.progress.publish();
-        }
         while self.given == self.new.len() {
             // The rest follows when the counts are written.
             if self.derived.as_ref().is_some_and(|derived| derived.is_full()) {

@@ -146,7 +146,7 @@ fn move_between(
     if gone != come || left > 0 {
         let count = |rows: i64| u64::try_from(rows).unwrap_or(0);
         let (offered, taken) = (count(gone + left), count(come));
-        return Err(LoadError::RowsVanished { table: "hist_trip_data", offered, taken });
+        return Err(LoadError::RowsVanished { table: "trips.hist_trip_data", offered, taken });
     }
     Ok(Moved { from, to, trips: come, duplicates })
 }

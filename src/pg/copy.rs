@@ -19,13 +19,46 @@ pub trait Rows {
     fn next_rows(&mut self) -> Option<&[u8]>;
 }
 
-/// Appends all rows to the table and returns how many PostgreSQL took.
-pub fn copy_rows(table: &Table, columns: &[&CStr], rows: &mut dyn Rows) -> u64 {
+impl Rows for Option<&[u8]> {
+    fn next_rows(&mut self) -> Option<&[u8]> {
+        self.take()
+    }
+}
+
+/// Rows that an iterator owns.
+pub struct OwnedRows<I> {
+    rows: I,
+    current: Vec<u8>,
+}
+
+impl<I: Iterator<Item = Vec<u8>>> OwnedRows<I> {
+    /// The rows of an iterator.
+    pub fn of(rows: I) -> Self {
+        Self { rows, current: Vec::new() }
+    }
+}
+
+impl<I: Iterator<Item = Vec<u8>>> Rows for OwnedRows<I> {
+    fn next_rows(&mut self) -> Option<&[u8]> {
+        self.current = self.rows.next()?;
+        Some(&self.current)
+    }
+}
+
+/// Appends all rows to the table and returns how many PostgreSQL took. COPY clears the progress that the backend has
+/// published: `begun` is called after that, to publish it again.
+pub fn copy_rows(
+    table: &Table,
+    columns: &[&CStr],
+    rows: &mut dyn Rows,
+    begun: &mut dyn FnMut(),
+) -> u64 {
     // Text is UTF-8 here; COPY would take it to be in the client's encoding.
     let _utf8 = session::Utf8Client::set();
     // SAFETY: reads a variable of the backend.
     let memory = unsafe { pg_sys::CurrentMemoryContext };
-    let mut stream = Stream { rows, memory, rest: Vec::new(), at: 0, ended: false };
+    let mut stream =
+        Stream { rows, begun: Some(begun), memory, rest: Vec::new(), at: 0, ended: false };
     stream.rest.extend_from_slice(SIGNATURE);
     stream.rest.extend_from_slice(&[0; 8]); // flags, length of the header's extension
     let _current = CurrentStream::set(&mut stream);
@@ -71,6 +104,8 @@ pub fn copy_rows(table: &Table, columns: &[&CStr], rows: &mut dyn Rows) -> u64 {
 /// Rows as the stream of bytes that COPY reads.
 struct Stream<'a> {
     rows: &'a mut dyn Rows,
+    /// To be called when COPY has begun.
+    begun: Option<&'a mut dyn FnMut()>,
     /// Memory for what `rows` keeps: COPY calls back in the memory context of a single row.
     memory: pg_sys::MemoryContext,
     /// Bytes that did not fit into COPY's buffer at the last call.
@@ -82,6 +117,9 @@ struct Stream<'a> {
 impl Stream<'_> {
     /// Fills the buffer as far as there are rows; 0 is the end.
     fn read(&mut self, out: &mut [u8]) -> usize {
+        if let Some(begun) = self.begun.take() {
+            begun();
+        }
         let mut filled = 0;
         loop {
             let due = &self.rest[self.at..];

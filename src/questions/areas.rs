@@ -10,7 +10,7 @@ use trips_areas::{
 use trips_core::model::timestamp::Timestamp;
 
 use super::YEARS;
-use crate::derived::areas::BLOCK_IDS;
+use crate::derived::areas::PAGE_IDS;
 use crate::pg::relation::Table;
 use crate::pg::session;
 use crate::pg::spi::{self, Snapshot};
@@ -106,7 +106,7 @@ fn count(query: &AreaQuery) -> BTreeMap<i32, u64> {
             };
             *counts.entry(week).or_default() += trips;
             let ids =
-                inside.into_iter().map(|i| segment * BLOCK_IDS + i64::try_from(i).unwrap_or(0));
+                inside.into_iter().map(|i| segment * PAGE_IDS + i64::try_from(i).unwrap_or(0));
             blocks.extend(ids.map(|id| (id, week)));
         }
     }

@@ -37,25 +37,25 @@ pub struct Listing {
 }
 
 /// Number of unreadable names that are reported.
-const UNREADABLE_TOLD: usize = 20;
+const UNREADABLE_REPORTED: usize = 20;
 
 impl First<'_> {
     fn pass_over(&mut self, path: &Path, error: io::Error) {
-        let (count, told) = &mut self.unreadable;
+        let (count, reported) = &mut self.unreadable;
         *count += 1;
-        if told.len() < UNREADABLE_TOLD {
+        if reported.len() < UNREADABLE_REPORTED {
             let path = path.to_string_lossy().into_owned();
-            told.push(SourceError::Open { path, error }.to_string());
+            reported.push(SourceError::Open { path, error }.to_string());
         }
     }
 }
 
 /// Limit of the memory of a list, bytes.
-const KEPT: usize = 8 * 1024 * 1024;
+const MAX_KEPT: usize = 8 * 1024 * 1024;
 /// Approximate memory of a file, without its path.
-const BESIDE_PATH: usize = 128;
+const OVERHEAD: usize = 128;
 /// Limit of the components with `*`, `?` or `[…]`: a directory is open for each of them.
-const MOST_WILD: usize = 32;
+const MAX_WILDCARDS: usize = 32;
 
 /// The first files in the order of their paths, as many as memory allows.
 #[derive(Default)]
@@ -74,40 +74,40 @@ impl First<'_> {
         if self.after.is_some_and(|after| file.path.as_str() <= after) {
             return;
         }
-        self.bytes += 2 * file.path.len() + BESIDE_PATH;
+        self.bytes += 2 * file.path.len() + OVERHEAD;
         self.files.insert(file.path.clone(), file);
-        while self.bytes > KEPT
+        while self.bytes > MAX_KEPT
             && let Some((path, _)) = self.files.pop_last()
         {
-            self.bytes -= 2 * path.len() + BESIDE_PATH;
+            self.bytes -= 2 * path.len() + OVERHEAD;
             self.is_cut = true;
         }
     }
 }
 
 /// A component of a pattern: its text, and whether it has wildcards.
-type Part = (String, Option<Pattern>);
+type PatternComponent = (String, Option<Pattern>);
 
 /// A directory that is being read.
 struct Level {
     path: PathBuf,
     names: ReadDir,
     /// The component that its names must match.
-    part: usize,
+    component: usize,
 }
 
 /// The root of the listing.
-struct Place {
+struct ListingRoot {
     /// The directory that no path may leave, if the access is bounded.
     root: Option<PathBuf>,
 }
 
-impl Place {
+impl ListingRoot {
     fn names(&self, directory: &Path) -> io::Result<ReadDir> {
         match &self.root {
             None => read_dir(directory),
             Some(root) => {
-                let opened = confined::look(root, below(root, directory))?;
+                let opened = confined::look(root, relative_to(root, directory))?;
                 read_dir(confined::name_of(&opened))
             }
         }
@@ -117,13 +117,13 @@ impl Place {
         match &self.root {
             None => std::fs::metadata(path),
             Some(root) => {
-                confined::look(root, below(root, path)).and_then(|file: File| file.metadata())
+                confined::look(root, relative_to(root, path)).and_then(|file: File| file.metadata())
             }
         }
     }
 }
 
-pub(super) fn below<'a>(root: &Path, path: &'a Path) -> &'a Path {
+pub(super) fn relative_to<'a>(root: &Path, path: &'a Path) -> &'a Path {
     match path.strip_prefix(root) {
         Ok(rest) if rest.as_os_str().is_empty() => Path::new("."),
         Ok(rest) => rest,
@@ -149,31 +149,36 @@ pub fn require_access(pattern: &str, access: &Access) -> Result<Option<PathBuf>,
 /// The files of an absolute pattern, after a path: any component may contain `*`, `?` or `[…]`.
 pub fn list(pattern: &str, access: &Access, after: Option<&str>) -> Result<Listing, LoadError> {
     let root = require_access(pattern, access)?;
-    let mut parts = Vec::new();
-    for part in Path::new(pattern).components() {
-        if let Component::RootDir = part {
+    let mut components = Vec::new();
+    for component in Path::new(pattern).components() {
+        if let Component::RootDir = component {
             continue;
         }
-        let text = part.as_os_str().to_string_lossy().into_owned();
+        let text = component.as_os_str().to_string_lossy().into_owned();
         let wild = is_wild(&text).then(|| compile(pattern, &text)).transpose()?;
-        parts.push((text, wild));
+        components.push((text, wild));
     }
-    let wild = parts.iter().filter(|(_, wild)| wild.is_some()).count();
-    if wild > MOST_WILD {
-        let error = format!("{wild} of its parts have *, ? or [, the limit is {MOST_WILD}");
+    let wild = components.iter().filter(|(_, wild)| wild.is_some()).count();
+    if wild > MAX_WILDCARDS {
+        let error =
+            format!("{wild} of its components have *, ? or [, the limit is {MAX_WILDCARDS}");
         return Err(RequestError::Pattern { pattern: pattern.to_owned(), error }.into());
     }
-    list_parts(root, Path::new("/"), &parts, after)
+    list_components(root, Path::new("/"), &components, after)
 }
 
-fn is_wild(part: &str) -> bool {
-    part.contains(['*', '?', '['])
+fn is_wild(component: &str) -> bool {
+    component.contains(['*', '?', '['])
 }
 
 /// The directory of an absolute pattern before its first component with a wildcard; without one, the directory of the
 /// file.
 pub fn fixed_directory(pattern: &str) -> String {
-    let fixed = pattern.split('/').take_while(|part| !is_wild(part)).collect::<Vec<_>>().join("/");
+    let fixed = pattern
+        .split('/')
+        .take_while(|component| !is_wild(component))
+        .collect::<Vec<_>>()
+        .join("/");
     let directory = if fixed.len() < pattern.len() {
         fixed.as_str()
     } else {
@@ -188,28 +193,28 @@ pub fn list_directory(
     pattern: &str,
     after: Option<&str>,
 ) -> Result<Listing, LoadError> {
-    let parts = [(pattern.to_owned(), Some(compile(pattern, pattern)?))];
-    list_parts(Some(directory.into()), Path::new(directory), &parts, after)
+    let components = [(pattern.to_owned(), Some(compile(pattern, pattern)?))];
+    list_components(Some(directory.into()), Path::new(directory), &components, after)
 }
 
-fn compile(pattern: &str, part: &str) -> Result<Pattern, LoadError> {
-    let compiled = Pattern::new(part).map_err(|error| RequestError::Pattern {
+fn compile(pattern: &str, component: &str) -> Result<Pattern, LoadError> {
+    let compiled = Pattern::new(component).map_err(|error| RequestError::Pattern {
         pattern: pattern.to_owned(),
         error: error.to_string(),
     })?;
     Ok(compiled)
 }
 
-fn list_parts(
+fn list_components(
     root: Option<PathBuf>,
     from: &Path,
-    parts: &[Part],
+    components: &[PatternComponent],
     after: Option<&str>,
 ) -> Result<Listing, LoadError> {
-    let (place, mut first) = (Place { root }, First { after, ..First::default() });
+    let (root, mut first) = (ListingRoot { root }, First { after, ..First::default() });
     // One level per component with wildcards, independent of the pattern's length.
     let mut levels = Vec::new();
-    levels.extend(descend(&place, from.to_owned(), parts, 0, &mut first)?);
+    levels.extend(descend(&root, from.to_owned(), components, 0, &mut first)?);
     loop {
         let depth = levels.len();
         let Some(level) = levels.last_mut() else { break };
@@ -232,9 +237,9 @@ fn list_parts(
             Some(name) => wild.matches_with(name, OPTIONS),
             None => wild.matches_with(&name.to_string_lossy(), OPTIONS),
         };
-        if parts[level.part].1.as_ref().is_some_and(fits) {
-            let (path, part) = (level.path.join(&name), level.part + 1);
-            levels.extend(descend(&place, path, parts, part, &mut first)?);
+        if components[level.component].1.as_ref().is_some_and(fits) {
+            let (path, component) = (level.path.join(&name), level.component + 1);
+            levels.extend(descend(&root, path, components, component, &mut first)?);
         }
     }
     let First { files, is_cut, others, unreadable, .. } = first;
@@ -247,20 +252,20 @@ fn unreadable(path: &Path, error: io::Error) -> LoadError {
 
 /// Follows the components without wildcards, from this one on: to a file, or to a directory that is to be read.
 fn descend(
-    place: &Place,
+    root: &ListingRoot,
     mut path: PathBuf,
-    parts: &[Part],
-    mut part: usize,
+    components: &[PatternComponent],
+    mut component: usize,
     first: &mut First<'_>,
 ) -> Result<Option<Level>, LoadError> {
     // After a component with a wildcard, a name may be that of a file, or may have gone.
-    let is_guess = parts[..part].iter().any(|(_, wild)| wild.is_some());
-    while let Some((name, None)) = parts.get(part) {
+    let is_guess = components[..component].iter().any(|(_, wild)| wild.is_some());
+    while let Some((name, None)) = components.get(component) {
         path.push(name);
-        part += 1;
+        component += 1;
     }
-    if part == parts.len() {
-        match (place.look(&path), path.to_str()) {
+    if component == components.len() {
+        match (root.look(&path), path.to_str()) {
             (Ok(metadata), Some(path)) if metadata.is_file() => {
                 first.add(found(path.to_owned(), &metadata));
             }
@@ -273,8 +278,8 @@ fn descend(
         }
         return Ok(None);
     }
-    match place.names(&path) {
-        Ok(names) => Ok(Some(Level { path, names, part })),
+    match root.names(&path) {
+        Ok(names) => Ok(Some(Level { path, names, component })),
         Err(error)
             if is_guess
                 && matches!(
@@ -305,7 +310,7 @@ pub fn find(path: &str, access: &Access) -> Option<FileVersion> {
         Access::Within(directory) => Some(directory.into()),
         Access::Beneath(directories) => Some(confined::split(directories, path)?.0),
     };
-    let metadata = Place { root }.look(Path::new(path)).ok().filter(Metadata::is_file)?;
+    let metadata = ListingRoot { root }.look(Path::new(path)).ok().filter(Metadata::is_file)?;
     Some(found(path.to_owned(), &metadata))
 }
 

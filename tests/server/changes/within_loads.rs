@@ -53,6 +53,46 @@ fn changes_within_a_load_are_counted() {
     }
 }
 
+/// A trigger that deletes trips while days are counted again: of any week, several times for the same days.
+#[test]
+fn changes_of_any_rows_while_days_are_counted_again_are_counted() {
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let may = database.file("may", month_as_csv(2_000, 1, "2018-05-01"));
+    database.ingest(&mut client, &may);
+    let orders = ["date_time", "date_time DESC", "load_id DESC, date_time", "trip_key"];
+    for (i, order) in orders.into_iter().enumerate() {
+        for events in ["INSERT OR UPDATE", "DELETE", "INSERT OR UPDATE OR DELETE"] {
+            client
+                .batch_execute(&format!(
+                    "CREATE OR REPLACE FUNCTION public.forget() RETURNS trigger LANGUAGE plpgsql AS $$
+                     BEGIN
+                       IF pg_trigger_depth() < 3 THEN
+                         DELETE FROM trips.hist_trip_data AS h
+                          USING (SELECT date_time, trip_key FROM trips.hist_trip_data ORDER BY {order} LIMIT 7) AS g
+                          WHERE h.date_time = g.date_time AND h.trip_key = g.trip_key;
+                       END IF;
+                       RETURN NULL;
+                     END $$;
+                     CREATE TRIGGER forget AFTER {events} ON trips.daily_trip_counts
+                       FOR EACH STATEMENT EXECUTE FUNCTION public.forget()"
+                ))
+                .unwrap();
+            let case = format!("{order}, {events}");
+            for month in ["2018-05-01", "2018-06-04"] {
+                let path = database.file("next", month_as_csv(300, 200 + i as u64, month));
+                database.ingest(&mut client, &path);
+                check_all(&mut client, &case);
+                let by_hand = "DELETE FROM trips.hist_trip_data WHERE trip_key < '01000000-0000-0000-0000-000000000000'
+                                 OR trip_key > 'fe000000-0000-0000-0000-000000000000'";
+                client.batch_execute(by_hand).unwrap();
+                check_all(&mut client, &format!("{case}, a statement by hand"));
+            }
+            client.batch_execute("DROP TRIGGER forget ON trips.daily_trip_counts").unwrap();
+        }
+    }
+}
+
 /// A load within the trigger of another.
 #[test]
 fn a_load_within_a_load_is_counted() {
