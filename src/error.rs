@@ -70,20 +70,18 @@ impl LoadError {
                 Code::ERRCODE_TRIGGERED_ACTION_EXCEPTION,
                 format!("{table} took {taken} of {offered} rows"),
             )
-            .hint("A trigger on the table suppresses rows; drop it."),
+            .hint("Drop the trigger of the table that suppresses rows."),
             Self::Serialization => Report::new(
                 Code::ERRCODE_T_R_SERIALIZATION_FAILURE,
-                "could not serialize access: another load has committed since this transaction began",
+                "could not serialize access due to a concurrent load",
             )
-            .hint("Repeat the transaction, or load in READ COMMITTED."),
-            Self::OutOfMemory => {
-                Report::new(Code::ERRCODE_OUT_OF_MEMORY, "out of memory while reading rows")
-                    .hint("A lower trips.work_mem makes smaller runs.")
+            .hint("Repeat the transaction, or use the isolation level READ COMMITTED."),
+            Self::OutOfMemory => Report::new(Code::ERRCODE_OUT_OF_MEMORY, "out of memory")
+                .detail("The load failed while it read rows.")
+                .hint("Decrease trips.work_mem."),
+            Self::Query(error) => {
+                Report::new(Code::ERRCODE_INTERNAL_ERROR, format!("internal query failed: {error}"))
             }
-            Self::Query(error) => Report::new(
-                Code::ERRCODE_INTERNAL_ERROR,
-                format!("a query of the extension failed: {error}"),
-            ),
         }
     }
 

@@ -8,13 +8,10 @@ pub mod submit;
 use std::cell::Cell;
 
 use pgrx::datum::DatumWithOid;
-use pgrx::{
-    JsonB, PgLogLevel, PgSqlErrorCode, PgXactCallbackEvent, Spi, ereport, pg_sys,
-    register_xact_callback,
-};
+use pgrx::{JsonB, PgSqlErrorCode, PgXactCallbackEvent, Spi, pg_sys, register_xact_callback};
 use serde_json::{Map, Value};
 
-use crate::error::LoadError;
+use crate::error::{LoadError, Report};
 use crate::pg::relation::Table;
 use crate::pg::session::{self, RunsAsOwner};
 use crate::pg::worker;
@@ -195,11 +192,12 @@ fn start_pending() {
     if settings::max_workers() > 0
         && !worker::start_queue_worker(worker::current_database(), load_id)
     {
-        ereport!(
-            PgLogLevel::NOTICE,
+        Report::new(
             PgSqlErrorCode::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
-            "no background worker is free: the load waits until a load of this database ends, another is submitted, or the server starts",
-            "Raise max_worker_processes."
-        );
+            "could not start a background worker for the queued load: no background worker slot is free",
+        )
+        .detail("The load waits until a load of this database ends, another load is submitted, or the server starts.")
+        .hint("Increase max_worker_processes.")
+        .notice();
     }
 }

@@ -57,12 +57,12 @@ impl StagedRow {
         let (column, bytes) =
             columns.max_by_key(|(_, bytes)| *bytes).unwrap_or((TripColumn::Region, 0));
         let limit = match column {
-            TripColumn::Region | TripColumn::Datasource => format!("the {MAX_TEXT} allowed"),
-            _ => format!("the {max_record} allowed for all values (trips.max_record_size)"),
+            TripColumn::Region | TripColumn::Datasource => format!("the limit is {MAX_TEXT}"),
+            _ => format!("the limit for all fields is {max_record} (trips.max_record_size)"),
         };
         ValueError::new(
             SqlState::StringDataRightTruncation,
-            format!("the value has {bytes} bytes, over {limit}"),
+            format!("the field has {bytes} bytes; {limit}"),
         )
         .of(column)
     }

@@ -191,7 +191,7 @@ fn begin<S: Source<Error = LoadError>>(
     let reader = PartReader::new(source).map_err(|stop| of(load_id, stop))?;
     let found = reader.header.load_id;
     if found != load_id {
-        return Err(UploadError::OtherDelivery { load_id, found }.into());
+        return Err(UploadError::OtherUpload { load_id, found }.into());
     }
     Ok(reader)
 }

@@ -47,7 +47,7 @@ pub fn watch(folder: &WatchedFolder) {
             Err(error) => {
                 if !is_reported {
                     is_reported = true;
-                    log(&format!("could not watch the folder {}: {error}", folder.directory));
+                    log(&format!("could not watch directory {}: {error}", folder.directory));
                 }
                 worker::wait(RETRY);
                 worker::reload_settings();
@@ -59,7 +59,7 @@ pub fn watch(folder: &WatchedFolder) {
 /// Watches the folder until it is gone or replaced, or a setting has changed.
 fn watch_open(folder: &WatchedFolder) -> io::Result<()> {
     let open = FolderEvents::open(&folder.directory)?;
-    log(&format!("watches the folder {}", folder.directory));
+    log(&format!("watching directory {}", folder.directory));
     let access = Access::Beneath(vec![folder.directory.clone()]);
     let mut watch = Watch { folder, access, open, settling: SettlingFiles::default() };
     // Existing files. The watch began before, so that no file is missed in between.
@@ -71,7 +71,7 @@ fn watch_open(folder: &WatchedFolder) -> io::Result<()> {
             return Err(io::ErrorKind::NotFound.into());
         }
         if !watch.open.is_in_place()? {
-            log(&format!("the folder {} is not the one it was", folder.directory));
+            log(&format!("directory {} was replaced", folder.directory));
             return Ok(());
         }
         // A busy folder is scanned at its time nevertheless.
@@ -130,7 +130,7 @@ impl Watch<'_> {
             let listing = match listed {
                 Ok(listing) => listing,
                 Err(error) => {
-                    log(&format!("could not look through the folder: {error}"));
+                    log(&format!("could not read the watched directory: {error}"));
                     return false;
                 }
             };

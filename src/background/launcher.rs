@@ -69,10 +69,10 @@ impl Launcher {
         let reason = match (database, &self.watcher) {
             (_, Some(_)) => None,
             (None, _) => Some(format!(
-                "the folder is not watched: trips.watch_database \"{name}\" does not exist, or lets nobody in"
+                "could not start the directory watcher: database \"{name}\" (trips.watch_database) does not exist or does not accept connections"
             )),
             (Some(_), None) => Some(
-                "the folder is not watched: no background worker is free (max_worker_processes)"
+                "could not start the directory watcher: no background worker slot is free (max_worker_processes)"
                     .to_owned(),
             ),
         };

@@ -25,12 +25,12 @@ impl DerivedError {
                     BuildError::Start(_) => Code::ERRCODE_INSUFFICIENT_RESOURCES,
                     _ => Code::ERRCODE_INTERNAL_ERROR,
                 },
-                format!("could not collect places for area questions: {error}"),
+                format!("could not build the area index: {error}"),
             ),
-            Self::DamagedAreas => Report::new(
-                Code::ERRCODE_DATA_CORRUPTED,
-                "what is kept for area questions is damaged",
-            ),
+            Self::DamagedAreas => {
+                Report::new(Code::ERRCODE_DATA_CORRUPTED, "area index is damaged")
+                    .hint("Run SELECT trips.rebuild().")
+            }
         }
     }
 }

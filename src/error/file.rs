@@ -8,7 +8,7 @@ use trips_core::text::escape::quoted_path;
 
 use super::report::{Report, reported};
 
-const COLUMNS: &str = "The first line must name the columns region, origin_coord, destination_coord, date_time (or datetime) and datasource, each once, in any order, separated by commas.";
+const COLUMNS: &str = "Use a first line with the columns region, origin_coord, destination_coord, date_time (or datetime) and datasource, each once, in any order, separated by commas.";
 
 /// Why a file is refused.
 #[derive(Debug)]
@@ -49,27 +49,33 @@ impl FileError {
             Self::Header { path, error } => of_header(&quoted_path(path), error),
             Self::BadLine { path, bad } => Report::new(
                 code_of(bad.rejection.state),
-                format!("file {} is refused: {bad}", quoted_path(path)),
+                format!("could not load file {}: {bad}", quoted_path(path)),
             )
-            .hint("Correct the line, or load with on_error => 'stage' to keep it in trips.stg_trip_data and load the rest."),
+            .hint("Correct the row, or use on_error => 'stage' to load the other rows."),
             Self::TooManyBadLines { path, limit, first } => {
                 let report = Report::new(
                     Code::ERRCODE_BAD_COPY_FILE_FORMAT,
-                    format!("file {} is refused: over {limit} bad lines", quoted_path(path)),
+                    format!(
+                        "could not load file {}: more than {limit} bad rows",
+                        quoted_path(path)
+                    ),
                 )
-                .hint("Correct the file, or allow more with max_errors. Nothing of it was loaded.");
+                .hint("Correct the file, or increase max_errors.");
                 if first.is_empty() {
                     return report;
                 }
                 let lines: Vec<String> = first.iter().map(ToString::to_string).collect();
-                report.detail(format!("The first are: {}", lines.join("\n")))
+                report.detail(format!("The first bad rows are:\n{}", lines.join("\n")))
             }
             Self::UnclosedQuotes { path, count, last } => Report::new(
                 Code::ERRCODE_BAD_COPY_FILE_FORMAT,
-                format!("file {} is refused: {count} quoted values are never closed", quoted_path(path)),
+                format!(
+                    "could not load file {}: {count} quoted fields are not closed",
+                    quoted_path(path)
+                ),
             )
-            .detail(format!("The last one begins in the record at line {last}."))
-            .hint("Close the quotes, or double those that are meant as text. Nothing of the file was loaded."),
+            .detail(format!("The last one is in the record at line {last}."))
+            .hint("Close the quotes, or double the quotes that are part of a field."),
             Self::Threads { path, error } => Report::new(
                 match error {
                     PoolError::Start(_) => Code::ERRCODE_INSUFFICIENT_RESOURCES,
@@ -86,16 +92,16 @@ fn of_header(path: &str, error: &HeaderError) -> Report {
     let report = |message| Report::new(code_of(error.sqlstate()), message);
     match error {
         HeaderError::Read(error) => report(format!("could not read file {path}: {error}")),
-        HeaderError::Empty => report(format!("file {path} is empty: expected a header"))
-            .hint("Perhaps its writer has not finished, or failed."),
+        HeaderError::Empty => report(format!("file {path} is empty"))
+            .hint("Check whether the program that writes the file has finished."),
         HeaderError::Kind(form) => {
             report(format!("file {path} is {}: expected CSV in UTF-8", form.name)).hint(form.advice)
         }
         HeaderError::Framing(fault) => {
-            report(format!("the header of file {path} is not a CSV record: {fault}")).hint(COLUMNS)
+            report(format!("invalid header in file {path}: {fault}")).hint(COLUMNS)
         }
         HeaderError::Columns(error) => {
-            let report = report(format!("the header of file {path} does not fit: {error}"));
+            let report = report(format!("invalid header in file {path}: {error}"));
             match error {
                 ColumnError::Missing { found, guess, .. } => report
                     .detail(format!("The header is {found}."))
@@ -110,19 +116,19 @@ fn of_header(path: &str, error: &HeaderError) -> Report {
 fn hint_of_guess(guess: Guess) -> &'static str {
     match guess {
         Guess::Delimiter(';') => {
-            "The values seem to be separated by semicolons: convert the file to commas."
+            "Convert the file: its fields seem to be separated by semicolons, not commas."
         }
         Guess::Delimiter('\t') => {
-            "The values seem to be separated by tabs: convert the file to commas."
+            "Convert the file: its fields seem to be separated by tabs, not commas."
         }
         Guess::Delimiter(_) => {
-            "The values seem to be separated by bars (|): convert the file to commas."
+            "Convert the file: its fields seem to be separated by pipes (|), not commas."
         }
         Guess::Data => {
-            "The first line seems to be a row of data: the file has no header. Put region,origin_coord,destination_coord,date_time,datasource before it, in the order of its values."
+            "Add a header, such as region,origin_coord,destination_coord,date_time,datasource, in the order of the fields: the first line seems to be a row."
         }
         Guess::Separator => {
-            "The first line is one that only Excel reads (sep=…): remove it, and separate the values by commas."
+            "Remove the first line (sep=…), which only Excel uses, and separate the fields by commas."
         }
     }
 }

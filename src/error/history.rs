@@ -21,24 +21,27 @@ impl HistoryError {
         match self {
             Self::Date { date } => Report::new(
                 Code::ERRCODE_DATETIME_FIELD_OVERFLOW,
-                format!("a trip of {date} is out of range: expected a date from 0001-01-01 to 9999-12-31"),
+                format!("date_time {date} is out of range"),
             )
-            .hint("No question would count it."),
+            .detail("date_time must be from 0001-01-01 to 9999-12-31."),
             Self::InUse => Report::new(
                 Code::ERRCODE_LOCK_NOT_AVAILABLE,
-                "could not obtain the history lock: the load that holds it waits for a lock of this transaction",
+                "could not obtain the history lock",
             )
-            .hint("Roll back, and repeat the transaction. After DETACH PARTITION … CONCURRENTLY, run ALTER TABLE trips.hist_trip_data DETACH PARTITION … FINALIZE."),
+            .detail("The load that holds it waits for a lock of this transaction.")
+            .hint("Roll back and repeat the transaction. After DETACH PARTITION … CONCURRENTLY, run ALTER TABLE trips.hist_trip_data DETACH PARTITION … FINALIZE."),
             Self::RowSecurity { table } => Report::new(
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                 format!("row-level security of table {table} applies to its owner"),
             )
-            .hint("What is counted must be all that there is: ALTER TABLE … NO FORCE ROW LEVEL SECURITY, or give the owner BYPASSRLS."),
+            .detail("Loads must read all rows of the table.")
+            .hint("Run ALTER TABLE … NO FORCE ROW LEVEL SECURITY, or grant the owner BYPASSRLS."),
             Self::OtherOwner { table, owner, of_ledger } => Report::new(
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                format!("{table} belongs to {owner}, who has not the rights of the owner of trips.loads, {of_ledger}"),
+                format!("table {table} is owned by {owner}, which is not a member of {of_ledger}, the owner of trips.loads"),
             )
-            .hint("Triggers on it would run with the rights of that owner: give all tables of the schema trips, and the partitions, to one role."),
+            .detail(format!("Triggers of the table would run with the privileges of {of_ledger}."))
+            .hint("Use ALTER TABLE … OWNER TO, so that one role owns all tables and partitions of the extension."),
         }
     }
 }

@@ -26,9 +26,9 @@ impl PartitionError {
         match self {
             Self::NotPlain { table } => Report::new(
                 Code::ERRCODE_WRONG_OBJECT_TYPE,
-                format!("the partition {table} of the history is not a plain table"),
+                format!("partition {table} of the history is not a plain table"),
             )
-            .hint("Neither loads nor what counts their trips look into tables that are divided again, or are on another server: attach plain tables."),
+            .hint("Attach plain tables only, not partitioned or foreign tables."),
             Self::Name { table, bounds, beside } => {
                 let beside = match &beside[..] {
                     [] => String::new(),
@@ -36,38 +36,38 @@ impl PartitionError {
                 };
                 Report::new(
                     Code::ERRCODE_DUPLICATE_TABLE,
-                    format!("the table {table} is in the way of a partition of the history"),
+                    format!("cannot create partition {table}: a table with this name already exists"),
                 )
                 .detail(format!("A partition is needed for values {bounds}{beside}."))
-                .hint("If it was detached from trips.hist_trip_data, attach it again or rename it.")
+                .hint("Attach the table to trips.hist_trip_data, or rename it.")
             }
             Self::Column { table, column, has_other_type } => {
                 let (code, what) = if *has_other_type {
-                    (Code::ERRCODE_DATATYPE_MISMATCH, "has not the type that the history has")
+                    (Code::ERRCODE_DATATYPE_MISMATCH, "has a wrong type")
                 } else {
-                    (Code::ERRCODE_UNDEFINED_COLUMN, "is missing")
+                    (Code::ERRCODE_UNDEFINED_COLUMN, "does not exist")
                 };
-                Report::new(code, format!("column {column} of {table} {what}"))
-                    .hint("docs/reference.md has the columns of the history. If the library is newer than the tables: ALTER EXTENSION trips_pipeline UPDATE.")
+                Report::new(code, format!("column {column} of table {table} {what}"))
+                    .hint("Compare its columns with docs/reference.md. After an upgrade, run ALTER EXTENSION trips_pipeline UPDATE.")
             }
             Self::Key { table } => Report::new(
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                format!("the partition {table} of the history has no primary key (date_time, trip_key)"),
+                format!("partition {table} of the history has no primary key (date_time, trip_key)"),
             )
-            .hint("It tells which trips are there: ALTER TABLE … ADD PRIMARY KEY (date_time, trip_key)."),
+            .hint("Run ALTER TABLE … ADD PRIMARY KEY (date_time, trip_key)."),
             Self::TooMany { wanted, limit } => Report::new(
                 Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
-                format!("the load needs {wanted} new partitions of the history, more than {limit}"),
+                format!("load needs {wanted} new partitions of the history, the limit is {limit}"),
             )
-            .hint("Check the dates of the file. If they are right, raise trips.max_new_partitions, or create wider partitions by hand."),
+            .hint("Check the dates of the file. If they are correct, increase trips.max_new_partitions or create wider partitions."),
             Self::Detaching { table, time } => Report::new(
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                format!("no partition can be created for {time}: {table} is being detached from the history"),
+                format!("cannot create a partition for {time}: partition {table} is being detached"),
             )
-            .hint("End it with ALTER TABLE trips.hist_trip_data DETACH PARTITION … FINALIZE, and repeat the load."),
+            .hint("Run ALTER TABLE trips.hist_trip_data DETACH PARTITION … FINALIZE, and repeat the load."),
             Self::Changed { time } => Report::new(
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                format!("the partition of the history for {time} was changed by another session"),
+                format!("partition for {time} was changed by another session"),
             )
             .hint("Repeat the load."),
         }

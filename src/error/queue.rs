@@ -22,24 +22,24 @@ impl QueueError {
         match self {
             Self::NotRunning(load_id) => Report::new(
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                format!("load {load_id} is not queued, and does not run"),
+                format!("load {load_id} is neither queued nor running"),
             )
-            .hint("SELECT load_id, state FROM trips.loads shows how loads stand."),
+            .hint("Query trips.loads for the states of loads."),
             Self::MayNotCancel(load_id) => Report::new(
                 Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
                 format!("permission denied to cancel load {load_id}"),
             )
-            .hint("The role that asked for it, its members and superusers may cancel a load."),
+            .hint("Use the role that requested the load, a member of it, or a superuser."),
             Self::MayNotLoad(role) => Report::new(
                 Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
-                format!("role {} may not load any more", quoted(role.as_bytes())),
+                format!("permission denied for role {} to load files", quoted(role.as_bytes())),
             )
-            .hint("SELECT trips.grant_loader('role') lets a role load."),
+            .hint("Run SELECT trips.grant_loader() for the role."),
             Self::GivenUp(workers) => Report::new(
                 Code::ERRCODE_CRASH_SHUTDOWN,
-                format!("{workers} workers ended while they were loading it"),
+                format!("{workers} background workers terminated during the load"),
             )
-            .hint("The server's log says what ended them. trips.submit() tries again."),
+            .hint("Check the server log, then call trips.submit() again."),
         }
     }
 }

@@ -7,7 +7,7 @@ use trips_core::pool::PoolError;
 use super::{FileError, LoadError, Report};
 
 /// The error for a caller that is not a member of pg_read_server_files.
-const TO_CALLER: &str = "told to members of pg_read_server_files";
+const TO_CALLER: &str = "shown to members of pg_read_server_files";
 /// The message in the ledger.
 const IN_LEDGER: &str = "in trips.load_errors";
 
@@ -38,7 +38,7 @@ impl FileError {
     /// of a file belongs here.
     fn redacted_with(&self, instead: &str) -> Option<Self> {
         let hide = |bad: &BadLine| {
-            let reason = format!("what stands there is {instead}");
+            let reason = format!("the reason is {instead}");
             BadLine { rejection: Rejection { reason, ..bad.rejection.clone() }, ..bad.clone() }
         };
         Some(match self {

@@ -1,7 +1,9 @@
 //! An error as PostgreSQL reports it.
 
-use pgrx::PgSqlErrorCode;
+use std::borrow::Cow;
+
 use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::{PgLogLevel, PgSqlErrorCode};
 
 use crate::pg::error_fields::RAISED_BY;
 
@@ -15,7 +17,7 @@ pub struct Report {
     /// DETAIL.
     pub detail: Option<String>,
     /// HINT.
-    pub hint: Option<&'static str>,
+    pub hint: Option<Cow<'static, str>>,
 }
 
 impl Report {
@@ -30,8 +32,18 @@ impl Report {
     }
 
     /// The same with a HINT.
-    pub fn hint(self, hint: &'static str) -> Self {
-        Self { hint: Some(hint), ..self }
+    pub fn hint(self, hint: impl Into<Cow<'static, str>>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// Sends it as a NOTICE.
+    pub fn notice(self) {
+        ErrorReport::from(self).report(PgLogLevel::NOTICE);
+    }
+
+    /// Sends it as a WARNING.
+    pub fn warning(self) {
+        ErrorReport::from(self).report(PgLogLevel::WARNING);
     }
 }
 

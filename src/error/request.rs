@@ -25,51 +25,56 @@ impl RequestError {
     /// SQLSTATE, message, DETAIL and HINT.
     pub fn report(&self) -> Report {
         match self {
-            Self::NullArgument(name) => {
-                Report::new(Code::ERRCODE_NULL_VALUE_NOT_ALLOWED, format!("{name} must not be NULL"))
-            }
+            Self::NullArgument(name) => Report::new(
+                Code::ERRCODE_NULL_VALUE_NOT_ALLOWED,
+                format!("{name} must not be null"),
+            ),
             Self::OnError(word) => Report::new(
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,
-                format!("on_error is {}: expected stage or abort", quoted(word.as_bytes())),
+                format!("invalid value for argument on_error: {}", quoted(word.as_bytes())),
             )
-            .hint("stage keeps bad lines in trips.stg_trip_data and loads the rest; abort refuses the file at the first."),
+            .hint("Use 'stage' to stage bad rows, or 'abort' to fail at the first one."),
             Self::MaxErrors(limit) => Report::new(
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,
-                format!("max_errors is {limit}: expected 0 or more, or NULL for the setting trips.max_errors"),
-            ),
-            Self::TooLong { argument, bytes, limit } => {
-                Report::new(Code::ERRCODE_INVALID_PARAMETER_VALUE, format!("{argument} is too long"))
-                    .detail(format!("{argument} has {bytes} bytes; the limit is {limit}."))
-                    .hint("Use a shorter one: no file system takes a longer path.")
-            }
+                format!("invalid value for argument max_errors: {limit}"),
+            )
+            .hint("Use 0 or more, or NULL for the setting trips.max_errors."),
+            Self::TooLong { argument, bytes, limit } => Report::new(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("{argument} is too long"),
+            )
+            .detail(format!("The argument has {bytes} bytes; the limit is {limit} bytes."))
+            .hint("Use a shorter value."),
             Self::RelativePath(path) => Report::new(
                 Code::ERRCODE_INVALID_NAME,
                 format!("path {} is not absolute", quoted_path(path)),
             )
-            .hint("Give the whole path, from /, as the server sees it. The server's current directory is its data directory."),
+            .hint("Use an absolute path of the server."),
             Self::Pattern { pattern, error } => Report::new(
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,
-                format!("{} is no pattern of file names: {error}", quoted_path(pattern)),
+                format!("invalid file name pattern {}: {error}", quoted_path(pattern)),
             )
-            .hint("'/data/inbox/*.csv' names all files there that end in .csv."),
-            Self::UnknownLoad(load_id) => {
-                Report::new(Code::ERRCODE_UNDEFINED_OBJECT, format!("load {load_id} is unknown"))
-                    .hint("SELECT load_id, source FROM trips.loads shows the loads.")
-            }
+            .hint("Use a pattern such as '/data/inbox/*.csv'."),
+            Self::UnknownLoad(load_id) => Report::new(
+                Code::ERRCODE_UNDEFINED_OBJECT,
+                format!("load {load_id} does not exist"),
+            )
+            .hint("Query trips.loads for the numbers of loads."),
             Self::Dates { earliest, latest } => Report::new(
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,
                 format!(
-                    "trips.earliest_date is {} and trips.latest_date is {}: expected two dates, the first not after the second",
+                    "trips.earliest_date {} is after trips.latest_date {}",
                     quoted(earliest.as_bytes()),
                     quoted(latest.as_bytes())
                 ),
             )
-            .hint("SET trips.earliest_date = '1970-01-01'; SET trips.latest_date = '2099-12-31'."),
-            Self::DatabaseEncoding => Report::new(
-                Code::ERRCODE_FEATURE_NOT_SUPPORTED,
-                "the database is not encoded in UTF8",
-            )
-            .hint("Create the database with ENCODING 'UTF8'."),
+            .hint(
+                "Set trips.earliest_date to an earlier date, or trips.latest_date to a later one.",
+            ),
+            Self::DatabaseEncoding => {
+                Report::new(Code::ERRCODE_FEATURE_NOT_SUPPORTED, "database encoding is not UTF8")
+                    .hint("Use a database that was created with ENCODING 'UTF8'.")
+            }
         }
     }
 }

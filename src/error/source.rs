@@ -28,37 +28,37 @@ impl SourceError {
                 Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
                 format!("permission denied to load file {}", quoted_path(path)),
             )
-            .detail("Only members of pg_read_server_files may load any file of the server; others, files beneath trips.data_directories.")
-            .hint("A superuser may GRANT pg_read_server_files TO the role, or set trips.data_directories."),
+            .detail("Members of pg_read_server_files may load all files; other roles may load files below trips.data_directories.")
+            .hint("Ask a superuser to grant pg_read_server_files, or to set trips.data_directories."),
             Self::DataOfServer(path) => Report::new(
                 Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
-                format!("file {} lies in the data of this server", quoted_path(path)),
+                format!("file {} belongs to the data of this server", quoted_path(path)),
             )
-            .hint("Put the file somewhere else: the server's own files are no trips."),
+            .hint("Move the file to another directory."),
             Self::Open { path, error } => Report::new(
                 code_of(error),
                 format!("could not open file {}: {}", quoted_path(path), reason(error)),
             )
             .hint(if error.kind() == io::ErrorKind::PermissionDenied {
-                "The operating system user that runs PostgreSQL must be allowed to read the file and to enter its directories."
+                "Grant the operating system user of PostgreSQL read permission on the file and search permission on its directories."
             } else {
-                "The file must be on the machine of the server, under this path; for a client's file, copy it there first."
+                "Use a path of the server; copy a file of the client to the server first."
             }),
             Self::Read { path, error } => Report::new(
                 code_of(error),
                 format!("could not read file {}: {}", quoted_path(path), reason(error)),
             )
-            .hint("Its disk or its network has failed. Load it again when they work: nothing of it was loaded."),
+            .hint("Check the disk or network, then load the file again."),
             Self::NotAFile { path, kind } => Report::new(
                 Code::ERRCODE_WRONG_OBJECT_TYPE,
-                format!("{} is {kind}: expected a regular file", quoted_path(path)),
+                format!("{} is {kind}, not a regular file", quoted_path(path)),
             )
-            .hint("Name one file. Directories, pipes and devices are not read."),
+            .hint("Use the path of a regular file."),
             Self::Changed(path) => Report::new(
                 Code::ERRCODE_OBJECT_IN_USE,
                 format!("file {} changed while it was read", quoted_path(path)),
             )
-            .hint("Load it again when its writer has finished."),
+            .hint("Load the file again after its writer has finished."),
         }
     }
 }

@@ -6,8 +6,7 @@ use trips_core::wire::decode::DecodeError;
 
 use super::report::{Report, reported};
 
-const OF_READER: &str =
-    "trips_reader of this version makes parts, with the settings of this server.";
+const OF_READER: &str = "Use trips_reader of the same version, with the settings of this server.";
 
 /// Why an upload, or a part of it, is refused.
 #[derive(Debug)]
@@ -18,7 +17,7 @@ pub enum UploadError {
     OfAnother { load_id: i64, role: String },
     NotAPart { load_id: i64, error: DecodeError },
     TooLarge { bytes: usize, limit: usize },
-    OtherDelivery { load_id: i64, found: i64 },
+    OtherUpload { load_id: i64, found: i64 },
     BeyondTheEnd { end: u64, bytes: u64 },
     Incomplete { load_id: i64, byte: i64, source_name: String },
     NotStaged(i64),
@@ -32,51 +31,49 @@ impl UploadError {
         match self {
             Self::Digest(bytes) => Report::new(
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,
-                format!("the digest has {bytes} bytes: expected the 32 of BLAKE3"),
+                format!("digest has {bytes} bytes, expected 32"),
             )
-            .hint("trips_reader cut prints both."),
+            .hint("Use the BLAKE3 digest that trips_reader prints."),
             Self::Bytes(bytes) => Report::new(
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,
-                format!("the file has {bytes} bytes: expected 1 or more"),
+                format!("invalid value for argument bytes: {bytes}"),
             )
-            .hint("trips_reader cut prints both."),
+            .hint("Use the size of the file that trips_reader prints."),
             Self::Unknown(load_id) => {
-                Report::new(Code::ERRCODE_UNDEFINED_OBJECT, format!("delivery {load_id} is unknown"))
-                    .hint("It was merged or dropped, or the server has crashed since: open it again with trips.create_upload().")
+                Report::new(Code::ERRCODE_UNDEFINED_OBJECT, format!("upload {load_id} does not exist"))
+                    .hint("Create it again with trips.create_upload(). An upload ends when it is completed or aborted, or when the server crashes.")
             }
             Self::OfAnother { load_id, role } => Report::new(
                 Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
-                format!("delivery {load_id} is of role {}", quoted(role.as_bytes())),
+                format!("permission denied for upload {load_id} of role {}", quoted(role.as_bytes())),
             )
-            .hint("That role, its members and superusers may go on with it, or drop it."),
+            .hint("Use that role, a member of it, or a superuser."),
             Self::NotAPart { load_id, error } => Report::new(
                 Code::ERRCODE_INVALID_BINARY_REPRESENTATION,
-                format!("the bytes are no part of delivery {load_id}: {error}"),
+                format!("invalid part of upload {load_id}: {error}"),
             )
             .hint(OF_READER),
             Self::TooLarge { bytes, limit } => Report::new(
                 Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
-                format!("the part has {bytes} bytes: at most {limit} are taken"),
+                format!("part has {bytes} bytes, the limit is {limit} bytes"),
             )
-            .hint("Cut the file into smaller parts, as trips_reader of this version does."),
-            Self::OtherDelivery { load_id, found } => Report::new(
+            .hint("Use smaller parts, as trips_reader of the same version does."),
+            Self::OtherUpload { load_id, found } => Report::new(
                 Code::ERRCODE_INVALID_BINARY_REPRESENTATION,
-                format!("the part is of delivery {found}: expected {load_id}"),
+                format!("part belongs to upload {found}, expected upload {load_id}"),
             )
             .hint(OF_READER),
             Self::BeyondTheEnd { end, bytes } => Report::new(
                 Code::ERRCODE_INVALID_BINARY_REPRESENTATION,
-                format!("the part ends at byte {end} of a file of {bytes} bytes"),
+                format!("part ends at byte {end}, but the file has {bytes} bytes"),
             )
             .hint(OF_READER),
             Self::Incomplete { load_id, byte, source_name } => Report::new(
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                format!(
-                    "delivery {load_id} is not complete: byte {byte} of {} has not arrived in one part",
-                    quoted_path(source_name)
-                ),
+                format!("upload {load_id} of file {} is not complete", quoted_path(source_name)),
             )
-            .hint("Upload what is missing with trips.upload_part(), then complete."),
+            .detail(format!("Byte {byte} of the file is not in exactly one part."))
+            .hint("Upload the missing parts with trips.upload_part(), or abort the upload and create it again."),
             Self::NotStaged(load_id) => {
                 Report::new(Code::ERRCODE_WRONG_OBJECT_TYPE, format!("load {load_id} is an upload"))
                     .hint("Use trips.complete_upload().")
@@ -86,6 +83,6 @@ impl UploadError {
 
     /// Whether the error concerns the contents of the upload, and not the call.
     pub fn is_of_content(&self) -> bool {
-        matches!(self, Self::NotAPart { .. } | Self::OtherDelivery { .. })
+        matches!(self, Self::NotAPart { .. } | Self::OtherUpload { .. })
     }
 }

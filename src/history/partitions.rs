@@ -74,7 +74,7 @@ impl NewPartitions {
         };
         Ok(is_refused.then(|| {
             let reason = format!(
-                "the trip needs a new partition of the history, over the {} allowed for one merge (trips.max_new_partitions)",
+                "the trip needs a new partition of the history; the limit for one merge is {} (trips.max_new_partitions)",
                 self.limit
             );
             ValueError::new(SqlState::ProgramLimitExceeded, reason).of(TripColumn::DateTime)

@@ -42,7 +42,7 @@ impl LoadFailure {
 
     /// The transaction of a load has not committed, and reported no failure.
     pub fn rolled_back() -> Self {
-        Self::new("40000", "the transaction that loaded it was rolled back")
+        Self::new("40000", "the transaction of the load was rolled back")
     }
 
     /// An error of ours. Its public message contains nothing of the file.
@@ -53,7 +53,7 @@ impl LoadFailure {
             code: session::sqlstate(code),
             message,
             detail,
-            hint: hint.map(str::to_owned),
+            hint: hint.map(String::from),
             ..Caught::default()
         };
         Self { error: public, report, ..Self::default() }.cut()
@@ -165,11 +165,12 @@ fn public(report: &Caught) -> String {
     let of_staging = report.table_name.as_deref() == Some("stg_trip_data")
         || report.context.as_ref().is_some_and(|context| context.contains("stg_trip_data"));
     if of_staging {
-        return "an error was raised while rejected records went into trips.stg_trip_data".into();
+        return "an error occurred while rejected rows were inserted into trips.stg_trip_data"
+            .into();
     }
     let has_content = ["22", "23", "42701", "42703", "54000", "XX000"];
     if report.is_ours && has_content.iter().any(|class| report.code.starts_with(class)) {
-        return "an error was raised within the load; trips.load_errors has its message".into();
+        return "an error occurred during the load; trips.load_errors has its message".into();
     }
     let message = &report.message;
     // PostgreSQL quotes the value at the end: invalid input syntax for type integer: "x".

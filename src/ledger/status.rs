@@ -149,7 +149,7 @@ pub fn close_abandoned(known: &[i64]) -> Result<Vec<i64>, LoadError> {
         let failure = if server_started.is_some_and(|started| load.started_at > started) {
             LoadFailure::rolled_back()
         } else {
-            LoadFailure::new("57P02", "the server stopped while it was loading")
+            LoadFailure::new("57P02", "the server stopped during the load")
         };
         record_job_failed(load_id, &failure)?;
     }

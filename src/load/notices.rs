@@ -1,7 +1,8 @@
 //! Notices and warnings of a load.
 
-use pgrx::{PgLogLevel, PgSqlErrorCode, ereport};
+use pgrx::PgSqlErrorCode as Code;
 
+use crate::error::Report;
 use crate::ledger::SameBytes;
 
 /// How many unused columns a notice names.
@@ -10,12 +11,9 @@ const MAX_COLUMNS_NAMED: usize = 20;
 /// Warns of trips at (0 0), which receivers write when they have no position.
 pub fn zero_coordinates(count: u64) {
     if count > 0 {
-        ereport!(
-            PgLogLevel::WARNING,
-            PgSqlErrorCode::ERRCODE_WARNING,
-            format!("{count} trips have the coordinate (0 0)"),
-            "Receivers without a position write it. SET trips.zero_coordinates = 'stage' refuses such lines, 'keep' takes them without this warning."
-        );
+        Report::new(Code::ERRCODE_WARNING, format!("{count} trips have the coordinate (0 0)"))
+            .hint("Set trips.zero_coordinates to 'stage' to stage such rows, or to 'keep' to turn this warning off.")
+            .warning();
     }
 }
 
@@ -29,46 +27,34 @@ pub fn unused_columns(columns: &[String]) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    ereport!(
-        PgLogLevel::NOTICE,
-        PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
-        format!(
-            "columns that are no part of a trip are not read: {}{more}",
-            columns[..named].join(", ")
-        )
-    );
+    let message = format!("ignored columns: {}{more}", columns[..named].join(", "));
+    Report::new(Code::ERRCODE_SUCCESSFUL_COMPLETION, message).notice();
 }
 
 /// Points to the staged rows of the load that has the same bytes.
 pub fn same_bytes(known: SameBytes) {
     if known.staged > 0 {
         let (load_id, staged) = (known.load_id, known.staged);
-        ereport!(
-            PgLogLevel::NOTICE,
-            PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
-            format!(
-                "load {load_id} has the same bytes; {staged} of its rows wait in staging: SELECT * FROM trips.merge_staged({load_id})"
-            )
-        );
+        let message = format!("load {load_id} has the same bytes and {staged} rows in staging");
+        Report::new(Code::ERRCODE_SUCCESSFUL_COMPLETION, message)
+            .hint(format!("Run SELECT * FROM trips.merge_staged({load_id})."))
+            .notice();
     }
 }
 
 /// No load monitor follows the load.
 pub fn unmonitored() {
-    ereport!(
-        PgLogLevel::NOTICE,
-        PgSqlErrorCode::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
-        "could not start the load monitor: no background worker slot is free",
-        "trips.loads shows loads without a monitor only after they commit. Raise max_worker_processes."
-    );
+    let message = "could not start the load monitor: no background worker slot is free";
+    Report::new(Code::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED, message)
+        .detail("trips.loads shows loads without a monitor only after they commit.")
+        .hint("Increase max_worker_processes.")
+        .notice();
 }
 
 /// The ledger does not have the failure yet.
 pub fn unrecorded_failure() {
-    ereport!(
-        PgLogLevel::WARNING,
-        PgSqlErrorCode::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
-        "could not record the failed load in trips.loads yet",
-        "The load monitor waits for a lock on trips.loads, or no background worker slot is free."
-    );
+    let message = "could not record the failed load in trips.loads yet";
+    Report::new(Code::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED, message)
+        .detail("The load monitor waits for a lock on trips.loads, or no background worker slot is free.")
+        .warning();
 }

@@ -53,7 +53,7 @@ impl OpenLoad {
     /// The failure of a load whose transaction has ended without a final ledger row and without a reported failure.
     pub fn loss(&self) -> LoadFailure {
         match self.stage {
-            Stage::Running => LoadFailure::new("57P01", "the session ended while it was loading"),
+            Stage::Running => LoadFailure::new("57P01", "the session ended during the load"),
             _ => LoadFailure::rolled_back(),
         }
     }

@@ -190,9 +190,7 @@ impl Monitor {
                 let id = self.sessions[index].id;
                 match Message::decode(&message) {
                     Some(message) => self.handle(id, message),
-                    None => worker::log(
-                        "the load monitor has passed over a message that it cannot read",
-                    ),
+                    None => worker::log("the load monitor ignored an invalid message"),
                 }
             }
         }

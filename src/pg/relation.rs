@@ -80,9 +80,9 @@ impl Table {
         if oid == pg_sys::InvalidOid {
             let name = name.to_string_lossy();
             let schema = if name.contains('.') { "" } else { "trips." };
-            let message = format!("the table {schema}{name} is missing");
+            let message = format!("table {schema}{name} does not exist");
             ErrorReport::new(PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE, message, "Table::open")
-                .set_hint("If the extension is older than its library: ALTER EXTENSION trips_pipeline UPDATE.")
+                .set_hint("Run ALTER EXTENSION trips_pipeline UPDATE.")
                 .report(PgLogLevel::ERROR);
         }
         // SAFETY: a table that was dropped since is an ERROR.

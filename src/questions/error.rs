@@ -4,32 +4,30 @@ use pgrx::PgSqlErrorCode;
 use pgrx::datum::{Date, Interval};
 use pgrx::pg_sys::panic::ErrorReport;
 use thiserror::Error;
-use trips_areas::{AreaError, Ends};
+use trips_areas::AreaError;
 use trips_core::text::escape::quoted;
 use trips_h3::H3Error;
 
 /// An invalid argument of a query function.
 #[derive(Debug, Error)]
 pub enum QueryError {
-    #[error("{0} must not be NULL")]
+    #[error("{0} must not be null")]
     Null(&'static str),
-    #[error("{0} is infinite: expected a date")]
+    #[error("{0} must be a finite date")]
     InfiniteDate(&'static str),
-    #[error("{name} is {date}: expected a date of the years 1 to 9999")]
+    #[error("{name} {date} is not in the years 1 to 9999")]
     Years { name: &'static str, date: Date },
-    #[error(
-        "since is {since} and until is {until}: expected a period that does not end before it begins"
-    )]
+    #[error("since {since} is after until {until}")]
     Period { since: Date, until: Date },
     #[error(transparent)]
     Area(#[from] AreaError),
-    #[error("match is {}: expected {}", quoted(.0.as_bytes()), Ends::WORDS.join(", "))]
+    #[error("invalid value for argument match: {}", quoted(.0.as_bytes()))]
     Match(String),
     #[error(transparent)]
     Cell(#[from] H3Error),
-    #[error("bucket is {0}: expected a length that a day can be divided into")]
+    #[error("invalid value for argument bucket: {0}")]
     Bucket(Interval),
-    #[error("at_least is {0}: expected 1 or more")]
+    #[error("invalid value for argument at_least: {0}")]
     AtLeast(i64),
 }
 

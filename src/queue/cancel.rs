@@ -98,7 +98,7 @@ fn cancel_queued(load_id: i64) -> Result<(), LoadError> {
     Lock::Queued(load_id).lock();
     super::wake_worker(load_id, Wake::AtEnd);
     super::delete(load_id)?;
-    ledger::record_job_failed(load_id, &LoadFailure::new("57014", "cancelled before it began"))?;
+    ledger::record_job_failed(load_id, &LoadFailure::new("57014", "canceled before it started"))?;
     events::publish_at_commit(load_id);
     Ok(())
 }

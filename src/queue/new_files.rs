@@ -1,8 +1,8 @@
 //! The files of a pattern that `trips.ingest_new` loads.
 
-use pgrx::{PgLogLevel, PgSqlErrorCode, ereport};
+use pgrx::PgSqlErrorCode;
 
-use crate::error::LoadError;
+use crate::error::{LoadError, Report};
 use crate::ledger;
 use crate::os::lease::Writers;
 use crate::pg::locks::Lock;
@@ -48,31 +48,29 @@ pub fn find(pattern: &str, after: Option<&str>) -> Result<Vec<String>, LoadError
 /// Reports the names that the run skips. Nothing else would report them.
 fn warn_of_skipped(listing: &Listing) {
     if listing.others > 0 {
-        ereport!(
-            PgLogLevel::NOTICE,
+        Report::new(
             PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
             format!(
-                "names that fit the pattern, but are no regular file or no UTF-8: {}",
+                "skipped {} names of the pattern that are not a regular file or not UTF-8",
                 listing.others
-            )
-        );
+            ),
+        )
+        .notice();
     }
     let (count, reasons) = &listing.unreadable;
     for reason in reasons {
-        ereport!(
-            PgLogLevel::WARNING,
-            PgSqlErrorCode::ERRCODE_WARNING,
-            format!("{reason}"),
-            "The run passes over it. Make it readable for the server, or exclude it from the pattern."
-        );
+        Report::new(PgSqlErrorCode::ERRCODE_WARNING, reason.as_str())
+            .detail("The run skips it.")
+            .hint("Make it readable for the server, or exclude it from the pattern.")
+            .warning();
     }
     let more = count.saturating_sub(reasons.len() as u64);
     if more > 0 {
-        ereport!(
-            PgLogLevel::WARNING,
+        Report::new(
             PgSqlErrorCode::ERRCODE_WARNING,
-            format!("{more} more names of the pattern could not be read")
-        );
+            format!("could not read {more} more names of the pattern"),
+        )
+        .warning();
     }
 }
 
@@ -80,11 +78,11 @@ fn warn_of_skipped(listing: &Listing) {
 fn is_written(path: &str, access: &Access) -> bool {
     let is_open = listing::writers(path, access) == Writers::Some;
     if is_open {
-        ereport!(
-            PgLogLevel::NOTICE,
+        Report::new(
             PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
-            format!("{path} is left for the next run: somebody has it open for writing")
-        );
+            format!("skipped file {path}: another process has it open for writing"),
+        )
+        .notice();
     }
     !is_open
 }

@@ -15,8 +15,9 @@ pub struct Date;
 impl Check for Date {
     fn fault(text: &str) -> Option<&'static CStr> {
         let is_fit = Constraints::new(text, text, ZeroCoordinates::Keep).is_some();
-        (!is_fit)
-            .then_some(c"It must be a date of the years 1 to 9999, as 2018-05-31 (YYYY-MM-DD).")
+        (!is_fit).then_some(
+            c"The value must be a date of the years 1 to 9999, in the format YYYY-MM-DD.",
+        )
     }
 }
 
@@ -27,7 +28,7 @@ impl Check for Directories {
     fn fault(text: &str) -> Option<&'static CStr> {
         let is_fit =
             text.trim().is_empty() || text.split(',').all(|name| name.trim().starts_with('/'));
-        (!is_fit).then_some(c"It must be absolute paths, separated by commas, or empty.")
+        (!is_fit).then_some(c"The value must be absolute paths, separated by commas, or empty.")
     }
 }
 
@@ -37,7 +38,7 @@ pub struct WatchDirectory;
 impl Check for WatchDirectory {
     fn fault(text: &str) -> Option<&'static CStr> {
         let is_fit = text.is_empty() || (text.starts_with('/') && text.contains(|c| c != '/'));
-        (!is_fit).then_some(c"It must be an absolute path, or empty.")
+        (!is_fit).then_some(c"The value must be an absolute path, or empty.")
     }
 }
 
@@ -48,7 +49,7 @@ impl Check for WatchPattern {
     fn fault(text: &str) -> Option<&'static CStr> {
         let is_fit = !text.contains('/') && glob::Pattern::new(text).is_ok();
         (!is_fit).then_some(
-            c"It must be a pattern of names, as *.csv: no slash in it, each [ has its ], and no ***.",
+            c"The value must be a pattern of file names without slashes, for example *.csv.",
         )
     }
 }
@@ -59,6 +60,6 @@ pub struct Database;
 impl Check for Database {
     fn fault(text: &str) -> Option<&'static CStr> {
         let is_fit = (1..=LONGEST_NAME).contains(&text.len());
-        (!is_fit).then_some(c"It must be the name of a database: 1 to 63 bytes.")
+        (!is_fit).then_some(c"The value must be the name of a database, 1 to 63 bytes.")
     }
 }

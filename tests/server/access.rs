@@ -126,7 +126,7 @@ fn the_servers_own_files() {
     for name in ["data/postgresql.conf", "data/PG_VERSION", "data/base/../pg_hba.conf"] {
         let (code, message) = refused(&mut admin, &cluster.path(name));
         assert_eq!(code, "42501", "{message}");
-        assert!(message.contains("lies in the data of this server"), "{message}");
+        assert!(message.contains("belongs to the data of this server"), "{message}");
     }
     symlink(cluster.path("data/pg_hba.conf"), cluster.path("link.csv")).unwrap();
     assert_eq!(refused(&mut admin, &cluster.path("link.csv")).0, "42501");
@@ -170,7 +170,7 @@ fn the_servers_own_files_elsewhere() {
     for path in paths {
         let (code, message) = refused(&mut admin, &path);
         assert_eq!(code, "42501", "{message}");
-        assert!(message.contains("lies in the data of this server"), "{message}");
+        assert!(message.contains("belongs to the data of this server"), "{message}");
     }
     let path = good(&cluster, "PG_notes_1.csv", 1);
     cluster.ingest(&mut admin, &path);

@@ -163,7 +163,7 @@ fn many_months_need_leave() {
     let error = client.query_one("SELECT trips.ingest($1)", &[&path]).unwrap_err();
     let (code, message, hint) = server_error(&error);
     assert_eq!(code, "54000");
-    assert_eq!(message, "the load needs 241 new partitions of the history, more than 240");
+    assert_eq!(message, "load needs 241 new partitions of the history, the limit is 240");
     assert!(hint.contains("trips.max_new_partitions"), "{hint}");
     assert_eq!(counts(&mut client), []);
     client.batch_execute("SET trips.max_new_partitions = 241").unwrap();
@@ -197,7 +197,7 @@ fn a_partition_that_is_being_detached() {
     assert_eq!(code, "55000");
     assert_eq!(
         message,
-        "no partition can be created for 2018-05-03: public.w1 is being detached from the history"
+        "cannot create a partition for 2018-05-03: partition public.w1 is being detached"
     );
     assert!(hint.contains("FINALIZE"), "{hint}");
     let finalize = "ALTER TABLE trips.hist_trip_data DETACH PARTITION public.w1 FINALIZE";

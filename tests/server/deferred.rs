@@ -184,7 +184,9 @@ fn a_load_into_another_owners_table_is_refused() {
         let error = etl.query_one("SELECT trips.ingest($1)", &[&good]).unwrap_err();
         let (code, message, hint) = server_error(&error);
         assert_eq!(code, "55000", "{message}");
-        assert!(message.starts_with(&format!("{table} belongs to own,")) && !hint.is_empty());
+        assert!(
+            message.starts_with(&format!("table {table} is owned by own,")) && !hint.is_empty()
+        );
         assert_eq!(
             server_error(&etl.query_one("SELECT trips.submit($1)", &[&good]).unwrap_err()).0,
             "55000"

@@ -92,9 +92,9 @@ const BAD_HEADERS: [BadHeader; 10] = [
     ("missing", b"region,origin_coord,destination_coord,date_time\n", "42703", "column datasource is missing"),
     ("missing three", b"region,date_time\n", "42703", "column origin_coord, destination_coord, datasource is missing"),
     ("twice", b"region,origin_coord,destination_coord,date_time,datasource,REGION\n", "42701", "columns 1 and 6"),
-    ("both names", b"region,origin_coord,destination_coord,date_time,datasource,datetime\n", "42701", "date_time is there twice"),
+    ("both names", b"region,origin_coord,destination_coord,date_time,datasource,datetime\n", "42701", "date_time appears twice"),
     ("none", b"A,POINT (1 2),POINT (3 4),2018-05-01 00:00:00,x\n", "42703", "is missing"),
-    ("quote", b"region,\"origin_coord\n", "22P04", "not a CSV record"),
+    ("quote", b"region,\"origin_coord\n", "22P04", "invalid header"),
 ];
 
 #[test]
@@ -106,7 +106,7 @@ fn files_without_a_good_header() {
         refused(&mut client, &path, code, words);
     }
     for (name, separator, guess) in
-        [("a", ';', "semicolons"), ("b", '\t', "tabs"), ("c", '|', "bars")]
+        [("a", ';', "semicolons"), ("b", '\t', "tabs"), ("c", '|', "pipes")]
     {
         let path = database.file(name, FIVE_COLUMNS.replace(',', &separator.to_string()));
         let error = client.query_one("SELECT * FROM trips.ingest($1)", &[&path]).unwrap_err();
@@ -178,7 +178,7 @@ fn rows_that_a_trigger_suppresses_are_noticed() {
     let (code, message, _) = server_error(&error);
     assert_eq!(
         (code.as_str(), message.as_str()),
-        ("09000", "trips.hist_trip_data took 0 of 1 rows")
+        ("09000", "table trips.hist_trip_data accepted 0 of 1 rows")
     );
 }
 

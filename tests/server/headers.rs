@@ -143,7 +143,7 @@ fn rows_behind_an_unclear_header_are_staged() {
         assert_eq!(trips, [trip("A"), trip("D")], "{name}: {staged:?}");
         assert!(staged.iter().all(|s| s.1 == "22P04"), "{name}: {staged:?}");
         assert_eq!(staged.len(), 4, "{name}: {staged:?}");
-        assert!(staged[1].2.contains("line 3 is not a complete header"), "{name}: {}", staged[1].2);
+        assert!(staged[1].2.contains("line 3 is an incomplete header"), "{name}: {}", staged[1].2);
     }
 }
 

@@ -354,7 +354,7 @@ fn abort_refuses_the_file_at_the_first_bad_line() {
     assert_eq!(
         message,
         format!(
-            "file \"{path}\" is refused: line 3, column date_time: \"05/06/2018\" is not a date and time: expected YYYY-MM-DD HH:MM:SS"
+            "could not load file \"{path}\": line 3, column date_time: \"05/06/2018\" is not a date and time: expected YYYY-MM-DD HH:MM:SS"
         )
     );
     assert!(hint.contains("stage"), "{hint}");
@@ -377,7 +377,7 @@ fn more_bad_lines_than_allowed_refuse_the_file() {
     let error = client.query_one("SELECT trips.ingest($1, max_errors => 2)", &[&path]).unwrap_err();
     let (code, message, _) = server_error(&error);
     assert_eq!(code, "22P04");
-    assert!(message.ends_with("is refused: over 2 bad lines"), "{message}");
+    assert!(message.ends_with(": more than 2 bad rows"), "{message}");
     let failed = client.query_one("SELECT * FROM trips.loads WHERE state = 'failed'", &[]).unwrap();
     let text: String = failed.get("error");
     for line in ["line 3", "line 4", "line 5"] {

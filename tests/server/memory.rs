@@ -161,7 +161,7 @@ fn staged_texts_without_a_bound() {
             (column.as_str(), code.as_str(), row.get(3)),
             ("region", "22001", 6_000_000_i32)
         );
-        assert_eq!(error, "the value has 6000000 bytes, over the 1000 allowed");
+        assert_eq!(error, "the field has 6000000 bytes; the limit is 1000");
         let count: i64 =
             client.query_one("SELECT count(*) FROM trips.stg_trip_data", &[]).unwrap().get(0);
         assert_eq!(count, staged);

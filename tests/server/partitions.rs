@@ -124,9 +124,9 @@ fn a_detached_partition_is_not_overwritten() {
     assert_eq!(code, "42P07");
     assert_eq!(
         message,
-        "the table trips.hist_trip_data_2018_05 is in the way of a partition of the history"
+        "cannot create partition trips.hist_trip_data_2018_05: a table with this name already exists"
     );
-    assert!(hint.contains("attach it again"), "{hint}");
+    assert!(hint.contains("Attach the table"), "{hint}");
     client
         .batch_execute(
             "ALTER TABLE trips.hist_trip_data ATTACH PARTITION trips.hist_trip_data_2018_05

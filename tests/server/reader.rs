@@ -180,5 +180,5 @@ fn three_unclosed_quotes_refuse_the_file() {
     let error = client.query_one("SELECT trips.ingest($1)", &[&three]).unwrap_err();
     let (code, message, _) = trips_tests::server_error(&error);
     assert_eq!(code, "22P04");
-    assert!(message.contains("3 quoted values are never closed"), "{message}");
+    assert!(message.contains("3 quoted fields are not closed"), "{message}");
 }

@@ -291,7 +291,7 @@ fn too_many_new_months_stay_and_the_rest_is_merged() {
         (160_i64, "1996-09-10 10:00:00", outside.load_id)
     );
     let texts: Vec<&str> = (2..10).map(|column| row.get(column)).collect();
-    let reason = "the trip needs a new partition of the history, over the 240 allowed for one merge (trips.max_new_partitions)";
+    let reason = "the trip needs a new partition of the history; the limit for one merge is 240 (trips.max_new_partitions)";
     let column = "date_time";
     assert_eq!(texts, ["54000", "54000", column, column, reason, reason, "months", "months"]);
 

@@ -148,9 +148,7 @@ fn a_delivery_that_is_not_complete_is_not_merged() {
     assert_eq!((state.as_str(), message), ("42809", format!("load {load_id} is an upload")));
     assert!(hint.contains("trips.complete_upload"), "{hint}");
     let (state, message, hint) = merge_it(&mut client);
-    let expected = format!(
-        "delivery {load_id} is not complete: byte 0 of \"somewhere\" has not arrived in one part"
-    );
+    let expected = format!("upload {load_id} of file \"somewhere\" is not complete");
     assert_eq!((state.as_str(), message), ("55000", expected));
     assert!(hint.contains("trips.upload_part"), "{hint}");
     for missing in [0, 1, parts.len() - 1] {

@@ -21,7 +21,7 @@ pub enum AreaError {
     #[error("{0} {1} is out of range: expected -{2} to {2}")]
     OutOfRange(&'static str, f64, f64),
     /// South is north of north.
-    #[error("the latitudes are inverted: south {0} is greater than north {1}")]
+    #[error("south {0} is greater than north {1}")]
     Inverted(f64, f64),
 }
 

@@ -29,7 +29,7 @@ pub enum BuildError {
     #[error("out of memory")]
     Memory(#[from] TryReserveError),
     /// The thread could not be started.
-    #[error("a thread could not be started: {0}")]
+    #[error("could not start a thread: {0}")]
     Start(io::Error),
     /// The thread has panicked, or ended.
     #[error("a thread failed: {0}")]

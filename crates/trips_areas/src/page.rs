@@ -18,7 +18,7 @@ const COLUMN_HEADER: usize = 5;
 
 /// Bytes that are not a page or not a directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("what is kept for area queries is damaged")]
+#[error("area index is damaged")]
 pub struct Corrupt;
 
 /// The least number and the width of each column: four coordinates and the minute.

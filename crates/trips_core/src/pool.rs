@@ -49,7 +49,7 @@ pub enum PoolError {
     #[error("out of memory")]
     Memory(#[from] TryReserveError),
     /// A thread could not be started.
-    #[error("a thread could not be started: {0}")]
+    #[error("could not start a thread: {0}")]
     Start(io::Error),
     /// A thread has panicked, or ended.
     #[error("a thread failed: {0}")]

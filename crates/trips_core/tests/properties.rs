@@ -251,10 +251,7 @@ fn headers_that_do_not_fit() {
     let missing = error("region,origin_coord,datasource");
     assert_eq!(missing.to_string(), "column destination_coord, date_time or datetime is missing");
     let duplicate = error("region,origin_coord,destination_coord,datetime,datasource,date_time");
-    assert_eq!(
-        duplicate.to_string(),
-        "column date_time is there twice, as columns 4 and 6 of the file"
-    );
+    assert_eq!(duplicate.to_string(), "column date_time appears twice, as columns 4 and 6");
     for (line, expected) in [
         ("region;origin_coord;destination_coord;datetime;datasource", Some(Guess::Delimiter(';'))),
         ("A,POINT (1 2),,never,x", Some(Guess::Data)),

@@ -17,10 +17,10 @@ mod tests;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum H3Error {
     /// H3 has sixteen resolutions.
-    #[error("resolution is {0}: expected 0 to 15")]
+    #[error("resolution {0} is out of range: expected 0 to 15")]
     Resolution(i32),
     /// The text is not the name of a cell.
-    #[error("not a cell of H3: expected 15 hexadecimal digits as trips.h3_cell() gives them")]
+    #[error("invalid name of an H3 cell")]
     Name,
 }
 

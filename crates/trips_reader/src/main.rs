@@ -16,7 +16,7 @@ const USAGE: &str = "usage:
   trips_reader split FILE [split_bytes=N] [max_record_size=N]
       looks through a file and prints one line of JSON: its size, time and BLAKE3, and its splits as
       [first_byte, bytes, first_line, BLAKE3 of the header and the split, columns, if a second header has changed
-      them]; or, under \"refused\", why it is no file of trips
+      them]; or, under \"refused\", why the file is refused
   trips_reader read FILE load_id=N first_byte=N bytes=N first_line=N blake3=D file_bytes=N mtime_ns=N
                [columns=C] [max_record_size=N] [earliest_date=D] [latest_date=D] [zero_coordinates=keep|warn|stage]
       reads one split, which is held in memory, and prints its parts, each behind its length (8 bytes, big-endian)
@@ -34,7 +34,7 @@ enum Failure {
     Changed(String),
     #[error("out of memory")]
     Memory(#[from] std::collections::TryReserveError),
-    #[error("could not write: {0}")]
+    #[error("could not write the output: {0}")]
     Write(io::Error),
 }
 
@@ -53,7 +53,7 @@ fn run() -> Result<(), Failure> {
         ["version"] => writeln!(out, "{}", env!("CARGO_PKG_VERSION")).map_err(Failure::Write),
         ["split", _, ref options @ ..] => split::run(path(), &Options::of(options)?, &mut out),
         ["read", _, ref options @ ..] => read::run(path(), &Options::of(options)?, &mut out),
-        _ => Err(Failure::Usage("what is to be done?".into())),
+        _ => Err(Failure::Usage("missing or unknown command".into())),
     }
 }
 

@@ -33,7 +33,7 @@ impl<'a> Options<'a> {
     pub fn of(arguments: &[&'a str]) -> Result<Self, Failure> {
         let options = arguments.iter().map(|argument| match argument.split_once('=') {
             Some((name, value)) if NAMES.contains(&name) => Ok((name, value)),
-            _ => Err(Failure::Usage(format!("{argument:?} is no option"))),
+            _ => Err(Failure::Usage(format!("unknown option {argument:?}"))),
         });
         options.collect::<Result<_, _>>().map(Self)
     }
@@ -51,7 +51,7 @@ impl<'a> Options<'a> {
     ) -> Result<T, Failure> {
         match (self.text(name), default) {
             (Some(text), _) => {
-                text.parse().map_err(|_| Failure::Usage(format!("{name}={text:?} is no number")))
+                text.parse().map_err(|_| Failure::Usage(format!("invalid number {name}={text:?}")))
             }
             (None, Some(default)) => Ok(default),
             (None, None) => Err(Failure::Usage(format!("{name} is missing"))),
@@ -62,7 +62,7 @@ impl<'a> Options<'a> {
     pub fn digest(&self, name: &str) -> Result<blake3::Hash, Failure> {
         let text = self.text(name).ok_or_else(|| Failure::Usage(format!("{name} is missing")))?;
         blake3::Hash::from_hex(text)
-            .map_err(|_| Failure::Usage(format!("{name}={text:?} is no digest")))
+            .map_err(|_| Failure::Usage(format!("invalid digest {name}={text:?}")))
     }
 
     /// The longest record, as `trips.max_record_size` allows it.
@@ -76,12 +76,19 @@ impl<'a> Options<'a> {
             Some("keep") => ZeroCoordinates::Keep,
             Some("warn") | None => ZeroCoordinates::Warn,
             Some("stage") => ZeroCoordinates::Stage,
-            Some(other) => return Err(Failure::Usage(format!("zero_coordinates={other:?}"))),
+            Some(other) => {
+                return Err(Failure::Usage(format!(
+                    "invalid value invalid value invalid value invalid value invalid value zero_coordinates={other:?}"
+                )));
+            }
         };
         let earliest = self.text("earliest_date").unwrap_or("1970-01-01");
         let latest = self.text("latest_date").unwrap_or("2099-12-31");
-        Constraints::new(earliest, latest, zero_coordinates)
-            .ok_or_else(|| Failure::Usage(format!("from {earliest:?} to {latest:?} is no time")))
+        Constraints::new(earliest, latest, zero_coordinates).ok_or_else(|| {
+            Failure::Usage(format!(
+                "invalid dates earliest_date={earliest:?} latest_date={latest:?}"
+            ))
+        })
     }
 }
 

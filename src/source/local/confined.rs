@@ -52,11 +52,11 @@ fn open_with(directory: &Path, rest: &Path, flags: OFlags) -> io::Result<File> {
         Ok(file) => Ok(file.into()),
         Err(Errno::NOSYS) => Err(io::Error::new(
             io::ErrorKind::Unsupported,
-            "this system cannot keep a path beneath a directory (openat2, Linux 5.6)",
+            "the kernel does not support openat2 (Linux 5.6 or later)",
         )),
         Err(Errno::XDEV) => Err(io::Error::new(
             io::ErrorKind::PermissionDenied,
-            "a link leads out of the directory that it must stay in",
+            "a link leads out of the directory",
         )),
         Err(error) => Err(error.into()),
     }

@@ -70,17 +70,17 @@ fn headers() -> Vec<Case> {
         row(13, "quoted", &format!("\"{}\"", five.replace(',', "\",\"")), ROW),
         row(13, "datetime", &five.replace("date_time", "DateTime"), ROW),
         names(14, "a name twice", &format!("{five},Region"))
-            .refuses("42701", "column region is there twice, as columns 1 and 6", "each once"),
+            .refuses("42701", "column region appears twice, as columns 1 and 6", "each once"),
         names(14, "both names of a column", &format!("{five},datetime"))
-            .refuses("42701", "column date_time is there twice", "each once"),
+            .refuses("42701", "column date_time appears twice", "each once"),
         names(14, "a name is missing", "region,origin_coord,destination_coord,datasource,y")
-            .refuses("42703", "column date_time or datetime is missing", "must name the columns"),
+            .refuses("42703", "column date_time or datetime is missing", "with the columns"),
         row(14, "unknown names", &format!("id,{five},fare"), &format!("7,{ROW},9.5"))
-            .says("not read: \"id\", \"fare\""),
+            .says("ignored columns: \"id\", \"fare\""),
         row(14, "empty names", &format!(",{five},,"), &format!(",{ROW},1,2")).says("\"\", \"\", \"\""),
         // Nothing is passed over to look for a header: what stands above it might be rows.
         names(14, "a title above the header", &format!("Trips of May\n{five}"))
-            .refuses("42703", "is missing", "must name the columns"),
+            .refuses("42703", "is missing", "with the columns"),
         names(14, "the header comes again", &format!("{five}\n{ROW}\n{}", five.to_uppercase()))
             .loads([3, 1, 1, 1]).stages(&[(3, "22P04", None)]),
         names(14, "the header at once again", &format!("{five}\n{five}"))
@@ -88,13 +88,13 @@ fn headers() -> Vec<Case> {
         names(14, "a second line of units", &format!("{five}\ntext,WGS 84,WGS 84,local time,text"))
             .loads([2, 1, 0, 1]).stages(&[(2, "22P02", Some("origin_coord"))]),
         names(14, "a quote in the header", "region,origin\"coord")
-            .refuses("22P04", "not a CSV record: a quote stands inside", "must name the columns"),
+            .refuses("22P04", "a quote is inside an unquoted field", "with the columns"),
         names(14, "a quote that stays open", "\"region,origin_coord")
-            .refuses("22P04", "not a CSV record: a quoted value is never closed", "must name"),
+            .refuses("22P04", "a quoted field is not closed", "with the columns"),
         names(38, "codes and a forged line in the header", "\x1b[2J\"\nFORGED: x\"")
-            .refuses("22P04", "not a CSV record", "must name the columns"),
+            .refuses("22P04", "invalid header", "with the columns"),
         names(38, "a forged line in a missing header", "\"\x1b[2J\nFORGED: x\",y")
-            .refuses("42703", "is missing", "must name the columns"),
+            .refuses("42703", "is missing", "with the columns"),
         row(38, "codes and a forged line in a name that is not read",
             &format!("{five},\"\x1b[2J\nFORGED: x\""), &format!("{ROW},y")).says(r"\u{1b}[2j\nforged"),
     ]
@@ -102,7 +102,7 @@ fn headers() -> Vec<Case> {
 
 #[rustfmt::skip]
 fn no_headers() -> Vec<Case> {
-    let data = "seems to be a row of data: the file has no header";
+    let data = "the first line seems to be a row";
     vec![
         file(15, "rows from the first line on", format!("{ROW}\n{ROW}\n"))
             .refuses("42703", "is missing", data),
@@ -111,14 +111,14 @@ fn no_headers() -> Vec<Case> {
         file(15, "rows with a point alone", "A,\"POINT (1 2)\",,01.05.2018,\n")
             .refuses("42703", "is missing", data),
         file(15, "rows that could be names", "A,B,C,D,E\n")
-            .refuses("42703", "is missing", "must name the columns"),
+            .refuses("42703", "is missing", "with the columns"),
     ]
 }
 
 #[rustfmt::skip]
 fn empty_files() -> Vec<Case> {
     // A file without even a header is one whose writer has failed: refused, so that it can come again.
-    let empty = |name, bytes: &[u8]| file(16, name, bytes).refuses("22P04", "is empty", "writer");
+    let empty = |name, bytes: &[u8]| file(16, name, bytes).refuses("22P04", "is empty", "has finished");
     let loads = |name: &str, bytes: String| {
         file(17, name, bytes).loads([1, 1, 0, 0]).stores(&[STORED])
     };
@@ -148,13 +148,13 @@ fn separators() -> Vec<Case> {
     };
     let excel = |name, line: &str| {
         file(18, name, format!("{line}\r\n{HEADER}{ROW}\n"))
-            .refuses("42703", "is missing", "one that only Excel reads (sep=…): remove it")
+            .refuses("42703", "is missing", "Remove the first line (sep=…)")
     };
     vec![
         by("semicolons", ";", "by semicolons"),
         by("tabs", "\t", "by tabs"),
-        by("bars", "|", "by bars"),
-        by("carets", "^", "must name the columns"),
+        by("bars", "|", "by pipes"),
+        by("carets", "^", "with the columns"),
         file(18, "semicolons, no header", format!("{ROW}\n").replace(',', ";"))
             .refuses("42703", "is missing", "by semicolons"),
         excel("sep=;", "sep=;"),
@@ -192,7 +192,7 @@ fn not_text() -> Vec<Case> {
             let path = cluster.file("sparse.csv", "");
             File::options().write(true).open(&path).unwrap().set_len(64 << 30).unwrap();
             path
-        }).refuses("22P04", "is binary", "never written"),
+        }).refuses("22P04", "is binary", "after a crash"),
         made(20, "plain text under the name of gzip", |cluster| {
             cluster.file("trips.csv.gz", format!("{HEADER}{ROW}\n"))
         }).loads([1, 1, 0, 0]).stores(&[STORED]),

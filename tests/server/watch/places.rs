@@ -210,7 +210,7 @@ fn a_database_that_is_not_utf8() {
     land(&cluster, "inbox/a.csv", one("Z\u{fc}rich", 1));
     drop(admin);
     cluster.restart(|cluster| cluster.configure("trips.watch_database = 'latin'"));
-    let told = "the database is not encoded in UTF8";
+    let told = "database encoding is not UTF8";
     let mut latin = cluster.client_of("latin");
     until("nobody refuses the database", || {
         assert_eq!(rows(&mut latin), 0);
@@ -232,6 +232,6 @@ fn a_database_that_is_not_utf8() {
     eventually(&mut latin, query, "failed|0A000");
     assert_eq!(rows(&mut latin), 0);
     // Each watcher says it once.
-    let said = cluster.log().matches("inbox: the database is not encoded in UTF8").count();
+    let said = cluster.log().matches("inbox: database encoding is not UTF8").count();
     assert!((1..=2).contains(&said), "{}", cluster.log());
 }

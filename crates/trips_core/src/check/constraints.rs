@@ -60,8 +60,7 @@ impl Constraints {
     /// 22003.
     pub fn check_point(&self, point: Option<Point>) -> Result<Option<Point>, ValueError> {
         if self.zero_coordinates == ZeroCoordinates::Stage && point.is_some_and(Point::is_zero) {
-            let reason =
-                "POINT (0 0) is what receivers without a position write (trips.zero_coordinates)";
+            let reason = "POINT (0 0) is not allowed (trips.zero_coordinates)";
             return Err(ValueError::new(SqlState::NumericValueOutOfRange, reason));
         }
         Ok(point)

@@ -87,7 +87,7 @@ impl TripText<'_> {
     /// The first column, in the order of [`Trip`], whose value is invalid or violates the constraints.
     pub fn validate(&self, constraints: &Constraints) -> Result<Trip<'_>, Rejection> {
         let required = |column| {
-            let reason = format!("{column} is empty: a trip needs one");
+            let reason = format!("{column} is empty");
             ValueError::new(SqlState::NotNullViolation, reason).of(column)
         };
         Ok(Trip {
@@ -124,11 +124,11 @@ pub(crate) fn text(value: &[u8]) -> Result<Option<&str>, ValueError> {
     if trimmed.len() > MAX_TEXT {
         return Err(ValueError::new(
             SqlState::StringDataRightTruncation,
-            format!("{} has {} bytes, over the {MAX_TEXT} allowed", quoted(value), trimmed.len()),
+            format!("{} has {} bytes; the limit is {MAX_TEXT}", quoted(value), trimmed.len()),
         ));
     }
     let not_text = |what: &str| {
-        let reason = format!("{} holds {what}", quoted(value));
+        let reason = format!("{} contains {what}", quoted(value));
         ValueError::new(SqlState::CharacterNotInRepertoire, reason)
     };
     if trimmed.contains(&0) {

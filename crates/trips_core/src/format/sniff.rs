@@ -23,17 +23,17 @@ const fn kind(magic: &'static [u8], name: &'static str, advice: &'static str) ->
 #[rustfmt::skip]
 static KINDS: [FileKind; 22] = [
     // UTF-32 before UTF-16: the mark of UTF-32 begins with that of UTF-16.
-    kind(b"\xff\xfe\0\0", "encoded in UTF-32", "Convert it: iconv -f UTF-32 -t UTF-8."),
-    kind(b"\0\0\xfe\xff", "encoded in UTF-32", "Convert it: iconv -f UTF-32 -t UTF-8."),
-    kind(b"\xff\xfe", "encoded in UTF-16", "Convert it: iconv -f UTF-16 -t UTF-8."),
-    kind(b"\xfe\xff", "encoded in UTF-16", "Convert it: iconv -f UTF-16 -t UTF-8."),
-    kind(b"\x1f\x8b", "compressed by gzip", "Uncompress it first: gunzip."),
-    kind(b"\x28\xb5\x2f\xfd", "compressed by zstd", "Uncompress it first: zstd -d."),
-    kind(b"BZh", "compressed by bzip2", "Uncompress it first: bunzip2."),
-    kind(b"\xfd7zXZ\0", "compressed by xz", "Uncompress it first: unxz."),
-    kind(b"\x04\x22\x4d\x18", "compressed by lz4", "Uncompress it first: lz4 -d."),
+    kind(b"\xff\xfe\0\0", "encoded in UTF-32", "Convert it with iconv -f UTF-32 -t UTF-8."),
+    kind(b"\0\0\xfe\xff", "encoded in UTF-32", "Convert it with iconv -f UTF-32 -t UTF-8."),
+    kind(b"\xff\xfe", "encoded in UTF-16", "Convert it with iconv -f UTF-16 -t UTF-8."),
+    kind(b"\xfe\xff", "encoded in UTF-16", "Convert it with iconv -f UTF-16 -t UTF-8."),
+    kind(b"\x1f\x8b", "compressed by gzip", "Uncompress it with gunzip."),
+    kind(b"\x28\xb5\x2f\xfd", "compressed by zstd", "Uncompress it with zstd -d."),
+    kind(b"BZh", "compressed by bzip2", "Uncompress it with bunzip2."),
+    kind(b"\xfd7zXZ\0", "compressed by xz", "Uncompress it with unxz."),
+    kind(b"\x04\x22\x4d\x18", "compressed by lz4", "Uncompress it with lz4 -d."),
     kind(b"PK\x03\x04", "a zip archive or an Excel workbook", "Unpack it first, or save the workbook as CSV UTF-8."),
-    kind(b"PK\x05\x06", "an empty zip archive", "Perhaps its writer has failed."),
+    kind(b"PK\x05\x06", "an empty zip archive", "Check the program that wrote it."),
     kind(b"7z\xbc\xaf", "a 7z archive", "Unpack it first."),
     kind(b"\xd0\xcf\x11\xe0", "an old Excel workbook", "Save it as CSV UTF-8."),
     kind(b"PAR1", "a Parquet file", "Convert it to CSV."),
@@ -44,19 +44,19 @@ static KINDS: [FileKind; 22] = [
     kind(b"%PDF-", "a PDF document", "Ask its sender for CSV."),
     kind(b"{", "JSON", "Convert it to CSV."),
     kind(b"[{", "JSON", "Convert it to CSV."),
-    kind(b"<", "HTML or XML", "Perhaps it is the error page of a download: look at its first lines."),
+    kind(b"<", "HTML or XML", "Check its first lines: it may be the error page of a download."),
 ];
 
 static UTF_32: FileKind =
-    kind(b"", "encoded in UTF-32", "Convert it: iconv -f UTF-32LE (or UTF-32BE) -t UTF-8.");
+    kind(b"", "encoded in UTF-32", "Convert it with iconv -f UTF-32LE (or UTF-32BE) -t UTF-8.");
 static UTF_16_LE: FileKind =
-    kind(b"", "encoded in UTF-16", "Convert it: iconv -f UTF-16LE -t UTF-8.");
+    kind(b"", "encoded in UTF-16", "Convert it with iconv -f UTF-16LE -t UTF-8.");
 static UTF_16_BE: FileKind =
-    kind(b"", "encoded in UTF-16", "Convert it: iconv -f UTF-16BE -t UTF-8.");
+    kind(b"", "encoded in UTF-16", "Convert it with iconv -f UTF-16BE -t UTF-8.");
 static BINARY: FileKind = kind(
     b"",
-    "binary: it has a NUL byte near its beginning",
-    "Export it again as CSV in UTF-8; if its machine has crashed, perhaps it was never written.",
+    "binary",
+    "Export it again as CSV in UTF-8. It contains NUL bytes, for example after a crash of its machine.",
 );
 
 /// The kind of a file that begins with these bytes; none when it may be text in UTF-8.

@@ -37,7 +37,7 @@ impl Point {
             let mut reason =
                 format!("{name} {shown} is out of range: expected -{limit} to {limit}");
             if name == "latitude" && value.abs() <= 180.0 && longitude.abs() <= 90.0 {
-                reason.push_str("; the order is (longitude latitude), these look swapped");
+                reason.push_str("; longitude and latitude seem to be swapped");
             }
             Err(ValueError::new(SqlState::NumericValueOutOfRange, reason))
         };

@@ -16,13 +16,13 @@ use crate::wire::copy_binary::Cursor;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum DecodeError {
     /// They are too short or too long.
-    #[error("it is cut short or has bytes left over")]
+    #[error("wrong length")]
     Length,
     /// They have another begin.
-    #[error("it does not begin like a part of this version")]
+    #[error("unknown format or version")]
     Magic,
     /// Their counts do not match their content.
-    #[error("its counts are {counted}, its rows are {found}")]
+    #[error("found {found} rows, expected {counted}")]
     Counts {
         /// Rows by the counts.
         counted: u64,
@@ -39,7 +39,7 @@ pub enum DecodeError {
     },
     /// A rejected line does not have the columns or their values, names another load, or is too long.
     #[error(
-        "rejected line {number} has not the columns of trips.stg_trip_data, is of another load, or is longer than trips.max_record_size allows"
+        "rejected row {number} is invalid, belongs to another load, or is longer than trips.max_record_size"
     )]
     Line {
         /// The number of the line among the rejected ones, from 1.

@@ -7,16 +7,16 @@ use thiserror::Error;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum FramingError {
     /// A quote inside a value that did not begin with one.
-    #[error("a quote stands inside a value that is not quoted")]
+    #[error("a quote is inside an unquoted field")]
     QuoteInUnquotedField,
     /// Something other than a comma or a line end after a closing quote.
-    #[error("text follows a closing quote: expected a comma or a line end")]
+    #[error("text follows a closing quote, expected a comma or line end")]
     TextAfterQuote,
     /// No closing quote before the end of the file or the largest record.
-    #[error("a quoted value is never closed")]
+    #[error("a quoted field is not closed")]
     UnclosedQuote,
     /// A line longer than the largest record; its raw bytes are cut there.
-    #[error("the line is longer than a record may be")]
+    #[error("the line is too long")]
     TooLong,
 }
 

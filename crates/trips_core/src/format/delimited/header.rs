@@ -56,19 +56,19 @@ pub enum Guess {
 #[derive(Debug, Error)]
 pub enum HeaderError {
     /// It could not be read.
-    #[error("it could not be read: {0}")]
+    #[error("could not read the file: {0}")]
     Read(#[from] io::Error),
     /// The file is empty.
-    #[error("it is empty: expected a header")]
+    #[error("the file is empty")]
     Empty,
     /// It is something else.
-    #[error("it is {}: expected CSV in UTF-8", .0.name)]
+    #[error("the file is {}: expected CSV in UTF-8", .0.name)]
     Kind(&'static FileKind),
     /// Its first record is faulty.
-    #[error("its header is not a CSV record: {0}")]
+    #[error("invalid header: {0}")]
     Framing(FramingError),
     /// Its columns are not the feed's.
-    #[error("its header does not fit: {0}")]
+    #[error("invalid header: {0}")]
     Columns(ColumnError),
 }
 

@@ -199,12 +199,12 @@ impl Header {
             |plan: &Plan| matches!(before, HeaderState::Known(b) if b.reads_as(plan));
         let reason = match self {
             Self::Whole(plan) if reads_as_before(plan) => "the record repeats the header",
-            Self::Whole(_) => "the record is another header: the records after it are read by it",
+            Self::Whole(_) => "the record is another header, for the records after it",
             Self::Joined(_) => {
-                "a row and a header are joined in the record: the records after it are read by this header"
+                "the record is a row joined with another header, for the records after it"
             }
             Self::Unclear => {
-                "the record names columns and is not a complete header: the columns of the records after it are not known"
+                "the record is an incomplete header; the columns of the records after it are unknown"
             }
         };
         Rejection::of_record(SqlState::BadCopyFileFormat, reason)
@@ -224,6 +224,6 @@ impl Header {
 #[must_use]
 pub fn not_known(line: u64) -> Rejection {
     let reason =
-        format!("the columns of the record are not known: line {line} is not a complete header");
+        format!("the columns of the record are unknown: line {line} is an incomplete header");
     Rejection::of_record(SqlState::BadCopyFileFormat, reason)
 }

@@ -222,7 +222,7 @@ pub fn texts<'a>(plan: &Plan, record: &Record<'a>) -> Result<TripText<'a>, Rejec
         Some(FramingError::TooLong) => {
             return Err(Rejection::of_record(
                 SqlState::ProgramLimitExceeded,
-                format!("the record is over {} bytes, its rest is not kept", record.raw.len()),
+                format!("the record is longer than {} bytes and was truncated", record.raw.len()),
             ));
         }
         Some(error) => return bad_format(error.to_string()),
@@ -230,7 +230,7 @@ pub fn texts<'a>(plan: &Plan, record: &Record<'a>) -> Result<TripText<'a>, Rejec
     }
     if record.len() != plan.field_count {
         let (found, expected) = (record.len(), plan.field_count);
-        return bad_format(format!("the record has {found} fields: expected {expected}"));
+        return bad_format(format!("the record has {found} fields, expected {expected}"));
     }
     let field = |column| match plan.source(column) {
         Source::Field(at) => record.field(at),
