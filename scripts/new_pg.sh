@@ -24,10 +24,11 @@ new_config=$directory/$inside/bin/pg_config
 install_headers() { # directory
   local apt=$directory/apt mirror options
   command -v apt-get > /dev/null || fail "no apt-get: set $there_already to a pg_config"
+  # Without lists, apt does not know its mirror.
   [ -n "$(apt-get indextargets 'Created-By: Packages')" ] || install_debian_packages ca-certificates
-  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Suite: oldstable' |
-    head -n 1)
-  [ -n "$mirror" ] || mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' | head -n 1)
+  mirror=$(. /etc/os-release && apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' \
+    'Origin: Debian' "Codename: $VERSION_CODENAME" | head -n 1)
+  [ -n "$mirror" ] || fail "this is not Debian: set $there_already to a pg_config"
   mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
   printf 'deb %s trixie main\n' "$mirror" > "$apt/sources.list"
   options=(-o "Dir::Etc::SourceList=$apt/sources.list" -o Dir::Etc::SourceParts=- -o "Dir::State::Lists=$apt/lists"
