@@ -3,6 +3,8 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 make_run_dir
+# What is measured is on the disk.
+export TRIPS_TEST_DIR=$run
 test_environment
 cd "$root"
 step "measuring with PostgreSQL $pg; the machine should do nothing else"

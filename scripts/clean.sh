@@ -8,5 +8,9 @@ done
 for home in "$run"/demo*; do
   [ -d "$home" ] && PG=${home##*/demo} "$root/scripts/cluster.sh" stop
 done
-if [ -d "$run" ] && [ ! -L "$run" ] && [ "$(stat -c %u "$run")" = "$(id -u)" ]; then rm -rf "$run"; fi
+for directory in "$(test_dir)" "$run"; do
+  if [ -d "$directory" ] && [ ! -L "$directory" ] && [ "$(stat -c %u "$directory")" = "$(id -u)" ]; then
+    rm -rf "$directory"
+  fi
+done
 rm -rf "$root/target"

@@ -47,12 +47,28 @@ clean_env() {
 }
 
 # The run directory is ours, or nobody's.
-make_run_dir() {
-  mkdir -p "$run"
-  if [ -L "$run" ] || [ "$(stat -c %u "$run")" != "$(id -u)" ]; then
-    fail "$run belongs to somebody else; set TRIPS_RUN_DIR to a directory of your own"
+make_run_dir() { make_own_dir "$run" TRIPS_RUN_DIR; }
+make_own_dir() { # directory variable
+  mkdir -p "$1"
+  if [ -L "$1" ] || [ "$(stat -c %u "$1")" != "$(id -u)" ]; then
+    fail "$1 belongs to somebody else; set $2 to a directory of your own"
   fi
-  chmod 755 "$run"
+  chmod 755 "$1"
+}
+
+# Clusters of tests are in memory where there is room: to make and remove so many files is most of their work on a disk.
+# TRIPS_TEST_DIR takes another place.
+test_dir() {
+  local memory=/dev/shm name
+  name=trips_pipeline-$(id -u)-$(printf '%s' "$run" | cksum | cut -d ' ' -f 1)
+  if [ -n "${TRIPS_TEST_DIR:-}" ]; then
+    printf '%s/%s' "$TRIPS_TEST_DIR" "$name"
+  elif [ -w $memory ] && [ "$(df --output=avail $memory | tail -n 1)" -gt $((8 * 1024 * 1024)) ] &&
+    ! findmnt --noheadings --output OPTIONS --target $memory | grep -qw noexec; then
+    printf '%s/%s' $memory "$name"
+  else
+    printf '%s/tests' "$run"
+  fi
 }
 
 # Installs packages of Debian's that are missing.
@@ -81,9 +97,9 @@ in_tree() { printf '%s%s' "$tree" "$("$pg_config" "--$1")"; }
 
 # Tells tests and benchmarks where the server is, and where to put their clusters.
 test_environment() {
-  mkdir -p "$run/tests" && chmod 755 "$run/tests"
-  TRIPS_TEST_BIN=$(in_tree bindir)
-  export TRIPS_TEST_BIN TRIPS_TEST_TREE=$tree TRIPS_TEST_RUN=$run/tests
+  TRIPS_TEST_BIN=$(in_tree bindir) TRIPS_TEST_RUN=$(test_dir)
+  make_own_dir "$TRIPS_TEST_RUN" TRIPS_TEST_DIR
+  export TRIPS_TEST_BIN TRIPS_TEST_TREE=$tree TRIPS_TEST_RUN
   export TRIPS_TEST_USER=$server_user TRIPS_TEST_PG=$pg
 }
 

@@ -23,7 +23,7 @@ pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 /// The settings of the private cluster; what is not here is PostgreSQL's default.
 pub const SETTINGS: &str = "shared_buffers = 2GB\nmax_wal_size = 16GB\nfsync = on\n\
-    autovacuum_naptime = 1min\nlog_min_messages = warning\n";
+    autovacuum_naptime = 1min\nlog_min_messages = warning\njit = on\n";
 
 fn main() -> ExitCode {
     match run() {
