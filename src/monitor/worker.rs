@@ -1,6 +1,6 @@
 //! The monitor itself: the main function of the background worker.
 //!
-//! It never waits long for one load while others need it: it gives up a lock after [`LOCK_TIMEOUT`] and retries later.
+//! It never waits long for one load while others need it: it gives up a lock after [`writer::LOCK_TIMEOUT`] and retries later.
 //! It ends a second after the last load, because DROP DATABASE and CREATE DATABASE … TEMPLATE wait five seconds for
 //! other sessions.
 
