@@ -6,7 +6,7 @@ use trips_core::feed::plan::Plan;
 use trips_core::format::delimited::header::{self, HeaderError};
 use trips_core::format::delimited::parse::Parser;
 use trips_core::format::delimited::record::RecordReader;
-use trips_core::pool::{Pool, PoolError};
+use trips_core::pool::{Pool, PoolError, Run};
 use trips_core::sort::batch::RunBlocks;
 
 use super::error_limit::ErrorLimit;
@@ -66,21 +66,7 @@ pub fn read_file(
         let run = run.map_err(|stopped| stopped.of(request.path))?;
         let is_last = run.is_last;
         if run.trips() > 0 {
-            progress.begin_run(run.trips() as u64);
-            memory::release_free();
-            let mut batches = pool.batches(run.blocks);
-            let blocks = RunBlocks::new(batches.blocks());
-            let mut next_batch = || {
-                let batch = batches.next_batch(poll_interrupts).map_err(name)?;
-                if batch.is_none() {
-                    blocks.take();
-                    memory::release_free();
-                }
-                Ok(batch)
-            };
-            loader.append(&blocks, &mut next_batch, progress)?;
-            drop(batches);
-            loader.count(progress)?;
+            write_run(request, &mut pool, run, loader, progress)?;
             progress.phase(Phase::Reading);
         }
         progress.end_run();
@@ -91,6 +77,32 @@ pub fn read_file(
             return Ok(reader.into_source());
         }
     }
+}
+
+/// Writes the trips of a run: the threads build its batches, the backend appends and counts them.
+fn write_run(
+    request: &Request<'_>,
+    pool: &mut Pool<Bytes>,
+    run: Run,
+    loader: &mut Loader<'_>,
+    progress: &Progress,
+) -> Result<(), LoadError> {
+    progress.begin_run(run.trips() as u64);
+    memory::release_free();
+    let mut batches = pool.batches(run.blocks);
+    let blocks = RunBlocks::new(batches.blocks());
+    let mut next_batch = || {
+        let batch = batches.next_batch(poll_interrupts);
+        let batch = batch.map_err(|error| LoadError::of_threads(request.path, error))?;
+        if batch.is_none() {
+            blocks.take();
+            memory::release_free();
+        }
+        Ok(batch)
+    };
+    loader.append(&blocks, &mut next_batch, progress)?;
+    drop(batches);
+    loader.count(progress)
 }
 
 /// Finds the columns of the feed in the first record of the file.

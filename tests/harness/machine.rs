@@ -15,14 +15,8 @@ static NUMBER: AtomicU32 = AtomicU32::new(0);
 pub const SETTINGS: &str = "listen_addresses = ''\nfsync = off\nshared_buffers = 64MB\n\
     max_wal_size = 4GB\nautovacuum_naptime = 1s\njit = off\nlog_min_messages = warning";
 
-pub const INITDB: [&str; 6] = [
-    "--no-sync",
-    "--auth=trust",
-    "-U",
-    "postgres",
-    "--encoding=UTF8",
-    "--locale=C",
-];
+pub const INITDB: [&str; 6] =
+    ["--no-sync", "--auth=trust", "-U", "postgres", "--encoding=UTF8", "--locale=C"];
 
 /// What scripts/lib.sh has told, or whoever runs the test.
 pub fn env(name: &str) -> String {
