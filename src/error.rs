@@ -68,7 +68,7 @@ impl LoadError {
             Self::Upload(error) => error.report(),
             Self::RowsVanished { table, offered, taken } => Report::new(
                 Code::ERRCODE_TRIGGERED_ACTION_EXCEPTION,
-                format!("{table} took {taken} of {offered} rows"),
+                format!("table {table} accepted {taken} of {offered} rows"),
             )
             .hint("Drop the trigger of the table that suppresses rows."),
             Self::Serialization => Report::new(

@@ -1,10 +1,10 @@
 //! All derived data computed again: after a restore, a repair, or damage.
 
-use pgrx::{PgLogLevel, PgSqlErrorCode, ereport};
+use pgrx::PgSqlErrorCode;
 
 use super::changes::require_newest_snapshot;
 use super::{areas, daily_counts, view};
-use crate::error::LoadError;
+use crate::error::{LoadError, Report};
 use crate::history::{self, Days, History, Moved, owners};
 use crate::ledger;
 use crate::pg::relation::Table;
@@ -45,15 +45,14 @@ pub fn repair_partitions() -> Result<Vec<Moved>, LoadError> {
 fn warn_of_damaged_partitions() -> Result<(), LoadError> {
     let damaged = history::damaged_partitions()?;
     if let Some(first) = damaged.first() {
-        ereport!(
-            PgLogLevel::WARNING,
+        let count = damaged.len();
+        Report::new(
             PgSqlErrorCode::ERRCODE_DATA_CORRUPTED,
-            format!(
-                "{} partitions have trips that are outside of their bounds, one is {first}",
-                damaged.len()
-            ),
-            "Queries do not find such trips. SELECT * FROM trips.repair_partitions() moves them to where they belong."
-        );
+            format!("{count} partitions contain trips outside their bounds, the first is {first}"),
+        )
+        .detail("Queries may not find such trips.")
+        .hint("Run SELECT * FROM trips.repair_partitions().")
+        .warning();
     }
     Ok(())
 }

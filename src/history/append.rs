@@ -160,10 +160,8 @@ fn append_to(
 /// others would not.
 fn require_within(bounds: PartitionBounds, time: Timestamp, table: &Table) {
     if !bounds.contains(time) {
-        let message = format!(
-            "a trip of {time} is not within the bounds of the partition {}: {bounds}",
-            table.name()
-        );
+        let message =
+            format!("trip of {time} is outside the bounds of partition {}: {bounds}", table.name());
         ErrorReport::new(PgSqlErrorCode::ERRCODE_CHECK_VIOLATION, message, "require_within")
             .report(PgLogLevel::ERROR);
     }

@@ -28,7 +28,7 @@ pub fn run(path: &Path, options: &Options<'_>, out: &mut impl Write) -> Result<(
         Err(error) => refused(path, error.sqlstate().code(), &error.to_string()),
         Ok(FileSplits { unclosed, .. }) if unclosed.len() == UNCLOSED_QUOTES => {
             let last = unclosed[UNCLOSED_QUOTES - 1];
-            let what = "quoted values are never closed; the last one begins in the record at line";
+            let what = "quoted fields are not closed; the last one is in the record at line";
             refused(path, "22P04", &format!("{UNCLOSED_QUOTES} {what} {last}"))
         }
         Ok(FileSplits { splits, columns, .. }) => {

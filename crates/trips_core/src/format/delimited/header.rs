@@ -30,7 +30,7 @@ pub enum ColumnError {
         guess: Option<Guess>,
     },
     /// A column of the feed appears more than once.
-    #[error("column {name} is there twice, as columns {first} and {second} of the file")]
+    #[error("column {name} appears twice, as columns {first} and {second}")]
     Duplicate {
         /// The name in the feed.
         name: String,
