@@ -180,6 +180,8 @@ pub fn wake_worker(load_id: i64, when: Wake) {
     register_xact_callback(PgXactCallbackEvent::PreCommit, start_pending);
     // The worker waits until a prepared transaction has ended.
     register_xact_callback(PgXactCallbackEvent::Prepare, start_pending);
+    // An ERROR in this callback would end the backend. Registering a worker raises one only if a hundred bytes cannot be
+    // allocated; a missing slot is not an ERROR.
     register_xact_callback(PgXactCallbackEvent::Abort, || {
         if let Some((load_id, Wake::AtEnd)) = PENDING_START.take() {
             worker::start_queue_worker(worker::current_database(), load_id);

@@ -71,8 +71,8 @@ fn merge_staged(load_id: Option<i64>) -> Result<Option<LoadRow>, ErrorReport> {
 #[pg_extern(sql = false, immutable, parallel_safe)]
 fn trip_key(
     region: Option<&[u8]>,
-    origin: Option<pg_sys::Point>,
-    destination: Option<pg_sys::Point>,
+    origin_coord: Option<pg_sys::Point>,
+    destination_coord: Option<pg_sys::Point>,
     date_time: Option<PgTimestamp>,
     datasource: Option<&[u8]>,
 ) -> Result<Uuid, ErrorReport> {
@@ -81,8 +81,8 @@ fn trip_key(
         |point: Option<pg_sys::Point>| point.map(|p| Point { longitude: p.x, latitude: p.y });
     let key = key::of_trip(&Trip {
         region: text("region", region)?,
-        origin: point(origin),
-        destination: point(destination),
+        origin: point(origin_coord),
+        destination: point(destination_coord),
         date_time: Timestamp(date_time.ok_or(RequestError::NullArgument("date_time"))?.into()),
         datasource: datasource.map(|bytes| text("datasource", Some(bytes))).transpose()?,
     });

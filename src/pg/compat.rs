@@ -1,6 +1,15 @@
 //! All differences between the versions of PostgreSQL.
 
+use std::ffi::CStr;
+
 use pgrx::pg_sys;
+
+/// Settings that a worker needs beside those of all versions.
+#[cfg(any(feature = "pg15", feature = "pg16"))]
+pub const WORKER_SETTINGS: &[(&CStr, &CStr)] = &[];
+/// Settings that a worker needs beside those of all versions.
+#[cfg(not(any(feature = "pg15", feature = "pg16")))]
+pub const WORKER_SETTINGS: &[(&CStr, &CStr)] = &[(c"transaction_timeout", c"0")];
 
 /// Begins an index scan without keys.
 ///

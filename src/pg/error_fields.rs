@@ -17,7 +17,7 @@ use pgrx::{PgSqlErrorCode, pg_guard, pg_sys};
 use super::session::sqlstate_of_number;
 
 /// Errors that a function keeps. Most of them were caught: code that runs meanwhile may raise and catch others.
-const REMEMBERED: usize = 8;
+const MAX_STORED: usize = 8;
 /// Only the newest error may be larger, bytes.
 const SMALL: usize = 64 * 1024;
 /// The function name in the location of an error that the extension raises itself.
@@ -40,7 +40,7 @@ unsafe extern "C-unwind" {
 struct Level {
     callback: pg_sys::ErrorContextCallback,
     memory: pg_sys::MemoryContext,
-    errors: [*mut pg_sys::ErrorData; REMEMBERED],
+    errors: [*mut pg_sys::ErrorData; MAX_STORED],
 }
 
 /// Errors of PostgreSQL pass the function that has this in full.
@@ -95,7 +95,7 @@ impl Drop for Preserved {
         unsafe {
             pg_sys::error_context_stack = (*level).callback.previous;
             for error in (*level).errors {
-                forget(error);
+                free(error);
             }
             pg_sys::pfree(level.cast());
         }
@@ -116,7 +116,7 @@ unsafe extern "C-unwind" fn at_error(level: *mut c_void) {
         (*error).funcname = copy_of((*error).funcname);
         pg_sys::MemoryContextSwitchTo(before);
         if (*error).elevel != pg_sys::PGERROR.cast_signed() {
-            forget(error);
+            free(error);
             return;
         }
         // No other callback is above Rust code: the error is raised by pgrx, or by C code without a callback of its
@@ -126,10 +126,10 @@ unsafe extern "C-unwind" fn at_error(level: *mut c_void) {
         let same = |&&known: &&*mut pg_sys::ErrorData| is_same(known, error);
         match errors.iter().find(same).copied().filter(|_| is_of_rust && is_bare(error)) {
             Some(known) => {
-                give_back(&*known, &*error);
-                forget(error);
+                restore_fields(&*known, &*error);
+                free(error);
             }
-            None => remember(errors, error),
+            None => store(errors, error),
         }
     }
 }
@@ -138,14 +138,14 @@ unsafe extern "C-unwind" fn at_error(level: *mut c_void) {
 ///
 /// # Safety
 /// All are errors that [`at_error`] has copied, or NULL.
-unsafe fn remember(errors: &mut [*mut pg_sys::ErrorData; REMEMBERED], new: *mut pg_sys::ErrorData) {
+unsafe fn store(errors: &mut [*mut pg_sys::ErrorData; MAX_STORED], new: *mut pg_sys::ErrorData) {
     errors.rotate_right(1);
     // SAFETY: see above.
     unsafe {
-        forget(std::mem::replace(&mut errors[0], new));
+        free(std::mem::replace(&mut errors[0], new));
         for older in &mut errors[1..] {
             if size_of_error(*older) > SMALL {
-                forget(std::mem::replace(older, ptr::null_mut()));
+                free(std::mem::replace(older, ptr::null_mut()));
             }
         }
     }
@@ -155,7 +155,7 @@ unsafe fn remember(errors: &mut [*mut pg_sys::ErrorData; REMEMBERED], new: *mut 
 ///
 /// # Safety
 /// It is a copy of [`at_error`], or NULL, and is not used again.
-unsafe fn forget(error: *mut pg_sys::ErrorData) {
+unsafe fn free(error: *mut pg_sys::ErrorData) {
     if error.is_null() {
         return;
     }
@@ -251,7 +251,7 @@ fn code_of_pgrx(code: c_int) -> c_int {
 ///
 /// # Safety
 /// PostgreSQL is reporting `error`; both are copies of [`at_error`].
-unsafe fn give_back(known: &pg_sys::ErrorData, error: &pg_sys::ErrorData) {
+unsafe fn restore_fields(known: &pg_sys::ErrorData, error: &pg_sys::ErrorData) {
     const TEXT: *const c_char = c"%s".as_ptr();
     let names = [
         (pg_sys::PG_DIAG_SCHEMA_NAME, known.schema_name),

@@ -18,7 +18,7 @@ fn tree_of(call: pg_sys::FunctionCallInfo) -> *mut pg_sys::Node {
 }
 
 /// The subcommands of an ALTER TABLE; none for another command, or if no event trigger has called.
-fn parts(call: pg_sys::FunctionCallInfo) -> Option<(*mut pg_sys::RangeVar, Vec<Part>)> {
+fn subcommands(call: pg_sys::FunctionCallInfo) -> Option<(*mut pg_sys::RangeVar, Vec<Subcommand>)> {
     let tree = tree_of(call);
     // SAFETY: the parse tree has the type of its tag. The subcommands of an ALTER TABLE are AlterTableCmds; those that
     // attach and detach partitions have a PartitionCmd.
@@ -28,18 +28,18 @@ fn parts(call: pg_sys::FunctionCallInfo) -> Option<(*mut pg_sys::RangeVar, Vec<P
         }
         let statement = &*tree.cast::<pg_sys::AlterTableStmt>();
         let commands = PgList::<pg_sys::AlterTableCmd>::from_pg(statement.cmds);
-        let parts = commands.iter_ptr().map(|command| match (*command).subtype {
-            pg_sys::AlterTableType::AT_AttachPartition => Part::Attach,
+        let subcommands = commands.iter_ptr().map(|command| match (*command).subtype {
+            pg_sys::AlterTableType::AT_AttachPartition => Subcommand::Attach,
             pg_sys::AlterTableType::AT_DetachPartition
-            | pg_sys::AlterTableType::AT_DetachPartitionFinalize => Part::Detach,
-            _ => Part::Other,
+            | pg_sys::AlterTableType::AT_DetachPartitionFinalize => Subcommand::Detach,
+            _ => Subcommand::Other,
         });
-        Some((statement.relation, parts.collect()))
+        Some((statement.relation, subcommands.collect()))
     }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Part {
+enum Subcommand {
     Attach,
     Detach,
     Other,
@@ -47,13 +47,13 @@ enum Part {
 
 /// Whether the command is an ALTER TABLE that detaches a partition.
 pub fn detaches(call: pg_sys::FunctionCallInfo) -> bool {
-    parts(call).is_some_and(|(_, parts)| parts.contains(&Part::Detach))
+    subcommands(call).is_some_and(|(_, subcommands)| subcommands.contains(&Subcommand::Detach))
 }
 
 /// Whether the command, which is about to run, attaches a partition to this table, and the role may do so.
 pub fn will_attach_to(call: pg_sys::FunctionCallInfo, table: pg_sys::Oid) -> bool {
-    let Some((name, parts)) = parts(call) else { return false };
-    if !parts.contains(&Part::Attach) {
+    let Some((name, subcommands)) = subcommands(call) else { return false };
+    if !subcommands.contains(&Subcommand::Attach) {
         return false;
     }
     names(name, table) && compat::owns_table(table, session::current_user())

@@ -5,6 +5,7 @@ use std::ffi::CStr;
 
 use pgrx::pg_sys;
 
+use super::compat;
 use super::safe_drop::drop_unless_panicking;
 
 /// Settings that change how a statement is read, how a name is printed into one, or where a new table is stored.
@@ -97,15 +98,15 @@ pub fn set_for_worker() {
         (c"lock_timeout", c"0"),
         (c"statement_timeout", c"0"),
         (c"idle_in_transaction_session_timeout", c"0"),
-        #[cfg(any(feature = "pg17", feature = "pg18"))]
-        (c"transaction_timeout", c"0"),
         (c"default_transaction_isolation", c"read committed"),
         (c"default_transaction_read_only", c"off"),
         (c"default_transaction_deferrable", c"off"),
         (c"session_replication_role", c"origin"),
         (c"exit_on_error", c"off"),
     ];
-    for (name, value) in SETTINGS.into_iter().chain(of_sessions) {
+    for (name, value) in
+        SETTINGS.into_iter().chain(of_sessions).chain(compat::WORKER_SETTINGS.iter().copied())
+    {
         // SAFETY: two C strings, which are copied. This runs before the connection, so that the first transaction has
         // them, too. Values from this source override those of the database.
         unsafe {

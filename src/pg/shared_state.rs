@@ -69,7 +69,7 @@ struct Head {
     /// The latch of the monitor, in PostgreSQL's own shared memory, which every process has mapped at the same address.
     latch: AtomicPtr<pg_sys::Latch>,
     /// The segment is pinned: it outlives its session until a monitor has mapped it.
-    is_kept: AtomicBool,
+    is_pinned: AtomicBool,
     /// The session has ended.
     is_orphan: AtomicBool,
     /// Number of rollbacks of transactions with loads in the session.
@@ -105,7 +105,7 @@ impl Mailbox {
                 database: pg_sys::MyDatabaseId.to_u32(),
                 reader: AtomicU32::new(Reader::Gone as u32),
                 latch: AtomicPtr::default(),
-                is_kept: AtomicBool::new(false),
+                is_pinned: AtomicBool::new(false),
                 is_orphan: AtomicBool::new(false),
                 rollbacks: AtomicU32::new(0),
                 written: AtomicU64::new(0),
@@ -151,19 +151,23 @@ impl Mailbox {
         // SAFETY: reads a variable of this process.
         head.latch.store(unsafe { pg_sys::MyLatch }, SeqCst);
         head.reader.store(Reader::Attached as u32, SeqCst);
-        if head.is_kept.swap(false, SeqCst) {
+        if head.is_pinned.swap(false, SeqCst) {
             // SAFETY: the session has pinned the segment before it set the flag, and the flag is taken once.
             unsafe { pg_sys::dsm_unpin_segment(self.handle()) }
         }
     }
 
     /// A monitor will attach: the segment outlives its session until then.
+    ///
+    /// [`Self::adopt`] or [`Self::stop_waiting`] unpins it. Neither happens if the session ends after an error between the
+    /// two (only a lack of memory raises one there), or if the database is closed to connections before the monitor
+    /// connects. Then these 64 kB stay until the server restarts.
     pub fn await_reader(&self) {
         let head = self.head();
-        if !head.is_kept.load(SeqCst) {
+        if !head.is_pinned.load(SeqCst) {
             // SAFETY: the segment is mapped and not pinned: only this session pins it.
             unsafe { pg_sys::dsm_pin_segment(self.segment) }
-            head.is_kept.store(true, SeqCst);
+            head.is_pinned.store(true, SeqCst);
         }
         let (gone, awaited) = (Reader::Gone as u32, Reader::Awaited as u32);
         // A monitor that has decided not to end is attached again.
@@ -175,7 +179,7 @@ impl Mailbox {
         let head = self.head();
         let (gone, awaited) = (Reader::Gone as u32, Reader::Awaited as u32);
         if head.reader.compare_exchange(awaited, gone, SeqCst, SeqCst).is_ok()
-            && head.is_kept.swap(false, SeqCst)
+            && head.is_pinned.swap(false, SeqCst)
         {
             // SAFETY: as in `adopt`.
             unsafe { pg_sys::dsm_unpin_segment(self.handle()) }
@@ -248,7 +252,7 @@ impl Mailbox {
     }
 
     fn copy_in(&self, position: u64, bytes: &[u8]) {
-        let (begin, first) = place(position, bytes.len());
+        let (begin, first) = ring_range(position, bytes.len());
         // SAFETY: both ranges are within the ring, and free: the monitor has read them.
         unsafe {
             std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.ring().add(begin), first);
@@ -259,7 +263,7 @@ impl Mailbox {
 
     fn copy_out(&self, position: u64, bytes: &mut [u8]) {
         let length = bytes.len().min(RING);
-        let (begin, first) = place(position, length);
+        let (begin, first) = ring_range(position, length);
         // SAFETY: both ranges are within the ring; the session does not write there before `read` has moved.
         unsafe {
             std::ptr::copy_nonoverlapping(self.ring().add(begin), bytes.as_mut_ptr(), first);
@@ -327,7 +331,7 @@ fn word_of(tag: u64, step: Step) -> u64 {
 }
 
 /// Start of the bytes of this position, and how many of them precede the end of the ring.
-fn place(position: u64, length: usize) -> (usize, usize) {
+fn ring_range(position: u64, length: usize) -> (usize, usize) {
     let begin = usize::try_from(position % RING as u64).expect("under RING");
     (begin, length.min(RING - begin))
 }

@@ -45,8 +45,8 @@ impl Registry {
             let head = pg_sys::dsm_segment_address(segment).cast::<Head>();
             let latch = AtomicPtr::new(pg_sys::MyLatch);
             head.write(Head { magic: MAGIC, count, is_open: AtomicBool::new(true), latch });
-            for place in 0..count {
-                head.add(1).cast::<AtomicU32>().add(place).write(AtomicU32::new(0));
+            for slot in 0..count {
+                head.add(1).cast::<AtomicU32>().add(slot).write(AtomicU32::new(0));
             }
             pg_sys::on_dsm_detach(segment, Some(monitor_ends), head.into());
             let registry = Self { segment, head };
@@ -59,7 +59,7 @@ impl Registry {
         unsafe { &*self.head }
     }
 
-    fn places(&self) -> &[AtomicU32] {
+    fn slots(&self) -> &[AtomicU32] {
         // SAFETY: this many handles follow the head.
         unsafe { std::slice::from_raw_parts(self.head.add(1).cast(), self.head().count) }
     }
@@ -74,8 +74,8 @@ impl Registry {
 
     /// The handles that sessions have registered since the last call.
     pub fn drain_handles(&self) -> Vec<u32> {
-        let taken = self.places().iter().filter(|place| place.load(SeqCst) != 0);
-        taken.map(|place| place.swap(0, SeqCst)).filter(|&handle| handle != 0).collect()
+        let taken = self.slots().iter().filter(|slot| slot.load(SeqCst) != 0);
+        taken.map(|slot| slot.swap(0, SeqCst)).filter(|&handle| handle != 0).collect()
     }
 
     /// Opens the registry, or closes it: then sessions register no more handles.
@@ -115,15 +115,14 @@ impl Registry {
     }
 
     fn add(&self, mailbox: u32) -> bool {
-        let is_free =
-            |place: &&AtomicU32| place.compare_exchange(0, mailbox, SeqCst, SeqCst).is_ok();
+        let is_free = |slot: &&AtomicU32| slot.compare_exchange(0, mailbox, SeqCst, SeqCst).is_ok();
         if !self.head().is_open.load(SeqCst) {
             return false;
         }
-        let Some(place) = self.places().iter().find(is_free) else { return false };
+        let Some(slot) = self.slots().iter().find(is_free) else { return false };
         // A monitor that has closed its registry meanwhile has either taken the handle, or not seen it.
         if !self.head().is_open.load(SeqCst)
-            && place.compare_exchange(mailbox, 0, SeqCst, SeqCst).is_ok()
+            && slot.compare_exchange(mailbox, 0, SeqCst, SeqCst).is_ok()
         {
             return false;
         }
