@@ -8,7 +8,9 @@ pub mod submit;
 use std::cell::Cell;
 
 use pgrx::datum::DatumWithOid;
-use pgrx::{JsonB, PgSqlErrorCode, PgXactCallbackEvent, Spi, pg_sys, register_xact_callback};
+use pgrx::{
+    JsonB, PgSqlErrorCode, PgTryBuilder, PgXactCallbackEvent, Spi, pg_sys, register_xact_callback,
+};
 use serde_json::{Map, Value};
 
 use crate::error::{LoadError, Report};
@@ -183,10 +185,15 @@ pub fn wake_worker(load_id: i64, when: Wake) {
     // An ERROR in this callback would end the backend. Registering a worker raises one only if a hundred bytes cannot be
     // allocated; a missing slot is not an ERROR.
     register_xact_callback(PgXactCallbackEvent::Abort, || {
-        if let Some((load_id, Wake::AtEnd)) = PENDING_START.take() {
-            worker::start_queue_worker(worker::current_database(), load_id);
-        }
+        // An ERROR that leaves an abort callback ends the backend. Without this worker the load waits for the next one.
+        PgTryBuilder::new(start_after_abort).catch_others(|_| ()).execute();
     });
+}
+
+fn start_after_abort() {
+    if let Some((load_id, Wake::AtEnd)) = PENDING_START.take() {
+        worker::start_queue_worker(worker::current_database(), load_id);
+    }
 }
 
 fn start_pending() {
