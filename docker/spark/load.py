@@ -1,13 +1,13 @@
 """Loads files of trips into the history with a cluster, exactly once: spark-submit load.py FILE...
 
-Every worker runs trips_reader, the parser of trips.ingest, on splits of the files and stages what it has read
-with trips.upload_part(), each part in a transaction of its own. A part that is there is not staged again: so a
-task that Spark repeats, doubles, or loses with its worker, changes nothing. When all parts of a file are there,
-trips.complete_upload() brings them into the history in one transaction, in the order of the files.
+Each worker runs trips_reader, the parser of trips.ingest(), on splits of the files. It stores the parts with
+trips.upload_part(), each part in its own transaction. trips.upload_part() does not store a part twice. So a task
+that Spark repeats, runs twice, or loses with its worker has no effect. When all parts of a file are stored,
+trips.complete_upload() loads the file into the history in one transaction, in the order of the files.
 
-The files are on a file system that all workers see under the same path. Patterns are allowed. What keeps one file
-from being loaded is told (refused: by its header or its form; failed: anything else), and keeps no other file; the
-exit code is 1 then.
+All workers must see the files under the same path. Patterns are allowed. The job reports a file that it cannot load
+(refused: its header or its format is invalid; failed: all other errors), and loads the other files. The exit status
+is 1 then.
 """
 
 import argparse
@@ -21,14 +21,14 @@ import time
 
 from trips_spark import connect, context, environment, has_workers
 
-# The settings of the server that decide what a good line is.
-RULES = ("max_record_size", "earliest_date", "latest_date", "zero_coordinates")
+# The settings of the server that decide which rows are valid.
+SETTINGS = ("max_record_size", "earliest_date", "latest_date", "zero_coordinates")
 
-# Locks that others have, deadlocks, transactions in the way: tried again so often, each time twice as late.
-PASSING = ("55P03", "40001", "40P01")
+# Transient errors: lock not available, serialization failure, deadlock. The delay doubles with each retry.
+TRANSIENT = ("55P03", "40001", "40P01")
 TRIES = 5
 
-# What trips_reader answers when the file is not what was cut.
+# Exit status of trips_reader for a file that changed after it was split.
 CHANGED = 3
 
 
@@ -45,7 +45,7 @@ def shown(path):
     return os.fsencode(path).decode("utf-8", "replace")
 
 
-def tell(what, path, code, message):
+def report(what, path, code, message):
     print(f"{what} {shown(path)} {code}: {message}", file=sys.stderr)
 
 
@@ -54,8 +54,8 @@ def reader_failed(returncode, stderr):
     return Failed(code, stderr.decode("utf-8", "replace").strip() or f"trips_reader ended with {returncode}")
 
 
-def cut(reader, path, options):
-    """A file's size, digest and splits, or why it is refused."""
+def split_file(reader, path, options):
+    """Returns the size, digest and splits of a file, or the reason why it is refused."""
     run = subprocess.run([reader, "split", path, *options], capture_output=True)
     if run.returncode != 0:
         failed = reader_failed(run.returncode, run.stderr)
@@ -64,20 +64,20 @@ def cut(reader, path, options):
 
 
 def read_exactly(stream, count):
-    """So many bytes, or fewer when the stream has ended."""
+    """Returns count bytes, or nothing at the end of the stream."""
     data = stream.read(count)
     return data if len(data) == count else b""
 
 
-def stage_split(reader, settings, split, slow):
-    """Reads one split of a file with trips_reader and stages its parts; gives how many, and how many were there."""
+def upload_split(reader, settings, split, slow):
+    """Reads one split with trips_reader and uploads its parts; returns the numbers of new and repeated parts."""
     options = [f"{name}={value}" for name, value in split["options"].items()]
     staged = repeated = 0
     with subprocess.Popen([reader, "read", split["path"], *options], stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE) as process, connect(settings) as client:
         try:
             while length := read_exactly(process.stdout, 8):
-                # Cut short, it is no part, and the reader has told why.
+                # trips_reader ended; stderr has the reason.
                 part = read_exactly(process.stdout, int.from_bytes(length, "big"))
                 if not part:
                     break
@@ -94,27 +94,27 @@ def stage_split(reader, settings, split, slow):
     return staged, repeated
 
 
-def stage_or_tell(attempts, *what):
-    """Stages a split; gives also why it fails. What may pass by is left to Spark, which tries elsewhere again."""
+def upload_or_report(attempts, *what):
+    """Uploads a split and returns the error, if any. A transient error is raised, so that Spark repeats the task."""
     import psycopg
     from pyspark import TaskContext
 
     try:
-        return *stage_split(*what), None
+        return *upload_split(*what), None
     except Failed as failed:
-        code, message, may_pass = failed.code, failed.message, failed.code != "55006"
+        code, message, is_transient = failed.code, failed.message, failed.code != "55006"
     except psycopg.Error as error:
         code, message = error.sqlstate or "08000", str(error).strip()
-        may_pass = isinstance(error, psycopg.OperationalError) or code in PASSING
+        is_transient = isinstance(error, psycopg.OperationalError) or code in TRANSIENT
     attempt = TaskContext.get().attemptNumber() + 1
-    if may_pass and attempt < attempts:
+    if is_transient and attempt < attempts:
         time.sleep(2 ** attempt)
         raise RuntimeError(f"{code}: {message}")
     return 0, 0, (code, message)
 
 
-def trying(work):
-    """Does work with a connection, again when what fails may pass by; else Failed."""
+def with_retries(work):
+    """Runs work with a connection, and repeats it after transient errors; raises Failed after other errors."""
     import psycopg
 
     for attempt in range(1, TRIES + 1):
@@ -123,22 +123,22 @@ def trying(work):
                 return work(client)
         except psycopg.Error as error:
             lost = isinstance(error, psycopg.OperationalError) and error.sqlstate is None
-            if attempt == TRIES or not (lost or error.sqlstate in PASSING):
+            if attempt == TRIES or not (lost or error.sqlstate in TRANSIENT):
                 raise Failed(error.sqlstate or "08000", str(error).strip()) from error
         time.sleep(2 ** (attempt - 1))
 
 
-def rules_of(client):
-    """The server's settings, as options of trips_reader. The library knows them once it is loaded."""
+def settings_of(client):
+    """Returns the settings of the server as options of trips_reader. The first query loads the library."""
     client.execute("SELECT trips.trip_key('', NULL, NULL, '2000-01-01', NULL)")
     rules = {name: client.execute("SELECT current_setting(%s)", (f"trips.{name}",)).fetchone()[0]
-             for name in RULES}
+             for name in SETTINGS}
     (size,) = client.execute("SELECT pg_size_bytes(%s)", (rules["max_record_size"],)).fetchone()
     return {**rules, "max_record_size": size}
 
 
 def covers(parts, first, end):
-    """Whether parts in order cover all bytes from the first to before the end."""
+    """Returns whether sorted parts cover all bytes from first up to end."""
     for begin, behind in parts:
         if begin <= first < behind:
             first = behind
@@ -151,68 +151,68 @@ class Job:
     def __init__(self, wanted):
         self.context, self.reader, self.slow = None, wanted.reader, wanted.slow
         self.only_stage = wanted.only_stage
-        self.rules = trying(rules_of)
+        self.settings = with_retries(settings_of)
         version = subprocess.run([self.reader, "version"], capture_output=True, text=True, check=True).stdout.strip()
-        how = {"split_bytes": wanted.split_bytes, **self.rules}
+        how = {"split_bytes": wanted.split_bytes, **self.settings}
         self.reader_options = " ".join([f"trips_reader {version}", *(f"{name}={value}" for name, value in how.items())])
-        self.options = [f"split_bytes={wanted.split_bytes}", f"max_record_size={self.rules['max_record_size']}"]
-        # How each file ended: loaded, skipped, refused or failed.
+        self.options = [f"split_bytes={wanted.split_bytes}", f"max_record_size={self.settings['max_record_size']}"]
+        # The result of each file: loaded, skipped, refused or failed.
         self.ends = {}
 
     def start(self, paths):
-        """Starts the cluster's workers, and cuts files here until they are up: one file after the other. Gives how the
-        files are cut."""
+        """Starts the workers of the cluster, and splits files here until the workers run. Returns the splits of the
+        files."""
         reader, options = self.reader, self.options
         with concurrent.futures.ThreadPoolExecutor(1) as here:
-            cuts = {path: here.submit(cut, reader, path, options) for path in paths}
+            futures = {path: here.submit(split_file, reader, path, options) for path in paths}
             self.context = context("trips load")
-            # A local master repeats no task.
+            # A local master does not repeat tasks.
             repeats = self.context.getConf().get("spark.task.maxFailures", "4")
             self.attempts = 1 if self.context.master.startswith("local") else int(repeats)
-            while not has_workers(self.context) and not all(future.done() for future in cuts.values()):
+            while not has_workers(self.context) and not all(future.done() for future in futures.values()):
                 time.sleep(0.02)
-            found = {path: future.result() for path, future in cuts.items() if not future.cancel()}
-        # What is not to be seen from here may be seen from there.
+            found = {path: future.result() for path, future in futures.items() if not future.cancel()}
+        # The workers may see files that the driver does not see.
         rest = [path for path in paths
                 if path not in found or found[path].get("refused", {}).get("code") == "58030"]
         if rest:
-            there = self.context.parallelize(rest, len(rest)).map(lambda path: cut(reader, path, options))
+            there = self.context.parallelize(rest, len(rest)).map(lambda path: split_file(reader, path, options))
             found.update(zip(rest, there.collect()))
         return [found[path] for path in paths]
 
     def fail(self, path, failed):
         self.ends[path] = "failed"
-        tell("failed", path, failed.code, failed.message)
+        report("failed", path, failed.code, failed.message)
 
-    def open(self, path, cut_file):
-        """The number of the delivery; none when the ledger has the file's bytes, as it then says."""
-        load_id, state, same_as = trying(lambda client: client.execute(
+    def open(self, path, file):
+        """Returns the number of the upload, or None if another load has the same bytes."""
+        load_id, state, same_as = with_retries(lambda client: client.execute(
             "SELECT load_id, state, same_as FROM trips.create_upload(%s, %s, %s, %s)",
-            (shown(path), bytes.fromhex(cut_file["digest"]), cut_file["bytes"], self.reader_options)).fetchone())
+            (shown(path), bytes.fromhex(file["digest"]), file["bytes"], self.reader_options)).fetchone())
         if state == "skipped":
             self.ends[path] = "skipped"
             print(f"skipped {shown(path)}: load {same_as} has its bytes")
             return None
         return load_id
 
-    def missing(self, path, cut_file, load_id):
-        """The splits of a file that have not arrived."""
-        arrived = trying(lambda client: client.execute(
+    def missing(self, path, file, load_id):
+        """Returns the splits of a file that are not uploaded."""
+        arrived = with_retries(lambda client: client.execute(
             "SELECT first_byte, first_byte + bytes FROM trips.upload_parts WHERE load_id = %s ORDER BY 1",
             (load_id,)).fetchall())
         return [
             {"path": path, "options": {
                 "load_id": load_id, "first_byte": first, "bytes": size, "first_line": line, "blake3": digest,
-                "file_bytes": cut_file["bytes"], "mtime_ns": cut_file["mtime_ns"], **self.rules,
+                "file_bytes": file["bytes"], "mtime_ns": file["mtime_ns"], **self.settings,
                 **({"columns": columns} if columns else {})}}
-            for first, size, line, digest, columns in cut_file["splits"] if not covers(arrived, first, first + size)]
+            for first, size, line, digest, columns in file["splits"] if not covers(arrived, first, first + size)]
 
     def stage(self, splits):
-        """Has the workers stage these splits, a task for each; tells of files of which one fails."""
+        """Uploads these splits with a task for each; reports the files of failed tasks."""
         reader, settings, slow, attempts = self.reader, environment(), self.slow, self.attempts
 
         def work(split):
-            return stage_or_tell(attempts, reader, settings, split, slow)
+            return upload_or_report(attempts, reader, settings, split, slow)
 
         results = self.context.parallelize(splits, len(splits)).map(work).collect()
         for split, (_, _, failed) in zip(splits, results):
@@ -222,7 +222,7 @@ class Job:
         print(f"staged {staged} parts, {repeated} were there already")
 
     def merge(self, path, load_id):
-        row = trying(lambda client: client.execute(
+        row = with_retries(lambda client: client.execute(
             "SELECT state, rows_read, rows_inserted, rows_duplicate, rows_staged FROM trips.complete_upload(%s)",
             (load_id,)).fetchone())
         self.ends[path] = row[0]
@@ -230,19 +230,19 @@ class Job:
             row[0], shown(path), load_id, *row[1:]))
 
     def load(self, files, again=True):
-        """Opens, stages and merges files of different bytes. A delivery whose parts do not make up its file is
-        begun anew, once."""
+        """Uploads and completes files of different bytes. An upload whose parts do not make up its file is aborted and
+        repeated once."""
         opened, splits, stuck = [], [], []
-        for path, cut_file in files:
+        for path, file in files:
             try:
-                if (load_id := self.open(path, cut_file)) is not None:
-                    splits += self.missing(path, cut_file, load_id)
-                    opened.append((path, cut_file, load_id))
+                if (load_id := self.open(path, file)) is not None:
+                    splits += self.missing(path, file, load_id)
+                    opened.append((path, file, load_id))
             except Failed as failed:
                 self.fail(path, failed)
         if splits:
             self.stage(splits)
-        for path, cut_file, load_id in opened if not self.only_stage else ():
+        for path, file, load_id in opened if not self.only_stage else ():
             if path in self.ends:
                 continue
             try:
@@ -250,8 +250,8 @@ class Job:
             except Failed as failed:
                 if failed.code == "55000" and again:
                     print(f"begins anew {shown(path)}: {failed.message}")
-                    trying(lambda client: client.execute("SELECT trips.abort_upload(%s)", (load_id,)))
-                    stuck.append((path, cut_file))
+                    with_retries(lambda client: client.execute("SELECT trips.abort_upload(%s)", (load_id,)))
+                    stuck.append((path, file))
                 else:
                     self.fail(path, failed)
         if stuck:
@@ -259,20 +259,20 @@ class Job:
 
     def run(self, paths):
         first, copies = {}, []
-        for path, cut_file in zip(paths, self.start(paths)):
-            if "refused" in cut_file:
+        for path, file in zip(paths, self.start(paths)):
+            if "refused" in file:
                 self.ends[path] = "refused"
-                tell("refused", path, **cut_file["refused"])
-            elif first.setdefault(cut_file["digest"], (path, cut_file))[0] != path:
-                copies.append((path, cut_file))
+                report("refused", path, **file["refused"])
+            elif first.setdefault(file["digest"], (path, file))[0] != path:
+                copies.append((path, file))
         self.load(list(first.values()))
-        # The copies of files of this job, for the ledger.
-        for path, cut_file in copies if not self.only_stage else ():
-            original = first[cut_file["digest"]][0]
+        # Copies of files of this job, so that the ledger has a row for each.
+        for path, file in copies if not self.only_stage else ():
+            original = first[file["digest"]][0]
             try:
                 if self.ends[original] == "failed":
                     raise Failed("55000", f"it has the bytes of {shown(original)}")
-                self.open(path, cut_file)
+                self.open(path, file)
             except Failed as failed:
                 self.fail(path, failed)
 
@@ -283,8 +283,8 @@ def arguments():
     parser.add_argument("--reader", default=os.environ.get("TRIPS_READER", "trips_reader"),
                         help="trips_reader, as the workers find it")
     parser.add_argument("--split-bytes", type=int, default=16 << 20,
-                        help="how large a task is; a worker holds it in memory")
-    parser.add_argument("--only-stage", action="store_true", help="leave the merge to somebody else")
+                        help="size of a split in bytes; a worker holds it in memory")
+    parser.add_argument("--only-stage", action="store_true", help="do not complete the uploads")
     parser.add_argument("--slow", type=float, default=0.0, help=argparse.SUPPRESS)
     return parser.parse_args()
 

@@ -51,7 +51,7 @@ fn what_is_not_a_readable_file() {
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o000)).unwrap();
     refused(&mut client, &secret, "42501", "could not open file");
 
-    // All of them concern a delivery: the ledger remembers, with the code that the client saw.
+    // All of them concern the file: the ledger remembers, with the code that the client saw.
     let failed = ledger(&mut client);
     let codes: Vec<&str> = failed.iter().map(|(_, _, code)| code.as_str()).collect();
     assert_eq!(codes, ["58P01", "58P01", "42809", "42809", "42809", "42501"]);

@@ -314,9 +314,9 @@ fn more_files_than_are_kept() {
     assert!(found.is_sorted());
 }
 
-/// Parts of a delivery that are as long as they may be are staged where they are, and merged in slices.
+/// Parts of an upload that are as long as they may be are staged where they are, and merged in slices.
 #[test]
-fn a_delivery_of_long_parts() {
+fn an_upload_of_long_parts() {
     let cluster = Cluster::start();
     let (trips, short, long) = (107_000_u32, 200_000, 5);
     let mut file = FIVE_COLUMNS.to_owned();

@@ -39,7 +39,7 @@ fn open(client: &mut Client, file: &[u8]) -> Load {
     Load::from_row(&client.query_one(query, &[&digest(file), &bytes]).unwrap())
 }
 
-/// Opens a delivery and stages all of it.
+/// Opens an upload and stages all of it.
 fn bring(client: &mut Client, file: &[u8]) -> i64 {
     let load_id = open(client, file).load_id;
     for part in parts_of(file, load_id, 1 << 20) {
@@ -56,7 +56,7 @@ fn entry(client: &mut Client, load_id: i64) -> Option<(String, Option<String>, O
 }
 
 #[test]
-fn a_merge_runs_and_ends_under_the_number_of_its_delivery() {
+fn a_merge_runs_and_ends_under_the_number_of_its_upload() {
     let database = Database::on_shared();
     let (mut client, mut watcher) = (database.client(), database.client());
     let load_id = bring(&mut client, &rows_as_csv(300_000, 1));
@@ -80,9 +80,9 @@ fn a_merge_runs_and_ends_under_the_number_of_its_delivery() {
     assert_eq!(watcher.query_one(query, &[]).unwrap().get::<_, Vec<i64>>(0), [load_id]);
 }
 
-/// Known bytes: when the delivery is opened, and when it is merged.
+/// Known bytes: when the upload is opened, and when it is merged.
 #[test]
-fn skipped_deliveries_are_told() {
+fn skipped_uploads_are_told() {
     let database = Database::on_shared();
     let mut client = database.client();
     let file = real_trips();
@@ -97,7 +97,7 @@ fn skipped_deliveries_are_told() {
     assert_eq!(heard_until(&mut listener, "skipped"), expected);
 }
 
-/// Failures are in the ledger, whoever they come from, and the delivery may be merged after them.
+/// Failures are in the ledger, whoever they come from, and the upload may be merged after them.
 #[test]
 fn a_merge_that_fails_is_remembered_and_may_be_tried_again() {
     let database = Database::on_shared();
@@ -141,7 +141,7 @@ fn a_merge_that_fails_is_remembered_and_may_be_tried_again() {
 
 /// Too early is no failure: the ledger does not know the load before it is complete.
 #[test]
-fn a_delivery_that_is_merged_too_early_is_not_in_the_ledger() {
+fn an_upload_that_is_merged_too_early_is_not_in_the_ledger() {
     let database = Database::on_shared();
     let mut client = database.client();
     let load_id = open(&mut client, &real_trips()).load_id;

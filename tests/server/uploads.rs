@@ -49,7 +49,7 @@ fn state(client: &mut Client) -> Vec<String> {
 
 /// Files that overlap, have doubles and dirt: the same history, staging, books and answers either way.
 #[test]
-fn a_delivery_is_what_ingesting_is() {
+fn an_upload_is_what_ingesting_is() {
     let mut dirty = b"DATETIME,region,origin_coord,destination_coord,datasource,more\r\n".to_vec();
     dirty.extend_from_slice(
         b"2018-05-01 00:00:00,A\0B,,,x,\r\n,\"a\nb\",,,x,\r\nPlze\xf2\r\n\"open\r\n",
@@ -87,7 +87,7 @@ fn a_delivery_is_what_ingesting_is() {
 
 /// More than one run.
 #[test]
-fn a_delivery_larger_than_the_memory_of_a_load() {
+fn an_upload_larger_than_the_memory_of_a_load() {
     let database = Database::on_shared();
     let mut client = database.client();
     client.batch_execute("SET trips.work_mem = '1MB'").unwrap();
@@ -115,7 +115,7 @@ fn repeated_and_doubled_parts() {
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| stage(&mut second, load_id, part).unwrap());
         wait_for_a_waiter(&mut client);
-        // The delivery is not merged under the feet of who writes.
+        // The upload is not merged under the feet of who writes.
         assert_eq!(code(client.query("SELECT trips.complete_upload($1)", &[&load_id])), "55P03");
         transaction.rollback().unwrap();
         assert!(waiting.join().unwrap(), "the first attempt is lost, the second is not");
@@ -133,7 +133,7 @@ fn wait_for_a_waiter(client: &mut Client) {
 }
 
 #[test]
-fn a_delivery_that_is_not_complete_is_not_merged() {
+fn an_upload_that_is_not_complete_is_not_merged() {
     let database = Database::on_shared();
     let mut client = database.client();
     let load_id = open(&mut client, SAMPLE, "one").load_id;
@@ -168,7 +168,7 @@ fn a_delivery_that_is_not_complete_is_not_merged() {
 
 /// Opened again, it goes on; in another reading, it begins anew; dropped, it is gone.
 #[test]
-fn deliveries_that_are_opened_again() {
+fn uploads_that_are_opened_again() {
     let database = Database::on_shared();
     let mut client = database.client();
     let first = open(&mut client, SAMPLE, "one");
@@ -207,7 +207,7 @@ fn known_bytes() {
     assert_eq!(count(&mut client, "hist_trip_data"), 100);
 }
 
-/// What is no part, or not of this delivery.
+/// What is no part, or not of this upload.
 #[test]
 fn parts_that_are_refused() {
     let database = Database::on_shared();
@@ -267,7 +267,7 @@ fn more_bad_lines_than_allowed() {
 
 /// A loader brings its own uploads, and no other's; nobody else brings any.
 #[test]
-fn deliveries_belong_to_their_role() {
+fn uploads_belong_to_their_role() {
     let cluster = Cluster::start();
     let mut admin = cluster.client();
     admin
@@ -308,7 +308,7 @@ fn deliveries_belong_to_their_role() {
 
 /// After a crash, uploads are gone with their parts, and the file can be brought again.
 #[test]
-fn a_crash_forgets_deliveries_as_a_whole() {
+fn a_crash_forgets_uploads_as_a_whole() {
     let mut cluster = Cluster::start();
     let mut client = cluster.client();
     let file = real_trips();

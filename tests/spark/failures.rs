@@ -64,7 +64,7 @@ fn a_file_that_fails_keeps_no_other() {
     let open = |client: &mut Client, path: &str, file: &[u8], reading: &str| -> i64 {
         let bytes = i64::try_from(file.len()).expect("a size");
         let row = client.query_one(open, &[&path, &digest(file), &bytes, &reading]);
-        row.expect("a delivery").get(0)
+        row.expect("an upload").get(0)
     };
     open(&mut client, &paths[2], &foreign, "by somebody else");
     let spark = Spark::start(&cluster, "spark");
