@@ -106,8 +106,7 @@ impl Drop for Preserved {
 #[pg_guard]
 unsafe extern "C-unwind" fn at_error(level: *mut c_void) {
     // SAFETY: the argument is the level, which exists as long as its callback is on the stack. PostgreSQL is about to
-    // report a message, which CopyErrorData copies; its location, in memory that is freed with the message, is copied,
-    // too.
+    // report a message. CopyErrorData copies it; its location is freed with the message and is copied, too.
     unsafe {
         let level = level.cast::<Level>();
         let before = pg_sys::MemoryContextSwitchTo((*level).memory);

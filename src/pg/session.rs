@@ -70,7 +70,7 @@ pub fn may_become(role: pg_sys::Oid, other: pg_sys::Oid) -> bool {
     unsafe { pg_sys::is_member_of_role(role, other) }
 }
 
-/// The key is that of the bytes in UTF-8. In another encoding they would differ, or not exist.
+/// Whether row-level security hides rows of a table from the current user.
 pub fn has_row_security(table: pg_sys::Oid) -> bool {
     let enabled = pg_sys::CheckEnableRlsResult::RLS_ENABLED;
     // SAFETY: a table by its oid; invalid is the current user. With noError = true the function only checks.
