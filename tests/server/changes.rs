@@ -46,7 +46,7 @@ fn check_all(client: &mut Client, what: &str) {
     let failed: Option<String> = client.query_one(failed, &[]).unwrap().get(0);
     // A partition that is made by hand need not have a key before a load writes into it.
     let failed =
-        failed.filter(|text| !text.starts_with("partitions: 1 partitions lack the primary key"));
+        failed.filter(|text| !text.starts_with("partitions: 1 partitions have no primary key"));
     assert_eq!(failed, None, "{what}");
 }
 

@@ -82,9 +82,9 @@ fn wrong_settings_are_refused() {
     let log = cluster.log();
     for text in [
         "invalid value for parameter \"trips.watch_directory\": \"relative/inbox\"",
-        "It must be an absolute path",
+        "The value must be an absolute path",
         "invalid value for parameter \"trips.watch_pattern\": \"[\"",
-        "It must be a pattern of names",
+        "The value must be a pattern of file names",
     ] {
         assert!(log.contains(text), "{text}: {log}");
     }
@@ -110,7 +110,7 @@ fn a_database_that_is_not_there() {
     make_inbox(&inbox);
     cluster.restart(|cluster| cluster.configure("trips.watch_database = 'late'"));
     land(&cluster, "inbox/a.csv", one("a", 1));
-    let missing = "trips.watch_database \"late\" does not exist, or lets nobody in";
+    let missing = "database \"late\" (trips.watch_database) does not exist";
     let told = || cluster.log().matches(missing).count();
     until("nobody misses the database", || (told() > 0).then_some(()));
     let mut admin = cluster.client();
