@@ -107,7 +107,7 @@ fn run(configuration: &str, checksums: bool, strikes: u32) -> Tally {
 /// With PostgreSQL's own check, where its contrib modules are.
 fn check_tables_and_indexes(cluster: &Cluster) {
     let mut client = cluster.client();
-    let available = "SELECT version() LIKE '%(Debian %', EXISTS (
+    let available = "SELECT current_setting('server_version') LIKE '%(Debian %', EXISTS (
                        SELECT FROM pg_available_extensions WHERE name = 'amcheck')";
     let row = client.query_one(available, &[]).expect("an answer");
     let [is_debian, has_amcheck] = [0, 1].map(|i| row.get::<_, bool>(i));

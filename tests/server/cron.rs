@@ -29,7 +29,7 @@ fn without_pg_cron_the_error_says_what_to_do() {
 /// A server with pg_cron; none where it is not installed, and need not be.
 fn with_pg_cron() -> Option<Cluster> {
     let mut cluster = Cluster::start_bare("");
-    let available = "SELECT version() LIKE '%(Debian %', EXISTS (
+    let available = "SELECT current_setting('server_version') LIKE '%(Debian %', EXISTS (
                        SELECT FROM pg_available_extensions WHERE name = 'pg_cron')";
     let row = cluster.client().query_one(available, &[]).unwrap();
     if !row.get::<_, bool>(1) {
