@@ -97,8 +97,8 @@ fn of_header(path: &str, error: &HeaderError) -> Report {
         HeaderError::Kind(form) => {
             report(format!("file {path} is {}: expected CSV in UTF-8", form.name)).hint(form.advice)
         }
-        HeaderError::Framing(fault) => {
-            report(format!("invalid header in file {path}: {fault}")).hint(COLUMNS)
+        HeaderError::Framing(error) => {
+            report(format!("invalid header in file {path}: {error}")).hint(COLUMNS)
         }
         HeaderError::Columns(error) => {
             let report = report(format!("invalid header in file {path}: {error}"));

@@ -84,7 +84,7 @@ impl History {
         progress: &Progress,
     ) -> Result<Appended, LoadError> {
         self.created.require_few_more(&blocks.borrow())?;
-        partitions::lock_free_ones(&blocks.borrow());
+        partitions::try_lock_partitions(&blocks.borrow());
         let mut walk = Walk::of(next_batch);
         let mut total = Appended::default();
         while let Some(time) = walk.next_time()? {

@@ -66,8 +66,8 @@ impl NewPartitions {
 
     /// Why a trip of this time is refused, if it is: it would need one new partition too many.
     pub fn refuse(&mut self, time: Timestamp) -> Result<Option<Rejection>, LoadError> {
-        let behind = self.known.partition_point(|(bounds, _)| bounds.lower <= Bound::At(time));
-        let before = behind.checked_sub(1).and_then(|before| self.known.get(before));
+        let after = self.known.partition_point(|(bounds, _)| bounds.lower <= Bound::At(time));
+        let before = after.checked_sub(1).and_then(|before| self.known.get(before));
         let is_refused = match before {
             Some((bounds, is_refused)) if bounds.contains(time) => *is_refused,
             _ => self.look_up(time)?,
@@ -93,15 +93,15 @@ impl NewPartitions {
         self.known.try_reserve(1)?;
         // Others may attach partitions meanwhile: older entries that overlap are outdated.
         let first = self.known.partition_point(|(known, _)| known.upper <= bounds.lower);
-        let behind = self.known.partition_point(|(known, _)| known.lower < bounds.upper);
-        self.known.splice(first..behind, [(bounds, is_refused)]);
+        let after = self.known.partition_point(|(known, _)| known.lower < bounds.upper);
+        self.known.splice(first..after, [(bounds, is_refused)]);
         Ok(is_refused)
     }
 }
 
 /// Locks those partitions of a run that are free. A later session then waits for the load, and holds no lock that the
 /// load needs. The load waits for the other partitions at their turn.
-pub fn lock_free_ones(blocks: &[Block]) {
+pub fn try_lock_partitions(blocks: &[Block]) {
     each_route(blocks, |route| {
         if let Some(partition) = route.partition() {
             table_locks::try_lock(partition, Mode::RowExclusive);
@@ -210,7 +210,7 @@ fn create(time: Timestamp) -> Result<(), LoadError> {
 fn neighbours(gap: PartitionBounds) -> Vec<String> {
     let (first, last) = gap.first_and_last();
     let before = first.map(|first| Timestamp(first.0.saturating_sub(1)));
-    let behind = last.map(|last| Timestamp(last.0.saturating_add(1)));
+    let after = last.map(|last| Timestamp(last.0.saturating_add(1)));
     let partition = |time| route_of(time, Detaching::Included).partition();
-    [before, behind].into_iter().flatten().filter_map(partition).map(name_of).collect()
+    [before, after].into_iter().flatten().filter_map(partition).map(name_of).collect()
 }

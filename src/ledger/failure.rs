@@ -89,14 +89,14 @@ impl LoadFailure {
         let (role, mut rest) = rest.split_first_chunk::<4>()?;
         let digest = (head[0] == 1).then(|| std::array::from_fn(|i| head[i + 1]));
         let mut next = || -> Option<Option<String>> {
-            let (length, behind) = rest.split_first_chunk::<4>()?;
-            rest = behind;
+            let (length, after) = rest.split_first_chunk::<4>()?;
+            rest = after;
             let length = u32::from_le_bytes(*length);
             if length == NONE {
                 return Some(None);
             }
-            let (text, behind) = rest.split_at_checked(usize::try_from(length).ok()?)?;
-            rest = behind;
+            let (text, after) = rest.split_at_checked(usize::try_from(length).ok()?)?;
+            rest = after;
             Some(Some(String::from_utf8(text.to_vec()).ok()?))
         };
         let error = next()??;

@@ -287,8 +287,8 @@ pub fn not_loaded_yet(files: Vec<FileVersion>, options: &str) -> Result<Vec<NewF
     let changes: Vec<i64> = files.iter().map(|file| file.changed_at).collect();
     let mut found: Vec<Option<bool>> = vec![None; files.len()];
     Spi::connect(|client| {
-        let query = "SELECT f.place, l.failures > 0
-               FROM unnest($1, $2, $3) WITH ORDINALITY AS f (path, size, changed_at, place)
+        let query = "SELECT f.index, l.failures > 0
+               FROM unnest($1, $2, $3) WITH ORDINALITY AS f (path, size, changed_at, index)
               CROSS JOIN LATERAL (
                     SELECT count(*) FILTER (WHERE CASE l.state
                                WHEN 'failed' THEN l.error_code !~ '^(08|09|40|53|55|57|58030|42P01|42P07)'
@@ -307,8 +307,8 @@ pub fn not_loaded_yet(files: Vec<FileVersion>, options: &str) -> Result<Vec<NewF
               WHERE l.ends = 0 AND l.crashes < $4";
         let args = [paths.into(), sizes.into(), changes.into(), CRASHES.into(), options.into()];
         for row in client.select(query, None, &args)? {
-            let place = row.get::<i64>(1)?.and_then(|place| usize::try_from(place - 1).ok());
-            if let Some(slot) = place.and_then(|place| found.get_mut(place)) {
+            let index = row.get::<i64>(1)?.and_then(|index| usize::try_from(index - 1).ok());
+            if let Some(slot) = index.and_then(|index| found.get_mut(index)) {
                 *slot = row.get::<bool>(2)?;
             }
         }

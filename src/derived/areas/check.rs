@@ -53,21 +53,21 @@ pub fn find() -> Result<Vec<(i32, CheckFailure)>, LoadError> {
     let mut weeks = weeks_with_trips()?;
     let directory = directory();
     weeks.extend(directory.keys());
-    let mut faults = Vec::new();
+    let mut failures = Vec::new();
     for week in weeks {
         check_for_interrupts!();
         let segments = directory.get(&week).map(Vec::as_slice).unwrap_or_default();
         let mut history = Sum::default();
         grid_points_of_history(week, |point| history.add(&point));
-        let fault = match kept(segments) {
+        let failure = match kept(segments) {
             None => Some(CheckFailure::Damaged),
             Some(kept) if kept == history => None,
             Some(kept) if kept.points < history.points => Some(CheckFailure::Incomplete),
             Some(_) => Some(CheckFailure::Other),
         };
-        faults.extend(fault.map(|fault| (week, fault)));
+        failures.extend(failure.map(|failure| (week, failure)));
     }
-    Ok(faults)
+    Ok(failures)
 }
 
 /// A segment: its number, its expected number of trips, its directory.
