@@ -223,8 +223,11 @@ fn declared(transaction: &mut Transaction<'_>) -> BTreeMap<String, Signature> {
     };
     let mut signatures = BTreeMap::new();
     for row in &rows {
-        let known = signatures.insert(row.get::<_, String>(0), signature(row));
-        assert_eq!(known, None, "a symbol has two functions");
+        let (mut symbol, signature): (String, _) = (row.get(0), signature(row));
+        if signatures.contains_key(&symbol) {
+            symbol = format!("{symbol}, once more for {}", signature.name);
+        }
+        signatures.insert(symbol, signature);
     }
     signatures
 }
