@@ -96,9 +96,9 @@ AS $body$
                           JOIN pg_constraint AS k ON k.conindid = x.indexrelid AND k.contype = 'p'
                          WHERE x.indrelid = c.oid AND x.indisvalid AND x.indnatts = 2 AND NOT k.condeferrable
                            AND ARRAY(SELECT a.attname::text
-                                       FROM unnest(k.conkey) WITH ORDINALITY AS u (attnum, place)
+                                       FROM unnest(k.conkey) WITH ORDINALITY AS u (attnum, ordinality)
                                        JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = u.attnum
-                                      ORDER BY u.place) = ARRAY['date_time', 'trip_key'])
+                                      ORDER BY u.ordinality) = ARRAY['date_time', 'trip_key'])
             OR (SELECT count(*) FROM pg_trigger AS t
                  WHERE t.tgrelid = c.oid AND t.tgenabled IN ('O', 'A')
                    AND t.tgfoid = 'trips_internal.track_changes'::regproc
