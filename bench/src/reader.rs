@@ -6,8 +6,8 @@ use std::time::Instant;
 use trips_core::check::constraints::Constraints;
 use trips_core::feed::Feed;
 use trips_core::format::delimited::header;
-use trips_core::format::delimited::parse::{Parser, Target};
 use trips_core::format::delimited::record::RecordReader;
+use trips_core::format::parser::{Parser, Target};
 use trips_core::pool::{Pool, PoolError};
 
 use crate::Result;

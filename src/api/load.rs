@@ -4,7 +4,7 @@ use pgrx::datum::Timestamp as PgTimestamp;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{Uuid, name, pg_extern, pg_sys};
-use trips_core::format::delimited::parse::Target;
+use trips_core::format::parser::Target;
 use trips_core::key;
 use trips_core::model::point::Point;
 use trips_core::model::timestamp::Timestamp;

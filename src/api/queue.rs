@@ -3,7 +3,7 @@
 use pgrx::pg_extern;
 use pgrx::pg_sys::panic::ErrorReport;
 
-use trips_core::format::delimited::parse::Target;
+use trips_core::format::parser::Target;
 
 use super::load::begin;
 use super::{error_limits, text};

@@ -5,7 +5,7 @@ use std::io;
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
-use trips_core::format::delimited::parse::Target;
+use trips_core::format::parser::Target;
 
 use super::{RETRY, in_database, log};
 use crate::error::{LoadError, RequestError};

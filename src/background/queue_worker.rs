@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use pgrx::Spi;
-use trips_core::format::delimited::parse::Target;
+use trips_core::format::parser::Target;
 
 use super::{in_database, try_in_database};
 use crate::error::{LoadError, QueueError, RequestError};

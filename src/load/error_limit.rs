@@ -2,7 +2,7 @@
 
 use trips_core::check::reject::BadLine;
 use trips_core::format::delimited::header::UNCLOSED_QUOTES;
-use trips_core::format::delimited::parse::{MAX_BAD_LINES_REPORTED, Parsed};
+use trips_core::format::parser::{MAX_BAD_LINES_REPORTED, Parsed};
 
 use crate::error::FileError;
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use trips_core::format::delimited::parse::Target;
+use trips_core::format::parser::Target;
 
 use super::context::LoadContext;
 use super::failure::record_failure_of;

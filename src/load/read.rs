@@ -4,8 +4,8 @@ use pgrx::check_for_interrupts;
 use trips_core::feed::Feed;
 use trips_core::feed::plan::Plan;
 use trips_core::format::delimited::header::{self, HeaderError};
-use trips_core::format::delimited::parse::Parser;
 use trips_core::format::delimited::record::RecordReader;
+use trips_core::format::parser::Parser;
 use trips_core::pool::{Pool, PoolError, Run};
 use trips_core::sort::batch::RunBlocks;
 

@@ -3,8 +3,8 @@
 use trips_core::check::constraints::Constraints;
 use trips_core::feed::Feed;
 use trips_core::format::delimited::header::read_header;
-use trips_core::format::delimited::parse::{Parser, Target};
 use trips_core::format::delimited::record::RecordReader;
+use trips_core::format::parser::{Parser, Target};
 use trips_core::wire::upload_part::Part;
 
 const MAX_RECORD: usize = 1 << 20;

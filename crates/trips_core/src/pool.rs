@@ -12,9 +12,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::format::Reader;
 use crate::format::delimited::header_state::HeaderState;
-use crate::format::delimited::parse::{Parsed, Parser};
-use crate::format::delimited::record::RecordReader;
+use crate::format::parser::{Parsed, Parser};
 use crate::sort::batch::{self, Batch, TimeRange};
 use crate::sort::block::Block;
 use crate::sort::groups::GroupCache;
@@ -80,7 +80,7 @@ enum Done {
 }
 
 struct Shared<R> {
-    reader: Mutex<(RecordReader<R>, u64)>,
+    reader: Mutex<(Reader<R>, u64)>,
     parser: Parser,
     /// The columns after the last chunk that has left: most likely those of the next ones.
     columns: Mutex<HeaderState>,
@@ -126,13 +126,13 @@ impl<R: Read + Send + 'static> Pool<R> {
     /// # Errors
     /// When a thread cannot be started.
     pub fn start(
-        reader: RecordReader<R>,
+        reader: impl Into<Reader<R>>,
         parser: Parser,
         threads: usize,
     ) -> Result<Self, PoolError> {
         let columns = parser.columns();
         let shared = Arc::new(Shared {
-            reader: Mutex::new((reader, 0)),
+            reader: Mutex::new((reader.into(), 0)),
             parser,
             columns: Mutex::new(columns.clone()),
             stop: AtomicBool::new(false),
@@ -228,7 +228,7 @@ impl<R: Read + Send + 'static> Pool<R> {
 
     /// Ends the threads and returns the reader.
     #[must_use]
-    pub fn finish(mut self) -> Option<RecordReader<R>> {
+    pub fn finish(mut self) -> Option<Reader<R>> {
         self.end_threads();
         let shared = self.shared.clone();
         drop(self);

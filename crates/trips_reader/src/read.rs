@@ -12,8 +12,8 @@ use trips_core::feed::Feed;
 use trips_core::feed::plan::Plan;
 use trips_core::format::delimited::header::{HeaderError, read_header};
 use trips_core::format::delimited::header_state::HeaderState;
-use trips_core::format::delimited::parse::{Parser, Target};
 use trips_core::format::delimited::record::RecordReader;
+use trips_core::format::parser::{Parser, Target};
 use trips_core::split::{Split, SplitReader};
 use trips_core::wire::upload_part::{self, Part};
 

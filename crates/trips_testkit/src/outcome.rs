@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use trips_core::check::constraints::Constraints;
 use trips_core::check::trip_text::TripText;
 use trips_core::format::delimited::header::UNCLOSED_QUOTES;
-use trips_core::format::delimited::parse::{MAX_BAD_LINES_REPORTED, Parsed};
+use trips_core::format::parser::{MAX_BAD_LINES_REPORTED, Parsed};
 use trips_core::key::{self, TripKey};
 use trips_core::model::timestamp::Timestamp;
 use trips_core::sort::batch::{self, Batch};

@@ -9,9 +9,9 @@ use std::sync::PoisonError;
 use std::sync::mpsc::{Sender, channel};
 
 use super::{Done, PARTIAL_BYTES, Pool, PoolError, Shared};
-use crate::format::delimited::chunk::Chunk;
+use crate::format::Chunk;
 use crate::format::delimited::header_state::HeaderState;
-use crate::format::delimited::parse::Parsed;
+use crate::format::parser::Parsed;
 
 /// A chunk, or a part of its results.
 pub(super) enum Arrived {
@@ -92,7 +92,7 @@ impl<R> Pool<R> {
         if begins_with != self.columns {
             drop(parsed);
             let give = |mut partial: Parsed| each(&mut partial).map_err(Stopped::By);
-            let again = parser.parse_in_steps(&mut chunk, &self.columns, PARTIAL_BYTES, give);
+            let again = chunk.parse(parser, &self.columns, PARTIAL_BYTES, give);
             parsed = again.map_err(|stopped| match stopped {
                 Stopped::By(error) => error,
                 Stopped::Memory(error) => PoolError::from(error).into(),
@@ -120,7 +120,7 @@ impl<R: Read> Shared<R> {
     ) -> Result<Whole, PoolError> {
         loop {
             let give = |parsed| hand_over(parsed, &begins_with, results);
-            match self.parser.parse_in_steps(&mut chunk, &begins_with, PARTIAL_BYTES, give) {
+            match chunk.parse(&self.parser, &begins_with, PARTIAL_BYTES, give) {
                 Ok(parsed) => {
                     let cost = parsed.block.cost(self.parser.keeps_grid_points);
                     return Ok(Whole { parsed, cost, begins_with, chunk });

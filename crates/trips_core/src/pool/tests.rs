@@ -6,8 +6,8 @@ use super::{Pool, PoolError};
 use crate::check::constraints::Constraints;
 use crate::feed::Feed;
 use crate::format::delimited::header;
-use crate::format::delimited::parse::{Parser, Target};
 use crate::format::delimited::record::RecordReader;
+use crate::format::parser::{Parser, Target};
 
 const HEADER: &[u8] = b"region,origin_coord,destination_coord,date_time,datasource\n";
 

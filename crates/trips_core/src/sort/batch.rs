@@ -151,8 +151,9 @@ pub fn build(
     for (block, ranges) in slices {
         for &range in ranges {
             let row = block.row(range);
-            bytes += row.key_part.len() + row.tail.len() + ROW_OVERHEAD;
-            found.push((range.date_time, key::of_encoded(row.key_part), row));
+            bytes += row.bytes.len() + ROW_OVERHEAD;
+            let key = key::of_encoded(row.key_part());
+            found.push((range.date_time, key, row));
         }
     }
     found.sort_unstable_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
@@ -163,11 +164,12 @@ pub fn build(
     batch.rows.try_reserve_exact(bytes)?;
     batch.entries.try_reserve_exact(found.len())?;
     batch.grid_points.try_reserve_exact(if keeps_grid_points { found.len() } else { 0 })?;
-    for (date_time, key, Row { key_part, tail }) in found {
+    for (date_time, key, trip) in found {
+        let key_part = trip.key_part();
         let values = values_of(key_part);
         let group = cache.number(&values, &mut batch.groups)?;
         let mut row = RowWriter::row(&mut batch.rows, columns::COUNT);
-        row.encoded(key_part).value(&key).int8(load_id).encoded(tail);
+        row.encoded(key_part).value(&key).int8(load_id).encoded(trip.tail());
         let end = u32::try_from(batch.rows.len()).expect("a batch is under 4 GiB");
         batch.entries.push(BatchEntry { date_time, key, group, end });
         if keeps_grid_points {

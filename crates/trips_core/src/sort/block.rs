@@ -25,10 +25,21 @@ fn cost_of_moment(ranges: &[RowRange]) -> usize {
 /// The encoded values of a trip.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Row<'a> {
-    /// The hashed columns.
-    pub(crate) key_part: &'a [u8],
-    /// The columns after the key part; empty if all of them are NULL.
-    pub(crate) tail: &'a [u8],
+    /// All of them.
+    pub(crate) bytes: &'a [u8],
+    key_length: u32,
+}
+
+impl<'a> Row<'a> {
+    /// What the key of the trip hashes.
+    pub(crate) fn key_part(&self) -> &'a [u8] {
+        &self.bytes[..self.key_length as usize]
+    }
+
+    /// The columns beyond; empty when all of them are NULL.
+    pub(crate) fn tail(&self) -> &'a [u8] {
+        &self.bytes[self.key_length as usize..]
+    }
 }
 
 /// Position of the row of a trip in its block.
@@ -41,12 +52,12 @@ pub(crate) struct RowRange {
 }
 
 impl RowRange {
-    fn key_length(self) -> usize {
-        (self.lengths & ((1 << KEY_BITS) - 1)) as usize
+    fn key_length(self) -> u32 {
+        self.lengths & ((1 << KEY_BITS) - 1)
     }
 
     fn length(self) -> u32 {
-        (self.lengths & ((1 << KEY_BITS) - 1)) + (self.lengths >> KEY_BITS)
+        self.key_length() + (self.lengths >> KEY_BITS)
     }
 }
 
@@ -121,7 +132,7 @@ impl Block {
             }
             let mut seen = HashSet::new();
             seen.try_reserve(same_time.len())?;
-            kept.extend(same_time.iter().filter(|&&range| seen.insert(self.row(range).key_part)));
+            kept.extend(same_time.iter().filter(|&&range| seen.insert(self.row(range).key_part())));
         }
         let dropped = self.ranges.len() - kept.len();
         if dropped > 0 {
@@ -207,9 +218,8 @@ impl Block {
 
     /// A trip's row.
     pub(crate) fn row(&self, range: RowRange) -> Row<'_> {
-        let row = &self.values[range.offset as usize..][..range.length() as usize];
-        let (key_part, tail) = row.split_at(range.key_length());
-        Row { key_part, tail }
+        let bytes = &self.values[range.offset as usize..][..range.length() as usize];
+        Row { bytes, key_length: range.key_length() }
     }
 }
 

@@ -8,7 +8,7 @@
 use std::collections::TryReserveError;
 
 use crate::check::constraints::Constraints;
-use crate::format::delimited::parse::Parsed;
+use crate::format::parser::Parsed;
 use crate::sort::block::Block;
 use crate::wire::decode::DecodeError;
 use crate::wire::staged_row::StagedRows;

@@ -1,8 +1,8 @@
 use super::*;
 use crate::check::reject::{Rejection, SqlState};
 use crate::columns::TripColumn;
-use crate::format::delimited::parse::{Parser, Target};
 use crate::format::delimited::record::{Record, RecordReader};
+use crate::format::parser::{Parser, Target};
 use crate::pool::CHUNK;
 
 const FILE: &str = "region,origin_coord,destination_coord,date_time,datasource\n\

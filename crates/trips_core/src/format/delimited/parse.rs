@@ -1,9 +1,9 @@
 //! Parses a chunk of a file into a block of trips and rows for staging.
 
+use std::borrow::Cow;
 use std::collections::TryReserveError;
-use std::sync::Arc;
 
-use crate::check::constraints::{Constraints, ZeroCoordinates};
+use crate::check::constraints::ZeroCoordinates;
 use crate::check::reject::{BadLine, Rejection, SqlState};
 use crate::check::trip_text::{PointText, TripText};
 use crate::columns::TripColumn;
@@ -13,88 +13,11 @@ use crate::format::delimited::header::UNCLOSED_QUOTES;
 use crate::format::delimited::header_state::HeaderState;
 use crate::format::delimited::later_header;
 use crate::format::delimited::record::{FramingError, Record};
+use crate::format::parser::{MAX_BAD_LINES_REPORTED, Parsed, Parser, Target};
 use crate::model::point;
-use crate::sort::block::Block;
 use crate::wire::staged_row::StagedRows;
 
-/// Number of bad rows that an error shows.
-pub const MAX_BAD_LINES_REPORTED: usize = 10;
-
-/// Parses the records of a file into trips and rejects.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Target {
-    /// Valid trips into the history, rejected records into staging.
-    History,
-    /// Everything into staging.
-    Staging,
-}
-
-/// How a file is parsed.
-#[derive(Debug, Clone)]
-pub struct Parser {
-    /// Its columns, as its first record names them.
-    pub plan: Plan,
-    /// How to parse the rows.
-    pub target: Target,
-    /// The number of the load.
-    pub load_id: i64,
-    /// The longest record, bytes.
-    pub max_record: usize,
-    /// The constraints of its values.
-    pub constraints: Constraints,
-    /// Whether batches need the grid points of their trips, for the area index.
-    pub keeps_grid_points: bool,
-}
-
-/// A parsed chunk.
-#[derive(Debug, Default)]
-pub struct Parsed {
-    /// The number of the chunk.
-    pub number: u64,
-    /// Number of bytes of the file that it covers.
-    pub covers: u64,
-    /// Number of its records.
-    pub rows: u64,
-    /// The trips for the history, sorted by time.
-    pub block: Block,
-    /// The rows for staging.
-    pub staged: StagedRows,
-    /// Number of rejected records.
-    pub bad_lines: u64,
-    /// The first of them.
-    pub first_bad: Vec<BadLine>,
-    /// Lines with an unclosed quote, as many as a refusal needs.
-    pub unclosed: Vec<u64>,
-    /// Number of trips with the coordinate `(0, 0)`, if it is to be reported.
-    pub zero_coordinates: u64,
-    /// The columns of the following records, if a header in it has changed them.
-    pub columns: Option<HeaderState>,
-}
-
-impl Parsed {
-    /// Returns the rows for staging so far; trips and counts stay.
-    fn take_partial(&mut self) -> Self {
-        let block = std::mem::take(&mut self.block);
-        let rest = Self {
-            number: self.number,
-            covers: self.covers,
-            rows: block.len() as u64,
-            zero_coordinates: self.zero_coordinates,
-            block,
-            ..Self::default()
-        };
-        let partial = std::mem::replace(self, rest);
-        Self { covers: 0, rows: partial.staged.len() as u64, zero_coordinates: 0, ..partial }
-    }
-}
-
 impl Parser {
-    /// The columns at the beginning of the file.
-    #[must_use]
-    pub fn columns(&self) -> HeaderState {
-        HeaderState::Known(Arc::new(self.plan.clone()))
-    }
-
     /// Parses the next chunk of a file, and keeps the columns of what follows.
     ///
     /// # Errors
@@ -232,23 +155,31 @@ pub fn texts<'a>(plan: &Plan, record: &Record<'a>) -> Result<TripText<'a>, Rejec
         let (found, expected) = (record.len(), plan.field_count);
         return bad_format(format!("the record has {found} fields, expected {expected}"));
     }
-    let field = |column| match plan.source(column) {
+    Ok(TripText {
+        region: field(plan, record, TripColumn::Region),
+        origin: point(plan, record, TripColumn::Origin),
+        destination: point(plan, record, TripColumn::Destination),
+        date_time: field(plan, record, TripColumn::DateTime),
+        datasource: field(plan, record, TripColumn::Datasource),
+    })
+}
+
+#[inline(always)]
+fn field<'a>(plan: &Plan, record: &Record<'a>, column: TripColumn) -> Cow<'a, [u8]> {
+    match plan.source(column) {
         Source::Field(at) => record.field(at),
         Source::FieldPair { longitude, latitude } => {
             point::pair_text(&record.field(longitude), &record.field(latitude)).into()
         }
-    };
-    let point = |column| match plan.source(column) {
+    }
+}
+
+#[inline(always)]
+fn point<'a>(plan: &Plan, record: &Record<'a>, column: TripColumn) -> PointText<'a> {
+    match plan.source(column) {
         Source::Field(at) => PointText::Wkt(record.field(at)),
         Source::FieldPair { longitude, latitude } => {
             PointText::Pair { longitude: record.field(longitude), latitude: record.field(latitude) }
         }
-    };
-    Ok(TripText {
-        region: field(TripColumn::Region),
-        origin: point(TripColumn::Origin),
-        destination: point(TripColumn::Destination),
-        date_time: field(TripColumn::DateTime),
-        datasource: field(TripColumn::Datasource),
-    })
+    }
 }
