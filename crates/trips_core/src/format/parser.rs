@@ -26,7 +26,7 @@ pub enum Target {
 pub struct Parser {
     /// Which of its fields make which column.
     pub plan: Plan,
-    /// Where its rows go.
+    /// Target of its rows.
     pub target: Target,
     /// The number of the load.
     pub load_id: i64,

@@ -36,7 +36,7 @@ impl<'a> Row<'a> {
         &self.bytes[..self.key_length as usize]
     }
 
-    /// The columns beyond; empty when all of them are NULL.
+    /// The columns after the key part; empty if all of them are NULL.
     pub(crate) fn tail(&self) -> &'a [u8] {
         &self.bytes[self.key_length as usize..]
     }
