@@ -30,7 +30,7 @@ pub enum DecodeError {
         found: u64,
     },
     /// A trip has a value that violates the constraints.
-    #[error("trip {number} has no valid {column}")]
+    #[error("trip {number} has an invalid {column}")]
     Trip {
         /// The number of the trip, from 1.
         number: usize,
