@@ -19,6 +19,7 @@ use crate::progress::Progress;
 /// Number of staged rows that are fetched and processed at a time. Long values are stored out of line and not fetched
 /// with them.
 const FIRST_SIZE: i32 = 3;
+#[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "a few columns")]
 const FIRST_VALUE: i32 = FIRST_SIZE + TripColumn::ALL.len() as i32;
 const ROWS_AT_ONCE: c_long = 500;
 
