@@ -1,5 +1,7 @@
 //! What CREATE EXTENSION makes: all of it declared here, commented, and gone with DROP EXTENSION.
 
+use trips_core::columns::{COLUMNS, Kind, TripColumn};
+use trips_core::wire::staged_row;
 use trips_tests::{Cluster, Database};
 
 /// Every member of the extension. A new one is added here on purpose, or by mistake nowhere.
@@ -118,6 +120,44 @@ fn members_are_declared_and_commented() {
         .unwrap();
     let columns: Vec<String> = columns.iter().map(|row| row.get(0)).collect();
     assert_eq!(columns, Vec::<String>::new(), "columns without a comment");
+}
+
+/// The core's table of columns is the history's, and its list of staging columns are columns of staging.
+#[test]
+fn the_table_of_columns_is_that_of_the_catalogue() {
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let mut attributes = |table: &str| -> Vec<(String, String, bool)> {
+        let rows = client.query(
+            "SELECT attname::text, atttypid::regtype::text, attnotnull FROM pg_attribute
+              WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
+            &[&table],
+        );
+        rows.unwrap().iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect()
+    };
+    let expected = COLUMNS.map(|column| {
+        let name = column.name.to_str().unwrap().to_owned();
+        let type_name = match column.kind {
+            Kind::Text => "text",
+            Kind::Point => "point",
+            Kind::Timestamp => "timestamp without time zone",
+            Kind::Uuid => "uuid",
+            Kind::Int8 => "bigint",
+        };
+        (name, type_name.to_owned(), column.is_required)
+    });
+    assert_eq!(attributes("trips.hist_trip_data"), expected);
+    let staging = attributes("trips.stg_trip_data");
+    for name in staged_row::COLUMNS {
+        let name = name.to_str().unwrap();
+        assert!(staging.iter().any(|(found, ..)| found == name), "{name}");
+    }
+    for column in TripColumn::ALL {
+        let is_text = |(name, kind, is_required): &(String, String, bool)| {
+            name == column.name() && (kind == "text" || kind == "character varying") && !is_required
+        };
+        assert!(staging.iter().any(is_text), "{column} is a text in staging");
+    }
 }
 
 #[test]

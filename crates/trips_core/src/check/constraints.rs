@@ -47,10 +47,10 @@ impl Constraints {
             return Ok(time);
         }
         let side =
-            if time < self.end { "before trips.earliest_date" } else { "after trips.latest_date" };
+            if time < self.end { "before the earliest date" } else { "after the latest date" };
         Err(ValueError::new(
             SqlState::DatetimeFieldOverflow,
-            format!("{} is {side}", quoted(value)),
+            format!("{} is {side} allowed", quoted(value)),
         ))
     }
 
@@ -60,7 +60,7 @@ impl Constraints {
     /// 22003.
     pub fn check_point(&self, point: Option<Point>) -> Result<Option<Point>, ValueError> {
         if self.zero_coordinates == ZeroCoordinates::Stage && point.is_some_and(Point::is_zero) {
-            let reason = "POINT (0 0) is not allowed (trips.zero_coordinates)";
+            let reason = "POINT (0 0) is not allowed";
             return Err(ValueError::new(SqlState::NumericValueOutOfRange, reason));
         }
         Ok(point)

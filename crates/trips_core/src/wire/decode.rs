@@ -39,7 +39,7 @@ pub enum DecodeError {
     },
     /// A rejected line does not have the columns or their values, names another load, or is too long.
     #[error(
-        "rejected row {number} is invalid, belongs to another load, or is longer than trips.max_record_size"
+        "rejected row {number} is invalid, belongs to another load, or is longer than a record may be"
     )]
     Line {
         /// The number of the line among the rejected ones, from 1.
