@@ -58,24 +58,16 @@ impl Cell {
     /// The cell of a point; None if the point is not on the earth: not a number, a longitude outside -180 to 180, a
     /// latitude outside -90 to 90.
     #[must_use]
-    pub fn of(place: Point, resolution: Resolution) -> Option<Self> {
-        let on_earth = place.longitude.abs() <= 180.0 && place.latitude.abs() <= 90.0;
-        let place = LatLng::new(place.latitude, place.longitude).ok().filter(|_| on_earth)?;
-        Some(Self(place.to_cell(resolution.0)))
+    pub fn of(coord: Point, resolution: Resolution) -> Option<Self> {
+        let on_earth = coord.longitude.abs() <= 180.0 && coord.latitude.abs() <= 90.0;
+        let coord = LatLng::new(coord.latitude, coord.longitude).ok().filter(|_| on_earth)?;
+        Some(Self(coord.to_cell(resolution.0)))
     }
 
     /// Its number, as H3 defines it: positive as a signed number, too.
     #[must_use]
     pub fn number(self) -> i64 {
         u64::from(self.0).cast_signed()
-    }
-
-    /// The cell with this number.
-    ///
-    /// # Errors
-    /// When it is not the number of a cell.
-    pub fn from_number(number: i64) -> Result<Self, H3Error> {
-        CellIndex::try_from(number.cast_unsigned()).map(Self).map_err(|_| H3Error::Name)
     }
 
     /// Its name: the number in hexadecimal digits.
@@ -135,6 +127,6 @@ impl Cell {
     }
 }
 
-fn point(place: LatLng) -> Point {
-    Point { longitude: place.lng(), latitude: place.lat() }
+fn point(coord: LatLng) -> Point {
+    Point { longitude: coord.lng(), latitude: coord.lat() }
 }

@@ -146,7 +146,7 @@ impl Outcome {
         assert!(counts.is_sorted_by_key(|count| count.day));
         let groups =
             counts.iter().map(|c| (c.day, c.region, c.datasource)).collect::<BTreeSet<_>>();
-        assert_eq!(groups.len(), counts.len(), "a group is counted in one place");
+        assert_eq!(groups.len(), counts.len(), "a group is counted once");
         assert_eq!(counts.iter().map(|count| count.trips).sum::<u64>(), self.counted);
     }
 }

@@ -23,9 +23,9 @@ impl Read for ShortReads<'_> {
         self.given += 1;
         // A read of no bytes would mean the end of the file.
         let wanted = size.map_or(usize::MAX, |&size| size.max(1));
-        let (piece, rest) = self.bytes.split_at(wanted.min(out.len()).min(self.bytes.len()));
-        out[..piece.len()].copy_from_slice(piece);
+        let (given, rest) = self.bytes.split_at(wanted.min(out.len()).min(self.bytes.len()));
+        out[..given.len()].copy_from_slice(given);
         self.bytes = rest;
-        Ok(piece.len())
+        Ok(given.len())
     }
 }

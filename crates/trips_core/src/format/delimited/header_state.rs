@@ -46,8 +46,8 @@ impl HeaderState {
         if let Some(line) = text.strip_prefix("unknown:") {
             return line.parse().ok().map(|line| Self::Unknown { line });
         }
-        let places: Option<Vec<usize>> = text.split(':').map(|at| at.parse().ok()).collect();
-        first.of_positions(&places?).map(|plan| Self::Known(Arc::new(plan)))
+        let positions: Option<Vec<usize>> = text.split(':').map(|at| at.parse().ok()).collect();
+        first.of_positions(&positions?).map(|plan| Self::Known(Arc::new(plan)))
     }
 }
 
@@ -56,9 +56,9 @@ impl fmt::Display for HeaderState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Known(plan) => {
-                let places: Vec<String> =
+                let positions: Vec<String> =
                     plan.positions().iter().map(ToString::to_string).collect();
-                f.write_str(&places.join(":"))
+                f.write_str(&positions.join(":"))
             }
             Self::Unknown { line } => write!(f, "unknown:{line}"),
         }
