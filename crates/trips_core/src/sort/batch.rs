@@ -16,7 +16,7 @@ use crate::model::timestamp::Timestamp;
 use trips_areas::{Coord, GridPoint};
 
 use crate::columns::{self, TripColumn};
-use crate::sort::block::{Block, Row, RowRange};
+use crate::sort::block::{Block, RowRange};
 use crate::sort::groups::{GroupCache, Groups};
 use crate::wire::copy_binary::{RowWriter, values_of};
 
@@ -145,15 +145,16 @@ pub fn build(
 ) -> Result<Batch, TryReserveError> {
     let slices: Vec<(&Block, &[RowRange])> =
         blocks.iter().map(|block| (block, block.between(time_range.0, time_range.1))).collect();
-    let mut found: Vec<(Timestamp, TripKey, Row<'_>)> = Vec::new();
+    // A trip by its block and its number there: what is sorted is moved often, and small.
+    let mut found: Vec<(Timestamp, TripKey, u32, u32)> = Vec::new();
     found.try_reserve_exact(slices.iter().map(|(_, ranges)| ranges.len()).sum())?;
     let mut bytes = 0;
-    for (block, ranges) in slices {
-        for &range in ranges {
+    for (&(block, ranges), slice) in slices.iter().zip(0..) {
+        for (&range, number) in ranges.iter().zip(0..) {
             let row = block.row(range);
             bytes += row.bytes.len() + ROW_OVERHEAD;
             let key = key::of_encoded(row.key_part());
-            found.push((range.date_time, key, row));
+            found.push((range.date_time, key, slice, number));
         }
     }
     found.sort_unstable_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
@@ -164,7 +165,9 @@ pub fn build(
     batch.rows.try_reserve_exact(bytes)?;
     batch.entries.try_reserve_exact(found.len())?;
     batch.grid_points.try_reserve_exact(if keeps_grid_points { found.len() } else { 0 })?;
-    for (date_time, key, trip) in found {
+    for (date_time, key, slice, number) in found {
+        let (block, ranges) = slices[slice as usize];
+        let trip = block.row(ranges[number as usize]);
         let key_part = trip.key_part();
         let values = values_of(key_part);
         let group = cache.number(&values, &mut batch.groups)?;
