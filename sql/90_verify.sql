@@ -28,6 +28,8 @@ LANGUAGE sql STABLE PARALLEL RESTRICTED
 -- The function counts the rows of staging, which readers may not read.
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+-- Compiling the plan of hundreds of partitions takes longer than the checks, and cannot be interrupted.
+SET jit = off
 -- A string instead of BEGIN ATOMIC, which would forbid ALTER TABLE of the columns it uses.
 AS $body$
   WITH counted AS MATERIALIZED (

@@ -182,8 +182,6 @@ pub fn wake_worker(load_id: i64, when: Wake) {
     register_xact_callback(PgXactCallbackEvent::PreCommit, start_pending);
     // The worker waits until a prepared transaction has ended.
     register_xact_callback(PgXactCallbackEvent::Prepare, start_pending);
-    // An ERROR in this callback would end the backend. Registering a worker raises one only if a hundred bytes cannot be
-    // allocated; a missing slot is not an ERROR.
     register_xact_callback(PgXactCallbackEvent::Abort, || {
         // An ERROR that leaves an abort callback ends the backend. Without this worker the load waits for the next one.
         PgTryBuilder::new(start_after_abort).catch_others(|_| ()).execute();

@@ -60,7 +60,7 @@ impl Source {
                 )
                 .map_err(open_error)?
             }
-            Access::Beneath(directories) => {
+            Access::Below(directories) => {
                 let Some((directory, rest)) = confined::split(directories, path) else {
                     return Err(SourceError::MayNotRead(path.to_owned()).into());
                 };

@@ -36,8 +36,8 @@ fn track_changes<'a>(
         None if Table::find(c"hist_trip_data") == Some(table) => Touched::Everything,
         None => Touched::Partition,
     };
-    let may_bring = trigger.event().fired_by_insert() || trigger.event().fired_by_update();
-    if let Err(error) = changes::end(table, touched, may_bring) {
+    let adds_rows = trigger.event().fired_by_insert() || trigger.event().fired_by_update();
+    if let Err(error) = changes::end(table, touched, adds_rows) {
         ErrorReport::from(error).report(PgLogLevel::ERROR);
     }
     Ok(None)

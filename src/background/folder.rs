@@ -60,7 +60,7 @@ pub fn watch(folder: &WatchedFolder) {
 fn watch_open(folder: &WatchedFolder) -> io::Result<()> {
     let open = FolderEvents::open(&folder.directory)?;
     log(&format!("watching directory {}", folder.directory));
-    let access = Access::Beneath(vec![folder.directory.clone()]);
+    let access = Access::Below(vec![folder.directory.clone()]);
     let mut watch = Watch { folder, access, open, settling: SettlingFiles::default() };
     // Existing files. The watch began before, so that no file is missed in between.
     let mut trigger = Trigger::FullScan;

@@ -52,7 +52,7 @@ pub fn begin() -> Result<(), LoadError> {
 }
 
 /// A statement that has filled or changed this table has ended.
-pub fn end(table: pg_sys::Oid, touched: Touched, may_bring: bool) -> Result<(), LoadError> {
+pub fn end(table: pg_sys::Oid, touched: Touched, adds_rows: bool) -> Result<(), LoadError> {
     // A load counts its own rows. While a dump is restored, derived data is restored with the rows, and the triggers of
     // the partitions come last.
     if pending_counts::is_filled_by_load(table)
@@ -70,7 +70,7 @@ pub fn end(table: pg_sys::Oid, touched: Touched, may_bring: bool) -> Result<(), 
     }
     let history = Table::open_for_insert(c"hist_trip_data");
     let _owner = session::run_as_owner(&history);
-    if may_bring {
+    if adds_rows {
         history::require_sane_dates()?;
     }
     count_again_or_defer(&days)

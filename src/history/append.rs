@@ -115,7 +115,7 @@ fn append_to(
 ) -> Result<(Appended, Option<String>), LoadError> {
     let (table, bounds) = (&partition.table, partition.bounds);
     let mut to_recount: Vec<Days> = partition.adopted.into_iter().collect();
-    let whole = whole_history();
+    let whole = parent_with_triggers();
     // The stored rows are known only after the insert.
     let is_altered = table.has_user_before_triggers();
     if is_altered {
@@ -185,7 +185,7 @@ fn is_ours_alone(table: &Table) -> bool {
 
 /// The partitioned table, if it has a row trigger of a user. COPY then goes through it, and finds the partition of each
 /// row itself.
-fn whole_history() -> Option<Table> {
+fn parent_with_triggers() -> Option<Table> {
     let table = Table::open_for_insert(HISTORY);
     table.has_user_triggers().then_some(table)
 }

@@ -143,12 +143,12 @@ impl Partition {
         let mut table = Table::open_oid_for_insert(oid);
         let mut adopted = None;
         if !table.has_change_triggers() {
-            let (name, is_bare) = (table.name(), table.has_no_pages());
+            let (name, is_empty) = (table.name(), table.has_no_pages());
             drop(table);
             table_locks::lock(oid, Mode::ShareRowExclusive)?;
             create_triggers(&name)?;
             table = Table::open_oid_for_insert(oid);
-            adopted = if is_bare { None } else { days_of(oid) };
+            adopted = if is_empty { None } else { days_of(oid) };
         }
         // The load may have waited for another transaction.
         if route_of(time, Detaching::Omitted) != route {

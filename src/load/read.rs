@@ -73,7 +73,8 @@ pub fn read_file(
         memory::release_free();
         if is_last {
             notices::zero_coordinates(zero_coordinates);
-            let reader = pool.finish().ok_or_else(|| name(PoolError::Thread("it stays".into())))?;
+            let reader =
+                pool.finish().ok_or_else(|| name(PoolError::Thread("it did not end".into())))?;
             return Ok(reader.into_source());
         }
     }

@@ -123,7 +123,7 @@ unsafe extern "C-unwind" fn at_error(level: *mut c_void) {
         let is_of_rust = pg_sys::error_context_stack.cast() == level;
         let errors = &mut (*level).errors;
         let same = |&&known: &&*mut pg_sys::ErrorData| is_same(known, error);
-        match errors.iter().find(same).copied().filter(|_| is_of_rust && is_bare(error)) {
+        match errors.iter().find(same).copied().filter(|_| is_of_rust && has_lost_fields(error)) {
             Some(known) => {
                 restore_fields(&*known, &*error);
                 free(error);
@@ -205,7 +205,7 @@ unsafe fn size_of_error(error: *const pg_sys::ErrorData) -> usize {
 ///
 /// # Safety
 /// An error that [`at_error`] has copied.
-unsafe fn is_bare(error: *const pg_sys::ErrorData) -> bool {
+unsafe fn has_lost_fields(error: *const pg_sys::ErrorData) -> bool {
     // SAFETY: see above.
     let error = unsafe { &*error };
     let texts = [

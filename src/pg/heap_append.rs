@@ -166,12 +166,16 @@ impl<'a> HeapAppend<'a> {
             let datum = match format {
                 Format::Text => self.text(field),
                 Format::Point => {
+                    assert_eq!(size, 16, "a point has two numbers");
                     let value = &mut field[4..20];
                     value[..8].reverse();
                     value[8..].reverse();
                     pg_sys::Datum::from(value.as_mut_ptr())
                 }
-                Format::Uuid => pg_sys::Datum::from(field[4..20].as_mut_ptr()),
+                Format::Uuid => {
+                    assert_eq!(size, 16, "a key has 16 bytes");
+                    pg_sys::Datum::from(field[4..20].as_mut_ptr())
+                }
                 Format::Int8 => {
                     let mut number = [0; 8];
                     number.copy_from_slice(&field[4..]);

@@ -19,7 +19,7 @@ pub enum Lock {
     /// The end of the list of events: its holder assigns the next numbers.
     Events,
     /// A pattern of files: its holder loads the matching files.
-    Inbox(u64),
+    Pattern(u64),
     /// A worker slot of the queue.
     WorkerSlot(u16),
     /// Its holder waits to retry loads that could not begin: one worker of each database does.
@@ -40,7 +40,7 @@ impl Lock {
             Self::Cancelable(load_id) => (0x7476, load_id.cast_unsigned()),
             Self::Queued(load_id) => (0x7474, load_id.cast_unsigned()),
             Self::Events => (0x7471, 0),
-            Self::Inbox(hash) => (0x7472, hash),
+            Self::Pattern(hash) => (0x7472, hash),
             Self::WorkerSlot(slot) => (0x7473, u64::from(slot)),
             Self::QueueRetry => (0x7477, 0),
             Self::Watcher => (0x7475, 0),

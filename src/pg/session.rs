@@ -149,7 +149,7 @@ pub fn trigger_depth() -> i32 {
     unsafe { i32::from_datum(pg_sys::pg_trigger_depth(std::ptr::null_mut()), false).unwrap_or(0) }
 }
 
-/// The keys of all trips that may be found, and those that must be found: their header is a record.
+/// Does the work with a new snapshot of the transaction, outside of any statement.
 pub fn with_snapshot<T>(work: impl FnOnce() -> T) -> T {
     // SAFETY: we are in a transaction; the snapshot is popped as it was pushed, or by the abort.
     unsafe {

@@ -20,7 +20,7 @@ pub fn try_lock_pattern(pattern: &str) -> Result<bool, LoadError> {
     // Roles do not block each other: each load checks by itself whether its file is known.
     let hash = blake3::hash(&[&role.to_u32().to_le_bytes(), pattern.as_bytes()].concat());
     let number = hash.as_bytes().first_chunk().copied().map_or(0, u64::from_le_bytes);
-    Ok(Lock::Inbox(number).try_lock())
+    Ok(Lock::Pattern(number).try_lock())
 }
 
 /// The next files of the pattern, after this path, that no load has loaded and that no process writes to.

@@ -15,7 +15,7 @@ pub enum Access {
     /// Files below this directory, of all that the server can read: the caller loads a pattern.
     Within(String),
     /// Files below these directories.
-    Beneath(Vec<String>),
+    Below(Vec<String>),
 }
 
 impl Access {
@@ -24,7 +24,7 @@ impl Access {
         if session::may_read_server_files(role) {
             Self::AnyFile
         } else {
-            Self::Beneath(settings::data_directories())
+            Self::Below(settings::data_directories())
         }
     }
 
@@ -38,13 +38,13 @@ impl Access {
 
     /// Whether the caller may read the files that it loads.
     pub fn shows_content(&self) -> bool {
-        !matches!(self, Self::Beneath(_))
+        !matches!(self, Self::Below(_))
     }
 
     /// Refuses a role that may load no file.
     pub fn require_any(&self, path: &str) -> Result<(), LoadError> {
         match self {
-            Self::Beneath(directories) if directories.is_empty() => {
+            Self::Below(directories) if directories.is_empty() => {
                 Err(SourceError::MayNotRead(path.to_owned()).into())
             }
             _ => Ok(()),

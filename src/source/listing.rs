@@ -139,7 +139,7 @@ pub fn require_access(pattern: &str, access: &Access) -> Result<Option<PathBuf>,
     match access {
         Access::AnyFile => Ok(None),
         Access::Within(directory) => Ok(Some(directory.into())),
-        Access::Beneath(directories) => {
+        Access::Below(directories) => {
             let found = confined::split(directories, pattern);
             Ok(Some(found.ok_or_else(|| SourceError::MayNotRead(pattern.to_owned()))?.0))
         }
@@ -308,7 +308,7 @@ pub fn find(path: &str, access: &Access) -> Option<FileVersion> {
     let root = match access {
         Access::AnyFile => None,
         Access::Within(directory) => Some(directory.into()),
-        Access::Beneath(directories) => Some(confined::split(directories, path)?.0),
+        Access::Below(directories) => Some(confined::split(directories, path)?.0),
     };
     let metadata = ListingRoot { root }.look(Path::new(path)).ok().filter(Metadata::is_file)?;
     Some(found(path.to_owned(), &metadata))

@@ -3,7 +3,7 @@
 mod case;
 mod files;
 mod lines;
-mod places;
+mod paths;
 mod session;
 mod values;
 
@@ -31,7 +31,7 @@ fn run(cases: &[Case]) {
 
 #[test]
 fn bad_inputs() {
-    let cases: Vec<Case> = [files::cases(), lines::cases(), places::cases(), values::cases()]
+    let cases: Vec<Case> = [files::cases(), lines::cases(), paths::cases(), values::cases()]
         .into_iter()
         .flatten()
         .collect();

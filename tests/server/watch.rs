@@ -7,7 +7,7 @@ use postgres::Client;
 use trips_tests::{Cluster, FIVE_COLUMNS, rows_as_csv, stays, trip_line, until};
 
 mod crashes;
-mod places;
+mod folders;
 mod writers;
 
 /// A server that watches `inbox` of its directory, which is not there yet.

@@ -40,7 +40,9 @@ impl BuildError {
     fn of_panic(payload: Box<dyn Any + Send>) -> Self {
         let text = match payload.downcast::<String>() {
             Ok(text) => *text,
-            Err(payload) => payload.downcast_ref::<&str>().copied().unwrap_or("it panicked").into(),
+            Err(payload) => {
+                payload.downcast_ref::<&str>().copied().unwrap_or("unknown panic").into()
+            }
         };
         Self::Thread(text.chars().take(MAX_PANIC_TEXT).collect())
     }

@@ -35,9 +35,9 @@ const JOB: usize = 5 * 1024 * 1024;
 /// A thread sends its rows for staging when they reach this many bytes.
 const PARTIAL_BYTES: usize = 2 * 1024 * 1024;
 /// The most characters of a panic that an error shows.
-const TOLD: usize = 500;
+const MAX_PANIC_TEXT: usize = 500;
 /// Interval in which the waiting owner polls.
-const PATIENCE: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The error that stopped a thread.
 #[derive(Debug, thiserror::Error)]
@@ -61,9 +61,11 @@ impl PoolError {
     pub(crate) fn of_panic(payload: Box<dyn Any + Send>) -> Self {
         let text = match payload.downcast::<String>() {
             Ok(text) => *text,
-            Err(payload) => payload.downcast_ref::<&str>().copied().unwrap_or("it panicked").into(),
+            Err(payload) => {
+                payload.downcast_ref::<&str>().copied().unwrap_or("unknown panic").into()
+            }
         };
-        Self::Thread(text.chars().take(TOLD).collect())
+        Self::Thread(text.chars().take(MAX_PANIC_TEXT).collect())
     }
 }
 
@@ -250,7 +252,7 @@ impl<R> Pool<R> {
             let Some(done) = &self.done else {
                 return Err(PoolError::Thread("all threads were ended".into()));
             };
-            match done.recv_timeout(PATIENCE) {
+            match done.recv_timeout(POLL_INTERVAL) {
                 Ok(done) => return Ok(done),
                 Err(RecvTimeoutError::Timeout) => poll(),
                 Err(RecvTimeoutError::Disconnected) => {

@@ -10,7 +10,7 @@ use crate::text::whitespace;
 
 /// The source of the value of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
+pub enum ColumnSource {
     /// A field of the record, by its position from 0.
     Field(usize),
     /// Two fields, of a longitude and of a latitude in degrees.
@@ -30,7 +30,7 @@ pub struct Plan {
     /// The names of the fields, escaped and quoted, that no column uses.
     pub unused: Vec<String>,
     /// The source of each column, in the order of [`TripColumn::ALL`].
-    sources: [Source; KEY_COUNT],
+    sources: [ColumnSource; KEY_COUNT],
     /// The fields that no column uses.
     unused_fields: Vec<usize>,
     /// The names that detection of a later header needs.
@@ -75,11 +75,11 @@ impl Plan {
     ) -> Result<Self, Unresolved> {
         let found: Vec<String> = values.map(|value| normal(&value)).collect();
         let mut finder = Finder { names: &found, used: vec![false; found.len()], missing: vec![] };
-        let mut sources = [Source::Field(0); KEY_COUNT];
+        let mut sources = [ColumnSource::Field(0); KEY_COUNT];
         for (source, column) in sources.iter_mut().zip(TripColumn::ALL) {
             *source = match names.feed.names_of(column) {
-                SourceNames::Field(names) => Source::Field(finder.find(names)?),
-                SourceNames::FieldPair { longitude, latitude } => Source::FieldPair {
+                SourceNames::Field(names) => ColumnSource::Field(finder.find(names)?),
+                SourceNames::FieldPair { longitude, latitude } => ColumnSource::FieldPair {
                     longitude: finder.find(longitude)?,
                     latitude: finder.find(latitude)?,
                 },
@@ -97,7 +97,7 @@ impl Plan {
     /// The source of a column.
     #[must_use]
     #[inline]
-    pub fn source(&self, column: TripColumn) -> Source {
+    pub fn source(&self, column: TripColumn) -> ColumnSource {
         self.sources[column as usize]
     }
 
@@ -117,8 +117,8 @@ impl Plan {
         let mut positions = vec![self.field_count];
         for source in self.sources {
             match source {
-                Source::Field(at) => positions.push(at),
-                Source::FieldPair { longitude, latitude } => {
+                ColumnSource::Field(at) => positions.push(at),
+                ColumnSource::FieldPair { longitude, latitude } => {
                     positions.extend([longitude, latitude])
                 }
             }
@@ -140,9 +140,9 @@ impl Plan {
         let mut sources = self.sources;
         for source in &mut sources {
             *source = match source {
-                Source::Field(_) => Source::Field(next.next()?),
-                Source::FieldPair { .. } => {
-                    Source::FieldPair { longitude: next.next()?, latitude: next.next()? }
+                ColumnSource::Field(_) => ColumnSource::Field(next.next()?),
+                ColumnSource::FieldPair { .. } => {
+                    ColumnSource::FieldPair { longitude: next.next()?, latitude: next.next()? }
                 }
             };
         }

@@ -32,7 +32,7 @@ const ROW_OVERHEAD: usize = 2 + columns::fixed_bytes(columns::TRIP_KEY, columns:
 pub struct BatchEntry {
     /// When the trip began.
     pub date_time: Timestamp,
-    /// Its bounds.
+    /// Its content key.
     pub key: TripKey,
     /// Its region and datasource, as [`Batch::groups`] numbers them.
     pub group: u32,

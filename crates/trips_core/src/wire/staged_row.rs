@@ -57,12 +57,12 @@ pub(crate) fn rejected(from: &mut Cursor<'_>, load_id: i64) -> Option<()> {
     let is_code = |code: &[u8]| {
         code.len() == 5 && code.iter().all(|c| c.is_ascii_digit() || c.is_ascii_uppercase())
     };
-    let is_told = are_texts
+    let is_valid = are_texts
         && is_text(raw_line)
         && column.is_none_or(is_column)
         && is_code(code)
         && is_text(reason);
-    (is_ours && is_told).then_some(())
+    (is_ours && is_valid).then_some(())
 }
 
 /// Rows of PostgreSQL's binary COPY, with the columns of [`COLUMNS`].

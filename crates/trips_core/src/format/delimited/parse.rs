@@ -7,7 +7,7 @@ use crate::check::constraints::ZeroCoordinates;
 use crate::check::reject::{BadLine, Rejection, SqlState};
 use crate::check::trip_text::{PointText, TripText};
 use crate::columns::TripColumn;
-use crate::feed::plan::{Plan, Source};
+use crate::feed::plan::{ColumnSource, Plan};
 use crate::format::delimited::chunk::Chunk;
 use crate::format::delimited::header::UNCLOSED_QUOTES;
 use crate::format::delimited::header_state::HeaderState;
@@ -167,8 +167,8 @@ pub fn texts<'a>(plan: &Plan, record: &Record<'a>) -> Result<TripText<'a>, Rejec
 #[inline(always)]
 fn field<'a>(plan: &Plan, record: &Record<'a>, column: TripColumn) -> Cow<'a, [u8]> {
     match plan.source(column) {
-        Source::Field(at) => record.field(at),
-        Source::FieldPair { longitude, latitude } => {
+        ColumnSource::Field(at) => record.field(at),
+        ColumnSource::FieldPair { longitude, latitude } => {
             point::pair_text(&record.field(longitude), &record.field(latitude)).into()
         }
     }
@@ -177,8 +177,8 @@ fn field<'a>(plan: &Plan, record: &Record<'a>, column: TripColumn) -> Cow<'a, [u
 #[inline(always)]
 fn point<'a>(plan: &Plan, record: &Record<'a>, column: TripColumn) -> PointText<'a> {
     match plan.source(column) {
-        Source::Field(at) => PointText::Wkt(record.field(at)),
-        Source::FieldPair { longitude, latitude } => {
+        ColumnSource::Field(at) => PointText::Wkt(record.field(at)),
+        ColumnSource::FieldPair { longitude, latitude } => {
             PointText::Pair { longitude: record.field(longitude), latitude: record.field(latitude) }
         }
     }
