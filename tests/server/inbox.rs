@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use postgres::Client;
 use trips_tests::{
     Cluster, Database, FIVE_COLUMNS, eventually, rows_as_csv, server_error, text_of, trip_line,
+    until,
 };
 
 fn call(client: &mut Client, pattern: &str) -> [i64; 3] {
@@ -199,7 +200,8 @@ fn a_file_that_is_still_open_is_left_for_the_next_run() {
     assert_eq!(call(&mut client, &pattern), [1, 0, 0]);
     file.write_all(rest.as_bytes()).unwrap();
     drop(file);
-    assert_eq!(call(&mut client, &pattern), [1, 0, 0]);
+    // A process that another test is starting may have a copy of the descriptor for a moment.
+    until("the closed file is loaded", || (call(&mut client, &pattern) == [1, 0, 0]).then_some(()));
     let expected = [("b.csv", "loaded"), ("a.csv", "loaded")];
     assert_eq!(loads(&mut client), expected.map(|(a, b)| (a.to_owned(), b.to_owned())));
 }
