@@ -163,8 +163,8 @@ fn keys(block: &Block) -> Vec<key::TripKey> {
     batch.entries.iter().map(|entry| entry.key).collect()
 }
 
-fn open(file: &[u8]) -> (RecordReader<&[u8]>, Parser) {
-    let mut reader = RecordReader::new(file, MAX_RECORD);
+fn open<R: std::io::Read>(source: R) -> (RecordReader<R>, Parser) {
+    let mut reader = RecordReader::new(source, MAX_RECORD);
     let plan = read_header(&Feed::trips(), &mut reader, MAX_RECORD).expect("a header");
     let (target, constraints) = (Target::History, Constraints::default());
     let parser = Parser {
@@ -190,17 +190,7 @@ fn read(file: &[u8], chunk: usize) -> Read {
 }
 
 fn read_by_threads(file: Vec<u8>, threads: usize, memory: usize) -> Read {
-    let mut reader = RecordReader::new(std::io::Cursor::new(file), MAX_RECORD);
-    let plan = read_header(&Feed::trips(), &mut reader, MAX_RECORD).expect("a header");
-    let (target, constraints) = (Target::History, Constraints::default());
-    let parser = Parser {
-        plan,
-        target,
-        load_id: 1,
-        max_record: MAX_RECORD,
-        constraints,
-        keeps_grid_points: false,
-    };
+    let (reader, parser) = open(std::io::Cursor::new(file));
     let mut pool = Pool::start(reader, parser, threads).expect("threads");
     let mut read = Read::default();
     loop {
