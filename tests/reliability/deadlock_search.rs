@@ -110,6 +110,15 @@ fn note(ends: &Ends, who: &'static str, result: &Result<(), postgres::Error>) ->
     code
 }
 
+/// `CREATE INDEX CONCURRENTLY` unlocks the table before it commits its last update of `pg_index`. A
+/// `DROP TABLE` that waited for the lock then fails so, in a database without the extension, too.
+fn is_race_of_postgresql(result: &Result<(), postgres::Error>) -> bool {
+    let Err(error) = result else { return false };
+    error.as_db_error().is_some_and(|error| {
+        error.code().code() == "XX000" && error.message() == "tuple concurrently updated"
+    })
+}
+
 fn by_hand(client: &mut Client, numbers: &mut Numbers, ends: &Ends) {
     if numbers.below(8) == 0 {
         let command = statement(numbers, &ALONE);
@@ -121,7 +130,10 @@ fn by_hand(client: &mut Client, numbers: &mut Numbers, ends: &Ends) {
         let command = statement(numbers, &STATEMENTS);
         let result = client.batch_execute(&command);
         let code = note(ends, "by hand", &result);
-        assert!(!code.starts_with("XX") && code != "42601", "{command}: {result:?}");
+        assert!(
+            !code.starts_with("XX") && code != "42601" || is_race_of_postgresql(&result),
+            "{command}: {result:?}"
+        );
         if result.is_err() {
             client.batch_execute("ROLLBACK").expect("a rollback");
             return;
