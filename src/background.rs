@@ -7,13 +7,14 @@ use crate::error::LoadError;
 use crate::pg::extension;
 use crate::pg::locks::{Lock, SessionLock};
 use crate::pg::worker::{self, Failed};
-use crate::settings;
+use crate::{ledger, settings};
 
 mod entry;
 mod folder;
 mod launcher;
 mod queue_worker;
 
+pub use self::launcher::register as register_launcher;
 pub use self::queue_worker::{resume_queue, start_worker_for_queue, work_on_queue};
 
 /// Time that the launcher and the folder watcher wait for a missing database, extension or folder.
@@ -33,8 +34,8 @@ fn in_database<T>(work: impl FnOnce() -> Result<T, LoadError>) -> Option<T> {
 /// counts.
 fn try_in_database<T>(work: impl FnOnce() -> Result<T, LoadError>) -> Result<Option<T>, Failed> {
     worker::try_next_transaction(AssertUnwindSafe(|| {
-        let is_there =
-            extension::begin_work().unwrap_or_else(|error| LoadError::from(error).raise());
+        let is_there = extension::begin_work(ledger::TABLE)
+            .unwrap_or_else(|error| LoadError::from(error).raise());
         is_there.then(|| work().unwrap_or_else(LoadError::raise))
     }))
 }

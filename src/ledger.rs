@@ -12,7 +12,7 @@ use pgrx::{AllocatedByRust, Spi, pg_sys};
 
 use crate::error::LoadError;
 use crate::pg::relation::Table;
-use crate::pg::row::LoadRow;
+use crate::pg::row::row_type;
 use crate::pg::session::{self, RunsAsOwner};
 use crate::pg::spi::{self, Snapshot};
 
@@ -26,7 +26,16 @@ pub use self::types::{
     LoadHeader, LoadInfo, LoadProgress, LoadSource, LoadStatus, SameBytes, Totals,
 };
 
+row_type!(
+    /// A row of the ledger.
+    LoadRow,
+    "trips.loads"
+);
+
 type Tuple = PgHeapTuple<'static, AllocatedByRust>;
+
+/// The ledger, with its schema.
+pub const TABLE: &str = "trips.loads";
 
 /// Runs as the owner of the ledger, with its lock for inserts.
 pub fn as_owner() -> (RunsAsOwner, Table) {

@@ -59,6 +59,6 @@ pgrx::extension_sql_file!(
 extern "C-unwind" fn _PG_init() {
     os::backtraces::disable();
     settings::register();
-    pg::worker::register_launcher();
+    background::register_launcher();
     pg::upgrade::skip_refresh_in_binary_upgrade();
 }

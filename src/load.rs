@@ -7,11 +7,13 @@ mod ingest;
 mod merge;
 mod notices;
 mod read;
+mod request;
 mod runs;
 
 pub use self::context::{LoadContext, OwnerPrivileges};
 pub use self::failure::record_failure_of;
-pub use self::ingest::{Request, load_file};
+pub use self::ingest::load_file;
 pub use self::merge::merge_staged;
 pub use self::notices::zero_coordinates as warn_of_zero_coordinates;
+pub use self::request::Request;
 pub use self::runs::{Loader, RunBuilder, summarize};

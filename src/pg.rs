@@ -1,5 +1,7 @@
 //! PostgreSQL's C functions behind safe ones: with [`crate::os`] the only room with `unsafe`, and the only one with C
-//! functions of PostgreSQL. It knows no room above it.
+//! functions of PostgreSQL. It knows no room above it, and no table:
+//! of the extension it knows the name, the library and the schema ([`extension`]), and the numbers of its locks
+//! ([`locks::Lock`]).
 //!
 //! Every function here calls PostgreSQL and must run in the backend's own thread. An ERROR of
 //! PostgreSQL unwinds through them as a panic, with destructors run; the abort of the transaction releases locks, pins

@@ -16,12 +16,21 @@ use serde_json::{Map, Value};
 use crate::error::{LoadError, Report};
 use crate::pg::relation::Table;
 use crate::pg::session::{self, RunsAsOwner};
-use crate::pg::worker;
+use crate::pg::worker::{self, WorkerKind};
 use crate::settings;
+
+/// The workers of the queue.
+pub const WORKER: WorkerKind = WorkerKind { name: "trips_pipeline queue", function: "trips_queue" };
+
+/// Starts a worker of a database's queue; `after` is the load for which it is started, or 0. `false` if there is no free
+/// slot.
+pub fn start_worker(database: pg_sys::Oid, after: i64) -> bool {
+    WORKER.start(database, after)
+}
 
 /// A queued load.
 #[derive(Debug)]
-pub struct Job {
+pub struct QueuedLoad {
     /// Its number in the ledger.
     pub load_id: i64,
     /// Absolute path of the file.
@@ -40,7 +49,7 @@ pub struct Job {
     pub role: Option<pg_sys::Oid>,
 }
 
-impl Job {
+impl QueuedLoad {
     /// Applies the settings of the submitting session until the transaction ends.
     pub fn apply_settings(&self) -> Result<(), LoadError> {
         // Only these settings, even if others were written there by hand.
@@ -73,7 +82,7 @@ pub fn settings_of_session() -> Map<String, Value> {
 }
 
 /// Inserts a load.
-pub fn enter(job: &Job) -> Result<(), LoadError> {
+pub fn enter(job: &QueuedLoad) -> Result<(), LoadError> {
     enter_job(job)?;
     if let Some(role) = job.role {
         let _owner = as_owner_of_roles();
@@ -85,7 +94,7 @@ pub fn enter(job: &Job) -> Result<(), LoadError> {
     Ok(())
 }
 
-fn enter_job(job: &Job) -> Result<(), LoadError> {
+fn enter_job(job: &QueuedLoad) -> Result<(), LoadError> {
     let _owner = as_owner();
     let args: [DatumWithOid<'_>; 6] = [
         job.load_id.into(),
@@ -125,7 +134,7 @@ pub fn waiting() -> Result<Vec<(i64, bool)>, LoadError> {
 }
 
 /// Begins a queued load: counts the attempt, and returns the job; None if it is no longer queued.
-pub fn begin(load_id: i64) -> Result<Option<Job>, LoadError> {
+pub fn begin(load_id: i64) -> Result<Option<QueuedLoad>, LoadError> {
     let role = role_of(load_id)?;
     let _owner = as_owner();
     Spi::connect_mut(|client| {
@@ -137,7 +146,7 @@ pub fn begin(load_id: i64) -> Result<Option<Job>, LoadError> {
             Some(JsonB(Value::Object(settings))) => settings,
             _ => Map::new(),
         };
-        Ok(Some(Job {
+        Ok(Some(QueuedLoad {
             load_id,
             path: row.get(1)?.unwrap_or_default(),
             abort_on_error: row.get::<String>(2)?.as_deref() == Some("abort"),
@@ -190,15 +199,13 @@ pub fn wake_worker(load_id: i64, when: Wake) {
 
 fn start_after_abort() {
     if let Some((load_id, Wake::AtEnd)) = PENDING_START.take() {
-        worker::start_queue_worker(worker::current_database(), load_id);
+        start_worker(worker::current_database(), load_id);
     }
 }
 
 fn start_pending() {
     let Some((load_id, _)) = PENDING_START.take() else { return };
-    if settings::max_workers() > 0
-        && !worker::start_queue_worker(worker::current_database(), load_id)
-    {
+    if settings::max_workers() > 0 && !start_worker(worker::current_database(), load_id) {
         Report::new(
             PgSqlErrorCode::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
             "could not start a background worker for the queued load: no background worker slot is free",

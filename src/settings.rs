@@ -41,8 +41,8 @@ static EARLIEST_DATE: GucSetting<Option<CString>> =
     GucSetting::<Option<CString>>::new(Some(c"1970-01-01"));
 static LATEST_DATE: GucSetting<Option<CString>> =
     GucSetting::<Option<CString>>::new(Some(c"2099-12-31"));
-static ZERO_COORDINATES: GucSetting<ZeroCoordinates> =
-    GucSetting::<ZeroCoordinates>::new(ZeroCoordinates::Warn);
+static ZERO_COORDINATES: GucSetting<ZeroCoordinatesWord> =
+    GucSetting::<ZeroCoordinatesWord>::new(ZeroCoordinatesWord::Warn);
 
 /// Often enough for a user who waits.
 static NOTICE_INTERVAL_MS: GucSetting<i32> = GucSetting::<i32>::new(3000);
@@ -74,7 +74,7 @@ pub struct WatchedFolder {
 
 /// The words of `trips.zero_coordinates`.
 #[derive(Debug, Clone, Copy, PostgresGucEnum)]
-enum ZeroCoordinates {
+enum ZeroCoordinatesWord {
     #[name = c"keep"]
     Keep,
     #[name = c"warn"]
@@ -159,9 +159,9 @@ pub fn data_directories() -> Vec<String> {
 /// The constraints of a trip.
 pub fn constraints() -> Result<Constraints, LoadError> {
     let zero_coordinates = match ZERO_COORDINATES.get() {
-        ZeroCoordinates::Keep => constraints::ZeroCoordinates::Keep,
-        ZeroCoordinates::Warn => constraints::ZeroCoordinates::Warn,
-        ZeroCoordinates::Stage => constraints::ZeroCoordinates::Stage,
+        ZeroCoordinatesWord::Keep => constraints::ZeroCoordinates::Keep,
+        ZeroCoordinatesWord::Warn => constraints::ZeroCoordinates::Warn,
+        ZeroCoordinatesWord::Stage => constraints::ZeroCoordinates::Stage,
     };
     let (earliest, latest) = (text_of(&EARLIEST_DATE), text_of(&LATEST_DATE));
     let constraints = Constraints::new(&earliest, &latest, zero_coordinates);
@@ -171,9 +171,9 @@ pub fn constraints() -> Result<Constraints, LoadError> {
 /// The settings that constraints() reads, as SET takes them.
 pub fn constraints_as_text() -> [(&'static str, String); 3] {
     let zero_coordinates = match ZERO_COORDINATES.get() {
-        ZeroCoordinates::Keep => "keep",
-        ZeroCoordinates::Warn => "warn",
-        ZeroCoordinates::Stage => "stage",
+        ZeroCoordinatesWord::Keep => "keep",
+        ZeroCoordinatesWord::Warn => "warn",
+        ZeroCoordinatesWord::Stage => "stage",
     };
     [
         ("trips.earliest_date", text_of(&EARLIEST_DATE)),

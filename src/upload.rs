@@ -10,14 +10,13 @@ use trips_core::wire::upload_part_reader::{Content, PartReader, Source, Stop};
 use self::parts::{OpenUpload, StoredPart};
 use crate::error::{FileError, LoadError, UploadError};
 use crate::history::History;
-use crate::ledger::{self, LoadHeader, LoadSource, Totals};
+use crate::ledger::{self, LoadHeader, LoadRow, LoadSource, Totals};
 use crate::load::{
     LoadContext, Loader, OwnerPrivileges, RunBuilder, record_failure_of, summarize,
     warn_of_zero_coordinates,
 };
 use crate::os::memory;
 use crate::pg::locks::Lock;
-use crate::pg::row::LoadRow;
 use crate::pg::session;
 use crate::progress::{Passes, Phase, Progress};
 use crate::settings;

@@ -12,10 +12,10 @@ use trips_core::model::trip::Trip;
 
 use super::{error_limits, require_utf8, text};
 use crate::error::{LoadError, RequestError, UploadError};
+use crate::ledger::LoadRow;
 use crate::limits;
 use crate::load::{self, LoadContext, Request, load_file};
 use crate::pg::error_fields;
-use crate::pg::row::LoadRow;
 use crate::pg::session;
 use crate::queue::running;
 use crate::source::Access;

@@ -8,14 +8,14 @@ use trips_core::format::parser::Target;
 use super::load::begin;
 use super::{error_limits, text};
 use crate::error::RequestError;
+use crate::ledger::LoadRow;
 use crate::limits;
 use crate::load::{self, load_file};
 use crate::pg::error_fields;
-use crate::pg::row::LoadRow;
 use crate::pg::session;
 use crate::queue::cancel::cancel_load;
 use crate::queue::new_files;
-use crate::queue::submit::{self, Request};
+use crate::queue::submit::{self, Submission};
 use crate::source::Access;
 
 /// `trips.submit(path, on_error, max_errors, force) -> bigint`
@@ -31,7 +31,7 @@ fn submit(
     let (abort_on_error, max_errors) = error_limits(text("on_error", on_error)?, max_errors)?;
     let force = force.ok_or(RequestError::NullArgument("force"))?;
     let path = limits::path("path", text("path", path)?)?;
-    Ok(submit::submit(&Request { path, abort_on_error, max_errors, force })?)
+    Ok(submit::submit(&Submission { path, abort_on_error, max_errors, force })?)
 }
 
 /// `trips.cancel(load_id) -> void`

@@ -5,11 +5,10 @@ use pgrx::pg_sys::panic::ErrorReport;
 
 use super::{require_utf8, text};
 use crate::error::{LoadError, RequestError, UploadError};
-use crate::ledger::LoadSource;
+use crate::ledger::{LoadRow, LoadSource};
 use crate::limits;
 use crate::load::LoadContext;
 use crate::pg::error_fields;
-use crate::pg::row::LoadRow;
 use crate::pg::session;
 use crate::upload;
 

@@ -225,7 +225,7 @@ impl Watch<'_> {
 fn load(access: &Access, path: &str) -> Result<(), Failed> {
     worker::try_transaction(AssertUnwindSafe(|| {
         let work = || -> Result<(), LoadError> {
-            extension::begin_work()?;
+            extension::begin_work(ledger::TABLE)?;
             let context = LoadContext::begin_as_owner(path)?;
             let request = Request {
                 path,

@@ -7,17 +7,28 @@ use pgrx::pg_sys;
 
 use super::{RETRY, log};
 use crate::pg::databases::{self, Database};
-use crate::pg::worker::{self, Watcher};
-use crate::settings;
+use crate::pg::worker::{self, StartedWorker, WorkerKind};
+use crate::{queue, settings};
 
+/// The launcher itself.
+const LAUNCHER: WorkerKind =
+    WorkerKind { name: "trips_pipeline launcher", function: "trips_launcher" };
+/// The folder watcher. The launcher restarts it if its database still exists.
+const WATCHER: WorkerKind =
+    WorkerKind { name: "trips_pipeline watcher", function: "trips_watcher" };
 /// Sleep of a launcher without work.
 const IDLE_INTERVAL: Duration = Duration::from_secs(3600);
+
+/// Registers the launcher, if the library is preloaded.
+pub fn register() {
+    LAUNCHER.start_with_server();
+}
 
 #[derive(Default)]
 struct Launcher {
     /// The databases whose queues are not restarted yet; None before they are known.
     waiting: Option<Vec<pg_sys::Oid>>,
-    watcher: Option<Watcher>,
+    watcher: Option<StartedWorker>,
     /// The reason that was reported why the folder is not watched.
     reported: Option<String>,
 }
@@ -36,7 +47,8 @@ impl Launcher {
     fn look(&mut self) -> Duration {
         let folder = settings::watched_folder();
         let wants_watcher = folder.is_some();
-        let lacks_watcher = wants_watcher && !self.watcher.as_ref().is_some_and(Watcher::is_alive);
+        let lacks_watcher =
+            wants_watcher && !self.watcher.as_ref().is_some_and(StartedWorker::is_alive);
         let is_any_waiting = self.waiting.as_ref().is_none_or(|waiting| !waiting.is_empty());
         if lacks_watcher || is_any_waiting {
             match worker::try_transaction(databases::open_databases) {
@@ -58,14 +70,13 @@ impl Launcher {
         let all = || databases.iter().filter(|d| !d.is_template).map(|d| d.oid).collect();
         let waiting = self.waiting.get_or_insert_with(all);
         waiting.retain(|&oid| {
-            databases.iter().any(|database| database.oid == oid)
-                && !worker::start_queue_worker(oid, 0)
+            databases.iter().any(|database| database.oid == oid) && !queue::start_worker(oid, 0)
         });
     }
 
     fn start_watcher(&mut self, databases: &[Database], name: &str) {
         let database = databases.iter().find(|database| database.name == name);
-        self.watcher = database.and_then(|database| Watcher::start(database.oid));
+        self.watcher = database.and_then(|database| WATCHER.start_once(database.oid));
         let reason = match (database, &self.watcher) {
             (_, Some(_)) => None,
             (None, _) => Some(format!(

@@ -16,7 +16,7 @@ use crate::pg::extension;
 use crate::pg::locks::{Lock, SessionLock};
 use crate::pg::session;
 use crate::pg::worker::{self, Failed};
-use crate::queue::{self, Job};
+use crate::queue::{self, QueuedLoad};
 use crate::settings;
 use crate::source::Access;
 
@@ -85,7 +85,7 @@ pub fn start_worker_for_queue() -> bool {
     }
     let mut queue_worker =
         QueueWorker { after: 0, skipped: BTreeSet::new(), has_failed_to_read: false };
-    queue_worker.find().is_none() || worker::start_queue_worker(worker::current_database(), 0)
+    queue_worker.find().is_none() || queue::start_worker(worker::current_database(), 0)
 }
 
 /// The queue, as a worker sees it.
@@ -187,8 +187,8 @@ fn ledger_says_queued(load_id: i64) -> Result<bool, LoadError> {
 }
 
 /// Runs a load with the file privileges and the settings of the requesting role.
-fn run(job: &Job) -> Result<(), LoadError> {
-    extension::begin_work()?;
+fn run(job: &QueuedLoad) -> Result<(), LoadError> {
+    extension::begin_work(ledger::TABLE)?;
     queue::delete(job.load_id)?;
     let (asked_by, owner) = {
         let (_owner, ledger) = ledger::as_owner();

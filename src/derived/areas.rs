@@ -15,6 +15,7 @@ use pgrx::{Spi, check_for_interrupts};
 use trips_areas::{
     Coord, Directory, GridPoint, IndexBuilder, SMALL_SEGMENT, Segment, Week, WeekTrips,
 };
+use trips_core::wire::copy_binary::RowWriter;
 
 use crate::error::{DerivedError, LoadError};
 use crate::history::Days;
@@ -282,10 +283,9 @@ fn append(segments: Vec<(i32, Segment)>, progress: Option<&Progress>) -> Result<
 /// A row as binary COPY writes it.
 fn encoded(values: &[&[u8]]) -> Vec<u8> {
     let mut row = Vec::with_capacity(2 + values.iter().map(|value| 4 + value.len()).sum::<usize>());
-    row.extend_from_slice(&i16::try_from(values.len()).unwrap_or(0).to_be_bytes());
+    let mut writer = RowWriter::row(&mut row, values.len());
     for value in values {
-        row.extend_from_slice(&i32::try_from(value.len()).unwrap_or(0).to_be_bytes());
-        row.extend_from_slice(value);
+        writer.value(value);
     }
     row
 }

@@ -5,7 +5,7 @@ use trips_core::model::partition_bounds::{Bound, PartitionBounds};
 use trips_core::model::timestamp::Timestamp;
 
 use super::HISTORY;
-use crate::pg::partitions::{self, Bounds, Detaching, Kind};
+use crate::pg::partitions::{self, Bounds, Detaching, IntervalKind};
 use crate::pg::relation::Table;
 
 /// Where PostgreSQL routes the trips of a time.
@@ -42,7 +42,7 @@ pub fn partition_bounds() -> Vec<(pg_sys::Oid, PartitionBounds, bool)> {
 /// the history.
 pub fn bounds_of(partition: pg_sys::Oid) -> Option<PartitionBounds> {
     match Table::open_for_insert(HISTORY).kind_of_partition(partition)? {
-        Kind::Range(bounds) => Some(bounds.into()),
-        Kind::Default => Some(PartitionBounds::ALL),
+        IntervalKind::Range(bounds) => Some(bounds.into()),
+        IntervalKind::Default => Some(PartitionBounds::ALL),
     }
 }

@@ -7,10 +7,9 @@ use pgrx::PgTryBuilder;
 use super::context::LoadContext;
 use super::notices;
 use crate::error::LoadError;
-use crate::ledger::{LoadFailure, LoadSource};
+use crate::ledger::{LoadFailure, LoadRow, LoadSource};
 use crate::monitor::client;
 use crate::pg::error_fields::Caught;
-use crate::pg::row::LoadRow;
 use crate::pg::session;
 
 /// Runs the work of a load. Publishes its end; if the work fails, the load monitor records the failure.

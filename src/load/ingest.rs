@@ -7,33 +7,16 @@ use trips_core::format::parser::Target;
 use super::context::LoadContext;
 use super::failure::record_failure_of;
 use super::read::read_file;
+use super::request::Request;
 use super::runs::{Loader, summarize};
 use crate::error::LoadError;
-use crate::ledger::{self, LoadSource, SameBytes};
-use crate::pg::row::LoadRow;
+use crate::ledger::{self, LoadRow, LoadSource, SameBytes};
 use crate::progress::{Passes, Phase, Progress};
 use crate::settings;
-use crate::source::{Access, Source};
+use crate::source::Source;
 
 /// A load whose file is hashed for longer registers with the load monitor before it knows whether the bytes are new.
 const UNREGISTERED_HASHING: Duration = Duration::from_millis(500);
-
-/// The arguments of a load.
-#[derive(Debug, Clone, Copy)]
-pub struct Request<'a> {
-    /// Absolute path of the file on the server.
-    pub path: &'a str,
-    /// The files that the caller may load. Errors quote a file only to callers who may read any file.
-    pub access: &'a Access,
-    /// Target of its rows.
-    pub target: Target,
-    /// The first bad row makes the load fail.
-    pub abort_on_error: bool,
-    /// More bad rows than this make the load fail.
-    pub max_errors: Option<u64>,
-    /// Load it although its bytes are known.
-    pub force: bool,
-}
 
 /// Loads a file. If the load fails, the ledger has the failure.
 pub fn load_file(request: &Request<'_>, context: LoadContext) -> Result<LoadRow, LoadError> {

@@ -10,8 +10,8 @@ use trips_core::pool::{Pool, PoolError, Run};
 use trips_core::sort::batch::RunBlocks;
 
 use super::error_limit::ErrorLimit;
-use super::ingest::Request;
 use super::notices;
+use super::request::Request;
 use super::runs::Loader;
 use crate::error::{FileError, LoadError};
 use crate::os::{memory, signals};
@@ -61,7 +61,7 @@ pub fn read_file(
                 drop(staged);
                 memory::release_free();
             }
-            Ok::<(), Stopped>(())
+            Ok::<(), RunError>(())
         });
         let run = run.map_err(|stopped| stopped.of(request.path))?;
         let is_last = run.is_last;
@@ -125,12 +125,12 @@ fn read_header(
 }
 
 /// The error that ended the reading of a run: of a thread, or of the load itself.
-enum Stopped {
+enum RunError {
     Thread(PoolError),
     Load(LoadError),
 }
 
-impl Stopped {
+impl RunError {
     fn of(self, path: &str) -> LoadError {
         match self {
             Self::Thread(error) => LoadError::of_threads(path, error),
@@ -139,13 +139,13 @@ impl Stopped {
     }
 }
 
-impl From<PoolError> for Stopped {
+impl From<PoolError> for RunError {
     fn from(error: PoolError) -> Self {
         Self::Thread(error)
     }
 }
 
-impl From<LoadError> for Stopped {
+impl From<LoadError> for RunError {
     fn from(error: LoadError) -> Self {
         Self::Load(error)
     }

@@ -16,9 +16,12 @@ use super::message::Message;
 use crate::ledger::{LoadFailure, LoadInfo};
 use crate::pg::locks::Lock;
 use crate::pg::shared_state::registry::Registry;
-use crate::pg::shared_state::{Mailbox, Reader, Step};
-use crate::pg::worker;
+use crate::pg::shared_state::{LoadStep, Mailbox, MailboxReader};
+use crate::pg::worker::{self, WorkerKind};
 
+/// The load monitor.
+const MONITOR: WorkerKind =
+    WorkerKind { name: "trips_pipeline monitor", function: "trips_monitor" };
 /// How long a load waits at its end for the monitor's `running` row, if at all.
 const ENTER_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a failing load waits until the monitor has recorded the failure.
@@ -67,27 +70,35 @@ impl MonitoredLoad {
 
     fn is_pending(self, waited: Duration) -> bool {
         CLIENT.with_borrow_mut(|client| match client.step(self.tag) {
-            Some(Step::Requested) => {
+            Some(LoadStep::Requested) => {
                 let is_pending = waited < ENTER_TIMEOUT && client.contact();
-                is_pending || !client.change_step(self.tag, Step::Requested, Step::Withdrawn)
+                is_pending
+                    || !client.change_step(self.tag, LoadStep::Requested, LoadStep::Withdrawn)
             }
             // Its transaction does not wait longer for locks.
-            Some(Step::Entering) => waited < 2 * ENTER_TIMEOUT && client.contact(),
+            Some(LoadStep::Entering) => waited < 2 * ENTER_TIMEOUT && client.contact(),
             _ => false,
         })
     }
 
-    /// Reports the failure of the load; returns whether it is in the ledger. It uses only shared memory while the
-    /// monitor runs: so it can be called after an error of PostgreSQL.
+    /// Reports the failure of the load; returns whether it is in the ledger.
+    ///
+    /// It reads no table and no catalog, so that it can be called after an error of PostgreSQL
+    /// ([`after_error`](crate::pg::session::after_error)). While the monitor runs, it uses the shared memory of the
+    /// mailbox. Without a monitor it also reads the lock table, and registers a worker: both are shared memory, too.
     pub fn fail(self, failure: &LoadFailure) -> bool {
         let begin = Instant::now();
         CLIENT.with_borrow_mut(|client| client.fail(self, failure));
         loop {
             let step = CLIENT.with_borrow_mut(|client| {
-                if client.contact() { client.step(self.tag) } else { Some(Step::FailureDeferred) }
+                if client.contact() {
+                    client.step(self.tag)
+                } else {
+                    Some(LoadStep::FailureDeferred)
+                }
             });
-            if step != Some(Step::FailureRequested) {
-                return step == Some(Step::FailureWritten);
+            if step != Some(LoadStep::FailureRequested) {
+                return step == Some(LoadStep::FailureWritten);
             }
             if begin.elapsed() > FAIL_TIMEOUT {
                 return false;
@@ -109,7 +120,7 @@ fn pause(waited: Duration) {
 }
 
 /// A load of the open transaction.
-struct OpenLoad {
+struct RegisteredLoad {
     info: LoadInfo,
     tag: u64,
     is_finished: bool,
@@ -118,7 +129,7 @@ struct OpenLoad {
 
 struct Client {
     mailbox: Option<Mailbox>,
-    open: Vec<OpenLoad>,
+    open: Vec<RegisteredLoad>,
     /// Messages that did not fit into the mailbox, or that no monitor has read.
     unsent: Vec<Message>,
     next_tag: u64,
@@ -154,18 +165,18 @@ impl Client {
         let load = MonitoredLoad { load_id: info.load_id, tag: self.next_tag };
         self.mailbox = self.mailbox.take().or_else(Mailbox::create);
         if let Some(mailbox) = &self.mailbox {
-            let step = if info.one_snapshot { Step::Withdrawn } else { Step::Requested };
+            let step = if info.one_snapshot { LoadStep::Withdrawn } else { LoadStep::Requested };
             mailbox.set_step(load.tag, step);
         }
         self.unsent.push(Message::Begin { tag: load.tag, info: info.clone() });
-        self.open.push(OpenLoad { info, tag: load.tag, is_finished: false, failure: None });
+        self.open.push(RegisteredLoad { info, tag: load.tag, is_finished: false, failure: None });
         self.contact();
         load
     }
 
     fn fail(&mut self, load: MonitoredLoad, failure: &LoadFailure) {
         if let Some(mailbox) = &self.mailbox {
-            mailbox.set_step(load.tag, Step::FailureRequested);
+            mailbox.set_step(load.tag, LoadStep::FailureRequested);
         }
         let failure = failure.clone();
         if let Some(open) = self.open.iter_mut().find(|open| open.tag == load.tag) {
@@ -183,11 +194,11 @@ impl Client {
         self.contact();
     }
 
-    fn step(&self, tag: u64) -> Option<Step> {
+    fn step(&self, tag: u64) -> Option<LoadStep> {
         self.mailbox.as_ref().and_then(|mailbox| mailbox.step(tag))
     }
 
-    fn change_step(&self, tag: u64, from: Step, to: Step) -> bool {
+    fn change_step(&self, tag: u64, from: LoadStep, to: LoadStep) -> bool {
         self.mailbox.as_ref().is_some_and(|mailbox| mailbox.change_step(tag, from, to))
     }
 
@@ -195,9 +206,9 @@ impl Client {
     fn contact(&mut self) -> bool {
         let Some(mailbox) = &self.mailbox else { return false };
         let is_served = match mailbox.reader() {
-            Reader::Attached => true,
-            Reader::Awaited => self.started.is_some_and(|at| at.elapsed() < START_TIMEOUT),
-            Reader::Gone => false,
+            MailboxReader::Attached => true,
+            MailboxReader::Awaited => self.started.is_some_and(|at| at.elapsed() < START_TIMEOUT),
+            MailboxReader::Gone => false,
         };
         if !is_served {
             if !self.find_monitor() {
@@ -222,14 +233,17 @@ impl Client {
     /// Registers the open transaction with a new monitor: all of its loads.
     fn send_again(&mut self) {
         self.unsent.clear();
-        for OpenLoad { info, tag, is_finished, failure } in &self.open {
+        for RegisteredLoad { info, tag, is_finished, failure } in &self.open {
             self.unsent.push(Message::Begin { tag: *tag, info: info.clone() });
             if *is_finished {
                 self.unsent.push(Message::Finish { load_id: info.load_id });
             }
             // A load that is already in the ledger needs no row.
             let is_asked = self.mailbox.as_ref().is_some_and(|mailbox| {
-                matches!(mailbox.step(*tag), Some(Step::FailureRequested | Step::FailureDeferred))
+                matches!(
+                    mailbox.step(*tag),
+                    Some(LoadStep::FailureRequested | LoadStep::FailureDeferred)
+                )
             });
             if let Some(failure) = failure.as_ref().filter(|_| is_asked) {
                 let (load_id, failure) = (info.load_id, failure.clone());
@@ -243,9 +257,9 @@ impl Client {
         let Some(mailbox) = &self.mailbox else { return false };
         mailbox.await_reader();
         let is_found = Registry::post_handle(mailbox.handle())
-            || !Lock::Monitor.is_held_by_transaction() && worker::start_monitor(mailbox.handle())
+            || !Lock::Monitor.is_held_by_transaction() && start_monitor(mailbox)
             || self.wait_for_monitor(mailbox)
-            || worker::start_monitor(mailbox.handle());
+            || start_monitor(mailbox);
         if is_found {
             (self.started, self.waited) = (Some(Instant::now()), None);
         } else {
@@ -290,6 +304,11 @@ impl Client {
             mailbox.count_rollback();
         }
     }
+}
+
+/// Starts a load monitor of this database for a session; `false` if there is no free slot.
+fn start_monitor(mailbox: &Mailbox) -> bool {
+    MONITOR.start(worker::current_database(), mailbox.handle().into())
 }
 
 /// Wakes the monitor, which checks whether a load has ended, because this transaction or a subtransaction is rolled

@@ -18,13 +18,13 @@ pub enum Stage {
 /// A load that the monitor tracks until its transaction has ended, or its failure is in the ledger.
 #[derive(Debug)]
 pub struct OpenLoad {
-    /// The reported failure.
+    /// Its properties, as it registered.
     pub info: LoadInfo,
     /// The number of its session within the monitor; `None` when the ledger named the load.
     pub session: Option<u64>,
     /// Its word in the mailbox of the session.
     pub tag: u64,
-    /// Its progress.
+    /// Its step.
     pub stage: Stage,
     /// Its transaction has ended.
     pub is_over: bool,

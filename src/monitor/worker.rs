@@ -11,7 +11,7 @@ use super::open_loads::{OpenLoad, Stage};
 use super::writer::{self, Outcome};
 use crate::pg::locks::{Lock, SessionLock};
 use crate::pg::shared_state::registry::Registry;
-use crate::pg::shared_state::{Mailbox, Step};
+use crate::pg::shared_state::{LoadStep, Mailbox};
 use crate::pg::worker;
 
 /// Interval between two checks for ended loads.
@@ -237,7 +237,7 @@ impl Monitor {
     fn enter_running(&mut self, index: usize) {
         let Some((mailbox, tag)) = self.mailbox_of(index) else { return };
         let load = &self.loads[index];
-        let is_asked = mailbox.change_step(tag, Step::Requested, Step::Entering);
+        let is_asked = mailbox.change_step(tag, LoadStep::Requested, LoadStep::Entering);
         if !is_asked && !load.info.one_snapshot {
             // Another monitor has written the row, or the load itself: listeners have its first event.
             let begun = writer::beginning(load.bytes_total());
@@ -247,8 +247,8 @@ impl Monitor {
         let begun = load.reported.is_none();
         let outcome = writer::enter_running(&load.info, is_asked, load.bytes_total());
         // The session may have given up, or failed, meanwhile.
-        let next = if outcome == Outcome::Locked { Step::Requested } else { Step::Decided };
-        mailbox.change_step(tag, Step::Entering, next);
+        let next = if outcome == Outcome::Locked { LoadStep::Requested } else { LoadStep::Decided };
+        mailbox.change_step(tag, LoadStep::Entering, next);
         let load = &mut self.loads[index];
         load.retry_at = (outcome == Outcome::Locked).then(|| Instant::now() + RETRY_DELAY);
         if outcome == Outcome::Done {
@@ -269,9 +269,10 @@ impl Monitor {
         };
         if let Some((mailbox, tag)) = self.mailbox_of(index) {
             let is_written = outcome == Outcome::Done;
-            let step = if is_written { Step::FailureWritten } else { Step::FailureDeferred };
-            let _ = mailbox.change_step(tag, Step::FailureRequested, step)
-                || mailbox.change_step(tag, Step::FailureDeferred, step);
+            let step =
+                if is_written { LoadStep::FailureWritten } else { LoadStep::FailureDeferred };
+            let _ = mailbox.change_step(tag, LoadStep::FailureRequested, step)
+                || mailbox.change_step(tag, LoadStep::FailureDeferred, step);
         }
         if outcome == Outcome::Locked {
             self.loads[index].retry_at = Some(Instant::now() + RETRY_DELAY);

@@ -191,7 +191,7 @@ fn in_ledger(
 
 /// Works in a transaction of its own, if the extension exists.
 fn in_database(work: impl FnOnce() -> Result<(), LoadError>) -> Outcome {
-    let work = AssertUnwindSafe(|| match extension::begin_work() {
+    let work = AssertUnwindSafe(|| match extension::begin_work(ledger::TABLE) {
         Ok(true) => {
             work().unwrap_or_else(LoadError::raise);
             true

@@ -37,7 +37,7 @@ unsafe extern "C-unwind" {
 
 /// A function that PostgreSQL has called: the callback, and the errors that were raised below it, newest first.
 #[repr(C)]
-struct Level {
+struct ErrorLevel {
     callback: pg_sys::ErrorContextCallback,
     memory: pg_sys::MemoryContext,
     errors: [*mut pg_sys::ErrorData; MAX_STORED],
@@ -46,7 +46,7 @@ struct Level {
 /// Errors of PostgreSQL pass the function that has this in full.
 #[must_use = "errors are preserved while this lives"]
 pub struct Preserved {
-    level: NonNull<Level>,
+    level: NonNull<ErrorLevel>,
     was_panicking: bool,
 }
 
@@ -68,8 +68,8 @@ impl Preserved {
         // SAFETY: the memory has the level's size and does not move; zeroes are a valid level. The callback is on the
         // stack until `drop` removes it, or PostgreSQL does when it catches an error. The memory lives longer.
         unsafe {
-            let size = size_of::<Level>();
-            let level = pg_sys::MemoryContextAllocZero(memory, size).cast::<Level>();
+            let size = size_of::<ErrorLevel>();
+            let level = pg_sys::MemoryContextAllocZero(memory, size).cast::<ErrorLevel>();
             (*level).memory = memory;
             (*level).callback = pg_sys::ErrorContextCallback {
                 previous: pg_sys::error_context_stack,
@@ -108,7 +108,7 @@ unsafe extern "C-unwind" fn at_error(level: *mut c_void) {
     // SAFETY: the argument is the level, which exists as long as its callback is on the stack. PostgreSQL is about to
     // report a message. CopyErrorData copies it; its location is freed with the message and is copied, too.
     unsafe {
-        let level = level.cast::<Level>();
+        let level = level.cast::<ErrorLevel>();
         let before = pg_sys::MemoryContextSwitchTo((*level).memory);
         let error = pg_sys::CopyErrorData();
         (*error).filename = copy_of((*error).filename);
@@ -139,7 +139,7 @@ unsafe extern "C-unwind" fn at_error(level: *mut c_void) {
 /// All are errors that [`at_error`] has copied, or NULL.
 unsafe fn store(errors: &mut [*mut pg_sys::ErrorData; MAX_STORED], new: *mut pg_sys::ErrorData) {
     errors.rotate_right(1);
-    // SAFETY: see above.
+    // SAFETY: the caller passes errors that `at_error` has copied, or NULL ("# Safety").
     unsafe {
         free(std::mem::replace(&mut errors[0], new));
         for older in &mut errors[1..] {
@@ -158,7 +158,7 @@ unsafe fn free(error: *mut pg_sys::ErrorData) {
     if error.is_null() {
         return;
     }
-    // SAFETY: see above; the names of its location are copies of ours.
+    // SAFETY: the caller passes a copy that is not used again ("# Safety"); the names of its location are copies of ours.
     unsafe {
         for name in [(*error).filename, (*error).funcname] {
             if !name.is_null() {
@@ -172,21 +172,21 @@ unsafe fn free(error: *mut pg_sys::ErrorData) {
 /// # Safety
 /// The text is a C string, or NULL.
 unsafe fn copy_of(text: *const c_char) -> *const c_char {
-    // SAFETY: see above.
+    // SAFETY: the caller passes a C string; NULL is checked.
     if text.is_null() { text } else { unsafe { pg_sys::pstrdup(text) } }
 }
 
 /// # Safety
 /// The text is a C string, or NULL, and lives as long as it is looked at.
 unsafe fn bytes<'a>(text: *const c_char) -> Option<&'a [u8]> {
-    // SAFETY: see above.
+    // SAFETY: the caller passes a C string, which lives as long as the result; NULL is checked.
     (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_bytes())
 }
 
 /// # Safety
 /// An error that [`at_error`] has copied, or NULL.
 unsafe fn size_of_error(error: *const pg_sys::ErrorData) -> usize {
-    // SAFETY: see above.
+    // SAFETY: the caller passes an error that `at_error` has copied, or NULL ("# Safety").
     let Some(error) = (unsafe { error.as_ref() }) else { return 0 };
     let texts = [
         error.message,
@@ -206,7 +206,7 @@ unsafe fn size_of_error(error: *const pg_sys::ErrorData) -> usize {
 /// # Safety
 /// An error that [`at_error`] has copied.
 unsafe fn has_lost_fields(error: *const pg_sys::ErrorData) -> bool {
-    // SAFETY: see above.
+    // SAFETY: the caller passes an error that `at_error` has copied ("# Safety").
     let error = unsafe { &*error };
     let texts = [
         error.context,
@@ -225,14 +225,14 @@ unsafe fn has_lost_fields(error: *const pg_sys::ErrorData) -> bool {
 /// # Safety
 /// Errors that [`at_error`] has copied, or NULL.
 unsafe fn is_same(known: *const pg_sys::ErrorData, error: *const pg_sys::ErrorData) -> bool {
-    // SAFETY: see above.
+    // SAFETY: the caller passes errors that `at_error` has copied, or NULL ("# Safety"): their texts are C strings or NULL.
     let (Some(known), Some(error)) = (unsafe { (known.as_ref(), error.as_ref()) }) else {
         return false;
     };
-    // SAFETY: see above.
+    // SAFETY: the caller passes errors that `at_error` has copied, or NULL ("# Safety"): their texts are C strings or NULL.
     let [file, function, message] =
         [known.filename, known.funcname, known.message].map(|text| unsafe { bytes(text) });
-    // SAFETY: see above.
+    // SAFETY: the caller passes errors that `at_error` has copied, or NULL ("# Safety"): their texts are C strings or NULL.
     let [its_file, its_function, its_message] =
         [error.filename, error.funcname, error.message].map(|text| unsafe { bytes(text) });
     code_of_pgrx(known.sqlerrcode) == error.sqlerrcode
@@ -382,7 +382,7 @@ fn cut(mut text: String) -> String {
 }
 
 /// The innermost function that preserves errors.
-fn innermost() -> Option<NonNull<Level>> {
+fn innermost() -> Option<NonNull<ErrorLevel>> {
     // SAFETY: entries of the stack exist; our callback always belongs to a level.
     unsafe {
         let mut entry = pg_sys::error_context_stack;

@@ -1,16 +1,26 @@
-//! The extension as an object of the database.
+//! The extension as an object of the database, and its names.
+
+use std::ffi::CStr;
 
 use pgrx::spi::SpiError;
 use pgrx::{Spi, pg_sys};
 
 use super::session;
 
+/// The name of the extension, which CREATE EXTENSION names.
+const EXTENSION: &CStr = c"trips_pipeline";
+/// The library of its functions and workers, as in `module_pathname` of the control file.
+pub const LIBRARY: &str = "$libdir/trips_pipeline";
+/// The schema of its objects for users.
+pub const SCHEMA: &CStr = c"trips";
+
 /// Prepares a transaction of a worker: names mean PostgreSQL's own, even if a trigger has set a path before, and the
-/// extension cannot be dropped. `false` if it does not exist.
-pub fn begin_work() -> Result<bool, SpiError> {
+/// extension cannot be dropped. `false` if it does not exist, or has no table of this name, which has its schema.
+pub fn begin_work(table: &str) -> Result<bool, SpiError> {
     session::use_own_names()?;
     let is_locked = lock();
-    let is_created = Spi::get_one::<bool>("SELECT to_regclass('trips.loads') IS NOT NULL")?;
+    let query = "SELECT to_regclass($1) IS NOT NULL";
+    let is_created = Spi::get_one_with_args::<bool>(query, &[table.into()])?;
     Ok(is_locked && is_created == Some(true))
 }
 
@@ -36,7 +46,7 @@ pub fn lock() -> bool {
 
 fn find() -> pg_sys::Oid {
     // SAFETY: a C string; with missing_ok = true an unknown name gives InvalidOid.
-    unsafe { pg_sys::get_extension_oid(c"trips_pipeline".as_ptr(), true) }
+    unsafe { pg_sys::get_extension_oid(EXTENSION.as_ptr(), true) }
 }
 
 /// Whether an object is a member of the extension.

@@ -177,6 +177,7 @@ impl<'a> HeapAppend<'a> {
                     pg_sys::Datum::from(field[4..20].as_mut_ptr())
                 }
                 Format::Int8 => {
+                    assert_eq!(size, 8, "a number has 8 bytes");
                     let mut number = [0; 8];
                     number.copy_from_slice(&field[4..]);
                     let number = i64::from_be_bytes(number);

@@ -7,7 +7,7 @@ use super::compat;
 
 const MODE: pg_sys::LOCKMODE = pg_sys::ExclusiveLock as pg_sys::LOCKMODE;
 
-/// The object of the lock.
+/// The object of the lock. The objects of all rooms are in one type, so that no two have the same number.
 #[derive(Debug, Clone, Copy)]
 pub enum Lock {
     /// A load. Its holder knows that no other process runs the load, and sees all that the load has committed.
@@ -120,7 +120,9 @@ impl SessionLock {
 impl Drop for SessionLock {
     fn drop(&mut self) {
         let tag = self.0.tag();
-        // SAFETY: the session has acquired the lock once more than it has released it.
+        // While an ERROR unwinds, too: the abort of the transaction does not release a lock of the session.
+        // SAFETY: the session has acquired the lock once more than it has released it, so that LockRelease does not warn.
+        // It takes the lock's partition LWLock, which no code holds while it raises an ERROR, and allocates nothing.
         unsafe { pg_sys::LockRelease(&raw const tag, MODE, true) };
     }
 }

@@ -80,7 +80,7 @@ impl<B: Copy> Route<B> {
 
 /// The bounds of a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum IntervalKind {
     /// Those of a range.
     Range(Bounds),
     /// The default partition.
@@ -233,17 +233,17 @@ impl Table {
     }
 
     /// All partitions: by their bounds in ascending order, then the default partition.
-    pub fn partitions(&self, detaching: Detaching) -> Vec<(pg_sys::Oid, Kind)> {
+    pub fn partitions(&self, detaching: Detaching) -> Vec<(pg_sys::Oid, IntervalKind)> {
         let descriptor = Descriptor::of(self, detaching);
         let ranges = (0..=descriptor.count()).filter_map(|interval| {
             let holder = descriptor.holder(interval)?;
-            Some((descriptor.oid(holder), Kind::Range(descriptor.interval(interval))))
+            Some((descriptor.oid(holder), IntervalKind::Range(descriptor.interval(interval))))
         });
-        ranges.chain(descriptor.default().map(|oid| (oid, Kind::Default))).collect()
+        ranges.chain(descriptor.default().map(|oid| (oid, IntervalKind::Default))).collect()
     }
 
     /// The bounds of a partition; `None` when it is not a partition of this table.
-    pub fn kind_of_partition(&self, partition: pg_sys::Oid) -> Option<Kind> {
+    pub fn kind_of_partition(&self, partition: pg_sys::Oid) -> Option<IntervalKind> {
         let mut partitions = self.partitions(Detaching::Included).into_iter();
         partitions.find(|&(oid, _)| oid == partition).map(|(_, kind)| kind)
     }

@@ -1,31 +1,40 @@
-//! A row of `trips.loads`, as functions return it.
+//! A row of a table, as functions return it.
 //!
-//! `pgrx::composite_type!` stands for a row only where a function declares its result: through an alias, pgrx does not find
-//! the SQL type when it generates the schema. A type of our own carries the name everywhere.
+//! `pgrx::composite_type!` names a row only where a function declares its result: through an alias, pgrx does not find
+//! the SQL type when it generates the schema. A type of its own has the name everywhere.
 
-use pgrx::callconv::{BoxRet, FcInfo};
-use pgrx::datum::Datum;
-use pgrx::heap_tuple::PgHeapTuple;
-use pgrx::{AllocatedByRust, IntoDatum};
+/// Defines the type of the rows of a table: [`row_type!`](row_type) `(Name, "schema.table")`.
+macro_rules! row_type {
+    ($(#[$attribute:meta])* $name:ident, $table:literal) => {
+        $(#[$attribute])*
+        pub struct $name(
+            pgrx::heap_tuple::PgHeapTuple<'static, pgrx::AllocatedByRust>,
+        );
 
-/// A row of the ledger.
-pub struct LoadRow(PgHeapTuple<'static, AllocatedByRust>);
-
-impl From<PgHeapTuple<'static, AllocatedByRust>> for LoadRow {
-    fn from(tuple: PgHeapTuple<'static, AllocatedByRust>) -> Self {
-        Self(tuple)
-    }
-}
-
-pgrx::pgrx_sql_entity_graph::impl_sql_translatable!(LoadRow, "trips.loads");
-
-// SAFETY: returns a composite datum that PostgreSQL's own functions have formed, or NULL.
-unsafe impl BoxRet for LoadRow {
-    unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> Datum<'fcx> {
-        match self.0.into_datum() {
-            // SAFETY: the datum is a copy outside of SPI's memory and outlives the call.
-            Some(datum) => unsafe { fcinfo.return_raw_datum(datum) },
-            None => fcinfo.return_null(),
+        impl From<pgrx::heap_tuple::PgHeapTuple<'static, pgrx::AllocatedByRust>> for $name {
+            fn from(
+                tuple: pgrx::heap_tuple::PgHeapTuple<'static, pgrx::AllocatedByRust>,
+            ) -> Self {
+                Self(tuple)
+            }
         }
-    }
+
+        pgrx::pgrx_sql_entity_graph::impl_sql_translatable!($name, $table);
+
+        // SAFETY: returns a composite datum that PostgreSQL's own functions have formed, or NULL.
+        unsafe impl pgrx::callconv::BoxRet for $name {
+            unsafe fn box_into<'fcx>(
+                self,
+                fcinfo: &mut pgrx::callconv::FcInfo<'fcx>,
+            ) -> pgrx::datum::Datum<'fcx> {
+                match pgrx::IntoDatum::into_datum(self.0) {
+                    // SAFETY: the datum is a copy outside of SPI's memory and outlives the call.
+                    Some(datum) => unsafe { fcinfo.return_raw_datum(datum) },
+                    None => fcinfo.return_null(),
+                }
+            }
+        }
+    };
 }
+
+pub(crate) use row_type;

@@ -130,8 +130,8 @@ pub fn may_read_server_files(role: pg_sys::Oid) -> bool {
 }
 
 /// Releases the lightweight locks that an error has left, as the abort of the transaction does first. Then the caller may
-/// use shared memory, and nothing else, before it raises the error again: no table and no catalog can be read before the
-/// abort.
+/// use shared memory, and nothing else, before it raises the error again: memory of its own, the lock table, the slots of
+/// background workers. No table and no catalog can be read before the abort.
 pub fn after_error() {
     // SAFETY: the error has left the code that held these locks.
     unsafe { pg_sys::LWLockReleaseAll() }

@@ -22,7 +22,7 @@ const WORDS: usize = 16;
 
 /// The reader of the mailbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reader {
+pub enum MailboxReader {
     /// A monitor that was started and has not attached yet.
     Awaited = 0,
     /// A monitor.
@@ -33,7 +33,7 @@ pub enum Reader {
 
 /// The step of one load, agreed by the session and the monitor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub enum LoadStep {
     /// The session requests the `running` row of the load.
     Requested = 1,
     /// The monitor is inserting the row.
@@ -50,19 +50,19 @@ pub enum Step {
     FailureDeferred = 7,
 }
 
-const STEPS: [Step; 7] = [
-    Step::Requested,
-    Step::Entering,
-    Step::Decided,
-    Step::Withdrawn,
-    Step::FailureRequested,
-    Step::FailureWritten,
-    Step::FailureDeferred,
+const LOAD_STEPS: [LoadStep; 7] = [
+    LoadStep::Requested,
+    LoadStep::Entering,
+    LoadStep::Decided,
+    LoadStep::Withdrawn,
+    LoadStep::FailureRequested,
+    LoadStep::FailureWritten,
+    LoadStep::FailureDeferred,
 ];
 
 /// The begin of the segment. The ring follows.
 #[repr(C)]
-struct Head {
+struct MailboxHead {
     magic: u64,
     database: u32,
     reader: AtomicU32,
@@ -84,7 +84,7 @@ struct Head {
 #[derive(Debug)]
 pub struct Mailbox {
     segment: *mut pg_sys::dsm_segment,
-    head: *mut Head,
+    head: *mut MailboxHead,
 }
 
 impl Mailbox {
@@ -94,16 +94,16 @@ impl Mailbox {
         // outlives the transaction. The callback is called before the segment is unmapped.
         unsafe {
             let flags = pg_sys::DSM_CREATE_NULL_IF_MAXSEGMENTS.cast_signed();
-            let segment = pg_sys::dsm_create(size_of::<Head>() + RING, flags);
+            let segment = pg_sys::dsm_create(size_of::<MailboxHead>() + RING, flags);
             if segment.is_null() {
                 return None;
             }
             pg_sys::dsm_pin_mapping(segment);
-            let head = pg_sys::dsm_segment_address(segment).cast::<Head>();
-            head.write(Head {
+            let head = pg_sys::dsm_segment_address(segment).cast::<MailboxHead>();
+            head.write(MailboxHead {
                 magic: MAGIC,
                 database: pg_sys::MyDatabaseId.to_u32(),
-                reader: AtomicU32::new(Reader::Gone as u32),
+                reader: AtomicU32::new(MailboxReader::Gone as u32),
                 latch: AtomicPtr::default(),
                 is_pinned: AtomicBool::new(false),
                 is_orphan: AtomicBool::new(false),
@@ -130,8 +130,9 @@ impl Mailbox {
                 return None;
             }
             pg_sys::dsm_pin_mapping(segment);
-            let head = pg_sys::dsm_segment_address(segment).cast::<Head>();
-            let is_mailbox = pg_sys::dsm_segment_map_length(segment) >= size_of::<Head>() + RING
+            let head = pg_sys::dsm_segment_address(segment).cast::<MailboxHead>();
+            let is_mailbox = pg_sys::dsm_segment_map_length(segment)
+                >= size_of::<MailboxHead>() + RING
                 && (*head).magic == MAGIC
                 && (*head).database == pg_sys::MyDatabaseId.to_u32();
             if !is_mailbox {
@@ -150,7 +151,7 @@ impl Mailbox {
         let head = self.head();
         // SAFETY: reads a variable of this process.
         head.latch.store(unsafe { pg_sys::MyLatch }, SeqCst);
-        head.reader.store(Reader::Attached as u32, SeqCst);
+        head.reader.store(MailboxReader::Attached as u32, SeqCst);
         if head.is_pinned.swap(false, SeqCst) {
             // SAFETY: the session has pinned the segment before it set the flag, and the flag is taken once.
             unsafe { pg_sys::dsm_unpin_segment(self.handle()) }
@@ -169,7 +170,7 @@ impl Mailbox {
             unsafe { pg_sys::dsm_pin_segment(self.segment) }
             head.is_pinned.store(true, SeqCst);
         }
-        let (gone, awaited) = (Reader::Gone as u32, Reader::Awaited as u32);
+        let (gone, awaited) = (MailboxReader::Gone as u32, MailboxReader::Awaited as u32);
         // A monitor that has decided not to end is attached again.
         let _ = head.reader.compare_exchange(gone, awaited, SeqCst, SeqCst);
     }
@@ -177,7 +178,7 @@ impl Mailbox {
     /// No monitor will attach.
     pub fn stop_waiting(&self) {
         let head = self.head();
-        let (gone, awaited) = (Reader::Gone as u32, Reader::Awaited as u32);
+        let (gone, awaited) = (MailboxReader::Gone as u32, MailboxReader::Awaited as u32);
         if head.reader.compare_exchange(awaited, gone, SeqCst, SeqCst).is_ok()
             && head.is_pinned.swap(false, SeqCst)
         {
@@ -187,17 +188,17 @@ impl Mailbox {
     }
 
     /// The reader of the mailbox.
-    pub fn reader(&self) -> Reader {
+    pub fn reader(&self) -> MailboxReader {
         match self.head().reader.load(SeqCst) {
-            0 => Reader::Awaited,
-            1 => Reader::Attached,
-            _ => Reader::Gone,
+            0 => MailboxReader::Awaited,
+            1 => MailboxReader::Attached,
+            _ => MailboxReader::Gone,
         }
     }
 
     /// The monitor no longer reads the mailbox.
     pub fn leave(&self) {
-        self.head().reader.store(Reader::Gone as u32, SeqCst);
+        self.head().reader.store(MailboxReader::Gone as u32, SeqCst);
     }
 
     /// The handle by which another process maps the segment.
@@ -206,8 +207,8 @@ impl Mailbox {
         unsafe { pg_sys::dsm_segment_handle(self.segment) }
     }
 
-    fn head(&self) -> &Head {
-        // SAFETY: the segment is mapped while `self` lives and begins with a Head; its changing fields are atomic.
+    fn head(&self) -> &MailboxHead {
+        // SAFETY: the segment is mapped while `self` lives and begins with a MailboxHead; its changing fields are atomic.
         unsafe { &*self.head }
     }
 
@@ -275,7 +276,7 @@ impl Mailbox {
     /// Wakes the monitor.
     pub fn wake_reader(&self) {
         let latch = self.head().latch.load(SeqCst);
-        if self.reader() == Reader::Attached && !latch.is_null() {
+        if self.reader() == MailboxReader::Attached && !latch.is_null() {
             // SAFETY: latches are in PostgreSQL's shared memory and are never freed. If the monitor has just ended,
             // another process wakes once without a reason, which every process tolerates.
             unsafe { pg_sys::SetLatch(latch) }
@@ -303,18 +304,18 @@ impl Mailbox {
     }
 
     /// The step of a load of this session; `None` if the word belongs to a later load now.
-    pub fn step(&self, tag: u64) -> Option<Step> {
+    pub fn step(&self, tag: u64) -> Option<LoadStep> {
         let word = self.word(tag).load(SeqCst);
-        STEPS.into_iter().find(|&step| word == word_of(tag, step))
+        LOAD_STEPS.into_iter().find(|&step| word == word_of(tag, step))
     }
 
     /// Sets the step of a load, unconditionally. Only the session does this, and only for its latest loads.
-    pub fn set_step(&self, tag: u64, step: Step) {
+    pub fn set_step(&self, tag: u64, step: LoadStep) {
         self.word(tag).store(word_of(tag, step), SeqCst);
     }
 
     /// Changes the step of a load from one value to another; `false` if it has a third value.
-    pub fn change_step(&self, tag: u64, from: Step, to: Step) -> bool {
+    pub fn change_step(&self, tag: u64, from: LoadStep, to: LoadStep) -> bool {
         let (from, to) = (word_of(tag, from), word_of(tag, to));
         self.word(tag).compare_exchange(from, to, SeqCst, SeqCst).is_ok()
     }
@@ -326,7 +327,7 @@ impl Mailbox {
     }
 }
 
-fn word_of(tag: u64, step: Step) -> u64 {
+fn word_of(tag: u64, step: LoadStep) -> u64 {
     tag << 3 | step as u64
 }
 
@@ -340,10 +341,10 @@ fn ring_range(position: u64, length: usize) -> (usize, usize) {
 #[pg_guard]
 unsafe extern "C-unwind" fn session_ends(_segment: *mut pg_sys::dsm_segment, head: pg_sys::Datum) {
     // SAFETY: the head that was registered, in a segment that is still mapped.
-    let head = unsafe { &*head.cast_mut_ptr::<Head>() };
+    let head = unsafe { &*head.cast_mut_ptr::<MailboxHead>() };
     head.is_orphan.store(true, SeqCst);
     let latch = head.latch.load(SeqCst);
-    if head.reader.load(SeqCst) == Reader::Attached as u32 && !latch.is_null() {
+    if head.reader.load(SeqCst) == MailboxReader::Attached as u32 && !latch.is_null() {
         // SAFETY: as in `wake_reader`.
         unsafe { pg_sys::SetLatch(latch) }
     }
@@ -353,6 +354,6 @@ unsafe extern "C-unwind" fn session_ends(_segment: *mut pg_sys::dsm_segment, hea
 #[pg_guard]
 unsafe extern "C-unwind" fn monitor_ends(_segment: *mut pg_sys::dsm_segment, head: pg_sys::Datum) {
     // SAFETY: as above.
-    let head = unsafe { &*head.cast_mut_ptr::<Head>() };
-    head.reader.store(Reader::Gone as u32, SeqCst);
+    let head = unsafe { &*head.cast_mut_ptr::<MailboxHead>() };
+    head.reader.store(MailboxReader::Gone as u32, SeqCst);
 }

@@ -10,10 +10,12 @@ use std::sync::OnceLock;
 
 use pgrx::{pg_guard, pg_sys};
 
+use super::extension::SCHEMA;
+
 /// The previous hook of PostgreSQL's utility commands.
 static NEXT: OnceLock<pg_sys::ProcessUtility_hook_type> = OnceLock::new();
 
-/// Passes over REFRESH of the views in the schema `trips`, if this server is pg_upgrade's. The
+/// Passes over REFRESH of the views in the extension's schema, if this server is pg_upgrade's. The
 /// library is loaded there before, by the CREATE FUNCTION of its functions.
 pub fn skip_refresh_in_binary_upgrade() {
     // SAFETY: reads a variable of the server, and reads and sets one of this backend, which has one
@@ -65,6 +67,6 @@ unsafe fn is_refresh_of_ours(node: *mut pg_sys::Node) -> bool {
             return false;
         }
         let schema = (*(*node.cast::<pg_sys::RefreshMatViewStmt>()).relation).schemaname;
-        !schema.is_null() && CStr::from_ptr(schema) == c"trips"
+        !schema.is_null() && CStr::from_ptr(schema) == SCHEMA
     }
 }

@@ -1,6 +1,7 @@
-//! Background workers: how they start, connect, wait, and end a transaction that fails. Their main functions are in
-//! `src/background/entry.rs`.
+//! Background workers: how they start, connect, wait, and end a transaction that fails. The rooms above name their
+//! main functions ([`WorkerKind`]).
 
+use std::ffi::CStr;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
@@ -12,15 +13,77 @@ use pgrx::bgworkers::{
 use pgrx::{PgLogLevel, PgSqlErrorCode, PgTryBuilder, Spi, ereport, pg_sys};
 
 use super::error_fields::{self, Caught};
-use super::{compat, databases, deferred, own_settings};
+use super::{compat, databases, deferred, extension, own_settings};
 
 /// Delay before PostgreSQL restarts a worker that an error has ended; after a crash there is no delay.
 const RESTART: Duration = Duration::from_secs(5);
 
-/// Starts a load monitor of this database; `false` if there is no free slot (`max_worker_processes`). `mailbox` is the
-/// handle of the session's own shared memory.
-pub fn start_monitor(mailbox: u32) -> bool {
-    start("trips_pipeline monitor", "trips_monitor", current_database(), mailbox.into())
+/// A kind of background workers.
+#[derive(Debug, Clone, Copy)]
+pub struct WorkerKind {
+    /// Its name in `pg_stat_activity.backend_type`.
+    pub name: &'static str,
+    /// The name of its main function in the extension's library.
+    pub function: &'static str,
+}
+
+impl WorkerKind {
+    /// Starts a worker in a database; `false` if there is no free slot (`max_worker_processes`). PostgreSQL restarts it
+    /// after an error.
+    pub fn start(self, database: pg_sys::Oid, argument: i64) -> bool {
+        let builder = self.builder(database).set_argument(Some(argument.into()));
+        builder.set_restart_time(Some(RESTART)).load_dynamic().is_ok()
+    }
+
+    /// Starts a worker in a database that PostgreSQL does not restart; None if there is no free slot.
+    pub fn start_once(self, database: pg_sys::Oid) -> Option<StartedWorker> {
+        self.builder(database).load_dynamic().ok().map(StartedWorker)
+    }
+
+    /// Registers a worker without a database, which starts with the server, if the library is preloaded.
+    pub fn start_with_server(self) {
+        // SAFETY: reads a variable of the postmaster.
+        if !unsafe { pg_sys::process_shared_preload_libraries_in_progress } {
+            return;
+        }
+        BackgroundWorkerBuilder::new(self.name)
+            .set_type(self.name)
+            .set_library(extension::LIBRARY)
+            .set_function(self.function)
+            .set_start_time(BgWorkerStartTime::RecoveryFinished)
+            .set_restart_time(Some(RESTART))
+            .enable_spi_access()
+            .load();
+    }
+
+    /// Whether the process is a worker of this kind.
+    pub fn is_of(self, pid: i32) -> bool {
+        // SAFETY: the result is NULL, or a C string in memory of this process that the next call changes.
+        unsafe {
+            let kind = pg_sys::GetBackgroundWorkerTypeByPid(pid);
+            !kind.is_null() && CStr::from_ptr(kind).to_bytes() == self.name.as_bytes()
+        }
+    }
+
+    fn builder(self, database: pg_sys::Oid) -> BackgroundWorkerBuilder {
+        BackgroundWorkerBuilder::new(self.name)
+            .set_type(self.name)
+            .set_library(extension::LIBRARY)
+            .set_function(self.function)
+            .set_extra(&database.to_u32().to_string())
+            .set_restart_time(None)
+            .enable_spi_access()
+    }
+}
+
+/// A worker that this process has started.
+pub struct StartedWorker(DynamicBackgroundWorker);
+
+impl StartedWorker {
+    /// Whether it is running, or about to run.
+    pub fn is_alive(&self) -> bool {
+        matches!(self.0.pid(), Ok(_) | Err(BackgroundWorkerStatus::NotYetStarted))
+    }
 }
 
 /// Whether the server can never have a slot for a worker.
@@ -29,72 +92,10 @@ pub fn has_no_workers() -> bool {
     unsafe { pg_sys::max_worker_processes == 0 }
 }
 
-/// Starts a worker of a database's queue; `after` is the load for which it is started, or 0.
-pub fn start_queue_worker(database: pg_sys::Oid, after: i64) -> bool {
-    start("trips_pipeline queue", "trips_queue", database, after.into())
-}
-
-/// Whether the process is a queue worker.
-pub fn is_queue_worker(pid: i32) -> bool {
-    // SAFETY: the result is NULL, or a C string in memory of this process that the next call changes.
-    unsafe {
-        let kind = pg_sys::GetBackgroundWorkerTypeByPid(pid);
-        !kind.is_null() && std::ffi::CStr::from_ptr(kind) == c"trips_pipeline queue"
-    }
-}
-
-/// A folder watcher.
-pub struct Watcher(DynamicBackgroundWorker);
-
-impl Watcher {
-    /// Starts it in this database; None if there is no free slot. PostgreSQL does not restart it: the launcher does, if
-    /// the database still exists.
-    pub fn start(database: pg_sys::Oid) -> Option<Self> {
-        let name = "trips_pipeline watcher";
-        builder(name, "trips_watcher", database).load_dynamic().ok().map(Self)
-    }
-
-    /// Whether it is running, or about to run.
-    pub fn is_alive(&self) -> bool {
-        matches!(self.0.pid(), Ok(_) | Err(BackgroundWorkerStatus::NotYetStarted))
-    }
-}
-
 /// The database of this session.
 pub fn current_database() -> pg_sys::Oid {
     // SAFETY: reads a variable of the backend.
     unsafe { pg_sys::MyDatabaseId }
-}
-
-fn start(name: &str, function: &str, database: pg_sys::Oid, argument: pg_sys::Datum) -> bool {
-    let builder = builder(name, function, database).set_argument(Some(argument));
-    builder.set_restart_time(Some(RESTART)).load_dynamic().is_ok()
-}
-
-fn builder(name: &str, function: &str, database: pg_sys::Oid) -> BackgroundWorkerBuilder {
-    BackgroundWorkerBuilder::new(name)
-        .set_type(name)
-        .set_library("$libdir/trips_pipeline")
-        .set_function(function)
-        .set_extra(&database.to_u32().to_string())
-        .set_restart_time(None)
-        .enable_spi_access()
-}
-
-/// Registers the launcher, which starts with the server, if the library is preloaded.
-pub fn register_launcher() {
-    // SAFETY: reads a variable of the postmaster.
-    if !unsafe { pg_sys::process_shared_preload_libraries_in_progress } {
-        return;
-    }
-    BackgroundWorkerBuilder::new("trips_pipeline launcher")
-        .set_type("trips_pipeline launcher")
-        .set_library("$libdir/trips_pipeline")
-        .set_function("trips_launcher")
-        .set_start_time(BgWorkerStartTime::RecoveryFinished)
-        .set_restart_time(Some(RESTART))
-        .enable_spi_access()
-        .load();
 }
 
 /// Connects a worker to no database: any may be dropped. The worker's main function calls this first.

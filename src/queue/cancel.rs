@@ -11,7 +11,6 @@ use crate::events;
 use crate::ledger::{self, LoadFailure};
 use crate::pg::locks::Lock;
 use crate::pg::session;
-use crate::pg::worker;
 use crate::progress;
 
 /// Attempts, and the interval between them, to find a load whose lock a process holds and that does not run.
@@ -49,7 +48,7 @@ pub fn cancel_load(load_id: i64) -> Result<(), LoadError> {
         match holder {
             None if !is_entered => return Err(RequestError::UnknownLoad(load_id).into()),
             // It will reach the load, or end with the cancel.
-            Some(pid) if is_entered && worker::is_queue_worker(pid) => {
+            Some(pid) if is_entered && super::WORKER.is_of(pid) => {
                 session::cancel(pid);
                 return Ok(());
             }

@@ -1,6 +1,6 @@
 //! `trips.submit`: puts a load into the queue.
 
-use super::{Job, Wake};
+use super::{QueuedLoad, Wake};
 use crate::error::LoadError;
 use crate::ledger::{self, LoadSource};
 use crate::load::LoadContext;
@@ -10,7 +10,7 @@ use crate::source::{Access, Source};
 use crate::{events, settings};
 
 /// The arguments of `trips.submit`.
-pub struct Request<'a> {
+pub struct Submission<'a> {
     /// Absolute path of the file.
     pub path: &'a str,
     /// The first bad row makes the load fail.
@@ -22,8 +22,8 @@ pub struct Request<'a> {
 }
 
 /// Inserts a load of the current user into the queue, and returns its number.
-pub fn submit(request: &Request<'_>) -> Result<i64, LoadError> {
-    let &Request { path, abort_on_error, max_errors, force } = request;
+pub fn submit(request: &Submission<'_>) -> Result<i64, LoadError> {
+    let &Submission { path, abort_on_error, max_errors, force } = request;
     settings::constraints()?;
     let access = &Access::of(session::current_user());
     access.require_any(path)?;
@@ -35,7 +35,7 @@ pub fn submit(request: &Request<'_>) -> Result<i64, LoadError> {
         LoadSource { name: path.to_owned(), bytes: source.size(), ..LoadSource::default() };
     Lock::Queued(load_id).lock();
     ledger::record_queued(&context.header, &load_source)?;
-    super::enter(&Job {
+    super::enter(&QueuedLoad {
         load_id,
         path: path.to_owned(),
         abort_on_error,

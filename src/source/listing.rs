@@ -89,7 +89,7 @@ impl First<'_> {
 type PatternComponent = (String, Option<Pattern>);
 
 /// A directory that is being read.
-struct Level {
+struct FolderLevel {
     path: PathBuf,
     names: ReadDir,
     /// The component that its names must match.
@@ -257,7 +257,7 @@ fn descend(
     components: &[PatternComponent],
     mut component: usize,
     first: &mut First<'_>,
-) -> Result<Option<Level>, LoadError> {
+) -> Result<Option<FolderLevel>, LoadError> {
     // After a component with a wildcard, a name may be that of a file, or may have gone.
     let is_guess = components[..component].iter().any(|(_, wild)| wild.is_some());
     while let Some((name, None)) = components.get(component) {
@@ -279,7 +279,7 @@ fn descend(
         return Ok(None);
     }
     match root.names(&path) {
-        Ok(names) => Ok(Some(Level { path, names, component })),
+        Ok(names) => Ok(Some(FolderLevel { path, names, component })),
         Err(error)
             if is_guess
                 && matches!(

@@ -38,14 +38,23 @@ pub enum BuildError {
 
 impl BuildError {
     fn of_panic(payload: Box<dyn Any + Send>) -> Self {
-        let text = match payload.downcast::<String>() {
-            Ok(text) => *text,
-            Err(payload) => {
-                payload.downcast_ref::<&str>().copied().unwrap_or("unknown panic").into()
-            }
-        };
-        Self::Thread(text.chars().take(MAX_PANIC_TEXT).collect())
+        Self::Thread(panic_text(payload))
     }
+}
+
+/// The message of a panicked thread, from what [`JoinHandle::join`] returns; at most 500 characters.
+///
+/// ```
+/// let ended = std::thread::spawn(|| panic!("no memory")).join();
+/// assert_eq!(trips_areas::panic_text(ended.unwrap_err()), "no memory");
+/// ```
+#[must_use]
+pub fn panic_text(payload: Box<dyn Any + Send>) -> String {
+    let text = match payload.downcast::<String>() {
+        Ok(text) => *text,
+        Err(payload) => payload.downcast_ref::<&str>().copied().unwrap_or("unknown panic").into(),
+    };
+    text.chars().take(MAX_PANIC_TEXT).collect()
 }
 
 /// The new trips of a week.

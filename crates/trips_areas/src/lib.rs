@@ -26,7 +26,7 @@ mod segment;
 
 pub use area::{Area, AreaError, Coord, corners, is_inside};
 pub use grid::{GridPoint, day_of_week, first_day, minute_of, week_of_day, week_of_time};
-pub use index_builder::{BuildError, IndexBuilder, SMALL_SEGMENT, Week, WeekTrips};
+pub use index_builder::{BuildError, IndexBuilder, SMALL_SEGMENT, Week, WeekTrips, panic_text};
 pub use matcher::{AreaMatcher, Ends, Found, Verdict};
 pub use page::{Corrupt, decode};
 pub use segment::{Directory, MAX_PAGES, Segment, build, trips, write_entry};

@@ -34,8 +34,6 @@ const IN_FLIGHT: usize = 16 * 1024 * 1024;
 const JOB: usize = 5 * 1024 * 1024;
 /// A thread sends its rows for staging when they reach this many bytes.
 const PARTIAL_BYTES: usize = 2 * 1024 * 1024;
-/// The most characters of a panic that an error shows.
-const MAX_PANIC_TEXT: usize = 500;
 /// Interval in which the waiting owner polls.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
@@ -59,13 +57,7 @@ pub enum PoolError {
 impl PoolError {
     /// The message of a panicked thread.
     pub(crate) fn of_panic(payload: Box<dyn Any + Send>) -> Self {
-        let text = match payload.downcast::<String>() {
-            Ok(text) => *text,
-            Err(payload) => {
-                payload.downcast_ref::<&str>().copied().unwrap_or("unknown panic").into()
-            }
-        };
-        Self::Thread(text.chars().take(MAX_PANIC_TEXT).collect())
+        Self::Thread(trips_areas::panic_text(payload))
     }
 }
 

@@ -15,7 +15,7 @@ const MAGIC: i64 = 0x7472_6970_6d6f_6e69;
 
 /// The begin of the segment. The handles follow; 0 is a free entry.
 #[repr(C)]
-struct Head {
+struct RegistryHead {
     magic: i64,
     count: usize,
     is_open: AtomicBool,
@@ -25,7 +25,7 @@ struct Head {
 /// The mapped segment of a monitor, in the monitor.
 pub struct Registry {
     segment: *mut pg_sys::dsm_segment,
-    head: *mut Head,
+    head: *mut RegistryHead,
 }
 
 impl Registry {
@@ -35,16 +35,16 @@ impl Registry {
         // process knows it yet. The callback is called before it is unmapped.
         unsafe {
             let count = usize::try_from(pg_sys::MaxBackends).unwrap_or(0) + 64;
-            let size = size_of::<Head>() + count * size_of::<AtomicU32>();
+            let size = size_of::<RegistryHead>() + count * size_of::<AtomicU32>();
             let flags = pg_sys::DSM_CREATE_NULL_IF_MAXSEGMENTS.cast_signed();
             let segment = pg_sys::dsm_create(size, flags);
             if segment.is_null() {
                 return None;
             }
             pg_sys::dsm_pin_mapping(segment);
-            let head = pg_sys::dsm_segment_address(segment).cast::<Head>();
+            let head = pg_sys::dsm_segment_address(segment).cast::<RegistryHead>();
             let latch = AtomicPtr::new(pg_sys::MyLatch);
-            head.write(Head { magic: MAGIC, count, is_open: AtomicBool::new(true), latch });
+            head.write(RegistryHead { magic: MAGIC, count, is_open: AtomicBool::new(true), latch });
             for slot in 0..count {
                 head.add(1).cast::<AtomicU32>().add(slot).write(AtomicU32::new(0));
             }
@@ -54,8 +54,8 @@ impl Registry {
         }
     }
 
-    fn head(&self) -> &Head {
-        // SAFETY: the segment is mapped while `self` lives and begins with a Head; its changing fields are atomic.
+    fn head(&self) -> &RegistryHead {
+        // SAFETY: the segment is mapped while `self` lives and begins with a RegistryHead; its changing fields are atomic.
         unsafe { &*self.head }
     }
 
@@ -105,8 +105,8 @@ impl Registry {
             if segment.is_null() {
                 return false;
             }
-            let head = pg_sys::dsm_segment_address(segment).cast::<Head>();
-            let is_left = pg_sys::dsm_segment_map_length(segment) >= size_of::<Head>()
+            let head = pg_sys::dsm_segment_address(segment).cast::<RegistryHead>();
+            let is_left = pg_sys::dsm_segment_map_length(segment) >= size_of::<RegistryHead>()
                 && (*head).magic == MAGIC
                 && Self { segment, head }.add(mailbox);
             pg_sys::dsm_detach(segment);
@@ -137,5 +137,5 @@ impl Registry {
 #[pg_guard]
 unsafe extern "C-unwind" fn monitor_ends(_segment: *mut pg_sys::dsm_segment, head: pg_sys::Datum) {
     // SAFETY: the head that was registered, in a segment that is still mapped.
-    unsafe { &*head.cast_mut_ptr::<Head>() }.is_open.store(false, SeqCst);
+    unsafe { &*head.cast_mut_ptr::<RegistryHead>() }.is_open.store(false, SeqCst);
 }

@@ -1,0 +1,22 @@
+//! The arguments of a load.
+
+use trips_core::format::parser::Target;
+
+use crate::source::Access;
+
+/// The arguments of a load.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// Absolute path of the file on the server.
+    pub path: &'a str,
+    /// The files that the caller may load. Errors quote a file only to callers who may read any file.
+    pub access: &'a Access,
+    /// Target of its rows.
+    pub target: Target,
+    /// The first bad row makes the load fail.
+    pub abort_on_error: bool,
+    /// More bad rows than this make the load fail.
+    pub max_errors: Option<u64>,
+    /// Load it although its bytes are known.
+    pub force: bool,
+}
