@@ -109,6 +109,7 @@ CREATE INDEX loads_unfinished_idx ON trips.loads (load_id) WHERE state IN ('queu
 CREATE INDEX loads_source_idx ON trips.loads USING hash (source);
 COMMENT ON TABLE trips.loads IS 'The ledger: one row for each load, committed together with its trips';
 COMMENT ON COLUMN trips.loads.load_id IS 'Number of the load';
+COMMENT ON SEQUENCE trips.loads_load_id_seq IS 'Numbers of loads in trips.loads';
 COMMENT ON COLUMN trips.loads.source IS 'Path of the file on the server, or another name of the source';
 COMMENT ON COLUMN trips.loads.digest IS 'BLAKE3 of the file, 32 bytes; NULL if no file was read to its end';
 COMMENT ON COLUMN trips.loads.bytes_read IS 'Size of the file in bytes';
@@ -127,7 +128,6 @@ COMMENT ON COLUMN trips.loads.requested_by IS 'Name of the requesting role at th
 COMMENT ON COLUMN trips.loads.requested_at IS 'Time of the request';
 COMMENT ON COLUMN trips.loads.started_at IS 'Start of the load';
 COMMENT ON COLUMN trips.loads.finished_at IS 'End of the load, shortly before its commit';
-
 COMMENT ON COLUMN trips.loads.file_changed_at IS 'Change time (ctime) of the file when the load opened it';
 COMMENT ON COLUMN trips.loads.options IS
   'Arguments and settings that decide which records the load accepts; NULL for an unfinished load or a load without a file';
@@ -311,6 +311,7 @@ CREATE INDEX events_published_at_idx ON trips.events (published_at);
 COMMENT ON TABLE trips.events IS
   'Events of loads that were sent on the channel trips_ingest, for trips.event_retention';
 COMMENT ON COLUMN trips.events.seq IS 'Number of the event; a later event is never visible before an earlier one';
+COMMENT ON SEQUENCE trips.events_seq_seq IS 'Numbers of events in trips.events';
 COMMENT ON COLUMN trips.events.load_id IS 'Number of the load';
 COMMENT ON COLUMN trips.events.state IS 'State of the load: queued, running, loaded, skipped or failed';
 COMMENT ON COLUMN trips.events.bytes_done IS

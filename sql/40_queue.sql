@@ -90,7 +90,7 @@ BEGIN
   END LOOP;
   IF NOT is_free THEN
     RAISE WARNING USING
-      MESSAGE = pg_catalog.format('skipping pattern %L: role %I runs it in another session', pattern, current_user),
+      MESSAGE = pg_catalog.format('skipping pattern "%s": role "%s" runs it in another session', pattern, current_user),
       HINT = 'Wait for that session; pg_locks shows its advisory lock.';
   END IF;
 END;
@@ -116,7 +116,7 @@ BEGIN
   END IF;
   IF NOT starts_with(pattern, '/') THEN
     RAISE invalid_name USING
-      MESSAGE = format('pattern %L is not absolute', pattern),
+      MESSAGE = format('pattern "%s" is not absolute', pattern),
       HINT = 'Use an absolute path of the server, for example ''/data/inbox/*.csv''.';
   END IF;
   PERFORM trips_internal.require_pg_cron(format('SELECT cron.schedule_in_database(%L, %L, %L, %L)',
@@ -141,7 +141,7 @@ BEGIN
              AND starts_with(command, ''CALL trips.ingest_new(''))' INTO is_there USING job;
   IF NOT is_there THEN
     RAISE undefined_object USING
-      MESSAGE = format('job %L of role %I does not exist', job, current_user),
+      MESSAGE = format('job "%s" of role "%s" does not exist', job, current_user),
       HINT = 'Query cron.job to find the jobs that trips.schedule() created.';
   END IF;
   EXECUTE 'SELECT cron.unschedule($1)' USING job;
@@ -174,16 +174,16 @@ BEGIN
     is_known := false;
   END;
   RAISE object_not_in_prerequisite_state USING
-    MESSAGE = format('pg_cron is not installed in database %L', current_database()),
+    MESSAGE = format('pg_cron is not installed in database "%s"', current_database()),
     DETAIL = CASE WHEN NOT is_known THEN 'The server has loaded pg_cron.'
                   WHEN home IS NULL THEN 'The server has not loaded pg_cron.'
-                  ELSE format('The server has loaded pg_cron for database %L.', home) END,
+                  ELSE format('The server has loaded pg_cron for database "%s".', home) END,
     HINT = CASE WHEN NOT is_known THEN
              format('Run CREATE EXTENSION pg_cron in the database of the setting cron.database_name. If that is another database, run there: %s', instead)
            WHEN home IS NULL THEN
              'Install pg_cron, set shared_preload_libraries = ''pg_cron'' and cron.database_name, restart the server, and run CREATE EXTENSION pg_cron.'
            WHEN home = current_database() THEN 'Run CREATE EXTENSION pg_cron.'
-           ELSE format('Run in database %I: %s', home, instead) END;
+           ELSE format('Run in database "%s": %s', home, instead) END;
 END;
 $$;
 COMMENT ON FUNCTION trips_internal.require_pg_cron(text) IS

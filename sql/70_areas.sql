@@ -2,10 +2,10 @@
 -- count weeks from the history if the index does not have all of their trips.
 
 CREATE TABLE trips_internal.area_directory (
-  segment_id  bigint NOT NULL,
-  week      date   NOT NULL,
-  trips     bigint NOT NULL CHECK (trips > 0),
-  directory bytea  NOT NULL,
+  segment_id bigint NOT NULL,
+  week       date   NOT NULL,
+  trips      bigint NOT NULL CHECK (trips > 0),
+  directory  bytea  NOT NULL,
   CONSTRAINT area_directory_pkey PRIMARY KEY (segment_id)
 );
 -- It fits on a heap page and does not compress.

@@ -62,7 +62,7 @@ LANGUAGE c STABLE PARALLEL RESTRICTED
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'partition_bounds_wrapper';
 COMMENT ON FUNCTION trips.partition_bounds() IS
-  'Returns the bounds of the partitions of trips.hist_trip_data, in order; NULL is MINVALUE or MAXVALUE. Requires the owner of the extension';
+  'Returns the bounds of the partitions of trips.hist_trip_data, in order; NULL is MINVALUE or MAXVALUE. Requires ownership of the extension';
 
 CREATE FUNCTION trips.repair_partitions()
 RETURNS TABLE (moved_from regclass, moved_to regclass, trips bigint, duplicates bigint)
@@ -71,7 +71,7 @@ SET search_path = pg_catalog, pg_temp
 SET constraint_exclusion = off
 AS 'MODULE_PATHNAME', 'repair_partitions_wrapper';
 COMMENT ON FUNCTION trips.repair_partitions() IS
-  'Moves trips outside the bounds of their partition into the right partition, and returns the numbers of moved trips and duplicates. Requires the owner of the extension';
+  'Moves trips outside the bounds of their partition into the right partition, and returns the numbers of moved trips and duplicates. Requires ownership of the extension';
 
 -- Without SET search_path: it must look up the command's view as the command does. It runs no query.
 CREATE FUNCTION trips_internal.lock_refresh() RETURNS event_trigger
@@ -99,4 +99,4 @@ SET search_path = pg_catalog, pg_temp
 SET constraint_exclusion = off
 AS 'MODULE_PATHNAME', 'rebuild_wrapper';
 COMMENT ON FUNCTION trips.rebuild() IS
-  'Rebuilds all data that is derived from the history, and the triggers of its partitions. Requires the owner of the extension';
+  'Rebuilds all data that is derived from the history, and the triggers of its partitions. Requires ownership of the extension';

@@ -6,7 +6,7 @@ SET search_path = pg_catalog, pg_temp
 SET jit = off
 AS 'MODULE_PATHNAME', 'check_area_index_wrapper';
 COMMENT ON FUNCTION trips_internal.check_area_index() IS
-  'Returns the ISO weeks, by their Mondays, in which the area index differs from the history. Requires the owner of the extension';
+  'Returns the ISO weeks, by their Mondays, in which the area index differs from the history. Requires ownership of the extension';
 
 -- PostgreSQL rejects a query of a materialized view that is not populated, so the function plans the query only if
 -- the view is populated.
@@ -21,7 +21,7 @@ BEGIN
 END;
 $body$;
 COMMENT ON FUNCTION trips_internal.summary_rows() IS
-  'Returns the rows of trips.summarized_trip_data, no row if it is not populated. Requires the owner of the extension';
+  'Returns the rows of trips.summarized_trip_data, no row if it is not populated. Requires ownership of the extension';
 
 CREATE FUNCTION trips.verify() RETURNS TABLE (check_name text, passed boolean, detail text)
 LANGUAGE sql STABLE PARALLEL RESTRICTED
@@ -84,7 +84,7 @@ AS $body$
     SELECT count(*) AS faults, min(h.date_time) AS first
       FROM trips.hist_trip_data AS h
      WHERE h.trip_key <> trips.trip_key(h.region, h.origin_coord, h.destination_coord, h.date_time, h.datasource)
-  ), doubled AS (
+  ), duplicates AS (
     SELECT count(*) AS faults, min(date_time) AS first
       FROM (SELECT h.date_time FROM trips.hist_trip_data AS h
              GROUP BY h.date_time, h.trip_key
@@ -115,7 +115,7 @@ AS $body$
                         WHERE b.partition = h.partition
                           AND (b.lower_bound IS NULL OR h.date_time >= b.lower_bound)
                           AND (b.upper_bound IS NULL OR h.date_time < b.upper_bound))
-  ), follower AS (
+  ), triggers AS (
     SELECT count(*) AS faults, min(f.name) AS first
       FROM (SELECT format('trigger %s on trips.hist_trip_data', w.name) AS name
               FROM unnest(ARRAY['trips_lock', 'trips_track_insert', 'trips_track_update',
@@ -142,52 +142,52 @@ AS $body$
   SELECT v.check_name, v.faults = 0,
          CASE WHEN v.faults = 0 THEN v.good ELSE format(v.bad, v.faults, v.first) END
     FROM (SELECT 'daily roll-up', faults, first::text, 'trips.daily_trip_counts matches the history',
-                 '%s rows of trips.daily_trip_counts differ from the history, the first on %s; run SELECT trips.rebuild()'
+                 'trips.daily_trip_counts differs from the history (rows: %s, the first on %s); run SELECT trips.rebuild()'
             FROM roll_up
           UNION ALL
           SELECT 'weekly sums', faults, first, 'trips.weekly_trip_counts matches the history',
-                 '%s rows of trips.weekly_trip_counts differ from the history, the first in week %s; run SELECT trips.rebuild()'
+                 'trips.weekly_trip_counts differs from the history (rows: %s, the first in week %s); run SELECT trips.rebuild()'
             FROM weekly
           UNION ALL
           SELECT 'weekly summary', faults, first, 'trips.summarized_trip_data matches trips.weekly_trip_counts',
-                 '%s rows of trips.summarized_trip_data differ from trips.weekly_trip_counts, the first in week %s, or the view is not populated; run SELECT trips.rebuild()'
+                 'trips.summarized_trip_data is not populated, or differs from trips.weekly_trip_counts (rows: %s, the first in week %s); run SELECT trips.rebuild()'
             FROM summary
           UNION ALL
           SELECT 'areas', faults, first::text,
-                 format('the area index matches the history; %s weeks are incomplete and slower to query until SELECT trips.rebuild()', incomplete),
-                 '%s weeks of the area index are damaged or differ from the history, the first from %s; run SELECT trips.rebuild()'
+                 format('the area index matches the history; weeks that are slower to query until SELECT trips.rebuild(): %s', incomplete),
+                 'the area index is damaged, or differs from the history (weeks: %s, the first from %s); run SELECT trips.rebuild()'
             FROM area
           UNION ALL
           SELECT 'ledger', faults, first::text, 'rows_inserted of each load in trips.loads matches the history',
-                 '%s loads have a different number of trips in the history than rows_inserted in trips.loads, the first is load %s; manual changes of the history do not update trips.loads'
+                 'rows_inserted in trips.loads differs from the number of trips in the history (loads: %s, the first is load %s); manual changes of the history do not update trips.loads'
             FROM ledger
           UNION ALL
           SELECT 'keys', faults, first::text, 'each trip_key matches its trip',
-                 '%s trips have a wrong trip_key, the first at %s'
+                 'trip_key does not match the trip (trips: %s, the first at %s)'
             FROM key
           UNION ALL
           SELECT 'unique', faults, first::text, 'each trip is in the history once',
-                 '%s trips are in the history more than once, the first at %s'
-            FROM doubled
+                 'the history has a trip more than once (trips: %s, the first at %s)'
+            FROM duplicates
           UNION ALL
           SELECT 'dates', faults, first::text, 'each trip is in the years 1 to 9999',
-                 '%s trips are outside the years 1 to 9999 and not counted, the first at %s; delete them'
+                 'trips outside the years 1 to 9999 are not counted (trips: %s, the first at %s); delete them'
             FROM dates
           UNION ALL
           SELECT 'partitions', faults, first, 'each partition has its primary key and its triggers',
-                 '%s partitions have no primary key (date_time, trip_key), or one of the triggers trips_lock, trips_track, trips_track_update and trips_track_delete is missing or disabled, the first is %s; SELECT trips.rebuild() repairs triggers'
+                 'the primary key (date_time, trip_key) is missing, or one of the triggers trips_lock, trips_track, trips_track_update and trips_track_delete is missing or disabled (partitions: %s, the first is %s); SELECT trips.rebuild() repairs triggers'
             FROM partition
           UNION ALL
           SELECT 'bounds', faults, first, 'each trip is inside the bounds of its partition',
-                 '%s trips are outside the bounds of their partition and not visible to all queries, some in %s; run SELECT * FROM trips.repair_partitions()'
+                 'trips outside the bounds of their partition are not visible to all queries (trips: %s, some in %s); run SELECT * FROM trips.repair_partitions()'
             FROM misplaced
           UNION ALL
           SELECT 'triggers', faults, first, 'each trigger that tracks changes exists and is enabled',
-                 '%s triggers that track changes are missing or disabled, the first is the %s; run SELECT trips.rebuild(), as superuser for event triggers'
-            FROM follower
+                 'a trigger that tracks changes is missing or disabled (triggers: %s, the first is the %s); run SELECT trips.rebuild(), as superuser for event triggers'
+            FROM triggers
           UNION ALL
           SELECT 'staging', faults, first::text, 'rows_staged of each load in trips.loads matches staging',
-                 '%s loads have a different number of rows in trips.stg_trip_data than rows_staged in trips.loads, the first is load %s'
+                 'rows_staged in trips.loads differs from the number of rows in trips.stg_trip_data (loads: %s, the first is load %s)'
             FROM staged) AS v (check_name, faults, first, good, bad);
 $body$;
 COMMENT ON FUNCTION trips.verify() IS

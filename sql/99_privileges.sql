@@ -5,14 +5,14 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'grant_loader_wrapper';
 COMMENT ON FUNCTION trips.grant_loader(regrole) IS
-  'Grants a role the privileges to load files and read the ledger. Requires the owner of the extension';
+  'Grants a role the privileges to load files and read the ledger. Requires ownership of the extension';
 
 CREATE FUNCTION trips.grant_reader(role regrole) RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'grant_reader_wrapper';
 COMMENT ON FUNCTION trips.grant_reader(regrole) IS
-  'Grants a role the privileges to query the history and the data derived from it. Requires the owner of the extension';
+  'Grants a role the privileges to query the history and the data derived from it. Requires ownership of the extension';
 
 -- PUBLIC has no USAGE on the schemas. In addition, PUBLIC must not have EXECUTE on functions that read files or write,
 -- and on all functions of trips_internal.

@@ -22,8 +22,8 @@ pub use self::file::FileError;
 pub use self::history::HistoryError;
 pub use self::partition::PartitionError;
 pub use self::queue::QueueError;
-pub use self::report::Report;
 use self::report::reported;
+pub use self::report::{Report, counted};
 pub use self::request::RequestError;
 pub use self::source::SourceError;
 pub use self::upload::UploadError;
@@ -68,7 +68,7 @@ impl LoadError {
             Self::Upload(error) => error.report(),
             Self::RowsVanished { table, offered, taken } => Report::new(
                 Code::ERRCODE_TRIGGERED_ACTION_EXCEPTION,
-                format!("table {table} accepted {taken} of {offered} rows"),
+                format!("table {table} accepted {taken} of {}", counted(*offered, "row", "rows")),
             )
             .hint("Drop the trigger of the table that suppresses rows."),
             Self::Serialization => Report::new(

@@ -200,7 +200,7 @@ impl Progress {
         ereport!(
             PgLogLevel::NOTICE,
             PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
-            format!("load {load_id}: {share}{rows} rows read")
+            format!("load {load_id}: {share}rows read: {rows}")
         );
     }
 }

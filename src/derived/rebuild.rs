@@ -45,10 +45,14 @@ pub fn repair_partitions() -> Result<Vec<Moved>, LoadError> {
 fn warn_of_damaged_partitions() -> Result<(), LoadError> {
     let damaged = history::damaged_partitions()?;
     if let Some(first) = damaged.first() {
-        let count = damaged.len();
         Report::new(
             PgSqlErrorCode::ERRCODE_DATA_CORRUPTED,
-            format!("{count} partitions contain trips outside their bounds, the first is {first}"),
+            match damaged.len() {
+                1 => format!("partition {first} contains trips outside its bounds"),
+                count => format!(
+                    "{count} partitions contain trips outside their bounds, the first is {first}"
+                ),
+            },
         )
         .detail("Queries may not find such trips.")
         .hint("Run SELECT * FROM trips.repair_partitions().")

@@ -6,7 +6,7 @@ use trips_core::format::delimited::header::{ColumnError, Guess, HeaderError};
 use trips_core::pool::PoolError;
 use trips_core::text::escape::quoted_path;
 
-use super::report::{Report, reported};
+use super::report::{Report, counted, reported};
 
 const COLUMNS: &str = "Use a first line with the columns region, origin_coord, destination_coord, date_time (or datetime) and datasource, each once, in any order, separated by commas.";
 
@@ -56,8 +56,9 @@ impl FileError {
                 let report = Report::new(
                     Code::ERRCODE_BAD_COPY_FILE_FORMAT,
                     format!(
-                        "could not load file {}: more than {limit} bad rows",
-                        quoted_path(path)
+                        "could not load file {}: more than {}",
+                        quoted_path(path),
+                        counted(*limit, "bad row", "bad rows")
                     ),
                 )
                 .hint("Correct the file, or increase max_errors.");
@@ -65,13 +66,14 @@ impl FileError {
                     return report;
                 }
                 let lines: Vec<String> = first.iter().map(ToString::to_string).collect();
-                report.detail(format!("The first bad rows are:\n{}", lines.join("\n")))
+                report.detail(format!("First bad rows:\n{}", lines.join("\n")))
             }
             Self::UnclosedQuotes { path, count, last } => Report::new(
                 Code::ERRCODE_BAD_COPY_FILE_FORMAT,
                 format!(
-                    "could not load file {}: {count} quoted fields are not closed",
-                    quoted_path(path)
+                    "could not load file {}: {}",
+                    quoted_path(path),
+                    counted(*count, "quoted field is not closed", "quoted fields are not closed")
                 ),
             )
             .detail(format!("The last one is in the record at line {last}."))

@@ -4,7 +4,7 @@ use pgrx::PgSqlErrorCode as Code;
 use trips_core::model::partition_bounds::PartitionBounds;
 use trips_core::model::timestamp::Timestamp;
 
-use super::report::{Report, reported};
+use super::report::{Report, counted, reported};
 
 /// Why a partition cannot be used or created.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl PartitionError {
             }
             Self::Column { table, column, has_other_type } => {
                 let (code, what) = if *has_other_type {
-                    (Code::ERRCODE_DATATYPE_MISMATCH, "has a wrong type")
+                    (Code::ERRCODE_DATATYPE_MISMATCH, "has the wrong type")
                 } else {
                     (Code::ERRCODE_UNDEFINED_COLUMN, "does not exist")
                 };
@@ -57,7 +57,10 @@ impl PartitionError {
             .hint("Run ALTER TABLE … ADD PRIMARY KEY (date_time, trip_key)."),
             Self::TooMany { wanted, limit } => Report::new(
                 Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
-                format!("load needs {wanted} new partitions of the history, the limit is {limit}"),
+                format!(
+                    "load needs {} of the history, the limit is {limit}",
+                    counted(*wanted, "new partition", "new partitions")
+                ),
             )
             .hint("Check the dates of the file. If they are correct, increase trips.max_new_partitions or create wider partitions."),
             Self::Detaching { table, time } => Report::new(

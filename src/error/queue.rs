@@ -3,7 +3,7 @@
 use pgrx::PgSqlErrorCode as Code;
 use trips_core::text::escape::quoted;
 
-use super::report::{Report, reported};
+use super::report::{Report, counted, reported};
 
 /// Why a load is not run, or not cancelled.
 #[derive(Debug)]
@@ -37,7 +37,10 @@ impl QueueError {
             .hint("Run SELECT trips.grant_loader() for the role."),
             Self::GivenUp(workers) => Report::new(
                 Code::ERRCODE_CRASH_SHUTDOWN,
-                format!("{workers} background workers terminated during the load"),
+                format!(
+                    "{} terminated during the load",
+                    counted(*workers, "background worker", "background workers")
+                ),
             )
             .hint("Check the server log, then call trips.submit() again."),
         }

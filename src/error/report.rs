@@ -1,11 +1,22 @@
 //! An error as PostgreSQL reports it.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{PgLogLevel, PgSqlErrorCode};
 
 use crate::pg::error_fields::RAISED_BY;
+
+/// A number with its noun: `1 row`, `2 rows`.
+pub fn counted<N: Display + From<u8> + PartialEq>(
+    number: N,
+    singular: &str,
+    plural: &str,
+) -> String {
+    let noun = if number == N::from(1) { singular } else { plural };
+    format!("{number} {noun}")
+}
 
 /// The fields of an error report.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use pgrx::PgSqlErrorCode as Code;
 use trips_core::text::escape::{quoted, quoted_path};
 use trips_core::wire::decode::DecodeError;
 
-use super::report::{Report, reported};
+use super::report::{Report, counted, reported};
 
 const OF_READER: &str = "Use trips_reader of the same version, with the settings of this server.";
 
@@ -31,7 +31,7 @@ impl UploadError {
         match self {
             Self::Digest(bytes) => Report::new(
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,
-                format!("digest has {bytes} bytes, expected 32"),
+                format!("digest has {}, expected 32", counted(*bytes, "byte", "bytes")),
             )
             .hint("Use the BLAKE3 digest that trips_reader prints."),
             Self::Bytes(bytes) => Report::new(
@@ -65,7 +65,10 @@ impl UploadError {
             .hint(OF_READER),
             Self::BeyondTheEnd { end, bytes } => Report::new(
                 Code::ERRCODE_INVALID_BINARY_REPRESENTATION,
-                format!("part ends at byte {end}, but the file has {bytes} bytes"),
+                format!(
+                    "part ends at byte {end}, but the file has {}",
+                    counted(*bytes, "byte", "bytes")
+                ),
             )
             .hint(OF_READER),
             Self::Incomplete { load_id, byte, source_name } => Report::new(

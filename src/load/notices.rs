@@ -2,7 +2,7 @@
 
 use pgrx::PgSqlErrorCode as Code;
 
-use crate::error::Report;
+use crate::error::{Report, counted};
 use crate::ledger::SameBytes;
 
 /// How many unused columns a notice names.
@@ -11,13 +11,13 @@ const MAX_COLUMNS_NAMED: usize = 20;
 /// Warns of trips at (0 0), which receivers write when they have no position.
 pub fn zero_coordinates(count: u64) {
     if count > 0 {
-        Report::new(Code::ERRCODE_WARNING, format!("{count} trips have the coordinate (0 0)"))
+        Report::new(Code::ERRCODE_WARNING, format!("{} the coordinate (0 0)", counted(count, "trip has", "trips have")))
             .hint("Set trips.zero_coordinates to 'stage' to stage such rows, or to 'keep' to turn this warning off.")
             .warning();
     }
 }
 
-/// Names the columns of the file that the load ignores.
+/// Reports the names of the columns of the file that the load ignores.
 pub fn unused_columns(columns: &[String]) {
     if columns.is_empty() {
         return;
@@ -27,7 +27,11 @@ pub fn unused_columns(columns: &[String]) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    let message = format!("ignored columns: {}{more}", columns[..named].join(", "));
+    let message = format!(
+        "ignoring {} {}{more}",
+        if columns.len() == 1 { "column" } else { "columns" },
+        columns[..named].join(", ")
+    );
     Report::new(Code::ERRCODE_SUCCESSFUL_COMPLETION, message).notice();
 }
 
@@ -35,7 +39,8 @@ pub fn unused_columns(columns: &[String]) {
 pub fn same_bytes(known: SameBytes) {
     if known.staged > 0 {
         let (load_id, staged) = (known.load_id, known.staged);
-        let message = format!("load {load_id} has the same bytes and {staged} rows in staging");
+        let staged = counted(staged, "row", "rows");
+        let message = format!("load {load_id} loaded the same file and left {staged} in staging");
         Report::new(Code::ERRCODE_SUCCESSFUL_COMPLETION, message)
             .hint(format!("Run SELECT * FROM trips.merge_staged({load_id})."))
             .notice();
@@ -54,7 +59,8 @@ pub fn unmonitored() {
 /// The ledger does not have the failure yet.
 pub fn unrecorded_failure() {
     let message = "could not record the failed load in trips.loads yet";
-    Report::new(Code::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED, message)
+    Report::new(Code::ERRCODE_WARNING, message)
         .detail("The load monitor waits for a lock on trips.loads, or no background worker slot is free.")
+        .hint("End the session that locks trips.loads, or increase max_worker_processes.")
         .warning();
 }

@@ -53,9 +53,7 @@ impl QueryError {
             Self::InfiniteDate(_) | Self::Years { .. } => {
                 "Omit the date: the period then begins with the first trip, or ends with the last one."
             }
-            Self::Period { .. } => {
-                "Exchange the dates if they are swapped. Both belong to the period."
-            }
+            Self::Period { .. } => "Use a since date that is not after the until date.",
             Self::Area(AreaError::OutOfRange(..)) => {
                 "Write west, south, east, north in this order, in degrees."
             }

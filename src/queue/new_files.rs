@@ -1,8 +1,9 @@
 //! The files of a pattern that `trips.ingest_new` loads.
 
 use pgrx::PgSqlErrorCode;
+use trips_core::text::escape::quoted_path;
 
-use crate::error::{LoadError, Report};
+use crate::error::{LoadError, Report, counted};
 use crate::ledger;
 use crate::os::lease::Writers;
 use crate::pg::locks::Lock;
@@ -51,8 +52,8 @@ fn warn_of_skipped(listing: &Listing) {
         Report::new(
             PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
             format!(
-                "skipped {} names of the pattern that are not a regular file or not UTF-8",
-                listing.others
+                "skipping {} the pattern: not a regular file, or not valid UTF-8",
+                counted(listing.others, "name that matches", "names that match")
             ),
         )
         .notice();
@@ -60,7 +61,7 @@ fn warn_of_skipped(listing: &Listing) {
     let (count, reasons) = &listing.unreadable;
     for reason in reasons {
         Report::new(PgSqlErrorCode::ERRCODE_WARNING, reason.as_str())
-            .detail("The run skips it.")
+            .detail("The file is skipped.")
             .hint("Make it readable for the server, or exclude it from the pattern.")
             .warning();
     }
@@ -68,7 +69,10 @@ fn warn_of_skipped(listing: &Listing) {
     if more > 0 {
         Report::new(
             PgSqlErrorCode::ERRCODE_WARNING,
-            format!("could not read {more} more names of the pattern"),
+            format!(
+                "could not read {} the pattern",
+                counted(more, "more file that matches", "more files that match")
+            ),
         )
         .warning();
     }
@@ -80,7 +84,7 @@ fn is_written(path: &str, access: &Access) -> bool {
     if is_open {
         Report::new(
             PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
-            format!("skipped file {path}: another process has it open for writing"),
+            format!("skipping file {}: another process has it open for writing", quoted_path(path)),
         )
         .notice();
     }

@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
-use glob::{MatchOptions, Pattern};
+use glob::{MatchOptions, Pattern, PatternError};
 use pgrx::check_for_interrupts;
 
 use super::local::{confined, writers};
@@ -160,8 +160,7 @@ pub fn list(pattern: &str, access: &Access, after: Option<&str>) -> Result<Listi
     }
     let wild = components.iter().filter(|(_, wild)| wild.is_some()).count();
     if wild > MAX_WILDCARDS {
-        let error =
-            format!("{wild} of its components have *, ? or [, the limit is {MAX_WILDCARDS}");
+        let error = format!("{wild} components have *, ? or [, the limit is {MAX_WILDCARDS}");
         return Err(RequestError::Pattern { pattern: pattern.to_owned(), error }.into());
     }
     list_components(root, Path::new("/"), &components, after)
@@ -200,9 +199,20 @@ pub fn list_directory(
 fn compile(pattern: &str, component: &str) -> Result<Pattern, LoadError> {
     let compiled = Pattern::new(component).map_err(|error| RequestError::Pattern {
         pattern: pattern.to_owned(),
-        error: error.to_string(),
+        error: reason(&error),
     })?;
     Ok(compiled)
+}
+
+/// The error of a component, in words of PostgreSQL's messages.
+fn reason(error: &PatternError) -> String {
+    // The numbers of the characters that `glob` reports are those of the component.
+    let what = if error.msg.contains("range") {
+        "a bracket expression is not closed"
+    } else {
+        "* must not be repeated, except as a whole component **"
+    };
+    format!("{what}, at character {} of the component", error.pos + 1)
 }
 
 fn list_components(

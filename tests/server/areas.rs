@@ -257,7 +257,7 @@ fn wrong_questions_are_told() {
         (
             "SELECT trips.weekly_avg(box '(1,1),(0,0)', '2018-05-02', '2018-05-01')",
             "22023",
-            "Exchange the dates",
+            "Use a since date",
         ),
         ("SELECT trips.weekly_avg(box '(1,1),(0,0)', '-infinity')", "22023", "Omit the date"),
         // It would have 306 million weeks.

@@ -107,8 +107,7 @@ fn members_are_declared_and_commented() {
     assert_eq!(members, declared);
     for row in &rows {
         let (name, comment): (String, Option<String>) = (row.get(0), row.get(1));
-        // The sequence belongs to a column, which has its comment.
-        assert!(comment.is_some() || name.starts_with("sequence"), "{name} has no comment");
+        assert!(comment.is_some(), "{name} has no comment");
     }
     let columns = client
         .query(
@@ -158,6 +157,29 @@ fn the_table_of_columns_is_that_of_the_catalogue() {
         };
         assert!(staging.iter().any(is_text), "{column} is a text in staging");
     }
+}
+
+/// Also a function that ALTER EXTENSION UPDATE adds: its script needs the REVOKE.
+#[test]
+fn public_may_execute_no_internal_function() {
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let mut executable = || -> Vec<String> {
+        let rows = client.query(
+            "SELECT p.oid::regprocedure::text FROM pg_proc AS p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS a
+              WHERE p.pronamespace = 'trips_internal'::regnamespace AND a.grantee = 0 AND a.privilege_type = 'EXECUTE'",
+            &[],
+        );
+        rows.unwrap().iter().map(|row| row.get(0)).collect()
+    };
+    assert_eq!(executable(), Vec::<String>::new());
+    database
+        .client()
+        .batch_execute(
+            "CREATE FUNCTION trips_internal.added() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        )
+        .unwrap();
+    assert_eq!(executable(), ["trips_internal.added()"]);
 }
 
 #[test]

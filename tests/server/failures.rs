@@ -90,7 +90,7 @@ const BAD_HEADERS: [BadHeader; 10] = [
     ("blank", b"\n \n\r\n", "22P04", "is empty"),
     ("utf-16", b"\xff\xfer\0e\0g\0", "22P04", "UTF-16"),
     ("missing", b"region,origin_coord,destination_coord,date_time\n", "42703", "column datasource is missing"),
-    ("missing three", b"region,date_time\n", "42703", "column origin_coord, destination_coord, datasource is missing"),
+    ("missing three", b"region,date_time\n", "42703", "columns origin_coord, destination_coord, datasource are missing"),
     ("twice", b"region,origin_coord,destination_coord,date_time,datasource,REGION\n", "42701", "columns 1 and 6"),
     ("both names", b"region,origin_coord,destination_coord,date_time,datasource,datetime\n", "42701", "date_time appears twice"),
     ("none", b"A,POINT (1 2),POINT (3 4),2018-05-01 00:00:00,x\n", "42703", "is missing"),
@@ -178,7 +178,7 @@ fn rows_that_a_trigger_suppresses_are_noticed() {
     let (code, message, _) = server_error(&error);
     assert_eq!(
         (code.as_str(), message.as_str()),
-        ("09000", "table trips.hist_trip_data accepted 0 of 1 rows")
+        ("09000", "table trips.hist_trip_data accepted 0 of 1 row")
     );
 }
 

@@ -116,7 +116,7 @@ fn a_merge_that_fails_is_remembered_and_may_be_tried_again() {
         text.unwrap()
     };
     let text = fails(&mut client, &mut listener, "SET trips.max_errors = 1", "22P04");
-    assert_eq!(text, "could not load file \"somewhere\": more than 1 bad rows");
+    assert_eq!(text, "could not load file \"somewhere\": more than 1 bad row");
     // An error of PostgreSQL's: what is locked is not waited for.
     let mut transaction = holder.transaction().unwrap();
     transaction.batch_execute("LOCK TABLE trips.hist_trip_data IN ACCESS EXCLUSIVE MODE").unwrap();

@@ -249,7 +249,7 @@ fn columns_are_found_by_name() {
 fn headers_that_do_not_fit() {
     let error = |header| plan_of(&Feed::trips(), header).unwrap_err();
     let missing = error("region,origin_coord,datasource");
-    assert_eq!(missing.to_string(), "column destination_coord, date_time or datetime is missing");
+    assert_eq!(missing.to_string(), "columns destination_coord, date_time or datetime are missing");
     let duplicate = error("region,origin_coord,destination_coord,datetime,datasource,date_time");
     assert_eq!(duplicate.to_string(), "column date_time appears twice, as columns 4 and 6");
     for (line, expected) in [

@@ -76,7 +76,7 @@ fn headers() -> Vec<Case> {
         names(14, "a name is missing", "region,origin_coord,destination_coord,datasource,y")
             .refuses("42703", "column date_time or datetime is missing", "with the columns"),
         row(14, "unknown names", &format!("id,{five},fare"), &format!("7,{ROW},9.5"))
-            .says("ignored columns: \"id\", \"fare\""),
+            .says("ignoring columns \"id\", \"fare\""),
         row(14, "empty names", &format!(",{five},,"), &format!(",{ROW},1,2")).says("\"\", \"\", \"\""),
         // Nothing is passed over to look for a header: what stands above it might be rows.
         names(14, "a title above the header", &format!("Trips of May\n{five}"))

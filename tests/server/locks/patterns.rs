@@ -50,7 +50,7 @@ fn nobody_holds_the_pattern_of_another_role() {
     assert_eq!(call(&mut second, &pattern), [0, 0, 0]);
     let said = std::mem::take(&mut *told.lock().unwrap());
     let is_said = |(severity, message): &(String, String)| {
-        severity == "WARNING" && message.contains("role etl runs it in another session")
+        severity == "WARNING" && message.contains("role \"etl\" runs it in another session")
     };
     assert!(said.iter().any(is_said), "{said:?}");
     etl.batch_execute("ROLLBACK").unwrap();

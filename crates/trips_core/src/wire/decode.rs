@@ -22,7 +22,7 @@ pub enum DecodeError {
     #[error("unknown format or version")]
     Magic,
     /// Their counts do not match their content.
-    #[error("found {found} rows, expected {counted}")]
+    #[error("number of rows is {found}, expected {counted}")]
     Counts {
         /// Rows by the counts.
         counted: u64,
@@ -38,16 +38,30 @@ pub enum DecodeError {
         column: TripColumn,
     },
     /// A rejected line does not have the columns or their values, names another load, or is too long.
-    #[error(
-        "rejected row {number} is invalid, belongs to another load, or is longer than a record may be"
-    )]
+    #[error("rejected row {number} {fault}")]
     Line {
         /// The number of the line among the rejected ones, from 1.
         number: usize,
+        /// Its error.
+        fault: LineFault,
     },
     /// Not enough memory for them.
     #[error("out of memory")]
     Memory,
+}
+
+/// The error of a rejected line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum LineFault {
+    /// It does not have the columns, or a value is invalid.
+    #[error("is invalid")]
+    Values,
+    /// It names another load.
+    #[error("belongs to another load")]
+    OtherLoad,
+    /// Its record is longer than the limit.
+    #[error("is longer than a record may be")]
+    TooLong,
 }
 
 impl From<TryReserveError> for DecodeError {

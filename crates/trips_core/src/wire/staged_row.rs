@@ -10,6 +10,7 @@ use crate::columns::{COLUMNS as HISTORY, KEY_COUNT, TripColumn};
 use crate::format::delimited::record::Record;
 use crate::text::escape::storable;
 use crate::wire::copy_binary::{self, Cursor, RowWriter};
+use crate::wire::decode::LineFault;
 
 /// The columns before those of a trip, and after them.
 const BEFORE: [&CStr; 2] = [c"load_id", c"line_no"];
@@ -36,13 +37,26 @@ const fn columns() -> [&'static CStr; COUNT] {
     columns
 }
 
-/// Skips a row of a rejected line, and checks its values.
-pub(crate) fn rejected(from: &mut Cursor<'_>, load_id: i64) -> Option<()> {
+/// Skips a row of a rejected line, and checks its values. A row has `most` bytes at most.
+pub(crate) fn rejected(from: &mut Cursor<'_>, load_id: i64, most: usize) -> Result<(), LineFault> {
+    let available = from.0.len();
+    match of_load(from, load_id) {
+        None if available > most => Err(LineFault::TooLong),
+        None => Err(LineFault::Values),
+        Some(_) if available - from.0.len() > most => Err(LineFault::TooLong),
+        Some((_, false)) => Err(LineFault::Values),
+        Some((false, true)) => Err(LineFault::OtherLoad),
+        Some((true, true)) => Ok(()),
+    }
+}
+
+/// Skips a row. Returns whether the load is this one, and whether the values are valid; None if the row does not end.
+fn of_load(from: &mut Cursor<'_>, load_id: i64) -> Option<(bool, bool)> {
     let columns = i16::from_be_bytes(from.array()?);
-    let (load, line) = (from.value()??, from.value()??);
-    let line = i64::from_be_bytes(line.try_into().ok()?);
-    let is_ours =
-        usize::try_from(columns) == Ok(COUNT) && load == load_id.to_be_bytes() && line >= 1;
+    let (load, line) = (from.value()?, from.value()?);
+    let line = line.and_then(|line| line.try_into().ok()).map(i64::from_be_bytes);
+    let is_row = usize::try_from(columns) == Ok(COUNT) && line.is_some_and(|line| line >= 1);
+    let is_ours = load == Some(&load_id.to_be_bytes());
     let is_text = |value: &[u8]| !value.contains(&0) && std::str::from_utf8(value).is_ok();
     // The values of a trip, each of which may be missing.
     let mut are_texts = true;
@@ -50,19 +64,20 @@ pub(crate) fn rejected(from: &mut Cursor<'_>, load_id: i64) -> Option<()> {
         are_texts &= from.value()?.is_none_or(is_text);
     }
     // The raw line; its bytes; the column, or NULL; the code and the reason.
-    let raw_line = from.value()??;
+    let raw_line = from.value()?;
     from.value()?;
-    let (column, code, reason) = (from.value()?, from.value()??, from.value()??);
+    let (column, code, reason) = (from.value()?, from.value()?, from.value()?);
     let is_column = |name: &[u8]| TripColumn::ALL.iter().any(|c| c.name().as_bytes() == name);
     let is_code = |code: &[u8]| {
         code.len() == 5 && code.iter().all(|c| c.is_ascii_digit() || c.is_ascii_uppercase())
     };
-    let is_valid = are_texts
-        && is_text(raw_line)
+    let is_valid = is_row
+        && are_texts
+        && raw_line.is_some_and(is_text)
         && column.is_none_or(is_column)
-        && is_code(code)
-        && is_text(reason);
-    (is_ours && is_valid).then_some(())
+        && code.is_some_and(is_code)
+        && reason.is_some_and(is_text);
+    Some((is_ours, is_valid))
 }
 
 /// Rows of PostgreSQL's binary COPY, with the columns of [`COLUMNS`].

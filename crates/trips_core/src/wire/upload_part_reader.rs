@@ -185,13 +185,12 @@ impl<S: Source> PartReader<S> {
         walk(&mut self.source, self.rejected, (slice, most), |bytes| {
             let (mut from, mut taken, mut count, mut wrong) = (Cursor(bytes), 0, 0, None);
             while !from.0.is_empty() {
-                let row = staged_row::rejected(&mut from, self.header.load_id);
-                let end = bytes.len() - from.0.len();
-                if row.is_none() || end - taken > most {
-                    wrong = Some(DecodeError::Line { number: rejected + count + 1 });
+                let row = staged_row::rejected(&mut from, self.header.load_id, most);
+                if let Err(fault) = row {
+                    wrong = Some(DecodeError::Line { number: rejected + count + 1, fault });
                     break;
                 }
-                (taken, count) = (end, count + 1);
+                (taken, count) = (bytes.len() - from.0.len(), count + 1);
             }
             if count > 0 {
                 take(Content::Rejected(&bytes[..taken], count))?;

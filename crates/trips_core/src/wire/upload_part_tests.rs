@@ -4,6 +4,7 @@ use crate::columns::TripColumn;
 use crate::format::delimited::record::{Record, RecordReader};
 use crate::format::parser::{Parser, Target};
 use crate::pool::CHUNK;
+use crate::wire::decode::LineFault;
 
 const FILE: &str = "region,origin_coord,destination_coord,date_time,datasource\n\
     Prague,POINT (14.4 50.0),POINT (-180 -0),2018-05-28 09:03:40,funny_car\n\
@@ -61,7 +62,10 @@ fn what_is_damaged_is_refused() {
     // Lines of another load.
     let mut other = bytes;
     other[15] ^= 1;
-    assert_eq!(Part::decode(&other, &constraints).unwrap_err(), DecodeError::Line { number: 1 });
+    assert_eq!(
+        Part::decode(&other, &constraints).unwrap_err(),
+        DecodeError::Line { number: 1, fault: LineFault::OtherLoad }
+    );
 }
 
 /// A trip that validation never returns.
@@ -152,7 +156,10 @@ fn what_is_no_rejected_line_is_refused() {
         let mut other = bytes.clone();
         other[at..at + with.len()].copy_from_slice(with);
         let error = Part::decode(&other, &Constraints::default()).unwrap_err();
-        assert!(matches!(error, DecodeError::Line { .. }), "{at} {with:?}: {error}");
+        assert!(
+            matches!(error, DecodeError::Line { number: 1, fault: LineFault::Values }),
+            "{at} {with:?}: {error}"
+        );
     }
 }
 
@@ -213,7 +220,8 @@ fn rows_have_a_limit() {
     for slice in [1, 5_000, 1 << 20] {
         assert!(in_slices(&bytes, 1000, slice).is_ok(), "slices of {slice}");
         let error = in_slices(&bytes, 100, slice).unwrap_err();
-        assert_eq!(error, DecodeError::Line { number: 3 }, "slices of {slice}");
+        let expected = DecodeError::Line { number: 3, fault: LineFault::TooLong };
+        assert_eq!(error, expected, "slices of {slice}");
     }
     let name = "x".repeat(crate::model::trip::MAX_TEXT);
     let point = Some(crate::model::point::Point { longitude: 1.0, latitude: 1.0 });

@@ -16,11 +16,19 @@ use crate::text::escape::quoted;
 /// Number of unclosed quotes after which a file is not considered CSV.
 pub const UNCLOSED_QUOTES: usize = 3;
 
+/// The subject and the verb of a message about these columns, at least one.
+fn columns_are(names: &[String]) -> String {
+    match names {
+        [name] => format!("column {name} is"),
+        names => format!("columns {} are", names.join(", ")),
+    }
+}
+
 /// Why a header does not fit a feed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ColumnError {
     /// A column of the feed is missing.
-    #[error("column {} is missing", .missing.join(", "))]
+    #[error("{} missing", columns_are(.missing))]
     Missing {
         /// The expected names, alternatives joined by "or".
         missing: Vec<String>,
