@@ -123,7 +123,7 @@ fn a_job_fires() {
     let hint = server_error(&error.unwrap_err()).2;
     assert!(
         hint.contains("cron.schedule_in_database('a', '* * * * *'")
-            && hint.contains("Run in database trips"),
+            && hint.contains("Run in database \"trips\":"),
         "{hint}"
     );
 }

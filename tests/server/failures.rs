@@ -93,7 +93,7 @@ const BAD_HEADERS: [BadHeader; 10] = [
     ("missing three", b"region,date_time\n", "42703", "columns origin_coord, destination_coord, datasource are missing"),
     ("twice", b"region,origin_coord,destination_coord,date_time,datasource,REGION\n", "42701", "columns 1 and 6"),
     ("both names", b"region,origin_coord,destination_coord,date_time,datasource,datetime\n", "42701", "date_time appears twice"),
-    ("none", b"A,POINT (1 2),POINT (3 4),2018-05-01 00:00:00,x\n", "42703", "is missing"),
+    ("none", b"A,POINT (1 2),POINT (3 4),2018-05-01 00:00:00,x\n", "42703", "are missing"),
     ("quote", b"region,\"origin_coord\n", "22P04", "invalid header"),
 ];
 

@@ -80,7 +80,7 @@ fn headers() -> Vec<Case> {
         row(14, "empty names", &format!(",{five},,"), &format!(",{ROW},1,2")).says("\"\", \"\", \"\""),
         // Nothing is passed over to look for a header: what stands above it might be rows.
         names(14, "a title above the header", &format!("Trips of May\n{five}"))
-            .refuses("42703", "is missing", "with the columns"),
+            .refuses("42703", "are missing", "with the columns"),
         names(14, "the header comes again", &format!("{five}\n{ROW}\n{}", five.to_uppercase()))
             .loads([3, 1, 1, 1]).stages(&[(3, "22P04", None)]),
         names(14, "the header at once again", &format!("{five}\n{five}"))
@@ -94,7 +94,7 @@ fn headers() -> Vec<Case> {
         names(38, "codes and a forged line in the header", "\x1b[2J\"\nFORGED: x\"")
             .refuses("22P04", "invalid header", "with the columns"),
         names(38, "a forged line in a missing header", "\"\x1b[2J\nFORGED: x\",y")
-            .refuses("42703", "is missing", "with the columns"),
+            .refuses("42703", "are missing", "with the columns"),
         row(38, "codes and a forged line in a name that is not read",
             &format!("{five},\"\x1b[2J\nFORGED: x\""), &format!("{ROW},y")).says(r"\u{1b}[2j\nforged"),
     ]
@@ -105,13 +105,13 @@ fn no_headers() -> Vec<Case> {
     let data = "the first line seems to be a row";
     vec![
         file(15, "rows from the first line on", format!("{ROW}\n{ROW}\n"))
-            .refuses("42703", "is missing", data),
+            .refuses("42703", "are missing", data),
         file(15, "rows with a time alone", "A,,,2018-05-01 00:00:00,\n")
-            .refuses("42703", "is missing", data),
+            .refuses("42703", "are missing", data),
         file(15, "rows with a point alone", "A,\"POINT (1 2)\",,01.05.2018,\n")
-            .refuses("42703", "is missing", data),
+            .refuses("42703", "are missing", data),
         file(15, "rows that could be names", "A,B,C,D,E\n")
-            .refuses("42703", "is missing", "with the columns"),
+            .refuses("42703", "are missing", "with the columns"),
     ]
 }
 
@@ -144,11 +144,11 @@ fn empty_files() -> Vec<Case> {
 fn separators() -> Vec<Case> {
     // Another separator is never taken by itself: a comma inside a name would tear the values.
     let by = |name, c: &str, hint| {
-        file(18, name, format!("{HEADER}{ROW}\n").replace(',', c)).refuses("42703", "is missing", hint)
+        file(18, name, format!("{HEADER}{ROW}\n").replace(',', c)).refuses("42703", "are missing", hint)
     };
     let excel = |name, line: &str| {
         file(18, name, format!("{line}\r\n{HEADER}{ROW}\n"))
-            .refuses("42703", "is missing", "Remove the first line (sep=…)")
+            .refuses("42703", "are missing", "Remove the first line (sep=…)")
     };
     vec![
         by("semicolons", ";", "by semicolons"),
@@ -156,7 +156,7 @@ fn separators() -> Vec<Case> {
         by("bars", "|", "by pipes"),
         by("carets", "^", "with the columns"),
         file(18, "semicolons, no header", format!("{ROW}\n").replace(',', ";"))
-            .refuses("42703", "is missing", "by semicolons"),
+            .refuses("42703", "are missing", "by semicolons"),
         excel("sep=;", "sep=;"),
         excel("sep=,", "sep=,"),
         excel("sep= tab, quoted mark", "\u{feff}SEP=\t"),

@@ -61,7 +61,7 @@ fn not_regular() -> Vec<Case> {
         made(21, "no device", |_| "/dev/null".into()).refuses("42809", "is a device", "a regular file"),
         // The system calls it a regular file, of no bytes: it is read, and is no CSV.
         made(21, "what the system makes up", |_| "/proc/version".into())
-            .refuses("42703", "is missing", "with the columns"),
+            .refuses("42703", "are missing", "with the columns"),
     ]
 }
 
