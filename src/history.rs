@@ -18,7 +18,7 @@ mod repair;
 use std::ffi::CStr;
 
 use pgrx::pg_sys;
-use trips_core::columns::{self, Kind};
+use trips_core::columns::{self, SqlType};
 
 pub use self::append::{Appended, DerivedCounts, NextBatch};
 pub use self::bounds::partition_bounds;
@@ -51,13 +51,13 @@ const fn attributes() -> [Attribute; columns::COUNT] {
     attributes
 }
 
-const fn type_oid(kind: Kind) -> pg_sys::Oid {
+const fn type_oid(kind: SqlType) -> pg_sys::Oid {
     match kind {
-        Kind::Text => pg_sys::TEXTOID,
-        Kind::Point => pg_sys::POINTOID,
-        Kind::Timestamp => pg_sys::TIMESTAMPOID,
-        Kind::Uuid => pg_sys::UUIDOID,
-        Kind::Int8 => pg_sys::INT8OID,
+        SqlType::Text => pg_sys::TEXTOID,
+        SqlType::Point => pg_sys::POINTOID,
+        SqlType::Timestamp => pg_sys::TIMESTAMPOID,
+        SqlType::Uuid => pg_sys::UUIDOID,
+        SqlType::Int8 => pg_sys::INT8OID,
     }
 }
 

@@ -4,9 +4,10 @@ use std::ffi::{CString, c_long};
 
 use pgrx::datum::DatumWithOid;
 use pgrx::{Spi, check_for_interrupts};
-use trips_core::check::reject::{Rejection, SqlState, ValueError};
+use trips_core::check::reject::Rejection;
 use trips_core::check::trip_text::TripText;
 use trips_core::columns::{KEY_COUNT, TripColumn};
+use trips_core::model::error::{SqlState, ValueError};
 use trips_core::model::trip::MAX_TEXT;
 use trips_core::wire::staged_row::{self, StagedRows};
 

@@ -3,9 +3,9 @@
 pub mod parts;
 
 use pgrx::{check_for_interrupts, pg_sys};
+use trips_core::upload::part;
+use trips_core::upload::part_reader::{Content, PartReader, PartSource, Stop};
 use trips_core::wire::staged_row::StagedRows;
-use trips_core::wire::upload_part;
-use trips_core::wire::upload_part_reader::{Content, PartReader, Source, Stop};
 
 use self::parts::{OpenUpload, StoredPart};
 use crate::error::{FileError, LoadError, UploadError};
@@ -153,7 +153,7 @@ fn merge_parts(history: &History, load_id: i64, progress: &Progress) -> Result<T
         let part = reader.header;
         let take = |content: Content<'_>| {
             match content {
-                Content::Trip(trip) => run.push(trip)?,
+                Content::Trip(trip, tail) => run.push(trip, tail)?,
                 Content::Rejected(rows, count) => {
                     loader.stage(&StagedRows::copy(rows, count)?, progress)?;
                     memory::release_free();
@@ -179,11 +179,11 @@ fn merge_parts(history: &History, load_id: i64, progress: &Progress) -> Result<T
 
 /// Begins to read a part, whose content is not trusted. The parts of an upload cover its file once, and none has more
 /// records than bytes. So no sum over them exceeds the size of the file.
-fn begin<S: Source<Error = LoadError>>(
+fn begin<S: PartSource<Error = LoadError>>(
     load_id: i64,
     source: S,
 ) -> Result<PartReader<S>, LoadError> {
-    let (bytes, limit) = (source.size(), upload_part::most_bytes(settings::max_record_size()));
+    let (bytes, limit) = (source.size(), part::most_bytes(settings::max_record_size()));
     if bytes > limit {
         return Err(UploadError::TooLarge { bytes, limit }.into());
     }
@@ -206,7 +206,7 @@ fn of(load_id: i64, stop: Stop<LoadError>) -> LoadError {
 /// A part in the memory of the caller.
 struct InPlace<'a>(&'a [u8]);
 
-impl Source for InPlace<'_> {
+impl PartSource for InPlace<'_> {
     type Error = LoadError;
 
     fn size(&self) -> usize {

@@ -1,8 +1,9 @@
 //! Errors of the content of a file.
 
 use pgrx::PgSqlErrorCode as Code;
-use trips_core::check::reject::{BadLine, SqlState};
+use trips_core::check::reject::BadLine;
 use trips_core::format::delimited::header::{ColumnError, Guess, HeaderError};
+use trips_core::model::error::SqlState;
 use trips_core::pool::PoolError;
 use trips_core::text::escape::quoted_path;
 

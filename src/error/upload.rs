@@ -2,7 +2,7 @@
 
 use pgrx::PgSqlErrorCode as Code;
 use trips_core::text::escape::{quoted, quoted_path};
-use trips_core::wire::decode::DecodeError;
+use trips_core::upload::decode::DecodeError;
 
 use super::report::{Report, counted, reported};
 

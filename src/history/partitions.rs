@@ -3,8 +3,9 @@
 use std::cell::Cell;
 
 use pgrx::Spi;
-use trips_core::check::reject::{Rejection, SqlState, ValueError};
+use trips_core::check::reject::Rejection;
 use trips_core::columns::TripColumn;
+use trips_core::model::error::{SqlState, ValueError};
 use trips_core::model::partition_bounds::{Bound, PartitionBounds};
 use trips_core::model::timestamp::Timestamp;
 use trips_core::sort::batch;

@@ -122,7 +122,7 @@ impl MergedRows {
         match texts.as_ref().map_err(Clone::clone).and_then(|texts| texts.validate(constraints)) {
             Ok(trip) => match new_partitions.refuse(trip.date_time)? {
                 None => {
-                    run.push(&trip)?;
+                    run.push(&trip, &[])?;
                     self.promoted.push(ctid);
                 }
                 Some(rejection) => self.rejected.push((ctid, rejection)),

@@ -119,9 +119,9 @@ impl RunBuilder {
         Self { load_id, keeps_grid_points, blocks, last, bytes: 0 }
     }
 
-    /// Adds a trip.
+    /// Adds a trip, with the encoded values of its tail, if it has any.
     pub fn push(&mut self, trip: &Trip<'_>) -> Result<(), LoadError> {
-        self.last.push(trip, &[])?;
+        self.last.push(trip, tail)?;
         if self.last.bytes() < BYTES_OF_BLOCK {
             return Ok(());
         }

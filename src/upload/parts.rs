@@ -2,7 +2,7 @@
 
 use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
 use pgrx::{Spi, check_for_interrupts, pg_sys};
-use trips_core::wire::upload_part_reader::{Found, PartHeader, Source};
+use trips_core::upload::part_reader::{PartCounts, PartHeader, PartSource};
 
 use crate::error::LoadError;
 use crate::ledger::{LoadHeader, LoadSource};
@@ -90,7 +90,7 @@ fn find(condition: &str, values: &[DatumWithOid<'_>]) -> Result<Option<OpenUploa
 
 /// Inserts a part that has been checked; `false` when the upload has it already. Waits only for a session that inserts
 /// the same part.
-pub fn add(part: PartHeader, found: Found, content: &[u8]) -> Result<bool, LoadError> {
+pub fn add(part: PartHeader, found: PartCounts, content: &[u8]) -> Result<bool, LoadError> {
     let number = |count: u64| i64::try_from(count).map_err(|_| LoadError::OutOfMemory);
     Spi::connect_mut(|client| {
         let args: [DatumWithOid<'_>; 6] = [
@@ -169,7 +169,7 @@ impl StoredPart {
     }
 }
 
-impl Source for StoredPart {
+impl PartSource for StoredPart {
     type Error = LoadError;
 
     fn size(&self) -> usize {

@@ -5,7 +5,7 @@ use trips_core::feed::Feed;
 use trips_core::format::delimited::header::read_header;
 use trips_core::format::delimited::record::RecordReader;
 use trips_core::format::parser::{Parser, Target};
-use trips_core::wire::upload_part::Part;
+use trips_core::upload::part::Part;
 
 const MAX_RECORD: usize = 1 << 20;
 
@@ -32,7 +32,7 @@ pub fn parts_of(file: &[u8], load_id: i64, bytes: usize) -> Vec<Vec<u8>> {
         constraints,
         keeps_grid_points: false,
     };
-    let (mut parts, mut begin, mut columns) = (Vec::new(), 0, parser.columns());
+    let (mut parts, mut begin, mut columns) = (Vec::new(), 0, parser.first_header());
     while let Some(chunk) = reader.next_chunk(bytes, 0).expect("memory") {
         let mut part = Part::new(load_id, begin);
         let parsed = parser.parse_next(chunk, &mut columns).expect("memory");

@@ -1,15 +1,7 @@
 //! An area: a box of longitudes and latitudes, also across the antimeridian.
 
+use super::coord::Coord;
 use super::grid::{degrees, number, scale};
-
-/// A position on the earth, in degrees.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Coord {
-    /// Degrees east.
-    pub longitude: f64,
-    /// Degrees north.
-    pub latitude: f64,
-}
 
 /// Why a box is not an area.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
@@ -229,7 +221,7 @@ fn first_where(holds: impl Fn(f64) -> bool) -> Option<f64> {
     Some(of_rank(above))
 }
 
-/// The point of a number among all finite ones.
+/// The rank of a number among all finite ones.
 fn rank(value: f64) -> u64 {
     let bits = value.to_bits();
     if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }

@@ -1,6 +1,6 @@
 //! A trip as a point of the grid, and the calendar of weeks.
 
-use super::area::Coord;
+use super::coord::Coord;
 
 /// 2000-01-03 was a Monday: the first day of week 0.
 const FIRST_MONDAY: i32 = 2;
@@ -49,16 +49,16 @@ pub fn day_of_week(minute: u16) -> u8 {
 
 /// The ends that a point has, and the precision of its grid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Kind(u8);
+pub struct PointKind(u8);
 
-impl Kind {
+impl PointKind {
     const EXACT: u8 = 1;
     const ORIGIN: u8 = 2;
     const DESTINATION: u8 = 4;
     /// Number of kinds.
     pub(super) const COUNT: u8 = 8;
 
-    /// The kind that [`Kind::number`] gave this number.
+    /// The kind that [`PointKind::number`] gave this number.
     pub(super) fn of_number(number: u8) -> Option<Self> {
         (number < Self::COUNT).then_some(Self(number))
     }
@@ -114,7 +114,7 @@ fn is_on_grid(value: f64) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GridPoint {
     /// Its kind.
-    pub kind: Kind,
+    pub kind: PointKind,
     /// The minute of the week in which it began.
     pub minute: u16,
     /// Longitude and latitude of the origin and of the destination; 0 where they are not known.
@@ -132,15 +132,17 @@ impl GridPoint {
             .flatten()
             .all(|point| is_on_grid(point.longitude) && is_on_grid(point.latitude));
         let scale = scale(is_exact);
-        let mut kind = if is_exact { Kind::EXACT } else { 0 };
+        let mut kind = if is_exact { PointKind::EXACT } else { 0 };
         let mut at = [0; 4];
-        for (i, (end, bit)) in ends.iter().zip([Kind::ORIGIN, Kind::DESTINATION]).enumerate() {
+        for (i, (end, bit)) in
+            ends.iter().zip([PointKind::ORIGIN, PointKind::DESTINATION]).enumerate()
+        {
             if let Some(point) = end {
                 kind |= bit;
                 at[2 * i] = number(point.longitude, scale);
                 at[2 * i + 1] = number(point.latitude, scale);
             }
         }
-        Self { kind: Kind(kind), minute: minute_of(micros), at }
+        Self { kind: PointKind(kind), minute: minute_of(micros), at }
     }
 }

@@ -18,13 +18,15 @@
 #![forbid(unsafe_code)]
 
 mod area;
+mod coord;
 mod grid;
 mod index_builder;
 mod matcher;
 mod page;
 mod segment;
 
-pub use area::{Area, AreaError, Coord, corners, is_inside};
+pub use area::{Area, AreaError, corners, is_inside};
+pub use coord::Coord;
 pub use grid::{GridPoint, day_of_week, first_day, minute_of, week_of_day, week_of_time};
 pub use index_builder::{BuildError, IndexBuilder, SMALL_SEGMENT, Week, WeekTrips, panic_text};
 pub use matcher::{AreaMatcher, Ends, Found, Verdict};

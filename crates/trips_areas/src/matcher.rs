@@ -1,7 +1,8 @@
 //! An area query: how many trips of a week begin or end in the area.
 
-use super::area::{Area, Coord, Windows};
-use super::grid::{GridPoint, Kind};
+use super::area::{Area, Windows};
+use super::coord::Coord;
+use super::grid::{GridPoint, PointKind};
 use super::page::{Corrupt, Numbers};
 use super::segment::{Directory, PageEntry};
 
@@ -83,7 +84,7 @@ impl AreaMatcher {
         &self.area
     }
 
-    fn windows_of(&self, kind: Kind) -> &[Windows] {
+    fn windows_of(&self, kind: PointKind) -> &[Windows] {
         &self.windows[usize::from(!kind.is_exact())]
     }
 
@@ -168,7 +169,7 @@ impl AreaMatcher {
     }
 
     /// For each trip of a page: whether it is certainly inside, and whether it may be.
-    fn inside(&self, kind: Kind, numbers: &Numbers) -> [Vec<bool>; 2] {
+    fn inside(&self, kind: PointKind, numbers: &Numbers) -> [Vec<bool>; 2] {
         let windows = self.windows_of(kind);
         let of_end = |end: usize| {
             let mut inside = [vec![false; numbers.count], vec![false; numbers.count]];

@@ -11,7 +11,7 @@
 //!
 //! Numbers of several bytes have their lowest byte first.
 
-use super::grid::{GridPoint, Kind};
+use super::grid::{GridPoint, PointKind};
 
 const OVERHEAD: usize = 3 + 8;
 const COLUMN_HEADER: usize = 5;
@@ -28,7 +28,7 @@ fn value(point: &GridPoint, column: usize) -> u32 {
     point.at.get(column).copied().unwrap_or(u32::from(point.minute))
 }
 
-fn columns(kind: Kind, bounds: impl Fn(usize) -> (u32, u32)) -> Columns {
+fn columns(kind: PointKind, bounds: impl Fn(usize) -> (u32, u32)) -> Columns {
     let [a, b, c, d] = kind.columns();
     let mut columns = [None; 5];
     for (i, is_there) in [a, b, c, d, true].into_iter().enumerate() {
@@ -106,9 +106,9 @@ pub(super) struct Numbers {
 
 impl Numbers {
     /// Decodes the requested columns of a page; returns its kind. The others are empty.
-    pub(super) fn read(&mut self, page: &[u8], wanted: [bool; 5]) -> Result<Kind, Corrupt> {
+    pub(super) fn read(&mut self, page: &[u8], wanted: [bool; 5]) -> Result<PointKind, Corrupt> {
         let (&[kind, low, high], mut rest) = page.split_first_chunk::<3>().ok_or(Corrupt)?;
-        let kind = Kind::of_number(kind).ok_or(Corrupt)?;
+        let kind = PointKind::of_number(kind).ok_or(Corrupt)?;
         self.count = usize::from(u16::from_le_bytes([low, high]));
         let [a, b, c, d] = kind.columns();
         let mut heads = [None; 5];

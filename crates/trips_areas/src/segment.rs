@@ -3,7 +3,7 @@
 use std::collections::TryReserveError;
 
 use super::area::Range;
-use super::grid::{GridPoint, Kind, day_of_week};
+use super::grid::{GridPoint, PointKind, day_of_week};
 use super::page::{self, Corrupt};
 
 /// Limit of the trips of a page: more would make an area's edge coarse. Most pages end when the database page is full.
@@ -108,8 +108,8 @@ fn near(point: &GridPoint) -> [usize; 2] {
 }
 
 /// The least and the greatest longitude and latitude of each kind: their grids differ.
-fn extents(points: &[GridPoint]) -> [[(u32, u32); 2]; Kind::COUNT as usize] {
-    let mut extents = [[(u32::MAX, 0_u32); 2]; Kind::COUNT as usize];
+fn extents(points: &[GridPoint]) -> [[(u32, u32); 2]; PointKind::COUNT as usize] {
+    let mut extents = [[(u32::MAX, 0_u32); 2]; PointKind::COUNT as usize];
     for point in points {
         let of_kind = &mut extents[usize::from(point.kind.number())];
         for (extent, column) in of_kind.iter_mut().zip(near(point)) {
@@ -205,7 +205,7 @@ pub fn trips(directory: &[u8]) -> u64 {
 /// An entry of the directory.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PageEntry {
-    pub(super) kind: Kind,
+    pub(super) kind: PointKind,
     /// Days of the week, 0 is Monday.
     pub(super) days: (u8, u8),
     pub(super) trips: u32,
@@ -240,7 +240,7 @@ impl<'a> Directory<'a> {
             };
             let range = |i: usize| Range { from: word(i), to: word(i + 1) };
             Ok(PageEntry {
-                kind: Kind::of_number(bytes[0]).ok_or(Corrupt)?,
+                kind: PointKind::of_number(bytes[0]).ok_or(Corrupt)?,
                 days: (bytes[1], bytes[2]),
                 trips: word(1),
                 bounds: [[range(2), range(4)], [range(6), range(8)]],

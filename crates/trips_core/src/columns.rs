@@ -1,7 +1,7 @@
 //! The one table of columns: what `trips.hist_trip_data` has, in the order of its rows.
 //!
 //! A row is its key part, then what a load adds (`trip_key`, `load_id`), then its tail. The key part is
-//! what the key of a trip hashes. The tail holds columns beyond the key; today no column is in it.
+//! what the key of a trip hashes. The tail holds the columns beyond the key, which may all be NULL.
 //! Encoding, decoding, batches, staged rows, COPY's lists of columns and the heap's attributes are
 //! derived from this table. A server test compares it with `pg_attribute`.
 
@@ -10,7 +10,7 @@ use std::fmt;
 
 /// The type of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum SqlType {
     /// `text`
     Text,
     /// `point`: longitude and latitude.
@@ -23,7 +23,7 @@ pub enum Kind {
     Int8,
 }
 
-impl Kind {
+impl SqlType {
     /// Number of bytes of a value, if it is fixed.
     #[must_use]
     pub const fn fixed_len(self) -> Option<usize> {
@@ -41,7 +41,7 @@ pub struct Column {
     /// Its name in SQL.
     pub name: &'static CStr,
     /// Its type.
-    pub kind: Kind,
+    pub kind: SqlType,
     /// NOT NULL.
     pub is_required: bool,
     /// The key of a trip hashes it.
@@ -51,13 +51,13 @@ pub struct Column {
 /// The columns of the history, in the order of its rows.
 #[rustfmt::skip]
 pub const COLUMNS: [Column; 7] = [
-    Column { name: c"region", kind: Kind::Text, is_required: true, in_key: true },
-    Column { name: c"origin_coord", kind: Kind::Point, is_required: false, in_key: true },
-    Column { name: c"destination_coord", kind: Kind::Point, is_required: false, in_key: true },
-    Column { name: c"date_time", kind: Kind::Timestamp, is_required: true, in_key: true },
-    Column { name: c"datasource", kind: Kind::Text, is_required: false, in_key: true },
-    Column { name: c"trip_key", kind: Kind::Uuid, is_required: true, in_key: false },
-    Column { name: c"load_id", kind: Kind::Int8, is_required: true, in_key: false },
+    Column { name: c"region", kind: SqlType::Text, is_required: true, in_key: true },
+    Column { name: c"origin_coord", kind: SqlType::Point, is_required: false, in_key: true },
+    Column { name: c"destination_coord", kind: SqlType::Point, is_required: false, in_key: true },
+    Column { name: c"date_time", kind: SqlType::Timestamp, is_required: true, in_key: true },
+    Column { name: c"datasource", kind: SqlType::Text, is_required: false, in_key: true },
+    Column { name: c"trip_key", kind: SqlType::Uuid, is_required: true, in_key: false },
+    Column { name: c"load_id", kind: SqlType::Int8, is_required: true, in_key: false },
 ];
 
 /// Number of columns of a row of the history.
@@ -72,6 +72,8 @@ pub const TRIP_KEY: usize = KEY_COUNT;
 pub const LOAD_ID: usize = KEY_COUNT + 1;
 /// The first column of the tail.
 pub const TAIL: usize = KEY_COUNT + 2;
+/// Number of columns of the tail.
+pub const TAIL_COUNT: usize = COUNT - TAIL;
 /// The columns of the unique index `(date_time, trip_key)`, in its order.
 pub const INDEX: [usize; 2] = [DATE_TIME, TRIP_KEY];
 
@@ -86,6 +88,8 @@ const fn key_count() -> usize {
     let mut rest = count;
     while rest < COLUMNS.len() {
         assert!(!COLUMNS[rest].in_key, "the key part comes first");
+        let is_added = rest < count + 2;
+        assert!(COLUMNS[rest].is_required == is_added, "the columns of the tail may be NULL");
         rest += 1;
     }
     count
@@ -120,7 +124,7 @@ pub(crate) const fn key_texts() -> usize {
     let mut count = 0;
     let mut i = 0;
     while i < KEY_COUNT {
-        if matches!(COLUMNS[i].kind, Kind::Text) {
+        if matches!(COLUMNS[i].kind, SqlType::Text) {
             count += 1;
         }
         i += 1;
@@ -182,9 +186,9 @@ mod tests {
         for (i, column) in TripColumn::ALL.into_iter().enumerate() {
             assert!(column as usize == i && column.column().in_key, "{column}");
         }
-        assert_eq!(COLUMNS[DATE_TIME].kind, Kind::Timestamp);
-        assert_eq!((COLUMNS[TRIP_KEY].name, COLUMNS[TRIP_KEY].kind), (c"trip_key", Kind::Uuid));
-        assert_eq!((COLUMNS[LOAD_ID].name, COLUMNS[LOAD_ID].kind), (c"load_id", Kind::Int8));
+        assert_eq!(COLUMNS[DATE_TIME].kind, SqlType::Timestamp);
+        assert_eq!((COLUMNS[TRIP_KEY].name, COLUMNS[TRIP_KEY].kind), (c"trip_key", SqlType::Uuid));
+        assert_eq!((COLUMNS[LOAD_ID].name, COLUMNS[LOAD_ID].kind), (c"load_id", SqlType::Int8));
         assert_eq!(fixed_bytes(0, KEY_COUNT), 5 * 4 + 2 * 16 + 8);
     }
 }

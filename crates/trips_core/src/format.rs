@@ -1,6 +1,6 @@
 //! The formats of files, as enumerations of readers and chunks.
 //!
-//! A format is a module with its own reader, chunk and loop over records, an arm of [`Reader`] and of
+//! A format is a module with its own reader, chunk and loop over records, an arm of [`ChunkReader`] and of
 //! [`Chunk`], and a line in [`sniff`]. The choice is made once a chunk, never once a record.
 
 use std::collections::TryReserveError;
@@ -16,7 +16,7 @@ pub mod sniff;
 
 /// Reads the chunks of a file.
 #[derive(Debug)]
-pub enum Reader<R> {
+pub enum ChunkReader<R> {
     /// Delimited text.
     Delimited(RecordReader<R>),
 }
@@ -25,10 +25,10 @@ pub enum Reader<R> {
 #[derive(Debug)]
 pub enum Chunk {
     /// Delimited text.
-    Delimited(delimited::chunk::Chunk),
+    Delimited(delimited::chunk::DelimitedChunk),
 }
 
-impl<R: Read> Reader<R> {
+impl<R: Read> ChunkReader<R> {
     /// The next chunk, of about `size` bytes, with this number; None at the end of the file.
     ///
     /// # Errors
@@ -47,7 +47,7 @@ impl<R: Read> Reader<R> {
     }
 }
 
-impl<R> From<RecordReader<R>> for Reader<R> {
+impl<R> From<RecordReader<R>> for ChunkReader<R> {
     fn from(reader: RecordReader<R>) -> Self {
         Self::Delimited(reader)
     }

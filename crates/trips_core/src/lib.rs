@@ -26,4 +26,5 @@ pub mod pool;
 pub mod sort;
 pub mod split;
 pub mod text;
+pub mod upload;
 pub mod wire;

@@ -1,5 +1,7 @@
 //! Values: points, times, periods of time, and the trip that they make.
 
+pub mod canonical;
+pub mod error;
 pub mod partition_bounds;
 pub mod period;
 pub mod point;

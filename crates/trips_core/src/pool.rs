@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::format::Reader;
+use crate::format::ChunkReader;
 use crate::format::delimited::header_state::HeaderState;
 use crate::format::parser::{Parsed, Parser};
 use crate::sort::batch::{self, Batch, TimeRange};
@@ -74,10 +74,10 @@ enum Done {
 }
 
 struct Shared<R> {
-    reader: Mutex<(Reader<R>, u64)>,
+    reader: Mutex<(ChunkReader<R>, u64)>,
     parser: Parser,
-    /// The columns after the last chunk that has left: most likely those of the next ones.
-    columns: Mutex<HeaderState>,
+    /// The header after the last chunk that has left: most likely those of the next ones.
+    header: Mutex<HeaderState>,
     stop: AtomicBool,
 }
 
@@ -93,8 +93,8 @@ pub struct Pool<R> {
     next_chunk: u64,
     /// Chunks that were parsed before their turn.
     early: BTreeMap<u64, Arrived>,
-    /// The columns with which the next chunk begins.
-    columns: HeaderState,
+    /// The header with which the next chunk begins.
+    header: HeaderState,
 }
 
 /// Sorted blocks of a part of a file, as much as memory allowed.
@@ -120,15 +120,15 @@ impl<R: Read + Send + 'static> Pool<R> {
     /// # Errors
     /// When a thread cannot be started.
     pub fn start(
-        reader: impl Into<Reader<R>>,
+        reader: impl Into<ChunkReader<R>>,
         parser: Parser,
         threads: usize,
     ) -> Result<Self, PoolError> {
-        let columns = parser.columns();
+        let header = parser.first_header();
         let shared = Arc::new(Shared {
             reader: Mutex::new((reader.into(), 0)),
             parser,
-            columns: Mutex::new(columns.clone()),
+            header: Mutex::new(header.clone()),
             stop: AtomicBool::new(false),
         });
         let (jobs, queue) = channel();
@@ -142,7 +142,7 @@ impl<R: Read + Send + 'static> Pool<R> {
             end_of_file: false,
             next_chunk: 0,
             early: BTreeMap::new(),
-            columns,
+            header,
         };
         for number in 0..threads.max(1) {
             let (shared, queue, results) = (pool.shared.clone(), queue.clone(), results.clone());
@@ -222,7 +222,7 @@ impl<R: Read + Send + 'static> Pool<R> {
 
     /// Ends the threads and returns the reader.
     #[must_use]
-    pub fn finish(mut self) -> Option<Reader<R>> {
+    pub fn finish(mut self) -> Option<ChunkReader<R>> {
         self.end_threads();
         let shared = self.shared.clone();
         drop(self);
@@ -312,8 +312,8 @@ impl<R: Read> Shared<R> {
             chunk
         };
         let Some(chunk) = chunk else { return Ok(Done::EndOfFile) };
-        let columns = self.columns.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let whole = self.parse_chunk(chunk, columns, results)?;
+        let header = self.header.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let whole = self.parse_chunk(chunk, header, results)?;
         Ok(Done::Parsed(Arrived::Whole(Box::new(whole))))
     }
 }

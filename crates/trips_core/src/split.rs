@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 use crate::feed::Feed;
-use crate::format::delimited::chunk::Chunk;
+use crate::format::delimited::chunk::DelimitedChunk;
 use crate::format::delimited::header::{HeaderError, UNCLOSED_QUOTES, read_header};
 use crate::format::delimited::header_state::HeaderState;
 use crate::format::delimited::later_header;
@@ -80,7 +80,7 @@ pub fn find_splits<R: Read>(
         cut.unclosed.extend(chunk.unclosed().take(room));
         let look = |record: &Record<'_>| {
             if let Some(header) = later_header::find(&plan, record, &columns) {
-                columns = header.columns(record.line);
+                columns = header.state_after(record.line);
             }
             Ok::<(), io::Error>(())
         };
@@ -125,7 +125,7 @@ impl<R: Read> SplitReader<R> {
     /// # Errors
     /// Errors of the source; `UnexpectedEof` when the file ends before the split does, `InvalidData` when no record
     /// ends where the split does: it is not the file that was split.
-    pub fn next_chunk(&mut self) -> io::Result<Option<Chunk>> {
+    pub fn next_chunk(&mut self) -> io::Result<Option<DelimitedChunk>> {
         let left = match self.end.checked_sub(self.position()) {
             Some(0) => return Ok(None),
             Some(left) => usize::try_from(left).unwrap_or(CHUNK).min(CHUNK),

@@ -1,7 +1,4 @@
-//! Bytes that leave the process: rows for COPY, and the parts of an upload.
+//! Bytes that leave the process: rows of binary COPY, of the history and of staging.
 
 pub mod copy_binary;
-pub mod decode;
 pub mod staged_row;
-pub mod upload_part;
-pub mod upload_part_reader;

@@ -16,7 +16,7 @@ use trips_core::sort::batch;
 use trips_core::sort::block::Block;
 use trips_core::sort::groups::GroupCache;
 use trips_core::split::{self, SplitReader};
-use trips_core::wire::upload_part::Part;
+use trips_core::upload::part::Part;
 
 const MAX_RECORD: usize = 10_000;
 const NAMES: [&str; 5] = ["region", "origin_coord", "destination_coord", "date_time", "datasource"];
@@ -181,7 +181,7 @@ fn open<R: std::io::Read>(source: R) -> (RecordReader<R>, Parser) {
 /// Reads a file one chunk after the other.
 fn read(file: &[u8], chunk: usize) -> Read {
     let (mut reader, parser) = open(file);
-    let (mut columns, mut read) = (parser.columns(), Read::default());
+    let (mut columns, mut read) = (parser.first_header(), Read::default());
     while let Some(chunk) = reader.next_chunk(chunk, 0).expect("memory") {
         read.take(&parser.parse_next(chunk, &mut columns).expect("memory"));
     }
@@ -223,7 +223,7 @@ fn read_in_pieces(file: &[u8]) -> (usize, Read) {
         let text = columns.as_ref().map(ToString::to_string);
         let read_back = text.map(|text| HeaderState::read(&text, &parser.plan).expect("columns"));
         assert_eq!(&read_back, columns);
-        let mut columns = read_back.unwrap_or_else(|| parser.columns());
+        let mut columns = read_back.unwrap_or_else(|| parser.first_header());
         while let Some(chunk) = reader.next_chunk().expect("memory") {
             read.take(&parser.parse_next(chunk, &mut columns).expect("memory"));
         }

@@ -18,7 +18,7 @@ use trips_core::model::trip::Trip;
 use trips_core::sort::batch;
 use trips_core::sort::block::Block;
 use trips_core::sort::groups::GroupCache;
-use trips_core::wire::upload_part::Part;
+use trips_core::upload::part::Part;
 
 /// The values of all records, which have no faults.
 fn read_values(input: &[u8]) -> Vec<Vec<Vec<u8>>> {
@@ -308,7 +308,7 @@ fn sent() -> Vec<u8> {
         Parser { plan, target, load_id: 7, max_record: 1000, constraints, keeps_grid_points: true };
     let mut part = Part::new(7, 0);
     let chunk = reader.next_chunk(1 << 20, 0).unwrap().unwrap();
-    part.push(&parser.parse_next(chunk, &mut parser.columns()).unwrap()).unwrap();
+    part.push(&parser.parse_next(chunk, &mut parser.first_header()).unwrap()).unwrap();
     part.close().unwrap();
     part.encode().unwrap()
 }

@@ -39,7 +39,7 @@ impl TryFrom<i32> for Resolution {
 
 /// A rectangle of longitudes and latitudes, degrees, edges inside.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Bounds {
+pub struct CellBounds {
     /// Least longitude.
     pub west: f64,
     /// Least latitude.
@@ -103,7 +103,7 @@ impl Cell {
     /// A rectangle that contains the cell and little more: all longitudes if the cell is near a pole or the
     /// antimeridian.
     #[must_use]
-    pub fn bounds(self) -> Bounds {
+    pub fn bounds(self) -> CellBounds {
         let middle = LatLng::from(self.0);
         // The sides are straight on the sphere, so no point of the cell is farther from its center than its farthest
         // corner. A little more, because of rounding.
@@ -112,7 +112,7 @@ impl Cell {
         let radius = radius * 1.01 + 1e-9;
         let latitude = middle.lat_radians();
         let (south, north) = (latitude - radius, latitude + radius);
-        let whole = Bounds {
+        let whole = CellBounds {
             west: -180.0,
             south: south.to_degrees().max(-90.0),
             east: 180.0,
@@ -123,7 +123,7 @@ impl Cell {
         }
         let width = (radius.sin() / latitude.cos()).asin().to_degrees();
         let (west, east) = (middle.lng() - width, middle.lng() + width);
-        if west < -180.0 || east > 180.0 { whole } else { Bounds { west, east, ..whole } }
+        if west < -180.0 || east > 180.0 { whole } else { CellBounds { west, east, ..whole } }
     }
 }
 

@@ -17,7 +17,7 @@ proptest! {
     #[test]
     fn a_coord_lies_in_the_bounds_of_its_cell(coord in coord(), resolution in resolution()) {
         let cell = Cell::of(coord, resolution).unwrap();
-        let Bounds { west, south, east, north } = cell.bounds();
+        let CellBounds { west, south, east, north } = cell.bounds();
         prop_assert!((west..=east).contains(&coord.longitude), "{cell:?} {:?}", cell.bounds());
         prop_assert!((south..=north).contains(&coord.latitude), "{cell:?} {:?}", cell.bounds());
     }

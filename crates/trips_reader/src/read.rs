@@ -15,7 +15,7 @@ use trips_core::format::delimited::header_state::HeaderState;
 use trips_core::format::delimited::record::RecordReader;
 use trips_core::format::parser::{Parser, Target};
 use trips_core::split::{Split, SplitReader};
-use trips_core::wire::upload_part::{self, Part};
+use trips_core::upload::part::{self as upload_part, Part};
 
 use crate::options::{Options, open};
 use crate::{Failure, shown};

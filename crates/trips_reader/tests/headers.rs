@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use trips_core::check::constraints::Constraints;
-use trips_core::wire::upload_part::Part;
+use trips_core::upload::part::Part;
 
 const HEADER: &str = "region,origin_coord,destination_coord,date_time,datasource\n";
 const SWAPPED: &str = "datasource,destination_coord,origin_coord,date_time,region,more\n";

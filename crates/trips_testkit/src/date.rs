@@ -1,7 +1,7 @@
 //! Dates and times: chrono reads and writes them as we do, and the periods cover them without a gap.
 
 use chrono::{Datelike, NaiveDate, NaiveDateTime, TimeDelta, Timelike};
-use trips_core::check::reject::SqlState;
+use trips_core::model::error::SqlState;
 use trips_core::model::partition_bounds::{Bound, PartitionBounds};
 use trips_core::model::period::Period;
 use trips_core::model::timestamp::{Timestamp, parse};

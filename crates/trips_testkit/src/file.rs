@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use trips_core::check::constraints::{Constraints, ZeroCoordinates};
 use trips_core::feed::Feed;
 use trips_core::feed::plan::Plan;
-use trips_core::format::delimited::chunk::Chunk;
+use trips_core::format::delimited::chunk::DelimitedChunk;
 use trips_core::format::delimited::header_state::HeaderState;
 use trips_core::format::delimited::record::{Record, RecordReader};
 use trips_core::format::delimited::{header, later_header};
@@ -102,7 +102,7 @@ fn load(file: &[u8], max_record: usize, way: Way<'_>) -> Option<Outcome> {
         Parser { plan, target, load_id: LOAD_ID, max_record, constraints, keeps_grid_points: true };
     let mut cache = GroupCache::default();
     let (mut outcome, mut blocks) = (Outcome::default(), Vec::new());
-    let mut columns = parser.columns();
+    let mut columns = parser.first_header();
     let mut covered = reader.position();
     for number in 0.. {
         let chunk = reader.next_chunk(way.chunk, number).expect("memory can be read");
@@ -116,7 +116,7 @@ fn load(file: &[u8], max_record: usize, way: Way<'_>) -> Option<Outcome> {
                 Ok::<_, TryReserveError>(())
             });
             let mut parsed = parsed.expect("there is memory");
-            columns = parsed.columns.take().unwrap_or(columns);
+            columns = parsed.header.take().unwrap_or(columns);
             assert_eq!(parsed.number, number);
             assert_eq!(columns, seen, "who looks for headers only finds others");
             blocks.push(outcome.take(parsed));
@@ -135,12 +135,16 @@ fn load(file: &[u8], max_record: usize, way: Way<'_>) -> Option<Outcome> {
 }
 
 /// The columns after a chunk, as the header scan of the splitter finds them.
-fn columns_behind(chunk: &mut Chunk, parser: &Parser, before: &HeaderState) -> HeaderState {
+fn columns_behind(
+    chunk: &mut DelimitedChunk,
+    parser: &Parser,
+    before: &HeaderState,
+) -> HeaderState {
     let mut columns = before.clone();
     let look = |record: &Record<'_>| {
         if let Some(header) = later_header::find(&parser.plan, record, &columns) {
             check_reason(&header.rejection(&columns).reason);
-            columns = header.columns(record.line);
+            columns = header.state_after(record.line);
             let text = columns.to_string();
             assert_eq!(HeaderState::read(&text, &parser.plan), Some(columns.clone()), "{text}");
         }

@@ -1,6 +1,6 @@
 //! Points: a parsed point is on the earth, in canonical form, and has the written numbers.
 
-use trips_core::check::reject::SqlState;
+use trips_core::model::error::SqlState;
 use trips_core::model::point::{Point, parse};
 
 use crate::check_reason;

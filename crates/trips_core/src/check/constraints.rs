@@ -1,6 +1,6 @@
 //! The constraints of a trip whose fields are well-formed.
 
-use crate::check::reject::{SqlState, ValueError};
+use crate::model::error::{SqlState, ValueError};
 use crate::model::point::Point;
 use crate::model::timestamp::{MICROS_PER_DAY, Timestamp, parse};
 use crate::text::escape::quoted;

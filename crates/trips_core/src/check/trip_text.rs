@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use crate::check::constraints::Constraints;
-use crate::check::reject::{Rejection, SqlState, ValueError};
+use crate::check::reject::Rejection;
 use crate::columns::{KEY_COUNT, TripColumn};
+use crate::model::error::{SqlState, ValueError};
 use crate::model::point::{self, Point};
 use crate::model::timestamp;
 use crate::model::trip::{MAX_TEXT, Trip};
@@ -88,29 +89,30 @@ impl TripText<'_> {
     pub fn validate(&self, constraints: &Constraints) -> Result<Trip<'_>, Rejection> {
         let required = |column| {
             let reason = format!("{column} is empty");
-            ValueError::new(SqlState::NotNullViolation, reason).of(column)
+            Rejection::of_value(column, ValueError::new(SqlState::NotNullViolation, reason))
         };
         Ok(Trip {
             region: text(&self.region)
-                .map_err(|e| e.of(TripColumn::Region))?
+                .map_err(|e| Rejection::of_value(TripColumn::Region, e))?
                 .ok_or_else(|| required(TripColumn::Region))?,
             origin: self
                 .origin
                 .parse()
                 .and_then(|point| constraints.check_point(point))
-                .map_err(|e| e.of(TripColumn::Origin))?,
+                .map_err(|e| Rejection::of_value(TripColumn::Origin, e))?,
             destination: self
                 .destination
                 .parse()
                 .and_then(|point| constraints.check_point(point))
-                .map_err(|e| e.of(TripColumn::Destination))?,
+                .map_err(|e| Rejection::of_value(TripColumn::Destination, e))?,
             date_time: timestamp::parse(&self.date_time)
                 .and_then(|time| {
                     time.map(|t| constraints.check_time(t, &self.date_time)).transpose()
                 })
-                .map_err(|e| e.of(TripColumn::DateTime))?
+                .map_err(|e| Rejection::of_value(TripColumn::DateTime, e))?
                 .ok_or_else(|| required(TripColumn::DateTime))?,
-            datasource: text(&self.datasource).map_err(|e| e.of(TripColumn::Datasource))?,
+            datasource: text(&self.datasource)
+                .map_err(|e| Rejection::of_value(TripColumn::Datasource, e))?,
         })
     }
 }

@@ -59,8 +59,8 @@ pub struct Parsed {
     pub unclosed: Vec<u64>,
     /// Number of trips with the coordinate `(0, 0)`, if it is to be reported.
     pub zero_coordinates: u64,
-    /// The columns of the following records, if a header in it has changed them.
-    pub columns: Option<HeaderState>,
+    /// The header that applies after it, if another one is in it.
+    pub header: Option<HeaderState>,
 }
 
 impl Parsed {
@@ -83,7 +83,7 @@ impl Parsed {
 impl Parser {
     /// The header that applies at the beginning of the file.
     #[must_use]
-    pub fn columns(&self) -> HeaderState {
+    pub fn first_header(&self) -> HeaderState {
         HeaderState::Known(Arc::new(self.plan.clone()))
     }
 }

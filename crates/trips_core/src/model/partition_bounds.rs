@@ -2,10 +2,8 @@
 
 use std::fmt;
 
-use chrono::{Datelike, NaiveDate};
-
 use crate::model::period::Period;
-use crate::model::timestamp::{MICROS_PER_DAY, POSTGRES_EPOCH, Timestamp};
+use crate::model::timestamp::{MICROS_PER_DAY, Timestamp};
 
 /// 0001-01-01 and 10000-01-01: all trips are between these, so no new partition needs to extend further.
 const FIRST_TRIP: Timestamp = Timestamp(-730_119 * MICROS_PER_DAY);
@@ -88,6 +86,17 @@ impl PartitionBounds {
     }
 }
 
+impl Period {
+    /// The bounds of its partition.
+    #[must_use]
+    pub fn bounds(self) -> PartitionBounds {
+        PartitionBounds {
+            lower: self.start().map_or(Bound::MinValue, Bound::At),
+            upper: self.end().map_or(Bound::MaxValue, Bound::At),
+        }
+    }
+}
+
 /// `FROM ('2018-05-01') TO ('2018-06-01')`, independent of `DateStyle`.
 impl fmt::Display for PartitionBounds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -108,26 +117,6 @@ impl fmt::Display for Bound {
     }
 }
 
-/// `2018-05-01`, with the time of day if it is not midnight; `0044-03-15 BC`.
-impl fmt::Display for Timestamp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some((date, micros)) = calendar(*self) else { return write!(f, "{} µs", self.0) };
-        let (year, era) = match date.year() {
-            year @ 1.. => (year, ""),
-            year => (1 - year, " BC"),
-        };
-        write!(f, "{year:04}-{:02}-{:02}", date.month(), date.day())?;
-        if micros > 0 {
-            let seconds = micros / 1_000_000;
-            write!(f, " {:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)?;
-        }
-        if micros % 1_000_000 > 0 {
-            write!(f, ".{:06}", micros % 1_000_000)?;
-        }
-        f.write_str(era)
-    }
-}
-
 /// A bound in digits: at most 21 of the 63 bytes that a name has.
 fn digits(bound: Bound) -> String {
     let time = match bound {
@@ -136,13 +125,6 @@ fn digits(bound: Bound) -> String {
         Bound::At(time) => time.to_string(),
     };
     time.chars().filter(char::is_ascii_digit).collect()
-}
-
-/// The date, and the microseconds since its midnight.
-fn calendar(time: Timestamp) -> Option<(NaiveDate, i64)> {
-    let days = i64::from(POSTGRES_EPOCH) + time.0.div_euclid(MICROS_PER_DAY);
-    let date = NaiveDate::from_num_days_from_ce_opt(i32::try_from(days).ok()?)?;
-    Some((date, time.0.rem_euclid(MICROS_PER_DAY)))
 }
 
 #[cfg(test)]
@@ -199,6 +181,20 @@ mod tests {
             assert!(found.contains(trip), "{trip} {gap}");
             assert_eq!((found.to_string().as_str(), found.suffix().as_str()), (text, suffix));
         }
+    }
+
+    #[test]
+    fn periods_have_bounds() {
+        let texts = [Period::Before, Period::Month(2019, 12), Period::After]
+            .map(|period| period.bounds().to_string());
+        assert_eq!(
+            texts,
+            [
+                "FROM (MINVALUE) TO ('1970-01-01')",
+                "FROM ('2019-12-01') TO ('2020-01-01')",
+                "FROM ('2100-01-01') TO (MAXVALUE)"
+            ]
+        );
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use chrono::{Datelike, NaiveDate};
 
-use crate::model::partition_bounds::{Bound, PartitionBounds};
 use crate::model::timestamp::{MICROS_PER_DAY, POSTGRES_EPOCH, Timestamp};
 
 /// The first year that is divided into months; all before is one period.
@@ -59,15 +58,6 @@ impl Period {
         }
     }
 
-    /// The bounds of its partition.
-    #[must_use]
-    pub fn bounds(self) -> PartitionBounds {
-        PartitionBounds {
-            lower: self.start().map_or(Bound::MinValue, Bound::At),
-            upper: self.end().map_or(Bound::MaxValue, Bound::At),
-        }
-    }
-
     /// The suffix of its partitions' names: `2018_05`, `before_1970`, `from_2100`.
     #[must_use]
     pub fn suffix(self) -> String {
@@ -109,16 +99,6 @@ mod tests {
             assert_eq!(Period::of(time(text)), period, "{text}");
             assert_eq!(period.suffix(), suffix);
         }
-        let texts = [Period::Before, Period::Month(2019, 12), Period::After]
-            .map(|period| period.bounds().to_string());
-        assert_eq!(
-            texts,
-            [
-                "FROM (MINVALUE) TO ('1970-01-01')",
-                "FROM ('2019-12-01') TO ('2020-01-01')",
-                "FROM ('2100-01-01') TO (MAXVALUE)"
-            ]
-        );
         assert_eq!(Period::of(Timestamp(i64::MIN)), Period::Before);
         assert_eq!(Period::of(Timestamp(i64::MAX)), Period::After);
     }

@@ -1,6 +1,6 @@
 //! `POINT (longitude latitude)`, well-known text of one point in degrees, WGS 84.
 
-use crate::check::reject::{SqlState, ValueError};
+use crate::model::error::{SqlState, ValueError};
 use crate::text::escape::quoted;
 
 /// A point on the earth, in degrees, WGS 84.

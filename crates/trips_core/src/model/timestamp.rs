@@ -1,8 +1,10 @@
 //! `YYYY-MM-DD HH:MM:SS`, the local wall-clock time of the feed.
 
-use chrono::NaiveDate;
+use std::fmt;
 
-use crate::check::reject::{SqlState, ValueError};
+use chrono::{Datelike, NaiveDate};
+
+use crate::model::error::{SqlState, ValueError};
 use crate::text::escape::quoted;
 
 /// The number of 2000-01-01, where PostgreSQL's time begins, when 0001-01-01 is day 1.
@@ -20,6 +22,33 @@ impl Timestamp {
     pub fn day(self) -> i32 {
         i32::try_from(self.0.div_euclid(MICROS_PER_DAY)).expect("a timestamp's day fits a date")
     }
+}
+
+/// `2018-05-01`, with the time of day if it is not midnight; `0044-03-15 BC`.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((date, micros)) = calendar(*self) else { return write!(f, "{} µs", self.0) };
+        let (year, era) = match date.year() {
+            year @ 1.. => (year, ""),
+            year => (1 - year, " BC"),
+        };
+        write!(f, "{year:04}-{:02}-{:02}", date.month(), date.day())?;
+        if micros > 0 {
+            let seconds = micros / 1_000_000;
+            write!(f, " {:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)?;
+        }
+        if micros % 1_000_000 > 0 {
+            write!(f, ".{:06}", micros % 1_000_000)?;
+        }
+        f.write_str(era)
+    }
+}
+
+/// The date, and the microseconds since its midnight.
+fn calendar(time: Timestamp) -> Option<(NaiveDate, i64)> {
+    let days = i64::from(POSTGRES_EPOCH) + time.0.div_euclid(MICROS_PER_DAY);
+    let date = NaiveDate::from_num_days_from_ce_opt(i32::try_from(days).ok()?)?;
+    Some((date, time.0.rem_euclid(MICROS_PER_DAY)))
 }
 
 /// Parses a date and time, with or without whitespace around it; None for an empty field.
@@ -91,7 +120,7 @@ impl Parts {
             return None;
         }
         let date = NaiveDate::from_ymd_opt(self.year.try_into().ok()?, self.month, self.day)?;
-        let days = chrono::Datelike::num_days_from_ce(&date) - POSTGRES_EPOCH;
+        let days = date.num_days_from_ce() - POSTGRES_EPOCH;
         let seconds = i64::from(self.hour * 3600 + self.minute * 60 + self.second);
         Some(Timestamp(
             i64::from(days) * MICROS_PER_DAY + seconds * MICROS_PER_SECOND + i64::from(self.micros),

@@ -70,13 +70,13 @@ impl<R> Pool<R> {
         each: &mut impl FnMut(&mut Parsed) -> Result<(), E>,
     ) -> Result<(), E> {
         let Partial { mut parsed, begins_with, answer } = partial;
-        let is_right = begins_with == self.columns;
+        let is_right = begins_with == self.header;
         if is_right {
             each(&mut parsed)?;
         }
         drop(parsed);
         // Its thread may have ended; the wait then reports it.
-        let _ = answer.send((!is_right).then(|| self.columns.clone()));
+        let _ = answer.send((!is_right).then(|| self.header.clone()));
         Ok(())
     }
 
@@ -89,10 +89,10 @@ impl<R> Pool<R> {
     ) -> Result<(Parsed, usize), E> {
         let Whole { mut parsed, mut cost, begins_with, mut chunk } = whole;
         let parser = &self.shared.parser;
-        if begins_with != self.columns {
+        if begins_with != self.header {
             drop(parsed);
             let give = |mut partial: Parsed| each(&mut partial).map_err(Stopped::By);
-            let again = chunk.parse(parser, &self.columns, PARTIAL_BYTES, give);
+            let again = chunk.parse(parser, &self.header, PARTIAL_BYTES, give);
             parsed = again.map_err(|stopped| match stopped {
                 Stopped::By(error) => error,
                 Stopped::Memory(error) => PoolError::from(error).into(),
@@ -100,11 +100,11 @@ impl<R> Pool<R> {
             })?;
             cost = parsed.block.cost(parser.keeps_grid_points);
         }
-        if let Some(after) = parsed.columns.take() {
-            let mut shared = self.shared.columns.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(after) = parsed.header.take() {
+            let mut shared = self.shared.header.lock().unwrap_or_else(PoisonError::into_inner);
             shared.clone_from(&after);
             drop(shared);
-            self.columns = after;
+            self.header = after;
         }
         Ok((parsed, cost))
     }
@@ -125,7 +125,7 @@ impl<R: Read> Shared<R> {
                     let cost = parsed.block.cost(self.parser.keeps_grid_points);
                     return Ok(Whole { parsed, cost, begins_with, chunk });
                 }
-                Err(Stopped::Again(columns)) => begins_with = columns,
+                Err(Stopped::Again(header)) => begins_with = header,
                 Err(Stopped::Memory(error)) => return Err(error.into()),
                 Err(Stopped::By(error)) => return Err(error),
             }
@@ -145,7 +145,7 @@ fn hand_over(
     let _ = results.send(Done::Parsed(Arrived::Partial(Box::new(partial))));
     match answered.recv() {
         Ok(None) => Ok(()),
-        Ok(Some(columns)) => Err(Stopped::Again(columns)),
+        Ok(Some(header)) => Err(Stopped::Again(header)),
         Err(_) => Err(Stopped::By(PoolError::Thread("the load has ended".into()))),
     }
 }

@@ -27,6 +27,9 @@ const MAX_BATCH_BYTES: usize = 2 * 1024 * 1024;
 /// Length of a row in addition to its key part and its tail: the number of its columns, `trip_key`, `load_id`.
 const ROW_OVERHEAD: usize = 2 + columns::fixed_bytes(columns::TRIP_KEY, columns::TAIL);
 
+/// A tail of NULLs, each with the length -1.
+const NULL_TAIL: [u8; columns::TAIL_COUNT * 4] = [0xff; columns::TAIL_COUNT * 4];
+
 /// A trip in the order of the history's index, and its row in the batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BatchEntry {
@@ -51,7 +54,8 @@ impl BatchEntry {
 /// Rows of PostgreSQL's binary COPY, with the columns of [`columns::COLUMNS`].
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// The rows, one after the other.
+    /// The rows, one after the other. Each begins with the number of its columns: all of them, or only those before the
+    /// tail if no trip of the batch has a tail. The others are NULL then.
     pub rows: Vec<u8>,
     /// The trips, in the order of the index, each once.
     pub entries: Vec<BatchEntry>,
@@ -148,21 +152,25 @@ pub fn build(
     // A trip by its block and its number there: what is sorted is moved often, and small.
     let mut found: Vec<(Timestamp, TripKey, u32, u32)> = Vec::new();
     found.try_reserve_exact(slices.iter().map(|(_, ranges)| ranges.len()).sum())?;
-    let mut bytes = 0;
+    let (mut bytes, mut has_tails) = (0, false);
     for (&(block, ranges), slice) in slices.iter().zip(0..) {
         for (&range, number) in ranges.iter().zip(0..) {
             let row = block.row(range);
             bytes += row.bytes.len() + ROW_OVERHEAD;
+            has_tails |= !row.tail().is_empty();
             let key = key::of_encoded(row.key_part());
             found.push((range.date_time, key, slice, number));
         }
     }
-    found.sort_unstable_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
+    // Equal trips may have different tails: the first in the file stays.
+    found.sort_unstable_by(|a, b| (a.0, &a.1, a.2, a.3).cmp(&(b.0, &b.1, b.2, b.3)));
     let before = found.len();
     found.dedup_by(|later, first| (later.0, &later.1) == (first.0, &first.1));
 
     let mut batch = Batch { duplicates: before - found.len(), ..Batch::default() };
-    batch.rows.try_reserve_exact(bytes)?;
+    let columns = if has_tails { columns::COUNT } else { columns::TAIL };
+    let nulls = if has_tails { found.len() * NULL_TAIL.len() } else { 0 };
+    batch.rows.try_reserve_exact(bytes + nulls)?;
     batch.entries.try_reserve_exact(found.len())?;
     batch.grid_points.try_reserve_exact(if keeps_grid_points { found.len() } else { 0 })?;
     for (date_time, key, slice, number) in found {
@@ -171,8 +179,11 @@ pub fn build(
         let key_part = trip.key_part();
         let values = values_of(key_part);
         let group = cache.number(&values, &mut batch.groups)?;
-        let mut row = RowWriter::row(&mut batch.rows, columns::COUNT);
-        row.encoded(key_part).value(&key).int8(load_id).encoded(trip.tail());
+        let mut row = RowWriter::row(&mut batch.rows, columns);
+        row.encoded(key_part).value(&key).int8(load_id);
+        if has_tails {
+            row.encoded(if trip.tail().is_empty() { &NULL_TAIL } else { trip.tail() });
+        }
         let end = u32::try_from(batch.rows.len()).expect("a batch is under 4 GiB");
         batch.entries.push(BatchEntry { date_time, key, group, end });
         if keeps_grid_points {
@@ -195,6 +206,7 @@ fn coord(value: &[u8]) -> Coord {
 mod tests {
     use super::*;
     use crate::model::trip::Trip;
+    use crate::wire::copy_binary::Cursor;
 
     fn block(times: impl Iterator<Item = i64>) -> Block {
         let mut block = Block::default();
@@ -214,7 +226,7 @@ mod tests {
 
     /// Hundreds of blocks over the same time, as a large file in random order has them.
     #[test]
-    fn the_first_stretch_is_as_long_as_the_others() {
+    fn the_first_range_is_as_long_as_the_others() {
         let blocks: Vec<Block> =
             (0..248).map(|number| block((0..1000).map(|i| i * 248 + number))).collect();
         let wanted = 8192;
@@ -231,7 +243,35 @@ mod tests {
         assert!(*last < wanted * 2, "{lengths:?}");
     }
 
-    /// The tail is in the row and not in the key: trips with equal key parts are one trip.
+    /// A tail whose first value is of this byte, and whose others are NULL.
+    fn tail(byte: u8) -> Vec<u8> {
+        let mut tail = Vec::new();
+        let mut row = RowWriter::values(&mut tail);
+        for (number, column) in columns::COLUMNS[columns::TAIL..].iter().enumerate() {
+            match number {
+                0 => row.value(&vec![byte; column.kind.fixed_len().unwrap_or(3)]),
+                _ => row.null(),
+            };
+        }
+        tail
+    }
+
+    /// The values of the rows of a batch.
+    fn values(batch: &Batch) -> Vec<Vec<Option<Vec<u8>>>> {
+        let mut begin = 0;
+        let row = |entry: &BatchEntry| {
+            let mut cursor = Cursor(&batch.rows[begin..entry.end as usize]);
+            begin = entry.end as usize;
+            let count = i16::from_be_bytes(cursor.array().expect("a count"));
+            let value = |_| cursor.value().expect("a value").map(<[u8]>::to_vec);
+            let values: Vec<_> = (0..count).map(value).collect();
+            assert!(cursor.0.is_empty(), "a row has as many values as its count says");
+            values
+        };
+        batch.entries.iter().map(row).collect()
+    }
+
+    /// The tail is in the row and not in the key: trips with equal key parts are one trip, the first in the file.
     #[test]
     fn a_tail_is_not_hashed() {
         let trip = |time| Trip {
@@ -241,30 +281,45 @@ mod tests {
             date_time: Timestamp(time),
             datasource: Some("d"),
         };
-        let mut tail = Vec::new();
-        RowWriter::values(&mut tail).int8(7).null();
-        let mut block = Block::default();
-        for (time, tail) in [(2, &tail[..]), (1, &[]), (1, &tail[..]), (2, &[])] {
-            block.push(&trip(time), tail).expect("memory");
-        }
-        block.sort().expect("memory");
-        let bytes = block.bytes();
-        let build = |block: &[Block]| {
-            let mut cache = GroupCache::default();
-            super::build(block, (None, None), 5, false, &mut cache).expect("memory")
+        let trips = [(2, tail(7)), (1, vec![]), (1, tail(8)), (2, tail(9)), (2, vec![])];
+        let block = |trips: &[(i64, Vec<u8>)]| {
+            let mut block = Block::default();
+            for (time, tail) in trips {
+                block.push(&trip(*time), tail).expect("memory");
+            }
+            block.sort().expect("memory");
+            block
         };
-        let batch = build(std::slice::from_ref(&block));
-        assert_eq!((batch.entries.len(), batch.duplicates), (2, 2));
-        for entry in &batch.entries {
-            assert_eq!(entry.key, key::of_trip(&trip(entry.date_time.0)));
+        let build = |blocks: &[Block]| {
+            super::build(blocks, (None, None), 5, false, &mut GroupCache::default())
+                .expect("memory")
+        };
+        for split in 0..=trips.len() {
+            let (before, behind) = trips.split_at(split);
+            let batch = build(&[block(before), block(behind)]);
+            assert_eq!((batch.entries.len(), batch.duplicates), (2, 3));
+            for entry in &batch.entries {
+                assert_eq!(entry.key, key::of_trip(&trip(entry.date_time.0)));
+            }
+            assert_eq!(batch.groups.names(0), ("Prague", Some("d")));
+            let rows = values(&batch);
+            let nulls = vec![None; columns::TAIL_COUNT];
+            assert_eq!(rows[0][columns::TAIL..], nulls, "the first of the trips has no tail");
+            let first = tail(7);
+            let mut cursor = Cursor(&first);
+            let first: Vec<_> = (0..columns::TAIL_COUNT)
+                .map(|_| cursor.value().expect("a value").map(<[u8]>::to_vec))
+                .collect();
+            assert_eq!(rows[1][columns::TAIL..], first, "split at {split}");
         }
-        assert_eq!(batch.groups.names(0), ("Prague", Some("d")));
-        assert_eq!(block.dedup().expect("memory"), 2);
-        assert!(block.bytes() < bytes);
-        let mut one = Block::default();
-        one.push(&trip(3), &tail).expect("memory");
-        let rows = build(&[one]).rows;
-        assert!(rows.ends_with(&tail) && !rows[..rows.len() - tail.len()].ends_with(&tail));
+        let mut part = block(&trips);
+        let bytes = part.bytes();
+        assert_eq!(part.dedup().expect("memory"), 3);
+        assert!(part.bytes() < bytes);
+        assert_eq!(values(&build(&[part])), values(&build(&[block(&trips)])));
+        // Without a tail, rows end before it.
+        let plain = build(&[block(&[(1, vec![]), (2, vec![])])]);
+        assert!(values(&plain).iter().all(|row| row.len() == columns::TAIL));
     }
 
     #[test]

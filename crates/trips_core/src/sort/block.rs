@@ -24,16 +24,21 @@ fn cost_of_moment(ranges: &[RowRange]) -> usize {
 
 /// The encoded values of a trip.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Row<'a> {
+pub(crate) struct EncodedRow<'a> {
     /// All of them.
     pub(crate) bytes: &'a [u8],
     key_length: u32,
 }
 
-impl<'a> Row<'a> {
+impl<'a> EncodedRow<'a> {
     /// What the key of the trip hashes.
     pub(crate) fn key_part(&self) -> &'a [u8] {
         &self.bytes[..self.key_length as usize]
+    }
+
+    /// Number of bytes of the tail, at most [`MAX_TAIL`].
+    pub(crate) fn tail_length(&self) -> u32 {
+        u32::try_from(self.tail().len()).unwrap_or(u32::MAX)
     }
 
     /// The columns after the key part; empty if all of them are NULL.
@@ -161,9 +166,14 @@ impl Block {
         Ok(())
     }
 
-    /// The rows, one after the other.
-    pub(crate) fn encoded(&self) -> &[u8] {
-        &self.values
+    /// The rows of a sorted block.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = EncodedRow<'_>> {
+        self.ranges.iter().map(|&range| self.row(range))
+    }
+
+    /// Bytes of the rows in a part, where each tail has its length before it.
+    pub(crate) fn part_bytes(&self) -> usize {
+        self.values.len() + self.ranges.len() * size_of::<u32>()
     }
 
     /// Number of its trips.
@@ -217,9 +227,9 @@ impl Block {
     }
 
     /// A trip's row.
-    pub(crate) fn row(&self, range: RowRange) -> Row<'_> {
+    pub(crate) fn row(&self, range: RowRange) -> EncodedRow<'_> {
         let bytes = &self.values[range.offset as usize..][..range.length() as usize];
-        Row { bytes, key_length: range.key_length() }
+        EncodedRow { bytes, key_length: range.key_length() }
     }
 }
 

@@ -7,7 +7,6 @@ use std::ffi::CStr;
 use crate::check::reject::Rejection;
 use crate::check::trip_text::TripText;
 use crate::columns::{COLUMNS as HISTORY, KEY_COUNT, TripColumn};
-use crate::format::delimited::record::Record;
 use crate::text::escape::storable;
 use crate::wire::copy_binary::{self, Cursor, RowWriter};
 use crate::wire::decode::LineFault;
@@ -103,26 +102,26 @@ impl StagedRows {
         self.bytes.try_reserve(Self::most_bytes(record))
     }
 
-    /// Adds a rejected record: its raw text, its fields if it has any, and the reason.
+    /// Adds a rejected record: the number of its first line, its raw text, its fields if it has any, and the reason.
     pub fn push_rejected(
         &mut self,
         load_id: i64,
-        record: &Record<'_>,
+        (line, raw): (u64, &[u8]),
         texts: Option<&TripText<'_>>,
         rejection: &Rejection,
     ) {
-        let mut row = self.begin(load_id, record.line, texts);
-        let (raw_line, replaced) = storable(record.raw);
+        let mut row = self.begin(load_id, line, texts);
+        let (raw_line, replaced) = storable(raw);
         row.value(raw_line.as_bytes());
-        row.optional(replaced.then_some(record.raw));
+        row.optional(replaced.then_some(raw));
         row.optional(rejection.column.map(|column| column.name().as_bytes()));
         row.value(rejection.state.code().as_bytes()).value(rejection.reason.as_bytes());
         self.count += 1;
     }
 
     /// Adds a record to be merged later.
-    pub fn push_waiting(&mut self, load_id: i64, record: &Record<'_>, texts: &TripText<'_>) {
-        let mut row = self.begin(load_id, record.line, Some(texts));
+    pub fn push_waiting(&mut self, load_id: i64, line: u64, texts: &TripText<'_>) {
+        let mut row = self.begin(load_id, line, Some(texts));
         for _ in BEHIND {
             row.null();
         }

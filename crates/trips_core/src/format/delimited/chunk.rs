@@ -12,7 +12,7 @@ const FRAMED: usize = 64 * 1024;
 
 /// Whole records, with the bytes of the file.
 #[derive(Debug, Default)]
-pub struct Chunk {
+pub struct DelimitedChunk {
     /// The number of the chunk, from 0.
     pub number: u64,
     /// Number of bytes of the file that it covers.
@@ -42,7 +42,7 @@ impl<R: Read> RecordReader<R> {
     ///
     /// # Errors
     /// Errors of the source.
-    pub fn next_chunk(&mut self, size: usize, number: u64) -> io::Result<Option<Chunk>> {
+    pub fn next_chunk(&mut self, size: usize, number: u64) -> io::Result<Option<DelimitedChunk>> {
         let bytes = self.peek(size)?;
         if bytes.is_empty() {
             return Ok(None);
@@ -57,13 +57,19 @@ impl<R: Read> RecordReader<R> {
             let lines = lines_of(&copy);
             self.skip_lines(cut, lines);
             let covers = cut as u64;
-            return Ok(Some(Chunk { number, covers, bytes: copy, first_line, framed: None }));
+            return Ok(Some(DelimitedChunk {
+                number,
+                covers,
+                bytes: copy,
+                first_line,
+                framed: None,
+            }));
         }
         self.frame_chunk(size, number).map(Some)
     }
 
-    fn frame_chunk(&mut self, size: usize, number: u64) -> io::Result<Chunk> {
-        let mut chunk = Chunk { number, ..Chunk::default() };
+    fn frame_chunk(&mut self, size: usize, number: u64) -> io::Result<DelimitedChunk> {
+        let mut chunk = DelimitedChunk { number, ..DelimitedChunk::default() };
         let mut framed = Vec::new();
         let begin = self.position();
         while self.position() - begin < size as u64 && framed.len() < FRAMED {
@@ -82,7 +88,7 @@ impl<R: Read> RecordReader<R> {
     }
 }
 
-impl Chunk {
+impl DelimitedChunk {
     /// The lines of its records with an unclosed quote.
     pub fn unclosed(&self) -> impl Iterator<Item = u64> + '_ {
         // Without a quote in it, a chunk is not framed.

@@ -5,11 +5,11 @@ use std::io::{self, Read};
 
 use thiserror::Error;
 
-use crate::check::reject::SqlState;
 use crate::feed::Feed;
 use crate::feed::plan::{Plan, Unresolved};
 use crate::format::delimited::record::{FramingError, Record, RecordReader};
 use crate::format::sniff::{self, FileKind};
+use crate::model::error::SqlState;
 use crate::model::{point, timestamp};
 use crate::text::escape::quoted;
 

@@ -16,10 +16,11 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::check::reject::{Rejection, SqlState};
+use crate::check::reject::Rejection;
 use crate::feed::plan::{FieldNames, Plan};
 use crate::format::delimited::header_state::HeaderState;
 use crate::format::delimited::record::{FramingError, Record};
+use crate::model::error::SqlState;
 use crate::model::{point, timestamp};
 use crate::text::whitespace;
 
@@ -212,7 +213,7 @@ impl Header {
 
     /// The columns of the records after it.
     #[must_use]
-    pub fn columns(self, line: u64) -> HeaderState {
+    pub fn state_after(self, line: u64) -> HeaderState {
         match self {
             Self::Whole(plan) | Self::Joined(plan) => HeaderState::Known(Arc::new(plan)),
             Self::Unclear => HeaderState::Unknown { line },

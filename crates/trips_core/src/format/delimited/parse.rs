@@ -4,21 +4,22 @@ use std::borrow::Cow;
 use std::collections::TryReserveError;
 
 use crate::check::constraints::ZeroCoordinates;
-use crate::check::reject::{BadLine, Rejection, SqlState};
+use crate::check::reject::{BadLine, Rejection};
 use crate::check::trip_text::{PointText, TripText};
 use crate::columns::TripColumn;
 use crate::feed::plan::{ColumnSource, Plan};
-use crate::format::delimited::chunk::Chunk;
+use crate::format::delimited::chunk::DelimitedChunk;
 use crate::format::delimited::header::UNCLOSED_QUOTES;
 use crate::format::delimited::header_state::HeaderState;
 use crate::format::delimited::later_header;
 use crate::format::delimited::record::{FramingError, Record};
 use crate::format::parser::{MAX_BAD_LINES_REPORTED, Parsed, Parser, Target};
+use crate::model::error::SqlState;
 use crate::model::point;
 use crate::wire::staged_row::StagedRows;
 
 impl Parser {
-    /// Parses the next chunk of a file, and keeps the columns of what follows.
+    /// Parses the next chunk of a file, and keeps the header of what follows.
     ///
     /// # Errors
     /// When there is no memory.
@@ -27,31 +28,31 @@ impl Parser {
     /// Never: the rows of a chunk take fewer bytes than the limit.
     pub fn parse_next(
         &self,
-        mut chunk: Chunk,
-        columns: &mut HeaderState,
+        mut chunk: DelimitedChunk,
+        header: &mut HeaderState,
     ) -> Result<Parsed, TryReserveError> {
         let give = |_| -> Result<(), TryReserveError> { unreachable!("it is one partial") };
-        let parsed = self.parse_in_steps(&mut chunk, columns, usize::MAX, give)?;
-        if let Some(after) = &parsed.columns {
-            *columns = after.clone();
+        let parsed = self.parse_in_steps(&mut chunk, header, usize::MAX, give)?;
+        if let Some(after) = &parsed.header {
+            *header = after.clone();
         }
         Ok(parsed)
     }
 
-    /// Parses a chunk that begins with these columns. It passes its rows for staging to `give` whenever they reach a
+    /// Parses a chunk that begins with records of this header. It passes its rows for staging to `give` whenever they reach a
     /// number of bytes: a line of two bytes takes a hundred. The result has the remaining rows, and all trips.
     ///
     /// # Errors
     /// When there is no memory, or errors of `give`.
     pub fn parse_in_steps<E: From<TryReserveError>>(
         &self,
-        chunk: &mut Chunk,
-        columns: &HeaderState,
+        chunk: &mut DelimitedChunk,
+        header: &HeaderState,
         bytes: usize,
         mut give: impl FnMut(Parsed) -> Result<(), E>,
     ) -> Result<Parsed, E> {
         let mut parsed = Parsed { number: chunk.number, covers: chunk.covers, ..Parsed::default() };
-        let (mut now, has_quotes) = (columns.clone(), chunk.has_quotes());
+        let (mut now, has_quotes) = (header.clone(), chunk.has_quotes());
         chunk.for_each(self.max_record, |record| {
             // A large record waits for its turn, so that only one is in memory at a time.
             let is_large = StagedRows::most_bytes(record.raw.len()) > bytes;
@@ -61,21 +62,21 @@ impl Parser {
             self.take(record, &mut now, has_quotes, &mut parsed)?;
             Ok::<(), E>(())
         })?;
-        parsed.columns = (now != *columns).then_some(now);
+        parsed.header = (now != *header).then_some(now);
         parsed.block.sort()?;
         Ok(parsed)
     }
 
-    /// Processes a record of these columns. If it is or contains a header, the columns change.
+    /// Processes a record of this header. If it is or contains a header, that one applies after it.
     fn take(
         &self,
         record: &Record<'_>,
-        columns: &mut HeaderState,
+        header: &mut HeaderState,
         has_quotes: bool,
         parsed: &mut Parsed,
     ) -> Result<(), TryReserveError> {
         parsed.rows += 1;
-        let texts = match columns {
+        let texts = match header {
             HeaderState::Known(plan) => texts(plan, record),
             HeaderState::Unknown { line } => Err(later_header::not_known(*line)),
         };
@@ -84,16 +85,16 @@ impl Parser {
             Err(rejection) => Err(rejection.clone()),
         };
         // A header is not a trip, because its time is invalid. So header detection costs nothing for valid rows.
-        let may_be_header = match (&checked, &*columns) {
+        let may_be_header = match (&checked, &*header) {
             (Ok(_), HeaderState::Known(plan)) => {
                 let is_plain = !has_quotes && plan.unused_fields().is_empty();
                 !is_plain && later_header::may_hide_in_row(plan, record, has_quotes)
             }
             _ => true,
         };
-        if may_be_header && let Some(header) = later_header::find(&self.plan, record, columns) {
-            self.reject(record, None, header.rejection(columns), parsed)?;
-            *columns = header.columns(record.line);
+        if may_be_header && let Some(later) = later_header::find(&self.plan, record, header) {
+            self.reject(record, None, later.rejection(header), parsed)?;
+            *header = later.state_after(record.line);
             return Ok(());
         }
         let trip = match checked {
@@ -107,7 +108,7 @@ impl Parser {
             parsed.block.push(&trip, &[])?;
         } else if let Ok(texts) = &texts {
             parsed.staged.reserve(record.raw.len())?;
-            parsed.staged.push_waiting(self.load_id, record, texts);
+            parsed.staged.push_waiting(self.load_id, record.line, texts);
         }
         Ok(())
     }
@@ -120,7 +121,7 @@ impl Parser {
         parsed: &mut Parsed,
     ) -> Result<(), TryReserveError> {
         parsed.staged.reserve(record.raw.len())?;
-        parsed.staged.push_rejected(self.load_id, record, texts, &rejection);
+        parsed.staged.push_rejected(self.load_id, (record.line, record.raw), texts, &rejection);
         parsed.bad_lines += 1;
         if record.error == Some(FramingError::UnclosedQuote)
             && parsed.unclosed.len() < UNCLOSED_QUOTES

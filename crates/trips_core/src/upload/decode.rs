@@ -6,10 +6,11 @@ use thiserror::Error;
 
 use crate::check::constraints::Constraints;
 use crate::check::trip_text;
-use crate::columns::{KEY_COUNT, TripColumn};
+use crate::columns::{COLUMNS, KEY_COUNT, SqlType, TAIL, TripColumn};
 use crate::model::point::Point;
 use crate::model::timestamp::Timestamp;
 use crate::model::trip::Trip;
+use crate::sort::block::MAX_TAIL;
 use crate::wire::copy_binary::Cursor;
 
 /// The error in bytes of another process.
@@ -74,7 +75,7 @@ impl From<TryReserveError> for DecodeError {
 pub(crate) fn trip<'a>(
     from: &mut Cursor<'a>,
     constraints: &Constraints,
-) -> Result<Trip<'a>, TripColumn> {
+) -> Result<(Trip<'a>, &'a [u8]), TripColumn> {
     use TripColumn::{Datasource, DateTime, Destination, Origin, Region};
     let mut values = [None; KEY_COUNT];
     for (value, column) in values.iter_mut().zip(TripColumn::ALL) {
@@ -91,7 +92,30 @@ pub(crate) fn trip<'a>(
     let time = values[DateTime as usize].and_then(|value| value.try_into().ok()).ok_or(DateTime)?;
     let time = Timestamp(i64::from_be_bytes(time));
     let date_time = constraints.check_time(time, b"").map_err(|_| DateTime)?;
-    Ok(Trip { region, origin, destination, date_time, datasource: text_of(Datasource)? })
+    let trip = Trip { region, origin, destination, date_time, datasource: text_of(Datasource)? };
+    let tail = tail(from).ok_or(Datasource)?;
+    Ok((trip, tail))
+}
+
+/// The tail behind its length: empty, or a value or NULL for each of its columns.
+fn tail<'a>(from: &mut Cursor<'a>) -> Option<&'a [u8]> {
+    let length = usize::try_from(u32::from_be_bytes(from.array()?)).ok()?;
+    let tail = from.bytes(length).filter(|tail| tail.len() <= MAX_TAIL)?;
+    let mut values = Cursor(tail);
+    if !tail.is_empty() {
+        for column in &COLUMNS[TAIL..] {
+            let value = values.value()?;
+            let length = column.kind.fixed_len();
+            let fits = |value: &[u8]| match column.kind {
+                SqlType::Text => trip_text::text(value).ok().flatten().is_some(),
+                _ => length.is_none_or(|length| value.len() == length),
+            };
+            if !value.is_none_or(fits) {
+                return None;
+            }
+        }
+    }
+    values.0.is_empty().then_some(tail)
 }
 
 /// A name as validation returns it, already trimmed.

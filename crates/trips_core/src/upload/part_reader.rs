@@ -4,11 +4,13 @@ use std::ops::Range;
 
 use crate::check::constraints::Constraints;
 use crate::model::trip::Trip;
-use crate::sort::block::Block;
+use crate::sort::block::{Block, MAX_TAIL};
+use crate::upload::decode::{self, DecodeError};
 use crate::wire::copy_binary::Cursor;
-use crate::wire::decode::{self, DecodeError};
 use crate::wire::staged_row::{self, StagedRows};
-use crate::wire::upload_part::MAGIC;
+
+/// The first bytes of a part: the last one is the version.
+pub(crate) const MAGIC: [u8; 8] = *b"trips\0\0\x02";
 
 /// Number of bytes of a part that are read at a time, unless a row has more.
 const SLICE: usize = 1024 * 1024;
@@ -17,7 +19,7 @@ const SLICE: usize = 1024 * 1024;
 const HEADER: usize = 8 * 8;
 
 /// The source of the bytes of a part.
-pub trait Source {
+pub trait PartSource {
     /// Why they cannot be read.
     type Error;
 
@@ -31,7 +33,7 @@ pub trait Source {
     fn read(&mut self, at: usize, length: usize) -> Result<&[u8], Self::Error>;
 }
 
-impl Source for &[u8] {
+impl PartSource for &[u8] {
     type Error = DecodeError;
 
     fn size(&self) -> usize {
@@ -86,15 +88,15 @@ pub struct PartHeader {
 /// The content of a part.
 #[derive(Debug)]
 pub enum Content<'a> {
-    /// A trip.
-    Trip(&'a Trip<'a>),
+    /// A trip, and its tail; an empty one is NULL.
+    Trip(&'a Trip<'a>, &'a [u8]),
     /// Some rejected lines, one after the other, and their number.
     Rejected(&'a [u8], usize),
 }
 
 /// Their number in a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Found {
+pub struct PartCounts {
     /// Its trips.
     pub trips: u64,
     /// Its rejected lines.
@@ -111,7 +113,7 @@ pub struct PartReader<S> {
     rejected: Range<usize>,
 }
 
-impl<S: Source> PartReader<S> {
+impl<S: PartSource> PartReader<S> {
     /// Reads the header, and the positions of the trips and the rejected lines.
     ///
     /// # Errors
@@ -146,14 +148,14 @@ impl<S: Source> PartReader<S> {
     /// valid only when the end has been reached.
     ///
     /// # Errors
-    /// When the bytes are not as [`crate::wire::upload_part::Part::encode`] writes them, with these constraints and
+    /// When the bytes are not as [`crate::upload::part::Part::encode`] writes them, with these constraints and
     /// this length of records; or errors of the source or of `take`.
     pub fn read(
         self,
         constraints: &Constraints,
         max_record: usize,
         take: impl FnMut(Content<'_>) -> Result<(), S::Error>,
-    ) -> Result<Found, Stop<S::Error>> {
+    ) -> Result<PartCounts, Stop<S::Error>> {
         self.read_in_slices(constraints, max_record, SLICE, take)
     }
 
@@ -163,19 +165,20 @@ impl<S: Source> PartReader<S> {
         max_record: usize,
         slice: usize,
         mut take: impl FnMut(Content<'_>) -> Result<(), S::Error>,
-    ) -> Result<Found, Stop<S::Error>> {
+    ) -> Result<PartCounts, Stop<S::Error>> {
         let (mut trips, mut rejected) = (0, 0);
-        let lengths = (slice, Block::MAX_ENCODED_TRIP);
+        let lengths = (slice, Block::MAX_ENCODED_TRIP + 4 + MAX_TAIL);
         walk(&mut self.source, self.trips, lengths, |bytes| {
             let (mut from, mut taken) = (Cursor(bytes), 0);
             while !from.0.is_empty() {
-                let trip = match decode::trip(&mut from, constraints) {
-                    Ok(trip) => trip,
+                let row = decode::trip(&mut from, constraints);
+                let (trip, tail) = match row {
+                    Ok(row) => row,
                     Err(column) => {
                         return Ok((taken, Some(DecodeError::Trip { number: trips + 1, column })));
                     }
                 };
-                take(Content::Trip(&trip))?;
+                take(Content::Trip(&trip, tail))?;
                 trips += 1;
                 taken = bytes.len() - from.0.len();
             }
@@ -198,7 +201,7 @@ impl<S: Source> PartReader<S> {
             rejected += count;
             Ok((taken, wrong))
         })?;
-        let found = Found { trips: trips as u64, rejected: rejected as u64 };
+        let found = PartCounts { trips: trips as u64, rejected: rejected as u64 };
         self.header.check(found)?;
         Ok(found)
     }
@@ -206,7 +209,7 @@ impl<S: Source> PartReader<S> {
 
 impl PartHeader {
     /// A record has at least one byte. So sums over the parts of a file stay below its size.
-    fn check(&self, found: Found) -> Result<(), DecodeError> {
+    fn check(&self, found: PartCounts) -> Result<(), DecodeError> {
         let Self { first_byte, bytes, rows, duplicates, zero_coordinates, .. } = *self;
         let found = found.trips + found.rejected;
         let fits = found.checked_add(duplicates) == Some(rows)
@@ -228,7 +231,7 @@ fn section(start: usize, length: u64, size: usize) -> Result<Range<usize>, Decod
 }
 
 /// Reads exactly this many bytes.
-fn read<S: Source>(source: &mut S, at: usize, length: usize) -> Result<&[u8], Stop<S::Error>> {
+fn read<S: PartSource>(source: &mut S, at: usize, length: usize) -> Result<&[u8], Stop<S::Error>> {
     let bytes = source.read(at, length).map_err(Stop::Other)?;
     if bytes.len() == length { Ok(bytes) } else { Err(DecodeError::Length.into()) }
 }
@@ -236,7 +239,7 @@ fn read<S: Source>(source: &mut S, at: usize, length: usize) -> Result<&[u8], St
 /// Passes a section in slices. `items` consumes the whole items at the beginning of a slice: it returns their bytes,
 /// and the error of the item after them. That item is read again, from its beginning. The error counts only if the
 /// section ends with the slice, or if the slice has as many bytes as an item can have.
-fn walk<S: Source>(
+fn walk<S: PartSource>(
     source: &mut S,
     section: Range<usize>,
     (slice, most): (usize, usize),

@@ -1,8 +1,9 @@
 use super::*;
-use crate::check::reject::{Rejection, SqlState};
+use crate::check::reject::Rejection;
 use crate::columns::TripColumn;
-use crate::format::delimited::record::{Record, RecordReader};
+use crate::format::delimited::record::RecordReader;
 use crate::format::parser::{Parser, Target};
+use crate::model::error::SqlState;
 use crate::pool::CHUNK;
 use crate::wire::decode::LineFault;
 
@@ -28,7 +29,7 @@ fn part() -> Part {
     };
     let mut part = Part::new(7, 0);
     let chunk = reader.next_chunk(CHUNK, 0).unwrap().unwrap();
-    part.push(&parser.parse_next(chunk, &mut parser.columns()).unwrap()).unwrap();
+    part.push(&parser.parse_next(chunk, &mut parser.first_header()).unwrap()).unwrap();
     part.close().unwrap();
     part
 }
@@ -170,7 +171,7 @@ fn in_slices(bytes: &[u8], max_record: usize, slice: usize) -> Result<Vec<String
     let header = reader.header;
     let found = reader.read_in_slices(&Constraints::default(), max_record, slice, |content| {
         match content {
-            Content::Trip(trip) => all.push(format!("{trip:?}")),
+            Content::Trip(trip, tail) => all.push(format!("{trip:?} {tail:?}")),
             // The number of trips in a slice depends on the slices.
             Content::Rejected(rows, count) => {
                 let bytes = rows.iter().map(|byte| format!("{byte:02x}"));
@@ -208,12 +209,7 @@ fn slices_do_not_matter() {
 fn rows_have_a_limit() {
     let mut part = part();
     let reason = Rejection::of_record(SqlState::BadCopyFileFormat, "x".repeat(5_000));
-    part.staged.push_rejected(
-        7,
-        &Record::of_raw(9, b"x", b"", None, &mut Vec::new()),
-        None,
-        &reason,
-    );
+    part.staged.push_rejected(7, (9, b"x"), None, &reason);
     part.rows += 1;
     part.bytes += 1;
     let bytes = part.encode().unwrap();

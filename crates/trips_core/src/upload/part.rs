@@ -1,8 +1,9 @@
 //! A part of a file that a client has read: its trips, its rejected lines, and their position, as bytes.
 //!
 //! ```text
-//! "trips" 0 0 1 | load_id | first_byte | bytes | rows | duplicates | zero_coordinates   8 bytes each, big-endian
-//! length, trips (see crate::key)  | length, rejected lines (see crate::wire::staged_row)
+//! "trips" 0 0 2 | load_id | first_byte | bytes | rows | duplicates | zero_coordinates   8 bytes each, big-endian
+//! length, trips | length, rejected lines (see crate::wire::staged_row)
+//! a trip: its key part (see crate::key) | length of its tail (4 bytes) | its tail; without bytes, it is NULL
 //! ```
 
 use std::collections::TryReserveError;
@@ -10,11 +11,9 @@ use std::collections::TryReserveError;
 use crate::check::constraints::Constraints;
 use crate::format::parser::Parsed;
 use crate::sort::block::Block;
-use crate::wire::decode::DecodeError;
+use crate::upload::decode::DecodeError;
+use crate::upload::part_reader::{Content, MAGIC, PartHeader, PartReader};
 use crate::wire::staged_row::StagedRows;
-use crate::wire::upload_part_reader::{Content, PartHeader, PartReader};
-
-pub(crate) const MAGIC: [u8; 8] = *b"trips\0\0\x01";
 
 /// The longest part, unless a record needs more: see [`most_bytes`].
 const MAX_BYTES: usize = 64 * 1024 * 1024;
@@ -80,19 +79,23 @@ impl Part {
     /// # Errors
     /// When there is no memory.
     pub fn encode(&self) -> Result<Vec<u8>, TryReserveError> {
-        let (trips, lines) = (self.block.encoded(), self.staged.rows());
+        let lines = self.staged.rows();
         let mut out = Vec::new();
-        out.try_reserve_exact(MAGIC.len() + 8 * 8 + trips.len() + lines.len())?;
+        out.try_reserve_exact(MAGIC.len() + 8 * 8 + self.block.part_bytes() + lines.len())?;
         out.extend_from_slice(&MAGIC);
         out.extend_from_slice(&self.load_id.to_be_bytes());
         let (first, bytes) = (self.first_byte, self.bytes);
         for number in [first, bytes, self.rows, self.duplicates, self.zero_coordinates] {
             out.extend_from_slice(&number.to_be_bytes());
         }
-        for bytes in [trips, lines] {
-            out.extend_from_slice(&(bytes.len() as u64).to_be_bytes());
-            out.extend_from_slice(bytes);
+        out.extend_from_slice(&(self.block.part_bytes() as u64).to_be_bytes());
+        for row in self.block.rows() {
+            out.extend_from_slice(row.key_part());
+            out.extend_from_slice(&row.tail_length().to_be_bytes());
+            out.extend_from_slice(row.tail());
         }
+        out.extend_from_slice(&(lines.len() as u64).to_be_bytes());
+        out.extend_from_slice(lines);
         Ok(out)
     }
 
@@ -107,7 +110,7 @@ impl Part {
         let (mut block, mut staged) = (Block::default(), StagedRows::default());
         reader.read(constraints, bytes.len(), |content| {
             match content {
-                Content::Trip(trip) => block.push(trip, &[])?,
+                Content::Trip(trip, tail) => block.push(trip, tail)?,
                 Content::Rejected(rows, count) => staged.append(&StagedRows::copy(rows, count)?)?,
             }
             Ok(())
@@ -126,5 +129,5 @@ pub fn most_bytes(max_record: usize) -> usize {
 }
 
 #[cfg(test)]
-#[path = "upload_part_tests.rs"]
+#[path = "part_tests.rs"]
 mod tests;
