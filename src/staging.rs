@@ -62,11 +62,11 @@ impl StagedRow {
             TripColumn::Region | TripColumn::Datasource => format!("the limit is {MAX_TEXT}"),
             _ => format!("the limit for all fields is {max_record} (trips.max_record_size)"),
         };
-        ValueError::new(
+        let error = ValueError::new(
             SqlState::StringDataRightTruncation,
             format!("the field has {bytes} bytes; {limit}"),
-        )
-        .of(column)
+        );
+        Rejection::of_value(column, error)
     }
 
     /// The position of a row of [`rows`].

@@ -78,7 +78,8 @@ impl NewPartitions {
                 "the trip needs a new partition of the history; the limit for one merge is {} (trips.max_new_partitions)",
                 self.limit
             );
-            ValueError::new(SqlState::ProgramLimitExceeded, reason).of(TripColumn::DateTime)
+            let error = ValueError::new(SqlState::ProgramLimitExceeded, reason);
+            Rejection::of_value(TripColumn::DateTime, error)
         }))
     }
 

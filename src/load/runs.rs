@@ -120,7 +120,7 @@ impl RunBuilder {
     }
 
     /// Adds a trip, with the encoded values of its tail, if it has any.
-    pub fn push(&mut self, trip: &Trip<'_>) -> Result<(), LoadError> {
+    pub fn push(&mut self, trip: &Trip<'_>, tail: &[u8]) -> Result<(), LoadError> {
         self.last.push(trip, tail)?;
         if self.last.bytes() < BYTES_OF_BLOCK {
             return Ok(());

@@ -1,6 +1,6 @@
 //! What CREATE EXTENSION makes: all of it declared here, commented, and gone with DROP EXTENSION.
 
-use trips_core::columns::{COLUMNS, Kind, TripColumn};
+use trips_core::columns::{COLUMNS, SqlType, TripColumn};
 use trips_core::wire::staged_row;
 use trips_tests::{Cluster, Database};
 
@@ -137,11 +137,11 @@ fn the_table_of_columns_is_that_of_the_catalogue() {
     let expected = COLUMNS.map(|column| {
         let name = column.name.to_str().unwrap().to_owned();
         let type_name = match column.kind {
-            Kind::Text => "text",
-            Kind::Point => "point",
-            Kind::Timestamp => "timestamp without time zone",
-            Kind::Uuid => "uuid",
-            Kind::Int8 => "bigint",
+            SqlType::Text => "text",
+            SqlType::Point => "point",
+            SqlType::Timestamp => "timestamp without time zone",
+            SqlType::Uuid => "uuid",
+            SqlType::Int8 => "bigint",
         };
         (name, type_name.to_owned(), column.is_required)
     });
