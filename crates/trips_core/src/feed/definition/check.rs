@@ -1,0 +1,196 @@
+//! What the members of a definition demand of each other.
+
+use super::reader::{Errors, Node, member_path};
+use super::{
+    ColumnId, Definition, EndedAt, IdentityColumn, IdentityRule, Place, TimeKind, TripEnd,
+    ValueSource,
+};
+
+pub(super) const TITLE_EXPECTED: &str = "a text of 1 to 200 characters without blanks around it";
+
+/// A text that can be stored: not empty, without blanks around it and without NUL.
+pub(super) fn is_text(text: &str, longest: usize) -> bool {
+    !text.is_empty()
+        && text.trim() == text
+        && !text.contains('\0')
+        && text.chars().count() <= longest
+}
+
+/// The form of a name of the IANA database.
+pub(super) fn is_zone(text: &str) -> bool {
+    let is_part = |part: &str| {
+        !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+-".contains(&b))
+    };
+    text == "UTC" || (text.len() <= 64 && text.contains('/') && text.split('/').all(is_part))
+}
+
+/// A pattern of a time.
+pub(super) fn is_pattern(text: &str) -> bool {
+    const WORDS: [&str; 12] =
+        ["YYYY", "YY", "MM", "DD", "HH24", "HH12", "MI", "SS", "FF", "AM", "Mon", "TZ"];
+    if matches!(text, "epoch" | "epoch_ms") {
+        return true;
+    }
+    let mut rest = text;
+    while let Some(next) = rest.chars().next() {
+        let word = WORDS.iter().find(|word| rest.starts_with(**word));
+        let length = match word {
+            Some(word) => word.len(),
+            None if "-/:., []".contains(next) => 1,
+            None => return false,
+        };
+        rest = &rest[length..];
+    }
+    !text.is_empty() && text.len() <= 64
+}
+
+/// Adds the faults between members.
+pub(super) fn definition(definition: &Definition, root: &Node<'_>, errors: &mut Errors) {
+    time(definition, root, errors);
+    versions(definition, root, errors);
+    sources(definition, root, errors);
+    identity(definition, root, errors);
+    personal(definition, root, errors);
+    details(definition, root, errors);
+}
+
+fn time(definition: &Definition, root: &Node<'_>, errors: &mut Errors) {
+    let time = root.member("time");
+    let rule = &definition.time;
+    if rule.kind != TimeKind::Local && rule.zone.is_none() {
+        time.member("zone").fault("a time zone, as the kind is not local", errors);
+    }
+    for (at, form) in rule.forms.iter().enumerate() {
+        let is_epoch = form.starts_with("epoch");
+        let expected = match rule.kind {
+            _ if rule.forms[..at].contains(form) => "each pattern once",
+            TimeKind::Local if is_epoch => "the kind utc for epoch and epoch_ms",
+            TimeKind::Local if form.contains("TZ") => "the kind offset for TZ",
+            TimeKind::Offset if !is_epoch && !form.contains("TZ") => "TZ, as the kind is offset",
+            _ => continue,
+        };
+        let path = format!("{}.forms[{at}]", time.path);
+        errors.add(path, crate::text::escape::quoted(form.as_bytes()), expected);
+    }
+}
+
+fn versions(definition: &Definition, root: &Node<'_>, errors: &mut Errors) {
+    let versions = root.member("versions");
+    for version in &definition.versions {
+        let has = |column| version.required.iter().any(|required| required.column() == column);
+        if !definition.time.columns.iter().all(|column| has(*column)) {
+            let path = member_path(&versions.path, &version.name);
+            let found = "a version without a column of the time".into();
+            errors.add(path, found, "all columns of $.time.columns in each version");
+        }
+    }
+}
+
+/// Regions, data sources, and what they need.
+fn sources(definition: &Definition, root: &Node<'_>, errors: &mut Errors) {
+    let has_zone = |end: TripEnd| {
+        let places = match end {
+            TripEnd::Origin => &definition.origin,
+            TripEnd::Destination => &definition.destination,
+        };
+        places.iter().any(|place| matches!(place, Place::Zone { .. }))
+    };
+    for (name, values) in [("region", &definition.region), ("datasource", &definition.datasource)] {
+        for (at, value) in values.iter().enumerate() {
+            let (member, expected) = match value {
+                ValueSource::Area(_) if definition.areas.is_empty() => ("area", "areas in $.areas"),
+                ValueSource::Zone(end) if !has_zone(*end) => {
+                    ("zone", "a place with a zone_set there")
+                }
+                _ => continue,
+            };
+            let path = format!("$.{name}[{at}].{member}");
+            errors.add(path, "a value that nothing gives".into(), expected);
+        }
+        let is_whole = match values.as_slice() {
+            [ValueSource::Column(_)] => true,
+            values => matches!(values.last(), Some(ValueSource::Constant(_)) | None),
+        };
+        if !is_whole {
+            let expected = "a constant as the last entry, or a single column";
+            root.member(name).fault(expected, errors);
+        }
+    }
+    if definition.stations.is_some() && definition.station_set().is_none() {
+        let expected = "a place with a zone_set in $.origin or $.destination";
+        root.member("stations").fault(expected, errors);
+    }
+}
+
+fn identity(definition: &Definition, root: &Node<'_>, errors: &mut Errors) {
+    let node = root.member("identity");
+    let columns = node.member("columns");
+    let places = definition.origin.iter().chain(&definition.destination);
+    match &definition.identity {
+        IdentityRule::Content => {
+            if places.into_iter().any(|place| matches!(place, Place::Zone { .. })) {
+                let expected = "columns or source_id, as a place of a zone can become known later";
+                node.member("scheme").fault(expected, errors);
+            }
+        }
+        IdentityRule::Columns { columns: of, .. } => {
+            let has_time = of.contains(&IdentityColumn::Time);
+            if !of.is_empty() && !has_time {
+                columns.fault("@time among the columns", errors);
+            }
+            if of.contains(&IdentityColumn::EndedAt) && definition.ended_at.is_none() {
+                columns.fault("@ended_at only with $.ended_at", errors);
+            }
+        }
+        IdentityRule::SourceId { .. } => {}
+    }
+}
+
+/// Columns that are stored, and must not be personal.
+fn personal(definition: &Definition, root: &Node<'_>, errors: &mut Errors) {
+    let mut used: Vec<ColumnId> = definition.time.columns.clone();
+    match &definition.ended_at {
+        Some(EndedAt::Columns(columns)) => used.extend(columns),
+        Some(EndedAt::Points { points, .. }) => used.push(*points),
+        None => {}
+    }
+    used.extend(definition.origin.iter().chain(&definition.destination).flat_map(Place::columns));
+    let values = definition.region.iter().chain(&definition.datasource);
+    used.extend(values.filter_map(|value| match value {
+        ValueSource::Column(column) => Some(*column),
+        _ => None,
+    }));
+    match &definition.identity {
+        IdentityRule::Content => {}
+        IdentityRule::Columns { columns, .. } => {
+            used.extend(columns.iter().filter_map(|column| match column {
+                IdentityColumn::Column(column) => Some(*column),
+                IdentityColumn::Time | IdentityColumn::EndedAt => None,
+            }));
+        }
+        IdentityRule::SourceId { columns, .. } => used.extend(columns),
+    }
+    used.extend(definition.trip_id);
+    used.extend(&definition.details);
+    for (at, column) in definition.personal.iter().enumerate() {
+        if used.contains(column) {
+            let path = format!("{}[{at}]", root.member("personal").path);
+            let found = crate::text::escape::quoted(definition.get(*column).name.as_bytes());
+            errors.add(path, found, "a column that nothing else in the definition uses");
+        }
+    }
+}
+
+/// `utc_offset` in details is the offset of an instant.
+fn details(definition: &Definition, root: &Node<'_>, errors: &mut Errors) {
+    for (at, column) in definition.details.iter().enumerate() {
+        if definition.get(*column).name == "utc_offset" {
+            let path = format!("{}[{at}]", root.member("details").path);
+            errors.add(
+                path,
+                "\"utc_offset\"".into(),
+                "another name: it is the offset of an instant",
+            );
+        }
+    }
+}
