@@ -1,4 +1,5 @@
 //! Bytes that leave the process: rows of binary COPY, of the history and of staging.
 
 pub mod copy_binary;
+pub mod line_fault;
 pub mod staged_row;

@@ -12,6 +12,7 @@ use crate::model::timestamp::Timestamp;
 use crate::model::trip::Trip;
 use crate::sort::block::MAX_TAIL;
 use crate::wire::copy_binary::Cursor;
+pub use crate::wire::line_fault::LineFault;
 
 /// The error in bytes of another process.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -49,20 +50,6 @@ pub enum DecodeError {
     /// Not enough memory for them.
     #[error("out of memory")]
     Memory,
-}
-
-/// The error of a rejected line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum LineFault {
-    /// It does not have the columns, or a value is invalid.
-    #[error("is invalid")]
-    Values,
-    /// It names another load.
-    #[error("belongs to another load")]
-    OtherLoad,
-    /// Its record is longer than the limit.
-    #[error("is longer than a record may be")]
-    TooLong,
 }
 
 impl From<TryReserveError> for DecodeError {

@@ -5,7 +5,7 @@ use crate::format::delimited::record::RecordReader;
 use crate::format::parser::{Parser, Target};
 use crate::model::error::SqlState;
 use crate::pool::CHUNK;
-use crate::wire::decode::LineFault;
+use crate::upload::decode::LineFault;
 
 const FILE: &str = "region,origin_coord,destination_coord,date_time,datasource\n\
     Prague,POINT (14.4 50.0),POINT (-180 -0),2018-05-28 09:03:40,funny_car\n\

@@ -9,7 +9,7 @@ use crate::check::trip_text::TripText;
 use crate::columns::{COLUMNS as HISTORY, KEY_COUNT, TripColumn};
 use crate::text::escape::storable;
 use crate::wire::copy_binary::{self, Cursor, RowWriter};
-use crate::wire::decode::LineFault;
+use crate::wire::line_fault::LineFault;
 
 /// The columns before those of a trip, and after them.
 const BEFORE: [&CStr; 2] = [c"load_id", c"line_no"];
