@@ -16,7 +16,7 @@ for manifest in $(find . -mindepth 2 -name Cargo.toml); do
   mkdir -p "$crate/src"
   touch "$crate/src/lib.rs"
   echo 'fn main() {}' > "$crate/src/main.rs"
-  # Libraries and tests that stand elsewhere.
+  # Libraries and tests in other directories.
   sed -n 's/^path = "\([^"]*\.rs\)"$/\1/p' "$manifest" | while read -r path; do
     mkdir -p "$crate/$(dirname "$path")"
     [ -f "$crate/$path" ] || touch "$crate/$path"

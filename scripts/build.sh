@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the extension and puts it into a PostgreSQL of the project's own: the installed one's
 # programs (copied: a server finds its files from where its program lies), its files (linked), and
-# ours. So nothing is written to the system's directories, and two checkouts do not meet.
+# ours. So nothing is written to the system's directories, and two checkouts do not conflict.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 step "building the extension for PostgreSQL $pg"
@@ -29,7 +29,7 @@ ldd "$("$pg_config" --bindir)/postgres" "$("$pg_config" --bindir)/initdb" "$("$p
     esac
   done
 
-# Moved into place, so that a running server keeps the library that it has open.
+# Renamed at the end, so that a running server keeps the library that it has open.
 replace() {
   rm -f "$2/$(basename "$1")" && cp "$1" "$2/.new" && mv "$2/.new" "$2/$(basename "$1")"
 }

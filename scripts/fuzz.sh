@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Searches for inputs that break a law of crates/trips_testkit: FUZZ_SECONDS (60) for each target, from
+# Searches for inputs that violate a property of crates/trips_testkit: FUZZ_SECONDS (60) for each target, from
 # its seeds and from what earlier searches kept in fuzz/corpus. With arguments: these targets alone.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -27,6 +27,6 @@ for target in "${targets[@]}"; do
   cargo fuzz run --sanitizer "$sanitizer" "$target" "fuzz/corpus/$target" "fuzz/seeds/$target" -- \
     -max_total_time="$seconds" -max_len=2048 -timeout=20 -rss_limit_mb=2048 -dict=fuzz/trips.dict \
     -print_final_stats=1 > "$log" 2>&1 ||
-    { grep -v '^#' "$log" | tail -n 60; fail "$target: a law is broken; $log has all of it"; }
+    { grep -v '^#' "$log" | tail -n 60; fail "$target: a property is violated; $log has the output"; }
   grep -E 'DONE +cov' "$log" | sed -E 's/^#([0-9]+)\s+DONE\s+/\1 runs, /; s/ (lim|exec|rss):.*//'
 done

@@ -57,7 +57,7 @@ make_own_dir() { # directory variable
 }
 
 # Clusters of tests are in memory where there is room: to make and remove so many files is most of their work on a disk.
-# TRIPS_TEST_DIR takes another place.
+# TRIPS_TEST_DIR names another directory.
 test_dir() {
   local memory=/dev/shm name
   name=trips_pipeline-$(id -u)-$(printf '%s' "$run" | cksum | cut -d ' ' -f 1)
@@ -85,7 +85,7 @@ install_debian_packages() {
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$@" > /dev/null
 }
 
-# Makes a place for programs in Python.
+# Makes an environment for programs in Python.
 make_venv() {
   if "$1/bin/python" -c 'import pip' 2> /dev/null; then return; fi
   python3 -c 'import ensurepip, venv' 2> /dev/null || install_debian_packages python3-venv
@@ -95,7 +95,7 @@ make_venv() {
 # Path of a directory of PostgreSQL's inside our tree of it.
 in_tree() { printf '%s%s' "$tree" "$("$pg_config" "--$1")"; }
 
-# Tells tests and benchmarks where the server is, and where to put their clusters.
+# Sets the variables of tests and benchmarks: the server, and the directory for their clusters.
 test_environment() {
   TRIPS_TEST_BIN=$(in_tree bindir) TRIPS_TEST_RUN=$(test_dir)
   make_own_dir "$TRIPS_TEST_RUN" TRIPS_TEST_DIR

@@ -4,7 +4,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 command -v cargo > /dev/null || fail "cargo is not there: install Rust first (https://rustup.rs)"
 
-# The one place where the version stands is Cargo.toml.
+# Only Cargo.toml has the version.
 pgrx=$(sed -n 's/^pgrx = "=\(.*\)"$/\1/p' "$root/Cargo.toml")
 need_pgrx=no
 [ "$(cargo pgrx --version 2> /dev/null)" = "cargo-pgrx $pgrx" ] || need_pgrx=yes

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Questions beside engines that share no code with the extension: DuckDB over the same files, H3's own
-# library. ORACLE_SEED, ORACLE_ROWS and ORACLE_QUESTIONS change what is asked of what. Arguments go to pytest.
+# library. ORACLE_SEED, ORACLE_ROWS and ORACLE_QUESTIONS change the seed, the rows and the queries. Arguments go to pytest.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 make_run_dir

@@ -9,7 +9,7 @@ cd "$root"
 export TRIPS_STRIKES=${TRIPS_STRIKES:-300} TRIPS_CANCELS=${TRIPS_CANCELS:-100}
 export TRIPS_DISK_POINTS=${TRIPS_DISK_POINTS:-40} TRIPS_SEARCH_SECONDS=${TRIPS_SEARCH_SECONDS:-3600} TRIPS_BOUND_SETS=${TRIPS_BOUND_SETS:-200} RUST_BACKTRACE=0
 step "testing reliability with PostgreSQL $pg (an hour and some minutes)"
-# One after the other: how fast a cancel is answered must not depend on the others.
+# One after the other: how fast a load ends after a cancel must not depend on the others.
 cargo test --package trips_tests --test reliability -- --nocapture --test-threads=1
-cargo test --package trips_tests --test server -- --nocapture bad_inputs pollution storm
+cargo test --package trips_tests --test server -- --nocapture bad_inputs pollution stress
 "$root/scripts/pgspot.sh"

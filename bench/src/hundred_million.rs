@@ -79,24 +79,24 @@ pub fn run(files: u64, rows: u64) -> Result<()> {
         println!("{step:?}");
         steps.push(step);
     }
-    let answers = ask(&mut cluster.client())?;
-    report(&steps, &answers)
+    let medians = measure_queries(&mut cluster.client())?;
+    report(&steps, &medians)
 }
 
-/// Milliseconds of each question, the median of five.
-fn ask(client: &mut Client) -> Result<Vec<(&'static str, f64)>> {
-    let mut answers = Vec::new();
+/// Milliseconds of each query, the median of five.
+fn measure_queries(client: &mut Client) -> Result<Vec<(&'static str, f64)>> {
+    let mut medians = Vec::new();
     for (name, query) in QUESTIONS {
         let mut measured = Vec::new();
         for _ in 0..5 {
             measured.push(seconds(|| Ok(client.query_one(query, &[])?))? * 1000.0);
         }
-        answers.push((name, Spread::of(&measured).median));
+        medians.push((name, Spread::of(&measured).median));
     }
-    Ok(answers)
+    Ok(medians)
 }
 
-fn report(steps: &[Step], answers: &[(&str, f64)]) -> Result<()> {
+fn report(steps: &[Step], medians: &[(&str, f64)]) -> Result<()> {
     let mut text = format!("{}\n\n", machine());
     text.push_str("| trips in the history | seconds of the file | trips per second | private memory, MB | heap, MB | index, MB |\n|---|---|---|---|---|---|\n");
     for s in steps {
@@ -108,7 +108,7 @@ fn report(steps: &[Step], answers: &[(&str, f64)]) -> Result<()> {
         writeln!(text, "\nLast file's rate / first file's: {:.2}\n", last.rate / first.rate)?;
     }
     text.push_str("| question, all files in | ms |\n|---|---|\n");
-    for (name, milliseconds) in answers {
+    for (name, milliseconds) in medians {
         writeln!(text, "| {name} | {milliseconds:.1} |")?;
     }
     println!("\n{text}");
@@ -119,7 +119,7 @@ fn report(steps: &[Step], answers: &[(&str, f64)]) -> Result<()> {
         .map(|s| json!({ "trips": s.trips, "seconds": s.seconds, "memory": s.memory, "heap": s.heap, "index": s.index }))
         .collect();
     let json =
-        json!({ "machine": machine(), "settings": SETTINGS, "steps": steps, "questions": answers });
+        json!({ "machine": machine(), "settings": SETTINGS, "steps": steps, "questions": medians });
     save("hundred-million.json", &serde_json::to_string_pretty(&json)?)
 }
 

@@ -1,5 +1,5 @@
 //! Other ways of bringing the file into a bare table, where their programs are installed: pgloader,
-//! and Spark through JDBC. Each runs once: they take many times as long as what they stand beside.
+//! and Spark through JDBC. Each runs once: they take many times as long as a load.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -56,7 +56,7 @@ pub fn run(
         let count: i64 = client.query_one("SELECT count(*) FROM other", &[])?.get(0);
         client.batch_execute("DROP TABLE other")?;
         if count != rows {
-            return Err(format!("{name} brought {count} of {rows} rows").into());
+            return Err(format!("{name} loaded {count} of {rows} rows").into());
         }
         println!("{name} {elapsed:.3}");
         found.push((name, elapsed));

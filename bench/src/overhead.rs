@@ -1,5 +1,4 @@
-//! What a load costs more because it tells how far it is, and because it keeps what questions about
-//! areas are answered from: with and without, in turns.
+//! The cost of progress reports and of the area index in a load: with and without, in turns.
 
 use std::fmt::Write;
 
@@ -23,13 +22,13 @@ pub fn run(rows: u64, rounds: u64) -> Result<()> {
     // Parallel workers would need the processes that one of them has not got.
     let common = format!("{SETTINGS}max_parallel_maintenance_workers = 0\n");
     let usual = start(&common)?;
-    // A load without a worker slot has no monitor, and tells nothing before its end.
+    // A load without a worker slot has no monitor, and reports nothing before its end.
     let silent = start(&format!("{common}max_worker_processes = 0\n"))?;
     let count = i64::try_from(rows)?;
     println!("{}\n{}\n{rows} rows, {rounds} rounds", machine(), common.trim_end());
     let mut measured: [Vec<f64>; 4] = Default::default();
     for round in 1..=rounds {
-        // Who comes first changes: what a machine does slowly at first meets all of them.
+        // The first one changes: a slow start of the machine affects all of them.
         for turn in 0..WAYS.len() {
             let way = (turn + usize::try_from(round)?) % WAYS.len();
             let cluster = if way == 1 { &silent } else { &usual };

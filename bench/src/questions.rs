@@ -1,4 +1,4 @@
-//! How long the questions take, beside a scan of the history that answers the same.
+//! How long the functions take, beside a scan of the history with the same result.
 
 use std::fmt::Write;
 use std::fs;
@@ -10,7 +10,7 @@ use crate::measure::{generate, ingest, seconds};
 use crate::report::{Spread, machine, save};
 use crate::{Result, SETTINGS, start_cluster};
 
-/// A question: its name, its query, and the plain SQL that answers it from the history.
+/// A question: its name, its query, and the plain SQL with the same result.
 struct Question {
     name: &'static str,
     query: &'static str,
@@ -104,7 +104,7 @@ const AREAS: [Question; 4] = [
 const CALLS: usize = 21;
 const PLAIN_CALLS: usize = 3;
 
-/// Loads the files, and asks.
+/// Loads the files, and measures the queries.
 pub fn run(files: u64, rows: u64) -> Result<()> {
     let cluster = start_cluster()?;
     let mut client = cluster.client();
@@ -119,22 +119,22 @@ pub fn run(files: u64, rows: u64) -> Result<()> {
     text.push_str("| question | ms, median | least | greatest | plain SQL, ms | plain / question |\n|---|---|---|---|---|---|\n");
     let mut measured = Vec::new();
     for Question { name, query, plain } in QUESTIONS.iter().chain(&AREAS) {
-        let asked = milliseconds(&mut client, query, CALLS)?;
+        let measured_call = milliseconds(&mut client, query, CALLS)?;
         write!(
             text,
             "| {name} | {:.1} | {:.1} | {:.1} |",
-            asked.median, asked.least, asked.greatest
+            measured_call.median, measured_call.least, measured_call.greatest
         )?;
         let scan = plain.map(|plain| milliseconds(&mut client, plain, PLAIN_CALLS)).transpose()?;
         match scan {
             Some(scan) => {
-                writeln!(text, " {:.0} | {:.1} |", scan.median, scan.median / asked.median)?
+                writeln!(text, " {:.0} | {:.1} |", scan.median, scan.median / measured_call.median)?
             }
             None => writeln!(text, " | |")?,
         }
-        println!("{name}: {:.1} ms", asked.median);
+        println!("{name}: {:.1} ms", measured_call.median);
         measured.push(
-            json!({ "question": query, "ms": asked.median, "plain_ms": scan.map(|s| s.median) }),
+            json!({ "question": query, "ms": measured_call.median, "plain_ms": scan.map(|s| s.median) }),
         );
     }
     println!("\n{text}");

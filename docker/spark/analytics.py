@@ -42,10 +42,10 @@ def main():
     spark = session(f"trips {wanted.question}")
     trips = spark.read.parquet(wanted.parquet) if wanted.parquet else history(spark)
     if wanted.question == "weekly-avg":
-        answer = weekly_avg(trips).collect()
+        rows = weekly_avg(trips).collect()
     else:
-        answer = similar(trips, wanted.decimals, wanted.hours).limit(wanted.top).collect()
-    for row in answer:
+        rows = similar(trips, wanted.decimals, wanted.hours).limit(wanted.top).collect()
+    for row in rows:
         print(*row, sep="|")
     spark.stop()
 

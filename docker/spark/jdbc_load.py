@@ -1,7 +1,7 @@
 """The historical job: Spark's own CSV reader and its JDBC writer, into staging, then trips.merge_staged().
 
-It is here for what writes in this way already. Use load.py: this one has no line numbers and no digest, tells bad
-lines by what Spark made of them, and is several times as slow. A task that Spark repeats writes its rows twice: trips
+It is here for programs that write in this way already. Use load.py: this one has no line numbers and no digest, finds bad
+lines by their values after Spark has parsed them, and is several times as slow. A task that Spark repeats writes its rows twice: trips
 are duplicates then, which the merge drops and the ledger counts; bad lines are staged twice.
 """
 

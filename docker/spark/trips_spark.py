@@ -77,7 +77,7 @@ def jdbc_url():
 
 
 def jdbc_properties():
-    """Who asks, as JDBC says it."""
+    """The user, as JDBC names it."""
     found = {"driver": "org.postgresql.Driver", "ApplicationName": "trips_spark",
              "preferTimestampNTZ": "true", "fetchsize": "10000", "tcpKeepAlive": "true",
              "options": server_options(environment())}

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A stand-in for the entrypoint of the official image: POSTGRES_PASSWORD, POSTGRES_USER, POSTGRES_DB (each
+# A substitute for the entrypoint of the official image: POSTGRES_PASSWORD, POSTGRES_USER, POSTGRES_DB (each
 # also as …_FILE), *.sh and *.sql of /docker-entrypoint-initdb.d at the first start.
 set -euo pipefail
 

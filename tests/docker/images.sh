@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Prints which images the project's are to be made from, as assignments for the shell: the official ones
-# where they are here or can be pulled, and stand-ins, which it builds, where not.
+# where they are here or can be pulled, else substitutes, which it builds.
 source "$(dirname "${BASH_SOURCE[0]}")/../../scripts/lib.sh"
 
 here=$root/tests/docker
 is_here() { docker image inspect "$1" > /dev/null 2>&1; }
 can_be_had() { is_here "$1" || timeout 60 docker pull -q "$1" > /dev/null 2>&1; }
 
-# The stand-ins stand on each other: debootstrap, debian, then Rust and PostgreSQL.
+# Each substitute is built from the one before: debootstrap, debian, then Rust and PostgreSQL.
 make_debian() {
   if is_here trips_standin/debian; then return; fi
   command -v debootstrap > /dev/null || install_debian_packages debootstrap
@@ -40,7 +40,7 @@ make_postgres() {
 }
 
 build() { # name context
-  step "building a stand-in for $1"
+  step "building a substitute for $1"
   DOCKER_BUILDKIT=0 docker build -q -t "trips_standin/$1" -f "$here/$1.Dockerfile" "$2" > /dev/null
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The test of the environment in containers: a clean clone, `make all`, and what must be true of it. The base
-# images are the official ones, or stand-ins where they cannot be had (images.sh). SUITE=1 runs the
+# images are the official ones, or substitutes where they cannot be had (images.sh). SUITE=1 runs the
 # extension's own tests inside a container as well, on its PostgreSQL.
 source "$(dirname "${BASH_SOURCE[0]}")/../../scripts/lib.sh"
 
@@ -14,7 +14,7 @@ if [ ${#missing[@]} -gt 0 ]; then install_debian_packages "${missing[@]}"; fi
 scratch=$(mktemp -d)
 engine=
 if ! docker info > /dev/null 2>&1; then
-  [ "$(id -u)" = 0 ] || fail "no Docker engine answers, and only root can start one"
+  [ "$(id -u)" = 0 ] || fail "no Docker engine responds, and only root can start one"
   step "starting a Docker engine"
   dockerd > "$scratch/dockerd.log" 2>&1 &
   engine=$!
@@ -119,7 +119,7 @@ check "the Spark averages" "$(sql "SELECT concat_ws('|', region, week_of_month, 
 # Jupyter: only with its token; the notebook runs.
 token=$(sed -n 's/^JUPYTER_TOKEN=//p' "$clone/docker/.env")
 status() { curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$JUPYTER_PORT/api/contents$1"; }
-check "Jupyter asks for its token" "403 200" "$(status '') $(status "?token=$token")"
+check "Jupyter requires its token" "403 200" "$(status '') $(status "?token=$token")"
 "$run" compose exec -T jupyter jupyter nbconvert --to notebook --execute --output /tmp/ran.ipynb trips.ipynb \
   < /dev/null > "$scratch/notebook.log" 2>&1 || { tail -n 30 "$scratch/notebook.log"; fail "the notebook failed"; }
 check "the notebook runs" 1 \

@@ -114,7 +114,7 @@ impl Database {
         path
     }
 
-    /// Gives a file to the user whose process the server is: of his files the kernel tells whether they are open.
+    /// Gives a file to the user of the server process: the kernel says only for its own files whether they are open.
     ///
     /// # Panics
     /// When that is not allowed.

@@ -3,42 +3,42 @@
 //!
 //! `make test` (scripts/test.sh) says where the server with the extension is.
 
-mod answers;
 mod catalogue;
 mod cluster;
 mod copies;
 mod database;
-mod delivered;
+mod database_state;
 pub mod document;
 mod files;
 pub mod historical;
 mod leftovers;
-mod life;
 mod machine;
 mod memory;
-mod placed;
+mod misplaced;
 mod port;
 mod programs;
 mod psql;
 pub mod random_bounds;
+mod server_control;
 mod shared;
 mod spark;
 pub mod spec;
 mod template;
+mod upload_parts;
 mod wait;
 
-pub use answers::{answers, partitions_without_key};
 pub use catalogue::catalogue;
 pub use cluster::Cluster;
 pub use database::Database;
-pub use delivered::{digest, parts_of};
+pub use database_state::{database_state, partitions_without_key};
 pub use files::{FIVE_COLUMNS, lines_of, month_as_csv, real_trips, rows_as_csv, trip_line};
 pub use memory::{limit_addresses, peak_memory};
-pub use placed::misplaced;
+pub use misplaced::misplaced;
 pub use programs::{Programs, extension_file};
 pub use psql::Psql;
 pub use spark::Spark;
-pub use wait::{eventually, stays, text_of, until};
+pub use upload_parts::{digest, parts_of};
+pub use wait::{eventually, notifications_until, stays, text_of, until, until_within};
 
 /// A ledger row as tests look at it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -18,7 +18,7 @@ pub const SETTINGS: &str = "listen_addresses = ''\nfsync = off\nshared_buffers =
 pub const INITDB: [&str; 6] =
     ["--no-sync", "--auth=trust", "-U", "postgres", "--encoding=UTF8", "--locale=C"];
 
-/// What scripts/lib.sh has told, or whoever runs the test.
+/// A variable that scripts/lib.sh sets, or the caller of the test.
 pub fn env(name: &str) -> String {
     std::env::var(name)
         .unwrap_or_else(|_| panic!("{name} is not set: run the tests by `make test`"))

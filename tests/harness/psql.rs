@@ -67,7 +67,7 @@ impl Psql {
     /// Runs statements and commands of psql, and returns all that it prints.
     ///
     /// # Panics
-    /// When it does not answer in time.
+    /// When it prints nothing in time.
     pub fn run(&mut self, sql: &str) -> String {
         write!(self.input, "{sql}\n\\echo {END}\n").expect("psql reads");
         self.input.flush().expect("psql reads");

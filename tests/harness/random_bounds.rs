@@ -2,7 +2,7 @@
 
 use postgres::Client;
 
-use crate::{Cluster, FIVE_COLUMNS, Load, answers, misplaced};
+use crate::{Cluster, FIVE_COLUMNS, Load, database_state, misplaced};
 
 /// A linear congruential generator: the same steps for the same seed, everywhere.
 struct Dice(u64);
@@ -167,9 +167,9 @@ fn one(client: &mut Client, query: &str) -> i64 {
 pub struct Seen {
     /// Loads that were made.
     pub loads: usize,
-    /// Trips that they brought.
+    /// Trips that they inserted.
     pub trips: i64,
-    /// Loads that a detached table of that name stood in the way of.
+    /// Loads that failed because a detached table had the name of their partition.
     pub refused: usize,
 }
 
@@ -240,13 +240,13 @@ pub fn check(cluster: &Cluster, seed: u64) -> Seen {
 /// Dumps the database and restores it: the copy is the same, and all of its trips are where they belong.
 fn compare_with_a_copy(cluster: &Cluster, mut client: Client, database: &str, seed: u64) {
     client.batch_execute("RESET DateStyle").expect("a setting");
-    let before = answers(&mut client);
+    let before = database_state(&mut client);
     let (dump, copy) = (cluster.path(&format!("{database}.dump")), format!("{database}_copy"));
     cluster.client().batch_execute(&format!("CREATE DATABASE {copy}")).expect("a database");
     cluster.tool("pg_dump", &["-d", database, "-Fc", "-f", &dump]);
     cluster.tool("pg_restore", &["--exit-on-error", "-d", &copy, &dump]);
     let mut restored = cluster.client_of(&copy);
-    assert_eq!(answers(&mut restored), before, "the copy of seed {seed}");
+    assert_eq!(database_state(&mut restored), before, "the copy of seed {seed}");
     assert_eq!(misplaced(&mut restored), [], "the copy of seed {seed}");
     let trips = "SELECT count(*) FROM trips.hist_trip_data";
     assert_eq!(one(&mut restored, trips), one(&mut client, trips));

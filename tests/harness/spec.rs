@@ -2,15 +2,10 @@
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
 
 use postgres::{Client, NoTls};
 
-use crate::{Cluster, server_error};
-
-/// How long a step may take when no other session can do anything about it.
-const LONGEST: Duration = Duration::from_secs(120);
-const POLL: Duration = Duration::from_millis(2);
+use crate::{Cluster, server_error, until};
 
 /// A step that has ended.
 #[derive(Debug, Clone)]
@@ -51,12 +46,13 @@ pub fn interleavings(steps: &[usize]) -> Vec<Vec<usize>> {
     orders
 }
 
-type Answer = Result<(), (String, String)>;
+/// SQLSTATE and message of an error.
+type StepResult = Result<(), (String, String)>;
 
 struct Session {
     pid: i32,
     commands: Sender<String>,
-    answers: Receiver<Answer>,
+    results: Receiver<StepResult>,
     thread: JoinHandle<()>,
     /// The step that it is at, and whether it has been seen to wait.
     busy: Option<(usize, bool)>,
@@ -70,7 +66,7 @@ impl Session {
         let mut client = cluster.config_of(database).connect(NoTls).expect("a connection");
         let pid = client.query_one("SELECT pg_backend_pid()", &[]).expect("a pid").get(0);
         let (commands, todo) = channel::<String>();
-        let (done, answers) = channel();
+        let (done, results) = channel();
         let thread = std::thread::spawn(move || {
             for command in todo {
                 let result = client.batch_execute(&command).map_err(|error| {
@@ -85,7 +81,7 @@ impl Session {
                 }
             }
         });
-        Self { pid, commands, answers, thread, busy: None, next: 0, is_over: false }
+        Self { pid, commands, results, thread, busy: None, next: 0, is_over: false }
     }
 }
 
@@ -97,35 +93,48 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Takes what a session has answered, if it has.
+    /// Whether a session has no step under way. Records the result of a step that has ended.
     fn look(&mut self, number: usize) -> bool {
         let session = &mut self.sessions[number];
         let Some((step, waited)) = session.busy else { return true };
-        let Ok(answer) = session.answers.try_recv() else { return false };
+        let Ok(result) = session.results.try_recv() else { return false };
         session.busy = None;
-        session.is_over = answer.is_err();
-        self.ended.push(Step { session: number, number: step, waited, error: answer.err() });
+        session.is_over = result.is_err();
+        self.ended.push(Step { session: number, number: step, waited, error: result.err() });
         true
     }
 
     fn is_blocked(&mut self, number: usize) -> bool {
         let query = "SELECT cardinality(pg_blocking_pids($1)) > 0";
         let pid = self.sessions[number].pid;
-        self.control.query_one(query, &[&pid]).expect("an answer").get(0)
+        self.control.query_one(query, &[&pid]).expect("a row").get(0)
     }
 
     /// Waits until a session has ended its step, or waits for another one.
     fn settle(&mut self, number: usize) {
-        let begin = Instant::now();
         let mut seen = 0;
-        while !self.look(number) && seen < 2 {
-            assert!(begin.elapsed() < LONGEST, "a step neither ends nor waits: {:?}", self.ended);
-            std::thread::sleep(POLL);
+        until("a step neither ends nor waits", || {
+            if self.look(number) || seen == 2 {
+                return Some(());
+            }
             seen = if self.is_blocked(number) { seen + 1 } else { 0 };
-        }
+            None
+        });
         if let Some((_, waited)) = &mut self.sessions[number].busy {
             *waited = true;
         }
+    }
+
+    /// The first step of the order that can begin: its position, or `Some(None)` if no step is left or under way.
+    #[expect(clippy::option_option, reason = "the outer one is for a wait")]
+    fn next_of(&mut self, order: &mut Vec<usize>) -> Option<Option<usize>> {
+        order.retain(|&session| !self.sessions[session].is_over);
+        if let Some(i) = (0..order.len()).find(|&i| self.look(order[i])) {
+            return Some(Some(i));
+        }
+        // Each result is recorded, whatever the others have.
+        let busy = (0..self.sessions.len()).filter(|&session| !self.look(session)).count();
+        (busy == 0).then_some(None)
     }
 
     fn begin(&mut self, number: usize) {
@@ -158,26 +167,11 @@ pub fn run(
         ended: Vec::new(),
     };
     let mut order = order.to_vec();
-    let mut begin = Instant::now();
-    loop {
-        let is_over: Vec<bool> = run.sessions.iter().map(|session| session.is_over).collect();
-        order.retain(|&session| !is_over[session]);
-        let next = (0..order.len()).find(|&i| run.look(order[i]));
-        if let Some(i) = next {
-            let session = order.remove(i);
-            if !run.sessions[session].is_over {
-                run.begin(session);
-            }
-            begin = Instant::now();
-            continue;
+    while let Some(i) = until("all sessions wait", || run.next_of(&mut order)) {
+        let session = order.remove(i);
+        if !run.sessions[session].is_over {
+            run.begin(session);
         }
-        // Each answer is taken, whatever the others have.
-        let busy = (0..run.sessions.len()).filter(|&session| !run.look(session)).count();
-        if busy == 0 {
-            break;
-        }
-        assert!(begin.elapsed() < LONGEST, "all sessions wait: {:?}", run.ended);
-        std::thread::sleep(POLL);
     }
     for session in run.sessions {
         drop(session.commands);

@@ -3,11 +3,13 @@
 use std::fmt::{Debug, Display};
 use std::time::{Duration, Instant};
 
-use postgres::{GenericClient, SimpleQueryMessage};
+use postgres::fallible_iterator::FallibleIterator;
+use postgres::{Client, GenericClient, Notification, SimpleQueryMessage};
 
-/// How long a condition may take on a machine with much else to do.
-const TIMEOUT: Duration = Duration::from_secs(120);
-const POLL_INTERVAL: Duration = Duration::from_millis(5);
+/// How long a condition may take on a busy machine.
+const TIMEOUT: Duration = Duration::from_secs(180);
+/// The pauses between two looks grow from the first to the second.
+const POLL_INTERVALS: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(10)];
 
 /// Waits until a query returns this: its rows as lines, their columns divided by `|`, as `psql -At` prints them.
 ///
@@ -17,15 +19,11 @@ const POLL_INTERVAL: Duration = Duration::from_millis(5);
 pub fn eventually(client: &mut impl GenericClient, query: &str, expected: impl Display) {
     let expected = expected.to_string();
     let mut found = String::new();
-    let begin = Instant::now();
-    while begin.elapsed() < TIMEOUT {
+    let is_expected = poll(TIMEOUT, || {
         found = text_of(client, query);
-        if found == expected {
-            return;
-        }
-        std::thread::sleep(POLL_INTERVAL);
-    }
-    panic!("after {TIMEOUT:?}: {found:?} instead of {expected:?}: {query}");
+        (found == expected).then_some(())
+    });
+    assert!(is_expected.is_some(), "after {TIMEOUT:?}: {found:?} instead of {expected:?}: {query}");
 }
 
 /// What a query returns, as `psql -At` prints it.
@@ -51,15 +49,53 @@ pub fn text_of(client: &mut impl GenericClient, query: &str) -> String {
 /// # Panics
 /// When it does not.
 #[track_caller]
-pub fn until<T>(what: impl Display, mut look: impl FnMut() -> Option<T>) -> T {
+pub fn until<T>(what: impl Display, look: impl FnMut() -> Option<T>) -> T {
+    until_within(TIMEOUT, what, look)
+}
+
+/// As [`until`], with another timeout.
+///
+/// # Panics
+/// When the closure returns nothing in that time.
+#[track_caller]
+pub fn until_within<T>(
+    timeout: Duration,
+    what: impl Display,
+    look: impl FnMut() -> Option<T>,
+) -> T {
+    poll(timeout, look).unwrap_or_else(|| panic!("after {timeout:?}: {what}"))
+}
+
+fn poll<T>(timeout: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    let [mut interval, longest] = POLL_INTERVALS;
     let begin = Instant::now();
-    while begin.elapsed() < TIMEOUT {
+    while begin.elapsed() < timeout {
         if let Some(found) = look() {
-            return found;
+            return Some(found);
         }
-        std::thread::sleep(POLL_INTERVAL);
+        std::thread::sleep(interval);
+        interval = longest.min(interval * 2);
     }
-    panic!("after {TIMEOUT:?}: {what}");
+    None
+}
+
+/// Receives notifications until the last one satisfies a condition, and returns all of them.
+///
+/// # Panics
+/// When none does.
+#[track_caller]
+pub fn notifications_until(
+    listener: &mut Client,
+    mut is_last: impl FnMut(&Notification) -> bool,
+) -> Vec<Notification> {
+    let begin = Instant::now();
+    let mut received: Vec<Notification> = Vec::new();
+    while !received.last().is_some_and(&mut is_last) {
+        let wait = TIMEOUT.saturating_sub(begin.elapsed());
+        let next = listener.notifications().timeout_iter(wait).next().expect("a connection");
+        received.push(next.unwrap_or_else(|| panic!("after {TIMEOUT:?}: {received:?}")));
+    }
+    received
 }
 
 /// Looks at something for half a second, in which it must not become anything else.

@@ -7,7 +7,7 @@ import duckdb
 import psycopg
 import pytest
 
-import world
+import trip_files
 
 SEED = int(os.environ.get("ORACLE_SEED", "1"))
 ROWS = int(os.environ.get("ORACLE_ROWS", "20000"))
@@ -37,7 +37,7 @@ def server():
     directory = pathlib.Path(os.environ["TRIPS_CLUSTER_FILES"])
     with psycopg.connect(autocommit=True) as connection:
         connection.execute("CREATE EXTENSION IF NOT EXISTS trips_pipeline")
-        for i, text in enumerate(world.files(ROWS, SEED, FILES)):
+        for i, text in enumerate(trip_files.files(ROWS, SEED, FILES)):
             path = directory / f"trips_{i}.csv"
             path.write_text(text, encoding="utf-8")
             path.chmod(0o644)

@@ -8,7 +8,7 @@ from fractions import Fraction
 import pytest
 
 import conftest
-import world
+import trip_files
 
 QUESTIONS = int(os.environ.get("ORACLE_QUESTIONS", "500"))
 DAY = dt.timedelta(days=1)
@@ -20,7 +20,7 @@ def monday(day):
 
 def dates(rng):
     """since and until: on the edges of weeks and years, in gaps, outside; each may be left out."""
-    window = rng.choice(world.WINDOWS)
+    window = rng.choice(trip_files.WINDOWS)
     around = rng.choice([window[0], window[1], dt.date(window[1].year, 1, 1)])
     days = [monday(around), monday(around) + 6 * DAY, around + DAY * rng.randrange(-20, 20)]
     since = rng.choice(days)
@@ -36,7 +36,7 @@ def box(rng, places):
     kind = rng.randrange(9)
     if kind == 0:
         return rng.choice([(-180, -90, 180, 90), (-180, 0, 180, 90), (0, -90, 180, 90)])
-    if kind == 1:  # one place
+    if kind == 1:  # one point
         return x, y, x, y
     if kind == 2:  # its edges are those of two trips
         return min(x, u), min(y, v), max(x, u), max(y, v)
@@ -61,7 +61,7 @@ def clip(west, south, east, north):
 
 
 def inside(x, y):
-    """Whether a place lies in the box ?: edges inside, and -180 degrees are 180."""
+    """Whether a point lies in the box ?: edges inside, and -180 degrees are 180."""
     return f"""({y} BETWEEN $south AND $north AND
         CASE WHEN $west <= $east THEN {x} BETWEEN $west AND $east OR {x} = 180 AND $west = -180
              ELSE {x} >= $west OR {x} <= $east END)"""
@@ -111,12 +111,12 @@ def places(oracle):
 
 
 @pytest.fixture(scope="session")
-def answered():
-    """How many questions had trips in their answer: they must not all be empty."""
+def non_empty():
+    """The numbers of queries with trips in their result: not all may be empty."""
     return []
 
 
-def ask(server, subject, parameters, since, until, rest=""):
+def query(server, subject, parameters, since, until, rest=""):
     call = f"({subject}, since => %s::date, until => %s::date{rest})"
     arguments = [*parameters, since, until]
     average = server.execute(f"SELECT trips.weekly_avg{call}", arguments).fetchone()[0]
@@ -125,15 +125,15 @@ def ask(server, subject, parameters, since, until, rest=""):
 
 
 @pytest.mark.parametrize("number", range(QUESTIONS))
-def test_question(server, oracle, places, answered, number):
+def test_question(server, oracle, places, non_empty, number):
     rng = random.Random(f"{conftest.SEED} {number}")
     since, until = dates(rng)
     if number % 3 == 0:
-        region = rng.choice([*(name for name, *_ in world.REGIONS), "nowhere"])
+        region = rng.choice([*(name for name, *_ in trip_files.REGIONS), "nowhere"])
         days = oracle.execute(
             "SELECT date_time::DATE, count(*) FROM trips WHERE region = $region GROUP BY 1", {"region": region}
         ).fetchall()
-        average, counts = ask(server, "%s::text", [region], since, until)
+        average, counts = query(server, "%s::text", [region], since, until)
     else:
         match = rng.choice(list(MATCHES))
         area = dict(zip(["west", "south", "east", "north"], map(float, box(rng, places))))
@@ -141,14 +141,14 @@ def test_question(server, oracle, places, answered, number):
             f"SELECT date_time::DATE, count(*) FROM trips WHERE {MATCHES[match]} GROUP BY 1", area
         ).fetchall()
         subject = "trips.area(%s, %s, %s, %s)"
-        average, counts = ask(server, subject, area.values(), since, until, f", match => '{match}'")
+        average, counts = query(server, subject, area.values(), since, until, f", match => '{match}'")
     weeks = expected(dict(days), since, until)
     assert counts == sorted(weeks.items())
     exact = Fraction(sum(weeks.values()), len(weeks)) if weeks else None
     assert is_quotient(average, exact), (average, exact)
     if exact:
-        answered.append(number)
+        non_empty.append(number)
 
 
-def test_many_questions_had_answers(answered):
-    assert len(answered) > QUESTIONS / 3
+def test_many_results_are_not_empty(non_empty):
+    assert len(non_empty) > QUESTIONS / 3

@@ -33,7 +33,7 @@ impl Strike {
         matches!(self, Self::KillBackend | Self::KillServer | Self::ImmediateShutdown)
     }
 
-    /// Whether the client is left without an answer: the commit may have been just before.
+    /// Whether the client gets no result: the commit may have been just before.
     fn ends_session(self) -> bool {
         self.is_crash() || self == Self::Terminate
     }
@@ -45,7 +45,7 @@ struct Tally {
     in_all: u32,
     not_at_all: u32,
     /// Loads that did not get in, and that the ledger has as failed.
-    told: i64,
+    recorded_failures: i64,
     orphans_after_crashes: usize,
 }
 
@@ -65,12 +65,12 @@ fn the_crash_matrix() {
     });
     let sum = |f: fn(&Tally) -> u32| tallies.iter().map(f).sum::<u32>();
     println!(
-        "crash matrix: {} strikes, {} loads in, {} not, 0 lost, 0 doubled; {} told as failed; \
+        "crash matrix: {} strikes, {} loads in, {} not, 0 lost, 0 doubled; {} recorded as failed; \
          {} files left by crashes of the server",
         sum(|t| t.strikes),
         sum(|t| t.in_all),
         sum(|t| t.not_at_all),
-        tallies.iter().map(|t| t.told).sum::<i64>(),
+        tallies.iter().map(|t| t.recorded_failures).sum::<i64>(),
         tallies.iter().map(|t| t.orphans_after_crashes).sum::<usize>(),
     );
     assert!(sum(|t| t.not_at_all) > strikes / 4, "most strikes come too late to say anything");
@@ -80,7 +80,7 @@ fn run(configuration: &str, checksums: bool, strikes: u32) -> Tally {
     let mut cluster = Cluster::start_bare(configuration);
     // PostgreSQL 18 has them by itself.
     let has_none = "SELECT current_setting('data_checksums') = 'off'";
-    let has_none = cluster.client_of("postgres").query_one(has_none, &[]).expect("an answer");
+    let has_none = cluster.client_of("postgres").query_one(has_none, &[]).expect("a row");
     if checksums && has_none.get::<_, bool>(0) {
         cluster.offline("pg_checksums", &["--enable"]);
     }
@@ -109,7 +109,7 @@ fn check_tables_and_indexes(cluster: &Cluster) {
     let mut client = cluster.client();
     let available = "SELECT current_setting('server_version') LIKE '%(Debian %', EXISTS (
                        SELECT FROM pg_available_extensions WHERE name = 'amcheck')";
-    let row = client.query_one(available, &[]).expect("an answer");
+    let row = client.query_one(available, &[]).expect("a row");
     let [is_debian, has_amcheck] = [0, 1].map(|i| row.get::<_, bool>(i));
     assert!(has_amcheck || !is_debian, "Debian's PostgreSQL has amcheck");
     if has_amcheck {
@@ -158,18 +158,21 @@ fn strike(
     let mut client = cluster.client();
     wait_until_gone(&mut client, pid);
     let is_in = subject.is_in(&mut client, before);
-    // A client that was told so can rely on it; one that lost its session cannot know.
-    let told = !strike.ends_session();
-    assert!(result.is_err() || is_in, "{strike:?} at {delay:?}: told of a load that is lost");
-    assert!(!told || result.is_ok() == is_in, "{strike:?} at {delay:?}: {result:?}");
+    // A client can rely on the result; one that lost its session has none.
+    let has_result = !strike.ends_session();
+    assert!(result.is_err() || is_in, "{strike:?} at {delay:?}: a load that returned is lost");
+    assert!(!has_result || result.is_ok() == is_in, "{strike:?} at {delay:?}: {result:?}");
     let left = orphans(&mut client).len().saturating_sub(orphans_before);
     assert!(strike.is_crash() || left == 0, "{strike:?} at {delay:?} leaves {left} files");
-    let told = subject.complete(cluster, &mut client, is_in);
-    assert!(!is_in || told == 0, "{strike:?} at {delay:?}: a load that is in is told as failed");
+    let recorded = subject.complete(cluster, &mut client, is_in);
+    assert!(
+        !is_in || recorded == 0,
+        "{strike:?} at {delay:?}: a load that is in is recorded as failed"
+    );
     tally.strikes += 1;
     tally.in_all += u32::from(is_in);
     tally.not_at_all += u32::from(!is_in);
-    tally.told += told;
+    tally.recorded_failures += recorded;
     tally.orphans_after_crashes += left;
 }
 

@@ -14,7 +14,7 @@ use crate::{setting, turn};
 
 const LOADERS: u64 = 2;
 const BY_HAND: u64 = 4;
-/// How long a client may wait for an answer, whatever the others do.
+/// How long a statement may take, whatever the others do.
 const LONGEST: Duration = Duration::from_secs(180);
 
 /// Numbers that follow from a seed (SplitMix64).
@@ -87,14 +87,14 @@ const ALONE: [&str; 4] = [
 
 fn statement(numbers: &mut Numbers, statements: &[&str]) -> String {
     let month = numbers.one_of(&MONTHS[..4]);
-    let place = MONTHS.iter().position(|&other| other == month).unwrap_or(0);
+    let position = MONTHS.iter().position(|&other| other == month).unwrap_or(0);
     let table = format!("hist_trip_data_{}", month.replace('-', "_"));
     numbers
         .one_of(statements)
         .replace("{p}", &format!("trips.{table}"))
         .replace("{i}", &format!("{table}_pkey"))
         .replace("{m}", month)
-        .replace("{n}", MONTHS[place + 1])
+        .replace("{n}", MONTHS[position + 1])
 }
 
 /// How often which SQLSTATE ended what.
@@ -256,12 +256,12 @@ fn no_load_ends_with_a_deadlock() {
 fn agrees(client: &mut Client) {
     let query = "SELECT string_agg(check_name || ': ' || detail, '; ') FROM trips.verify()
                   WHERE NOT passed AND check_name NOT IN ('ledger', 'keys')";
-    let failed: Option<String> = client.query_one(query, &[]).expect("an answer").get(0);
+    let failed: Option<String> = client.query_one(query, &[]).expect("a row").get(0);
     assert_eq!(failed, None);
     let query = "SELECT (SELECT count(*) FROM trips.hist_trip_data)
                       - (SELECT coalesce(sum(trips), 0)::bigint FROM trips.daily_trip_counts),
                         (SELECT count(*) FROM trips.loads WHERE error_code = '40P01'),
                         (SELECT count(*) FROM trips.loads WHERE rows_read <> rows_inserted + rows_duplicate + rows_staged)";
-    let row = client.query_one(query, &[]).expect("an answer");
+    let row = client.query_one(query, &[]).expect("a row");
     assert_eq!([0, 1, 2].map(|i| row.get::<_, i64>(i)), [0, 0, 0]);
 }

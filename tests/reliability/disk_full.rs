@@ -69,14 +69,14 @@ impl Drop for SmallDisk {
 fn out_of_disk_space() {
     let _turn = turn();
     let cluster = Cluster::start();
-    let place = cluster.path("small");
-    let Some(disk) = SmallDisk::mount(&place, 64) else {
+    let mount_point = cluster.path("small");
+    let Some(disk) = SmallDisk::mount(&mount_point, 64) else {
         println!("out of disk space: not run, this user may not mount a file system");
         return;
     };
     let mut client = cluster.client();
     client
-        .batch_execute(&format!("CREATE TABLESPACE small LOCATION '{place}'"))
+        .batch_execute(&format!("CREATE TABLESPACE small LOCATION '{mount_point}'"))
         .expect("a superuser may");
     // New partitions and temporary files go where the session's defaults say.
     client
@@ -102,7 +102,7 @@ fn out_of_disk_space() {
         if let Err(error) = &result {
             assert_eq!(server_error(error).0, "53100", "{error}");
             refused += 1;
-            // The ledger is on the full disk, too: it hears of the failure when there is room again.
+            // The ledger is on the full disk, too: the failure is recorded when there is room again.
             let query = "SELECT coalesce(string_agg(error_code, ' '), '') FROM trips.loads WHERE state = 'failed'";
             eventually(&mut client, query, "53100");
         }

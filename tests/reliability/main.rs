@@ -13,7 +13,7 @@ mod subject;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The tests run one after the other: how fast a cancel is answered, and where a strike meets a load, must
+/// The tests run one after the other: how fast a load ends after a cancel, and which phase a strike hits, must
 /// not depend on the others.
 static TURN: Mutex<()> = Mutex::new(());
 

@@ -28,7 +28,7 @@ pub struct Subject {
     complete: String,
 }
 
-/// Counts and sums that tell one history from another.
+/// Counts and sums that distinguish one history from another.
 const FINGERPRINT: &str = "SELECT count(*) || ' ' || coalesce(sum(hashtextextended(h::text, 0)), 0)
     FROM (SELECT region, origin_coord::text, destination_coord::text, date_time, datasource, trip_key
             FROM trips.hist_trip_data) AS h";
@@ -42,7 +42,7 @@ fn number(client: &mut Client, query: &str) -> i64 {
 }
 
 impl Subject {
-    /// Writes the files, loads them once undisturbed, and forgets the history again.
+    /// Writes the files, loads them once undisturbed, and empties the history again.
     pub fn new(cluster: &Cluster) -> Self {
         let rows = rows_as_csv(LINES, 77);
         // Two months, so that a strike may come between the first's index and the second's.

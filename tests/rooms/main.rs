@@ -5,6 +5,7 @@ mod arrows;
 mod functions;
 mod source;
 mod table;
+mod writers;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -128,6 +129,18 @@ fn unsafe_code_is_in_its_rooms() {
     fail_on(&faults);
 }
 
+/// One room writes each table.
+#[test]
+fn one_room_writes_each_table() {
+    let sources: Vec<(String, String)> =
+        source::files("src").into_iter().map(|s| (source::read(&s.path), s.path)).collect();
+    let rooms =
+        writers::rooms_by_table(sources.iter().map(|(text, path)| (path.as_str(), text.as_str())));
+    assert!(rooms.len() >= 12, "{rooms:?}");
+    let shared = rooms.iter().filter(|(_, rooms)| rooms.len() > 1);
+    fail_on(&shared.map(|(table, rooms)| format!("{table}: {rooms:?}")).collect::<Vec<_>>());
+}
+
 /// A file has 400 lines at most, and a function 60.
 #[test]
 fn files_and_functions_are_short() {
@@ -169,6 +182,8 @@ fn the_checks_see_what_they_look_for() {
         found("src/pg/spi.rs", "fn f<'a>(c: char) { c == '\"'; crate::load::go() }"),
         ["load"]
     );
+    let statements = "INSERT INTO trips.a AS x; DELETE FROM ONLY trips_internal.b; SELECT FROM trips.c; UPDATE trips.{d}";
+    assert_eq!(writers::written_tables(statements), ["trips.a", "trips_internal.b"]);
     let long = format!("fn long() {{{}}}", "\n".repeat(60));
     let lengths: BTreeMap<_, _> = functions::lengths(&Source::of("src/a.rs", &long).tokens)
         .into_iter()

@@ -1,4 +1,4 @@
-//! Which files a role may load that is no member of pg_read_server_files: those beneath
+//! Which files a role may load that is no member of pg_read_server_files: those below
 //! trips.data_directories, and nothing else, whatever links and names somebody makes.
 
 use std::fs;
@@ -38,7 +38,7 @@ fn refused(client: &mut Client, path: &str) -> (String, String) {
 }
 
 #[test]
-fn beneath_the_directories() {
+fn below_the_directories() {
     let (cluster, mut etl) = with_inbox();
     for (name, second) in [("inbox/a.csv", 1), ("inbox/deep/b.csv", 2)] {
         let path = good(&cluster, name, second);
@@ -78,7 +78,7 @@ fn no_way_out() {
         let (code, message) = refused(&mut etl, &path);
         assert_eq!(code, "42501", "{path}: {message}");
     }
-    // Whether a file is there is told for files inside only.
+    // Only for files inside does the error say whether the file exists.
     assert_eq!(refused(&mut etl, &cluster.path("inbox/missing.csv")).0, "58P01");
     assert_eq!(refused(&mut etl, &cluster.path("missing.csv")).0, "42501");
     assert_eq!(refused(&mut etl, &cluster.path("inbox/deep")).0, "42809");
@@ -176,9 +176,9 @@ fn the_servers_own_files_elsewhere() {
     cluster.ingest(&mut admin, &path);
 }
 
-/// Who may load, but not read whatever the server can read, is told nothing of what is in a file.
+/// A role that may load, but may not read all files of the server, gets errors without text of the file.
 #[test]
-fn errors_do_not_tell_what_is_in_a_file() {
+fn errors_do_not_show_text_of_a_file() {
     let (cluster, mut etl) = with_inbox();
     let bad = format!("{FIVE_COLUMNS}A,POINT (sesame 2),,2018-05-01 00:00:00,x\n");
     let bad = cluster.file("inbox/bad.csv", bad);
@@ -191,7 +191,7 @@ fn errors_do_not_tell_what_is_in_a_file() {
         let error = etl.query_one(&query, &[]).unwrap_err();
         let error = format!("{:?}", error.as_db_error().unwrap());
         assert!(!error.contains("sesame"), "{error}");
-        // The member is told.
+        // A member gets the text.
         let error = cluster.client().query_one(&query, &[]).unwrap_err();
         assert!(format!("{:?}", error.as_db_error().unwrap()).contains("sesame"));
     }

@@ -178,7 +178,7 @@ fn areas_are_counted_exactly() {
     client.batch_execute("ROLLBACK").unwrap();
 }
 
-/// A thousand loads of few trips leave few groups, and each costs what it brings.
+/// A thousand loads of few trips leave few groups, and each costs only its own trips.
 #[test]
 fn a_thousand_tiny_loads() {
     let database = Database::on_shared();
@@ -241,7 +241,7 @@ fn a_load_that_keeps_no_areas_is_counted_all_the_same() {
 }
 
 #[test]
-fn wrong_questions_are_told() {
+fn wrong_queries_are_refused() {
     let database = Database::on_shared();
     let mut client = database.client();
     for (query, code, hint) in [
@@ -277,7 +277,7 @@ fn wrong_questions_are_told() {
         assert_eq!(found, code, "{query}: {message}");
         assert!(said.contains(hint), "{query}: {said}");
     }
-    for (query, answer) in [
+    for (query, expected) in [
         ("SELECT trips.area(170, -10, -170, 10)::text", "(190,10),(170,-10)"),
         ("SELECT trips.area(-180, -90, 180, 90)::text", "(180,90),(-180,-90)"),
         (
@@ -294,7 +294,7 @@ fn wrong_questions_are_told() {
         ),
     ] {
         let found: String = client.query_one(query, &[]).unwrap().get(0);
-        assert_eq!(found, answer, "{query}");
+        assert_eq!(found, expected, "{query}");
     }
 }
 

@@ -15,7 +15,7 @@ use trips_tests::Cluster;
 use case::Case;
 use session::Session;
 
-/// Runs the cases, and tells of all that fail, not only of the first.
+/// Runs all cases, and reports all that fail, not only the first.
 fn run(cases: &[Case]) {
     let cluster = Cluster::start();
     let mut session = Session::new(&cluster);

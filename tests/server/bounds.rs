@@ -98,7 +98,7 @@ fn partitions_without_an_end() {
     partition(&mut client, "public.old", "FOR VALUES FROM ('-infinity') TO ('1900-01-01')");
     partition(&mut client, "public.new", "FOR VALUES FROM ('2150-06-01 12:00') TO ('infinity')");
     partition(&mut client, "public.never", "FOR VALUES FROM ('infinity') TO (MAXVALUE)");
-    for (first, place) in [
+    for (first, suffix) in [
         ("1950-01-01", "19000101_19700101"),
         ("1899-12-31", "old"),
         ("2150-06-01", "21000101_21500601120000"),
@@ -107,7 +107,7 @@ fn partitions_without_an_end() {
         let path = file_of(&database, &mut client, "Cork", first, 4, 9000);
         let load = database.ingest(&mut client, &path);
         assert_eq!(load.rows, [9000, 9000, 0, 0], "{first}");
-        assert!(counts(&mut client).iter().any(|(name, _)| name == place), "{place}");
+        assert!(counts(&mut client).iter().any(|(name, _)| name == suffix), "{suffix}");
         check(&mut client, first);
         assert_eq!(database.ingest(&mut client, &path).state, "skipped");
     }

@@ -1,4 +1,4 @@
-//! Who has asked for a load sees it and may cancel it, in whatever session and whatever it is at.
+//! The submitter of a load sees it and may cancel it, in any session and at any phase.
 
 use std::thread::JoinHandle;
 
@@ -70,8 +70,8 @@ fn a_load_that_waits() {
     for level in LEVELS {
         let load = ingest(&cluster, "etl", paths[1].clone(), level);
         let id = in_phase(&mut etl, &["waiting"]);
-        let told = format!("SELECT count(*) FROM trips.events WHERE load_id = {id}");
-        eventually(&mut admin, &told, 1);
+        let events = format!("SELECT count(*) FROM trips.events WHERE load_id = {id}");
+        eventually(&mut admin, &events, 1);
         if matches!(level, IsolationLevel::ReadCommitted) {
             wait_for(&mut admin, id, "running", "");
         }
@@ -134,7 +134,7 @@ fn a_load_that_is_done() {
 
 /// Who submits a load sees how far the worker is, although the session is a superuser's.
 #[test]
-fn a_submitted_load_is_seen_by_who_asked() {
+fn a_submitted_load_is_visible_to_its_submitter() {
     let (cluster, mut admin) = start();
     let path = cluster.file("big.csv", rows_as_csv(400_000, 1));
     let (mut etl, mut other) = (cluster.client_as("etl"), cluster.client_as("other"));

@@ -230,7 +230,7 @@ fn a_squatted_schema_is_refused() {
     assert_eq!(trips_tests::server_error(&error).0, "42P06");
 }
 
-/// The constraint that the ledger stands on.
+/// The constraint that the counts of the ledger need.
 #[test]
 fn the_ledger_must_balance() {
     let database = Database::on_shared();

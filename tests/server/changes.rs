@@ -11,7 +11,7 @@ use trips_tests::{
     Database, FIVE_COLUMNS, Load, month_as_csv, rows_as_csv, server_error, trip_line,
 };
 
-/// The roll-up, the view and the answers about areas against a count of the history.
+/// The roll-up, the view and the counts of areas against a count of the history.
 fn check(client: &mut Client, what: &str) {
     for (derived, counted) in [
         (

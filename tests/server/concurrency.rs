@@ -104,7 +104,7 @@ fn loads_of_several_files_in_one_transaction() {
     assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (2, 2));
 }
 
-/// Under an old snapshot the summary could not be right: the client is asked to repeat.
+/// Under an old snapshot the summary could not be right: the client gets 40001 and must repeat.
 #[test]
 fn an_old_snapshot_with_new_trips_is_a_serialization_failure() {
     let database = Database::on_shared();
@@ -125,7 +125,7 @@ fn an_old_snapshot_with_new_trips_is_a_serialization_failure() {
     again.commit().unwrap();
 }
 
-/// VACUUM and loads do not wait for each other; nor do readers, when a load brings a new month.
+/// VACUUM and loads do not wait for each other; nor do readers, when a load adds a new month.
 #[test]
 fn vacuum_and_readers_beside_a_load() {
     let database = Database::on_shared();

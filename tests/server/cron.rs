@@ -1,4 +1,4 @@
-//! pg_cron, the real one: jobs that bring files in by themselves.
+//! The real pg_cron: jobs that load files.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -75,7 +75,7 @@ fn a_loader_has_a_job() {
     etl.execute("SELECT trips.unschedule('mine')", &[]).unwrap();
     let error = etl.execute("SELECT trips.unschedule('mine')", &[]).unwrap_err();
     assert_eq!(server_error(&error).0, "42704");
-    // Where it is not, who may not read all settings is told what he may know.
+    // In another database, a role that may not read all settings gets a message without their values.
     cluster
         .client_of("second")
         .batch_execute("CREATE EXTENSION trips_pipeline; SELECT trips.grant_loader('etl')")
@@ -115,7 +115,7 @@ fn a_job_fires() {
         let error = client.execute("SELECT trips.unschedule($1)", &[&job]).unwrap_err();
         assert_eq!(server_error(&error).0, "42704");
     }
-    // Another database is told where pg_cron is.
+    // In another database, the error names the database of pg_cron.
     client.batch_execute("CREATE DATABASE second").unwrap();
     let mut second = cluster.client_of("second");
     second.batch_execute("CREATE EXTENSION trips_pipeline").unwrap();

@@ -102,7 +102,7 @@ fn wait_for_loads(client: &mut Client, loads: &[(&str, i64)]) {
         loads.iter().map(|(state, count)| format!("{state}|{count}")).collect();
     let query = "SELECT state, count(*) FROM trips.loads GROUP BY state ORDER BY state";
     eventually(client, query, expected.join("\n"));
-    // What is told of it, and the load monitor's last word, come afterwards.
+    // Events, and the last report of the load monitor, follow later.
     let workers = "SELECT count(*) FROM pg_stat_activity
                     WHERE backend_type IN ('trips_pipeline monitor', 'trips_pipeline queue')";
     eventually(client, workers, 0);

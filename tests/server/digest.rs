@@ -78,7 +78,7 @@ fn bytes_that_change_while_a_load_waits_are_not_loaded() {
             });
             wait_for_waiting(&database);
             mapping.write(at, b"VerTwo");
-            assert_eq!(mapping.changed_at(), changed_at, "the kernel has told of the change");
+            assert_eq!(mapping.changed_at(), changed_at, "the kernel has reported the change");
             holding.commit().unwrap();
             load.join().unwrap().expect_err("the bytes were hashed before they changed")
         });

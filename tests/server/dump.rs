@@ -1,11 +1,11 @@
-//! pg_dump and restore, in every form: the same data, the same answers, and the next load works.
+//! pg_dump and restore, in every form: the same data, the same query results, and the next load works.
 
 use postgres::Client;
 use trips_tests::{
-    Cluster, FIVE_COLUMNS, Load, answers, month_as_csv, partitions_without_key, rows_as_csv,
+    Cluster, FIVE_COLUMNS, Load, database_state, month_as_csv, partitions_without_key, rows_as_csv,
 };
 
-/// How to bring the database `trips` into a new one: `{dump}` is a path of its own, `{db}` the new
+/// How to copy the database `trips` into a new one: `{dump}` is a path of its own, `{db}` the new
 /// database. Each is the name of that, and the programs to run.
 const FORMS: [(&str, &[&str]); 8] = [
     ("plain", &["pg_dump -d trips -f {dump}", "psql -X -v ON_ERROR_STOP=1 -d {db} -f {dump}"]),
@@ -90,7 +90,7 @@ fn a_restored_database_is_the_same_and_goes_on() {
     let cluster = Cluster::start_for_any_date();
     let mut client = cluster.client();
     let files = fill(&cluster, &mut client);
-    let before = answers(&mut client);
+    let before = database_state(&mut client);
     assert!(before[0].as_deref().unwrap().starts_with("8003 trips"), "{before:?}");
     for (database, programs) in FORMS {
         client.batch_execute(&format!("CREATE DATABASE {database}")).unwrap();
@@ -106,12 +106,12 @@ fn a_restored_database_is_the_same_and_goes_on() {
             assert!(!complaints.contains("warning:"), "{program}: {complaints}");
         }
         let mut restored = cluster.client_of(database);
-        assert_eq!(answers(&mut restored), before, "{database}");
+        assert_eq!(database_state(&mut restored), before, "{database}");
         assert_eq!(partitions_without_key(&mut restored), Vec::<String>::new(), "{database}");
         goes_on(&cluster, &mut restored, &files);
     }
     // Nothing of that went to the database that was dumped.
-    assert_eq!(answers(&mut client), before);
+    assert_eq!(database_state(&mut client), before);
 }
 
 /// Known bytes are known, known trips are known, new ones go in under the next number: into months
@@ -135,7 +135,7 @@ fn goes_on(cluster: &Cluster, restored: &mut Client, files: &Files) {
         .unwrap();
     assert_eq!([0, 1, 2].map(|i| row.get::<_, i64>(i)), [8_056, 8_056, 6]);
     assert_eq!(partitions_without_key(restored), Vec::<String>::new());
-    // What area questions are answered from is not in a dump: it is made anew, and then is used again.
+    // The area index is not in a dump: it is built again, and then used again.
     let in_areas =
         "SELECT sum(trips)::bigint FROM trips.weekly_counts(trips.area(-180, -90, 180, 90))";
     let kept = "SELECT coalesce(sum(trips), 0)::bigint FROM trips_internal.area_directory";

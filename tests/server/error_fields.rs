@@ -69,7 +69,7 @@ fn a_trigger_of_the_user_within_a_load() {
     assert_eq!(texts[..5], ["mine", "U0001", "mine", "The detail.", "Do the other."]);
     assert!(texts[5].contains("refuse() line 3 at RAISE"), "{}", texts[5]);
     assert_eq!(texts[6..], ["s", "t", "c", "d", "k"]);
-    // What the session does next is told as it is.
+    // The next error of the session has its own fields.
     let error = client.query_one("SELECT trips.ingest('/nowhere.csv')", &[]).unwrap_err();
     let error = db_error(&error);
     assert_eq!((error.code().code(), error.constraint(), error.table()), ("58P01", None, None));
@@ -226,7 +226,7 @@ fn a_queued_load() {
     assert!(!cluster.log().contains("XX000"), "{}", cluster.log());
 }
 
-/// A deferred trigger runs when the load is over; the worker ends the transaction, and tells its true end.
+/// A deferred trigger runs when the load is over; the worker ends the transaction, and records the true end.
 #[test]
 fn a_queued_load_that_fails_at_its_end() {
     let database = Database::on_shared();

@@ -1,12 +1,13 @@
-//! Who listens is told how a load stands, while it is at work in another session's open transaction.
+//! Listeners get the progress of a load that runs in another session's open transaction.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use postgres::Client;
 use postgres::fallible_iterator::FallibleIterator;
 use serde_json::Value;
 use trips_tests::{
-    Cluster, Database, FIVE_COLUMNS, eventually, rows_as_csv, server_error, trip_line,
+    Cluster, Database, FIVE_COLUMNS, eventually, notifications_until, rows_as_csv, server_error,
+    trip_line,
 };
 
 /// One event as a listener gets it.
@@ -34,25 +35,21 @@ fn parse(payload: &str) -> Event {
     }
 }
 
-/// Listens until an event in one of these states, and returns all events until then.
-fn listen_until(listener: &mut Client, states: &[&str], patience: Duration) -> Vec<Event> {
-    let begin = Instant::now();
-    let mut heard: Vec<Event> = Vec::new();
-    loop {
-        let next = listener.notifications().timeout_iter(Duration::from_millis(50)).next().unwrap();
-        if let Some(notification) = next {
-            assert_eq!(notification.channel(), "trips_ingest");
-            heard.push(parse(notification.payload()));
-            if heard.last().is_some_and(|event| states.contains(&event.state.as_str())) {
-                return heard;
-            }
-        }
-        assert!(begin.elapsed() < patience, "{heard:?}");
-    }
+/// Listens until an event satisfies a condition, and returns all events until then.
+fn events_until(listener: &mut Client, is_last: impl Fn(&Event) -> bool) -> Vec<Event> {
+    let received =
+        notifications_until(listener, |notification| is_last(&parse(notification.payload())));
+    assert!(received.iter().all(|notification| notification.channel() == "trips_ingest"));
+    received.iter().map(|notification| parse(notification.payload())).collect()
 }
 
-/// How long an event may take on a machine with much else to do.
-const SOON: Duration = Duration::from_secs(60);
+/// Listens until an event in one of these states, and returns all events until then.
+fn listen_until(listener: &mut Client, states: &[&str]) -> Vec<Event> {
+    events_until(listener, |event| states.contains(&event.state.as_str()))
+}
+
+/// How long an event may take on a busy machine.
+const EVENT_TIMEOUT: Duration = Duration::from_secs(60);
 
 fn listener(database: &Database) -> Client {
     let mut listener = database.client();
@@ -61,51 +58,55 @@ fn listener(database: &Database) -> Client {
 }
 
 #[test]
-fn two_million_rows_are_told_before_their_commit() {
+fn two_million_rows_are_reported_before_their_commit() {
     let database = Database::on_shared();
     let path = database.file("trips.csv", rows_as_csv(2_000_000, 1));
     let size = i64::try_from(std::fs::metadata(&path).unwrap().len()).unwrap();
     let mut listener = listener(&database);
     let mut loader = database.client();
+    let (commit, may_commit) = std::sync::mpsc::channel();
     let loading = std::thread::spawn(move || {
         let mut transaction = loader.transaction().unwrap();
         transaction.query_one("SELECT trips.ingest($1)", &[&path]).unwrap();
-        // Nothing is committed while these are heard.
-        std::thread::sleep(Duration::from_millis(500));
+        may_commit.recv().unwrap();
         transaction.commit().unwrap();
     });
-    let heard = listen_until(&mut listener, &["loaded"], SOON);
+    // All of the file is reported before the commit.
+    let mut events =
+        events_until(&mut listener, |event| event.bytes[0] == size || event.state != "running");
+    commit.send(()).unwrap();
+    events.extend(listen_until(&mut listener, &["loaded"]));
     loading.join().unwrap();
-    let (last, running) = heard.split_last().unwrap();
-    assert!(running.len() >= 3, "{heard:?}");
-    assert!(running.iter().all(|event| event.state == "running"), "{heard:?}");
+    let (last, running) = events.split_last().unwrap();
+    assert!(running.len() >= 3, "{events:?}");
+    assert!(running.iter().all(|event| event.state == "running"), "{events:?}");
     for pair in running.windows(2) {
         let ([a, b], most) = ([&pair[0], &pair[1]], size);
-        assert!(a.seq < b.seq && a.bytes[0] <= b.bytes[0] && a.rows <= b.rows, "{heard:?}");
-        assert!(b.bytes[0] > a.bytes[0] || b.rows > a.rows, "nothing new is told: {heard:?}");
-        assert!(b.bytes[0] <= most && b.bytes[1] == size, "{heard:?}");
+        assert!(a.seq < b.seq && a.bytes[0] <= b.bytes[0] && a.rows <= b.rows, "{events:?}");
+        assert!(b.bytes[0] > a.bytes[0] || b.rows > a.rows, "no progress: {events:?}");
+        assert!(b.bytes[0] <= most && b.bytes[1] == size, "{events:?}");
     }
     let rising = running.windows(2).filter(|pair| pair[0].bytes[0] < pair[1].bytes[0]).count();
-    assert!(rising >= 2, "{heard:?}");
+    assert!(rising >= 2, "{events:?}");
     assert_eq!((last.state.as_str(), last.bytes, last.rows), ("loaded", [size; 2], 2_000_000));
     // At most twice a second; the last one comes with the end.
     let pauses = "SELECT count(*) FROM (SELECT state, published_at - lag(published_at) OVER (ORDER BY seq) AS pause
                     FROM trips.events) AS e WHERE state = 'running' AND pause < '250 ms'";
     eventually(&mut database.client(), pauses, 0);
-    // Who comes later reads the same.
+    // A later reader gets the same.
     let query = "SELECT json_build_object('seq', seq, 'load_id', load_id, 'state', state, 'bytes_done', bytes_done,
                    'bytes_total', bytes_total, 'rows_read', rows_read)::text FROM trips.events_since($1)";
     let mut late = database.client();
     let mut read = |seq: i64| -> Vec<Event> {
         late.query(query, &[&seq]).unwrap().iter().map(|row| parse(row.get(0))).collect()
     };
-    assert_eq!(read(0), heard);
-    assert_eq!(read(heard[1].seq), heard[2..]);
+    assert_eq!(read(0), events);
+    assert_eq!(read(events[1].seq), events[2..]);
 }
 
-/// The loading session is ended in the middle: listeners and the ledger know it soon.
+/// The loading session is ended in the middle: listeners and the ledger get the failure.
 #[test]
-fn a_killed_load_is_told() {
+fn a_terminated_load_is_reported() {
     let database = Database::on_shared();
     let path = database.file("trips.csv", rows_as_csv(1_000_000, 1));
     let mut listener = listener(&database);
@@ -114,24 +115,24 @@ fn a_killed_load_is_told() {
     let load = std::thread::spawn(move || {
         loader.query_one("SELECT trips.ingest($1)", &[&path]).map(drop).unwrap_err();
     });
-    let mut heard = Vec::new();
-    while heard.last().is_none_or(|event: &Event| event.rows == 0) {
-        heard.extend(listen_until(&mut listener, &["running"], SOON));
+    let mut events = Vec::new();
+    while events.last().is_none_or(|event: &Event| event.rows == 0) {
+        events.extend(listen_until(&mut listener, &["running"]));
     }
     let mut killer = database.client();
     killer.query_one("SELECT pg_terminate_backend($1)", &[&pid]).unwrap();
-    heard.extend(listen_until(&mut listener, &["failed"], SOON));
+    events.extend(listen_until(&mut listener, &["failed"]));
     load.join().unwrap();
     // It had read what it had read.
-    let [before, last] = heard.last_chunk().unwrap();
+    let [before, last] = events.last_chunk().unwrap();
     assert_eq!((last.bytes, last.rows), (before.bytes, before.rows));
     let row = killer.query_one("SELECT load_id, state FROM trips.loads", &[]).unwrap();
-    assert_eq!((row.get(0), row.get(1)), (heard.last().unwrap().load_id, "failed"));
+    assert_eq!((row.get(0), row.get(1)), (events.last().unwrap().load_id, "failed"));
 }
 
-/// The whole server goes down with the load: who asks again is told that it failed.
+/// The whole server ends with the load: after the restart the load is reported as failed.
 #[test]
-fn a_crash_is_told_to_who_asks_again() {
+fn a_crash_is_reported_after_the_restart() {
     let mut cluster = Cluster::start();
     let path = cluster.file("trips.csv", rows_as_csv(300_000, 1));
     let mut listener = listener(&cluster);
@@ -140,7 +141,7 @@ fn a_crash_is_told_to_who_asks_again() {
     let load = std::thread::spawn(move || {
         loader.query_one("SELECT trips.ingest($1)", &[&path]).map(drop).unwrap_err();
     });
-    let seq = listen_until(&mut listener, &["running"], SOON).last().unwrap().seq;
+    let seq = listen_until(&mut listener, &["running"]).last().unwrap().seq;
     // SAFETY: a signal to a process of our own server.
     unsafe { libc::kill(pid, libc::SIGKILL) };
     load.join().unwrap();
@@ -153,9 +154,9 @@ fn a_crash_is_told_to_who_asks_again() {
     );
 }
 
-/// However short a load is: that it begins is told, once, and before its end. Known bytes are no load.
+/// Also a short load reports its beginning, once, and before its end. Known bytes are no load.
 #[test]
-fn every_beginning_is_told() {
+fn every_beginning_is_reported() {
     let database = Database::on_shared();
     let mut listener = listener(&database);
     let mut client = database.client();
@@ -163,32 +164,32 @@ fn every_beginning_is_told() {
         let path = database.file(&format!("{i}.csv"), format!("{FIVE_COLUMNS}{}", trip_line(i, 1)));
         for expected in [&["running", "loaded"][..], &["skipped"]] {
             database.ingest(&mut client, &path);
-            let heard = listen_until(&mut listener, &["loaded", "skipped"], SOON);
-            let states: Vec<&str> = heard.iter().map(|event| event.state.as_str()).collect();
+            let events = listen_until(&mut listener, &["loaded", "skipped"]);
+            let states: Vec<&str> = events.iter().map(|event| event.state.as_str()).collect();
             assert_eq!(states, expected);
-            assert!(heard[0].state != "running" || heard[0].bytes[0] == 0 && heard[0].rows == 0);
+            assert!(events[0].state != "running" || events[0].bytes[0] == 0 && events[0].rows == 0);
         }
     }
 }
 
-/// Known bytes and refused files are told too; a load that is rolled back is told as failed, once.
+/// Known bytes and refused files are reported too; a load that is rolled back is reported as failed, once.
 #[test]
-fn every_end_is_told_once() {
+fn every_end_is_reported_once() {
     let database = Database::on_shared();
     let path = database.file("a.csv", format!("{FIVE_COLUMNS}{}", trip_line("A", 1)));
     let other = database.file("b.csv", format!("{FIVE_COLUMNS}{}", trip_line("B", 1)));
     let mut listener = listener(&database);
     let mut client = database.client();
     database.ingest(&mut client, &path);
-    listen_until(&mut listener, &["loaded"], SOON);
+    listen_until(&mut listener, &["loaded"]);
     database.ingest(&mut client, &path);
-    listen_until(&mut listener, &["skipped"], SOON);
+    listen_until(&mut listener, &["skipped"]);
     client.query_one("SELECT trips.ingest('/nowhere.csv')", &[]).unwrap_err();
-    listen_until(&mut listener, &["failed"], SOON);
+    listen_until(&mut listener, &["failed"]);
     let mut transaction = client.transaction().unwrap();
     transaction.query_one("SELECT trips.ingest($1)", &[&other]).unwrap();
     transaction.rollback().unwrap();
-    listen_until(&mut listener, &["failed"], SOON);
+    listen_until(&mut listener, &["failed"]);
     // In one transaction: a savepoint that is rolled back, and what stays.
     client
         .batch_execute(&format!(
@@ -197,8 +198,8 @@ fn every_end_is_told_once() {
         ))
         .unwrap();
     // The load monitor may be quicker than the commit.
-    let mut ends = listen_until(&mut listener, &["skipped", "failed"], SOON);
-    ends.extend(listen_until(&mut listener, &["skipped", "failed"], SOON));
+    let mut ends = listen_until(&mut listener, &["skipped", "failed"]);
+    ends.extend(listen_until(&mut listener, &["skipped", "failed"]));
     let more = listener.notifications().timeout_iter(Duration::from_millis(500)).next().unwrap();
     assert!(more.is_none(), "{more:?}");
     let rows = client
@@ -214,7 +215,7 @@ fn every_end_is_told_once() {
     assert_eq!(ends, expected.map(|state| (state, 1)));
 }
 
-/// Events say nothing of where and what, whoever listens; who may not read them may not.
+/// Events have numbers only, whoever listens; other roles may not read the table.
 #[test]
 fn events_have_numbers_only() {
     let cluster = Cluster::start();
@@ -224,13 +225,13 @@ fn events_have_numbers_only() {
     let mut listener = cluster.client_as("nobody");
     listener.batch_execute("LISTEN trips_ingest").unwrap();
     cluster.ingest(&mut client, &path);
-    listen_until(&mut listener, &["loaded"], SOON);
+    listen_until(&mut listener, &["loaded"]);
     let error = listener.query("SELECT * FROM trips.events_since(0)", &[]).unwrap_err();
     assert_eq!(server_error(&error).0, "42501");
 }
 
 #[test]
-fn old_events_are_forgotten() {
+fn old_events_are_deleted() {
     let cluster = Cluster::start_bare("trips.event_retention = '1h'");
     let path = cluster.file("a.csv", format!("{FIVE_COLUMNS}{}", trip_line("A", 1)));
     let mut client = cluster.client();
@@ -252,7 +253,7 @@ fn the_watcher_misses_nothing() {
     let mut cluster = Cluster::start();
     let path = cluster.file("a.csv", format!("{FIVE_COLUMNS}{}", trip_line("A", 1)));
     let config = cluster.config();
-    let (sender, heard) = std::sync::mpsc::channel();
+    let (sender, events) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         trips_watch::watch(&config, &mut |event| {
             if sender.send(event.clone()).is_ok() {
@@ -264,7 +265,7 @@ fn the_watcher_misses_nothing() {
     });
     let next = |load_id: i64, state: &str| {
         loop {
-            let event = heard.recv_timeout(SOON).unwrap();
+            let event = events.recv_timeout(EVENT_TIMEOUT).unwrap();
             if event.is_last() {
                 assert_eq!((event.load_id, event.state.as_str()), (load_id, state));
                 return;

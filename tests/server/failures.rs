@@ -182,7 +182,7 @@ fn rows_that_a_trigger_suppresses_are_noticed() {
     );
 }
 
-/// The ledger cannot be written because the failing transaction has locked it: told, not waited for,
+/// The ledger cannot be written because the failing transaction has locked it: reported, not waited for,
 /// and made good when the lock is gone.
 #[test]
 fn a_failure_that_the_worker_cannot_write() {

@@ -200,7 +200,7 @@ fn a_file_that_is_still_open_is_left_for_the_next_run() {
     let pattern = format!("{inbox}/*.csv");
     database.file("inbox/b.csv", one("b", 1));
     let path = database.file("inbox/a.csv", "");
-    // The kernel answers only the owner of a file.
+    // The kernel gives this only to the owner of a file.
     database.give_to_server(&path);
     let text = one("a", 1);
     let (half, rest) = text.split_at(text.len() - 4);
@@ -280,17 +280,17 @@ fn unreadable_directories_are_passed_over() {
              ALTER DATABASE trips SET trips.data_directories = '{inbox}'"
         ))
         .unwrap();
-    let heard = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
-    let told = heard.clone();
+    let notices = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let received = notices.clone();
     let mut config = cluster.config();
     config
         .user("etl")
-        .notice_callback(move |notice| told.lock().unwrap().push(notice.message().to_owned()));
+        .notice_callback(move |notice| received.lock().unwrap().push(notice.message().to_owned()));
     let mut etl = config.connect(postgres::NoTls).unwrap();
     assert_eq!(call(&mut etl, &format!("{inbox}/*/*.csv")), [2, 0, 0]);
-    let told = heard.lock().unwrap().join("; ");
+    let notices = notices.lock().unwrap().join("; ");
     for name in ["b", "loop", "out"] {
-        assert!(told.contains(&format!("/{name}\"")), "{name}: {told}");
+        assert!(notices.contains(&format!("/{name}\"")), "{name}: {notices}");
     }
     // A part of the pattern that is no guess must be there, and readable.
     let named = format!("CALL trips.ingest_new('{inbox}/b/*.csv')");

@@ -82,7 +82,7 @@ fn the_sample_file_is_accounted_for() {
 }
 
 #[test]
-fn the_ledger_row_tells_all() {
+fn the_ledger_row_has_everything() {
     let database = Database::on_shared();
     let mut client = database.client();
     let file = real_trips();
@@ -179,7 +179,7 @@ fn threads_and_runs_do_not_matter() {
     }
 }
 
-/// Whatever somebody has added to the history, rows go in as if COPY had brought them.
+/// Whatever somebody has added to the history: rows are inserted as COPY inserts them.
 #[test]
 fn a_history_with_additions_is_loaded_by_copy() {
     let database = Database::on_shared();
@@ -323,7 +323,7 @@ fn a_file_with_only_a_header_is_loaded_with_zeros() {
     assert_eq!(database.ingest(&mut client, &path).summary(), ("skipped", [0; 4]));
 }
 
-/// One file is one transaction: what the caller rolls back was never there. The ledger tells of it.
+/// One file is one transaction: a rollback of the caller removes its rows. The ledger records the load.
 #[test]
 fn a_rolled_back_load_leaves_nothing() {
     let database = Database::on_shared();

@@ -1,4 +1,4 @@
-//! What a loader or a reader is told of files that others load.
+//! What a loader or a reader can read about files that others load.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -57,9 +57,9 @@ fn the_ledger_repeats_nothing_of_a_file() {
         cluster.file("staged.csv", format!("{FIVE_COLUMNS}{}A,,,{SECRET},x\n", trip_line("A", 1)));
     admin
         .batch_execute(
-            "CREATE FUNCTION public.tell() RETURNS trigger LANGUAGE plpgsql AS
+            "CREATE FUNCTION public.reveal() RETURNS trigger LANGUAGE plpgsql AS
                $$ BEGIN RAISE 'no: %', NEW.raw_line USING DETAIL = NEW.raw_line; END $$;
-             CREATE TRIGGER tell BEFORE INSERT ON trips.stg_trip_data FOR EACH ROW WHEN (NEW.load_id > 4) EXECUTE FUNCTION public.tell()",
+             CREATE TRIGGER reveal BEFORE INSERT ON trips.stg_trip_data FOR EACH ROW WHEN (NEW.load_id > 4) EXECUTE FUNCTION public.reveal()",
         )
         .unwrap();
     for statement in [
@@ -71,16 +71,16 @@ fn the_ledger_repeats_nothing_of_a_file() {
     ] {
         let error = admin.simple_query(&statement).expect_err(&statement);
         let error = error.as_db_error().unwrap();
-        let told = format!("{} {}", error.message(), error.detail().unwrap_or_default());
-        assert!(told.contains(SECRET), "who asked is told: {told}");
+        let shown = format!("{} {}", error.message(), error.detail().unwrap_or_default());
+        assert!(shown.contains(SECRET), "not shown to the caller: {shown}");
     }
     let ledger = "SELECT count(*) FROM trips.loads WHERE state = 'failed'";
     assert_eq!(admin.query_one(ledger, &[]).unwrap().get::<_, i64>(0), 5);
     for other in &mut others {
-        let told = all_that_is_readable(other);
-        assert!(told.contains("failed") && !told.contains(SECRET), "{told}");
+        let shown = all_that_is_readable(other);
+        assert!(shown.contains("failed") && !shown.contains(SECRET), "{shown}");
     }
-    // Who asked, and the owner, find it again.
+    // The caller and the owner find it again.
     let full =
         "SELECT count(*) FROM trips.load_errors WHERE concat(message, detail) LIKE '%hunter2%'";
     assert_eq!(admin.query_one(full, &[]).unwrap().get::<_, i64>(0), 5);
@@ -161,7 +161,7 @@ fn no_backtraces() {
     }
 }
 
-/// Found after the load has been announced: told by its own cause.
+/// Found after the load has been announced: reported with its own cause.
 #[test]
 fn dates_that_exclude_every_trip() {
     let cluster = Cluster::start();

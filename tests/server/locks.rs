@@ -7,7 +7,7 @@ mod patterns;
 mod queues;
 mod watching;
 
-/// The months that the load brings: two that are there, one that is empty and gets its index anew, one without
+/// The months of the load: two that are there, one that is empty and gets its index anew, one without
 /// triggers, and one that must be made.
 fn prepare(cluster: &Cluster) -> Files {
     let mut client = cluster.client();
@@ -171,7 +171,7 @@ fn check(
         let mut faults: Vec<String> = Vec::new();
         for step in &steps {
             let Some((code, message)) = &step.error else { continue };
-            // The trips of a partition that is being detached have no place before that is done.
+            // The trips of a partition that is being detached have no partition before that is done.
             if step.session == 0 && code == "55000" && by_hand[0].contains("DETACH PARTITION") {
                 continue;
             }

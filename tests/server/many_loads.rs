@@ -9,12 +9,13 @@ use trips_tests::{Cluster, FIVE_COLUMNS, eventually, rows_as_csv, trip_line};
 const MONITORS: &str =
     "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'trips_pipeline monitor'";
 
-/// A client that keeps what the server says beside its answers.
+/// A client that keeps the notices of the server.
 fn listening_client(cluster: &Cluster, database: &str) -> (Client, Arc<Mutex<Vec<String>>>) {
     let notices = Arc::new(Mutex::new(Vec::new()));
-    let heard = notices.clone();
+    let received = notices.clone();
     let mut config = cluster.config_of(database);
-    config.notice_callback(move |notice| heard.lock().unwrap().push(notice.message().to_owned()));
+    config
+        .notice_callback(move |notice| received.lock().unwrap().push(notice.message().to_owned()));
     (config.connect(NoTls).unwrap(), notices)
 }
 

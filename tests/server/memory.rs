@@ -1,4 +1,4 @@
-//! How much memory a load takes: `trips.work_mem` and 64 MB at most, whatever it brings.
+//! How much memory a load takes: `trips.work_mem` and 64 MB at most, whatever the file has.
 
 use std::fmt::Write;
 
@@ -10,7 +10,7 @@ use trips_tests::{
 
 const MEGABYTE: u64 = 1024 * 1024;
 /// What a load may take beside `trips.work_mem`.
-const BESIDE: u64 = 64 * MEGABYTE;
+const OVERHEAD: u64 = 64 * MEGABYTE;
 
 /// A client whose loads have so much memory, and four threads.
 fn client_with(cluster: &Cluster, megabytes: u64) -> Client {
@@ -24,7 +24,7 @@ fn require_at_most(peak: u64, megabytes: u64) {
     let peak = peak / MEGABYTE;
     println!("{peak} MB of private memory with trips.work_mem = {megabytes} MB");
     assert!(
-        peak <= megabytes + BESIDE / MEGABYTE,
+        peak <= megabytes + OVERHEAD / MEGABYTE,
         "{peak} MB with trips.work_mem = {megabytes} MB"
     );
 }
@@ -258,7 +258,7 @@ fn endless_paths_and_patterns() {
     assert!(files.is_empty());
 }
 
-/// Words that are none of those expected are told in part.
+/// An error quotes only a part of a long unexpected text.
 #[test]
 fn endless_words() {
     let cluster = Cluster::start();
@@ -342,7 +342,7 @@ fn an_upload_of_long_parts() {
         longest = longest.max(size);
         println!("{} MB for a part of {} MB", peak / MEGABYTE, size / MEGABYTE);
         // The message, the argument, the constant of the plan, the row: PostgreSQL's own.
-        assert!(peak <= size * 5 + BESIDE, "{peak} bytes for a part of {size}");
+        assert!(peak <= size * 5 + OVERHEAD, "{peak} bytes for a part of {size}");
     }
     assert!(longest > 40 * MEGABYTE, "{longest}");
     let mut client = client_with(&cluster, 4);

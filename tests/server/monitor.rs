@@ -1,4 +1,4 @@
-//! The ledger tells of loads that run, and of those that end in whatever way.
+//! The ledger has the loads that run, and the end of each load, however it ends.
 
 use std::thread::JoinHandle;
 
@@ -59,7 +59,7 @@ fn an_old_snapshot_is_entered_when_it_is_done() {
 
 /// The load waits in its transaction, or in the middle of its work, when it is struck.
 #[test]
-fn every_end_is_told() {
+fn every_end_is_recorded() {
     let mut cluster = Cluster::start();
     let path = cluster.file("trips.csv", rows_as_csv(300_000, 1));
     for (code, end) in [
@@ -88,7 +88,7 @@ fn every_end_is_told() {
             client.query_one(end, &[&pid]).unwrap();
             load.join().unwrap().unwrap_err();
         }
-        // Nobody loads again: the load monitor itself tells, after a crash when PostgreSQL starts it again.
+        // No load follows: the load monitor itself reports it, after a crash when PostgreSQL starts it again.
         wait_for(&mut client, "failed", code);
     }
 }
@@ -151,7 +151,7 @@ fn deferred_triggers_of_the_ledger() {
     assert!(!seen.is_empty() && seen.iter().all(|who| who == "owner"), "{seen:?}");
 }
 
-/// A ledger that is new is not told of loads of the one before.
+/// A new ledger gets no loads of the one before.
 #[test]
 fn the_extension_is_created_again() {
     let cluster = Cluster::start();
@@ -219,15 +219,16 @@ fn wait_for_lock(client: &mut Client, process: &str, lock: &str) {
 fn a_load_without_a_worker() {
     let cluster = Cluster::start_bare("max_worker_processes = 0");
     let notices = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
-    let heard = notices.clone();
+    let received = notices.clone();
     let mut config = cluster.config();
-    config.notice_callback(move |notice| heard.lock().unwrap().push(notice.message().to_owned()));
+    config
+        .notice_callback(move |notice| received.lock().unwrap().push(notice.message().to_owned()));
     let mut client = config.connect(postgres::NoTls).unwrap();
     client.batch_execute("CREATE EXTENSION trips_pipeline").unwrap();
     let path = cluster.file("a.csv", format!("{FIVE_COLUMNS}{}", trip_line("A", 1)));
     assert_eq!(cluster.ingest(&mut client, &path).rows, [1, 1, 0, 0]);
     let notices = notices.lock().unwrap();
-    let told =
+    let warnings =
         notices.iter().filter(|text| text.contains("could not start the load monitor")).count();
-    assert_eq!(told, 1, "{notices:?}");
+    assert_eq!(warnings, 1, "{notices:?}");
 }

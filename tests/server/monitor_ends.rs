@@ -1,4 +1,4 @@
-//! The load monitor ends in the middle; and what it is told arrives as it was said.
+//! The load monitor ends in the middle of a load; messages to it arrive unchanged.
 
 use postgres::Client;
 use trips_tests::{Cluster, eventually, rows_as_csv, server_error, until};

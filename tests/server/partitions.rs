@@ -213,7 +213,7 @@ fn changed_columns() {
     let file = FIVE_COLUMNS.to_owned() + "A,,POINT (1 2),2018-05-01 00:00:00,x\n";
     let path = database.file("a.csv", &file);
     for (change, code) in [
-        // Functions that ask about them stand in the way.
+        // Functions depend on these columns.
         ("ALTER COLUMN origin_coord TYPE text", "0A000"),
         ("ALTER COLUMN load_id TYPE int", "0A000"),
         (

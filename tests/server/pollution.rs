@@ -35,8 +35,8 @@ fn pollution() {
         [framing::ROWS, framing::LINES, framing::QUOTES, texts::BYTES, texts::VALUES].concat()
     {
         for (number, style) in STYLES.iter().enumerate() {
-            for (place, at) in [0, ROWS / 2, ROWS - kind.rows].into_iter().enumerate() {
-                let file = Polluted::new(&kind, &trips, style, at, number * 3 + place);
+            for (position, at) in [0, ROWS / 2, ROWS - kind.rows].into_iter().enumerate() {
+                let file = Polluted::new(&kind, &trips, style, at, number * 3 + position);
                 file.check(&database, &mut client, &mut tally);
             }
         }

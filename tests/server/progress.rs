@@ -82,16 +82,17 @@ fn a_staging_load_is_seen_to_its_end() {
     });
 }
 
-/// A person in psql is told how far it is, unless he does not want to be; the process says what it does,
-/// and PostgreSQL's own view shows the rows that go in.
+/// A session of psql gets notices of progress, unless they are turned off. The title of the process says what it does,
+/// and PostgreSQL's own view counts the rows.
 #[test]
-fn a_person_is_told() {
+fn notices_of_progress() {
     let database = Database::on_shared();
     let path = database.file("trips.csv", rows_as_csv(300_000, 1));
     let notices = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
-    let heard = notices.clone();
+    let received = notices.clone();
     let mut config = database.config();
-    config.notice_callback(move |notice| heard.lock().unwrap().push(notice.message().to_owned()));
+    config
+        .notice_callback(move |notice| received.lock().unwrap().push(notice.message().to_owned()));
     let mut loader = config.connect(postgres::NoTls).unwrap();
     let pid: i32 = loader.query_one("SELECT pg_backend_pid()", &[]).unwrap().get(0);
     loader

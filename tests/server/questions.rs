@@ -60,7 +60,7 @@ fn regions_equal_plain_sql() {
         "'2021-01-03'", // its Sunday
         "'2022-02-02'",
     ];
-    let mut asked = 0;
+    let mut calls = 0;
     for region in ["Prague", "Turin", "nowhere"] {
         for (i, since) in dates.iter().enumerate() {
             for until in dates[i..].iter().chain(&["NULL"]) {
@@ -81,11 +81,11 @@ fn regions_equal_plain_sql() {
                     ),
                     "{arguments}"
                 );
-                asked += 1;
+                calls += 1;
             }
         }
     }
-    assert_eq!(asked, 3 * 35);
+    assert_eq!(calls, 3 * 35);
     // The years have 52, 53 and 52 weeks: none is lost or doubled at their ends.
     let weeks: i64 = client
         .query_one("SELECT count(DISTINCT week) FROM trips.weekly_counts('Prague', '2019-01-01', '2021-12-31')", &[])
@@ -156,9 +156,9 @@ fn a_period_must_be_one() {
     }
 }
 
-/// Readers may ask all questions, others none.
+/// Readers may call all functions, other roles none.
 #[test]
-fn readers_ask() {
+fn readers_may_query() {
     let cluster = Cluster::start();
     let mut admin = cluster.client();
     admin.batch_execute("CREATE ROLE analyst LOGIN; CREATE ROLE other LOGIN").unwrap();

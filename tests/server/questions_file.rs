@@ -1,4 +1,4 @@
-//! docs/querying.sql: each question as plain SQL and as a call, with the same answer.
+//! docs/querying.sql: each question as plain SQL and as a call, with the same result.
 
 use postgres::{Client, SimpleQueryMessage};
 use trips_datagen::Shape;
@@ -13,7 +13,7 @@ fn statements() -> Vec<String> {
     text.split(';').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
 }
 
-fn answer(client: &mut Client, statement: &str) -> Vec<Vec<Option<String>>> {
+fn result_of(client: &mut Client, statement: &str) -> Vec<Vec<Option<String>>> {
     let messages = client.simple_query(statement);
     let messages = messages.unwrap_or_else(|error| panic!("{statement}: {error}"));
     let rows = messages.iter().filter_map(|message| match message {
@@ -42,8 +42,8 @@ fn each_question_has_one_answer() {
     });
     assert_eq!(statements.len(), 2 * questions.count());
     for pair in statements.chunks(2) {
-        let [plain, call] = [&pair[0], &pair[1]].map(|statement| answer(&mut client, statement));
-        assert!(call.iter().flatten().any(Option::is_some), "no answer: {}", pair[1]);
+        let [plain, call] = [&pair[0], &pair[1]].map(|statement| result_of(&mut client, statement));
+        assert!(call.iter().flatten().any(Option::is_some), "no result: {}", pair[1]);
         assert_eq!(plain, call, "{}", pair[1]);
     }
 }

@@ -1,4 +1,4 @@
-//! Loads that are submitted: made in the background, as who asked for them, whatever happens to the server.
+//! Submitted loads run in the background, with the rights of their submitter, also after a crash.
 
 use postgres::Client;
 use trips_tests::{
@@ -81,7 +81,7 @@ fn what_is_rolled_back_is_not_loaded() {
     stays((vec![], 0), || (states(&mut client), queued(&mut client)));
 }
 
-/// Bad files cost no others; what is wrong at once is told at once.
+/// A bad file does not affect others. `submit` itself refuses what it can check.
 #[test]
 fn failures_are_in_the_ledger() {
     let cluster = Cluster::start();
@@ -142,7 +142,7 @@ fn a_load_is_made_as_who_submitted_it() {
         .query_one("SELECT requested_by, rows_staged FROM trips.loads WHERE load_id = 2", &[])
         .unwrap();
     assert_eq!((row.get::<_, &str>(0), row.get::<_, i64>(1)), ("etl", 1));
-    // Who may not load any more, does not; who has not asked for it, may not cancel it.
+    // A role that lost its rights loads nothing; a role may not cancel loads of others.
     let again = cluster.file("inbox/b.csv", format!("{FIVE_COLUMNS}{}", trip_line("B", 1)));
     let mut held = etl.transaction().unwrap();
     let id: i64 = held.query_one("SELECT trips.submit($1)", &[&again]).unwrap().get(0);
@@ -224,10 +224,10 @@ fn queued_loads_survive() {
     assert_eq!((rows(&mut client), queued(&mut client)), (600_000, 0));
 }
 
-/// A session that has this number of workers, when the server has heard of it.
+/// A session with this number of workers, after the server has reloaded its configuration.
 fn reloaded(cluster: &Cluster, workers: &str) -> Client {
     cluster.client().batch_execute("SELECT pg_reload_conf()").unwrap();
-    until("the setting is not heard", || {
+    until("the setting is not in force", || {
         let mut client = cluster.client();
         client.batch_execute("LOAD 'trips_pipeline'").unwrap();
         (text_of(&mut client, "SHOW trips.max_workers") == workers).then_some(client)

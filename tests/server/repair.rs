@@ -2,7 +2,7 @@
 
 use postgres::Client;
 use trips_tests::{
-    Cluster, Database, FIVE_COLUMNS, answers, misplaced, month_as_csv, server_error,
+    Cluster, Database, FIVE_COLUMNS, database_state, misplaced, month_as_csv, server_error,
 };
 
 fn failed(client: &mut Client) -> Vec<String> {
@@ -67,7 +67,7 @@ fn a_damaged_history_is_found_and_repaired() {
     let mut client = database.client();
     let may = database.file("may.csv", month_as_csv(6_000, 1, "2018-05-01"));
     let loaded = database.ingest(&mut client, &may);
-    let before = answers(&mut client);
+    let before = database_state(&mut client);
     damage_may(&mut client);
     let outside = "SELECT count(*) FROM trips.hist_trip_data WHERE date_time::date >= '2018-05-11'";
     let wrong = count(&mut client, outside);
@@ -103,7 +103,7 @@ fn a_damaged_history_is_found_and_repaired() {
     let name = |name: &str| name.to_owned();
     assert_eq!(moved, [(name("2018_05"), name("20180511_20180601"), 0, wrong)]);
     assert_eq!((misplaced(&mut client), failed(&mut client)), (vec![], vec![]));
-    let now = answers(&mut client);
+    let now = database_state(&mut client);
     assert_eq!(count(&mut client, "SELECT count(*) FROM trips.hist_trip_data"), loaded.rows[1] + 1);
     assert_ne!(now[0], before[0], "the trip from Cork");
     let [inserted, duplicate]: [i64; 2] = {
@@ -172,7 +172,7 @@ fn all_that_is_misplaced_goes_home() {
     assert_eq!(sums(&mut client), before, "{moved:?}");
 }
 
-/// It is the owner's, tells of what it cannot do, and leaves all as it was then.
+/// Only the owner may call it. It reports what it cannot do, and then changes nothing.
 #[test]
 fn a_repair_that_is_not_possible() {
     let cluster = Cluster::start();

@@ -122,7 +122,7 @@ fn a_queued_load_belongs_to_the_role_that_submitted_it() {
     assert_eq!(cluster.client().query_one(left, &[]).unwrap().get::<_, i64>(0), 0);
 }
 
-/// A policy that keeps trips from a reader keeps them out of answers that are derived from them.
+/// A policy that keeps trips from a reader keeps them out of derived results.
 #[test]
 fn row_level_security_of_the_history_is_kept() {
     let cluster = Cluster::start();

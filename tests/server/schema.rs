@@ -1,4 +1,4 @@
-//! A library that meets tables of another version: a clear error that names what is missing, and a
+//! A library with the tables of another version: a clear error that names what is missing, and a
 //! server that lives on.
 
 use trips_tests::{Database, FIVE_COLUMNS, real_trips, server_error, trip_line};

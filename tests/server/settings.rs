@@ -156,11 +156,11 @@ fn upload(client: &mut Client) -> String {
 /// Everything that the extension does, and what came of it; and the warnings.
 fn everything(cluster: &Cluster, name: &str) -> Vec<String> {
     let warnings = Arc::new(Mutex::new(Vec::new()));
-    let heard = warnings.clone();
+    let received = warnings.clone();
     let mut config = cluster.config_of(name);
     config.notice_callback(move |notice| {
         if notice.severity() == "WARNING" {
-            heard.lock().unwrap().push(notice.message().to_owned());
+            received.lock().unwrap().push(notice.message().to_owned());
         }
     });
     let client = &mut config.connect(NoTls).unwrap();
@@ -226,7 +226,7 @@ fn nothing_depends_on_settings_of_the_session() {
     assert!(wrong.is_empty(), "{}\n{}", wrong.join("\n"), cluster.log());
 }
 
-/// A partition lies where the owner of the history has placed it, not where the caller's session places its tables.
+/// A partition gets the tablespace that the owner of the history has set, not that of the caller's session.
 #[test]
 fn partitions_lie_where_the_history_does() {
     let cluster = start();

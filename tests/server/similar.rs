@@ -124,9 +124,9 @@ fn a_trip_finds_its_group() {
     assert_eq!(count("'187d065f-f5fa-c1ce-e39b-c3c1dc37f80a'"), 0);
 }
 
-/// Where the world ends: the meridian of 180 degrees and the poles.
+/// Edges of the coordinate range: the meridian of 180 degrees and the poles.
 #[test]
-fn edges_of_the_world() {
+fn edges_of_the_coordinate_range() {
     let database = Database::on_shared();
     let mut client = database.client();
     let ends = [
@@ -171,7 +171,7 @@ fn edges_of_the_world() {
 }
 
 #[test]
-fn bad_arguments_are_told() {
+fn bad_arguments_are_refused() {
     let database = Database::on_shared();
     let mut client = database.client();
     let similar = |arguments: &str| format!("SELECT * FROM trips.similar_trips({arguments})");
@@ -207,7 +207,7 @@ fn bad_arguments_are_told() {
 }
 
 /// A cell by its name, its middle, its corners and its box; places that are not on the earth.
-/// A place is inside of an area for all questions, or for none.
+/// A point is inside of an area for all functions, or for none.
 #[test]
 fn areas_mean_the_same_everywhere() {
     let database = Database::on_shared();

@@ -1,10 +1,10 @@
-//! A streaming standby has what its primary has, answers questions, refuses loads, and goes on when
+//! A streaming standby has what its primary has, runs queries, refuses loads, and goes on when
 //! it is promoted.
 
 use postgres::Client;
 use trips_tests::{
-    Cluster, FIVE_COLUMNS, Load, answers, month_as_csv, partitions_without_key, server_error,
-    trip_line,
+    Cluster, FIVE_COLUMNS, Load, database_state, month_as_csv, partitions_without_key,
+    server_error, trip_line,
 };
 
 /// Loads of every kind: a new month in bulk, row by row into it, lines that wait, a merge, a failure.
@@ -33,8 +33,8 @@ fn a_standby_has_everything_and_goes_on_when_promoted() {
     standby.catch_up_with(&primary);
 
     let mut on_standby = standby.client();
-    let before = answers(&mut client);
-    assert_eq!(answers(&mut on_standby), before);
+    let before = database_state(&mut client);
+    assert_eq!(database_state(&mut on_standby), before);
     let may = primary.path("may.csv");
     for (call, function) in [
         (format!("trips.ingest('{may}')"), "trips.ingest()"),
@@ -48,11 +48,11 @@ fn a_standby_has_everything_and_goes_on_when_promoted() {
     }
     assert!(on_standby.query("SELECT * FROM trips.load_progress", &[]).unwrap().is_empty());
 
-    // The file's place must outlive its server.
+    // The directory of the file must outlive its server.
     let may = standby.file("may.csv", std::fs::read(&may).unwrap());
     drop((client, primary));
     on_standby.query_one("SELECT pg_promote()", &[]).unwrap();
-    assert_eq!(answers(&mut on_standby), before);
+    assert_eq!(database_state(&mut on_standby), before);
     let again = standby.ingest(&mut on_standby, &may);
     assert_eq!((again.summary(), again.same_as), (("skipped", [0; 4]), Some(1)));
     let forced = "SELECT * FROM trips.ingest($1, force => true)";
@@ -78,5 +78,5 @@ fn a_standby_that_comes_later_has_everything() {
         primary.ingest(&mut client, &june);
     });
     standby.catch_up_with(&primary);
-    assert_eq!(answers(&mut standby.client()), answers(&mut client));
+    assert_eq!(database_state(&mut standby.client()), database_state(&mut client));
 }

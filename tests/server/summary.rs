@@ -145,7 +145,7 @@ fn datasources() {
     );
 }
 
-/// On the real file: the same answers as the questions asked of the history itself.
+/// On the real file: the same results as queries of the history itself.
 #[test]
 fn questions_equal_plain_sql() {
     let database = Database::on_shared();

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use trips_tests::{
-    Cluster, FIVE_COLUMNS, Load, answers, misplaced, month_as_csv, partitions_without_key,
+    Cluster, FIVE_COLUMNS, Load, database_state, misplaced, month_as_csv, partitions_without_key,
     trip_line,
 };
 
@@ -34,13 +34,13 @@ fn an_upgraded_cluster_is_the_same_and_goes_on() {
     client.query_one("SELECT trips.stage($1)", &[&staged]).unwrap();
     let version = "SELECT current_setting('server_version_num')::int / 10000";
     let older: i32 = client.query_one(version, &[]).unwrap().get(0);
-    let before = answers(&mut client);
+    let before = database_state(&mut client);
     drop(client);
 
     cluster.upgrade_to(&PathBuf::from(newer));
     let mut client = cluster.client();
     assert!(client.query_one(version, &[]).unwrap().get::<_, i32>(0) > older);
-    assert_eq!(answers(&mut client), before);
+    assert_eq!(database_state(&mut client), before);
     assert_eq!(misplaced(&mut client), []);
     assert_eq!(partitions_without_key(&mut client), Vec::<String>::new());
 

@@ -1,13 +1,10 @@
-//! What listeners and the ledger are told of uploads: under their own numbers, from beginning to end.
-
-use std::time::{Duration, Instant};
+//! Events and ledger rows of uploads: under their own numbers, from beginning to end.
 
 use postgres::Client;
-use postgres::fallible_iterator::FallibleIterator;
 use serde_json::Value;
 use trips_tests::{
-    Database, FIVE_COLUMNS, Load, digest, parts_of, real_trips, rows_as_csv, server_error,
-    trip_line,
+    Database, FIVE_COLUMNS, Load, digest, notifications_until, parts_of, real_trips, rows_as_csv,
+    server_error, trip_line,
 };
 
 const MERGE: &str = "SELECT * FROM trips.complete_upload($1)";
@@ -19,18 +16,13 @@ fn listener(database: &Database) -> Client {
 }
 
 /// The number and the state of each event, until one in this state.
-fn heard_until(listener: &mut Client, state: &str) -> Vec<(i64, String)> {
-    let begin = Instant::now();
-    let mut heard = Vec::new();
-    while heard.last().is_none_or(|(_, last)| last != state) {
-        let next = listener.notifications().timeout_iter(Duration::from_millis(50)).next().unwrap();
-        heard.extend(next.map(|notification| {
-            let value: Value = serde_json::from_str(notification.payload()).unwrap();
-            (value["load_id"].as_i64().unwrap(), value["state"].as_str().unwrap().to_owned())
-        }));
-        assert!(begin.elapsed() < Duration::from_secs(60), "{heard:?}");
-    }
-    heard
+fn events_until(listener: &mut Client, state: &str) -> Vec<(i64, String)> {
+    let event = |payload: &str| {
+        let value: Value = serde_json::from_str(payload).unwrap();
+        (value["load_id"].as_i64().unwrap(), value["state"].as_str().unwrap().to_owned())
+    };
+    let received = notifications_until(listener, |last| event(last.payload()).1 == state);
+    received.iter().map(|notification| event(notification.payload())).collect()
 }
 
 fn open(client: &mut Client, file: &[u8]) -> Load {
@@ -40,7 +32,7 @@ fn open(client: &mut Client, file: &[u8]) -> Load {
 }
 
 /// Opens an upload and stages all of it.
-fn bring(client: &mut Client, file: &[u8]) -> i64 {
+fn stage_upload(client: &mut Client, file: &[u8]) -> i64 {
     let load_id = open(client, file).load_id;
     for part in parts_of(file, load_id, 1 << 20) {
         client.execute("SELECT trips.upload_part($1, $2)", &[&load_id, &part]).unwrap();
@@ -59,21 +51,23 @@ fn entry(client: &mut Client, load_id: i64) -> Option<(String, Option<String>, O
 fn a_merge_runs_and_ends_under_the_number_of_its_upload() {
     let database = Database::on_shared();
     let (mut client, mut watcher) = (database.client(), database.client());
-    let load_id = bring(&mut client, &rows_as_csv(300_000, 1));
+    let load_id = stage_upload(&mut client, &rows_as_csv(300_000, 1));
     let mut listener = listener(&database);
+    let (commit, may_commit) = std::sync::mpsc::channel();
     let merging = std::thread::spawn(move || {
         let mut transaction = client.transaction().unwrap();
         let merged = Load::from_row(&transaction.query_one(MERGE, &[&load_id]).unwrap());
-        std::thread::sleep(Duration::from_millis(500));
+        may_commit.recv().unwrap();
         transaction.commit().unwrap();
         merged
     });
-    let heard = heard_until(&mut listener, "running");
-    assert_eq!(heard, [(load_id, "running".to_owned())]);
+    let events = events_until(&mut listener, "running");
+    assert_eq!(events, [(load_id, "running".to_owned())]);
     assert_eq!(entry(&mut watcher, load_id).unwrap().0, "running");
-    let heard = heard_until(&mut listener, "loaded");
-    let (last, before) = heard.split_last().unwrap();
-    assert!(before.iter().all(|event| *event == (load_id, "running".to_owned())), "{heard:?}");
+    commit.send(()).unwrap();
+    let events = events_until(&mut listener, "loaded");
+    let (last, before) = events.split_last().unwrap();
+    assert!(before.iter().all(|event| *event == (load_id, "running".to_owned())), "{events:?}");
     assert_eq!(*last, (load_id, "loaded".to_owned()));
     assert_eq!(merging.join().unwrap().summary(), ("loaded", [300_000, 300_000, 0, 0]));
     let query = "SELECT array_agg(DISTINCT load_id) FROM trips.events";
@@ -82,35 +76,35 @@ fn a_merge_runs_and_ends_under_the_number_of_its_upload() {
 
 /// Known bytes: when the upload is opened, and when it is merged.
 #[test]
-fn skipped_uploads_are_told() {
+fn skipped_uploads_are_reported() {
     let database = Database::on_shared();
     let mut client = database.client();
     let file = real_trips();
-    let waiting = bring(&mut client, &file);
+    let waiting = stage_upload(&mut client, &file);
     database.ingest(&mut client, &database.file("trips.csv", &file));
     let mut listener = listener(&database);
     client.execute(MERGE, &[&waiting]).unwrap();
-    assert_eq!(heard_until(&mut listener, "skipped"), [(waiting, "skipped".to_owned())]);
+    assert_eq!(events_until(&mut listener, "skipped"), [(waiting, "skipped".to_owned())]);
     let skipped = open(&mut client, &file);
     assert_eq!(skipped.state, "skipped");
     let expected = [(skipped.load_id, "skipped".to_owned())];
-    assert_eq!(heard_until(&mut listener, "skipped"), expected);
+    assert_eq!(events_until(&mut listener, "skipped"), expected);
 }
 
-/// Failures are in the ledger, whoever they come from, and the upload may be merged after them.
+/// Failures are in the ledger, whatever their cause, and the upload may be merged after them.
 #[test]
-fn a_merge_that_fails_is_remembered_and_may_be_tried_again() {
+fn a_merge_that_fails_is_recorded_and_may_be_tried_again() {
     let database = Database::on_shared();
     let (mut client, mut holder) = (database.client(), database.client());
     let file = format!("{FIVE_COLUMNS}{}ragged\nragged\n", trip_line("A", 1));
-    let load_id = bring(&mut client, file.as_bytes());
+    let load_id = stage_upload(&mut client, file.as_bytes());
     let mut listener = listener(&database);
     let fails = |client: &mut Client, listener: &mut Client, setting: &str, code: &str| {
         client.batch_execute(setting).unwrap();
         let error = client.query(MERGE, &[&load_id]).unwrap_err();
         assert_eq!(server_error(&error).0, code);
         let expected = (load_id, "failed".to_owned());
-        assert_eq!(heard_until(listener, "failed").last(), Some(&expected));
+        assert_eq!(events_until(listener, "failed").last(), Some(&expected));
         let (state, error_code, text) = entry(client, load_id).unwrap();
         assert_eq!((state.as_str(), error_code.as_deref()), ("failed", Some(code)), "{text:?}");
         text.unwrap()
@@ -121,7 +115,7 @@ fn a_merge_that_fails_is_remembered_and_may_be_tried_again() {
     let mut transaction = holder.transaction().unwrap();
     transaction.batch_execute("LOCK TABLE trips.hist_trip_data IN ACCESS EXCLUSIVE MODE").unwrap();
     let setting = "SET trips.max_errors = 2; SET lock_timeout = '50ms'";
-    // A failure after a failure is in the ledger. It is no news to listeners, unless they were told of the new beginning.
+    // A failure after a failure is in the ledger. Listeners get no event for it, unless they got one for the new beginning.
     let query = "SELECT count(*) FROM (
                    SELECT state, lag(state) OVER (ORDER BY seq) AS before FROM trips.events) AS e
                   WHERE state = 'failed' AND before = 'failed'";
@@ -134,9 +128,9 @@ fn a_merge_that_fails_is_remembered_and_may_be_tried_again() {
     let merged = Load::from_row(&client.query_one(MERGE, &[&load_id]).unwrap());
     assert_eq!(merged.summary(), ("loaded", [3, 1, 0, 2]));
     assert_eq!(entry(&mut client, load_id).unwrap(), ("loaded".into(), None, None));
-    let heard = heard_until(&mut listener, "loaded");
-    assert!(heard.iter().all(|(load, _)| *load == load_id), "{heard:?}");
-    assert_ne!(heard[0].1, "failed");
+    let events = events_until(&mut listener, "loaded");
+    assert!(events.iter().all(|(load, _)| *load == load_id), "{events:?}");
+    assert_ne!(events[0].1, "failed");
 }
 
 /// Too early is no failure: the ledger does not know the load before it is complete.

@@ -1,9 +1,9 @@
-//! Files that outside readers bring, part by part: what comes of them is what ingesting them gives.
+//! Files that outside readers upload in parts: the result is that of `ingest`.
 
 use postgres::Client;
 use trips_tests::{
-    Cluster, Database, FIVE_COLUMNS, Load, answers, digest, eventually, parts_of, real_trips,
-    rows_as_csv, server_error, trip_line,
+    Cluster, Database, FIVE_COLUMNS, Load, database_state, digest, eventually, parts_of,
+    real_trips, rows_as_csv, server_error, trip_line,
 };
 
 const SAMPLE: &[u8] = include_bytes!("../../samples/trips_sample.csv");
@@ -47,7 +47,7 @@ fn state(client: &mut Client) -> Vec<String> {
     .into()
 }
 
-/// Files that overlap, have doubles and dirt: the same history, staging, books and answers either way.
+/// Files that overlap, have doubles and dirt: the same history, staging, counts and query results either way.
 #[test]
 fn an_upload_is_what_ingesting_is() {
     let mut dirty = b"DATETIME,region,origin_coord,destination_coord,datasource,more\r\n".to_vec();
@@ -79,8 +79,8 @@ fn an_upload_is_what_ingesting_is() {
     // The ledger has times, and is compared above.
     let but_ledger = |client| {
         let is_ledger =
-            |answer: &Option<String>| answer.as_ref().is_some_and(|a| a.contains("loaded"));
-        answers(client).into_iter().filter(|answer| !is_ledger(answer)).collect::<Vec<_>>()
+            |result: &Option<String>| result.as_ref().is_some_and(|a| a.contains("loaded"));
+        database_state(client).into_iter().filter(|result| !is_ledger(result)).collect::<Vec<_>>()
     };
     assert_eq!(but_ledger(&mut one), but_ledger(&mut two));
 }
@@ -265,7 +265,7 @@ fn more_bad_lines_than_allowed() {
     assert_eq!(merge(&mut client, load_id).rows, [3, 1, 0, 2]);
 }
 
-/// A loader brings its own uploads, and no other's; nobody else brings any.
+/// A loader may write only to its own uploads; other roles may not upload.
 #[test]
 fn uploads_belong_to_their_role() {
     let cluster = Cluster::start();
@@ -287,7 +287,7 @@ fn uploads_belong_to_their_role() {
         for query in ["SELECT trips.complete_upload($1)", "SELECT trips.abort_upload($1)"] {
             assert_eq!(code(other.query(query, &[&load_id])), "42501", "{role}: {query}");
         }
-        // A loader may bring the same file himself.
+        // A loader may upload the same file again.
         let query = "SELECT trips.create_upload('x', $1, 1, 'another')";
         let opened = other.query(query, &[&digest(&file)]);
         assert_eq!(opened.is_ok(), role == "two", "{role}: {opened:?}");
@@ -306,9 +306,9 @@ fn uploads_belong_to_their_role() {
     assert_eq!(merge(&mut one, load_id).rows, [100, 100, 0, 0]);
 }
 
-/// After a crash, uploads are gone with their parts, and the file can be brought again.
+/// After a crash, uploads are gone with their parts, and the file can be uploaded again.
 #[test]
-fn a_crash_forgets_uploads_as_a_whole() {
+fn a_crash_removes_whole_uploads() {
     let mut cluster = Cluster::start();
     let mut client = cluster.client();
     let file = real_trips();

@@ -136,7 +136,7 @@ fn what_is_broken_is_found() {
 }
 
 #[test]
-fn readers_may_verify_and_ask() {
+fn readers_may_verify_and_query() {
     let cluster = Cluster::start();
     let mut client = cluster.client();
     let may = cluster.file("may.csv", month_as_csv(300, 1, "2018-05-01"));

@@ -71,7 +71,7 @@ fn every_released_version_becomes_this_one() {
 /// cannot say the same.
 type Piece = (&'static str, &'static str, Option<&'static str>);
 
-/// One of each kind of thing that an update may forget.
+/// One of each kind of object that an update may omit.
 const PIECES: [Piece; 9] = [
     ("CREATE FUNCTION trips.datasource_regions(", "\nEND;\n", None),
     ("COMMENT ON FUNCTION trips.datasource_regions(", ";\n", None),
@@ -107,28 +107,28 @@ fn older(mut script: String) -> (String, Vec<String>) {
     (script, statements)
 }
 
-/// The comparison sees what an update forgets: each of its statements is needed.
+/// The comparison finds what an update omits: each of its statements is needed.
 #[test]
-fn an_update_that_forgets_something_is_noticed() {
+fn an_incomplete_update_is_found() {
     let (old, statements) = older(extension_file(&format!("trips_pipeline--{THIS}.sql")));
     let programs = Programs::copy();
-    // The update from version 0.0.N forgets statement N, the last one none.
-    for forgotten in 0..=statements.len() {
+    // The update from version 0.0.N omits statement N, the last one none.
+    for omitted in 0..=statements.len() {
         let mut step = String::from("SET LOCAL search_path = pg_catalog, pg_temp;\n");
-        for (_, statement) in statements.iter().enumerate().filter(|&(i, _)| i != forgotten) {
+        for (_, statement) in statements.iter().enumerate().filter(|&(i, _)| i != omitted) {
             step += &format!("{statement}\n");
         }
-        let name = format!("trips_pipeline--0.0.{forgotten}");
+        let name = format!("trips_pipeline--0.0.{omitted}");
         programs.add_extension_file(&format!("{name}.sql"), &old);
         programs.add_extension_file(&format!("{name}--{THIS}.sql"), &step);
     }
     let cluster = Cluster::start_of(&programs);
     let fresh = fresh(&cluster);
-    for (forgotten, statement) in statements.iter().enumerate() {
+    for (omitted, statement) in statements.iter().enumerate() {
         // What is not there cannot be commented: such an update does not get to its end.
-        if let Ok(updated) = updated_from(&cluster, &format!("0.0.{forgotten}")) {
+        if let Ok(updated) = updated_from(&cluster, &format!("0.0.{omitted}")) {
             let found = difference(&fresh, &updated);
-            assert!(!found.is_empty(), "nobody noticed that this was forgotten: {statement}");
+            assert!(!found.is_empty(), "nobody noticed that this was omitted: {statement}");
         }
     }
     check_update(&cluster, &fresh, &format!("0.0.{}", statements.len()));

@@ -64,7 +64,7 @@ fn wait_for_rows(client: &mut Client, expected: i64) {
 }
 
 /// Waits until the watcher has looked through the folder, from its first name to its last, since this was called: only
-/// so it finds a file of which the kernel tells nothing.
+/// so it finds a file for which the kernel sends no event.
 fn wait_for_a_look(cluster: &Cluster, client: &mut Client, inbox: &str) {
     let seen = loads_of(client, "look %.csv");
     let empty = cluster.file(

@@ -80,7 +80,7 @@ fn a_refresh_that_has_waited_for_a_load_keeps_its_trips() {
     for refresh in [REFRESH.to_owned(), REFRESH.replace("VIEW", "VIEW CONCURRENTLY")] {
         assert_eq!(refresh_beside_a_load(&refresh, ""), (vec![], "8".into()), "{refresh}");
     }
-    // Without the event trigger they are gone, and trips.verify() tells that.
+    // Without the event trigger they are gone, and trips.verify() reports that.
     let (wrong, sum) = refresh_beside_a_load(REFRESH, "ALTER EVENT TRIGGER trips_refresh DISABLE");
     assert_eq!(
         (&wrong[..2], sum.as_str()),
@@ -207,7 +207,7 @@ fn long_regions_and_savepoints() {
     let second = file(&database, "2.csv", (2..6).map(|seed| line(seed, 2)));
     database.ingest(&mut client, &first);
     assert_eq!(wrong(&mut client), [""; 0]);
-    // Longer than a file may bring them.
+    // Longer than a value of a file may be.
     for seconds in ["1, 2", "3"] {
         let regions = [noise(7, 2_500), noise(8, 2_500)].join(",");
         client

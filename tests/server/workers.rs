@@ -32,7 +32,7 @@ fn a_database_is_dropped_or_closed() {
     admin.batch_execute("ALTER DATABASE closed ALLOW_CONNECTIONS false").unwrap();
     admin.query_one("SELECT pg_terminate_backend($1)", &[&worker]).unwrap();
     drop(_other);
-    // Sessions that were ended have started a load monitor, which may have met the database while it was being dropped.
+    // Sessions that were ended have started a load monitor. It may have connected while the database was being dropped.
     // PostgreSQL starts again what ends with an error: each worker must have ended without one, for good.
     until("a worker is kept", || {
         let log = cluster.log();
@@ -40,8 +40,8 @@ fn a_database_is_dropped_or_closed() {
             |what: &str| log.matches(&format!("{what} background worker \"trips_pipeline")).count();
         (count(" registering") > 0 && count(" registering") == count("unregistering")).then_some(())
     });
-    let met = cluster.log().matches("FATAL:  database").count();
-    assert!(met <= 9, "{met}: {}", cluster.log());
+    let refusals = cluster.log().matches("FATAL:  database").count();
+    assert!(refusals <= 9, "{refusals}: {}", cluster.log());
     let query = "SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'trips_pipeline%'";
     eventually(&mut admin, query, 0);
 }

@@ -96,9 +96,9 @@ fn ingest_and_spark_give_the_same_and_a_lost_worker_changes_nothing() {
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "two files are refused\n{printed}\n{errors}");
     // Spark gives what its driver prints as one stream.
-    let told: Vec<&str> = printed.lines().filter(|line| line.starts_with("refused ")).collect();
+    let refused: Vec<&str> = printed.lines().filter(|line| line.starts_with("refused ")).collect();
     assert!(
-        told.len() == 2 && told.iter().all(|line| line.contains("22P04")),
+        refused.len() == 2 && refused.iter().all(|line| line.contains("22P04")),
         "{printed}\n{errors}"
     );
     assert!(printed.contains("loaded 17 of 20 files"), "{printed}");

@@ -41,7 +41,7 @@ fn a_job_whose_driver_dies_goes_on_when_it_is_run_again() {
     assert_eq!(history(&mut client), history(&mut other.client()));
 }
 
-/// Files with too many bad lines, that another role brings as well, with parts that do not fit each other, and with a name that is no
+/// Files with too many bad lines, that another role uploads as well, with parts that do not fit each other, and with a name that is no
 /// ASCII: each ends as it must, and keeps no other.
 #[test]
 #[ignore = "needs Spark: make test-spark"]

@@ -4,7 +4,7 @@ use trips_tests::{Spark, real_trips, rows_as_csv};
 
 use crate::{history, start_server, texts};
 
-/// What similar() is to answer: its places and hours, most trips first. Spark rounds halves away from zero, as numeric does.
+/// The expected rows of similar(): cells and hours, most trips first. Spark rounds halves away from zero, as numeric does.
 const SIMILAR: &str = "SELECT round(origin_coord[0]::numeric, 1)::float8, round(origin_coord[1]::numeric, 1)::float8,
         round(destination_coord[0]::numeric, 1)::float8, round(destination_coord[1]::numeric, 1)::float8,
         extract(hour FROM date_time)::int / 6 * 6, count(*)

@@ -78,7 +78,7 @@ fn headers() -> Vec<Case> {
         row(14, "unknown names", &format!("id,{five},fare"), &format!("7,{ROW},9.5"))
             .says("ignoring columns \"id\", \"fare\""),
         row(14, "empty names", &format!(",{five},,"), &format!(",{ROW},1,2")).says("\"\", \"\", \"\""),
-        // Nothing is passed over to look for a header: what stands above it might be rows.
+        // Nothing is passed over to look for a header: the lines above it might be rows.
         names(14, "a title above the header", &format!("Trips of May\n{five}"))
             .refuses("42703", "are missing", "with the columns"),
         names(14, "the header comes again", &format!("{five}\n{ROW}\n{}", five.to_uppercase()))

@@ -94,7 +94,7 @@ fn no_text() -> Vec<Case> {
     vec![
         text(7, "NUL in a region", b"A\0B,,,2018-05-01 00:00:00,x", "region"),
         text(7, "NUL alone as a datasource", b"A,,,2018-05-01 00:00:00,\0", "datasource"),
-        // Of a point and a time, every byte has its place: NUL is one of many that do not fit.
+        // A point and a time have a fixed form: NUL is one of many bytes that do not fit.
         bad(7, "NUL in a point", point, "22P02", Some("origin_coord")),
         bad(7, "NUL in a time", b"A,,,2018-05-01\x0000:00:00,x", "22007", Some("date_time")),
         bad(7, "a line of NUL", [0; 5000], "22P04", None),
@@ -150,7 +150,7 @@ fn texts() -> Vec<Case> {
         two(36, "no width", "A", "A\u{200b}", &["A", "A\u{200b}"]),
         two(36, "from right to left, and a mark", "\u{202e}A", "\u{feff}A", &["A", "\u{202e}A"]),
         two(36, "emoji", "\u{1f6b2}", "\u{1f468}\u{200d}\u{1f469}", &["\u{1f468}\u{200d}\u{1f469}", "\u{1f6b2}"]),
-        // The same text if the values stood side by side, and other trips all the same.
+        // The same text if the values were joined, but other trips.
         rows(37, "values that run into each other",
             "AB,,,2018-05-01 00:00:00,C\nA,,,2018-05-01 00:00:00,BC\nABC,,,2018-05-01 00:00:00,\n\
              A,POINT (1 2),,2018-05-01 00:00:00,BC\nA,,POINT (1 2),2018-05-01 00:00:00,BC\n")

@@ -76,7 +76,7 @@ fn again(cluster: &Cluster, other: fn(&Path) -> String) -> String {
 
 #[rustfmt::skip]
 fn names() -> Vec<Case> {
-    // Who may load files may load any (pg_read_server_files): there are no roots to stay beneath.
+    // Who may load files may load any (pg_read_server_files): no directory limits them.
     let loads = |name, make| made(22, name, make).loads([1, 1, 0, 0]).stores(&[STORED]);
     vec![
         loads("symbolic link", |cluster| {

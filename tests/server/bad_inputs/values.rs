@@ -116,7 +116,7 @@ fn zones() -> Vec<Case> {
         .collect()
 }
 
-/// A value is told in an error, and cannot pass for more than a value.
+/// An error quotes a value, and the value cannot look like more than a value.
 #[rustfmt::skip]
 fn forgeries() -> Vec<Case> {
     let value = "\x1b]0;x\x07\u{202e}\nFORGED: x\r\nFORGED: y\u{85}\u{9b}2J";

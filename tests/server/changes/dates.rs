@@ -1,4 +1,4 @@
-//! Dates that no file can bring.
+//! Dates that no file can load.
 
 use trips_tests::{Database, month_as_csv, server_error};
 
@@ -10,7 +10,8 @@ fn trip_at(table: &str, time: &str) -> String {
     )
 }
 
-/// They are refused by hand, whichever way they come; where nobody looked, they are not counted, and are told.
+/// Each statement with such a date is refused. With the triggers disabled, such trips are not counted, and
+/// `trips.verify()` reports them.
 #[test]
 fn dates_of_no_year_are_refused() {
     let database = Database::for_any_date();

@@ -91,7 +91,7 @@ fn compare(client: &mut Client, dice: &mut Dice, what: &str) {
     let area = format!("box '({x},{y}),({},{})'", x + 1 + dice.below(10), y + 1 + dice.below(10));
     let region = dice.one_of(&REGIONS);
     let weeks = "SELECT string_agg(w::text, ' ' ORDER BY w) FROM";
-    for (asked, counted) in [
+    for (function, plain) in [
         (
             format!("{weeks} trips.weekly_counts('{region}') AS w WHERE w.trips > 0"),
             format!(
@@ -107,9 +107,9 @@ fn compare(client: &mut Client, dice: &mut Dice, what: &str) {
             ),
         ),
     ] {
-        let [asked, counted] = [asked, counted]
+        let [found, expected] = [function, plain]
             .map(|query| client.query_one(&query, &[]).unwrap().get::<_, Option<String>>(0));
-        assert_eq!(asked, counted, "{what}: {region} {area}");
+        assert_eq!(found, expected, "{what}: {region} {area}");
     }
 }
 

@@ -13,7 +13,7 @@ fn changes_within_a_load_are_counted() {
     database.ingest(&mut client, &may);
     client
         .batch_execute(
-            "CREATE FUNCTION public.forget() RETURNS trigger LANGUAGE plpgsql AS $$
+            "CREATE FUNCTION public.discard() RETURNS trigger LANGUAGE plpgsql AS $$
              BEGIN
                IF pg_trigger_depth() < 3 THEN
                  DELETE FROM trips.hist_trip_data WHERE ctid IN (
@@ -35,7 +35,7 @@ fn changes_within_a_load_are_counted() {
     {
         client
             .batch_execute(&format!(
-                "CREATE TRIGGER forget AFTER INSERT OR UPDATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION public.forget()"
+                "CREATE TRIGGER discard AFTER INSERT OR UPDATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION public.discard()"
             ))
             .unwrap();
         let before: i64 =
@@ -49,7 +49,7 @@ fn changes_within_a_load_are_counted() {
         let after: i64 =
             client.query_one("SELECT count(*) FROM trips.hist_trip_data", &[]).unwrap().get(0);
         assert!(after < before + 2_000, "{table}: the trigger has not fired");
-        client.batch_execute(&format!("DROP TRIGGER forget ON {table}")).unwrap();
+        client.batch_execute(&format!("DROP TRIGGER discard ON {table}")).unwrap();
     }
 }
 
@@ -65,7 +65,7 @@ fn changes_of_any_rows_while_days_are_counted_again_are_counted() {
         for events in ["INSERT OR UPDATE", "DELETE", "INSERT OR UPDATE OR DELETE"] {
             client
                 .batch_execute(&format!(
-                    "CREATE OR REPLACE FUNCTION public.forget() RETURNS trigger LANGUAGE plpgsql AS $$
+                    "CREATE OR REPLACE FUNCTION public.discard() RETURNS trigger LANGUAGE plpgsql AS $$
                      BEGIN
                        IF pg_trigger_depth() < 3 THEN
                          DELETE FROM trips.hist_trip_data AS h
@@ -74,8 +74,8 @@ fn changes_of_any_rows_while_days_are_counted_again_are_counted() {
                        END IF;
                        RETURN NULL;
                      END $$;
-                     CREATE TRIGGER forget AFTER {events} ON trips.daily_trip_counts
-                       FOR EACH STATEMENT EXECUTE FUNCTION public.forget()"
+                     CREATE TRIGGER discard AFTER {events} ON trips.daily_trip_counts
+                       FOR EACH STATEMENT EXECUTE FUNCTION public.discard()"
                 ))
                 .unwrap();
             let case = format!("{order}, {events}");
@@ -88,7 +88,54 @@ fn changes_of_any_rows_while_days_are_counted_again_are_counted() {
                 client.batch_execute(by_hand).unwrap();
                 check_all(&mut client, &format!("{case}, a statement by hand"));
             }
-            client.batch_execute("DROP TRIGGER forget ON trips.daily_trip_counts").unwrap();
+            client.batch_execute("DROP TRIGGER discard ON trips.daily_trip_counts").unwrap();
+        }
+    }
+}
+
+/// Triggers on the tables of the area index that change the history while a load adds pages and merges segments.
+#[test]
+fn changes_while_the_area_index_is_filled_are_counted() {
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let may = database.file("may", month_as_csv(2_000, 1, "2018-05-01"));
+    database.ingest(&mut client, &may);
+    client
+        .batch_execute(
+            "CREATE SEQUENCE public.calls;
+             CREATE FUNCTION public.discard() RETURNS trigger LANGUAGE plpgsql AS $$
+             BEGIN
+               IF pg_trigger_depth() < 3 THEN
+                 PERFORM nextval('public.calls');
+                 DELETE FROM trips.hist_trip_data AS h
+                  USING (SELECT date_time, trip_key FROM trips.hist_trip_data ORDER BY load_id DESC, date_time LIMIT 7) AS g
+                  WHERE h.date_time = g.date_time AND h.trip_key = g.trip_key;
+                 UPDATE trips.hist_trip_data SET origin_coord = point(14.5, 50.5)
+                  WHERE trip_key = (SELECT trip_key FROM trips.hist_trip_data ORDER BY date_time DESC LIMIT 1);
+               END IF;
+               RETURN NULL;
+             END $$",
+        )
+        .unwrap();
+    let mut calls = 0;
+    for table in ["trips_internal.area_pages", "trips_internal.area_directory"] {
+        for (i, events) in ["INSERT", "DELETE", "INSERT OR DELETE"].into_iter().enumerate() {
+            client
+                .batch_execute(&format!(
+                    "CREATE TRIGGER discard AFTER {events} ON {table} FOR EACH STATEMENT EXECUTE FUNCTION public.discard()"
+                ))
+                .unwrap();
+            let case = format!("{table}, {events}");
+            for month in ["2018-05-01", "2018-06-04"] {
+                let path = database.file("next", month_as_csv(300, 300 + i as u64, month));
+                database.ingest(&mut client, &path);
+                check_all(&mut client, &case);
+            }
+            client.batch_execute(&format!("DROP TRIGGER discard ON {table}")).unwrap();
+            let after: i64 =
+                client.query_one("SELECT nextval('public.calls')", &[]).unwrap().get(0);
+            assert!(after > calls + 1, "{case}: the trigger has not fired");
+            calls = after;
         }
     }
 }

@@ -40,20 +40,20 @@ fn nobody_holds_the_pattern_of_another_role() {
     assert_eq!(take(&mut etl, &pattern), Ok(true));
     assert_eq!(call(&mut cluster.client(), &pattern), [1, 0, 0]);
     // The second run of a role says that the first is at it.
-    let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
-    let heard = told.clone();
+    let notices = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let received = notices.clone();
     let mut config = cluster.config();
     config.user("etl").notice_callback(move |notice| {
-        heard.lock().unwrap().push((notice.severity().to_owned(), notice.message().to_owned()));
+        received.lock().unwrap().push((notice.severity().to_owned(), notice.message().to_owned()));
     });
     let mut second = config.connect(postgres::NoTls).unwrap();
     assert_eq!(call(&mut second, &pattern), [0, 0, 0]);
-    let said = std::mem::take(&mut *told.lock().unwrap());
+    let said = std::mem::take(&mut *notices.lock().unwrap());
     let is_said = |(severity, message): &(String, String)| {
         severity == "WARNING" && message.contains("role \"etl\" runs it in another session")
     };
     assert!(said.iter().any(is_said), "{said:?}");
     etl.batch_execute("ROLLBACK").unwrap();
     assert_eq!(call(&mut second, &pattern), [0, 0, 0]);
-    assert_eq!(*told.lock().unwrap(), []);
+    assert_eq!(*notices.lock().unwrap(), []);
 }

@@ -68,7 +68,7 @@ fn the_ledger_is_locked_between_loads() {
     for load in [first, second] {
         load.join().unwrap().1.unwrap();
     }
-    // The others may have been asked to give way.
+    // The others may have been cancelled as blockers.
     for result in [closing, locker.join().unwrap().1] {
         if let Err(error) = result {
             assert!(["57014", "55P03"].contains(&server_error(&error).0.as_str()), "{error:?}");

@@ -3,7 +3,7 @@
 /// Rows of the clean file.
 pub const ROWS: usize = 30;
 
-/// A trip, as its five values stand in a clean file.
+/// A trip, as the five values of a clean file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trip(pub [String; 5]);
 
@@ -88,7 +88,7 @@ impl Trip {
     }
 }
 
-/// A kind of dirt, which takes the place of so many rows.
+/// A kind of dirt, which replaces so many rows.
 #[derive(Clone, Copy)]
 pub struct Kind {
     pub name: &'static str,
@@ -96,7 +96,7 @@ pub struct Kind {
     pub make: fn(&Row<'_>) -> Fate,
 }
 
-/// Dirt in the place of one row.
+/// Dirt instead of one row.
 pub const fn kind(name: &'static str, make: fn(&Row<'_>) -> Fate) -> Kind {
     Kind { name, rows: 1, make }
 }
@@ -124,14 +124,14 @@ pub enum Whole {
     Refused(&'static str),
 }
 
-/// What stands in the file instead of the rows, and what must become of it.
+/// The text in the file instead of the rows, and its expected result.
 pub struct Fate {
     pub bytes: Vec<u8>,
     /// The trips that it legitimately is.
     pub becomes: Vec<Trip>,
     pub staged: usize,
     pub duplicates: usize,
-    /// A header in the place of the usual one.
+    /// A header instead of the usual one.
     pub head: Option<Vec<u8>>,
     pub whole: Whole,
 }
@@ -175,7 +175,7 @@ impl Row<'_> {
         all[self.pick % all.len()]
     }
 
-    /// The line with another text, as it is, in the place of one value.
+    /// The line with another raw text instead of one value.
     pub fn with_cell(&self, column: usize, text: impl Into<Vec<u8>>) -> Vec<u8> {
         let mut cells: Vec<Vec<u8>> =
             self.trip().cells(self.style).into_iter().map(String::into_bytes).collect();

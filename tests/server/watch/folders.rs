@@ -103,7 +103,7 @@ fn wrong_settings_are_refused() {
     client.batch_execute("ALTER SYSTEM SET trips.watch_pattern = '*.[ct]sv'").unwrap();
 }
 
-/// A database that is not there is told once, and waited for; one that was dropped, too.
+/// A missing database is reported once, and the launcher waits for it; the same after DROP DATABASE.
 #[test]
 fn a_database_that_is_not_there() {
     let (mut cluster, inbox) = start("");
@@ -111,8 +111,8 @@ fn a_database_that_is_not_there() {
     cluster.restart(|cluster| cluster.configure("trips.watch_database = 'late'"));
     land(&cluster, "inbox/a.csv", one("a", 1));
     let missing = "database \"late\" (trips.watch_database) does not exist";
-    let told = || cluster.log().matches(missing).count();
-    until("nobody misses the database", || (told() > 0).then_some(()));
+    let reports = || cluster.log().matches(missing).count();
+    until("nobody misses the database", || (reports() > 0).then_some(()));
     let mut admin = cluster.client();
     // Each reload lets the launcher look again.
     let look_again = |admin: &mut Client| {
@@ -122,7 +122,7 @@ fn a_database_that_is_not_there() {
         }
     };
     look_again(&mut admin);
-    assert_eq!(told(), 1, "{}", cluster.log());
+    assert_eq!(reports(), 1, "{}", cluster.log());
     for round in 1..=2 {
         admin.batch_execute("CREATE DATABASE late").unwrap();
         let mut client = cluster.client_of("late");
@@ -130,22 +130,22 @@ fn a_database_that_is_not_there() {
         wait_for_rows(&mut client, 1);
         drop(client);
         admin.batch_execute("DROP DATABASE late WITH (FORCE)").unwrap();
-        // A worker that was about to start may meet a database that goes. Nothing starts again and again.
+        // A starting worker may find the database dropped. No worker starts in a loop.
         until("nobody misses the database", || {
             admin.query_one("SELECT pg_reload_conf()", &[]).unwrap();
-            (told() > round).then_some(())
+            (reports() > round).then_some(())
         });
-        let met = || cluster.log().matches("FATAL:  database").count();
-        let first = met();
+        let refusals = || cluster.log().matches("FATAL:  database").count();
+        let first = refusals();
         look_again(&mut admin);
-        assert_eq!(met(), first, "{}", cluster.log());
-        assert_eq!(told(), 1 + round, "{}", cluster.log());
+        assert_eq!(refusals(), first, "{}", cluster.log());
+        assert_eq!(reports(), 1 + round, "{}", cluster.log());
     }
 }
 
 /// Another database is set while the folder is watched: it has the files from then on.
 #[test]
-fn another_database_is_heard() {
+fn another_database_is_watched() {
     let (cluster, inbox) = start("");
     make_inbox(&inbox);
     let (mut first, mut admin) = (cluster.client(), cluster.client_of("postgres"));
@@ -210,11 +210,11 @@ fn a_database_that_is_not_utf8() {
     land(&cluster, "inbox/a.csv", one("Z\u{fc}rich", 1));
     drop(admin);
     cluster.restart(|cluster| cluster.configure("trips.watch_database = 'latin'"));
-    let told = "database encoding is not UTF8";
+    let refusal = "database encoding is not UTF8";
     let mut latin = cluster.client_of("latin");
     until("nobody refuses the database", || {
         assert_eq!(rows(&mut latin), 0);
-        cluster.log().contains(told).then_some(())
+        cluster.log().contains(refusal).then_some(())
     });
     // What is queued by hand fails, and says why.
     latin

@@ -1,4 +1,4 @@
-//! What is still being written is not loaded; what nobody has told of is found.
+//! A file that is still being written is not loaded. A file without an event is found.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -83,7 +83,7 @@ fn a_file_that_is_open_at_the_start() {
     cluster.give_to_server(&format!("{inbox}/own.csv"));
     cluster.restart(|_| ());
     let mut client = cluster.client();
-    // Nobody can tell whether it is open: it is taken when it was left alone.
+    // The watcher cannot see whether it is open: it loads the file after the quiet period.
     cluster.file("inbox/other.csv", one("other", 1));
     wait_for_rows(&mut client, 2);
     some_looks(&cluster, &mut client, &inbox);
@@ -115,9 +115,9 @@ fn a_file_that_changes_while_it_is_read() {
     assert!(client.query_opt(failed, &[]).unwrap().is_some());
 }
 
-/// No event tells of a second name for a file: it is found when it was left alone.
+/// A second name for a file causes no event: the file is found after the quiet period.
 #[test]
-fn a_file_that_nobody_has_told_of() {
+fn a_file_without_an_event() {
     let (cluster, inbox) = start_with_inbox();
     let mut client = cluster.client();
     let outside = cluster.file("outside", one("outside", 1));

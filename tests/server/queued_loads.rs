@@ -1,4 +1,4 @@
-//! Queued loads are made, whatever the database is set to, and whoever has looked away in between.
+//! Queued loads run, whatever the settings of the database, and also after a lock or a missing worker.
 
 use std::time::Duration;
 

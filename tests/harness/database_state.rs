@@ -1,10 +1,9 @@
-//! Everything that a database with the extension knows, for comparisons.
+//! The state of a database with the extension, for comparisons.
 
 use postgres::Client;
 
-/// Rows of every table, what the functions answer, and how the history is made of its partitions.
-/// Large answers are digests.
-const QUESTIONS: [&str; 13] = [
+/// Rows of every table, results of the functions, and the partitions of the history. Large results are digests.
+const QUERIES: [&str; 13] = [
     "SELECT count(*) || ' trips, ' || md5(string_agg(h::text, ';' ORDER BY date_time, trip_key))
        FROM trips.hist_trip_data AS h",
     "SELECT string_agg(s::text, ';' ORDER BY load_id, line_no) FROM trips.stg_trip_data AS s",
@@ -28,14 +27,13 @@ const QUESTIONS: [&str; 13] = [
     "SELECT string_agg(v.check_name, ', ') FROM trips.verify() AS v WHERE NOT v.passed",
 ];
 
-/// What the database answers to all of them.
+/// The results of all these queries.
 ///
 /// # Panics
-/// When a question is refused.
-pub fn answers(client: &mut Client) -> Vec<Option<String>> {
+/// When a query fails.
+pub fn database_state(client: &mut Client) -> Vec<Option<String>> {
     client.batch_execute("SET TimeZone = 'UTC'").expect("a setting");
-    let answer = |question| client.query_one(question, &[]).expect(question).get(0);
-    QUESTIONS.map(answer).into()
+    QUERIES.map(|query| client.query_one(query, &[]).expect(query).get(0)).into()
 }
 
 /// The partitions of the history that have no valid primary key of their own.

@@ -1,4 +1,4 @@
-"""Trips for the oracle: from a seed, with everything in them that a question may stumble over."""
+"""Trips for the oracle: from a seed, with all special cases of queries."""
 
 import csv
 import datetime as dt
@@ -77,7 +77,7 @@ def rows(count, seed):
 
 
 def files(count, seed, number):
-    """The rows as CSV in some files; each begins with trips that the file before has brought."""
+    """The rows as CSV in some files; each begins with trips of the file before."""
     made = rows(count, seed)
     size = -(-len(made) // number)
     for i in range(number):

@@ -1,4 +1,4 @@
-//! Files as outside readers bring them.
+//! Files as outside readers upload them.
 
 use trips_core::check::constraints::Constraints;
 use trips_core::feed::Feed;

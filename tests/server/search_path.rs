@@ -1,5 +1,5 @@
-//! Objects that somebody without rights has laid in `public`, and in the session's own temporary
-//! schema, for a superuser with a careless search_path to step on: none is ever used.
+//! A role without rights creates objects in `public` and in the temporary schema of the session. A superuser with an
+//! unsafe `search_path` uses the extension: none of these objects is used.
 
 use std::fmt::Write;
 
@@ -42,10 +42,10 @@ const STEPS: &[&str] = &[
     "TRUNCATE trips.hist_trip_data",
 ];
 
-/// Does all that, and returns what the server has answered. The simple protocol: the other one makes
-/// the driver ask for types, in words that would step on a trap.
+/// Does all that, and returns the rows. By the simple protocol: with the extended one, the driver queries types, and
+/// its own queries would use a trap.
 fn walk(client: &mut Client, files: &[(&str, String)]) -> String {
-    let mut answers = String::new();
+    let mut found = String::new();
     for step in STEPS {
         let step =
             files.iter().fold((*step).to_owned(), |step, (name, path)| step.replace(name, path));
@@ -54,12 +54,12 @@ fn walk(client: &mut Client, files: &[(&str, String)]) -> String {
             if let SimpleQueryMessage::Row(row) = message {
                 let values: Vec<&str> =
                     (0..row.len()).map(|i| row.get(i).unwrap_or("NULL")).collect();
-                writeln!(answers, "{}", values.join("|")).unwrap();
+                writeln!(found, "{}", values.join("|")).unwrap();
             }
         }
     }
     client.simple_query("SELECT trips.ingest('/nowhere.csv')").unwrap_err();
-    answers
+    found
 }
 
 fn files(cluster: &Cluster) -> [(&'static str, String); 3] {
@@ -71,9 +71,9 @@ fn files(cluster: &Cluster) -> [(&'static str, String); 3] {
     ]
 }
 
-/// What has been trapped: what committed transactions have written, and what all have told the log.
+/// Uses of traps: rows of committed transactions, and warnings in the log of all transactions.
 fn trapped(cluster: &Cluster) -> (i64, usize) {
-    let mut client = cluster.client_of("hostile");
+    let mut client = cluster.client_of("shadowed");
     client.batch_execute("SET search_path = pg_catalog").unwrap();
     let written = client.query_one("SELECT count(*) FROM public.called", &[]).unwrap().get(0);
     (written, cluster.log().matches("trapped by").count())
@@ -87,8 +87,8 @@ fn nothing_in_public_or_pg_temp_is_used() {
     assert!(expected.contains("loaded|"), "{expected}");
 
     cluster.client().batch_execute("CREATE ROLE mallory").unwrap();
-    cluster.client().batch_execute("CREATE DATABASE hostile").unwrap();
-    let mut client = cluster.client_of("hostile");
+    cluster.client().batch_execute("CREATE DATABASE shadowed").unwrap();
+    let mut client = cluster.client_of("shadowed");
     client
         .batch_execute(
             "GRANT CREATE ON SCHEMA public TO mallory;
@@ -96,7 +96,7 @@ fn nothing_in_public_or_pg_temp_is_used() {
              SET search_path = pg_catalog; SET ROLE mallory",
         )
         .unwrap();
-    client.batch_execute(include_str!("hostile.sql")).unwrap();
+    client.batch_execute(include_str!("search_path.sql")).unwrap();
     let laid: i64 = client
         .query_one(
             "SELECT count(*) FROM pg_depend AS d JOIN pg_namespace AS n ON n.oid = d.refobjid
@@ -106,15 +106,15 @@ fn nothing_in_public_or_pg_temp_is_used() {
         .unwrap()
         .get(0);
     assert!(laid > 4_000, "{laid} traps");
-    // In the temporary schema, which stands before all others for tables and types.
+    // In the temporary schema, which is searched first for tables and types.
     client
         .batch_execute("SELECT public.lay_tables('pg_temp'), public.lay_types('pg_temp')")
         .unwrap();
     // The database's setting is for the background worker, which enters a failed load.
-    let careless = "search_path = public, pg_catalog";
+    let unsafe_path = "search_path = public, pg_catalog";
     client
         .batch_execute(&format!(
-            "RESET ROLE; ALTER DATABASE hostile SET {careless}; SET {careless}"
+            "RESET ROLE; ALTER DATABASE shadowed SET {unsafe_path}; SET {unsafe_path}"
         ))
         .unwrap();
 
@@ -127,7 +127,7 @@ fn nothing_in_public_or_pg_temp_is_used() {
     the_traps_work(&mut client, || trapped(&cluster));
 }
 
-/// Each trap notices a statement that steps on it.
+/// Each trap reports a statement that uses it.
 fn the_traps_work(client: &mut Client, trapped: impl Fn() -> (i64, usize)) {
     for step in [
         "SELECT 1::bigint = 1::bigint",

@@ -3,10 +3,13 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use postgres::{Client, IsolationLevel};
-use trips_tests::{Cluster, FIVE_COLUMNS, Load, lines_of, rows_as_csv, server_error, trip_line};
+use trips_tests::{
+    Cluster, FIVE_COLUMNS, Load, lines_of, rows_as_csv, server_error, trip_line, until,
+    until_within,
+};
 
 /// The level of each session's loads. Those above READ COMMITTED fail as long as others are faster, and
 /// get through when these are done.
@@ -23,23 +26,18 @@ const LEVELS: [IsolationLevel; 8] = [
 
 /// Loads a file in a transaction of this level, again after a serialization failure, as a client must.
 fn load(client: &mut Client, path: &str, level: IsolationLevel) -> Load {
-    let begin = Instant::now();
-    while begin.elapsed() < Duration::from_secs(300) {
+    until_within(Duration::from_secs(300), format!("{path} is not loaded"), || {
         let result = (|| {
             let mut transaction = client.build_transaction().isolation_level(level).start()?;
             let row = transaction.query_one("SELECT * FROM trips.ingest($1)", &[&path])?;
             transaction.commit()?;
             Ok::<_, postgres::Error>(Load::from_row(&row))
         })();
-        match result {
-            Ok(load) => return load,
-            Err(error) => assert_eq!(server_error(&error).0, "40001", "{error:?}"),
-        }
-    }
-    panic!("{path} does not get through");
+        result.map_err(|error| assert_eq!(server_error(&error).0, "40001", "{error:?}")).ok()
+    })
 }
 
-/// Repeats a statement until the loads are done; a serialization failure is nobody's fault.
+/// Repeats a statement until the loads are done; a serialization failure is allowed.
 fn repeat(cluster: &Cluster, statement: &str, done: &AtomicBool) {
     let mut client = cluster.client();
     while !done.load(Ordering::Relaxed) {
@@ -76,7 +74,9 @@ fn everything_at_once() {
             let done = &done;
             scope.spawn(move || {
                 // VACUUM needs the partition that the first load makes.
-                while statement.starts_with("VACUUM") && !has_partition(cluster) {}
+                if statement.starts_with("VACUUM") {
+                    until("no partition", || has_partition(cluster).then_some(()));
+                }
                 repeat(cluster, statement, done);
             });
         }
@@ -105,12 +105,12 @@ fn has_partition(cluster: &Cluster) -> bool {
     cluster.client().query_one(query, &[]).unwrap().get(0)
 }
 
-/// One history, in which every trip of the files is once; books that balance; no deadlock.
+/// One history, in which every trip of the files is once; counts that agree; no deadlock.
 fn check(cluster: &Cluster, rows: &[u8]) {
     let mut client = cluster.client();
     client.query("SELECT trips.merge_staged()", &[]).unwrap();
     // A REFRESH by hand that waited for a load goes on with its snapshot from before that load, and may
-    // have been the last of the storm: the next load makes the summary right by itself.
+    // have been the last one: the next load corrects the summary.
     let last = cluster.file("last.csv", format!("{FIVE_COLUMNS}{}", trip_line("By hand", 2)));
     assert_eq!(cluster.ingest(&mut client, &last).rows, [1, 1, 0, 0]);
     let distinct: BTreeSet<&str> =

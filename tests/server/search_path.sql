@@ -54,24 +54,24 @@ SELECT public.try(format('CREATE VIEW public.%I AS SELECT r.*, public.trap_true(
   FROM pg_class AS c
  WHERE c.relnamespace = 'pg_catalog'::regnamespace AND c.relkind IN ('r', 'v');
 
-CREATE FUNCTION public.lay_tables(place text) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog AS
+CREATE FUNCTION public.lay_tables(target text) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog AS
 $$ DECLARE name text; BEGIN
   FOREACH name IN ARRAY ARRAY['loads', 'hist_trip_data', 'stg_trip_data', 'daily_trip_counts', 'weekly_trip_counts',
                               'summarized_trip_data', 'load_progress'] LOOP
     EXECUTE format('CREATE TABLE %s.%I (load_id bigint, region text, datasource text);
                     CREATE TRIGGER trap BEFORE INSERT OR UPDATE OR DELETE ON %1$s.%2$I
-                      FOR EACH ROW EXECUTE FUNCTION public.trap_row()', place, name);
+                      FOR EACH ROW EXECUTE FUNCTION public.trap_row()', target, name);
   END LOOP;
 END $$;
 SELECT public.lay_tables('public');
 CREATE SEQUENCE public.loads_load_id_seq;
 
 -- Last: from here on, these names would mean public's in the statements above.
-CREATE FUNCTION public.lay_types(place text) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog AS
+CREATE FUNCTION public.lay_types(target text) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog AS
 $$ DECLARE name text; BEGIN
   FOR name IN SELECT t.typname FROM pg_type AS t
                WHERE t.typnamespace = 'pg_catalog'::regnamespace AND t.typtype = 'b' AND t.typcategory <> 'A' LOOP
-    PERFORM public.try(format('CREATE DOMAIN %s.%I AS pg_catalog.%2$I CHECK (public.trap_true())', place, name));
+    PERFORM public.try(format('CREATE DOMAIN %s.%I AS pg_catalog.%2$I CHECK (public.trap_true())', target, name));
   END LOOP;
 END $$;
 SELECT public.lay_types('public');
