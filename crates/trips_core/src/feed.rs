@@ -5,6 +5,7 @@ use serde::Deserialize;
 use crate::columns::TripColumn;
 
 pub mod builtin;
+pub mod day_month;
 pub mod definition;
 pub mod detect;
 pub mod plan;

@@ -5,5 +5,7 @@ pub mod error;
 pub mod partition_bounds;
 pub mod period;
 pub mod point;
+pub mod time_form;
 pub mod timestamp;
 pub mod trip;
+pub mod zone;

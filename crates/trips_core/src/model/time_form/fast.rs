@@ -1,0 +1,193 @@
+//! The forms of nearly all files, read at fixed positions. What they do not read is left to the program.
+
+use crate::model::time_form::program::{
+    Fields, Half, Op, blank, fraction, full_year, one_or_two, two, zone,
+};
+
+/// Whether a part of a form is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Never,
+    Maybe,
+    Always,
+}
+
+/// A form with a reader of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fast {
+    /// `YYYY-MM-DD HH24:MI[:SS[.FF]][TZ]`.
+    Iso(Iso),
+    /// `MM/DD/YYYY HH24:MI[:SS]`, also with the day first, of a short year, and with `AM`.
+    Slashes(Slashes),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Iso {
+    seconds: Part,
+    has_fraction: bool,
+    zone: Part,
+    is_blank_before_zone: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Slashes {
+    is_day_first: bool,
+    is_short_year: bool,
+    seconds: Part,
+    is_half_day: bool,
+}
+
+impl Fast {
+    /// The reader for this program, if there is one.
+    pub(super) fn of(ops: &[Op]) -> Option<Self> {
+        iso(ops).map(Self::Iso).or_else(|| slashes(ops).map(Self::Slashes))
+    }
+
+    /// Reads the whole text; None does not say that the program cannot read it.
+    #[inline]
+    pub(super) fn read(self, text: &[u8]) -> Option<Fields> {
+        match self {
+            Self::Iso(form) => form.read(text),
+            Self::Slashes(form) => form.read(text),
+        }
+    }
+}
+
+fn iso(ops: &[Op]) -> Option<Iso> {
+    use Op::{Blank, Byte, Day, Fraction, Hour24, Minute, Month, Optional, Second, Year, Zone};
+    let (dash, colon) = (Byte(b'-'), Byte(b':'));
+    let head = [Year, dash, Month, dash, Day, Blank, Hour24, colon, Minute];
+    let rest = ops.strip_prefix(&head)?;
+    let (seconds, has_fraction, rest) = match rest {
+        [Byte(b':'), Second, Optional(1), Fraction, rest @ ..] => (Part::Always, true, rest),
+        [Byte(b':'), Second, rest @ ..] => (Part::Always, false, rest),
+        [Optional(4), Byte(b':'), Second, Optional(1), Fraction, rest @ ..] => {
+            (Part::Maybe, true, rest)
+        }
+        [Optional(2), Byte(b':'), Second, rest @ ..] => (Part::Maybe, false, rest),
+        rest => (Part::Never, false, rest),
+    };
+    let (zone, is_blank_before_zone) = match rest {
+        [] => (Part::Never, false),
+        [Zone] => (Part::Always, false),
+        [Optional(1), Zone] => (Part::Maybe, false),
+        [Optional(1), Blank, Zone] => (Part::Always, true),
+        [Optional(3), Optional(1), Blank, Zone] => (Part::Maybe, true),
+        _ => return None,
+    };
+    Some(Iso { seconds, has_fraction, zone, is_blank_before_zone })
+}
+
+impl Iso {
+    #[inline]
+    fn read(self, text: &[u8]) -> Option<Fields> {
+        let (head, mut rest) = text.split_first_chunk::<16>()?;
+        let [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, between, h0, h1, b':', n0, n1] = *head
+        else {
+            return None;
+        };
+        if !matches!(between, b' ' | b'T' | b't') {
+            return None;
+        }
+        let mut fields = Fields {
+            year: u16::from(two(y0, y1)?) * 100 + u16::from(two(y2, y3)?),
+            month: two(m0, m1)?,
+            day: two(d0, d1)?,
+            hour: two(h0, h1)?,
+            minute: two(n0, n1)?,
+            ..Fields::default()
+        };
+        if self.seconds != Part::Never {
+            if let [b':', s0, s1, ref after @ ..] = *rest {
+                fields.second = two(s0, s1)?;
+                rest = after;
+                if self.has_fraction && matches!(rest, [b'.' | b',', ..]) {
+                    (fields.micros, rest) = fraction(rest)?;
+                }
+            } else if self.seconds == Part::Always {
+                return None;
+            }
+        }
+        if self.zone != Part::Never && !(self.zone == Part::Maybe && rest.is_empty()) {
+            if self.is_blank_before_zone {
+                rest = blank(rest).unwrap_or(rest);
+            }
+            let (offset, after) = zone(rest)?;
+            (fields.offset, rest) = (Some(offset), after);
+        }
+        rest.is_empty().then_some(fields)
+    }
+}
+
+fn slashes(ops: &[Op]) -> Option<Slashes> {
+    use Op::{Blank, Byte, Day, Hour12, Hour24, Meridiem, Minute, Month, Optional, Second};
+    let slash = Byte(b'/');
+    let (&[first, s1, second, s2, year, Blank, hour, Byte(b':'), Minute], rest) =
+        ops.split_first_chunk()?
+    else {
+        return None;
+    };
+    let is_day_first = match (first, second) {
+        (Month, Day) => false,
+        (Day, Month) => true,
+        _ => return None,
+    };
+    let (is_half_day, rest) = match (hour, rest) {
+        (Hour24, rest) => (false, rest),
+        (Hour12, [rest @ .., Blank, Meridiem]) => (true, rest),
+        _ => return None,
+    };
+    let seconds = match rest {
+        [] => Part::Never,
+        [Byte(b':'), Second] => Part::Always,
+        [Optional(2), Byte(b':'), Second] => Part::Maybe,
+        _ => return None,
+    };
+    let is_short_year = match year {
+        Op::Year => false,
+        Op::ShortYear => true,
+        _ => return None,
+    };
+    (s1 == slash && s2 == slash).then_some(Slashes {
+        is_day_first,
+        is_short_year,
+        seconds,
+        is_half_day,
+    })
+}
+
+impl Slashes {
+    #[inline]
+    fn read(self, text: &[u8]) -> Option<Fields> {
+        let (first, rest) = one_or_two(text)?;
+        let (second, rest) = one_or_two(rest.strip_prefix(b"/")?)?;
+        let rest = rest.strip_prefix(b"/")?;
+        let (month, day) = if self.is_day_first { (second, first) } else { (first, second) };
+        let (year, rest) = if self.is_short_year {
+            let (&[y0, y1], rest) = rest.split_first_chunk()?;
+            (full_year(two(y0, y1)?), rest)
+        } else {
+            let (&[y0, y1, y2, y3], rest) = rest.split_first_chunk()?;
+            (u16::from(two(y0, y1)?) * 100 + u16::from(two(y2, y3)?), rest)
+        };
+        let (hour, rest) = one_or_two(rest.strip_prefix(b" ")?)?;
+        let (minute, mut rest) = one_or_two(rest.strip_prefix(b":")?)?;
+        let mut fields = Fields { year, month, day, hour, minute, ..Fields::default() };
+        if self.seconds != Part::Never {
+            if let Some(after) = rest.strip_prefix(b":") {
+                (fields.second, rest) = one_or_two(after)?;
+            } else if self.seconds == Part::Always {
+                return None;
+            }
+        }
+        if self.is_half_day {
+            fields.half = match rest {
+                [b' ', b'A' | b'a', b'M' | b'm'] => Some(Half::Morning),
+                [b' ', b'P' | b'p', b'M' | b'm'] => Some(Half::Afternoon),
+                _ => return None,
+            };
+            return Some(fields);
+        }
+        rest.is_empty().then_some(fields)
+    }
+}
