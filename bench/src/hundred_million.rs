@@ -124,7 +124,7 @@ fn report(steps: &[Step], medians: &[(&str, f64)]) -> Result<()> {
 }
 
 /// Trips per second over trips in the history, as a picture.
-#[expect(clippy::cast_precision_loss, reason = "places in a picture")]
+#[expect(clippy::cast_precision_loss, reason = "positions in a picture")]
 fn picture(steps: &[Step]) -> Result<String> {
     let top = steps.iter().fold(0.0_f64, |top, step| top.max(step.rate)) * 1.15;
     let all = steps.last().map_or(1, |step| step.trips) as f64;

@@ -75,12 +75,12 @@ fn tokens(text: &str) -> Vec<Token> {
     while at < bytes.len() {
         let rest = &text[at..];
         let end = at + literal_or_comment(rest).unwrap_or_else(|| token(bytes, at));
-        let piece = &text[at..end];
-        let is_code = literal_or_comment(rest).is_none() && !piece.trim().is_empty();
+        let fragment = &text[at..end];
+        let is_code = literal_or_comment(rest).is_none() && !fragment.trim().is_empty();
         if is_code {
-            tokens.push(Token { text: piece.to_owned(), line });
+            tokens.push(Token { text: fragment.to_owned(), line });
         }
-        line += piece.matches('\n').count();
+        line += fragment.matches('\n').count();
         at = end;
     }
     tokens

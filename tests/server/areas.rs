@@ -298,7 +298,7 @@ fn wrong_queries_are_refused() {
     }
 }
 
-/// A directory that says another number of trips than its own row is not believed.
+/// A directory with another number of trips than its own row is not used.
 #[test]
 fn a_changed_count_is_no_answer() {
     let database = Database::on_shared();

@@ -246,7 +246,7 @@ fn known_and_new_trips_interleave() {
     let file = |seconds: &mut dyn Iterator<Item = u32>| {
         FIVE_COLUMNS.to_owned() + &seconds.map(|s| trip_line("A", s)).collect::<String>()
     };
-    // Dense, then a long stretch that the second file does not touch, then sparse.
+    // Dense, then a long range of time that the second file does not touch, then sparse.
     let known = file(&mut (1000..9000).chain((9000..80_000).step_by(7)));
     let mixed = file(&mut (0..2000).chain([8500, 50_004, 79_998]).chain(79_999..80_100));
     let path = database.file("known.csv", known);

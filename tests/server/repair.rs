@@ -14,22 +14,27 @@ fn count(client: &mut Client, query: &str) -> i64 {
     client.query_one(query, &[]).unwrap_or_else(|error| panic!("{query}: {error:?}")).get(0)
 }
 
-/// Attaches tables with these bounds without a look at their rows, after commands: PostgreSQL believes a CHECK that
-/// is called valid. While a dump is restored, nothing is counted again.
-fn damage(client: &mut Client, commands: &str, believed: &[(&str, &str)], bounds: &[(&str, &str)]) {
+/// Attaches tables with these bounds without a look at their rows, after commands: PostgreSQL trusts a CHECK that
+/// is marked valid. While a dump is restored, nothing is counted again.
+fn damage(
+    client: &mut Client,
+    commands: &str,
+    constraints: &[(&str, &str)],
+    bounds: &[(&str, &str)],
+) {
     let mut script = format!("BEGIN; SET LOCAL check_function_bodies = off; {commands};");
-    for (table, rule) in believed {
+    for (table, rule) in constraints {
         script += &format!(
-            "ALTER TABLE {table} ADD CONSTRAINT believed CHECK (date_time IS NOT NULL AND ({rule})) NOT VALID;
+            "ALTER TABLE {table} ADD CONSTRAINT unchecked CHECK (date_time IS NOT NULL AND ({rule})) NOT VALID;
              UPDATE pg_constraint SET convalidated = true
-              WHERE conname = 'believed' AND conrelid = '{table}'::regclass;"
+              WHERE conname = 'unchecked' AND conrelid = '{table}'::regclass;"
         );
     }
     for (table, bounds) in bounds {
         script += &format!("ALTER TABLE trips.hist_trip_data ATTACH PARTITION {table} {bounds};");
     }
-    for (table, _) in believed {
-        script += &format!("ALTER TABLE {table} DROP CONSTRAINT believed;");
+    for (table, _) in constraints {
+        script += &format!("ALTER TABLE {table} DROP CONSTRAINT unchecked;");
     }
     script += "COMMIT";
     client.batch_execute(&script).unwrap_or_else(|error| panic!("{script}: {error:?}"));

@@ -69,10 +69,10 @@ fn every_released_version_becomes_this_one() {
 
 /// Where a statement of the install script begins and ends, and what an update says instead, if it
 /// cannot say the same.
-type Piece = (&'static str, &'static str, Option<&'static str>);
+type Fragment = (&'static str, &'static str, Option<&'static str>);
 
 /// One of each kind of object that an update may omit.
-const PIECES: [Piece; 9] = [
+const FRAGMENTS: [Fragment; 9] = [
     ("CREATE FUNCTION trips.datasource_regions(", "\nEND;\n", None),
     ("COMMENT ON FUNCTION trips.datasource_regions(", ";\n", None),
     (
@@ -95,10 +95,10 @@ const PIECES: [Piece; 9] = [
     ),
 ];
 
-/// The install script without the pieces, and the statements that an update needs to add them.
+/// The install script without these fragments, and the statements that an update needs to add them.
 fn older(mut script: String) -> (String, Vec<String>) {
     let mut statements = Vec::new();
-    for (begin, end, instead) in PIECES {
+    for (begin, end, instead) in FRAGMENTS {
         let start = script.find(begin).unwrap_or_else(|| panic!("the script has no {begin}"));
         let stop = start + script[start..].find(end).unwrap() + end.len();
         statements.push(instead.unwrap_or(&script[start..stop]).to_owned());

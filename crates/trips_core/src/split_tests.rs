@@ -95,10 +95,10 @@ fn the_end_of_a_file() {
 fn quotes_that_are_never_closed_are_told() {
     // The next quote is further than a record may reach.
     let open = format!("\"open\n{}", "plain line\n".repeat(20));
-    for (count, told) in [(1, vec![2]), (5, vec![2, 23, 44])] {
+    for (count, unclosed) in [(1, vec![2]), (5, vec![2, 23, 44])] {
         let file = [HEADER, &open.repeat(count)].concat();
         let cut = find_splits(&Feed::trips(), file.as_bytes(), 100, u64::MAX, |_| ()).unwrap();
-        assert_eq!(cut.unclosed, told);
+        assert_eq!(cut.unclosed, unclosed);
     }
 }
 

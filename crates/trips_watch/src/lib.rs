@@ -63,20 +63,20 @@ fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / 1e6
 }
 
-/// Passes every event to `hear`, until it breaks. After a lost connection, it connects again and reads the missed
+/// Passes every event to `on_event`, until it breaks. After a lost connection, it connects again and reads the missed
 /// events: no event is skipped.
 ///
 /// # Errors
 /// When the first connection fails, or the database does not have the extension.
 pub fn watch(
     config: &Config,
-    hear: &mut dyn FnMut(&Event) -> ControlFlow<()>,
+    on_event: &mut dyn FnMut(&Event) -> ControlFlow<()>,
 ) -> Result<(), postgres::Error> {
     let mut client = config.connect(NoTls)?;
     let row = client.query_one("SELECT coalesce(max(seq), 0) FROM trips.events", &[])?;
     let mut last: i64 = row.get(0);
     loop {
-        match listen(&mut client, &mut last, hear) {
+        match listen(&mut client, &mut last, on_event) {
             Ok(()) => return Ok(()),
             Err(error) => eprintln!("{error}; connecting again"),
         }
@@ -92,35 +92,35 @@ pub fn watch(
 fn listen(
     client: &mut Client,
     last: &mut i64,
-    hear: &mut dyn FnMut(&Event) -> ControlFlow<()>,
+    on_event: &mut dyn FnMut(&Event) -> ControlFlow<()>,
 ) -> Result<(), postgres::Error> {
     // Listen first, then query. Events in between arrive twice, and are recognized by their number.
     client.batch_execute("LISTEN trips_ingest")?;
     let missed = "SELECT row_to_json(e)::text FROM trips.events_since($1) AS e";
     for row in client.query(missed, &[last])? {
-        if tell(row.get(0), last, hear).is_break() {
+        if accept(row.get(0), last, on_event).is_break() {
             return Ok(());
         }
     }
     let mut notifications = client.notifications();
-    let mut heard = notifications.blocking_iter();
-    while let Some(notification) = heard.next()? {
-        if tell(notification.payload(), last, hear).is_break() {
+    let mut received = notifications.blocking_iter();
+    while let Some(notification) = received.next()? {
+        if accept(notification.payload(), last, on_event).is_break() {
             return Ok(());
         }
     }
     Ok(())
 }
 
-fn tell(
+fn accept(
     json: &str,
     last: &mut i64,
-    hear: &mut dyn FnMut(&Event) -> ControlFlow<()>,
+    on_event: &mut dyn FnMut(&Event) -> ControlFlow<()>,
 ) -> ControlFlow<()> {
     match serde_json::from_str::<Event>(json) {
         Ok(event) if event.seq > *last => {
             *last = event.seq;
-            hear(&event)
+            on_event(&event)
         }
         _ => ControlFlow::Continue(()),
     }

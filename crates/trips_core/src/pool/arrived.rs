@@ -24,7 +24,7 @@ pub(super) struct Partial {
     pub(super) parsed: Parsed,
     /// The assumed columns at its begin.
     begins_with: HeaderState,
-    /// Its thread continues when it is told to. It begins again when it gets other columns.
+    /// Its thread waits for the permission to continue. It begins again when it gets other columns.
     answer: Sender<Option<HeaderState>>,
 }
 
