@@ -58,6 +58,7 @@ const fn type_oid(kind: SqlType) -> pg_sys::Oid {
         SqlType::Timestamp => pg_sys::TIMESTAMPOID,
         SqlType::Uuid => pg_sys::UUIDOID,
         SqlType::Int8 => pg_sys::INT8OID,
+        SqlType::Jsonb => pg_sys::JSONBOID,
     }
 }
 

@@ -3,7 +3,7 @@
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{PgLogLevel, PgSqlErrorCode, Spi};
 use trips_areas::IndexBuilder;
-use trips_core::columns;
+use trips_core::columns::{DATE_TIME, NAMES};
 use trips_core::model::partition_bounds::PartitionBounds;
 use trips_core::model::timestamp::Timestamp;
 use trips_core::sort::batch::{self, Batch, RunBlocks};
@@ -85,7 +85,7 @@ impl History {
     ) -> Result<Appended, LoadError> {
         self.created.require_few_more(&blocks.borrow())?;
         partitions::try_lock_partitions(&blocks.borrow());
-        let mut walk = Walk::of(next_batch);
+        let mut walk = Walk::of(next_batch, batch::columns_of(&blocks.borrow()));
         let mut total = Appended::default();
         while let Some(time) = walk.next_time()? {
             derived.make_room()?;
@@ -133,18 +133,19 @@ fn append_to(
     // Creating the partition has reset the progress of the backend.
     progress.phase(Phase::Inserting);
     let counted = (!is_altered).then_some(&mut *derived);
+    let columns = walk.columns;
     let mut rows = NewRows::new(walk, bounds, known, counted, progress);
     let taken = if in_bulk {
         progress.inserts_without_copy(table.oid());
         let check = |micros| require_within(bounds, Timestamp(micros), table);
-        let mut append = HeapAppend::begin(table, &COLUMNS, columns::DATE_TIME, &check);
+        let mut append = HeapAppend::begin(table, &COLUMNS, columns, DATE_TIME, &check);
         let taken = rows.append_to(&mut append);
         append.finish();
         taken
     } else {
         let target = whole.as_ref().unwrap_or(table);
         let publish = &mut || progress.publish();
-        let copy = || copy_rows(target, &columns::NAMES, &mut rows, publish);
+        let copy = || copy_rows(target, &NAMES[..columns], &mut rows, publish);
         pending_counts::while_filling(target.oid(), copy)
     };
     let Appended { inserted, duplicates, .. } = rows.finish()?;

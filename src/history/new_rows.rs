@@ -18,6 +18,8 @@ use crate::progress::Progress;
 pub struct Walk<'a, 'b> {
     next_batch: &'a mut NextBatch<'b>,
     batch: Batch,
+    /// Number of columns of each row: those of the tail are missing if no trip of the run has them.
+    pub columns: usize,
     /// Number of trips of the batch that have been taken.
     taken: usize,
     /// Duplicates within the batches that are not reported yet.
@@ -26,8 +28,8 @@ pub struct Walk<'a, 'b> {
 
 impl<'a, 'b> Walk<'a, 'b> {
     /// No batch has been taken.
-    pub fn of(next_batch: &'a mut NextBatch<'b>) -> Self {
-        Self { next_batch, batch: Batch::default(), taken: 0, duplicates: 0 }
+    pub fn of(next_batch: &'a mut NextBatch<'b>, columns: usize) -> Self {
+        Self { next_batch, batch: Batch::default(), columns, taken: 0, duplicates: 0 }
     }
 
     /// The time of the next trip.

@@ -11,14 +11,14 @@ use super::relation::{Attribute, Table};
 
 /// Rows of one `heap_multi_insert`, as many as COPY takes.
 const ROWS_AT_ONCE: usize = 1000;
-/// The longest text with a header of one byte.
-const SHORT_TEXT: usize = 126;
+/// The longest value with a header of one byte.
+const SHORT_VALUE: usize = 126;
 
 /// How a column's value lies in a row, by its type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Format {
-    /// text: bytes of any number.
-    Text,
+    /// text, or jsonb as PostgreSQL stores it: bytes of any number.
+    Bytes,
     /// point: two float8.
     Point,
     /// int8 or timestamp: eight bytes.
@@ -30,7 +30,7 @@ enum Format {
 impl Format {
     fn of(type_oid: pg_sys::Oid) -> Option<Self> {
         match type_oid {
-            pg_sys::TEXTOID => Some(Self::Text),
+            pg_sys::TEXTOID | pg_sys::JSONBOID => Some(Self::Bytes),
             pg_sys::POINTOID => Some(Self::Point),
             pg_sys::INT8OID | pg_sys::TIMESTAMPOID => Some(Self::Int8),
             pg_sys::UUIDOID => Some(Self::Uuid),
@@ -42,7 +42,7 @@ impl Format {
 /// Appends rows to a table.
 pub struct HeapAppend<'a> {
     table: &'a Table,
-    /// The table's columns, and whether each must have a value.
+    /// The columns of the rows, and whether each must have a value.
     columns: Vec<(Format, bool)>,
     /// The column that the rows are ordered by: int8 or timestamp.
     ordered_by: usize,
@@ -51,12 +51,14 @@ pub struct HeapAppend<'a> {
     /// That column's value in the row that was filled last.
     last: i64,
     state: pg_sys::BulkInsertState,
+    /// The first columns of the table: those of the rows.
+    descriptor: pg_sys::TupleDesc,
     slots: Vec<*mut pg_sys::TupleTableSlot>,
     command: pg_sys::CommandId,
     /// Memory of one `heap_multi_insert`.
     scratch: pg_sys::MemoryContext,
-    /// Texts that need a header of four bytes, which must be aligned.
-    long_texts: Vec<Box<[u32]>>,
+    /// Values that need a header of four bytes, which must be aligned.
+    long_values: Vec<Box<[u32]>>,
 }
 
 impl<'a> HeapAppend<'a> {
@@ -80,26 +82,33 @@ impl<'a> HeapAppend<'a> {
         }
     }
 
-    /// Begins to append rows in the order of one column. `check` is called with that column's first and last value before
-    /// rows are stored. The table's index must be built afterwards.
+    /// Begins to append rows with the first `count` of these columns, in the order of one column. `check` is called with
+    /// that column's first and last value before rows are stored. The table's index must be built afterwards.
+    ///
+    /// The other columns are NULL: their tuples end before them, as those of a table that ALTER TABLE has given a column.
     ///
     /// # Panics
-    /// When the table does not fit.
+    /// When the table does not fit, or one of the other columns must have a value.
     pub fn begin(
         table: &'a Table,
         columns: &[Attribute],
+        count: usize,
         ordered_by: usize,
         check: &'a dyn Fn(i64),
     ) -> Self {
         assert!(Self::fits(table, columns), "the partition has changed");
-        let formats = columns.iter().map(|c| Some((Format::of(c.type_oid)?, c.is_required)));
+        assert!(columns[count..].iter().all(|c| !c.is_required), "a column is missing");
+        let formats =
+            columns[..count].iter().map(|c| Some((Format::of(c.type_oid)?, c.is_required)));
         let formats: Vec<_> = formats.collect::<Option<_>>().unwrap_or_default();
         assert_eq!(formats[ordered_by].0, Format::Int8, "the rows are ordered by a number");
         // SAFETY: the table is open and locked for inserting, and stays so while `self` lives. `finish` frees what is made
         // here, or the abort of the transaction.
         unsafe {
+            let descriptor = first_columns(table, count);
+            let callbacks = pg_sys::table_slot_callbacks(table.as_ptr());
             let slots = (0..ROWS_AT_ONCE)
-                .map(|_| pg_sys::table_slot_create(table.as_ptr(), std::ptr::null_mut()))
+                .map(|_| pg_sys::MakeSingleTupleTableSlot(descriptor, callbacks))
                 .collect();
             let scratch = pg_sys::AllocSetContextCreateInternal(
                 pg_sys::CurrentMemoryContext,
@@ -115,10 +124,11 @@ impl<'a> HeapAppend<'a> {
                 check,
                 last: 0,
                 state: pg_sys::GetBulkInsertState(),
+                descriptor,
                 slots,
                 command: pg_sys::GetCurrentCommandId(true),
                 scratch,
-                long_texts: Vec::new(),
+                long_values: Vec::new(),
             }
         }
     }
@@ -142,7 +152,7 @@ impl<'a> HeapAppend<'a> {
             }
             (self.check)(self.last);
             self.insert(count);
-            self.long_texts.clear();
+            self.long_values.clear();
             appended += count as u64;
         }
         appended
@@ -164,7 +174,7 @@ impl<'a> HeapAppend<'a> {
             };
             let (field, behind) = rest.split_at_mut(4 + size);
             let datum = match format {
-                Format::Text => self.text(field),
+                Format::Bytes => self.bytes(field),
                 Format::Point => {
                     assert_eq!(size, 16, "a point has two numbers");
                     let value = &mut field[4..20];
@@ -195,9 +205,10 @@ impl<'a> HeapAppend<'a> {
         rest
     }
 
-    /// A text with PostgreSQL's header: one byte, instead of the last byte of its length; or four bytes, in an aligned copy.
-    fn text(&mut self, field: &mut [u8]) -> pg_sys::Datum {
-        if field.len() - 4 <= SHORT_TEXT {
+    /// A value with PostgreSQL's header: one byte, instead of the last byte of its length; or four bytes, in an aligned
+    /// copy. The alignment of a short one does not matter: it is copied before its parts are read.
+    fn bytes(&mut self, field: &mut [u8]) -> pg_sys::Datum {
+        if field.len() - 4 <= SHORT_VALUE {
             let short = &mut field[3..];
             short[0] = u8::try_from(short.len() << 1).unwrap_or(u8::MAX) | 1;
             return pg_sys::Datum::from(short.as_mut_ptr());
@@ -205,20 +216,19 @@ impl<'a> HeapAppend<'a> {
         let value = &field[4..];
         let size = 4 + value.len();
         let mut copy = vec![0_u32; size.div_ceil(4)].into_boxed_slice();
-        copy[0] = u32::try_from(size << 2).expect("a text of a trip is short");
+        copy[0] = u32::try_from(size << 2).expect("a value of a trip is under 1 GiB");
         for (word, bytes) in copy[1..].iter_mut().zip(value.chunks(4)) {
             let mut four = [0; 4];
             four[..bytes.len()].copy_from_slice(bytes);
             *word = u32::from_ne_bytes(four);
         }
         let datum = pg_sys::Datum::from(copy.as_mut_ptr());
-        self.long_texts.push(copy);
+        self.long_values.push(copy);
         datum
     }
 
     fn set(&self, slot: *mut pg_sys::TupleTableSlot, column: usize, value: Option<pg_sys::Datum>) {
-        // SAFETY: the slot was made for the table, which has as many columns as `self.columns` (`fits`), so both arrays
-        // have that length.
+        // SAFETY: the slot was made for a descriptor with the columns of `self.columns`, so both arrays have that length.
         unsafe {
             *(*slot).tts_values.add(column) = value.unwrap_or(pg_sys::Datum::null());
             *(*slot).tts_isnull.add(column) = value.is_none();
@@ -226,7 +236,7 @@ impl<'a> HeapAppend<'a> {
     }
 
     fn insert(&mut self, count: usize) {
-        // SAFETY: the first `count` slots are filled. What their values point to (the rows, the long texts) lives until they
+        // SAFETY: the first `count` slots are filled. What their values point to (the rows, the long values) lives until they
         // are cleared below. What the calls allocate is in `scratch`, which is reset when nothing points there any more.
         unsafe {
             let before = pg_sys::MemoryContextSwitchTo(self.scratch);
@@ -253,8 +263,28 @@ impl<'a> HeapAppend<'a> {
             for slot in self.slots {
                 pg_sys::ExecDropSingleTupleTableSlot(slot);
             }
+            pg_sys::FreeTupleDesc(self.descriptor);
             pg_sys::FreeBulkInsertState(self.state);
             pg_sys::MemoryContextDelete(self.scratch);
         }
+    }
+}
+
+/// A descriptor of the first columns of a table, which nobody counts references of.
+///
+/// # Panics
+/// When the table has fewer columns.
+fn first_columns(table: &Table, count: usize) -> pg_sys::TupleDesc {
+    // SAFETY: the table is open, so its descriptor is valid. Columns of both descriptors are counted from 1; the table
+    // has as many, which is checked.
+    unsafe {
+        let from = (*table.as_ptr()).rd_att;
+        let count = i16::try_from(count).expect("a table has at most 1,600 columns");
+        assert!(i32::from(count) <= (*from).natts, "the table has lost a column");
+        let to = pg_sys::CreateTemplateTupleDesc(count.into());
+        for column in 1..=count {
+            pg_sys::TupleDescCopyEntry(to, column, from, column);
+        }
+        to
     }
 }

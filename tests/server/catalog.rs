@@ -142,6 +142,7 @@ fn the_table_of_columns_is_that_of_the_catalogue() {
             SqlType::Timestamp => "timestamp without time zone",
             SqlType::Uuid => "uuid",
             SqlType::Int8 => "bigint",
+            SqlType::Jsonb => "jsonb",
         };
         (name, type_name.to_owned(), column.is_required)
     });

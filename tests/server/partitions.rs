@@ -144,7 +144,7 @@ fn partitions_of_other_makers() {
     client
         .batch_execute(
             "CREATE TABLE public.archive (load_id bigint NOT NULL, destination_coord point, origin_coord point,
-               datasource text, region text NOT NULL, trip_key uuid NOT NULL, date_time timestamp NOT NULL);
+               details jsonb, datasource text, region text NOT NULL, trip_id text, ended_at timestamp, trip_key uuid NOT NULL, date_time timestamp NOT NULL);
              ALTER TABLE trips.hist_trip_data ATTACH PARTITION public.archive
                FOR VALUES FROM ('2018-01-01') TO ('2019-01-01');
              CREATE TABLE public.rest PARTITION OF trips.hist_trip_data DEFAULT;

@@ -1,7 +1,8 @@
 //! The one table of columns: what `trips.hist_trip_data` has, in the order of its rows.
 //!
 //! A row is its key part, then what a load adds (`trip_key`, `load_id`), then its tail. The key part is
-//! what the key of a trip hashes. The tail holds the columns beyond the key, which may all be NULL.
+//! what the content key of a trip hashes. The tail has the columns that only feeds fill, which may all be NULL: rows of
+//! files with the five columns end before it.
 //! Encoding, decoding, batches, staged rows, COPY's lists of columns and the heap's attributes are
 //! derived from this table. A server test compares it with `pg_attribute`.
 
@@ -21,6 +22,8 @@ pub enum SqlType {
     Uuid,
     /// `bigint`
     Int8,
+    /// `jsonb`
+    Jsonb,
 }
 
 impl SqlType {
@@ -28,7 +31,7 @@ impl SqlType {
     #[must_use]
     pub const fn fixed_len(self) -> Option<usize> {
         match self {
-            Self::Text => None,
+            Self::Text | Self::Jsonb => None,
             Self::Point | Self::Uuid => Some(16),
             Self::Timestamp | Self::Int8 => Some(8),
         }
@@ -50,7 +53,7 @@ pub struct Column {
 
 /// The columns of the history, in the order of its rows.
 #[rustfmt::skip]
-pub const COLUMNS: [Column; 7] = [
+pub const COLUMNS: [Column; 10] = [
     Column { name: c"region", kind: SqlType::Text, is_required: true, in_key: true },
     Column { name: c"origin_coord", kind: SqlType::Point, is_required: false, in_key: true },
     Column { name: c"destination_coord", kind: SqlType::Point, is_required: false, in_key: true },
@@ -58,6 +61,9 @@ pub const COLUMNS: [Column; 7] = [
     Column { name: c"datasource", kind: SqlType::Text, is_required: false, in_key: true },
     Column { name: c"trip_key", kind: SqlType::Uuid, is_required: true, in_key: false },
     Column { name: c"load_id", kind: SqlType::Int8, is_required: true, in_key: false },
+    Column { name: c"ended_at", kind: SqlType::Timestamp, is_required: false, in_key: false },
+    Column { name: c"trip_id", kind: SqlType::Text, is_required: false, in_key: false },
+    Column { name: c"details", kind: SqlType::Jsonb, is_required: false, in_key: false },
 ];
 
 /// Number of columns of a row of the history.
@@ -70,10 +76,12 @@ pub const DATE_TIME: usize = TripColumn::DateTime as usize;
 pub const TRIP_KEY: usize = KEY_COUNT;
 /// Position of `load_id`.
 pub const LOAD_ID: usize = KEY_COUNT + 1;
-/// The first column of the tail.
+/// The first column of the tail. A row without a tail has this many columns.
 pub const TAIL: usize = KEY_COUNT + 2;
 /// Number of columns of the tail.
 pub const TAIL_COUNT: usize = COUNT - TAIL;
+/// Position of `details`, the last column.
+pub const DETAILS: usize = COUNT - 1;
 /// The columns of the unique index `(date_time, trip_key)`, in its order.
 pub const INDEX: [usize; 2] = [DATE_TIME, TRIP_KEY];
 
@@ -189,6 +197,8 @@ mod tests {
         assert_eq!(COLUMNS[DATE_TIME].kind, SqlType::Timestamp);
         assert_eq!((COLUMNS[TRIP_KEY].name, COLUMNS[TRIP_KEY].kind), (c"trip_key", SqlType::Uuid));
         assert_eq!((COLUMNS[LOAD_ID].name, COLUMNS[LOAD_ID].kind), (c"load_id", SqlType::Int8));
+        assert_eq!((COLUMNS[DETAILS].name, COLUMNS[DETAILS].kind), (c"details", SqlType::Jsonb));
+        assert!(COLUMNS[TAIL..].iter().all(|column| !column.is_required), "a row may end before");
         assert_eq!(fixed_bytes(0, KEY_COUNT), 5 * 4 + 2 * 16 + 8);
     }
 }

@@ -54,8 +54,8 @@ impl BatchEntry {
 /// Rows of PostgreSQL's binary COPY, with the columns of [`columns::COLUMNS`].
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// The rows, one after the other. Each begins with the number of its columns: all of them, or only those before the
-    /// tail if no trip of the batch has a tail. The others are NULL then.
+    /// The rows, one after the other. Each begins with the number of its columns: see [`columns_of`]. The other columns
+    /// are NULL. The value of `details` is as PostgreSQL stores it, which COPY does not take.
     pub rows: Vec<u8>,
     /// The trips, in the order of the index, each once.
     pub entries: Vec<BatchEntry>,
@@ -133,6 +133,12 @@ pub(crate) fn cost(blocks: &[Block], time_range: TimeRange) -> usize {
     ranges.map(Block::cost_of_batch).sum()
 }
 
+/// Number of columns of each row of a run: those of the tail are missing if no trip of its blocks has one.
+#[must_use]
+pub fn columns_of(blocks: &[Block]) -> usize {
+    if blocks.iter().any(Block::has_tails) { columns::COUNT } else { columns::TAIL }
+}
+
 /// Makes the batch of a time range of sorted blocks, for this load; with or without the row ranges of its trips.
 ///
 /// # Errors
@@ -152,12 +158,13 @@ pub fn build(
     // A trip by its block and its number there: what is sorted is moved often, and small.
     let mut found: Vec<(Timestamp, TripKey, u32, u32)> = Vec::new();
     found.try_reserve_exact(slices.iter().map(|(_, ranges)| ranges.len()).sum())?;
-    let (mut bytes, mut has_tails) = (0, false);
+    let columns = columns_of(blocks);
+    let has_tails = columns == columns::COUNT;
+    let mut bytes = 0;
     for (&(block, ranges), slice) in slices.iter().zip(0..) {
         for (&range, number) in ranges.iter().zip(0..) {
             let row = block.row(range);
             bytes += row.bytes.len() + ROW_OVERHEAD;
-            has_tails |= !row.tail().is_empty();
             let key = key::of_encoded(row.key_part());
             found.push((range.date_time, key, slice, number));
         }
@@ -168,7 +175,6 @@ pub fn build(
     found.dedup_by(|later, first| (later.0, &later.1) == (first.0, &first.1));
 
     let mut batch = Batch { duplicates: before - found.len(), ..Batch::default() };
-    let columns = if has_tails { columns::COUNT } else { columns::TAIL };
     let nulls = if has_tails { found.len() * NULL_TAIL.len() } else { 0 };
     batch.rows.try_reserve_exact(bytes + nulls)?;
     batch.entries.try_reserve_exact(found.len())?;

@@ -71,6 +71,7 @@ impl RowRange {
 pub struct Block {
     values: Vec<u8>,
     ranges: Vec<RowRange>,
+    has_tails: bool,
 }
 
 impl Block {
@@ -93,6 +94,7 @@ impl Block {
         key::encode(trip, &mut self.values);
         let key_length = self.values.len() - offset;
         self.values.extend_from_slice(tail);
+        self.has_tails |= !tail.is_empty();
         let lengths = key_length | tail.len() << KEY_BITS;
         self.ranges.push(RowRange {
             date_time: trip.date_time,
@@ -163,6 +165,7 @@ impl Block {
         u32::try_from(self.values.len()).expect("a block is under 4 GiB");
         let moved = |range: &RowRange| RowRange { offset: behind + range.offset, ..*range };
         self.ranges.extend(other.ranges.iter().map(moved));
+        self.has_tails |= other.has_tails;
         Ok(())
     }
 
@@ -174,6 +177,12 @@ impl Block {
     /// Bytes of the rows in a part, where each tail has its length before it.
     pub(crate) fn part_bytes(&self) -> usize {
         self.values.len() + self.ranges.len() * size_of::<u32>()
+    }
+
+    /// Whether a trip had a tail.
+    #[must_use]
+    pub fn has_tails(&self) -> bool {
+        self.has_tails
     }
 
     /// Number of its trips.
