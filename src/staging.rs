@@ -4,7 +4,7 @@ use std::ffi::{CString, c_long};
 
 use pgrx::datum::DatumWithOid;
 use pgrx::{Spi, check_for_interrupts};
-use trips_core::check::reject::Rejection;
+use trips_core::check::reject::{RejectedColumn, Rejection};
 use trips_core::check::trip_text::TripText;
 use trips_core::columns::{KEY_COUNT, TripColumn};
 use trips_core::model::error::{SqlState, ValueError};
@@ -165,7 +165,7 @@ pub fn reject(load: i64, rows: &[(String, Rejection)]) -> Result<(), LoadError> 
     Spi::connect_mut(|client| {
         let ctids: Vec<&str> = rows.iter().map(|(ctid, _)| ctid.as_str()).collect();
         let columns: Vec<Option<&str>> =
-            rows.iter().map(|(_, r)| r.column.map(TripColumn::name)).collect();
+            rows.iter().map(|(_, r)| r.column.as_ref().map(RejectedColumn::name)).collect();
         let codes: Vec<&str> = rows.iter().map(|(_, r)| r.state.code()).collect();
         let reasons: Vec<&str> = rows.iter().map(|(_, r)| r.reason.as_str()).collect();
         let args: [DatumWithOid<'_>; 5] =

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::time::Instant;
 
 use trips_core::check::constraints::Constraints;
-use trips_core::feed::Feed;
+use trips_core::feed::choice::FeedChoice;
 use trips_core::format::delimited::header;
 use trips_core::format::delimited::record::RecordReader;
 use trips_core::format::parser::{Parser, Target};
@@ -18,7 +18,7 @@ pub fn speed(path: &str, threads: usize) -> Result<(f64, f64)> {
     let max_record = 1 << 20;
     let mut reader = RecordReader::new(File::open(path)?, max_record);
     let header = reader.next_record()?.ok_or("the file is empty")?;
-    let plan = header::resolve(&Feed::trips(), &header)?;
+    let plan = header::resolve(&FeedChoice::builtin(), &header)?;
     let (target, constraints) = (Target::History, Constraints::default());
     let parser =
         Parser { plan, target, load_id: 1, max_record, constraints, keeps_grid_points: true };

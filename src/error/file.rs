@@ -110,7 +110,19 @@ fn of_header(path: &str, error: &HeaderError) -> Report {
                     .detail(format!("The header is {found}."))
                     .hint(guess.map_or(COLUMNS, hint_of_guess)),
                 ColumnError::Duplicate { .. } => report.hint(COLUMNS),
+                ColumnError::Excluded { .. } => {
+                    report.hint("Give the feed that has this column, or none.")
+                }
             }
+        }
+        HeaderError::Tie(_) => report(format!("invalid header in file {path}: {error}"))
+            .hint("Give the argument feed."),
+        HeaderError::Stations(_) => {
+            report(format!("could not load file {path}: {error}")).hint("Use trips.load_stations.")
+        }
+        HeaderError::UnknownFeed(_) | HeaderError::NoFeeds => {
+            report(format!("could not load file {path}: {error}"))
+                .hint("SELECT name FROM trips.all_feeds.")
         }
     }
 }
@@ -149,6 +161,9 @@ fn code_of(state: SqlState) -> Code {
         SqlState::NotNullViolation => Code::ERRCODE_NOT_NULL_VIOLATION,
         SqlState::DuplicateColumn => Code::ERRCODE_DUPLICATE_COLUMN,
         SqlState::UndefinedColumn => Code::ERRCODE_UNDEFINED_COLUMN,
+        SqlState::UndefinedObject => Code::ERRCODE_UNDEFINED_OBJECT,
+        SqlState::WrongObjectType => Code::ERRCODE_WRONG_OBJECT_TYPE,
+        SqlState::AmbiguousAlias => Code::ERRCODE_AMBIGUOUS_ALIAS,
         SqlState::IoError => Code::ERRCODE_IO_ERROR,
         SqlState::ProgramLimitExceeded => Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
     }

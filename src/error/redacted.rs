@@ -50,10 +50,12 @@ impl FileError {
             },
             Self::Header {
                 path,
-                error: HeaderError::Columns(ColumnError::Missing { missing, guess, .. }),
+                error: HeaderError::Columns(ColumnError::Missing { missing, guess, feed, .. }),
             } => {
                 let (missing, found, guess) = (missing.clone(), instead.to_owned(), *guess);
-                let error = HeaderError::Columns(ColumnError::Missing { missing, found, guess });
+                let feed = feed.clone();
+                let error =
+                    HeaderError::Columns(ColumnError::Missing { missing, found, guess, feed });
                 Self::Header { path: path.clone(), error }
             }
             // Rust's own messages quote the text at which they stopped.

@@ -1,7 +1,7 @@
 //! The threads parse the file; the backend writes what they send.
 
 use pgrx::check_for_interrupts;
-use trips_core::feed::Feed;
+use trips_core::feed::choice::FeedChoice;
 use trips_core::feed::plan::Plan;
 use trips_core::format::delimited::header::{self, HeaderError};
 use trips_core::format::delimited::record::RecordReader;
@@ -113,13 +113,13 @@ fn read_header(
     reader: &mut RecordReader<Bytes>,
 ) -> Result<Plan, LoadError> {
     let path = request.path.to_owned();
-    let plan = header::read_header(&Feed::trips(), reader, settings::max_record_size());
+    let plan = header::read_header(&FeedChoice::builtin(), reader, settings::max_record_size());
     let plan = plan.map_err(|error| match error {
         HeaderError::Read(error) => file.read_error(error),
         error => FileError::Header { path, error }.into(),
     })?;
     if request.access.shows_content() {
-        notices::unused_columns(&plan.unused);
+        notices::unused_columns(plan.not_stored());
     }
     Ok(plan)
 }

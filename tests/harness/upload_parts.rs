@@ -1,7 +1,7 @@
 //! Files as outside readers upload them.
 
 use trips_core::check::constraints::Constraints;
-use trips_core::feed::Feed;
+use trips_core::feed::choice::FeedChoice;
 use trips_core::format::delimited::header::read_header;
 use trips_core::format::delimited::record::RecordReader;
 use trips_core::format::parser::{Parser, Target};
@@ -22,7 +22,7 @@ pub fn digest(file: &[u8]) -> Vec<u8> {
 #[must_use]
 pub fn parts_of(file: &[u8], load_id: i64, bytes: usize) -> Vec<Vec<u8>> {
     let mut reader = RecordReader::new(file, MAX_RECORD);
-    let plan = read_header(&Feed::trips(), &mut reader, MAX_RECORD).expect("a header");
+    let plan = read_header(&FeedChoice::builtin(), &mut reader, MAX_RECORD).expect("a header");
     let (target, constraints) = (Target::History, Constraints::default());
     let parser = Parser {
         plan,

@@ -4,7 +4,7 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 
-use crate::feed::Feed;
+use crate::feed::choice::FeedChoice;
 use crate::format::delimited::chunk::DelimitedChunk;
 use crate::format::delimited::header::{HeaderError, UNCLOSED_QUOTES, read_header};
 use crate::format::delimited::header_state::HeaderState;
@@ -52,14 +52,14 @@ pub enum Passed {
 /// # Errors
 /// Why it is not a file of this feed.
 pub fn find_splits<R: Read>(
-    feed: &Feed,
+    choice: &FeedChoice,
     source: R,
     max_record: usize,
     split_bytes: u64,
     mut passed: impl FnMut(Passed),
 ) -> Result<FileSplits, HeaderError> {
     let mut reader = RecordReader::new(source, max_record);
-    let plan = Arc::new(read_header(feed, &mut reader, max_record)?);
+    let plan = Arc::new(read_header(choice, &mut reader, max_record)?);
     passed(Passed::Header(reader.position()));
     let mut split = Split { first_byte: 0, bytes: reader.position(), first_line: 1 };
     let mut cut = FileSplits { splits: Vec::new(), columns: vec![None], unclosed: Vec::new() };

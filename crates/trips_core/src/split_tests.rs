@@ -27,7 +27,7 @@ fn dirty(rows: u32) -> Vec<u8> {
 
 fn read_at_once(file: &[u8], max_record: usize) -> Rows {
     let mut reader = RecordReader::new(file, max_record);
-    read_header(&Feed::trips(), &mut reader, max_record).unwrap();
+    read_header(&FeedChoice::builtin(), &mut reader, max_record).unwrap();
     let mut rows = Rows::new();
     while let Some(record) = reader.next_record().unwrap() {
         rows.push((record.line, record.raw.to_vec(), record.error));
@@ -36,14 +36,14 @@ fn read_at_once(file: &[u8], max_record: usize) -> Rows {
 }
 
 fn read_in_pieces(file: &[u8], max_record: usize, split_bytes: u64) -> (usize, Rows) {
-    let cut = find_splits(&Feed::trips(), file, max_record, split_bytes, |_| ()).unwrap();
+    let cut = find_splits(&FeedChoice::builtin(), file, max_record, split_bytes, |_| ()).unwrap();
     let (mut rows, mut begin) = (Rows::new(), 0);
     for &split in &cut.splits {
         assert_eq!(split.first_byte, begin);
         begin += split.bytes;
         let mut reader = if split.first_byte == 0 {
             let mut reader = RecordReader::new(file, max_record);
-            read_header(&Feed::trips(), &mut reader, max_record).unwrap();
+            read_header(&FeedChoice::builtin(), &mut reader, max_record).unwrap();
             SplitReader::behind_header(reader, split)
         } else {
             let from = usize::try_from(split.first_byte).unwrap();
@@ -97,7 +97,8 @@ fn quotes_that_are_never_closed_are_told() {
     let open = format!("\"open\n{}", "plain line\n".repeat(20));
     for (count, unclosed) in [(1, vec![2]), (5, vec![2, 23, 44])] {
         let file = [HEADER, &open.repeat(count)].concat();
-        let cut = find_splits(&Feed::trips(), file.as_bytes(), 100, u64::MAX, |_| ()).unwrap();
+        let cut =
+            find_splits(&FeedChoice::builtin(), file.as_bytes(), 100, u64::MAX, |_| ()).unwrap();
         assert_eq!(cut.unclosed, unclosed);
     }
 }
@@ -106,7 +107,7 @@ fn quotes_that_are_never_closed_are_told() {
 #[test]
 fn a_piece_that_does_not_fit_is_noticed() {
     let file = dirty(30_000);
-    let splits = find_splits(&Feed::trips(), &file[..], 1_000, 1, |_| ()).unwrap().splits;
+    let splits = find_splits(&FeedChoice::builtin(), &file[..], 1_000, 1, |_| ()).unwrap().splits;
     let last = *splits.last().unwrap();
     let from = usize::try_from(last.first_byte).unwrap();
     let mut reader = SplitReader::of(&file[from..file.len() - 10], 1_000, last);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use trips_core::check::constraints::Constraints;
 use trips_core::check::trip_text::TripText;
-use trips_core::feed::Feed;
+use trips_core::feed::choice::FeedChoice;
 use trips_core::format::delimited::header::read_header;
 use trips_core::format::delimited::header_state::HeaderState;
 use trips_core::format::delimited::record::RecordReader;
@@ -165,7 +165,7 @@ fn keys(block: &Block) -> Vec<key::TripKey> {
 
 fn open<R: std::io::Read>(source: R) -> (RecordReader<R>, Parser) {
     let mut reader = RecordReader::new(source, MAX_RECORD);
-    let plan = read_header(&Feed::trips(), &mut reader, MAX_RECORD).expect("a header");
+    let plan = read_header(&FeedChoice::builtin(), &mut reader, MAX_RECORD).expect("a header");
     let (target, constraints) = (Target::History, Constraints::default());
     let parser = Parser {
         plan,
@@ -209,7 +209,8 @@ fn read_by_threads(file: Vec<u8>, threads: usize, memory: usize) -> Read {
 }
 
 fn read_in_pieces(file: &[u8]) -> (usize, Read) {
-    let cut = split::find_splits(&Feed::trips(), file, MAX_RECORD, 1, |_| ()).expect("a header");
+    let cut =
+        split::find_splits(&FeedChoice::builtin(), file, MAX_RECORD, 1, |_| ()).expect("a header");
     let mut read = Read::default();
     for (split, columns) in cut.splits.iter().zip(&cut.columns) {
         let (first, parser) = open(file);

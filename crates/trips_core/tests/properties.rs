@@ -1,13 +1,17 @@
 //! Properties of any input.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use trips_core::check::constraints::{Constraints, ZeroCoordinates};
 use trips_core::check::trip_text::TripText;
 use trips_core::columns::TripColumn;
+use trips_core::feed::choice::FeedChoice;
+use trips_core::feed::definition::{Definition, Place};
+use trips_core::feed::detect::Catalogue;
 use trips_core::feed::plan::Plan;
-use trips_core::feed::{Feed, PointColumns};
 use trips_core::format::delimited::header::read_header;
-use trips_core::format::delimited::header::{self, ColumnError, Guess};
+use trips_core::format::delimited::header::{self, ColumnError, Guess, HeaderError};
 use trips_core::format::delimited::parse;
 use trips_core::format::delimited::record::RecordReader;
 use trips_core::format::parser::{Parser, Target};
@@ -225,7 +229,7 @@ fn values_do_not_run_into_each_other() {
     assert!(keys[0] != keys[1] && keys[1] != keys[2] && keys[0] != keys[2]);
 }
 
-fn plan_of(feed: &Feed, header: &str) -> Result<Plan, ColumnError> {
+fn plan_of(feed: &FeedChoice, header: &str) -> Result<Plan, HeaderError> {
     let mut reader = RecordReader::new(header.as_bytes(), 1000);
     header::resolve(feed, &reader.next_record().unwrap().unwrap())
 }
@@ -236,22 +240,31 @@ fn columns_are_found_by_name() {
         "region,origin_coord,destination_coord,datetime,datasource",
         "DATASOURCE, Date_Time ,region,\"destination_coord\",\torigin_coord",
     ] {
-        let plan = plan_of(&Feed::trips(), header).unwrap();
-        assert_eq!((plan.field_count, plan.unused.len()), (5, 0));
+        let plan = plan_of(&FeedChoice::builtin(), header).unwrap();
+        assert_eq!((plan.field_count, plan.not_stored().len()), (5, 0));
     }
-    let plan =
-        plan_of(&Feed::trips(), "x,region,,origin_coord,destination_coord,datetime,datasource")
-            .unwrap();
-    assert_eq!(plan.unused, ["\"x\"", "\"\""]);
+    let plan = plan_of(
+        &FeedChoice::builtin(),
+        "x,region,,origin_coord,destination_coord,datetime,datasource",
+    )
+    .unwrap();
+    // A column without a name is passed over.
+    assert_eq!(plan.not_stored(), ["\"x\""]);
 }
 
 #[test]
 fn headers_that_do_not_fit() {
-    let error = |header| plan_of(&Feed::trips(), header).unwrap_err();
+    let error = |header| plan_of(&FeedChoice::builtin(), header).unwrap_err();
     let missing = error("region,origin_coord,datasource");
-    assert_eq!(missing.to_string(), "columns destination_coord, date_time or datetime are missing");
+    assert_eq!(
+        missing.to_string(),
+        "invalid header: columns destination_coord, date_time or datetime are missing"
+    );
     let duplicate = error("region,origin_coord,destination_coord,datetime,datasource,date_time");
-    assert_eq!(duplicate.to_string(), "column date_time appears twice, as columns 4 and 6");
+    assert_eq!(
+        duplicate.to_string(),
+        "invalid header: column date_time appears twice, as columns 4 and 6"
+    );
     for (line, expected) in [
         ("region;origin_coord;destination_coord;datetime;datasource", Some(Guess::Delimiter(';'))),
         ("A,POINT (1 2),,never,x", Some(Guess::Data)),
@@ -261,7 +274,9 @@ fn headers_that_do_not_fit() {
         ("a,b,c", None),
         ("Trips of May", None),
     ] {
-        let ColumnError::Missing { guess, .. } = error(line) else { panic!("{line}") };
+        let HeaderError::Columns(ColumnError::Missing { guess, .. }) = error(line) else {
+            panic!("{line}")
+        };
         assert_eq!(guess, expected, "{line}");
     }
 }
@@ -269,13 +284,21 @@ fn headers_that_do_not_fit() {
 /// A feed with two columns for a point needs other JSON, not other code.
 #[test]
 fn another_feed_is_data() {
-    let feed: Feed = serde_json::from_str(
-        r#"{ "name": "bikes", "region": ["city"], "date_time": ["started_at"], "datasource": ["operator"],
-             "origin": { "lon_lat": { "longitude": ["start_lng"], "latitude": ["start_lat"] } },
-             "destination": { "lon_lat": { "longitude": ["end_lng"], "latitude": ["end_lat"] } } }"#,
+    let bikes = Definition::parse(
+        r#"{ "name": "bikes", "title": "Bikes",
+             "columns": { "city": {}, "started_at": { "type": "time" }, "operator": {},
+                          "start_lng": {}, "start_lat": {}, "end_lng": {}, "end_lat": {} },
+             "versions": { "1": ["city", "started_at", "operator", "start_lng", "start_lat", "end_lng", "end_lat"] },
+             "time": { "columns": ["started_at"], "forms": ["YYYY-MM-DD HH24:MI:SS[.FF]"] },
+             "origin": [{ "longitude": "start_lng", "latitude": "start_lat" }],
+             "destination": [{ "longitude": "end_lng", "latitude": "end_lat" }],
+             "region": [{ "column": "city" }], "datasource": [{ "column": "operator" }],
+             "zero": "point", "identity": { "scheme": "content" }, "raw_line": "whole" }"#,
     )
     .unwrap();
-    assert!(matches!(feed.origin, PointColumns::LonLat { .. }));
+    assert!(matches!(bikes.origin[..], [Place::LonLat { .. }]));
+    let catalogue = Arc::new(Catalogue::new(vec![Arc::new(bikes)]));
+    let feed = FeedChoice { catalogue, ..FeedChoice::builtin() };
     let file = "started_at,start_lat,start_lng,end_lat,end_lng,city,operator\n\
                 2024-01-01 00:00:01.5, 41.88 ,-87.63,,,Chicago,Divvy\n";
     let mut reader = RecordReader::new(file.as_bytes(), 1000);
@@ -302,7 +325,7 @@ const SENT: &str = "region,origin_coord,destination_coord,date_time,datasource\n
 /// An encoded part with two trips and two rejected lines.
 fn sent() -> Vec<u8> {
     let mut reader = RecordReader::new(SENT.as_bytes(), 1000);
-    let plan = read_header(&Feed::trips(), &mut reader, 1000).unwrap();
+    let plan = read_header(&FeedChoice::builtin(), &mut reader, 1000).unwrap();
     let (target, constraints) = (Target::History, any_date());
     let parser =
         Parser { plan, target, load_id: 7, max_record: 1000, constraints, keeps_grid_points: true };

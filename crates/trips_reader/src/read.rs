@@ -8,7 +8,7 @@ use std::io::{self, Chain, Cursor, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use trips_core::feed::Feed;
+use trips_core::feed::choice::FeedChoice;
 use trips_core::feed::plan::Plan;
 use trips_core::format::delimited::header::{HeaderError, read_header};
 use trips_core::format::delimited::header_state::HeaderState;
@@ -103,7 +103,7 @@ fn begin(
         _ => changed(),
     };
     let require = |found: blake3::Hash| if found == digest { Ok(()) } else { Err(changed()) };
-    let feed = Feed::trips();
+    let feed = FeedChoice::builtin();
     if split.first_byte == 0 {
         let bytes = read_split(file, split).map_err(failed)?;
         require(blake3::hash(bytes.get_ref().0.get_ref()))?;

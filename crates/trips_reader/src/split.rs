@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 
 use serde_json::{Value, json};
-use trips_core::feed::Feed;
+use trips_core::feed::choice::FeedChoice;
 use trips_core::format::delimited::header::{HeaderError, UNCLOSED_QUOTES};
 use trips_core::split::{FileSplits, Passed, find_splits};
 
@@ -23,7 +23,7 @@ pub fn run(path: &Path, options: &Options<'_>, out: &mut impl Write) -> Result<(
     let digests = RefCell::new(Digests::new(split_bytes));
     let source = Hashed { source: file, digests: &digests };
     let passed = |what| digests.borrow_mut().pass(what);
-    let found = match find_splits(&Feed::trips(), source, max_record, split_bytes, passed) {
+    let found = match find_splits(&FeedChoice::builtin(), source, max_record, split_bytes, passed) {
         Err(HeaderError::Read(error)) => return Err(Failure::File { path: shown(path), error }),
         Err(error) => refused(path, error.sqlstate().code(), &error.to_string()),
         Ok(FileSplits { unclosed, .. }) if unclosed.len() == UNCLOSED_QUOTES => {

@@ -5,7 +5,7 @@ use std::collections::TryReserveError;
 use std::sync::LazyLock;
 
 use trips_core::check::constraints::{Constraints, ZeroCoordinates};
-use trips_core::feed::Feed;
+use trips_core::feed::choice::FeedChoice;
 use trips_core::feed::plan::Plan;
 use trips_core::format::delimited::chunk::DelimitedChunk;
 use trips_core::format::delimited::header_state::HeaderState;
@@ -23,7 +23,7 @@ use crate::short_reads::ShortReads;
 /// The usual header of a file.
 pub const HEADER: &[u8] = b"region,origin_coord,destination_coord,date_time,datasource\n";
 
-static FEED: LazyLock<Feed> = LazyLock::new(Feed::trips);
+static FEED: LazyLock<FeedChoice> = LazyLock::new(FeedChoice::builtin);
 
 /// How a file is read.
 #[derive(Debug, Clone, Copy)]

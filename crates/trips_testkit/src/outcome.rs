@@ -130,7 +130,7 @@ impl Outcome {
         check_reason(&bad.3);
         if has_values {
             let rejection = checked.expect_err("what was rejected stays rejected");
-            let column = rejection.column.map(|column| column.name().to_owned());
+            let column = rejection.column.as_ref().map(|column| column.name().to_owned());
             let code = rejection.state.code().to_owned();
             assert_eq!(bad, (line, column, code, rejection.reason));
         }

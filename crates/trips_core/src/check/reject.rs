@@ -1,15 +1,48 @@
 //! Why a record is rejected.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::columns::TripColumn;
 use crate::model::error::{SqlState, ValueError};
+
+/// The column of a rejected value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RejectedColumn {
+    /// One of the five columns.
+    Trip(TripColumn),
+    /// A column of the feed, by its own name.
+    Feed(Arc<str>),
+}
+
+impl RejectedColumn {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Trip(column) => column.name(),
+            Self::Feed(name) => name,
+        }
+    }
+}
+
+impl From<TripColumn> for RejectedColumn {
+    fn from(column: TripColumn) -> Self {
+        Self::Trip(column)
+    }
+}
+
+impl fmt::Display for RejectedColumn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
 
 /// Why one record is not a trip.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection {
     /// The invalid column; None if the whole record is invalid.
-    pub column: Option<TripColumn>,
+    pub column: Option<RejectedColumn>,
     /// The kind of error.
     pub state: SqlState,
     /// What was found and what was expected, for a message.
@@ -19,8 +52,8 @@ pub struct Rejection {
 impl Rejection {
     /// The error of the value of this column.
     #[must_use]
-    pub fn of_value(column: TripColumn, error: ValueError) -> Self {
-        Self { column: Some(column), state: error.state, reason: error.reason }
+    pub fn of_value(column: impl Into<RejectedColumn>, error: ValueError) -> Self {
+        Self { column: Some(column.into()), state: error.state, reason: error.reason }
     }
 
     /// A fault of the record as a whole.
@@ -41,7 +74,7 @@ pub struct BadLine {
 impl fmt::Display for BadLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}", self.line)?;
-        if let Some(column) = self.rejection.column {
+        if let Some(column) = &self.rejection.column {
             write!(f, ", column {column}")?;
         }
         write!(f, ": {}", self.rejection.reason)

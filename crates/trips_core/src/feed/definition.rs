@@ -193,6 +193,12 @@ impl Definition {
         self.spellings.get(&name::fold_encoded(name, &self.form.encodings)).copied()
     }
 
+    /// A name of a header in the form for comparisons, in the first of the feed's encodings that it is valid in.
+    #[must_use]
+    pub fn folded(&self, name: &[u8]) -> String {
+        name::fold_encoded(name, &self.form.encodings)
+    }
+
     /// The column that a folded name is a spelling of.
     #[must_use]
     pub fn column_of_folded(&self, folded: &str) -> Option<ColumnId> {

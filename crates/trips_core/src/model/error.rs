@@ -23,6 +23,12 @@ pub enum SqlState {
     DuplicateColumn,
     /// 42703: a header does not name a column.
     UndefinedColumn,
+    /// 42704: a feed does not exist.
+    UndefinedObject,
+    /// 42809: a file is of another kind.
+    WrongObjectType,
+    /// 42P09: a header is of several feeds.
+    AmbiguousAlias,
     /// 54000: a record is longer, or needs more new partitions, than a setting allows.
     ProgramLimitExceeded,
     /// 58030: the system could not read the file.
@@ -44,6 +50,9 @@ impl SqlState {
             Self::NotNullViolation => "23502",
             Self::DuplicateColumn => "42701",
             Self::UndefinedColumn => "42703",
+            Self::UndefinedObject => "42704",
+            Self::WrongObjectType => "42809",
+            Self::AmbiguousAlias => "42P09",
             Self::ProgramLimitExceeded => "54000",
             Self::IoError => "58030",
         }

@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 use super::{Pool, PoolError};
 use crate::check::constraints::Constraints;
-use crate::feed::Feed;
+use crate::feed::choice::FeedChoice;
 use crate::format::delimited::header;
 use crate::format::delimited::record::RecordReader;
 use crate::format::parser::{Parser, Target};
@@ -15,7 +15,7 @@ fn start<R: Read + Send + 'static>(rest: R, threads: usize) -> Pool<io::Chain<&'
     let max_record = 1 << 20;
     let mut reader = RecordReader::new(HEADER.chain(rest), max_record);
     let header = reader.next_record().unwrap().unwrap();
-    let plan = header::resolve(&Feed::trips(), &header).unwrap();
+    let plan = header::resolve(&FeedChoice::builtin(), &header).unwrap();
     let (target, constraints) = (Target::History, Constraints::default());
     let parser =
         Parser { plan, target, load_id: 1, max_record, constraints, keeps_grid_points: true };

@@ -16,7 +16,7 @@ const FILE: &str = "region,origin_coord,destination_coord,date_time,datasource\n
 
 fn part() -> Part {
     let mut reader = RecordReader::new(FILE.as_bytes(), 1000);
-    let feed = crate::feed::Feed::trips();
+    let feed = crate::feed::choice::FeedChoice::builtin();
     let plan = crate::format::delimited::header::read_header(&feed, &mut reader, 1000).unwrap();
     let constraints = Constraints::default();
     let parser = Parser {

@@ -114,7 +114,7 @@ impl StagedRows {
         let (raw_line, replaced) = storable(raw);
         row.value(raw_line.as_bytes());
         row.optional(replaced.then_some(raw));
-        row.optional(rejection.column.map(|column| column.name().as_bytes()));
+        row.optional(rejection.column.as_ref().map(|column| column.name().as_bytes()));
         row.value(rejection.state.code().as_bytes()).value(rejection.reason.as_bytes());
         self.count += 1;
     }

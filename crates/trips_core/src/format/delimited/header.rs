@@ -2,11 +2,16 @@
 
 use std::borrow::Cow;
 use std::io::{self, Read};
+use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::feed::Feed;
-use crate::feed::plan::{Plan, Unresolved};
+use crate::feed::Unresolved;
+use crate::feed::choice::FeedChoice;
+use crate::feed::definition::Dialect;
+use crate::feed::detect::Detection;
+use crate::feed::file_feed::FileFeed;
+use crate::feed::plan::Plan;
 use crate::format::delimited::record::{FramingError, Record, RecordReader};
 use crate::format::sniff::{self, FileKind};
 use crate::model::error::SqlState;
@@ -24,6 +29,9 @@ fn columns_are(names: &[String]) -> String {
     }
 }
 
+/// The feed of a header that has no name of any feed.
+const DEFAULT_FEED: &str = "trips";
+
 /// Why a header does not fit a feed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ColumnError {
@@ -36,6 +44,8 @@ pub enum ColumnError {
         found: String,
         /// What the line seems to be instead.
         guess: Option<Guess>,
+        /// The feed: the given one, or the nearest.
+        feed: String,
     },
     /// A column of the feed appears more than once.
     #[error("column {name} appears twice, as columns {first} and {second}")]
@@ -46,6 +56,14 @@ pub enum ColumnError {
         first: usize,
         /// Number of the other column, from 1.
         second: usize,
+    },
+    /// No file of the given feed has this column.
+    #[error("no file of feed \"{feed}\" has column {name}")]
+    Excluded {
+        /// The name.
+        name: String,
+        /// The feed.
+        feed: String,
     },
 }
 
@@ -78,6 +96,30 @@ pub enum HeaderError {
     /// Its columns are not the feed's.
     #[error("invalid header: {0}")]
     Columns(ColumnError),
+    /// It is of several feeds.
+    #[error("the header is of feeds {}", quoted_names(.0))]
+    Tie(Vec<String>),
+    /// It is the header of a station file of these feeds.
+    #[error("the header is of a station file, of feed {}", quoted_names(.0))]
+    Stations(Vec<String>),
+    /// The given feed does not exist.
+    #[error("feed \"{0}\" does not exist")]
+    UnknownFeed(String),
+    /// There are no feeds.
+    #[error("no feed exists")]
+    NoFeeds,
+}
+
+/// Names in double quotes, the last one after "and".
+fn quoted_names(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [name] => format!("\"{name}\""),
+        [others @ .., last] => {
+            let others: Vec<String> = others.iter().map(|name| format!("\"{name}\"")).collect();
+            format!("{} and \"{last}\"", others.join(", "))
+        }
+    }
 }
 
 impl HeaderError {
@@ -87,18 +129,22 @@ impl HeaderError {
         match self {
             Self::Read(_) => SqlState::IoError,
             Self::Empty | Self::Kind(_) | Self::Framing(_) => SqlState::BadCopyFileFormat,
-            Self::Columns(ColumnError::Missing { .. }) => SqlState::UndefinedColumn,
+            Self::Columns(ColumnError::Missing { .. } | ColumnError::Excluded { .. })
+            | Self::NoFeeds => SqlState::UndefinedColumn,
+            Self::Stations(_) => SqlState::WrongObjectType,
+            Self::UnknownFeed(_) => SqlState::UndefinedObject,
+            Self::Tie(_) => SqlState::AmbiguousAlias,
             Self::Columns(ColumnError::Duplicate { .. }) => SqlState::DuplicateColumn,
         }
     }
 }
 
-/// Finds the columns of a feed in the first record of a file.
+/// Finds the feed of a file and its columns in the first record.
 ///
 /// # Errors
 /// Why it is not a header.
 pub fn read_header<R: Read>(
-    feed: &Feed,
+    choice: &FeedChoice,
     reader: &mut RecordReader<R>,
     max_record: usize,
 ) -> Result<Plan, HeaderError> {
@@ -117,7 +163,7 @@ pub fn read_header<R: Read>(
     if let Some(error) = header.error {
         return Err(refuse(HeaderError::Framing(error)));
     }
-    resolve(feed, &header).map_err(|error| refuse(HeaderError::Columns(error)))
+    resolve(choice, &header).map_err(refuse)
 }
 
 /// Whether this many bytes had no line end.
@@ -125,18 +171,52 @@ fn is_endless(bytes: &[u8], asked: usize) -> bool {
     bytes.len() == asked && !bytes.iter().any(|byte| matches!(byte, b'\n' | b'\r'))
 }
 
-/// Finds the fields of a feed in a header, in any order and case, with or without whitespace around them.
+/// Finds the feed of a header, and its columns: in any order and case, with or without whitespace around them.
 ///
 /// # Errors
-/// When a field of the feed is missing or appears twice.
-pub fn resolve(feed: &Feed, header: &Record<'_>) -> Result<Plan, ColumnError> {
-    Plan::of_header(feed, header.fields()).map_err(|error| match error {
+/// When the header is of no feed or of several, or when a column appears twice.
+pub fn resolve(choice: &FeedChoice, header: &Record<'_>) -> Result<Plan, HeaderError> {
+    let names: Vec<Cow<'_, [u8]>> = header.fields().collect();
+    let delimiter = b',';
+    let definition = match &choice.feed {
+        Some(name) => match choice.catalogue.get(name) {
+            Some(feed) => feed,
+            None => return Err(HeaderError::UnknownFeed(name.clone())),
+        },
+        None => match choice.catalogue.detect(&names, Some(delimiter)) {
+            Detection::Feed(found) => found.feed,
+            Detection::Tie(candidates) => {
+                let names = candidates.iter().map(|candidate| candidate.feed.name.clone());
+                return Err(HeaderError::Tie(names.collect()));
+            }
+            Detection::Stations(feeds) => {
+                let names = feeds.iter().map(|feed| feed.name.clone());
+                return Err(HeaderError::Stations(names.collect()));
+            }
+            Detection::None(near) => {
+                let near = near.and_then(|near| choice.catalogue.get(&near.feed));
+                match near.or_else(|| choice.catalogue.get(DEFAULT_FEED)) {
+                    Some(feed) => feed,
+                    None => return Err(HeaderError::NoFeeds),
+                }
+            }
+        },
+    };
+    let dialects = definition.form.dialects.iter().copied();
+    let dialect = dialects.clone().find(|dialect| dialect.delimiter == delimiter);
+    let dialect = dialect.unwrap_or(Dialect { delimiter, decimal: b'.' });
+    let feed = Arc::new(FileFeed::new(definition.clone(), dialect, choice.options.clone()));
+    let feed_name = || definition.name.clone();
+    Plan::of_header(&feed, &names).map_err(|error| match error {
         Unresolved::Missing(missing) => {
-            let (found, guess) = (quoted(header.raw), guess(header));
-            ColumnError::Missing { missing, found, guess }
+            let (found, guess, feed) = (quoted(header.raw), guess(header), feed_name());
+            HeaderError::Columns(ColumnError::Missing { missing, found, guess, feed })
         }
         Unresolved::Duplicate { name, first, second } => {
-            ColumnError::Duplicate { name, first, second }
+            HeaderError::Columns(ColumnError::Duplicate { name, first, second })
+        }
+        Unresolved::Excluded(name) => {
+            HeaderError::Columns(ColumnError::Excluded { name, feed: feed_name() })
         }
     })
 }

@@ -46,8 +46,7 @@ impl HeaderState {
         if let Some(line) = text.strip_prefix("unknown:") {
             return line.parse().ok().map(|line| Self::Unknown { line });
         }
-        let positions: Option<Vec<usize>> = text.split(':').map(|at| at.parse().ok()).collect();
-        first.of_positions(&positions?).map(|plan| Self::Known(Arc::new(plan)))
+        first.of_positions(text).map(|plan| Self::Known(Arc::new(plan)))
     }
 }
 
@@ -55,11 +54,7 @@ impl HeaderState {
 impl fmt::Display for HeaderState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Known(plan) => {
-                let positions: Vec<String> =
-                    plan.positions().iter().map(ToString::to_string).collect();
-                f.write_str(&positions.join(":"))
-            }
+            Self::Known(plan) => f.write_str(&plan.positions()),
             Self::Unknown { line } => write!(f, "unknown:{line}"),
         }
     }

@@ -17,7 +17,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::check::reject::Rejection;
-use crate::feed::plan::{FieldNames, Plan};
+use crate::feed::file_feed::FileFeed;
+use crate::feed::names::FieldNames;
+use crate::feed::plan::Plan;
 use crate::format::delimited::header_state::HeaderState;
 use crate::format::delimited::record::{FramingError, Record};
 use crate::model::error::SqlState;
@@ -72,13 +74,13 @@ pub fn find(plan: &Plan, record: &Record<'_>, columns: &HeaderState) -> Option<H
         NAMES.. => true,
         _ => !has_data,
     };
-    is_header.then(|| certain(names, record, columns, has_data).unwrap_or(Header::Unclear))
+    is_header.then(|| certain(plan.feed(), record, columns, has_data).unwrap_or(Header::Unclear))
 }
 
 /// The feed's columns that are named somewhere in these bytes, a bit for each.
-fn named(names: &FieldNames, bytes: &[u8]) -> u32 {
+fn named(names: &FieldNames, bytes: &[u8]) -> u128 {
     let ends = memchr::memchr3_iter(b',', b'\n', b'\r', bytes).chain(std::iter::once(bytes.len()));
-    let (mut begin, mut mask) = (0, 0);
+    let (mut begin, mut mask) = (0, 0_u128);
     for end in ends {
         // Whitespace and quotes around a name do not belong to it.
         if let Some(column) = names.resembles(&bytes[begin..end]) {
@@ -125,7 +127,7 @@ fn is_word(value: &[u8]) -> bool {
 type Values<'a> = Vec<Cow<'a, [u8]>>;
 
 fn certain(
-    names: &Arc<FieldNames>,
+    feed: &Arc<FileFeed>,
     record: &Record<'_>,
     columns: Option<usize>,
     has_data: bool,
@@ -143,38 +145,41 @@ fn certain(
         _ => return None,
     };
     let is_whole = record.error.is_none() && (!has_data || columns == Some(values.len()));
-    let whole = || Plan::of_names(names, values.iter().cloned()).ok();
+    let whole = || Plan::of_header(feed, &values).ok();
     if let Some(plan) = is_whole.then(whole).flatten() {
         return Some(Header::Whole(plan));
     }
-    let behind_row =
-        [columns.and_then(|count| count.checked_sub(1)), values.len().checked_sub(names.count)];
+    let behind_row = [
+        columns.and_then(|count| count.checked_sub(1)),
+        values.len().checked_sub(feed.names.count),
+    ];
     behind_row
         .into_iter()
         .flatten()
-        .find_map(|at| behind(names, &values, at))
-        .or_else(|| before(names, &values))
+        .find_map(|at| behind(feed, &values, at))
+        .or_else(|| before(feed, &values))
         .map(Header::Joined)
 }
 
 /// A header whose first name is joined to the last value of a row.
-fn behind(names: &Arc<FieldNames>, values: &[Cow<'_, [u8]>], at: usize) -> Option<Plan> {
+fn behind(feed: &Arc<FileFeed>, values: &[Cow<'_, [u8]>], at: usize) -> Option<Plan> {
     let (row, header) = values.split_at_checked(at)?;
     let (first, others) = header.split_first()?;
     let has_data = row.iter().any(|value| is_data(value));
     let is_row = |end: &[u8]| has_data || is_data(unquoted(end));
     let of = |name: &[u8]| {
-        let header = std::iter::once(name.to_vec().into()).chain(others.iter().cloned());
-        Plan::of_names(names, header).ok()
+        let header: Values<'_> =
+            std::iter::once(name.to_vec().into()).chain(others.iter().cloned()).collect();
+        Plan::of_header(feed, &header).ok()
     };
-    let mut splits = names.at_the_end_of(first);
+    let mut splits = feed.names.at_the_end_of(first);
     let joined = splits.find_map(|(end, name)| is_row(end).then(|| of(name)).flatten());
     // The joined field may end with the name of a column that is not the feed's.
     joined.or_else(|| has_data.then(|| of(first)).flatten())
 }
 
 /// A header whose last name is joined to the first value of a row of as many columns.
-fn before(names: &Arc<FieldNames>, values: &[Cow<'_, [u8]>]) -> Option<Plan> {
+fn before(feed: &Arc<FileFeed>, values: &[Cow<'_, [u8]>]) -> Option<Plan> {
     let (header, row) = values.split_at_checked(values.len().div_ceil(2))?;
     let (last, others) = header.split_last()?;
     let has_data = row.iter().any(|value| is_data(value));
@@ -182,10 +187,11 @@ fn before(names: &Arc<FieldNames>, values: &[Cow<'_, [u8]>]) -> Option<Plan> {
         return None;
     }
     let of = |name: &[u8]| {
-        let header = others.iter().cloned().chain(std::iter::once(name.to_vec().into()));
-        Plan::of_names(names, header).ok()
+        let header: Values<'_> =
+            others.iter().cloned().chain(std::iter::once(name.to_vec().into())).collect();
+        Plan::of_header(feed, &header).ok()
     };
-    let mut splits = names.at_the_beginning_of(last);
+    let mut splits = feed.names.at_the_beginning_of(last);
     let is_row = |begin: &[u8]| has_data || is_data(unquoted(begin));
     splits
         .find_map(|(name, begin)| is_row(begin).then(|| of(name)).flatten())

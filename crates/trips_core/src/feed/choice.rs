@@ -1,0 +1,35 @@
+//! What a load knows of feeds before it opens its file.
+
+use std::sync::Arc;
+
+use crate::feed::builtin;
+use crate::feed::detect::Catalogue;
+
+/// Values that the caller of a load gives; they count before those of the feed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The region of all trips.
+    pub region: Option<String>,
+    /// The data source of all trips.
+    pub datasource: Option<String>,
+}
+
+/// The feeds that a file may be of.
+#[derive(Debug, Clone)]
+pub struct FeedChoice {
+    /// All feeds.
+    pub catalogue: Arc<Catalogue>,
+    /// The name of the file's feed, if the caller gives it. Otherwise the header decides.
+    pub feed: Option<String>,
+    /// Values that the caller gives.
+    pub options: Options,
+}
+
+impl FeedChoice {
+    /// The built-in feeds.
+    #[must_use]
+    pub fn builtin() -> Self {
+        let catalogue = Arc::new(Catalogue::new(builtin::all().to_vec()));
+        Self { catalogue, feed: None, options: Options::default() }
+    }
+}

@@ -1,0 +1,87 @@
+//! The feed of a file: what all headers of the file have in common.
+
+use std::sync::Arc;
+
+use crate::columns::{KEY_COUNT, TripColumn};
+use crate::feed::choice::Options;
+use crate::feed::definition::{
+    ColumnId, Definition, Dialect, Encoding, IdentityRule, Place, RawLine, TimeKind, ValueSource,
+    Zero,
+};
+use crate::feed::names::FieldNames;
+
+/// The only form of a time that the five columns have.
+const FIVE_COLUMNS_TIME: &str = "YYYY-MM-DD HH24:MI:SS[.FF]";
+
+/// A feed, as one file is read.
+#[derive(Debug, Clone)]
+pub struct FileFeed {
+    /// Its definition.
+    pub definition: Arc<Definition>,
+    /// How the file separates its fields, and writes its numbers.
+    pub dialect: Dialect,
+    /// Values that count before those of the feed.
+    pub options: Options,
+    /// The names that a later header has.
+    pub(crate) names: FieldNames,
+}
+
+/// The columns of one value of the five-column path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FiveColumnsSource {
+    Field(ColumnId),
+    Pair { longitude: ColumnId, latitude: ColumnId },
+}
+
+impl FileFeed {
+    /// A feed in this dialect.
+    #[must_use]
+    pub fn new(definition: Arc<Definition>, dialect: Dialect, options: Options) -> Self {
+        let names = FieldNames::of(&definition);
+        Self { definition, dialect, options, names }
+    }
+
+    /// The columns of the five values, if the feed has nothing but them, as they are.
+    pub(crate) fn five_columns(&self) -> Option<[FiveColumnsSource; KEY_COUNT]> {
+        let feed = &*self.definition;
+        let is_plain_file = self.dialect == Dialect { delimiter: b',', decimal: b'.' }
+            && feed.form.encodings == [Encoding::Utf8]
+            && feed.form.nulls.is_empty()
+            && !feed.form.surplus_empty
+            && feed.raw_line == RawLine::Whole;
+        let has_no_more = feed.ended_at.is_none()
+            && feed.trip_id.is_none()
+            && feed.details.is_empty()
+            && feed.personal.is_empty()
+            && feed.bounds.is_none()
+            && feed.areas.is_empty()
+            && feed.zero == Zero::Point
+            && feed.identity == IdentityRule::Content
+            && !feed.columns.iter().any(|column| column.coalesce)
+            && self.options == Options::default();
+        let is_plain_time = feed.time.kind == TimeKind::Local
+            && !feed.time.hour_24
+            && feed.time.forms == [FIVE_COLUMNS_TIME];
+        if !(is_plain_file && has_no_more && is_plain_time) {
+            return None;
+        }
+        let value = |sources: &[ValueSource]| match sources {
+            [ValueSource::Column(id)] => Some(FiveColumnsSource::Field(*id)),
+            _ => None,
+        };
+        let place = |places: &[Place]| match places {
+            [Place::Wkt(id)] => Some(FiveColumnsSource::Field(*id)),
+            [Place::LonLat { longitude, latitude }] => {
+                Some(FiveColumnsSource::Pair { longitude: *longitude, latitude: *latitude })
+            }
+            _ => None,
+        };
+        let [time] = feed.time.columns[..] else { return None };
+        let mut sources = [FiveColumnsSource::Field(time); KEY_COUNT];
+        sources[TripColumn::Region as usize] = value(&feed.region)?;
+        sources[TripColumn::Origin as usize] = place(&feed.origin)?;
+        sources[TripColumn::Destination as usize] = place(&feed.destination)?;
+        sources[TripColumn::Datasource as usize] = value(&feed.datasource)?;
+        Some(sources)
+    }
+}

@@ -1,0 +1,111 @@
+//! Which field of a header is which column of a feed.
+
+use std::borrow::Cow;
+
+use crate::feed::definition::{ColumnId, Definition, Required, Version, is_passed_over};
+use crate::text::escape::quoted;
+
+/// Why the fields of a header are not those of a feed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unresolved {
+    /// Columns of the feed are missing: their names, alternatives joined by "or".
+    Missing(Vec<String>),
+    /// A column of the feed is there twice, with these numbers from 1.
+    Duplicate {
+        /// The name in the feed.
+        name: String,
+        /// Number of the column, from 1.
+        first: usize,
+        /// Number of the other column, from 1.
+        second: usize,
+    },
+    /// A name that no file of this feed has.
+    Excluded(String),
+}
+
+/// The positions of the columns of a feed in a header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct HeaderColumns {
+    /// Number of fields of a record.
+    pub(crate) field_count: usize,
+    /// For each column its positions from 0: none, one, or several if it is made of several.
+    pub(crate) positions: Vec<Vec<usize>>,
+    /// The column of each field.
+    pub(crate) of_field: Vec<Option<ColumnId>>,
+}
+
+impl HeaderColumns {
+    /// Finds the columns, and checks that a version of the feed has no others.
+    pub(crate) fn find(feed: &Definition, names: &[Cow<'_, [u8]>]) -> Result<Self, Unresolved> {
+        let folded: Vec<String> = names.iter().map(|name| feed.folded(name)).collect();
+        if let Some(name) = folded.iter().find(|name| feed.without.contains(name)) {
+            return Err(Unresolved::Excluded(name.clone()));
+        }
+        let of_field: Vec<_> = folded.iter().map(|name| feed.column_of_folded(name)).collect();
+        let mut positions = vec![Vec::new(); feed.columns.len()];
+        for (at, column) in of_field.iter().enumerate() {
+            if let Some(column) = column {
+                positions[usize::from(column.0)].push(at);
+            }
+        }
+        let has = |required: &Required| match required {
+            Required::Column(column) => !positions[usize::from(column.0)].is_empty(),
+            Required::Spelling(name, _) => folded.contains(name),
+        };
+        let lacking = |version: &Version| version.required.iter().filter(|r| !has(r)).count();
+        let nearest = feed.versions.iter().min_by_key(|version| lacking(version));
+        let missing = nearest.into_iter().flat_map(|v| &v.required).filter(|r| !has(r));
+        let missing: Vec<String> = missing.map(|required| written(feed, required)).collect();
+        if !missing.is_empty() || nearest.is_none() {
+            return Err(Unresolved::Missing(missing));
+        }
+        for (column, found) in feed.columns.iter().zip(&mut positions) {
+            if !column.coalesce && found.len() > 1 {
+                return Err(Unresolved::Duplicate {
+                    name: column.name.clone(),
+                    first: found[0] + 1,
+                    second: found[1] + 1,
+                });
+            }
+            // The order of the spellings counts before that of the header.
+            let rank = |at: &usize| column.folded.iter().position(|name| *name == folded[*at]);
+            found.sort_by_key(rank);
+        }
+        Ok(Self { field_count: names.len(), positions, of_field })
+    }
+
+    /// The same from positions of columns; None if they are not valid.
+    pub(crate) fn of_positions(field_count: usize, positions: Vec<Vec<usize>>) -> Option<Self> {
+        let mut of_field = vec![None; field_count];
+        for (column, found) in (0..).map(ColumnId).zip(&positions) {
+            for &at in found {
+                let field = of_field.get_mut(at)?;
+                if field.replace(column).is_some() {
+                    return None;
+                }
+            }
+        }
+        Some(Self { field_count, positions, of_field })
+    }
+
+    /// Whether the column is in the header.
+    pub(crate) fn has(&self, column: ColumnId) -> bool {
+        !self.positions[usize::from(column.0)].is_empty()
+    }
+
+    /// The names of a header, escaped and quoted, that the feed does not know and that have a meaning.
+    pub(crate) fn unknown(&self, feed: &Definition, names: &[Cow<'_, [u8]>]) -> Vec<String> {
+        let fields = names.iter().zip(&self.of_field).filter(|(_, column)| column.is_none());
+        let names = fields.map(|(name, _)| feed.folded(name));
+        let known = names.filter(|name| !is_passed_over(name));
+        known.map(|name| quoted(name.as_bytes())).collect()
+    }
+}
+
+/// A required name, with its alternatives.
+fn written(feed: &Definition, required: &Required) -> String {
+    match required {
+        Required::Column(column) => feed.get(*column).spellings.join(" or "),
+        Required::Spelling(name, _) => name.clone(),
+    }
+}
