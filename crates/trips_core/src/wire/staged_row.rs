@@ -40,7 +40,7 @@ const fn columns() -> [&'static CStr; COUNT] {
 pub(crate) fn rejected(from: &mut Cursor<'_>, load_id: i64, most: usize) -> Result<(), LineFault> {
     let available = from.0.len();
     match of_load(from, load_id) {
-        None if available > most => Err(LineFault::TooLong),
+        None if available >= most => Err(LineFault::TooLong),
         None => Err(LineFault::Values),
         Some(_) if available - from.0.len() > most => Err(LineFault::TooLong),
         Some((_, false)) => Err(LineFault::Values),
