@@ -7,6 +7,7 @@
 
 pub mod check;
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CStr;
 
@@ -35,6 +36,11 @@ const _: () = assert!(trips_areas::MAX_PAGES <= 256, "a segment has more pages t
 /// two of reading. Others wait for `trips.rebuild()`.
 const WORTH_FILLING: i64 = 1_000_000;
 
+thread_local! {
+    /// Calls of [`delete_weeks`] of this backend.
+    static DELETIONS: Cell<u64> = const { Cell::new(0) };
+}
+
 /// An index builder for the trips of a load.
 pub fn start_builder() -> Result<IndexBuilder, LoadError> {
     let _blocked = signals::BlockedSignals::all();
@@ -45,6 +51,8 @@ pub fn start_builder() -> Result<IndexBuilder, LoadError> {
 /// most as often as its number of trips doubles.
 pub fn write(collected: &mut IndexBuilder, progress: Option<&Progress>) -> Result<(), LoadError> {
     let weeks = collected.take(poll_interrupts).map_err(DerivedError::Areas)?;
+    let written: Vec<i32> = weeks.iter().map(|week| week.week).collect();
+    let deletions = DELETIONS.get();
     let mut segments = Vec::new();
     for Week { week, trips } in weeks {
         let made = match trips {
@@ -59,7 +67,15 @@ pub fn write(collected: &mut IndexBuilder, progress: Option<&Progress>) -> Resul
     if segments.is_empty() {
         return Ok(());
     }
-    append(segments, progress)
+    append(segments, progress)?;
+    // A trigger of a user on the index has changed the history meanwhile: the grid points may be of the time before.
+    if DELETIONS.get() != deletions {
+        for week in written {
+            let monday = trips_areas::first_day(week);
+            delete_weeks(Days { first: Some(monday), last: Some(monday + 6) })?;
+        }
+    }
+    Ok(())
 }
 
 fn poll_interrupts() {
@@ -137,6 +153,7 @@ fn delete_segments(segments: &[i64]) -> Result<(), LoadError> {
 
 /// Deletes the weeks of these days: they are counted from the history until they are rebuilt.
 pub fn delete_weeks(days: Days) -> Result<(), LoadError> {
+    DELETIONS.set(DELETIONS.get().wrapping_add(1));
     let monday =
         |day: Option<i32>| day.map(|day| trips_areas::first_day(trips_areas::week_of_day(day)));
     Spi::run_with_args(

@@ -149,7 +149,7 @@ pub fn require_newest_snapshot() -> Result<(), LoadError> {
 ///
 /// A trigger of a user on the counts may change the history meanwhile. Its changes are counted within the statement that
 /// fires it, area index included. So the index follows when all days are counted: from the deletion of a week to its
-/// rebuild, no such trigger fires.
+/// rebuild, no such trigger fires. One on the index itself may fire: [`areas::write`] then deletes its weeks again.
 pub fn count_again(days: &[Days]) -> Result<(), LoadError> {
     require_newest_snapshot()?;
     days.iter().try_for_each(|&days| daily_counts::count_again(days))?;

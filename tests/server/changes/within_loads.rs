@@ -117,9 +117,9 @@ fn changes_while_the_area_index_is_filled_are_counted() {
              END $$",
         )
         .unwrap();
-    let mut calls = 0;
+    let (mut calls, mut seed) = (0, 300);
     for table in ["trips_internal.area_pages", "trips_internal.area_directory"] {
-        for (i, events) in ["INSERT", "DELETE", "INSERT OR DELETE"].into_iter().enumerate() {
+        for events in ["INSERT", "DELETE", "INSERT OR DELETE"] {
             client
                 .batch_execute(&format!(
                     "CREATE TRIGGER discard AFTER {events} ON {table} FOR EACH STATEMENT EXECUTE FUNCTION public.discard()"
@@ -127,8 +127,9 @@ fn changes_while_the_area_index_is_filled_are_counted() {
                 .unwrap();
             let case = format!("{table}, {events}");
             for month in ["2018-05-01", "2018-06-04"] {
-                let path = database.file("next", month_as_csv(300, 300 + i as u64, month));
-                database.ingest(&mut client, &path);
+                seed += 1;
+                let path = database.file("next", month_as_csv(300, seed, month));
+                assert_eq!(database.ingest(&mut client, &path).rows[1], 300);
                 check_all(&mut client, &case);
             }
             client.batch_execute(&format!("DROP TRIGGER discard ON {table}")).unwrap();
