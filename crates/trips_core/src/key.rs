@@ -1,57 +1,122 @@
-//! The content key: equal trips have equal keys, on every machine, under every setting.
+//! Keys: when two records are the same trip. Equal trips have equal keys, on every machine, under every setting.
 //!
-//! A key is the first 16 bytes of BLAKE3 over the trip's five values in the order region, origin,
-//! destination, date_time, datasource. Each value is its length in bytes (4 bytes, big-endian
-//! two's complement; -1 and no bytes for a value that is missing) and then its bytes:
-//!
-//! * text: UTF-8;
-//! * point: longitude, then latitude, each an IEEE 754 double, 8 bytes big-endian;
-//! * date and time: microseconds since 2000-01-01 00:00:00, 8 bytes big-endian two's complement.
-//!
-//! This is, byte for byte, how PostgreSQL's binary COPY writes the five columns, so the bytes that
-//! are hashed are the bytes that are stored.
+//! A feed has one of three schemes: `content` (the five values), `columns` (the feed's identity columns) or
+//! `source_id` (the feed's own id). Each scheme hashes its own message in its own context, so that keys of different
+//! schemes are never equal. docs/identity.md specifies every byte, and has test vectors.
 
-use crate::columns::TripColumn;
-use crate::model::point::Point;
-use crate::model::trip::{Trip, Value};
-use crate::wire::copy_binary::RowWriter;
+use crate::model::trip::Trip;
 
-/// 128 bits that identify the content of a trip; PostgreSQL stores them as a `uuid`.
+mod content;
+mod hash;
+pub mod message;
+
+pub use self::content::{encode, of_encoded, of_trip};
+use self::hash::Context;
+
+/// 128 bits that identify a trip; PostgreSQL stores them as a `uuid`.
 pub type TripKey = [u8; 16];
 
-/// Appends the values of the key part as they are hashed.
-///
-/// # Panics
-/// When a text is over 2 GiB; a validated trip's never is.
-pub fn encode(trip: &Trip<'_>, out: &mut Vec<u8>) {
-    let mut row = RowWriter::values(out);
-    for column in TripColumn::ALL {
-        match trip.value(column) {
-            None => row.null(),
-            Some(Value::Text(text)) => row.value(text.as_bytes()),
-            Some(Value::Timestamp(time)) => row.int8(time.0),
-            Some(Value::Point(Point { longitude, latitude })) => {
-                let mut bytes = [0; 16];
-                bytes[..8].copy_from_slice(&longitude.to_be_bytes());
-                bytes[8..].copy_from_slice(&latitude.to_be_bytes());
-                row.value(&bytes)
-            }
-        };
+/// The longest message of a record, in bytes.
+pub const MAX_MESSAGE: usize = 1024 * 1024;
+
+/// How the keys of a feed are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Scheme {
+    /// Over the five values of a trip.
+    #[default]
+    Content,
+    /// Over identity columns.
+    Columns {
+        /// The n-th equal record of a file has occurrence number n. Without it, equal records are one trip.
+        occurrence: bool,
+    },
+    /// Over the feed's own id.
+    SourceId,
+}
+
+/// What identifies one record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Identity<'a> {
+    /// Its five values.
+    Content,
+    /// A message of [`message::KeyMessage::columns`].
+    Columns {
+        /// The message.
+        message: &'a [u8],
+        /// See [`Scheme::Columns`].
+        occurrence: bool,
+    },
+    /// A message of [`message::KeyMessage::source_id`].
+    SourceId(&'a [u8]),
+}
+
+impl<'a> Identity<'a> {
+    /// Its scheme.
+    #[must_use]
+    pub fn scheme(self) -> Scheme {
+        match self {
+            Self::Content => Scheme::Content,
+            Self::Columns { occurrence, .. } => Scheme::Columns { occurrence },
+            Self::SourceId(_) => Scheme::SourceId,
+        }
+    }
+
+    /// Its message; empty for `content`, whose message is made of the five values.
+    #[must_use]
+    pub fn message(self) -> &'a [u8] {
+        match self {
+            Self::Content => &[],
+            Self::Columns { message, .. } | Self::SourceId(message) => message,
+        }
+    }
+
+    /// The key of the trip's first occurrence.
+    ///
+    /// ```
+    /// use trips_core::key::{Identity, message::KeyMessage, occurrence_key};
+    /// use trips_core::model::timestamp::Timestamp;
+    /// # use trips_core::model::trip::Trip;
+    /// # let trip = Trip { region: "Prague", origin: None, destination: None, date_time: Timestamp(0), datasource: None };
+    /// let mut message = Vec::new();
+    /// KeyMessage::columns(&mut message, "fhv", 2).wall(Timestamp(0)).text("B00014").finish()?;
+    /// let key = Identity::Columns { message: &message, occurrence: true }.base_key(&trip);
+    /// assert_ne!(key, Identity::Content.base_key(&trip));
+    /// assert_eq!(occurrence_key(&key, 1), key);
+    /// assert_ne!(occurrence_key(&key, 2), key);
+    /// # Ok::<(), trips_core::model::error::ValueError>(())
+    /// ```
+    #[must_use]
+    pub fn base_key(self, trip: &Trip<'_>) -> TripKey {
+        match self {
+            Self::Content => of_trip(trip),
+            Self::Columns { message, .. } => Context::COLUMNS.key(message),
+            Self::SourceId(message) => Context::SOURCE_ID.key(message),
+        }
+    }
+
+    /// The key of the trip's first occurrence, without the trip; None for `content`.
+    #[must_use]
+    pub fn key_of_message(self) -> Option<TripKey> {
+        match self {
+            Self::Content => None,
+            Self::Columns { message, .. } => Some(Context::COLUMNS.key(message)),
+            Self::SourceId(message) => Some(Context::SOURCE_ID.key(message)),
+        }
     }
 }
 
-/// The key of the values that [`encode`] wrote.
+/// The key of the n-th equal record of a file, from 1. The first one has the base key itself: a record that has no
+/// equal pays for one hash.
 #[must_use]
-pub fn of_encoded(encoded: &[u8]) -> TripKey {
-    let mut key = [0; 16];
-    key.copy_from_slice(&blake3::hash(encoded).as_bytes()[..16]);
-    key
+pub fn occurrence_key(base: &TripKey, n: u64) -> TripKey {
+    if n <= 1 {
+        return *base;
+    }
+    let mut message = [0; 64];
+    message[..16].copy_from_slice(base);
+    message[16..24].copy_from_slice(&n.to_be_bytes());
+    Context::OCCURRENCE.key(&message)
 }
 
-/// The key of a trip.
-#[must_use]
-pub fn of_trip(trip: &Trip<'_>) -> TripKey {
-    let mut encoded = Vec::with_capacity(128);
-    encode(trip, &mut encoded);
-    of_encoded(&encoded)
-}
+#[cfg(test)]
+mod tests;

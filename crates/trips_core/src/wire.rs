@@ -1,5 +1,6 @@
 //! Bytes that leave the process: rows of binary COPY, of the history and of staging.
 
 pub mod copy_binary;
+pub mod jsonb;
 pub mod line_fault;
 pub mod staged_row;

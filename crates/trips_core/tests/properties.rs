@@ -200,35 +200,6 @@ fn plain(region: &str, time: i64) -> Trip<'_> {
     Trip { region, origin: None, destination: None, date_time: Timestamp(time), datasource: None }
 }
 
-/// The test vectors of docs/reference.md.
-#[test]
-fn keys_are_as_documented() {
-    let hex = |key: key::TripKey| key.iter().map(|b| format!("{b:02x}")).collect::<String>();
-    let full = Trip {
-        region: "Prague",
-        origin: Some(Point { longitude: 14.4973794438195, latitude: 50.00136875782316 }),
-        destination: Some(Point { longitude: 14.43109483523328, latitude: 50.04052930943246 }),
-        date_time: timestamp::parse(b"2018-05-28 09:03:40").unwrap().unwrap(),
-        datasource: Some("funny_car"),
-    };
-    let mut encoded = Vec::new();
-    key::encode(&full, &mut encoded);
-    assert_eq!(encoded.len(), (4 + 6) + (4 + 16) + (4 + 16) + (4 + 8) + (4 + 9));
-    assert_eq!(hex(key::of_trip(&full)), KEY_OF_FULL);
-    assert_eq!(hex(key::of_trip(&plain("Prague", 0))), KEY_OF_PLAIN);
-}
-
-const KEY_OF_FULL: &str = "d64020905ca2910cd896f3443b8fc400";
-const KEY_OF_PLAIN: &str = "772ac7d0e57f25618df0ee67da2945b3";
-
-#[test]
-fn values_do_not_run_into_each_other() {
-    let with = |region, datasource| Trip { datasource, ..plain(region, 0) };
-    let keys =
-        [with("ab", Some("c")), with("a", Some("bc")), with("abc", None)].map(|t| key::of_trip(&t));
-    assert!(keys[0] != keys[1] && keys[1] != keys[2] && keys[0] != keys[2]);
-}
-
 fn plan_of(feed: &FeedChoice, header: &str) -> Result<Plan, HeaderError> {
     let mut reader = RecordReader::new(header.as_bytes(), 1000);
     header::resolve(feed, &reader.next_record().unwrap().unwrap())
