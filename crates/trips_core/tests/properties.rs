@@ -15,7 +15,6 @@ use trips_core::format::delimited::header::{self, ColumnError, Guess, HeaderErro
 use trips_core::format::delimited::parse;
 use trips_core::format::delimited::record::RecordReader;
 use trips_core::format::parser::{Parser, Target};
-use trips_core::key;
 use trips_core::model::point::{self, Point};
 use trips_core::model::timestamp::{self, Timestamp};
 use trips_core::model::trip::Trip;
