@@ -88,6 +88,8 @@ pub struct Definition {
     pub raw_line: RawLine,
     /// The header of the station files of this feed.
     pub stations: Option<StationColumns>,
+    /// What a reader should know. It changes nothing.
+    pub notes: Vec<String>,
     /// Every folded spelling, with its column.
     spellings: HashMap<String, ColumnId>,
 }

@@ -13,7 +13,7 @@ use super::definition::{
 pub struct Candidate<'c> {
     /// The feed.
     pub feed: &'c Arc<Definition>,
-    /// The name of its version with the most required names.
+    /// The name of the version that fits: that with the most spellings of its own, then with the most names.
     pub version: &'c str,
     /// The number of different names of the header that the feed knows.
     pub matched: usize,
@@ -26,7 +26,8 @@ pub struct Near {
     pub feed: String,
     /// The version of it that lacks the fewest names.
     pub version: String,
-    /// The names that the header lacks, as the feed writes them.
+    /// The names that the header lacks, as the feed writes them. If there are none, the feed does not allow the
+    /// delimiter of the file.
     pub missing: Vec<String>,
 }
 
@@ -143,14 +144,12 @@ impl Catalogue {
         for (at, feed) in self.feeds.iter().enumerate() {
             let allows = |delimiter| feed.form.dialects.iter().any(|d| d.delimiter == delimiter);
             let header = header_of(&headers, feed);
-            let excluded = feed.without.iter().any(|name| header.names.contains(name));
-            if excluded || !delimiter.is_none_or(allows) {
+            if is_excluded(feed, header) || !delimiter.is_none_or(allows) {
                 continue;
             }
             let fits = |version: &&Version| missing(feed, version, &header.names).is_empty();
             let versions = feed.versions.iter().filter(fits);
-            let last =
-                versions.max_by_key(|version| (version.required.len(), version.name.as_str()));
+            let last = versions.max_by_key(rank);
             if let Some(version) = last {
                 let (version, matched) = (version.name.as_str(), header.matched[at]);
                 candidates.push(Candidate { feed, version, matched });
@@ -167,7 +166,8 @@ impl Catalogue {
         let near = |(at, feed): (usize, &Arc<Definition>)| {
             let header = header_of(&headers, feed);
             let matched = header.matched[at];
-            (matched > 0).then(|| (near(feed, &header.names), matched))
+            (matched > 0 && !is_excluded(feed, header))
+                .then(|| (near(feed, &header.names), matched))
         };
         let all = self.feeds.iter().enumerate().filter_map(near);
         let rank = |(near, matched): &(Near, usize)| (near.missing.len(), usize::MAX - matched);
@@ -215,6 +215,11 @@ fn header_of<'h>(headers: &'h [Header], feed: &Definition) -> &'h Header {
     if other { &headers[headers.len() - 1] } else { &headers[0] }
 }
 
+/// Whether the header has a name that no header of the feed has.
+fn is_excluded(feed: &Definition, header: &Header) -> bool {
+    feed.without.iter().any(|name| header.names.contains(name))
+}
+
 /// The required names that are not among these names, as the feed writes them.
 fn missing<'f>(
     feed: &'f Definition,
@@ -238,6 +243,13 @@ fn missing<'f>(
         }
     };
     version.required.iter().filter(lacks).map(written).collect()
+}
+
+/// The order of versions that a header fits: one with its own spellings is more exact, then one with more names.
+fn rank<'v>(version: &&'v Version) -> (usize, usize, &'v str) {
+    let is_exact = |required: &&Required| matches!(required, Required::Spelling(..));
+    let exact = version.required.iter().filter(is_exact).count();
+    (exact, version.required.len(), &version.name)
 }
 
 fn near(feed: &Definition, names: &HashSet<String>) -> Near {

@@ -41,9 +41,10 @@ const DEFINITION: Members = Members {
         "personal",
         "raw_line",
         "stations",
+        "notes",
     ],
     expected: "name, title, columns, versions, without, form, time, ended_at, origin, destination, box, zero, areas, \
-               region, datasource, identity, trip_id, details, personal, raw_line or stations",
+               region, datasource, identity, trip_id, details, personal, raw_line, stations or notes",
 };
 const COLUMN: Members = Members {
     names: &["also", "type", "decimals", "zeros", "coalesce"],
@@ -100,6 +101,7 @@ fn object(root: &Node<'_>, errors: &mut Errors) -> Option<Definition> {
     let personal = reader.column_list(&root.member("personal"));
     let raw_line = reader.raw_line(&root.member("raw_line"));
     let stations = reader.stations(&root.member("stations"));
+    let notes = reader.notes(&root.member("notes"));
     let definition = Definition {
         name: name?.into(),
         title: title?.into(),
@@ -121,6 +123,7 @@ fn object(root: &Node<'_>, errors: &mut Errors) -> Option<Definition> {
         personal,
         raw_line,
         stations,
+        notes,
         columns,
         spellings,
     };

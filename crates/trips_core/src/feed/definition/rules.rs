@@ -349,6 +349,14 @@ impl Reader<'_> {
         columns
     }
 
+    pub(super) fn notes(&mut self, node: &Node<'_>) -> Vec<String> {
+        if !node.exists() {
+            return Vec::new();
+        }
+        let items = node.items((1, 16), "a list of 1 to 16 texts", self.errors);
+        items.iter().filter_map(|item| self.text(item)).collect()
+    }
+
     pub(super) fn raw_line(&mut self, node: &Node<'_>) -> RawLine {
         let words = [("listed", RawLine::Listed), ("whole", RawLine::Whole)];
         node.word(&words, RawLine::Listed, "listed or whole", self.errors)
