@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| trips_testkit::date::law(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| trips_testkit::date::check_bytes(bytes));

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| trips_testkit::file::law(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| trips_testkit::file::check_bytes(bytes));

@@ -16,17 +16,17 @@ fn seeds(target: &str) -> Vec<PathBuf> {
 }
 
 #[test]
-fn laws_hold_for_seeds_and_their_beginnings() {
-    for (target, law) in trips_testkit::LAWS {
+fn invariants_hold_for_seeds_and_their_beginnings() {
+    for (target, check) in trips_testkit::CHECKS {
         let paths = seeds(target);
         assert!(paths.len() >= 5, "{target} has {} seeds", paths.len());
         for path in paths {
             println!("{}", path.display());
             let bytes = fs::read(&path).expect("a seed can be read");
-            law(&bytes);
+            check(&bytes);
             // A file can end anywhere.
             for end in (0..bytes.len()).step_by(BETWEEN_ENDS) {
-                law(&bytes[..end]);
+                check(&bytes[..end]);
             }
         }
     }

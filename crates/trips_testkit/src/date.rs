@@ -10,7 +10,7 @@ use crate::check_reason;
 
 /// A value is the time that chrono reads, or NULL, or a matching error; the first eight bytes are some microsecond,
 /// with a period.
-pub fn law(value: &[u8]) {
+pub fn check_bytes(value: &[u8]) {
     match parse(value) {
         Ok(None) => assert!(value.trim_ascii().is_empty()),
         Ok(Some(time)) => {

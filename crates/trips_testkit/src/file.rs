@@ -58,7 +58,7 @@ impl Way<'static> {
 
 /// [`check`], with the text before the file and the constraints, the largest record, the chunk and the memory in the
 /// first four bytes.
-pub fn law(bytes: &[u8]) {
+pub fn check_bytes(bytes: &[u8]) {
     let Some((&[kind, max_record, chunk, memory], rest)) = bytes.split_first_chunk() else {
         return;
     };

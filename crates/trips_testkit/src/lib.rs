@@ -12,13 +12,19 @@ mod outcome;
 pub mod point;
 pub mod reader;
 mod short_reads;
+pub mod times;
 
-/// An invariant of some bytes.
-pub type Law = fn(&[u8]);
+/// Panics if the invariants of a target do not hold for these bytes.
+pub type Check = fn(&[u8]);
 
-/// Every invariant, with the name of its fuzz target and of its directory of seeds.
-pub const LAWS: [(&str, Law); 4] =
-    [("date", date::law), ("file", file::law), ("point", point::law), ("reader", reader::law)];
+/// Every check, with the name of its fuzz target and of its directory of seeds.
+pub const CHECKS: [(&str, Check); 5] = [
+    ("date", date::check_bytes),
+    ("file", file::check_bytes),
+    ("point", point::check_bytes),
+    ("reader", reader::check_bytes),
+    ("times", times::check_bytes),
+];
 
 /// A reason can be shown and stored: one line of a limited length.
 fn check_reason(reason: &str) {

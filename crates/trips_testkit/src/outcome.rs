@@ -54,8 +54,8 @@ impl Outcome {
         let trips = parsed.block.len() as u64;
         assert_eq!(parsed.rows, trips + parsed.staged.len() as u64, "a record is lost");
         assert!(parsed.bad_lines <= parsed.staged.len() as u64);
-        let told = u64::try_from(parsed.first_bad.len()).expect("few");
-        assert_eq!(told, parsed.bad_lines.min(MAX_BAD_LINES_REPORTED as u64));
+        let kept = u64::try_from(parsed.first_bad.len()).expect("few");
+        assert_eq!(kept, parsed.bad_lines.min(MAX_BAD_LINES_REPORTED as u64));
         assert!(parsed.first_bad.is_sorted_by(|a, b| a.line < b.line));
         assert_eq!(parsed.staged.bytes(), parsed.staged.rows().len());
         assert!(parsed.zero_coordinates <= trips);

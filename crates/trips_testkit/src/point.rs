@@ -6,7 +6,7 @@ use trips_core::model::point::{Point, parse};
 use crate::check_reason;
 
 /// A value is a canonical point, or NULL, or a matching error.
-pub fn law(value: &[u8]) {
+pub fn check_bytes(value: &[u8]) {
     match parse(value) {
         Ok(None) => assert!(value.trim_ascii().is_empty()),
         Ok(Some(point)) => {

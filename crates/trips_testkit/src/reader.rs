@@ -25,7 +25,7 @@ impl Row {
 }
 
 /// [`check`], with the largest record, the chunk and the sizes in the first three bytes.
-pub fn law(bytes: &[u8]) {
+pub fn check_bytes(bytes: &[u8]) {
     let Some((&[max_record, chunk, sizes], file)) = bytes.split_first_chunk() else { return };
     let sizes = [1 + usize::from(sizes % 16), 1 + usize::from(sizes / 16)];
     check(file, 1 + usize::from(max_record), 1 + usize::from(chunk), &sizes);

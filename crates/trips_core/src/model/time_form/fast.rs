@@ -191,3 +191,54 @@ impl Slashes {
         rest.is_empty().then_some(fields)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use crate::model::time_form::program;
+    use crate::model::time_form::{Reader, TimeForms, TimeKind};
+
+    const PATTERNS: [&str; 12] = [
+        "YYYY-MM-DD HH24:MI:SS[.FF]",
+        "YYYY-MM-DD HH24:MI[:SS[.FF]]",
+        "YYYY-MM-DD HH24:MI[:SS]",
+        "YYYY-MM-DD HH24:MI",
+        "YYYY-MM-DD HH24:MI:SS[.FF][ ]TZ",
+        "YYYY-MM-DD HH24:MI[:SS][[ ]TZ]",
+        "YYYY-MM-DD HH24:MI:SS[TZ]",
+        "MM/DD/YYYY HH24:MI[:SS]",
+        "DD/MM/YY HH24:MI",
+        "MM/DD/YYYY HH24:MI:SS",
+        "MM/DD/YYYY HH12:MI[:SS] AM",
+        "DD/MM/YY HH12:MI:SS AM",
+    ];
+
+    /// Times, nearly times, and other texts of the same characters.
+    fn text() -> impl Strategy<Value = String> {
+        let end = "(:[0-9]{1,2})?([.,][0-9]{0,10})?[ T]{0,2}([+-][0-9]{2}:?[0-9]{0,2}|Z|UTC|AM|p\\. ?m\\.|)";
+        prop_oneof![
+            "[0-9]{3,4}-[0-9]{1,2}-[0-9]{1,2}[ Tt]{0,2}[0-9]{1,2}:[0-9]{1,2}"
+                .prop_flat_map(move |begin| end.prop_map(move |end| format!("{begin}{end}"))),
+            "[0-9]{1,2}/[0-9]{1,2}/([0-9]{2}){1,2}[ T]{0,2}[0-9]{1,2}:[0-9]{1,2}"
+                .prop_flat_map(move |begin| end.prop_map(move |end| format!("{begin}{end}"))),
+            "[-0-9:/. TZ+AMPm]{0,30}",
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+        #[test]
+        fn a_reader_at_fixed_positions_reads_what_the_program_reads(text in text()) {
+            for pattern in PATTERNS {
+                let forms = TimeForms::compile(&[pattern.to_owned()], TimeKind::Utc, false).unwrap();
+                let Reader::Pattern { fast: Some(fast), ops } = &forms.forms[0].reader else {
+                    panic!("{pattern} has no reader at fixed positions");
+                };
+                if let Some(fields) = fast.read(text.as_bytes()) {
+                    prop_assert_eq!(Some(fields), program::read(ops, text.as_bytes()), "{}", pattern);
+                }
+            }
+        }
+    }
+}
