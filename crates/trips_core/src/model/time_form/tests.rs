@@ -198,6 +198,11 @@ fn errors_say_what_was_expected() {
         error.reason,
         format!("\"\\u{{1b}}[1m\" is not a date and time: expected {ISO}, {ISO_SHORT}, {US}, …")
     );
+}
+
+#[test]
+fn texts_of_other_forms() {
+    let both = local(&[ISO, US]);
     for text in [
         "now",
         "infinity",
@@ -223,6 +228,11 @@ fn errors_say_what_was_expected() {
     ] {
         assert_eq!(state(&both, text), "22007", "{text}");
     }
+}
+
+#[test]
+fn times_that_do_not_exist() {
+    let both = local(&[ISO, US]);
     for text in [
         "2018-13-01 00:00:00",
         "2018-00-01 00:00:00",
