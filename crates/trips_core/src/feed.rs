@@ -8,6 +8,10 @@ pub mod detect;
 pub mod file_feed;
 pub(crate) mod header_columns;
 pub(crate) mod names;
+pub mod place;
 pub mod plan;
+pub mod stations;
+pub mod value;
+pub mod zones;
 
 pub use self::header_columns::Unresolved;

@@ -11,6 +11,7 @@ use self::delimited::record::RecordReader;
 use self::parser::{Parsed, Parser};
 
 pub mod delimited;
+pub mod encoding;
 pub mod parser;
 pub mod sniff;
 

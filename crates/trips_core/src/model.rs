@@ -1,6 +1,7 @@
-//! Values: points, times, periods of time, and the trip that they make.
+//! Values: points, times, periods of time, and the trip that they make; how files write them.
 
 pub mod canonical;
+pub mod decimal;
 pub mod error;
 pub mod partition_bounds;
 pub mod period;

@@ -1,4 +1,6 @@
-//! Text of users: the whitespace around it, and its form in messages.
+//! Text of users: its encoding, the whitespace around it, names of columns, and its form in messages.
 
+pub mod encoding;
 pub mod escape;
+pub mod name;
 pub mod whitespace;

@@ -9,21 +9,25 @@ mod copied;
 pub mod date;
 pub mod file;
 mod outcome;
+pub mod place;
 pub mod point;
 pub mod reader;
 mod short_reads;
 pub mod times;
+pub mod value;
 
 /// Panics if the invariants of a target do not hold for these bytes.
 pub type Check = fn(&[u8]);
 
 /// Every check, with the name of its fuzz target and of its directory of seeds.
-pub const CHECKS: [(&str, Check); 5] = [
+pub const CHECKS: [(&str, Check); 7] = [
     ("date", date::check_bytes),
     ("file", file::check_bytes),
+    ("place", place::check_bytes),
     ("point", point::check_bytes),
     ("reader", reader::check_bytes),
     ("times", times::check_bytes),
+    ("value", value::check_bytes),
 ];
 
 /// A reason can be shown and stored: one line of a limited length.

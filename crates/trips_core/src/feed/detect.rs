@@ -57,6 +57,7 @@ pub struct Catalogue {
 
 /// The names of a header as one encoding reads them.
 struct Header {
+    encoding: Encoding,
     names: HashSet<String>,
     /// For each feed, the number of names that it knows.
     matched: Vec<usize>,
@@ -73,11 +74,13 @@ impl Catalogue {
             for (folded, column) in feed.spellings() {
                 known_by.entry(folded.to_owned()).or_default().push((at, column));
             }
-            let others =
-                feed.form.encodings.iter().filter(|other| **other == Encoding::Windows1252);
-            encodings.extend(others);
+            for encoding in &feed.form.encodings {
+                let is_utf8 = *encoding == Encoding::Utf8 || encoding.is_utf16();
+                if !is_utf8 && !encodings.contains(encoding) {
+                    encodings.push(*encoding);
+                }
+            }
         }
-        encodings.dedup();
         Self { feeds, known_by, encodings }
     }
 
@@ -188,31 +191,34 @@ impl Catalogue {
         self.feeds.iter().filter(is_of).collect()
     }
 
-    /// The header in UTF-8, and in windows-1252 if it is not UTF-8 and a feed allows that.
+    /// The header in UTF-8, and if it is not UTF-8, in the other encodings in which all names are text.
     fn headers(&self, names: &[Cow<'_, [u8]>]) -> Vec<Header> {
-        let is_utf8 = names.iter().all(|name| std::str::from_utf8(name).is_ok());
-        let mut headers = vec![self.header(names, &[Encoding::Utf8])];
-        if !is_utf8 && !self.encodings.is_empty() {
-            headers.push(self.header(names, &self.encodings));
+        let is_text = |encoding: Encoding| names.iter().all(|name| encoding.is_valid(name));
+        let mut headers = vec![self.header(names, Encoding::Utf8)];
+        if !is_text(Encoding::Utf8) {
+            let others = self.encodings.iter().filter(|encoding| is_text(**encoding));
+            headers.extend(others.map(|encoding| self.header(names, *encoding)));
         }
         headers
     }
 
-    fn header(&self, names: &[Cow<'_, [u8]>], encodings: &[Encoding]) -> Header {
-        let folded = names.iter().map(|name| fold_encoded(name, encodings));
+    fn header(&self, names: &[Cow<'_, [u8]>], encoding: Encoding) -> Header {
+        let folded = names.iter().map(|name| fold_encoded(name, &[encoding]));
         let names: HashSet<String> = folded.filter(|name| !is_passed_over(name)).collect();
         let mut matched = vec![0; self.feeds.len()];
         for (feed, _) in names.iter().filter_map(|name| self.known_by.get(name)).flatten() {
             matched[*feed] += 1;
         }
-        Header { names, matched }
+        Header { encoding, names, matched }
     }
 }
 
 /// The header as the feed reads it.
 fn header_of<'h>(headers: &'h [Header], feed: &Definition) -> &'h Header {
-    let other = feed.form.encodings.contains(&Encoding::Windows1252);
-    if other { &headers[headers.len() - 1] } else { &headers[0] }
+    let read_as = |encoding: &Encoding| headers.iter().find(|it| it.encoding == *encoding);
+    let is_utf8 = headers.len() == 1;
+    let others = feed.form.encodings.iter().filter(|it| is_utf8 || **it != Encoding::Utf8);
+    others.filter_map(read_as).next().unwrap_or(&headers[0])
 }
 
 /// Whether the header has a name that no header of the feed has.

@@ -168,7 +168,7 @@ fn plain_number(text: &[u8]) -> Option<f64> {
 }
 
 /// A decimal number. Rust would also accept words for infinity and not-a-number; they are rejected.
-fn number(text: &[u8]) -> Option<f64> {
+pub(crate) fn number(text: &[u8]) -> Option<f64> {
     if let Some(number) = plain_number(text) {
         return Some(number);
     }

@@ -3,6 +3,7 @@
 use super::reader::{Members, Node};
 use super::rules::Reader;
 use super::{Dialect, Encoding, Form};
+use crate::model::decimal::DecimalMark;
 
 const FORM: Members = Members {
     names: &["dialects", "encodings", "nulls", "surplus", "records"],
@@ -15,7 +16,7 @@ impl Default for Form {
     /// Comma, decimal point, UTF-8.
     fn default() -> Self {
         Self {
-            dialects: vec![Dialect { delimiter: b',', decimal: b'.' }],
+            dialects: vec![Dialect { delimiter: b',', decimal: DecimalMark::Point }],
             encodings: vec![Encoding::Utf8],
             nulls: Vec::new(),
             surplus_empty: false,
@@ -55,8 +56,9 @@ impl Reader<'_> {
         let delimiter = node.member("delimiter").word(&delimiters, b',', expected, self.errors);
         let decimal = node.member("decimal");
         let expected = r#""." or ",", and not the delimiter"#;
-        let mark = decimal.word(&[(".", b'.'), (",", b',')], b'.', expected, self.errors);
-        if mark == delimiter {
+        let marks = [(".", DecimalMark::Point), (",", DecimalMark::Comma)];
+        let mark = decimal.word(&marks, DecimalMark::Point, expected, self.errors);
+        if mark.byte() == delimiter {
             decimal.fault(expected, self.errors);
         }
         Some(Dialect { delimiter, decimal: mark })
@@ -66,6 +68,7 @@ impl Reader<'_> {
         let words = [
             ("utf-8", Some(Encoding::Utf8)),
             ("windows-1252", Some(Encoding::Windows1252)),
+            ("iso-8859-1", Some(Encoding::Latin1)),
             ("euc-kr", Some(Encoding::EucKr)),
             ("utf-16le", Some(Encoding::Utf16Le)),
             ("utf-16be", Some(Encoding::Utf16Be)),
@@ -73,7 +76,8 @@ impl Reader<'_> {
         let mut encodings = Vec::new();
         let items = node.items((1, 3), "a list of 1 to 3 encodings", self.errors);
         for item in &items {
-            let expected = "utf-8, windows-1252, euc-kr, utf-16le or utf-16be, each once";
+            let expected =
+                "utf-8, windows-1252, iso-8859-1, euc-kr, utf-16le or utf-16be, each once";
             let encoding = item.word(&words, None, expected, self.errors);
             if encoding.is_some_and(|encoding| encodings.contains(&encoding)) {
                 item.fault(expected, self.errors);

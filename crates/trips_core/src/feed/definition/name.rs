@@ -1,9 +1,8 @@
 //! Names of columns as they are compared.
 
-use std::borrow::Cow;
-
 use super::Encoding;
-use crate::text::whitespace;
+use crate::text::encoding::encoding_of_record;
+use crate::text::name;
 
 /// A name in the form for comparisons: without byte order mark and blanks around it, runs of blanks as one blank, in
 /// lower case.
@@ -13,30 +12,13 @@ use crate::text::whitespace;
 /// ```
 #[must_use]
 pub fn fold(name: &str) -> String {
-    let trimmed = String::from_utf8_lossy(whitespace::trim_name(name.as_bytes()));
-    let mut folded = String::with_capacity(trimmed.len());
-    for word in trimmed.split_whitespace() {
-        if !folded.is_empty() {
-            folded.push(' ');
-        }
-        folded.extend(word.chars().flat_map(char::to_lowercase));
-    }
-    folded
+    name::folded(name.as_bytes())
 }
 
 /// As [`fold`], of a name in the first of the encodings that it is valid in.
 pub(crate) fn fold_encoded(name: &[u8], encodings: &[Encoding]) -> String {
-    fold(&decode(name, encodings))
-}
-
-fn decode<'n>(name: &'n [u8], encodings: &[Encoding]) -> Cow<'n, str> {
-    match std::str::from_utf8(name) {
-        Ok(text) => Cow::Borrowed(text),
-        Err(_) if encodings.contains(&Encoding::Windows1252) => {
-            Cow::Owned(name.iter().copied().map(char::from).collect())
-        }
-        Err(_) => String::from_utf8_lossy(name),
-    }
+    let text = encoding_of_record(encodings, name).and_then(|encoding| encoding.decode(name));
+    text.map_or_else(|| name::folded(name), |text| fold(&text))
 }
 
 /// Whether a column of this folded name is passed over in every file: it has no name, or the name that a tool gave to

@@ -1,6 +1,8 @@
 //! The members of a definition.
 
 use super::ColumnId;
+use crate::model::decimal::DecimalMark;
+pub use crate::text::encoding::Encoding;
 
 /// How the files of a feed are written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,23 +24,8 @@ pub struct Form {
 pub struct Dialect {
     /// The byte between two fields: `,`, `;`, tab or `|`.
     pub delimiter: u8,
-    /// The byte before a fraction: `.` or `,`.
-    pub decimal: u8,
-}
-
-/// A character encoding, by its name of the WHATWG.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Encoding {
-    /// `utf-8`
-    Utf8,
-    /// `windows-1252`
-    Windows1252,
-    /// `euc-kr`, with the extensions of code page 949
-    EucKr,
-    /// `utf-16le`
-    Utf16Le,
-    /// `utf-16be`
-    Utf16Be,
+    /// The character before a fraction.
+    pub decimal: DecimalMark,
 }
 
 /// The start of a trip, and how the feed writes times.

@@ -1,0 +1,293 @@
+//! Station files: where the stations of a feed without coordinates are.
+//!
+//! A city publishes one beside its trips, often a new one each year. Its columns have other names in each feed, so the
+//! feed lists them. A station without coordinates is kept, with its name and without a place.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::io::{self, Read};
+
+use csv::{ByteRecord, ReaderBuilder};
+use serde::Deserialize;
+use thiserror::Error;
+
+use crate::feed::definition::{ColumnKind, StationColumns, fold, fold_encoded};
+use crate::feed::place::{PlaceRules, PlaceText, place};
+use crate::feed::value;
+use crate::feed::zones::ZoneRow;
+use crate::model::canonical::Canonical;
+use crate::model::error::{SqlState, ValueError};
+use crate::text::encoding::{Encoding, encoding_of_record};
+use crate::text::whitespace;
+
+/// The most bytes of a station file.
+pub const MAX_BYTES: u64 = 64 << 20;
+/// The most records of a station file.
+pub const MAX_STATIONS: usize = 200_000;
+/// The most errors that are reported.
+pub const MAX_ERRORS: usize = 10;
+/// The most bytes of a name.
+const MAX_NAME: usize = 1000;
+
+/// How a station file is read.
+#[derive(Debug, Clone, Copy)]
+pub struct StationForm<'a> {
+    /// The names of its columns.
+    pub names: &'a StationColumns,
+    /// The delimiters of the feed, tried in this order.
+    pub delimiters: &'a [u8],
+    /// The encodings of the feed, tried in this order for each record.
+    pub encodings: &'a [Encoding],
+    /// The kind of the column of trips that has the ids.
+    pub id: ColumnKind,
+    /// NULL words, bounds and decimal mark.
+    pub rules: PlaceRules<'a>,
+    /// The year in which the stations are valid; None: always.
+    pub year: Option<i32>,
+}
+
+/// The stations of a file.
+#[derive(Debug, Default, PartialEq)]
+pub struct Stations {
+    /// One row for each id, in the order of the file.
+    pub rows: Vec<ZoneRow>,
+    /// Number of records with an id that an earlier record has: the last record counts.
+    pub repeated: u64,
+    /// Number of stations without a place.
+    pub without_place: u64,
+}
+
+/// An error of one line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StationError {
+    /// Number of the first line of the record, from 1.
+    pub line: u64,
+    /// The kind of error.
+    pub state: SqlState,
+    /// What was found and what was expected.
+    pub reason: String,
+}
+
+/// Why a file has no stations of the feed.
+#[derive(Debug, Error)]
+pub enum StationsError {
+    /// It could not be read.
+    #[error("could not read the file: {0}")]
+    Read(#[from] io::Error),
+    /// It is larger than [`MAX_BYTES`], or has more records than [`MAX_STATIONS`].
+    #[error("the file is larger than {MAX_BYTES} bytes or has more than {MAX_STATIONS} stations")]
+    TooLarge,
+    /// Columns are missing in its header: spellings joined by "or".
+    #[error("column {} is missing", .0.join(", "))]
+    Missing(Vec<String>),
+    /// The header has a column more than once.
+    #[error("column {0} appears twice")]
+    Duplicate(String),
+    /// Records are not stations: the first [`MAX_ERRORS`] of them.
+    #[error("line {}: {}", .0[0].line, .0[0].reason)]
+    Records(Vec<StationError>),
+}
+
+/// A record, by the columns of all feeds.
+#[derive(Deserialize)]
+struct Station<'r> {
+    #[serde(borrow)]
+    id: &'r [u8],
+    #[serde(borrow, default)]
+    name: Option<&'r [u8]>,
+    #[serde(borrow)]
+    longitude: &'r [u8],
+    #[serde(borrow)]
+    latitude: &'r [u8],
+}
+
+/// Reads a station file: CSV, with a header.
+///
+/// # Errors
+/// The file cannot be read, is too large, lacks a column, or has a record that is not a station.
+pub fn read_stations<R: Read>(
+    source: R,
+    form: &StationForm<'_>,
+) -> Result<Stations, StationsError> {
+    let mut bytes = Vec::new();
+    source.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(StationsError::TooLarge);
+    }
+    let mut missing = Vec::new();
+    for delimiter in form.delimiters {
+        let mut reader =
+            ReaderBuilder::new().delimiter(*delimiter).flexible(true).from_reader(bytes.as_slice());
+        match header_of(
+            reader.byte_headers().map_err(io::Error::other)?,
+            form.names,
+            form.encodings,
+        ) {
+            Ok(header) => return read_records(&mut reader, &header, form),
+            Err(StationsError::Missing(names)) if missing.is_empty() => missing = names,
+            Err(StationsError::Missing(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(StationsError::Missing(missing))
+}
+
+/// The header with the names of [`Station`]'s members; other names are empty.
+fn header_of(
+    header: &ByteRecord,
+    names: &StationColumns,
+    encodings: &[Encoding],
+) -> Result<ByteRecord, StationsError> {
+    let found: Vec<String> = header.iter().map(|name| fold_encoded(name, encodings)).collect();
+    let mut members = vec![""; found.len()];
+    let mut missing = Vec::new();
+    for (member, spellings, is_required) in [
+        ("id", &names.id, true),
+        ("name", &names.name, false),
+        ("longitude", &names.longitude, true),
+        ("latitude", &names.latitude, true),
+    ] {
+        // The first spelling that the file has: a file may have both a number and an id.
+        let columns = |spelling: &String| {
+            let spelling = fold(spelling);
+            let is_it = |at: &usize| found[*at] == spelling;
+            (0..found.len()).filter(is_it).collect::<Vec<usize>>()
+        };
+        match spellings.iter().map(columns).find(|columns| !columns.is_empty()).as_deref() {
+            Some([at]) if members[*at].is_empty() => members[*at] = member,
+            // One column may be both the id and the name.
+            Some([_]) if !is_required => {}
+            Some([at, ..]) => return Err(StationsError::Duplicate(found[*at].clone())),
+            _ if is_required => missing.push(spellings.join(" or ")),
+            _ => {}
+        }
+    }
+    if missing.is_empty() {
+        Ok(members.into_iter().collect())
+    } else {
+        Err(StationsError::Missing(missing))
+    }
+}
+
+fn read_records(
+    reader: &mut csv::Reader<&[u8]>,
+    header: &ByteRecord,
+    form: &StationForm<'_>,
+) -> Result<Stations, StationsError> {
+    let (mut stations, mut errors) = (Stations::default(), Vec::new());
+    let mut positions = HashMap::new();
+    let mut record = ByteRecord::new();
+    let mut count = 0;
+    while reader.read_byte_record(&mut record).map_err(io::Error::other)? {
+        if record.iter().all(|field| whitespace::trim_value(field).is_empty()) {
+            continue;
+        }
+        count += 1;
+        if count > MAX_STATIONS {
+            return Err(StationsError::TooLarge);
+        }
+        let row = match station(&record, header, form) {
+            Ok(row) => row,
+            Err(ValueError { state, reason }) => {
+                let line = record.position().map_or(0, csv::Position::line);
+                errors.push(StationError { line, state, reason });
+                if errors.len() == MAX_ERRORS {
+                    break;
+                }
+                continue;
+            }
+        };
+        match positions.get(&row.id) {
+            Some(&at) => {
+                stations.repeated += 1;
+                stations.rows[at] = row;
+            }
+            None => {
+                positions.insert(row.id.clone(), stations.rows.len());
+                stations.rows.push(row);
+            }
+        }
+    }
+    if !errors.is_empty() {
+        return Err(StationsError::Records(errors));
+    }
+    let has_none = |row: &&ZoneRow| row.point.is_none();
+    stations.without_place = stations.rows.iter().filter(has_none).count() as u64;
+    Ok(stations)
+}
+
+/// The station of a record.
+fn station(
+    record: &ByteRecord,
+    header: &ByteRecord,
+    form: &StationForm<'_>,
+) -> Result<ZoneRow, ValueError> {
+    let bad_format = |reason| ValueError::new(SqlState::BadCopyFileFormat, reason);
+    // Fields beyond the header are passed over if they are empty.
+    let has_surplus = record.iter().skip(header.len()).any(|field| !field.is_empty());
+    if record.len() < header.len() || has_surplus {
+        let (found, expected) = (record.len(), header.len());
+        return Err(bad_format(format!("the record has {found} fields, expected {expected}")));
+    }
+    let not_text = || {
+        let reason = "the record has bytes that are not text in an encoding of the feed";
+        ValueError::new(SqlState::CharacterNotInRepertoire, reason)
+    };
+    let encoding = encoding_of_record(form.encodings, record.as_slice()).ok_or_else(not_text)?;
+    let fields: Station<'_> =
+        record.deserialize(Some(header)).map_err(|error| bad_format(error.to_string()))?;
+    let text = |field| match form.rules.nulls.trimmed(field) {
+        None => Ok(None),
+        Some(trimmed) => match encoding.decode(trimmed).ok_or_else(not_text)? {
+            text if text.contains('\0') => Err(not_text()),
+            text => Ok(Some(text)),
+        },
+    };
+    let id = text(fields.id)?.map(|id| Cow::Owned(id.into_owned().into_bytes()));
+    let id = id.map(|id| value::canonical(id, form.id, form.rules.nulls, form.rules.decimal));
+    let Some(Canonical::Text(id)) = id.transpose()?.flatten() else {
+        let reason = "the id of the station is empty";
+        return Err(ValueError::new(SqlState::NotNullViolation, reason));
+    };
+    let name = fields.name.map(text).transpose()?.flatten();
+    if name.as_ref().is_some_and(|name| name.len() > MAX_NAME) {
+        let reason = format!("the name of the station is longer than {MAX_NAME} bytes");
+        return Err(ValueError::new(SqlState::StringDataRightTruncation, reason));
+    }
+    let Station { longitude, latitude, .. } = fields;
+    Ok(ZoneRow {
+        id: id.into_owned(),
+        valid_from: form.year,
+        valid_to: form.year,
+        name: name.map(Cow::into_owned),
+        region: None,
+        point: place(PlaceText::Pair { longitude, latitude }, &form.rules)?,
+    })
+}
+
+/// The year in the name of a file: the first four digits of 1900 to 2099 that no digit precedes and no digit follows,
+/// or the digits of a month do.
+///
+/// ```
+/// use trips_core::feed::stations::year_of;
+/// assert_eq!(year_of("2016/Divvy_Stations_2017_Q1Q2.csv"), Some(2017));
+/// assert_eq!(year_of("nomenclatura_202301.csv"), Some(2023));
+/// assert_eq!(year_of("stations.csv"), None);
+/// ```
+#[must_use]
+pub fn year_of(path: &str) -> Option<i32> {
+    let name = path.rsplit(['/', '\\']).next()?.as_bytes();
+    let runs = name.split(|byte| !byte.is_ascii_digit());
+    let year = |digits: &[u8]| {
+        let (year, month) = digits.split_at_checked(4)?;
+        let is_month = matches!(month, [] | [b'0', b'1'..=b'9', ..] | [b'1', b'0'..=b'2', ..])
+            && matches!(month.len(), 0 | 2 | 4);
+        let year = std::str::from_utf8(year).ok()?.parse().ok()?;
+        (is_month && (1900..2100).contains(&year)).then_some(year)
+    };
+    runs.filter_map(year).next()
+}
+
+#[cfg(test)]
+#[path = "stations_tests.rs"]
+mod tests;

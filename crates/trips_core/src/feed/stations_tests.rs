@@ -1,0 +1,238 @@
+//! Station files of feeds, with invented stations.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::feed::definition::BoundingBox;
+use crate::feed::value::Nulls;
+use crate::model::decimal::DecimalMark;
+use crate::model::point::Point;
+
+fn names(id: &[&str], name: &[&str], longitude: &[&str], latitude: &[&str]) -> StationColumns {
+    let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    StationColumns {
+        id: owned(id),
+        name: owned(name),
+        longitude: owned(longitude),
+        latitude: owned(latitude),
+        by_year: false,
+    }
+}
+
+fn plain() -> StationColumns {
+    names(&["id"], &["name"], &["longitude"], &["latitude"])
+}
+
+fn read_as(file: &[u8], names: &StationColumns, change: impl Fn(&mut StationForm<'_>)) -> Outcome {
+    let nulls = Nulls::new(&["NULL"]);
+    let rules = PlaceRules {
+        feed: "divvy",
+        bounds: Some(BoundingBox { west: -180.0, south: 20.0, east: 180.0, north: 90.0 }),
+        zero_is_unknown: true,
+        nulls: &nulls,
+        decimal: DecimalMark::Point,
+    };
+    let mut form = StationForm {
+        names,
+        delimiters: b",;",
+        encodings: &[Encoding::Utf8, Encoding::Windows1252],
+        id: ColumnKind::Id { decimals: None, strip_zeros: false },
+        rules,
+        year: None,
+    };
+    change(&mut form);
+    read_stations(file, &form)
+}
+
+type Outcome = Result<Stations, StationsError>;
+
+fn read(file: &str, names: &StationColumns) -> Vec<(String, Option<String>, Option<(f64, f64)>)> {
+    let stations = read_as(file.as_bytes(), names, |_| ()).expect("stations");
+    let point = |point: Point| (point.longitude, point.latitude);
+    stations.rows.into_iter().map(|row| (row.id, row.name, row.point.map(point))).collect()
+}
+
+/// One station with id 35, Elm St, in every layout.
+#[test]
+fn files_of_all_feeds() {
+    for (file, names) in [
+        (
+            "id,name,latitude,longitude,dpcapacity,online_date\n35,Elm St,41.9,-87.6,15,5/12/2015\n",
+            plain(),
+        ),
+        (
+            "id,name,city,latitude,longitude,dpcapacity,online_date,\n35,Elm St,Chicago,41.9,-87.6,15,2015,\n",
+            plain(),
+        ),
+        (
+            "id,name,latitude,longitude,dpcapacity,landmark\r\n\"35\",\"Elm St\",41.9,-87.6,15,5\r\n",
+            plain(),
+        ),
+        (
+            "code,name,latitude,longitude\n35,Elm St,41.9,-87.6\n",
+            names(&["code", "pk"], &["name"], &["longitude"], &["latitude"]),
+        ),
+        (
+            "\u{feff}pk;name;latitude;longitude\n35;Elm St;41.9;-87.6\n",
+            names(&["code", "pk"], &["name"], &["longitude"], &["latitude"]),
+        ),
+        (
+            "Code, Name ,LATITUDE,Longitude\n35, Elm St ,41.9, -87.6\n",
+            names(&["code", "pk"], &["name"], &["longitude"], &["latitude"]),
+        ),
+        (
+            "id,name,obcn,location,latitude,longitude,status\n35,Elm St,GDL,Polígono,41.9,-87.6,IN\n",
+            plain(),
+        ),
+        (
+            "Kiosk ID,Kiosk Name,Kiosk Status,latitude,longitude\n35.0,Elm St,active,41.9,-87.6\n",
+            names(&["Kiosk ID"], &["Kiosk Name"], &["longitude"], &["latitude"]),
+        ),
+        (
+            "FID,ID,Nimi,Osoite,x,y\n1,35,Elm St,Elm 1,-87.6,41.9\n",
+            names(&["ID"], &["Nimi", "Name"], &["x", "longitude"], &["y", "latitude"]),
+        ),
+        (
+            "Number,Name,Latitude,Longitude,District\n35,Elm St,41.9,-87.6,Hill\n",
+            names(
+                &["Station ID", "Number", "id"],
+                &["Station", "Name"],
+                &["Longitude"],
+                &["Latitude"],
+            ),
+        ),
+    ] {
+        let expected = ("35".to_owned(), Some("Elm St".to_owned()), Some((-87.6, 41.9)));
+        assert_eq!(read(file, &names), [expected], "{file}");
+    }
+}
+
+#[test]
+fn a_name_may_be_the_id() {
+    let names = names(&["name"], &["name"], &["lng", "lon"], &["lat"]);
+    let found = read("name,lat,lng\n\"0993 Alder & Robson, north\",49.3,-123.1\n", &names);
+    assert_eq!(found, [("0993 Alder & Robson, north".to_owned(), None, Some((-123.1, 49.3)))]);
+}
+
+#[test]
+fn other_encodings_and_decimal_marks() {
+    let file = b"id;name;longitude;latitude\n1;Ca\xf1ada;-87,6;41,9\n2;\xc3\x9cber;-87,6;41,9\n";
+    let stations = read_as(file, &plain(), |form| form.rules.decimal = DecimalMark::Comma).unwrap();
+    let found: Vec<_> = stations.rows.iter().map(|row| row.name.as_deref().unwrap()).collect();
+    assert_eq!(found, ["Cañada", "Über"]);
+    assert_eq!(stations.rows[0].point, Some(Point { longitude: -87.6, latitude: 41.9 }));
+}
+
+#[test]
+fn ids_are_those_of_trips() {
+    let file = "id,longitude,latitude\n001059.0,-0.1,51.5\n";
+    let form = ColumnKind::Id { decimals: None, strip_zeros: true };
+    let stations = read_as(file.as_bytes(), &plain(), |it| (it.id, it.year) = (form, Some(2014)));
+    let row = &stations.unwrap().rows[0];
+    assert_eq!((row.id.as_str(), row.valid_from, row.valid_to), ("1059", Some(2014), Some(2014)));
+}
+
+#[test]
+fn stations_without_a_place_and_repeated_ids() {
+    let file =
+        "id,name,longitude,latitude\n\n1,a,,\n2,b,0,0\n,,,\n1,c,-87.6,41.9,,\n3,NULL,NULL,1\n";
+    let stations = read_as(file.as_bytes(), &plain(), |_| ()).unwrap();
+    let seen: Vec<_> = stations
+        .rows
+        .iter()
+        .map(|row| (row.id.as_str(), row.name.as_deref(), row.point.is_some()))
+        .collect();
+    assert_eq!(seen, [("1", Some("c"), true), ("2", Some("b"), false), ("3", None, false)]);
+    assert_eq!((stations.repeated, stations.without_place), (1, 2));
+}
+
+#[test]
+fn errors_name_the_lines() {
+    let file = b"id,name,longitude,latitude\n1,\"a\nb\",-87.6,41.9\n2,c,41.9,-87.6\n3,d,x,1\n\
+        ,e,1,41\n4,f,1\n5,g,1,41,more\n6,\x81,1,41\n";
+    let Err(StationsError::Records(errors)) = read_as(file, &plain(), |_| ()) else {
+        panic!("the file has errors");
+    };
+    let found: Vec<_> = errors.iter().map(|error| (error.line, error.state.code())).collect();
+    assert_eq!(
+        found,
+        [(4, "22003"), (5, "22P02"), (6, "23502"), (7, "22P04"), (8, "22P04"), (9, "22021")]
+    );
+    assert!(errors[0].reason.ends_with("swapped"), "{}", errors[0].reason);
+    let many = format!("id,longitude,latitude\n{}", "1,x,y\n".repeat(100));
+    let Err(error @ StationsError::Records(_)) = read_as(many.as_bytes(), &plain(), |_| ()) else {
+        panic!("the file has errors");
+    };
+    assert!(error.to_string().starts_with("line 2: longitude \"x\""), "{error}");
+    let StationsError::Records(errors) = error else { unreachable!() };
+    assert_eq!(errors.len(), MAX_ERRORS);
+}
+
+#[test]
+fn headers_that_are_not_of_stations() {
+    let error = |file: &str| read_as(file.as_bytes(), &plain(), |_| ()).unwrap_err().to_string();
+    assert_eq!(error("id,name\n"), "column longitude, latitude is missing");
+    assert_eq!(error(""), "column id, longitude, latitude is missing");
+    assert_eq!(error("id,longitude,latitude,LATITUDE\n"), "column latitude appears twice");
+}
+
+#[test]
+fn large_files_are_refused() {
+    let endless = io::repeat(b'x');
+    let names = plain();
+    let nulls = Nulls::default();
+    let rules = PlaceRules {
+        feed: "x",
+        bounds: None,
+        zero_is_unknown: true,
+        nulls: &nulls,
+        decimal: DecimalMark::Point,
+    };
+    let form = StationForm {
+        names: &names,
+        delimiters: b",",
+        encodings: &[Encoding::Utf8],
+        id: ColumnKind::Id { decimals: None, strip_zeros: false },
+        rules,
+        year: None,
+    };
+    assert!(matches!(read_stations(endless, &form), Err(StationsError::TooLarge)));
+    let many = format!("id,longitude,latitude\n{}", "1,2,3\n".repeat(MAX_STATIONS + 1));
+    assert!(matches!(read_stations(many.as_bytes(), &form), Err(StationsError::TooLarge)));
+}
+
+#[test]
+fn years_of_file_names() {
+    for (name, year) in [
+        ("Divvy_Stations_2016_Q3.csv", Some(2016)),
+        ("Divvy_Stations_2014-Q3Q4.csv", Some(2014)),
+        ("Stations_2014.csv", Some(2014)),
+        ("2021_stations.csv", Some(2021)),
+        ("a/2019/20220106_stations.csv", Some(2022)),
+        ("nomenclatura_2023_01.csv", Some(2023)),
+        ("nomenclatura_202301.csv", Some(2023)),
+        ("stations_20.csv", None),
+        ("stations_20201.csv", None),
+        ("stations_202099.csv", None),
+        ("stations_3000.csv", None),
+        ("dump_12345_2018.csv", Some(2018)),
+        ("2018/stations.csv", None),
+        ("", None),
+    ] {
+        assert_eq!(year_of(name), year, "{name}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_stations_or_an_error(
+        bytes in prop_oneof![
+            proptest::collection::vec(any::<u8>(), 0..80),
+            "(id|name|longitude|latitude|[0-9]{1,3}|[-,;\n\r\" x]){0,40}".prop_map(String::into_bytes),
+        ],
+        has_header: bool,
+    ) {
+        let header: &[u8] = if has_header { b"id,name,longitude,latitude\n" } else { b"" };
+        let _ = read_as(&[header, &bytes].concat(), &plain(), |_| ());
+    }
+}
