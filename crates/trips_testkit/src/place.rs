@@ -10,7 +10,7 @@ use crate::check_reason;
 use crate::point::check_canonical;
 
 /// A value in every form of a place.
-pub fn law(value: &[u8]) {
+pub fn check_bytes(value: &[u8]) {
     let half = value.iter().position(|byte| *byte == b'\n').unwrap_or(value.len() / 2);
     let (longitude, latitude) = value.split_at(half);
     let texts = [

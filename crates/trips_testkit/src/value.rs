@@ -9,7 +9,7 @@ use trips_core::model::error::SqlState;
 use crate::check_reason;
 
 /// [`check`], with both decimal marks.
-pub fn law(value: &[u8]) {
+pub fn check_bytes(value: &[u8]) {
     check(value, DecimalMark::Point);
     check(value, DecimalMark::Comma);
 }
@@ -49,7 +49,7 @@ fn check_kind(value: &[u8], kind: ColumnKind, decimal: DecimalMark) {
                 let again =
                     canonical(text.as_bytes().into(), kind, &nulls, DecimalMark::Point).unwrap();
                 let is_other = decimal == DecimalMark::Comma || text.len() > MAX_ID;
-                let same = Some(Canonical::Text(text));
+                let same = Some(Canonical::Text(text.clone()));
                 assert!(is_other || again == same, "{again:?} is not {same:?}");
             } else {
                 assert_eq!(Some(text.as_bytes()), nulls.trimmed(value));

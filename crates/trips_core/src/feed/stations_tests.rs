@@ -46,7 +46,10 @@ fn read_as(file: &[u8], names: &StationColumns, change: impl Fn(&mut StationForm
 
 type Outcome = Result<Stations, StationsError>;
 
-fn read(file: &str, names: &StationColumns) -> Vec<(String, Option<String>, Option<(f64, f64)>)> {
+/// The id, the name and the place of a station.
+type Seen = (String, Option<String>, Option<(f64, f64)>);
+
+fn read(file: &str, names: &StationColumns) -> Vec<Seen> {
     let stations = read_as(file.as_bytes(), names, |_| ()).expect("stations");
     let point = |point: Point| (point.longitude, point.latitude);
     stations.rows.into_iter().map(|row| (row.id, row.name, row.point.map(point))).collect()

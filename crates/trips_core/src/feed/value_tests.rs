@@ -160,33 +160,44 @@ fn numbers() {
         ("12345,678", None, Some(12345.678)),
         ("1,23", None, Some(1.23)),
         ("1,2345", None, Some(1.2345)),
-        ("1,,234", None, None),
-        ("1,234,", None, None),
-        ("1.2,3", None, None),
-        ("1.2.3", None, None),
-        ("1,2,3", None, None),
-        ("--1", None, None),
-        ("+-1", None, None),
-        ("-$-1", None, None),
-        ("$-$1", None, None),
-        ("$", None, None),
-        ("%", None, None),
-        ("-", None, None),
-        ("e5", None, None),
-        (".", None, None),
-        (",", None, None),
-        ("nan", None, None),
-        ("inf", None, None),
-        ("1e400", None, None),
-        ("0x10", None, None),
-        ("2h 12m 14s", None, None),
-        ("12 34", None, None),
-        ("１", None, None),
     ] {
         assert_eq!(number(field.as_bytes(), DecimalMark::Point), point, "{field:?}");
         assert_eq!(number(field.as_bytes(), DecimalMark::Comma), comma, "{field:?} with a comma");
         let expected = point.map_or_else(|| text(field), |n| Some(Canonical::Number(n)));
         assert_eq!(of(field.as_bytes(), ColumnKind::Number, DecimalMark::Point), expected);
+    }
+}
+
+#[test]
+fn texts_that_are_not_numbers() {
+    for field in [
+        "1,,234",
+        "1,234,",
+        "1.2,3",
+        "1.2.3",
+        "1,2,3",
+        "--1",
+        "+-1",
+        "-$-1",
+        "$-$1",
+        "$",
+        "%",
+        "-",
+        "e5",
+        ".",
+        ",",
+        "nan",
+        "inf",
+        "1e400",
+        "0x10",
+        "2h 12m 14s",
+        "12 34",
+        "１",
+    ] {
+        for decimal in [DecimalMark::Point, DecimalMark::Comma] {
+            assert_eq!(number(field.as_bytes(), decimal), None, "{field:?}");
+            assert_eq!(of(field.as_bytes(), ColumnKind::Number, decimal), text(field));
+        }
     }
     assert!(number(b"-0", DecimalMark::Comma).unwrap().is_sign_positive());
     assert_eq!(number("1".repeat(MAX_NUMBER + 1).as_bytes(), DecimalMark::Point), None);
@@ -254,9 +265,7 @@ proptest! {
             proptest::collection::vec(any::<u8>(), 0..40),
             "[-+$€%0-9eE., \u{a0}NUL\\\\\\[\\]{}\"]{0,20}".prop_map(String::into_bytes),
         ],
-        has_comma: bool,
     ) {
-        let decimal = if has_comma { DecimalMark::Comma } else { DecimalMark::Point };
-        trips_testkit::value::check(&bytes, decimal);
+        trips_testkit::value::check_bytes(&bytes);
     }
 }
