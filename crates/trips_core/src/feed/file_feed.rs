@@ -9,6 +9,7 @@ use crate::feed::definition::{
     Zero,
 };
 use crate::feed::names::FieldNames;
+use crate::model::decimal::DecimalMark;
 
 /// The only form of a time that the five columns have.
 const FIVE_COLUMNS_TIME: &str = "YYYY-MM-DD HH24:MI:SS[.FF]";
@@ -44,7 +45,8 @@ impl FileFeed {
     /// The columns of the five values, if the feed has nothing but them, as they are.
     pub(crate) fn five_columns(&self) -> Option<[FiveColumnsSource; KEY_COUNT]> {
         let feed = &*self.definition;
-        let is_plain_file = self.dialect == Dialect { delimiter: b',', decimal: b'.' }
+        let is_plain_file = self.dialect
+            == Dialect { delimiter: b',', decimal: DecimalMark::Point }
             && feed.form.encodings == [Encoding::Utf8]
             && feed.form.nulls.is_empty()
             && !feed.form.surplus_empty

@@ -14,6 +14,7 @@ use crate::feed::file_feed::FileFeed;
 use crate::feed::plan::Plan;
 use crate::format::delimited::record::{FramingError, Record, RecordReader};
 use crate::format::sniff::{self, FileKind};
+use crate::model::decimal::DecimalMark;
 use crate::model::error::SqlState;
 use crate::model::{point, timestamp};
 use crate::text::escape::quoted;
@@ -204,7 +205,7 @@ pub fn resolve(choice: &FeedChoice, header: &Record<'_>) -> Result<Plan, HeaderE
     };
     let dialects = definition.form.dialects.iter().copied();
     let dialect = dialects.clone().find(|dialect| dialect.delimiter == delimiter);
-    let dialect = dialect.unwrap_or(Dialect { delimiter, decimal: b'.' });
+    let dialect = dialect.unwrap_or(Dialect { delimiter, decimal: DecimalMark::Point });
     let feed = Arc::new(FileFeed::new(definition.clone(), dialect, choice.options.clone()));
     let feed_name = || definition.name.clone();
     Plan::of_header(&feed, &names).map_err(|error| match error {
