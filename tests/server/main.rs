@@ -17,6 +17,7 @@ mod dump;
 mod error_fields;
 mod events;
 mod failures;
+mod feeds;
 mod headers;
 mod inbox;
 mod ingest;

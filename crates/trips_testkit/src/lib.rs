@@ -7,6 +7,7 @@
 
 mod copied;
 pub mod date;
+pub mod feed_fixtures;
 pub mod file;
 mod outcome;
 pub mod place;

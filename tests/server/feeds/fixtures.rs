@@ -1,0 +1,159 @@
+//! The fixtures of all feeds and versions, by their header alone.
+
+use postgres::Client;
+use serde_json::{Value, json};
+use trips_testkit::feed_fixtures::{Fixture, fixtures};
+use trips_tests::Database;
+
+/// As if nothing had been loaded.
+pub const RESET: &str = "DELETE FROM trips.hist_trip_data; DELETE FROM trips.stg_trip_data;
+                         DELETE FROM trips.loads; DELETE FROM trips.daily_trip_counts";
+
+/// A ledger row: rows read, inserted, duplicate, staged, and the feed.
+pub fn ingest(client: &mut Client, path: &str) -> ([i64; 4], Option<String>) {
+    let query =
+        "SELECT rows_read, rows_inserted, rows_duplicate, rows_staged, feed FROM trips.ingest($1)";
+    let row = client.query_one(query, &[&path]).unwrap_or_else(|error| panic!("{path}: {error:?}"));
+    ([row.get(0), row.get(1), row.get(2), row.get(3)], row.get(4))
+}
+
+/// JSON with all numbers as doubles.
+fn as_doubles(value: &Value) -> Value {
+    match value {
+        Value::Number(number) => json!(number.as_f64()),
+        Value::Array(values) => values.iter().map(as_doubles).collect(),
+        Value::Object(members) => {
+            members.iter().map(|(name, value)| (name.clone(), as_doubles(value))).collect()
+        }
+        other => other.clone(),
+    }
+}
+
+/// The trips of the history, as the fixtures write them, without lines.
+fn trips(client: &mut Client) -> Vec<Value> {
+    let query = "SELECT jsonb_build_object('region', region, 'origin', CASE WHEN origin_coord IS NOT NULL THEN
+                          jsonb_build_array(origin_coord[0], origin_coord[1]) END,
+                        'destination', CASE WHEN destination_coord IS NOT NULL THEN
+                          jsonb_build_array(destination_coord[0], destination_coord[1]) END,
+                        'date_time', date_time::text, 'ended_at', ended_at::text, 'trip_id', trip_id,
+                        'datasource', datasource, 'details', details)::text
+                   FROM trips.hist_trip_data";
+    let rows = client.query(query, &[]).unwrap();
+    let parse = |text: String| as_doubles(&serde_json::from_str(&text).unwrap());
+    sorted(rows.iter().map(|row| parse(row.get(0))).collect())
+}
+
+fn sorted(mut values: Vec<Value>) -> Vec<Value> {
+    values.sort_by_key(ToString::to_string);
+    values
+}
+
+/// The lines of records that are the same trip as another one before them.
+fn duplicate_lines(fixture: &Fixture) -> Vec<i64> {
+    if fixture.expected["scheme"] == "columns" {
+        return Vec::new();
+    }
+    let equal = fixture.expected["equal"].as_array().unwrap();
+    let later = equal.iter().flat_map(|lines| &lines.as_array().unwrap()[1..]);
+    later.map(|line| line.as_i64().unwrap()).collect()
+}
+
+/// The expected trips, without lines, and the number of duplicates.
+fn expected_trips(fixture: &Fixture) -> (Vec<Value>, i64) {
+    let duplicates = duplicate_lines(fixture);
+    let mut expected = Vec::new();
+    for trip in fixture.expected["trips"].as_array().unwrap() {
+        if duplicates.contains(&trip["line"].as_i64().unwrap()) {
+            continue;
+        }
+        let mut trip = as_doubles(trip);
+        trip.as_object_mut().unwrap().remove("line");
+        expected.push(trip);
+    }
+    (sorted(expected), i64::try_from(duplicates.len()).unwrap())
+}
+
+/// Line, column and SQLSTATE of the staged rows against the expected ones.
+fn staging_fault(client: &mut Client, fixture: &Fixture) -> Option<String> {
+    let query = "SELECT line_no, column_name, error_code FROM trips.stg_trip_data ORDER BY line_no";
+    let found: Vec<(i64, Option<String>, String)> = client
+        .query(query, &[])
+        .unwrap()
+        .iter()
+        .map(|row| (row.get(0), row.get(1), row.get(2)))
+        .collect();
+    let expected = fixture.expected["rejected"].as_array().unwrap();
+    let is_expected =
+        |((line, column, code), expected): (&(i64, Option<String>, String), &Value)| {
+            // The column of the feed, or that of the history.
+            let names = expected["names"].as_array().unwrap();
+            let fits = match column {
+                None => expected["column"].is_null(),
+                Some(name) => expected["column"] == **name || names.iter().any(|n| *n == **name),
+            };
+            expected["line"] == *line && expected["sqlstate"] == **code && fits
+        };
+    let is_equal = found.len() == expected.len() && found.iter().zip(expected).all(is_expected);
+    (!is_equal).then(|| format!("staged {found:?} instead of {expected:?}"))
+}
+
+/// Faults of the history and of staging after a load of this fixture into an empty database.
+fn faults(client: &mut Client, fixture: &Fixture, load: ([i64; 4], Option<String>)) -> Vec<String> {
+    let mut faults = Vec::new();
+    let (expected, duplicates) = expected_trips(fixture);
+    let rejected = i64::try_from(fixture.expected["rejected"].as_array().unwrap().len()).unwrap();
+    let inserted = i64::try_from(expected.len()).unwrap();
+    let counts = [inserted + duplicates + rejected, inserted, duplicates, rejected];
+    if load != (counts, Some(fixture.feed.clone())) {
+        faults.push(format!("{load:?} instead of {counts:?}"));
+    }
+    let found = trips(client);
+    if found.len() == expected.len() {
+        let differ = found.iter().zip(&expected).filter(|(found, expected)| found != expected);
+        faults.extend(differ.map(|(found, expected)| format!("\n  {found}\n  {expected}")));
+    } else {
+        faults.push(format!("{found:?}\n  {expected:?}"));
+    }
+    faults.extend(staging_fault(client, fixture));
+    faults
+}
+
+#[test]
+fn each_fixture_is_loaded_by_its_header() {
+    let database = Database::for_any_date();
+    let mut client = database.client();
+    let mut all = Vec::new();
+    for fixture in fixtures() {
+        client.batch_execute(RESET).unwrap();
+        let path = database.file(&format!("{}.csv", fixture.name()), &fixture.bytes);
+        let load = ingest(&mut client, &path);
+        for fault in faults(&mut client, &fixture, load) {
+            all.push(format!("{}: {fault}", fixture.name()));
+        }
+    }
+    assert!(all.is_empty(), "{}", all.join("\n"));
+}
+
+/// The session's settings of dates and times change nothing.
+#[test]
+fn settings_of_the_session_change_nothing() {
+    let database = Database::for_any_date();
+    let mut client = database.client();
+    let mut all = Vec::new();
+    for setting in [
+        "SET TimeZone = 'Asia/Kolkata'; SET DateStyle = 'SQL, DMY'; SET extra_float_digits = -5",
+        "SET TimeZone = 'America/New_York'; SET DateStyle = 'German'; SET IntervalStyle = 'iso_8601'",
+    ] {
+        for fixture in fixtures() {
+            client.batch_execute(RESET).unwrap();
+            client.batch_execute(setting).unwrap();
+            let path = database.file(&format!("{}.csv", fixture.name()), &fixture.bytes);
+            let load = ingest(&mut client, &path);
+            client.batch_execute("RESET ALL").unwrap();
+            for fault in faults(&mut client, &fixture, load) {
+                all.push(format!("{}, {setting}: {fault}", fixture.name()));
+            }
+        }
+    }
+    assert!(all.is_empty(), "{}", all.join("\n"));
+}
