@@ -49,7 +49,8 @@ CREATE TABLE trips.stg_trip_data (
   raw_bytes         bytea,
   column_name       text,
   error_code        text,
-  error             text
+  error             text,
+  record            jsonb
 );
 -- Loads look up their own rows by this index; rows of other writers have no load_id and no line_no.
 CREATE INDEX stg_trip_data_load_id_line_no_idx ON trips.stg_trip_data (load_id, line_no);
@@ -74,6 +75,8 @@ COMMENT ON COLUMN trips.stg_trip_data.column_name IS
 COMMENT ON COLUMN trips.stg_trip_data.error_code IS
   'SQLSTATE of the reason; NULL if the row has not been checked or is valid';
 COMMENT ON COLUMN trips.stg_trip_data.error IS 'Reason: the found and the expected value';
+COMMENT ON COLUMN trips.stg_trip_data.record IS
+  'Fields of a record of a feed, as texts of the file, without personal columns and unknown ones; NULL for feed trips';
 
 -- The ledger -------------------------------------------------------------------------------------
 

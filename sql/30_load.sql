@@ -2,19 +2,22 @@
 -- as the owner of the tables, so that the search_path must contain only pg_catalog.
 
 CREATE FUNCTION trips.ingest(
-  path text, on_error text DEFAULT 'stage', max_errors bigint DEFAULT NULL, force boolean DEFAULT false
+  path text, on_error text DEFAULT 'stage', max_errors bigint DEFAULT NULL, force boolean DEFAULT false,
+  feed text DEFAULT NULL, region text DEFAULT NULL, datasource text DEFAULT NULL
 ) RETURNS trips.loads
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'ingest_wrapper';
-COMMENT ON FUNCTION trips.ingest(text, text, bigint, boolean) IS
+COMMENT ON FUNCTION trips.ingest(text, text, bigint, boolean, text, text, text) IS
   'Loads a CSV file of the server into the history and returns its row of trips.loads. Requires trips.grant_loader(), and pg_read_server_files or a file below trips.data_directories';
 
-CREATE FUNCTION trips.stage(path text) RETURNS trips.loads
+CREATE FUNCTION trips.stage(
+  path text, feed text DEFAULT NULL, region text DEFAULT NULL, datasource text DEFAULT NULL
+) RETURNS trips.loads
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'stage_wrapper';
-COMMENT ON FUNCTION trips.stage(text) IS
+COMMENT ON FUNCTION trips.stage(text, text, text, text) IS
   'Loads a CSV file of the server into trips.stg_trip_data and returns its row of trips.loads. Requires the privileges of trips.ingest()';
 
 CREATE FUNCTION trips.merge_staged(load_id bigint DEFAULT NULL) RETURNS trips.loads

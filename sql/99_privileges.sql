@@ -17,8 +17,8 @@ COMMENT ON FUNCTION trips.grant_reader(regrole) IS
 -- PUBLIC has no USAGE on the schemas. In addition, PUBLIC must not have EXECUTE on functions that read files or write,
 -- and on all functions of trips_internal.
 
-REVOKE ALL ON FUNCTION trips.ingest(text, text, bigint, boolean) FROM PUBLIC;
-REVOKE ALL ON FUNCTION trips.stage(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION trips.ingest(text, text, bigint, boolean, text, text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION trips.stage(text, text, text, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.merge_staged(bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.create_upload(text, bytea, bigint, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.upload_part(bigint, bytea) FROM PUBLIC;
@@ -26,10 +26,10 @@ REVOKE ALL ON FUNCTION trips.complete_upload(bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.abort_upload(bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.grant_loader(regrole) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.grant_reader(regrole) FROM PUBLIC;
-REVOKE ALL ON FUNCTION trips.submit(text, text, bigint, boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION trips.submit(text, text, bigint, boolean, text, text, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.cancel(bigint) FROM PUBLIC;
-REVOKE ALL ON PROCEDURE trips.ingest_new(text, bigint, bigint, bigint) FROM PUBLIC;
-REVOKE ALL ON FUNCTION trips.schedule(text, text, text) FROM PUBLIC;
+REVOKE ALL ON PROCEDURE trips.ingest_new(text, bigint, bigint, bigint, text, text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION trips.schedule(text, text, text, text, text, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.unschedule(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.rebuild() FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.partition_bounds() FROM PUBLIC;

@@ -15,10 +15,15 @@ mod verify;
 
 use crate::error::{LoadError, RequestError};
 use crate::pg::session;
+use crate::settings::LoadOptions;
 use crate::{limits, settings};
 
-/// How a load treats bad rows, by the arguments `on_error` and `max_errors`.
-fn error_limits(on_error: &str, max_errors: Option<i64>) -> Result<(bool, Option<u64>), LoadError> {
+/// The options of a load, by these arguments.
+fn load_options<'a>(
+    on_error: &str,
+    max_errors: Option<i64>,
+    of_feed: OfFeed<'a>,
+) -> Result<LoadOptions<'a>, LoadError> {
     let abort_on_error = match on_error {
         "stage" => false,
         "abort" => true,
@@ -28,7 +33,37 @@ fn error_limits(on_error: &str, max_errors: Option<i64>) -> Result<(bool, Option
         None => settings::max_errors(),
         Some(limit) => Some(u64::try_from(limit).map_err(|_| RequestError::MaxErrors(limit))?),
     };
-    Ok((abort_on_error, max_errors))
+    let OfFeed { feed, region, datasource } = of_feed;
+    Ok(LoadOptions { abort_on_error, max_errors, feed, region, datasource })
+}
+
+/// The arguments `feed`, `region` and `datasource`, each of which may be NULL.
+#[derive(Debug, Clone, Copy)]
+struct OfFeed<'a> {
+    feed: Option<&'a str>,
+    region: Option<&'a str>,
+    datasource: Option<&'a str>,
+}
+
+impl<'a> OfFeed<'a> {
+    /// Checks them. Whether the feed exists is known when the load begins.
+    fn of(
+        feed: Option<&'a [u8]>,
+        region: Option<&'a [u8]>,
+        datasource: Option<&'a [u8]>,
+    ) -> Result<Self, LoadError> {
+        let feed = feed.map(|feed| text("feed", Some(feed))).transpose()?;
+        let feed = feed.map(|feed| limits::feed_name("feed", feed)).transpose()?;
+        let name = |argument, value: Option<&'a [u8]>| {
+            let value = value.map(|value| text(argument, Some(value))).transpose()?;
+            value.map(|value| limits::name(argument, value)).transpose()
+        };
+        Ok(Self {
+            feed,
+            region: name("region", region)?,
+            datasource: name("datasource", datasource)?,
+        })
+    }
 }
 
 /// The text of an argument. The functions take it as bytes: those of a database in another encoding need not be UTF-8.

@@ -101,7 +101,7 @@ pub fn record_end(
 ) -> Result<LoadRow, LoadError> {
     let state = if totals.is_some() { "loaded" } else { "skipped" };
     let totals = totals.unwrap_or_default();
-    let args: [DatumWithOid<'_>; 14] = [
+    let args: [DatumWithOid<'_>; 15] = [
         header.load_id.into(),
         source.name.as_str().into(),
         source.digest.map(Vec::from).into(),
@@ -116,20 +116,22 @@ pub fn record_end(
         header.started_at.into(),
         source.changed_at.into(),
         source.options.as_deref().into(),
+        source.feed.as_deref().into(),
     ];
     returned_row(
         "INSERT INTO trips.loads AS l (load_id, source, digest, bytes_read, state, rows_read,
                 rows_inserted, rows_duplicate, rows_staged, same_as, requested_by, requested_at,
-                started_at, finished_at, file_changed_at, options)
+                started_at, finished_at, file_changed_at, options, feed)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, clock_timestamp(),
-                 timestamptz '2000-01-01 00:00:00+00' + $13 * interval '1 microsecond', $14::jsonb)
+                 timestamptz '2000-01-01 00:00:00+00' + $13 * interval '1 microsecond', $14::jsonb, $15)
              ON CONFLICT (load_id) DO UPDATE
             SET source = EXCLUDED.source, digest = EXCLUDED.digest,
-                bytes_read = EXCLUDED.bytes_read, state = EXCLUDED.state, rows_read = EXCLUDED.rows_read, rows_inserted = EXCLUDED.rows_inserted,
+                bytes_read = EXCLUDED.bytes_read, state = EXCLUDED.state,
+                rows_read = EXCLUDED.rows_read, rows_inserted = EXCLUDED.rows_inserted,
                 rows_duplicate = EXCLUDED.rows_duplicate, rows_staged = EXCLUDED.rows_staged,
                 same_as = EXCLUDED.same_as, started_at = EXCLUDED.started_at,
                 finished_at = EXCLUDED.finished_at, file_changed_at = EXCLUDED.file_changed_at,
-                options = EXCLUDED.options, error_code = NULL, error = NULL
+                options = EXCLUDED.options, feed = EXCLUDED.feed, error_code = NULL, error = NULL
          RETURNING l",
         &args,
     )

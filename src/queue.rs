@@ -17,7 +17,7 @@ use crate::error::{LoadError, Report};
 use crate::pg::relation::Table;
 use crate::pg::session::{self, RunsAsOwner};
 use crate::pg::worker::{self, WorkerKind};
-use crate::settings;
+use crate::settings::{self, LoadOptions};
 
 /// The workers of the queue.
 pub const WORKER: WorkerKind = WorkerKind { name: "trips_pipeline queue", function: "trips_queue" };
@@ -35,18 +35,51 @@ pub struct QueuedLoad {
     pub load_id: i64,
     /// Absolute path of the file.
     pub path: String,
-    /// The first bad row makes the load fail.
-    pub abort_on_error: bool,
-    /// More bad rows than this make the load fail.
-    pub max_errors: Option<u64>,
     /// Load it although its bytes are known.
     pub force: bool,
+    /// Which records it takes.
+    pub options: QueuedOptions,
     /// Settings of the submitting session.
     pub settings: Map<String, Value>,
     /// Number of workers that have begun it.
     pub attempts: i32,
     /// The requesting role; None if only its name is known, because the queue comes from a dump.
     pub role: Option<pg_sys::Oid>,
+}
+
+/// The arguments of a queued load, as the queue has them.
+#[derive(Debug, Clone)]
+pub struct QueuedOptions {
+    abort_on_error: bool,
+    max_errors: Option<u64>,
+    feed: Option<String>,
+    region: Option<String>,
+    datasource: Option<String>,
+}
+
+impl QueuedOptions {
+    /// A copy of the arguments.
+    pub fn of(options: LoadOptions<'_>) -> Self {
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        Self {
+            abort_on_error: options.abort_on_error,
+            max_errors: options.max_errors,
+            feed: owned(options.feed),
+            region: owned(options.region),
+            datasource: owned(options.datasource),
+        }
+    }
+
+    /// The arguments.
+    pub fn get(&self) -> LoadOptions<'_> {
+        LoadOptions {
+            abort_on_error: self.abort_on_error,
+            max_errors: self.max_errors,
+            feed: self.feed.as_deref(),
+            region: self.region.as_deref(),
+            datasource: self.datasource.as_deref(),
+        }
+    }
 }
 
 impl QueuedLoad {
@@ -96,17 +129,22 @@ pub fn enter(job: &QueuedLoad) -> Result<(), LoadError> {
 
 fn enter_job(job: &QueuedLoad) -> Result<(), LoadError> {
     let _owner = as_owner();
-    let args: [DatumWithOid<'_>; 6] = [
+    let options = job.options.get();
+    let args: [DatumWithOid<'_>; 9] = [
         job.load_id.into(),
         job.path.as_str().into(),
-        if job.abort_on_error { "abort" } else { "stage" }.into(),
-        job.max_errors.and_then(|limit| i64::try_from(limit).ok()).into(),
+        options.on_error().into(),
+        options.max_errors.and_then(|limit| i64::try_from(limit).ok()).into(),
         job.force.into(),
+        options.feed.into(),
+        options.region.into(),
+        options.datasource.into(),
         JsonB(Value::Object(job.settings.clone())).into(),
     ];
     Ok(Spi::run_with_args(
-        "INSERT INTO trips.queue (load_id, path, on_error, max_errors, force, settings)
-         VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO trips.queue (load_id, path, on_error, max_errors, force, feed, region, datasource,
+                settings)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         &args,
     )?)
 }
@@ -139,7 +177,8 @@ pub fn begin(load_id: i64) -> Result<Option<QueuedLoad>, LoadError> {
     let _owner = as_owner();
     Spi::connect_mut(|client| {
         let query = "UPDATE trips.queue AS q SET attempts = q.attempts + 1 WHERE q.load_id = $1
-                     RETURNING q.path, q.on_error, q.max_errors, q.force, q.settings, q.attempts";
+                     RETURNING q.path, q.on_error, q.max_errors, q.force, q.settings, q.attempts,
+                               q.feed, q.region, q.datasource";
         let mut rows = client.update(query, Some(1), &[load_id.into()])?;
         let Some(row) = rows.next() else { return Ok(None) };
         let settings = match row.get::<JsonB>(5)? {
@@ -149,9 +188,14 @@ pub fn begin(load_id: i64) -> Result<Option<QueuedLoad>, LoadError> {
         Ok(Some(QueuedLoad {
             load_id,
             path: row.get(1)?.unwrap_or_default(),
-            abort_on_error: row.get::<String>(2)?.as_deref() == Some("abort"),
-            max_errors: row.get::<i64>(3)?.and_then(|limit| u64::try_from(limit).ok()),
             force: row.get(4)?.unwrap_or_default(),
+            options: QueuedOptions {
+                abort_on_error: row.get::<String>(2)?.as_deref() == Some("abort"),
+                max_errors: row.get::<i64>(3)?.and_then(|limit| u64::try_from(limit).ok()),
+                feed: row.get(7)?,
+                region: row.get(8)?,
+                datasource: row.get(9)?,
+            },
             settings,
             attempts: row.get(6)?.unwrap_or_default(),
             role,

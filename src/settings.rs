@@ -10,8 +10,10 @@ use crate::error::{LoadError, RequestError};
 
 mod checks;
 mod definitions;
+mod load_options;
 
 pub use self::definitions::register;
+pub use self::load_options::LoadOptions;
 
 /// Rows are collected, sorted and written in runs of this much memory. 256 MB hold about 2.6 million trips of 130
 /// bytes.
@@ -180,19 +182,6 @@ pub fn constraints_as_text() -> [(&'static str, String); 3] {
         ("trips.latest_date", text_of(&LATEST_DATE)),
         ("trips.zero_coordinates", zero_coordinates.to_owned()),
     ]
-}
-
-/// Arguments and settings that decide which records a load takes and when it refuses the file, as a JSON object.
-pub fn options(abort_on_error: bool, max_errors: Option<u64>) -> String {
-    let mut options = serde_json::Map::new();
-    options.insert("on_error".into(), if abort_on_error { "abort" } else { "stage" }.into());
-    options.insert("max_errors".into(), max_errors.into());
-    for (name, value) in constraints_as_text() {
-        options.insert(name.into(), value.into());
-    }
-    options.insert("trips.max_record_size".into(), max_record_size().into());
-    options.insert("trips.max_new_partitions".into(), max_new_partitions().into());
-    serde_json::Value::Object(options).to_string()
 }
 
 fn text_of(setting: &GucSetting<Option<CString>>) -> String {

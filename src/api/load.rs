@@ -10,7 +10,7 @@ use trips_core::model::point::Point;
 use trips_core::model::timestamp::Timestamp;
 use trips_core::model::trip::Trip;
 
-use super::{error_limits, require_utf8, text};
+use super::{OfFeed, load_options, require_utf8, text};
 use crate::error::{LoadError, RequestError, UploadError};
 use crate::ledger::LoadRow;
 use crate::limits;
@@ -18,38 +18,50 @@ use crate::load::{self, LoadContext, Request, load_file};
 use crate::pg::error_fields;
 use crate::pg::session;
 use crate::queue::running;
+use crate::settings::LoadOptions;
 use crate::source::Access;
 use crate::upload;
 
-/// `trips.ingest(path, on_error, max_errors, force) -> trips.loads`
+/// `trips.ingest(path, on_error, max_errors, force, feed, region, datasource) -> trips.loads`
 #[pg_extern(sql = false)]
 fn ingest(
     path: Option<&[u8]>,
     on_error: Option<&[u8]>,
     max_errors: Option<i64>,
     force: Option<bool>,
+    feed: Option<&[u8]>,
+    region: Option<&[u8]>,
+    datasource: Option<&[u8]>,
 ) -> Result<LoadRow, ErrorReport> {
     let _errors = error_fields::preserve();
     session::require_writable(c"trips.ingest()");
-    let (abort_on_error, max_errors) = error_limits(text("on_error", on_error)?, max_errors)?;
+    let of_feed = OfFeed::of(feed, region, datasource)?;
+    let options = load_options(text("on_error", on_error)?, max_errors, of_feed)?;
     let force = force.ok_or(RequestError::NullArgument("force"))?;
     let path = limits::path("path", text("path", path)?)?;
     let access = &Access::of(session::current_user());
     let target = Target::History;
-    let request = Request { path, access, target, abort_on_error, max_errors, force };
+    let request = Request { path, access, target, force, options };
     Ok(load_file(&request, begin(path, access)?)?)
 }
 
-/// `trips.stage(path) -> trips.loads`
+/// `trips.stage(path, feed, region, datasource) -> trips.loads`
 #[pg_extern(sql = false)]
-fn stage(path: Option<&[u8]>) -> Result<LoadRow, ErrorReport> {
+fn stage(
+    path: Option<&[u8]>,
+    feed: Option<&[u8]>,
+    region: Option<&[u8]>,
+    datasource: Option<&[u8]>,
+) -> Result<LoadRow, ErrorReport> {
     let _errors = error_fields::preserve();
     session::require_writable(c"trips.stage()");
     let path = limits::path("path", text("path", path)?)?;
     let target = Target::Staging;
     let access = &Access::of(session::current_user());
-    let (abort_on_error, max_errors, force) = (false, None, false);
-    let request = Request { path, access, target, abort_on_error, max_errors, force };
+    let OfFeed { feed, region, datasource } = OfFeed::of(feed, region, datasource)?;
+    let options = LoadOptions { feed, region, datasource, ..LoadOptions::default() };
+    let force = false;
+    let request = Request { path, access, target, force, options };
     Ok(load_file(&request, begin(path, access)?)?)
 }
 

@@ -6,7 +6,7 @@ use pgrx::pg_sys::panic::ErrorReport;
 use trips_core::format::parser::Target;
 
 use super::load::begin;
-use super::{error_limits, text};
+use super::{OfFeed, load_options, text};
 use crate::error::RequestError;
 use crate::ledger::LoadRow;
 use crate::limits;
@@ -18,20 +18,24 @@ use crate::queue::new_files;
 use crate::queue::submit::{self, Submission};
 use crate::source::Access;
 
-/// `trips.submit(path, on_error, max_errors, force) -> bigint`
+/// `trips.submit(path, on_error, max_errors, force, feed, region, datasource) -> bigint`
 #[pg_extern(sql = false)]
 fn submit(
     path: Option<&[u8]>,
     on_error: Option<&[u8]>,
     max_errors: Option<i64>,
     force: Option<bool>,
+    feed: Option<&[u8]>,
+    region: Option<&[u8]>,
+    datasource: Option<&[u8]>,
 ) -> Result<i64, ErrorReport> {
     let _errors = error_fields::preserve();
     session::require_writable(c"trips.submit()");
-    let (abort_on_error, max_errors) = error_limits(text("on_error", on_error)?, max_errors)?;
+    let of_feed = OfFeed::of(feed, region, datasource)?;
+    let options = load_options(text("on_error", on_error)?, max_errors, of_feed)?;
     let force = force.ok_or(RequestError::NullArgument("force"))?;
     let path = limits::path("path", text("path", path)?)?;
-    Ok(submit::submit(&Submission { path, abort_on_error, max_errors, force })?)
+    Ok(submit::submit(&Submission { path, force, options })?)
 }
 
 /// `trips.cancel(load_id) -> void`
@@ -50,26 +54,39 @@ fn try_lock_pattern(pattern: Option<&[u8]>) -> Result<bool, ErrorReport> {
     Ok(new_files::try_lock_pattern(limits::path("pattern", text("pattern", pattern)?)?)?)
 }
 
-/// `trips_internal.ingest_match(pattern, path) -> trips.loads`
+/// `trips_internal.ingest_match(pattern, path, feed, region, datasource) -> trips.loads`
 #[pg_extern(sql = false)]
-fn ingest_match(pattern: Option<&[u8]>, path: Option<&[u8]>) -> Result<LoadRow, ErrorReport> {
+fn ingest_match(
+    pattern: Option<&[u8]>,
+    path: Option<&[u8]>,
+    feed: Option<&[u8]>,
+    region: Option<&[u8]>,
+    datasource: Option<&[u8]>,
+) -> Result<LoadRow, ErrorReport> {
     let _errors = error_fields::preserve();
     session::require_writable(c"trips.ingest_new()");
     let pattern = limits::path("pattern", text("pattern", pattern)?)?;
     let path = limits::path("path", text("path", path)?)?;
-    let (abort_on_error, max_errors) = error_limits("stage", None)?;
+    let options = load_options("stage", None, OfFeed::of(feed, region, datasource)?)?;
     let access = &Access::of_pattern(session::current_user(), pattern);
     let (target, force) = (Target::History, false);
-    let request = load::Request { path, access, target, abort_on_error, max_errors, force };
+    let request = load::Request { path, access, target, force, options };
     Ok(load_file(&request, begin(path, access)?)?)
 }
 
-/// `trips_internal.new_files(pattern, after) -> text[]`
+/// `trips_internal.new_files(pattern, after, feed, region, datasource) -> text[]`
 #[pg_extern(sql = false)]
-fn new_files(pattern: Option<&[u8]>, after: Option<&[u8]>) -> Result<Vec<String>, ErrorReport> {
+fn new_files(
+    pattern: Option<&[u8]>,
+    after: Option<&[u8]>,
+    feed: Option<&[u8]>,
+    region: Option<&[u8]>,
+    datasource: Option<&[u8]>,
+) -> Result<Vec<String>, ErrorReport> {
     let _errors = error_fields::preserve();
     let pattern = limits::path("pattern", text("pattern", pattern)?)?;
     let after = after.map(|after| text("after", Some(after))).transpose()?;
     let after = after.map(|after| limits::path("after", after)).transpose()?;
-    Ok(new_files::find(pattern, after)?)
+    let options = load_options("stage", None, OfFeed::of(feed, region, datasource)?)?;
+    Ok(new_files::find(pattern, after, options)?)
 }

@@ -16,7 +16,7 @@ use crate::os::lease::Writers;
 use crate::pg::extension;
 use crate::pg::session;
 use crate::pg::worker::{self, Failed};
-use crate::settings::{self, WatchedFolder};
+use crate::settings::{self, LoadOptions, WatchedFolder};
 use crate::source::{Access, FileVersion, listing};
 
 mod inotify;
@@ -176,7 +176,7 @@ impl Watch<'_> {
         let paths: Vec<String> = files.iter().map(|file| file.path.clone()).collect();
         let new = in_database(|| {
             let _owner = ledger::as_owner();
-            ledger::not_loaded_yet(files, &settings::options(false, settings::max_errors()))
+            ledger::not_loaded_yet(files, &options().to_json())
         });
         let Some(new) = new else { return false };
         let new_paths: BTreeSet<&str> = new.iter().map(|new| new.file.path.as_str()).collect();
@@ -221,20 +221,19 @@ impl Watch<'_> {
     }
 }
 
+/// The options of the loads: the header of each file decides its feed.
+fn options() -> LoadOptions<'static> {
+    LoadOptions { max_errors: settings::max_errors(), ..LoadOptions::default() }
+}
+
 /// Loads one file as the owner of the tables.
 fn load(access: &Access, path: &str) -> Result<(), Failed> {
     worker::try_transaction(AssertUnwindSafe(|| {
         let work = || -> Result<(), LoadError> {
             extension::begin_work(ledger::TABLE)?;
             let context = LoadContext::begin_as_owner(path)?;
-            let request = Request {
-                path,
-                access,
-                target: Target::History,
-                abort_on_error: false,
-                max_errors: settings::max_errors(),
-                force: false,
-            };
+            let request =
+                Request { path, access, target: Target::History, force: false, options: options() };
             session::require_writable(c"trips.watch_directory");
             load_file(&request, context).map(drop)
         };

@@ -211,16 +211,14 @@ fn run(job: &QueuedLoad) -> Result<(), LoadError> {
         path: &job.path,
         access,
         target: Target::History,
-        abort_on_error: job.abort_on_error,
-        max_errors: job.max_errors,
         force: job.force,
+        options: job.options.get(),
     };
     load_file(&request, context).map(drop)
 }
 
 fn may_submit(role: pgrx::pg_sys::Oid) -> bool {
-    let query =
-        "SELECT has_function_privilege($1, 'trips.submit(text,text,bigint,boolean)', 'EXECUTE')";
+    let query = "SELECT has_function_privilege($1, 'trips.submit(text,text,bigint,boolean,text,text,text)', 'EXECUTE')";
     matches!(Spi::get_one_with_args::<bool>(query, &[role.into()]), Ok(Some(true)))
 }
 

@@ -12,6 +12,7 @@ pub enum RequestError {
     OnError(String),
     MaxErrors(i64),
     TooLong { argument: &'static str, bytes: usize, limit: usize },
+    Name { argument: &'static str, reason: String },
     RelativePath(String),
     Pattern { pattern: String, error: String },
     UnknownLoad(i64),
@@ -45,6 +46,11 @@ impl RequestError {
             )
             .detail(format!("The argument has {bytes} bytes; the limit is {limit} bytes."))
             .hint("Use a shorter value."),
+            Self::Name { argument, reason } => Report::new(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("invalid value for argument {argument}: {reason}"),
+            )
+            .hint("Use a name as in a file, or NULL for the value of the feed."),
             Self::RelativePath(path) => Report::new(
                 Code::ERRCODE_INVALID_NAME,
                 format!("path {} is not absolute", quoted_path(path)),

@@ -22,6 +22,8 @@ pub struct LoadFailure {
     pub digest: Option<[u8; 32]>,
     /// Arguments and settings of the load, as [`LoadSource`](super::LoadSource) has them.
     pub options: Option<String>,
+    /// The feed of the file, if its header was read.
+    pub feed: Option<String>,
     /// The oid of the role that requested the load; 0 if it is unknown.
     pub role: u32,
     /// The complete error, as the session got it: for the requesting role and the owner.
@@ -31,7 +33,7 @@ pub struct LoadFailure {
 impl LoadFailure {
     /// No encoded failure has more bytes.
     pub const MOST_BYTES: usize =
-        1 + 32 + 4 + 12 * 4 + 6 * (LONGEST_TEXT + MARK) + 6 * (LONGEST_NAME + MARK);
+        1 + 32 + 4 + 13 * 4 + 6 * (LONGEST_TEXT + MARK) + 7 * (LONGEST_NAME + MARK);
 
     /// A failure with the same message for all readers.
     pub fn new(code: &str, error: &str) -> Self {
@@ -101,6 +103,7 @@ impl LoadFailure {
         };
         let error = next()??;
         let options = next()?;
+        let feed = next()?;
         let report = Caught {
             is_ours: false,
             code: next()??,
@@ -114,14 +117,15 @@ impl LoadFailure {
             datatype_name: next()?,
             constraint_name: next()?,
         };
-        Some(Self { error, digest, options, role: u32::from_le_bytes(*role), report })
+        Some(Self { error, digest, options, feed, role: u32::from_le_bytes(*role), report })
     }
 
-    fn texts(&self) -> [Option<&str>; 12] {
+    fn texts(&self) -> [Option<&str>; 13] {
         let report = &self.report;
         [
             Some(&self.error),
             self.options.as_deref(),
+            self.feed.as_deref(),
             Some(&report.code),
             Some(&report.message),
             report.detail.as_deref(),

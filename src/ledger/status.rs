@@ -56,7 +56,7 @@ fn record_failed_end(
     failure: &LoadFailure,
     is_known: bool,
 ) -> Result<(), LoadError> {
-    let args: [DatumWithOid<'_>; 11] = [
+    let args: [DatumWithOid<'_>; 12] = [
         load.load_id.into(),
         load.source.as_str().into(),
         failure.digest.map(Vec::from).into(),
@@ -68,20 +68,21 @@ fn record_failed_end(
         load.changed_at.into(),
         is_known.into(),
         failure.options.as_deref().into(),
+        failure.feed.as_deref().into(),
     ];
     let entered = Spi::connect_mut(|client| {
         let query = "INSERT INTO trips.loads AS l (load_id, source, digest, bytes_read, state, error_code, error,
                 requested_by, requested_at, started_at, finished_at, file_changed_at,
-                options)
+                options, feed)
          SELECT $1, $2, $3, $4, 'failed', $5, $6, $7, t.started_at, t.started_at, clock_timestamp(),
-                timestamptz '2000-01-01 00:00:00+00' + $9 * interval '1 microsecond', $11::jsonb
+                timestamptz '2000-01-01 00:00:00+00' + $9 * interval '1 microsecond', $11::jsonb, $12
            FROM (SELECT timestamptz '2000-01-01 00:00:00+00' + $8 * interval '1 microsecond')
                 AS t (started_at)
              ON CONFLICT (load_id) DO UPDATE
             SET digest = EXCLUDED.digest, state = EXCLUDED.state, error_code = EXCLUDED.error_code,
                 error = EXCLUDED.error, started_at = EXCLUDED.started_at,
                 finished_at = EXCLUDED.finished_at, file_changed_at = EXCLUDED.file_changed_at,
-                options = EXCLUDED.options
+                options = EXCLUDED.options, feed = EXCLUDED.feed
           WHERE l.state IN ('queued', 'running') OR l.state = 'failed' AND $10";
         Ok::<_, pgrx::spi::SpiError>(client.update(query, None, &args)?.len())
     })?;

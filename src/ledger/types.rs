@@ -92,6 +92,8 @@ pub struct LoadSource {
     pub bytes: u64,
     /// When the file was changed last (its ctime): microseconds since 2000-01-01 UTC.
     pub changed_at: Option<i64>,
+    /// The feed of the file, when its header was read.
+    pub feed: Option<String>,
     /// Arguments and settings that decide which records are valid: a JSON object.
     pub options: Option<String>,
 }

@@ -5,6 +5,7 @@ use trips_core::format::delimited::header::UNCLOSED_QUOTES;
 use trips_core::format::parser::{MAX_BAD_LINES_REPORTED, Parsed};
 
 use crate::error::FileError;
+use crate::settings::LoadOptions;
 
 /// Counts the bad lines of a file.
 pub struct ErrorLimit<'a> {
@@ -18,7 +19,8 @@ pub struct ErrorLimit<'a> {
 
 impl<'a> ErrorLimit<'a> {
     /// A file without a bad line so far.
-    pub fn new(path: &'a str, abort_on_error: bool, max_errors: Option<u64>) -> Self {
+    pub fn new(path: &'a str, options: LoadOptions<'_>) -> Self {
+        let LoadOptions { abort_on_error, max_errors, .. } = options;
         Self { path, abort_on_error, max_errors, bad_lines: 0, first: Vec::new(), unclosed: 0 }
     }
 

@@ -45,8 +45,9 @@ pub fn record_failure_of(
 
 /// Reports the failure to the load monitor. Returns whether the ledger has it.
 fn record(context: &LoadContext, failure: LoadFailure) -> bool {
-    let LoadSource { digest, options, .. } = context.source.borrow().clone();
-    let failure = LoadFailure { digest, options, role: context.header.role.to_u32(), ..failure };
+    let LoadSource { digest, options, feed, .. } = context.source.borrow().clone();
+    let failure =
+        LoadFailure { digest, options, feed, role: context.header.role.to_u32(), ..failure };
     let register = || client::register(context.info(&context.source.borrow()));
     let load = context.monitored.take().unwrap_or_else(register);
     load.fail(&failure)

@@ -20,8 +20,7 @@ const UNREGISTERED_HASHING: Duration = Duration::from_millis(500);
 
 /// Loads a file. If the load fails, the ledger has the failure.
 pub fn load_file(request: &Request<'_>, context: LoadContext) -> Result<LoadRow, LoadError> {
-    context.source.borrow_mut().options =
-        Some(settings::options(request.abort_on_error, request.max_errors));
+    context.source.borrow_mut().options = Some(request.options.to_json());
     record_failure_of(context, |context| {
         let result = ingest(request, context);
         let shows_content = request.access.shows_content();
@@ -52,7 +51,13 @@ fn ingest(request: &Request<'_>, context: &LoadContext) -> Result<LoadRow, LoadE
     progress.read(0, 0);
     context.register(source);
     let mut loader = Loader::new(&history)?;
-    let bytes = read_file(request, &file, context.header.load_id, &mut loader, &progress)?;
+    let bytes = read_file(
+        request,
+        (&file, &mut source.feed),
+        context.header.load_id,
+        &mut loader,
+        &progress,
+    )?;
     source.digest = Some(file.digest_of_loaded(&bytes, source.digest)?);
     summarize(loader.totals.inserted, &progress)?;
     context.record_end(source, Some(loader.totals), known.map(|known| known.load_id))

@@ -1,7 +1,7 @@
 //! The threads parse the file; the backend writes what they send.
 
 use pgrx::check_for_interrupts;
-use trips_core::feed::choice::FeedChoice;
+use trips_core::feed::choice::{FeedChoice, Options};
 use trips_core::feed::plan::Plan;
 use trips_core::format::delimited::header::{self, HeaderError};
 use trips_core::format::delimited::record::RecordReader;
@@ -16,16 +16,17 @@ use super::runs::Loader;
 use crate::error::{FileError, LoadError};
 use crate::os::{memory, signals};
 use crate::progress::{Phase, Progress};
-use crate::settings;
+use crate::settings::{self, LoadOptions};
 use crate::source::{Bytes, Source};
 
 /// Staged rows of so many bytes return their memory at once.
 const RELEASED_AT_ONCE: usize = 1024 * 1024;
 
-/// Reads the file from its header to its end, run by run, and writes each run. Returns the bytes, hashed.
+/// Reads the file from its header to its end, run by run, and writes each run. Returns the bytes, hashed. Sets the name of
+/// its feed, also if the load fails later.
 pub fn read_file(
     request: &Request<'_>,
-    file: &Source,
+    (file, feed): (&Source, &mut Option<String>),
     load_id: i64,
     loader: &mut Loader<'_>,
     progress: &Progress,
@@ -36,6 +37,7 @@ pub fn read_file(
     let stopper = bytes.stopper();
     let mut reader = RecordReader::new(bytes, max_record);
     let plan = read_header(request, file, &mut reader)?;
+    *feed = Some(plan.feed_name().to_owned());
     let (target, keeps_grid_points) = (request.target, loader.keeps_grid_points());
     let constraints = settings::constraints()?;
     let parser = Parser { plan, target, load_id, max_record, constraints, keeps_grid_points };
@@ -46,7 +48,7 @@ pub fn read_file(
     };
     // Dropped before the pool, which waits for its threads.
     let _stop_reading = stopper;
-    let mut limit = ErrorLimit::new(request.path, request.abort_on_error, request.max_errors);
+    let mut limit = ErrorLimit::new(request.path, request.options);
     let (mut rows, mut covered, mut zero_coordinates) = (0, 0, 0);
     loop {
         let run = pool.read_run(settings::work_mem(), poll_interrupts, |parsed| {
@@ -106,6 +108,14 @@ fn write_run(
     loader.count(progress)
 }
 
+/// The feeds that the file may be of.
+fn choice(request: &Request<'_>) -> FeedChoice {
+    let LoadOptions { feed, region, datasource, .. } = request.options;
+    let owned = |text: Option<&str>| text.map(str::to_owned);
+    let options = Options { region: owned(region), datasource: owned(datasource) };
+    FeedChoice { feed: owned(feed), options, ..FeedChoice::builtin() }
+}
+
 /// Finds the columns of the feed in the first record of the file.
 fn read_header(
     request: &Request<'_>,
@@ -113,7 +123,7 @@ fn read_header(
     reader: &mut RecordReader<Bytes>,
 ) -> Result<Plan, LoadError> {
     let path = request.path.to_owned();
-    let plan = header::read_header(&FeedChoice::builtin(), reader, settings::max_record_size());
+    let plan = header::read_header(&choice(request), reader, settings::max_record_size());
     let plan = plan.map_err(|error| match error {
         HeaderError::Read(error) => file.read_error(error),
         error => FileError::Header { path, error }.into(),

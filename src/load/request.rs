@@ -2,6 +2,7 @@
 
 use trips_core::format::parser::Target;
 
+use crate::settings::LoadOptions;
 use crate::source::Access;
 
 /// The arguments of a load.
@@ -13,10 +14,8 @@ pub struct Request<'a> {
     pub access: &'a Access,
     /// Target of its rows.
     pub target: Target,
-    /// The first bad row makes the load fail.
-    pub abort_on_error: bool,
-    /// More bad rows than this make the load fail.
-    pub max_errors: Option<u64>,
     /// Load it although its bytes are known.
     pub force: bool,
+    /// Which records it takes.
+    pub options: LoadOptions<'a>,
 }

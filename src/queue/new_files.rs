@@ -8,7 +8,7 @@ use crate::ledger;
 use crate::os::lease::Writers;
 use crate::pg::locks::Lock;
 use crate::pg::session;
-use crate::settings;
+use crate::settings::LoadOptions;
 use crate::source::Access;
 use crate::source::listing::{self, Listing};
 
@@ -24,15 +24,20 @@ pub fn try_lock_pattern(pattern: &str) -> Result<bool, LoadError> {
     Ok(Lock::Pattern(number).try_lock())
 }
 
-/// The next files of the pattern, after this path, that no load has loaded and that no process writes to.
-pub fn find(pattern: &str, after: Option<&str>) -> Result<Vec<String>, LoadError> {
+/// The next files of the pattern, after this path, that no load with these options has loaded and that no process
+/// writes to.
+pub fn find(
+    pattern: &str,
+    after: Option<&str>,
+    options: LoadOptions<'_>,
+) -> Result<Vec<String>, LoadError> {
     let access = &Access::of_pattern(session::current_user(), pattern);
     access.require_any(pattern)?;
     let mut listing = listing::list(pattern, access, after)?;
     if after.is_none() {
         warn_of_skipped(&listing);
     }
-    let options = settings::options(false, settings::max_errors());
+    let options = options.to_json();
     loop {
         let last = listing.files.last().map(|file| file.path.clone()).filter(|_| listing.is_cut);
         let new = {

@@ -1,11 +1,12 @@
 //! `trips.submit`: puts a load into the queue.
 
-use super::{QueuedLoad, Wake};
+use super::{QueuedLoad, QueuedOptions, Wake};
 use crate::error::LoadError;
 use crate::ledger::{self, LoadSource};
 use crate::load::LoadContext;
 use crate::pg::locks::Lock;
 use crate::pg::session;
+use crate::settings::LoadOptions;
 use crate::source::{Access, Source};
 use crate::{events, settings};
 
@@ -13,17 +14,15 @@ use crate::{events, settings};
 pub struct Submission<'a> {
     /// Absolute path of the file.
     pub path: &'a str,
-    /// The first bad row makes the load fail.
-    pub abort_on_error: bool,
-    /// More bad rows than this make the load fail.
-    pub max_errors: Option<u64>,
     /// Load it although its bytes are known.
     pub force: bool,
+    /// Which records it takes.
+    pub options: LoadOptions<'a>,
 }
 
 /// Inserts a load of the current user into the queue, and returns its number.
 pub fn submit(request: &Submission<'_>) -> Result<i64, LoadError> {
-    let &Submission { path, abort_on_error, max_errors, force } = request;
+    let &Submission { path, force, options } = request;
     settings::constraints()?;
     let access = &Access::of(session::current_user());
     access.require_any(path)?;
@@ -38,9 +37,8 @@ pub fn submit(request: &Submission<'_>) -> Result<i64, LoadError> {
     super::enter(&QueuedLoad {
         load_id,
         path: path.to_owned(),
-        abort_on_error,
-        max_errors,
         force,
+        options: QueuedOptions::of(options),
         settings: super::settings_of_session(),
         attempts: 0,
         role: Some(context.header.role),

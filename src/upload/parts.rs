@@ -77,6 +77,7 @@ fn find(condition: &str, values: &[DatumWithOid<'_>]) -> Result<Option<OpenUploa
             role: row.get(8)?.ok_or_else(missing)?,
         };
         let source = LoadSource {
+            feed: None,
             name: row.get(2)?.ok_or_else(missing)?,
             digest: row.get::<Vec<u8>>(3)?.and_then(|digest| digest.try_into().ok()),
             bytes: row.get::<i64>(4)?.and_then(|n| n.try_into().ok()).ok_or_else(missing)?,

@@ -118,7 +118,7 @@ impl TripText<'_> {
 }
 
 /// A text without whitespace and byte order marks around it; None if it is empty.
-pub(crate) fn text(value: &[u8]) -> Result<Option<&str>, ValueError> {
+pub fn text(value: &[u8]) -> Result<Option<&str>, ValueError> {
     let trimmed = whitespace::trim_value(value);
     if trimmed.is_empty() {
         return Ok(None);
