@@ -14,12 +14,12 @@ mod rules;
 use std::collections::HashMap;
 use std::fmt;
 
+pub use crate::model::time_form::TimeKind;
 pub(crate) use name::fold_encoded;
 pub use name::{fold, is_passed_over};
 pub use parts::{
     Area, BoundingBox, Dialect, Encoding, EndedAt, Form, IdentityColumn, IdentityRule, LinePoint,
-    Place, RawLine, SameId, StationColumns, TimeKind, TimeRule, TripEnd, Unproved, ValueSource,
-    Zero,
+    Place, RawLine, SameId, StationColumns, TimeRule, TripEnd, Unproved, ValueSource, Zero,
 };
 
 /// A fault of a definition: where it is, what is there, and what may be there.

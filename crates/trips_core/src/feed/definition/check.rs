@@ -2,9 +2,9 @@
 
 use super::reader::{Errors, Node, member_path};
 use super::{
-    ColumnId, Definition, EndedAt, IdentityColumn, IdentityRule, Place, TimeKind, TripEnd,
-    ValueSource,
+    ColumnId, Definition, EndedAt, IdentityColumn, IdentityRule, Place, TripEnd, ValueSource,
 };
+use crate::model::time_form::{TimeForms, TimeKind};
 
 pub(super) const TITLE_EXPECTED: &str = "a text of 1 to 200 characters without blanks around it";
 
@@ -14,34 +14,6 @@ pub(super) fn is_text(text: &str, longest: usize) -> bool {
         && text.trim() == text
         && !text.contains('\0')
         && text.chars().count() <= longest
-}
-
-/// The form of a name of the IANA database.
-pub(super) fn is_zone(text: &str) -> bool {
-    let is_part = |part: &str| {
-        !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+-".contains(&b))
-    };
-    text == "UTC" || (text.len() <= 64 && text.contains('/') && text.split('/').all(is_part))
-}
-
-/// A pattern of a time.
-pub(super) fn is_pattern(text: &str) -> bool {
-    const WORDS: [&str; 12] =
-        ["YYYY", "YY", "MM", "DD", "HH24", "HH12", "MI", "SS", "FF", "AM", "Mon", "TZ"];
-    if matches!(text, "epoch" | "epoch_ms") {
-        return true;
-    }
-    let mut rest = text;
-    while let Some(next) = rest.chars().next() {
-        let word = WORDS.iter().find(|word| rest.starts_with(**word));
-        let length = match word {
-            Some(word) => word.len(),
-            None if "-/:., []".contains(next) => 1,
-            None => return false,
-        };
-        rest = &rest[length..];
-    }
-    !text.is_empty() && text.len() <= 64
 }
 
 /// Adds the faults between members.
@@ -60,17 +32,24 @@ fn time(definition: &Definition, root: &Node<'_>, errors: &mut Errors) {
     if rule.kind != TimeKind::Local && rule.zone.is_none() {
         time.member("zone").fault("a time zone, as the kind is not local", errors);
     }
+    let mut faults: Vec<(usize, &'static str)> = Vec::new();
     for (at, form) in rule.forms.iter().enumerate() {
-        let is_epoch = form.starts_with("epoch");
-        let expected = match rule.kind {
-            _ if rule.forms[..at].contains(form) => "each pattern once",
-            TimeKind::Local if is_epoch => "the kind utc for epoch and epoch_ms",
-            TimeKind::Local if form.contains("TZ") => "the kind offset for TZ",
-            TimeKind::Offset if !is_epoch && !form.contains("TZ") => "TZ, as the kind is offset",
-            _ => continue,
-        };
-        let path = format!("{}.forms[{at}]", time.path);
-        errors.add(path, crate::text::escape::quoted(form.as_bytes()), expected);
+        if rule.forms[..at].contains(form) {
+            faults.push((at, "each pattern once"));
+        } else if let Err(fault) =
+            TimeForms::compile(std::slice::from_ref(form), rule.kind, rule.hour_24)
+        {
+            faults.push((at, fault.expected));
+        }
+    }
+    if faults.is_empty() && !rule.forms.is_empty() {
+        let all = TimeForms::compile(&rule.forms, rule.kind, rule.hour_24);
+        faults.extend(all.err().map(|fault| (fault.index, fault.expected)));
+    }
+    for (at, expected) in faults {
+        let form = rule.forms.get(at).map_or("", String::as_str);
+        let found = crate::text::escape::quoted(form.as_bytes());
+        errors.add(format!("{}.forms[{at}]", time.path), found, expected);
     }
 }
 

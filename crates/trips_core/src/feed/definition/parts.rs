@@ -3,6 +3,7 @@
 use super::ColumnId;
 use crate::model::decimal::DecimalMark;
 pub use crate::text::encoding::Encoding;
+use crate::model::time_form::TimeKind;
 
 /// How the files of a feed are written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,17 +44,6 @@ pub struct TimeRule {
     pub hour_24: bool,
     /// The order of day and month of a file that does not prove it.
     pub unproved: Unproved,
-}
-
-/// What the text of a time is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TimeKind {
-    /// The local wall clock.
-    Local,
-    /// An instant, in UTC.
-    Utc,
-    /// An instant, with its offset from UTC.
-    Offset,
 }
 
 /// What happens if the values of a file are valid in both orders of day and month.

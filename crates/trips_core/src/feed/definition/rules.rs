@@ -8,9 +8,10 @@ use super::parse::{MAX_COLUMNS, spellings_of, word};
 use super::reader::{Errors, Members, Node};
 use super::{
     Area, BoundingBox, Column, ColumnId, EndedAt, IdentityColumn, IdentityRule, LinePoint, Place,
-    RawLine, Required, SameId, StationColumns, TimeKind, TimeRule, TripEnd, Unproved, ValueSource,
-    Zero,
+    RawLine, Required, SameId, StationColumns, TimeRule, TripEnd, Unproved, ValueSource, Zero,
 };
+use crate::model::time_form::TimeKind;
+use crate::model::zone::TimeZone;
 
 const TIME: Members = Members {
     names: &["columns", "forms", "kind", "zone", "hour_24", "unproved"],
@@ -142,13 +143,13 @@ impl Reader<'_> {
     }
 
     fn pattern(&mut self, node: &Node<'_>) -> Option<String> {
-        let expected = "a pattern of YYYY, YY, MM, DD, Mon, HH24, HH12, MI, SS, FF, AM, TZ and [optional parts], \
-                        epoch or epoch_ms";
-        node.text(super::check::is_pattern, expected, self.errors).map(str::to_owned)
+        let is_valid = |text: &str| (1..=64).contains(&text.len());
+        node.text(is_valid, "a pattern of 1 to 64 bytes", self.errors).map(str::to_owned)
     }
 
     fn zone(&mut self, node: &Node<'_>) -> Option<String> {
-        node.text(super::check::is_zone, ZONE_EXPECTED, self.errors).map(str::to_owned)
+        node.text(|name| TimeZone::of(name).is_some(), ZONE_EXPECTED, self.errors)
+            .map(str::to_owned)
     }
 
     pub(super) fn ended_at(&mut self, node: &Node<'_>) -> Option<EndedAt> {
