@@ -2,8 +2,8 @@
 
 use super::ColumnId;
 use crate::model::decimal::DecimalMark;
-pub use crate::text::encoding::Encoding;
 use crate::model::time_form::TimeKind;
+pub use crate::text::encoding::Encoding;
 
 /// How the files of a feed are written.
 #[derive(Debug, Clone, PartialEq, Eq)]
