@@ -204,29 +204,39 @@ proptest! {
     }
 }
 
-/// The names of the first line of a file that has a feed under one of the delimiters.
-fn found_in_file(catalogue: &Catalogue, path: &Path) -> String {
-    let bytes = std::fs::read(path).expect("a file");
+/// What the first line of a file is, under the first delimiter that gives it a feed.
+fn found_in(catalogue: &Catalogue, bytes: &[u8]) -> String {
     let header = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let mut found = Detection::None(None);
-    for delimiter in catalogue.delimiters() {
-        let mut reader =
-            csv::ReaderBuilder::new().delimiter(delimiter).has_headers(false).from_reader(header);
+    let of_delimiter = |delimiter| {
+        let mut reader = csv::ReaderBuilder::new();
+        let mut reader = reader.delimiter(delimiter).has_headers(false).from_reader(header);
         let record = reader.byte_records().next().expect("a record").expect("a record");
         let names: Vec<&[u8]> = record.iter().collect();
-        found = catalogue.detect(&fields(&names), Some(delimiter));
-        if !matches!(found, Detection::None(_)) {
-            break;
+        match catalogue.detect(&fields(&names), Some(delimiter)) {
+            Detection::None(_) => None,
+            _ => Some(found(catalogue, &names)),
+        }
+    };
+    catalogue.delimiters().into_iter().find_map(of_delimiter).unwrap_or("-".into())
+}
+
+#[test]
+fn every_fixture_has_the_feed_and_the_version_of_its_name() {
+    let catalogue = catalogue();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/feeds");
+    let mut seen = 0;
+    for feed in builtin::all() {
+        for version in &feed.versions {
+            let is_word = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+            let name: String = version.name.to_lowercase().chars().map(is_word).collect();
+            let path = folder.join(&feed.name).join(format!("{name}.csv"));
+            let bytes = std::fs::read(&path).unwrap_or_else(|_| panic!("no {}", path.display()));
+            let expected = format!("{} {}", feed.name, version.name);
+            assert_eq!(found_in(&catalogue, &bytes), expected);
+            seen += 1;
         }
     }
-    match found {
-        Detection::Feed(one) => {
-            format!("{} {} ({} names)", one.feed.name, one.version, one.matched)
-        }
-        Detection::Tie(_) => "tie".into(),
-        Detection::None(near) => format!("- {near:?}"),
-        Detection::Stations(all) => format!("stations of {} feeds", all.len()),
-    }
+    assert_eq!(seen, builtin::all().iter().map(|feed| feed.versions.len()).sum::<usize>());
 }
 
 /// Run by hand: `TRIPS_FILES=/folder cargo test -p trips_core --test feeds -- --ignored --nocapture`.
@@ -241,6 +251,6 @@ fn files_of_a_folder() {
     let is_csv = |path: &&PathBuf| path.extension().is_some_and(|extension| extension == "csv");
     for path in paths.iter().filter(is_csv) {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        println!("{name}: {}", found_in_file(&catalogue, path));
+        println!("{name}: {}", found_in(&catalogue, &std::fs::read(path).expect("a file")));
     }
 }
