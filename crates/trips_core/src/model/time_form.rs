@@ -212,20 +212,26 @@ impl TimeForms {
         (proven, as_it_is && swapped && fields.month != fields.day)
     }
 
-    #[inline]
+    #[inline(always)]
     fn read(&self, text: &[u8], order: DayMonthOrder) -> Option<ParsedTime> {
-        self.forms
-            .iter()
-            .filter(|form| !form.is_by_file || form.order == Some(order))
-            .find_map(|form| self.read_form(form, text))
+        for form in &self.forms {
+            if form.is_by_file && form.order != Some(order) {
+                continue;
+            }
+            if let Some(parsed) = self.read_form(form, text) {
+                return Some(parsed);
+            }
+        }
+        None
     }
 
-    #[inline]
+    #[inline(always)]
     fn read_form(&self, form: &Form, text: &[u8]) -> Option<ParsedTime> {
-        let fields = match form.reader {
-            Reader::Epoch(unit) => return Some(self.parsed(epoch::read(text, unit)?, None)),
-            Reader::Pattern { .. } => form.fields(text)?,
-        };
+        let mut fields = program::Fields::default();
+        match &form.reader {
+            Reader::Epoch(unit) => return Some(self.parsed(epoch::read(text, *unit)?, None)),
+            Reader::Pattern { fast, ops } => read_fields(*fast, ops, text, &mut fields)?,
+        }
         let is_proof = form.is_by_file && fields.day > 12;
         let proof = form.order.filter(|_| is_proof).map(Proof::Order);
         Some(self.parsed(time_of(&fields, self.hour_24)?, proof))
@@ -343,16 +349,32 @@ impl JoinedTime {
 }
 
 impl Form {
-    #[inline]
     fn fields(&self, text: &[u8]) -> Option<program::Fields> {
         let Reader::Pattern { fast, ops } = &self.reader else { return None };
-        let at_fixed_positions = fast.and_then(|fast| fast.read(text));
-        at_fixed_positions.or_else(|| program::read(ops, text))
+        let mut fields = program::Fields::default();
+        read_fields(*fast, ops, text, &mut fields).map(|()| fields)
     }
 }
 
+/// Reads a text into fresh fields. They are not returned, because copies of them would take longer than the reading.
+#[inline(always)]
+fn read_fields(
+    fast: Option<fast::Fast>,
+    ops: &[program::Op],
+    text: &[u8],
+    fields: &mut program::Fields,
+) -> Option<()> {
+    if let Some(fast) = fast
+        && fast.read(text, fields).is_some()
+    {
+        return Some(());
+    }
+    *fields = program::Fields::default();
+    program::read(ops, text, fields)
+}
+
 /// The time of these fields, moved to UTC if they have an offset.
-#[inline]
+#[inline(always)]
 fn time_of(fields: &program::Fields, hour_24: bool) -> Option<Timestamp> {
     let time = fields.time(hour_24)?;
     in_range(time.0 - i64::from(fields.offset.unwrap_or(0)) * 1_000_000)

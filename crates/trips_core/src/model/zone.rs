@@ -20,8 +20,8 @@ const UNIX_TO_POSTGRES: i64 = 946_684_800;
 /// The offset is looked up this often, seconds. Between two lookups with equal results no zone has another offset: a
 /// test checks all zones.
 const STEP: i64 = 86_400;
-/// Lookups for one interval: it ends after about a month, or where the offset changes.
-const STEPS: i64 = 32;
+/// The intervals of so many seconds are looked up together: the lookups take a few microseconds.
+const WINDOW: i64 = 256 * STEP;
 
 /// A zone of the IANA database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,14 +74,24 @@ impl LocalTime {
     }
 }
 
-/// The clock of a zone. It keeps an interval with one offset: the instants of a file are near each other.
+/// The clock of a zone. It keeps intervals with one offset each, and the last one that it used: the instants of a file
+/// are near each other.
 ///
 /// Every thread has its own.
 #[derive(Debug, Clone)]
 pub struct ZoneClock {
     zone: TimeZone,
-    /// Seconds since 2000: the interval's begin and its end, which is not in it.
-    interval: (i64, i64),
+    last: Interval,
+    /// Intervals in the order of time, of the years from 1 to 9999 at most.
+    known: Vec<Interval>,
+}
+
+/// Seconds since 2000, and the offset in them.
+#[derive(Debug, Clone, Copy)]
+struct Interval {
+    begin: i64,
+    /// It is not in the interval.
+    end: i64,
     offset_seconds: i32,
 }
 
@@ -89,7 +99,8 @@ impl ZoneClock {
     /// A clock of this zone.
     #[must_use]
     pub const fn new(zone: TimeZone) -> Self {
-        Self { zone, interval: (0, 0), offset_seconds: 0 }
+        let last = Interval { begin: 0, end: 0, offset_seconds: 0 };
+        Self { zone, last, known: Vec::new() }
     }
 
     /// The wall clock at an instant, given as microseconds since 2000-01-01 00:00:00 UTC.
@@ -109,48 +120,60 @@ impl ZoneClock {
     #[inline]
     pub fn local(&mut self, utc: Timestamp) -> Result<LocalTime, ValueError> {
         let seconds = utc.0.div_euclid(MICROS_PER_SECOND);
-        let (begin, end) = self.interval;
-        if !(begin..end).contains(&seconds) {
-            self.look_up(seconds).ok_or_else(out_of_range)?;
+        if !(self.last.begin..self.last.end).contains(&seconds) {
+            self.last = self.interval(seconds).ok_or_else(out_of_range)?;
         }
-        let offset_seconds = self.offset_seconds;
+        let offset_seconds = self.last.offset_seconds;
         let wall = utc.0.checked_add(i64::from(offset_seconds) * MICROS_PER_SECOND);
         let wall = wall.and_then(in_range).ok_or_else(out_of_range)?;
         Ok(LocalTime { wall, offset_seconds })
     }
 
-    /// Finds an interval around an instant.
-    #[cold]
-    fn look_up(&mut self, seconds: i64) -> Option<()> {
+    /// The interval of an instant; None if its year is not known.
+    fn interval(&mut self, seconds: i64) -> Option<Interval> {
         in_range(seconds.checked_mul(MICROS_PER_SECOND)?)?;
-        let offset = self.zone.offset_at(seconds)?;
-        // A step back and many ahead: files are in the order of time, more or less.
-        let begin = self.last_equal(seconds, offset, -STEP, 1);
-        let last = self.last_equal(seconds, offset, STEP, STEPS);
-        self.interval = (begin, last + 1);
-        self.offset_seconds = offset;
-        Some(())
+        let after = self.known.partition_point(|interval| interval.begin <= seconds);
+        let before = after.checked_sub(1).and_then(|at| self.known.get(at));
+        if let Some(interval) = before.filter(|interval| seconds < interval.end) {
+            return Some(*interval);
+        }
+        let window = self.window(seconds.div_euclid(WINDOW) * WINDOW)?;
+        self.known.splice(after..after, window);
+        self.known[after..].iter().find(|interval| seconds < interval.end).copied()
     }
 
-    /// The last second, in the direction of `step`, until which the offset is the same.
-    fn last_equal(&self, seconds: i64, offset: i32, step: i64, steps: i64) -> i64 {
-        let is_equal = |at: i64| self.zone.offset_at(at) == Some(offset);
-        let reached = (1..=steps).take_while(|&n| is_equal(seconds + n * step)).count();
-        let reached = i64::try_from(reached).unwrap_or(0);
-        let mut equal = seconds + reached * step;
-        if reached == steps {
-            return equal;
+    /// The intervals of the window that begins at an instant.
+    #[cold]
+    fn window(&self, begin: i64) -> Option<Vec<Interval>> {
+        let end = begin + WINDOW;
+        let mut intervals = Vec::new();
+        let (mut interval_begin, mut offset) = (begin, self.zone.offset_at(begin)?);
+        for at in (begin..=end).step_by(86_400) {
+            let next = self.zone.offset_at(at)?;
+            if next != offset {
+                let change = self.first_change(at - STEP, at, offset);
+                let (begin, end) = (interval_begin, change);
+                intervals.push(Interval { begin, end, offset_seconds: offset });
+                (interval_begin, offset) = (change, next);
+            }
         }
-        let mut other = equal + step;
-        while (other - equal).abs() > 1 {
+        if interval_begin < end {
+            intervals.push(Interval { begin: interval_begin, end, offset_seconds: offset });
+        }
+        Some(intervals)
+    }
+
+    /// The first second with another offset, after `equal` and up to `other`.
+    fn first_change(&self, mut equal: i64, mut other: i64, offset: i32) -> i64 {
+        while other - equal > 1 {
             let middle = i64::midpoint(equal, other);
-            if is_equal(middle) {
+            if self.zone.offset_at(middle) == Some(offset) {
                 equal = middle;
             } else {
                 other = middle;
             }
         }
-        equal
+        other
     }
 }
 

@@ -4,7 +4,7 @@ use crate::model::time_form::in_range;
 use crate::model::timestamp::Timestamp;
 
 /// Microseconds from 1970-01-01 to 2000-01-01.
-const UNIX_TO_POSTGRES: i128 = 946_684_800_000_000;
+const UNIX_TO_POSTGRES: i64 = 946_684_800_000_000;
 
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,27 +23,34 @@ pub(super) fn read(text: &[u8], unit: Unit) -> Option<Timestamp> {
         Unit::Microseconds => 1,
     };
     // Divided by rounding down: a time before 1970 is cut off in the same direction as all others.
-    let since_1970 = (whole * micros) + (billionths * micros).div_euclid(1_000_000_000);
-    in_range(i64::try_from(since_1970 - UNIX_TO_POSTGRES).ok()?)
+    let fraction = (billionths * micros).div_euclid(1_000_000_000);
+    let since_1970 = whole.checked_mul(micros)?.checked_add(fraction)?;
+    in_range(since_1970.checked_sub(UNIX_TO_POSTGRES)?)
 }
 
 /// A decimal number, as a whole number and billionths of one, with one sign: of up to 18 and up to 9 digits.
-pub(super) fn number(text: &[u8]) -> Option<(i128, i128)> {
+pub(super) fn number(text: &[u8]) -> Option<(i64, i64)> {
     let (sign, text) = match text {
         [b'-', rest @ ..] => (-1, rest),
         rest => (1, rest),
     };
-    let point = text.iter().position(|&byte| byte == b'.').unwrap_or(text.len());
-    let (whole, fraction) = text.split_at(point);
-    let fraction = fraction.strip_prefix(b".").unwrap_or(b"0");
-    if !(1..=18).contains(&whole.len()) || !(1..=9).contains(&fraction.len()) {
-        return None;
-    }
-    let digits = |text: &[u8]| {
-        text.iter().try_fold(0_i128, |sum, byte| {
-            byte.is_ascii_digit().then(|| sum * 10 + i128::from(byte - b'0'))
-        })
+    let (whole, rest) = digits(text, 18)?;
+    let billionths = match rest {
+        [] => 0,
+        [b'.', fraction @ ..] => {
+            let (number, rest) = digits(fraction, 9)?;
+            let missing = u32::try_from(9 - fraction.len()).ok().filter(|_| rest.is_empty())?;
+            number * 10_i64.pow(missing)
+        }
+        _ => return None,
     };
-    let missing = u32::try_from(9 - fraction.len()).ok()?;
-    Some((sign * digits(whole)?, sign * digits(fraction)? * 10_i128.pow(missing)))
+    Some((sign * whole, sign * billionths))
+}
+
+/// The number of the digits at the beginning of a text, one to `most`, and the remaining text.
+fn digits(text: &[u8], most: usize) -> Option<(i64, &[u8])> {
+    let count = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (digits, rest) = text.split_at(count);
+    let number = || digits.iter().fold(0, |sum, byte| sum * 10 + i64::from(byte - b'0'));
+    (1..=most).contains(&count).then(|| (number(), rest))
 }

@@ -44,11 +44,11 @@ impl Fast {
     }
 
     /// Reads the whole text; None does not say that the program cannot read it.
-    #[inline]
-    pub(super) fn read(self, text: &[u8]) -> Option<Fields> {
+    #[inline(always)]
+    pub(super) fn read(self, text: &[u8], fields: &mut Fields) -> Option<()> {
         match self {
-            Self::Iso(form) => form.read(text),
-            Self::Slashes(form) => form.read(text),
+            Self::Iso(form) => form.read(text, fields),
+            Self::Slashes(form) => form.read(text, fields),
         }
     }
 }
@@ -79,8 +79,8 @@ fn iso(ops: &[Op]) -> Option<Iso> {
 }
 
 impl Iso {
-    #[inline]
-    fn read(self, text: &[u8]) -> Option<Fields> {
+    #[inline(always)]
+    fn read(self, text: &[u8], fields: &mut Fields) -> Option<()> {
         let (head, mut rest) = text.split_first_chunk::<16>()?;
         let [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, between, h0, h1, b':', n0, n1] = *head
         else {
@@ -89,14 +89,11 @@ impl Iso {
         if !matches!(between, b' ' | b'T' | b't') {
             return None;
         }
-        let mut fields = Fields {
-            year: u16::from(two(y0, y1)?) * 100 + u16::from(two(y2, y3)?),
-            month: two(m0, m1)?,
-            day: two(d0, d1)?,
-            hour: two(h0, h1)?,
-            minute: two(n0, n1)?,
-            ..Fields::default()
-        };
+        fields.year = u16::from(two(y0, y1)?) * 100 + u16::from(two(y2, y3)?);
+        fields.month = two(m0, m1)?;
+        fields.day = two(d0, d1)?;
+        fields.hour = two(h0, h1)?;
+        fields.minute = two(n0, n1)?;
         if self.seconds != Part::Never {
             if let [b':', s0, s1, ref after @ ..] = *rest {
                 fields.second = two(s0, s1)?;
@@ -115,7 +112,7 @@ impl Iso {
             let (offset, after) = zone(rest)?;
             (fields.offset, rest) = (Some(offset), after);
         }
-        rest.is_empty().then_some(fields)
+        rest.is_empty().then_some(())
     }
 }
 
@@ -157,12 +154,13 @@ fn slashes(ops: &[Op]) -> Option<Slashes> {
 }
 
 impl Slashes {
-    #[inline]
-    fn read(self, text: &[u8]) -> Option<Fields> {
+    #[inline(always)]
+    fn read(self, text: &[u8], fields: &mut Fields) -> Option<()> {
         let (first, rest) = one_or_two(text)?;
         let (second, rest) = one_or_two(rest.strip_prefix(b"/")?)?;
         let rest = rest.strip_prefix(b"/")?;
-        let (month, day) = if self.is_day_first { (second, first) } else { (first, second) };
+        (fields.month, fields.day) =
+            if self.is_day_first { (second, first) } else { (first, second) };
         let (year, rest) = if self.is_short_year {
             let (&[y0, y1], rest) = rest.split_first_chunk()?;
             (full_year(two(y0, y1)?), rest)
@@ -172,7 +170,7 @@ impl Slashes {
         };
         let (hour, rest) = one_or_two(rest.strip_prefix(b" ")?)?;
         let (minute, mut rest) = one_or_two(rest.strip_prefix(b":")?)?;
-        let mut fields = Fields { year, month, day, hour, minute, ..Fields::default() };
+        (fields.year, fields.hour, fields.minute) = (year, hour, minute);
         if self.seconds != Part::Never {
             if let Some(after) = rest.strip_prefix(b":") {
                 (fields.second, rest) = one_or_two(after)?;
@@ -186,9 +184,9 @@ impl Slashes {
                 [b' ', b'P' | b'p', b'M' | b'm'] => Some(Half::Afternoon),
                 _ => return None,
             };
-            return Some(fields);
+            return Some(());
         }
-        rest.is_empty().then_some(fields)
+        rest.is_empty().then_some(())
     }
 }
 
@@ -196,7 +194,7 @@ impl Slashes {
 mod tests {
     use proptest::prelude::*;
 
-    use crate::model::time_form::program;
+    use crate::model::time_form::program::{self, Fields};
     use crate::model::time_form::{Reader, TimeForms, TimeKind};
 
     const PATTERNS: [&str; 12] = [
@@ -235,8 +233,10 @@ mod tests {
                 let Reader::Pattern { fast: Some(fast), ops } = &forms.forms[0].reader else {
                     panic!("{pattern} has no reader at fixed positions");
                 };
-                if let Some(fields) = fast.read(text.as_bytes()) {
-                    prop_assert_eq!(Some(fields), program::read(ops, text.as_bytes()), "{}", pattern);
+                let [mut fields, mut expected] = [Fields::default(); 2];
+                if fast.read(text.as_bytes(), &mut fields).is_some() {
+                    program::read(ops, text.as_bytes(), &mut expected).expect(pattern);
+                    prop_assert_eq!(fields, expected, "{}", pattern);
                 }
             }
         }

@@ -67,7 +67,7 @@ pub(super) struct Fields {
 
 impl Fields {
     /// The date and time; None if there is none. Hour 24 is allowed as the end of a day if `hour_24`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn time(&self, hour_24: bool) -> Option<Timestamp> {
         let days = days(self.year, self.month, self.day)?;
         let hour = match self.half {
@@ -97,7 +97,7 @@ impl Fields {
 }
 
 /// Days since 2000-01-01 in the Gregorian calendar; None if the date does not exist. Years are 1 to 9999.
-#[inline]
+#[inline(always)]
 fn days(year: u16, month: u8, day: u8) -> Option<i32> {
     /// Days of a common year before each month, and of the month.
     const MONTHS: [(u16, u8); 12] = [
@@ -127,9 +127,8 @@ fn days(year: u16, month: u8, day: u8) -> Option<i32> {
 }
 
 /// Reads the whole text by the program.
-pub(super) fn read(ops: &[Op], text: &[u8]) -> Option<Fields> {
-    let mut fields = Fields::default();
-    run(ops, text, &mut fields)?.is_empty().then_some(fields)
+pub(super) fn read(ops: &[Op], text: &[u8], fields: &mut Fields) -> Option<()> {
+    run(ops, text, fields)?.is_empty().then_some(())
 }
 
 /// Reads by these steps; returns the remaining text. Optional steps are nested to a small depth, which the compiler
@@ -196,14 +195,14 @@ fn step<'t>(op: Op, text: &'t [u8], fields: &mut Fields) -> Option<&'t [u8]> {
 }
 
 /// A number of two digits.
-#[inline]
+#[inline(always)]
 pub(super) fn two(tens: u8, units: u8) -> Option<u8> {
     let (tens, units) = (tens.wrapping_sub(b'0'), units.wrapping_sub(b'0'));
-    (tens <= 9 && units <= 9).then(|| tens * 10 + units)
+    if tens <= 9 && units <= 9 { Some(tens * 10 + units) } else { None }
 }
 
 /// A number of one digit or two, and the remaining text.
-#[inline]
+#[inline(always)]
 pub(super) fn one_or_two(text: &[u8]) -> Option<(u8, &[u8])> {
     match *text {
         [a @ b'0'..=b'9', b @ b'0'..=b'9', ref rest @ ..] => {
