@@ -17,7 +17,7 @@ use self::hash::Context;
 pub type TripKey = [u8; 16];
 
 /// The longest message of a record, in bytes.
-pub const MAX_MESSAGE: usize = 1024 * 1024;
+pub const MAX_MESSAGE: usize = 512 * 1024;
 
 /// How the keys of a feed are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

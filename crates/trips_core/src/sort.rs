@@ -4,3 +4,6 @@ pub mod batch;
 pub mod block;
 pub mod counts;
 pub mod groups;
+pub mod ids;
+pub mod occurrences;
+mod row;

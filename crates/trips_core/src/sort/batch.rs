@@ -1,8 +1,8 @@
 //! A batch: all trips of a time range, as rows in the order of the history's primary key.
 //!
 //! Blocks arrive in the order of the file; batches leave in the order of the index. In between, the time of all blocks
-//! is divided into ranges, and each range is keyed, sorted and deduplicated by itself. Equal trips have equal times, so
-//! they are in the same range. A batch does not know the bounds of the history's partitions: its writer divides it
+//! is divided into ranges, and each range is keyed, sorted and deduplicated by itself, or its equal records are numbered.
+//! Equal trips have equal times, so they are in the same range. A batch does not know the bounds of the history's partitions: its writer divides it
 //! there.
 
 use std::cell::RefCell;
@@ -10,14 +10,15 @@ use std::cmp::Ordering;
 use std::collections::TryReserveError;
 use std::sync::Arc;
 
-use crate::key::{self, TripKey};
+use crate::key::{TripKey, occurrence_key};
 use crate::model::partition_bounds::{Bound, PartitionBounds};
 use crate::model::timestamp::Timestamp;
 use trips_areas::{Coord, GridPoint};
 
 use crate::columns::{self, TripColumn};
-use crate::sort::block::{Block, RowRange};
+use crate::sort::block::Block;
 use crate::sort::groups::{GroupCache, Groups};
+use crate::sort::row::RowRange;
 use crate::wire::copy_binary::{RowWriter, values_of};
 
 /// One of this many trips of a block is sampled to divide the time.
@@ -35,7 +36,7 @@ const NULL_TAIL: [u8; columns::TAIL_COUNT * 4] = [0xff; columns::TAIL_COUNT * 4]
 pub struct BatchEntry {
     /// When the trip began.
     pub date_time: Timestamp,
-    /// Its content key.
+    /// Its key.
     pub key: TripKey,
     /// Its region and datasource, as [`Batch::groups`] numbers them.
     pub group: u32,
@@ -65,6 +66,58 @@ pub struct Batch {
     pub groups: Groups,
     /// Number of dropped duplicates.
     pub duplicates: usize,
+    /// For each trip the key and the number of its occurrence; empty if equal records are one trip.
+    pub(crate) occurrences: Vec<Occurrence>,
+}
+
+/// An equal record in the order of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Occurrence {
+    /// The key of the first one.
+    pub(crate) base: TripKey,
+    /// Its number, from 1.
+    pub(crate) number: u64,
+}
+
+/// A trip by its block and its number there: what is sorted is moved often, and small.
+type Found = (Timestamp, TripKey, u32, u32);
+
+impl Batch {
+    /// Puts its trips into another order, with the keys of their entries in their rows.
+    pub(crate) fn reorder(
+        &mut self,
+        order: impl ExactSizeIterator<Item = usize>,
+    ) -> Result<(), TryReserveError> {
+        let mut sorted = Self::default();
+        sorted.rows.try_reserve_exact(self.rows.len())?;
+        sorted.entries.try_reserve_exact(order.len())?;
+        sorted.occurrences.try_reserve_exact(self.occurrences.len())?;
+        sorted.grid_points.try_reserve_exact(self.grid_points.len())?;
+        for i in order {
+            let entry = self.entries[i];
+            let begin = i.checked_sub(1).map_or(0, |before| self.entries[before].end as usize);
+            let row = &self.rows[begin..entry.end as usize];
+            let key_at = sorted.rows.len() + key_position(row);
+            sorted.rows.extend_from_slice(row);
+            sorted.rows[key_at..key_at + entry.key.len()].copy_from_slice(&entry.key);
+            // All rows together are as long as before.
+            let end = u32::try_from(sorted.rows.len()).unwrap_or(u32::MAX);
+            sorted.entries.push(BatchEntry { end, ..entry });
+            sorted.occurrences.extend(self.occurrences.get(i));
+            sorted.grid_points.extend(self.grid_points.get(i));
+        }
+        sorted.groups = std::mem::take(&mut self.groups);
+        sorted.duplicates = self.duplicates;
+        *self = sorted;
+        Ok(())
+    }
+}
+
+/// The position of `trip_key` in a row.
+fn key_position(row: &[u8]) -> usize {
+    let values: [Option<&[u8]>; columns::KEY_COUNT] = values_of(&row[2..]);
+    let bytes = |value: &Option<&[u8]>| 4 + value.map_or(0, <[u8]>::len);
+    2 + values.iter().map(bytes).sum::<usize>() + 4
 }
 
 /// The blocks of a run, until all of its batches are made.
@@ -155,8 +208,7 @@ pub fn build(
 ) -> Result<Batch, TryReserveError> {
     let slices: Vec<(&Block, &[RowRange])> =
         blocks.iter().map(|block| (block, block.between(time_range.0, time_range.1))).collect();
-    // A trip by its block and its number there: what is sorted is moved often, and small.
-    let mut found: Vec<(Timestamp, TripKey, u32, u32)> = Vec::new();
+    let mut found: Vec<Found> = Vec::new();
     found.try_reserve_exact(slices.iter().map(|(_, ranges)| ranges.len()).sum())?;
     let columns = columns_of(blocks);
     let has_tails = columns == columns::COUNT;
@@ -165,16 +217,18 @@ pub fn build(
         for (&range, number) in ranges.iter().zip(0..) {
             let row = block.row(range);
             bytes += row.bytes.len() + ROW_OVERHEAD;
-            let key = key::of_encoded(row.key_part());
-            found.push((range.date_time, key, slice, number));
+            found.push((range.date_time, block.base_key(&row), slice, number));
         }
     }
     // Equal trips may have different tails: the first in the file stays.
-    found.sort_unstable_by(|a, b| (a.0, &a.1, a.2, a.3).cmp(&(b.0, &b.1, b.2, b.3)));
+    sort(&mut found);
     let before = found.len();
-    found.dedup_by(|later, first| (later.0, &later.1) == (first.0, &first.1));
-
-    let mut batch = Batch { duplicates: before - found.len(), ..Batch::default() };
+    let counts = blocks.iter().any(Block::counts_occurrences);
+    let occurrences = if counts { number(&mut found)? } else { Vec::new() };
+    if !counts {
+        found.dedup_by(|later, first| (later.0, &later.1) == (first.0, &first.1));
+    }
+    let mut batch = Batch { duplicates: before - found.len(), occurrences, ..Batch::default() };
     let nulls = if has_tails { found.len() * NULL_TAIL.len() } else { 0 };
     batch.rows.try_reserve_exact(bytes + nulls)?;
     batch.entries.try_reserve_exact(found.len())?;
@@ -202,6 +256,37 @@ pub fn build(
     Ok(batch)
 }
 
+/// Sorts by the order of the index; equal keys by the order of the file.
+fn sort(found: &mut [Found]) {
+    found.sort_unstable_by(|a, b| (a.0, &a.1, a.2, a.3).cmp(&(b.0, &b.1, b.2, b.3)));
+}
+
+/// Gives equal records, which are adjacent, their keys by their numbers, and sorts again if there are some.
+fn number(found: &mut Vec<Found>) -> Result<Vec<Occurrence>, TryReserveError> {
+    let mut occurrences = Vec::new();
+    occurrences.try_reserve_exact(found.len())?;
+    let has_equal = found.windows(2).any(|pair| (pair[0].0, pair[0].1) == (pair[1].0, pair[1].1));
+    if !has_equal {
+        occurrences.extend(found.iter().map(|&(_, base, ..)| Occurrence { base, number: 1 }));
+        return Ok(occurrences);
+    }
+    let mut numbered: Vec<(Found, Occurrence)> = Vec::new();
+    numbered.try_reserve_exact(found.len())?;
+    for equal in found.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+        for (&(date_time, base, slice, at), number) in equal.iter().zip(1..) {
+            let key = occurrence_key(&base, number);
+            numbered.push(((date_time, key, slice, at), Occurrence { base, number }));
+        }
+    }
+    numbered.sort_unstable_by_key(|&((date_time, key, ..), _)| (date_time, key));
+    found.clear();
+    for (row, occurrence) in numbered {
+        found.push(row);
+        occurrences.push(occurrence);
+    }
+    Ok(occurrences)
+}
+
 /// The point of an encoded value.
 fn coord(value: &[u8]) -> Coord {
     let degrees = |bytes: &[u8]| bytes.try_into().map_or(f64::NAN, f64::from_be_bytes);
@@ -209,144 +294,4 @@ fn coord(value: &[u8]) -> Coord {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::trip::Trip;
-    use crate::wire::copy_binary::Cursor;
-
-    fn block(times: impl Iterator<Item = i64>) -> Block {
-        let mut block = Block::default();
-        for time in times {
-            let trip = Trip {
-                region: "r",
-                origin: None,
-                destination: None,
-                date_time: Timestamp(time),
-                datasource: None,
-            };
-            block.push(&trip, &[]).expect("memory");
-        }
-        block.sort().expect("memory");
-        block
-    }
-
-    /// Hundreds of blocks over the same time, as a large file in random order has them.
-    #[test]
-    fn the_first_range_is_as_long_as_the_others() {
-        let blocks: Vec<Block> =
-            (0..248).map(|number| block((0..1000).map(|i| i * 248 + number))).collect();
-        let wanted = 8192;
-        let lengths: Vec<usize> = time_ranges(&blocks, wanted)
-            .into_iter()
-            .map(|(from, to)| blocks.iter().map(|block| block.between(from, to).len()).sum())
-            .collect();
-        assert_eq!(lengths.iter().sum::<usize>(), 248_000);
-        let (last, others) = lengths.split_last().expect("time_ranges");
-        assert!(
-            others.iter().all(|length| (wanted / 2..wanted * 2).contains(length)),
-            "{lengths:?}"
-        );
-        assert!(*last < wanted * 2, "{lengths:?}");
-    }
-
-    /// A tail whose first value is of this byte, and whose others are NULL.
-    fn tail(byte: u8) -> Vec<u8> {
-        let mut tail = Vec::new();
-        let mut row = RowWriter::values(&mut tail);
-        for (number, column) in columns::COLUMNS[columns::TAIL..].iter().enumerate() {
-            match number {
-                0 => row.value(&vec![byte; column.kind.fixed_len().unwrap_or(3)]),
-                _ => row.null(),
-            };
-        }
-        tail
-    }
-
-    /// The values of the rows of a batch.
-    fn values(batch: &Batch) -> Vec<Vec<Option<Vec<u8>>>> {
-        let mut begin = 0;
-        let row = |entry: &BatchEntry| {
-            let mut cursor = Cursor(&batch.rows[begin..entry.end as usize]);
-            begin = entry.end as usize;
-            let count = i16::from_be_bytes(cursor.array().expect("a count"));
-            let value = |_| cursor.value().expect("a value").map(<[u8]>::to_vec);
-            let values: Vec<_> = (0..count).map(value).collect();
-            assert!(cursor.0.is_empty(), "a row has as many values as its count says");
-            values
-        };
-        batch.entries.iter().map(row).collect()
-    }
-
-    /// The tail is in the row and not in the key: trips with equal key parts are one trip, the first in the file.
-    #[test]
-    fn a_tail_is_not_hashed() {
-        let trip = |time| Trip {
-            region: "Prague",
-            origin: None,
-            destination: None,
-            date_time: Timestamp(time),
-            datasource: Some("d"),
-        };
-        let trips = [(2, tail(7)), (1, vec![]), (1, tail(8)), (2, tail(9)), (2, vec![])];
-        let block = |trips: &[(i64, Vec<u8>)]| {
-            let mut block = Block::default();
-            for (time, tail) in trips {
-                block.push(&trip(*time), tail).expect("memory");
-            }
-            block.sort().expect("memory");
-            block
-        };
-        let build = |blocks: &[Block]| {
-            super::build(blocks, (None, None), 5, false, &mut GroupCache::default())
-                .expect("memory")
-        };
-        for split in 0..=trips.len() {
-            let (before, behind) = trips.split_at(split);
-            let batch = build(&[block(before), block(behind)]);
-            assert_eq!((batch.entries.len(), batch.duplicates), (2, 3));
-            for entry in &batch.entries {
-                assert_eq!(entry.key, key::of_trip(&trip(entry.date_time.0)));
-            }
-            assert_eq!(batch.groups.names(0), ("Prague", Some("d")));
-            let rows = values(&batch);
-            let nulls = vec![None; columns::TAIL_COUNT];
-            assert_eq!(rows[0][columns::TAIL..], nulls, "the first of the trips has no tail");
-            let first = tail(7);
-            let mut cursor = Cursor(&first);
-            let first: Vec<_> = (0..columns::TAIL_COUNT)
-                .map(|_| cursor.value().expect("a value").map(<[u8]>::to_vec))
-                .collect();
-            assert_eq!(rows[1][columns::TAIL..], first, "split at {split}");
-        }
-        let mut part = block(&trips);
-        let bytes = part.bytes();
-        assert_eq!(part.dedup().expect("memory"), 3);
-        assert!(part.bytes() < bytes);
-        assert_eq!(values(&build(&[part])), values(&build(&[block(&trips)])));
-        // Without a tail, rows end before it.
-        let plain = build(&[block(&[(1, vec![]), (2, vec![])])]);
-        assert!(values(&plain).iter().all(|row| row.len() == columns::TAIL));
-    }
-
-    #[test]
-    fn small_blocks_are_sampled_together() {
-        let blocks: Vec<Block> = (0..5000).map(|i| block(i..i + 1)).collect();
-        assert_eq!(time_ranges(&blocks, 640).len(), 8);
-        assert_eq!(time_ranges(&[], 640), [(None, None)]);
-    }
-
-    #[test]
-    fn trips_within_bounds_are_counted() {
-        let blocks = [block(0..10), block(5..15), Block::default()];
-        let within = |lower, upper| count_within(&blocks, PartitionBounds { lower, upper });
-        let at = |time| Bound::At(Timestamp(time));
-        assert_eq!(within(Bound::MinValue, Bound::MaxValue), 20);
-        assert_eq!(within(at(5), at(10)), 10);
-        assert_eq!(within(Bound::MinValue, at(1)), 1);
-        assert_eq!(within(at(14), Bound::MaxValue), 1);
-        assert_eq!(first_from(&blocks, Bound::MinValue), Some(Timestamp(0)));
-        assert_eq!(first_from(&blocks, at(10)), Some(Timestamp(10)));
-        assert_eq!(first_from(&blocks, at(15)), None);
-        assert_eq!(first_from(&blocks, Bound::MaxValue), None);
-    }
-}
+mod tests;

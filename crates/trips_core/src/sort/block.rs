@@ -3,17 +3,16 @@
 use std::collections::{HashSet, TryReserveError};
 
 use crate::columns;
-use crate::key;
+use crate::key::{self, Identity, MAX_MESSAGE, Scheme, TripKey};
 use crate::model::timestamp::Timestamp;
 use crate::model::trip::{MAX_TEXT, Trip};
+use crate::sort::ids::RunIds;
+use crate::sort::row::{EncodedRow, IDENTITY_END, KEY_BITS, RowIdentity, RowRange};
+
+pub use crate::sort::row::MAX_TAIL;
 
 /// The longest key part, without the bytes of its texts.
 const FIXED_LEN: usize = columns::fixed_bytes(0, columns::KEY_COUNT);
-/// Number of bits for the length of the key part in a row's lengths; the others are for the tail.
-const KEY_BITS: u32 = 12;
-/// The longest tail of a row.
-pub const MAX_TAIL: usize = (1 << (u32::BITS - KEY_BITS)) - 1;
-
 /// Memory of the grid point of a trip until its week is written.
 const GRID_POINT_COST: usize = 24;
 
@@ -22,56 +21,16 @@ fn cost_of_moment(ranges: &[RowRange]) -> usize {
     Block::encoded_bytes(ranges) * 4 + ranges.len() * 300
 }
 
-/// The encoded values of a trip.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct EncodedRow<'a> {
-    /// All of them.
-    pub(crate) bytes: &'a [u8],
-    key_length: u32,
-}
-
-impl<'a> EncodedRow<'a> {
-    /// What the key of the trip hashes.
-    pub(crate) fn key_part(&self) -> &'a [u8] {
-        &self.bytes[..self.key_length as usize]
-    }
-
-    /// Number of bytes of the tail, at most [`MAX_TAIL`].
-    pub(crate) fn tail_length(&self) -> u32 {
-        u32::try_from(self.tail().len()).unwrap_or(u32::MAX)
-    }
-
-    /// The columns after the key part; empty if all of them are NULL.
-    pub(crate) fn tail(&self) -> &'a [u8] {
-        &self.bytes[self.key_length as usize..]
-    }
-}
-
-/// Position of the row of a trip in its block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct RowRange {
-    pub(crate) date_time: Timestamp,
-    offset: u32,
-    /// Length of the key part, in the lowest bits, and of the tail.
-    lengths: u32,
-}
-
-impl RowRange {
-    fn key_length(self) -> u32 {
-        self.lengths & ((1 << KEY_BITS) - 1)
-    }
-
-    fn length(self) -> u32 {
-        self.key_length() + (self.lengths >> KEY_BITS)
-    }
-}
-
-/// Rows: the key part of each trip, as [`key::encode`] writes it, and its tail.
+/// Rows: the key part of each trip, as [`key::encode`] writes it, its tail, and its identity if it is not its key part.
 #[derive(Debug, Default)]
 pub struct Block {
     values: Vec<u8>,
     ranges: Vec<RowRange>,
     has_tails: bool,
+    /// The scheme of all its trips.
+    scheme: Scheme,
+    /// Its rows have messages, not base keys: it leaves the process.
+    has_messages: bool,
 }
 
 impl Block {
@@ -86,16 +45,87 @@ impl Block {
     ///
     /// # Panics
     /// When the block is over 4 GiB, or the tail over [`MAX_TAIL`] bytes.
+    #[inline]
     pub fn push(&mut self, trip: &Trip<'_>, tail: &[u8]) -> Result<(), TryReserveError> {
+        self.push_row(trip, tail, None)
+    }
+
+    /// Adds a trip of a feed. All trips of a block have the same scheme. `line` is the first line of the record, or its
+    /// number: it orders the trips of the file.
+    ///
+    /// # Errors
+    /// When there is no memory.
+    ///
+    /// # Panics
+    /// When the block is over 4 GiB, the tail over [`MAX_TAIL`] bytes, or the block has trips of another scheme.
+    pub fn push_feed(
+        &mut self,
+        trip: &Trip<'_>,
+        tail: &[u8],
+        identity: Identity<'_>,
+        line: u64,
+    ) -> Result<(), TryReserveError> {
+        self.set_scheme(identity.scheme(), false);
+        let key = identity.key_of_message();
+        let identity = key.as_ref().map(|key| RowIdentity { bytes: key, line });
+        self.push_row(trip, tail, identity)
+    }
+
+    /// Adds a trip as [`Block::push_feed`] does, with its message instead of its key: whoever gets the message need not
+    /// trust the key.
+    ///
+    /// # Errors
+    /// When there is no memory.
+    ///
+    /// # Panics
+    /// As [`Block::push_feed`], or when the message is longer than [`MAX_MESSAGE`].
+    pub fn push_message(
+        &mut self,
+        trip: &Trip<'_>,
+        tail: &[u8],
+        identity: Identity<'_>,
+        line: u64,
+    ) -> Result<(), TryReserveError> {
+        let has_message = identity != Identity::Content;
+        self.set_scheme(identity.scheme(), has_message);
+        let row = RowIdentity { bytes: identity.message(), line };
+        self.push_row(trip, tail, has_message.then_some(row))
+    }
+
+    fn set_scheme(&mut self, scheme: Scheme, has_messages: bool) {
+        if self.is_empty() {
+            (self.scheme, self.has_messages) = (scheme, has_messages);
+        }
+        assert!(
+            (self.scheme, self.has_messages) == (scheme, has_messages),
+            "a block has trips of one scheme"
+        );
+    }
+
+    #[inline]
+    fn push_row(
+        &mut self,
+        trip: &Trip<'_>,
+        tail: &[u8],
+        identity: Option<RowIdentity<'_>>,
+    ) -> Result<(), TryReserveError> {
         assert!(tail.len() <= MAX_TAIL, "a tail of {} bytes", tail.len());
-        self.values.try_reserve(FIXED_LEN + trip.text_bytes() + tail.len())?;
+        let more = identity.map_or(0, |identity| identity.bytes.len() + IDENTITY_END);
+        self.values.try_reserve(FIXED_LEN + trip.text_bytes() + tail.len() + more)?;
         self.ranges.try_reserve(1)?;
         let offset = self.values.len();
         key::encode(trip, &mut self.values);
         let key_length = self.values.len() - offset;
         self.values.extend_from_slice(tail);
+        if let Some(RowIdentity { bytes, line }) = identity {
+            assert!(bytes.len() <= MAX_MESSAGE, "a message of {} bytes", bytes.len());
+            let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+            self.values.extend_from_slice(bytes);
+            self.values.extend_from_slice(&length.to_be_bytes());
+            self.values.extend_from_slice(&line.to_be_bytes());
+        }
         self.has_tails |= !tail.is_empty();
-        let lengths = key_length | tail.len() << KEY_BITS;
+        let lengths = key_length | (tail.len() + more) << KEY_BITS;
         self.ranges.push(RowRange {
             date_time: trip.date_time,
             offset: u32::try_from(offset).expect("a block is under 4 GiB"),
@@ -124,11 +154,15 @@ impl Block {
         Ok(())
     }
 
-    /// Keeps one of several equal trips of a sorted block; returns how many it has dropped.
+    /// Keeps one of several equal trips of a sorted block, the first in the file; returns how many it has dropped.
+    /// If equal records are different trips, it keeps all.
     ///
     /// # Errors
     /// When there is no memory.
     pub fn dedup(&mut self) -> Result<usize, TryReserveError> {
+        if self.counts_occurrences() {
+            return Ok(0);
+        }
         let mut kept = Vec::new();
         kept.try_reserve_exact(self.ranges.len())?;
         // Equal trips have equal times, so they are adjacent.
@@ -139,7 +173,9 @@ impl Block {
             }
             let mut seen = HashSet::new();
             seen.try_reserve(same_time.len())?;
-            kept.extend(same_time.iter().filter(|&&range| seen.insert(self.row(range).key_part())));
+            kept.extend(
+                same_time.iter().filter(|&&range| seen.insert(self.row(range).identified_by())),
+            );
         }
         let dropped = self.ranges.len() - kept.len();
         if dropped > 0 {
@@ -161,6 +197,9 @@ impl Block {
         self.values.try_reserve(other.values.len())?;
         self.ranges.try_reserve(other.ranges.len())?;
         let behind = u32::try_from(self.values.len()).expect("a block is under 4 GiB");
+        if !other.is_empty() {
+            self.set_scheme(other.scheme, other.has_messages);
+        }
         self.values.extend_from_slice(&other.values);
         u32::try_from(self.values.len()).expect("a block is under 4 GiB");
         let moved = |range: &RowRange| RowRange { offset: behind + range.offset, ..*range };
@@ -177,6 +216,27 @@ impl Block {
     /// Bytes of the rows in a part, where each tail has its length before it.
     pub(crate) fn part_bytes(&self) -> usize {
         self.values.len() + self.ranges.len() * size_of::<u32>()
+    }
+
+    /// The scheme of its trips.
+    #[must_use]
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    /// Whether equal records are different trips.
+    pub(crate) fn counts_occurrences(&self) -> bool {
+        self.scheme == Scheme::Columns { occurrence: true }
+    }
+
+    /// Removes trips by their numbers, which are sorted. Their bytes stay.
+    pub(crate) fn remove(&mut self, numbers: &[usize]) {
+        let (mut at, mut next) = (0, numbers.iter().peekable());
+        self.ranges.retain(|_| {
+            let stays = next.next_if_eq(&&at).is_none();
+            at += 1;
+            stays
+        });
     }
 
     /// Whether a trip had a tail.
@@ -210,7 +270,8 @@ impl Block {
         let moments = self.ranges.chunk_by(|a, b| a.date_time == b.date_time);
         let moment = moments.filter(|moment| moment.len() > 1).map(cost_of_moment).max();
         let ranges = if keeps_grid_points { self.len() * GRID_POINT_COST } else { 0 };
-        self.bytes() + ranges + moment.unwrap_or(0)
+        let ids = if self.scheme == Scheme::SourceId { self.len() * RunIds::COST } else { 0 };
+        self.bytes() + ranges + ids + moment.unwrap_or(0)
     }
 
     /// Bytes of adjacent ranges of a sorted block.
@@ -236,9 +297,32 @@ impl Block {
     }
 
     /// A trip's row.
+    #[inline]
     pub(crate) fn row(&self, range: RowRange) -> EncodedRow<'_> {
         let bytes = &self.values[range.offset as usize..][..range.length() as usize];
-        EncodedRow { bytes, key_length: range.key_length() }
+        let (key_length, identity) = (range.key_length(), None);
+        if self.scheme == Scheme::Content {
+            return EncodedRow { bytes, key_length, identity };
+        }
+        match RowIdentity::split_from(bytes) {
+            Some((bytes, found)) => EncodedRow { bytes, key_length, identity: Some(found) },
+            None => EncodedRow { bytes, key_length, identity },
+        }
+    }
+
+    /// The key of a row of this block, without its occurrence number.
+    #[inline]
+    pub(crate) fn base_key(&self, row: &EncodedRow<'_>) -> TripKey {
+        let Some(RowIdentity { bytes, .. }) = row.identity else {
+            return key::of_encoded(row.key_part());
+        };
+        let message = match self.scheme {
+            Scheme::Content => Identity::Content,
+            Scheme::Columns { occurrence } => Identity::Columns { message: bytes, occurrence },
+            Scheme::SourceId => Identity::SourceId(bytes),
+        };
+        let made = if self.has_messages { message.key_of_message() } else { None };
+        made.or_else(|| bytes.try_into().ok()).unwrap_or_default()
     }
 }
 

@@ -1,0 +1,89 @@
+//! A row of a block: the encoded values of a trip, and where they are.
+
+use crate::key::MAX_MESSAGE;
+use crate::model::timestamp::Timestamp;
+
+/// Number of bits for the length of the key part in a row's lengths; the others are for the tail.
+pub(super) const KEY_BITS: u32 = 12;
+/// What a row may have after its key part.
+const MAX_REST: usize = (1 << (u32::BITS - KEY_BITS)) - 1;
+/// After the identity of a row: its length (4 bytes) and the number of the record's line (8 bytes).
+pub(super) const IDENTITY_END: usize = 4 + 8;
+/// The longest tail of a row.
+pub const MAX_TAIL: usize = MAX_REST - MAX_MESSAGE - IDENTITY_END;
+
+/// The encoded values of a trip.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EncodedRow<'a> {
+    /// All of them.
+    pub(crate) bytes: &'a [u8],
+    pub(super) key_length: u32,
+    /// What identifies the trip, if it is not its key part.
+    pub(super) identity: Option<RowIdentity<'a>>,
+}
+
+/// What identifies a trip of another scheme than `content`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RowIdentity<'a> {
+    /// The base key, or the message of which it is made.
+    pub(crate) bytes: &'a [u8],
+    /// The first line of its record.
+    pub(crate) line: u64,
+}
+
+impl<'a> RowIdentity<'a> {
+    /// The identity at the end of these bytes, and the bytes before it.
+    pub(super) fn split_from(bytes: &'a [u8]) -> Option<(&'a [u8], Self)> {
+        let (rest, line) = bytes.split_last_chunk()?;
+        let (rest, length) = rest.split_last_chunk()?;
+        let length = u32::from_be_bytes(*length) as usize;
+        let (rest, bytes) = rest.split_at_checked(rest.len().checked_sub(length)?)?;
+        Some((rest, Self { bytes, line: u64::from_be_bytes(*line) }))
+    }
+}
+
+impl<'a> EncodedRow<'a> {
+    /// What a content key hashes.
+    pub(crate) fn key_part(&self) -> &'a [u8] {
+        &self.bytes[..self.key_length as usize]
+    }
+
+    /// Number of bytes of the tail, at most [`MAX_TAIL`].
+    pub(crate) fn tail_length(&self) -> u32 {
+        u32::try_from(self.tail().len()).unwrap_or(u32::MAX)
+    }
+
+    /// The columns after the key part; empty if all of them are NULL.
+    pub(crate) fn tail(&self) -> &'a [u8] {
+        &self.bytes[self.key_length as usize..]
+    }
+
+    /// The bytes of which its key is made, or the key.
+    pub(crate) fn identified_by(&self) -> &'a [u8] {
+        self.identity.map_or_else(|| self.key_part(), |identity| identity.bytes)
+    }
+
+    /// What identifies the trip, if it is not its key part.
+    pub(crate) fn identity(&self) -> Option<RowIdentity<'a>> {
+        self.identity
+    }
+}
+
+/// Position of the row of a trip in its block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct RowRange {
+    pub(crate) date_time: Timestamp,
+    pub(super) offset: u32,
+    /// Length of the key part, in the lowest bits, and of the tail and the identity.
+    pub(super) lengths: u32,
+}
+
+impl RowRange {
+    pub(super) fn key_length(self) -> u32 {
+        self.lengths & ((1 << KEY_BITS) - 1)
+    }
+
+    pub(super) fn length(self) -> u32 {
+        self.key_length() + (self.lengths >> KEY_BITS)
+    }
+}
