@@ -6,6 +6,7 @@
 
 mod areas;
 mod changes;
+mod feeds;
 mod load;
 mod privileges;
 mod questions;

@@ -7,6 +7,7 @@ use pgrx::{PgLogLevel, PgSqlErrorCode};
 use trips_core::pool::PoolError;
 
 mod derived;
+mod feed;
 mod file;
 mod history;
 mod partition;
@@ -18,6 +19,7 @@ mod source;
 mod upload;
 
 pub use self::derived::DerivedError;
+pub use self::feed::FeedError;
 pub use self::file::FileError;
 pub use self::history::HistoryError;
 pub use self::partition::PartitionError;
@@ -39,6 +41,7 @@ pub enum LoadError {
     Derived(DerivedError),
     Queue(QueueError),
     Upload(UploadError),
+    Feed(FeedError),
     /// A table accepted fewer rows than were inserted.
     RowsVanished {
         table: &'static str,
@@ -66,6 +69,7 @@ impl LoadError {
             Self::Derived(error) => error.report(),
             Self::Queue(error) => error.report(),
             Self::Upload(error) => error.report(),
+            Self::Feed(error) => error.report(),
             Self::RowsVanished { table, offered, taken } => Report::new(
                 Code::ERRCODE_TRIGGERED_ACTION_EXCEPTION,
                 format!("table {table} accepted {taken} of {}", counted(*offered, "row", "rows")),
@@ -113,6 +117,7 @@ impl LoadError {
     pub fn is_recorded(&self) -> bool {
         match self {
             Self::Request(_)
+            | Self::Feed(_)
             | Self::Source(SourceError::MayNotRead(_))
             | Self::History(HistoryError::OtherOwner { .. }) => false,
             Self::Upload(error) => error.is_of_content(),
@@ -140,6 +145,7 @@ from!(
     Derived(DerivedError),
     Queue(QueueError),
     Upload(UploadError),
+    Feed(FeedError),
     Query(pgrx::spi::SpiError)
 );
 

@@ -7,7 +7,7 @@ use crate::pg::session;
 
 /// Loading, and watching one's loads. File privileges are pg_read_server_files, or the setting trips.data_directories.
 /// Applications insert into the five columns of staging.
-const LOADER: [&str; 7] = [
+const LOADER: [&str; 8] = [
     "USAGE ON SCHEMA trips, trips_internal",
     "EXECUTE ON FUNCTION trips.ingest(text, text, bigint, boolean, text, text, text), trips.stage(text, text, text, text),
        trips.merge_staged(bigint), trips.submit(text, text, bigint, boolean, text, text, text), trips.cancel(bigint),
@@ -16,9 +16,13 @@ const LOADER: [&str; 7] = [
        trips.complete_upload(bigint), trips.abort_upload(bigint)",
     "EXECUTE ON FUNCTION trips_internal.try_lock_pattern(text), trips_internal.new_files(text, text, text, text, text),
        trips_internal.ingest_match(text, text, text, text, text), trips_internal.require_pg_cron(text),
-       trips_internal.running_loads()",
+       trips_internal.running_loads(), trips_internal.builtin_feeds()",
+    // Not create_feed() and drop_feed(): a feed decides how the files of all loaders are read.
+    "EXECUTE ON FUNCTION trips.detect_feed(text), trips.load_stations(text, text, int),
+       trips.complete_places(text, date, date)",
     "EXECUTE ON PROCEDURE trips.ingest_new(text, bigint, bigint, bigint, text, text, text)",
-    "SELECT ON trips.loads, trips.load_errors, trips.load_progress, trips.events, trips.uploads",
+    "SELECT ON trips.loads, trips.load_errors, trips.load_progress, trips.events, trips.uploads,
+       trips.feeds, trips.all_feeds, trips.zones",
     "SELECT (load_id, first_byte, bytes, rows_read, rows_rejected) ON trips.upload_parts",
     "INSERT (region, origin_coord, destination_coord, date_time, datasource) ON trips.stg_trip_data",
 ];
@@ -27,12 +31,14 @@ const LOADER: [&str; 7] = [
 const READER: [&str; 4] = [
     "USAGE ON SCHEMA trips, trips_internal",
     "SELECT ON trips.hist_trip_data, trips.daily_trip_counts, trips.weekly_trip_counts,
-       trips.summarized_trip_data, trips.loads, trips.load_progress, trips.events, trips_internal.area_directory, trips_internal.area_pages",
+       trips.summarized_trip_data, trips.loads, trips.load_progress, trips.events, trips.feeds, trips.all_feeds, trips.zones,
+       trips_internal.area_directory, trips_internal.area_pages",
     "EXECUTE ON FUNCTION trips.verify()",
     // The functions and views that users query call these with the users' own privileges.
     "EXECUTE ON FUNCTION trips_internal.check_period(date, date), trips_internal.check_weeks(date, date),
        trips_internal.check_grouping(int, interval, text, bigint),
-       trips_internal.period_of_region(text, date, date), trips_internal.running_loads()",
+       trips_internal.period_of_region(text, date, date), trips_internal.running_loads(),
+       trips_internal.builtin_feeds()",
 ];
 
 /// Grants a role what it needs to load.

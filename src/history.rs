@@ -13,6 +13,7 @@ mod new_rows;
 pub mod owners;
 mod partitions;
 pub mod pending_counts;
+pub mod places;
 mod repair;
 
 use std::ffi::CStr;

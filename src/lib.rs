@@ -8,6 +8,7 @@
 //! * [`load`]: files and staged rows into the history; [`upload`]: files that clients send in parts;
 //! * [`history`], [`staging`], [`derived`], [`ledger`], [`events`], [`queue`]: each owns its tables, and no other room
 //!   writes to them;
+//! * [`feeds`]: the kinds of files that loads know, and the zones and stations of their trips;
 //! * [`monitor`]: the background worker that writes the ledger rows that a load's own transaction cannot write;
 //! * [`background`]: the other background workers;
 //! * [`grants`]: what a role needs, in one call;
@@ -22,6 +23,7 @@ mod background;
 mod derived;
 mod error;
 mod events;
+mod feeds;
 mod grants;
 mod history;
 mod ledger;
@@ -40,7 +42,8 @@ mod upload;
 
 pgrx::extension_sql_file!("../sql/10_schema.sql", name = "schema", bootstrap);
 pgrx::extension_sql_file!("../sql/20_tables.sql", name = "tables", requires = ["schema"]);
-pgrx::extension_sql_file!("../sql/30_load.sql", name = "load", requires = ["tables"]);
+pgrx::extension_sql_file!("../sql/25_feeds.sql", name = "feeds", requires = ["tables"]);
+pgrx::extension_sql_file!("../sql/30_load.sql", name = "load", requires = ["feeds"]);
 pgrx::extension_sql_file!("../sql/40_queue.sql", name = "queue", requires = ["load"]);
 pgrx::extension_sql_file!("../sql/50_upload.sql", name = "upload", requires = ["queue"]);
 pgrx::extension_sql_file!("../sql/60_questions.sql", name = "questions", requires = ["upload"]);

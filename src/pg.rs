@@ -17,6 +17,7 @@ pub mod extension;
 pub mod guc;
 pub mod heap_append;
 pub mod index_scan;
+pub mod jsonb;
 pub mod locks;
 pub mod matview;
 pub mod own_settings;

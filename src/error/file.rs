@@ -19,6 +19,10 @@ pub enum FileError {
         path: String,
         error: HeaderError,
     },
+    /// Its first record cannot be divided into names.
+    NoHeader {
+        path: String,
+    },
     /// It is loaded with on_error => 'abort'.
     BadLine {
         path: String,
@@ -48,6 +52,11 @@ impl FileError {
     pub fn report(&self) -> Report {
         match self {
             Self::Header { path, error } => of_header(&quoted_path(path), error),
+            Self::NoHeader { path } => Report::new(
+                Code::ERRCODE_BAD_COPY_FILE_FORMAT,
+                format!("file {} does not begin with a header", quoted_path(path)),
+            )
+            .hint("Use a CSV file whose first line has the names of its columns."),
             Self::BadLine { path, bad } => Report::new(
                 code_of(bad.rejection.state),
                 format!("could not load file {}: {bad}", quoted_path(path)),
@@ -149,7 +158,7 @@ fn hint_of_guess(guess: Guess) -> &'static str {
 }
 
 /// PostgreSQL's name of a code of `trips_core`.
-fn code_of(state: SqlState) -> Code {
+pub(super) fn code_of(state: SqlState) -> Code {
     match state {
         SqlState::StringDataRightTruncation => Code::ERRCODE_STRING_DATA_RIGHT_TRUNCATION,
         SqlState::NumericValueOutOfRange => Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,

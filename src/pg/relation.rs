@@ -40,6 +40,11 @@ impl Table {
         Self::open(name, pg_sys::RowExclusiveLock)
     }
 
+    /// Opens `trips.<name>` for reading (ACCESS SHARE).
+    pub fn open_for_read(name: &CStr) -> Self {
+        Self::open(name, pg_sys::AccessShareLock)
+    }
+
     /// Opens a table by its oid for inserting.
     pub fn open_oid_for_insert(oid: pg_sys::Oid) -> Self {
         // SAFETY: a dropped table is an ERROR.

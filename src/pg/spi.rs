@@ -100,6 +100,14 @@ impl Row<'_> {
         }
     }
 
+    /// The text of a column of type text; `None` for NULL. Bytes that are not UTF-8 are replaced.
+    pub fn text(&self, column: i32) -> Option<String> {
+        let mut bytes = Vec::new();
+        self.require_type(column, &[pg_sys::TEXTOID]);
+        let is_there = self.copy_bytes(column, &mut bytes).expect("memory for a short text");
+        is_there.then(|| String::from_utf8_lossy(&bytes).into_owned())
+    }
+
     /// The bytes of a column of type bytea.
     pub fn bytes(&self, column: i32) -> Option<&[u8]> {
         self.require_type(column, &[pg_sys::BYTEAOID]);

@@ -130,6 +130,7 @@ fn null_arguments_are_no_internal_error() {
 fn argument(of: &str, is_null: bool) -> String {
     let value = match of {
         "text" => "missing",
+        "jsonb" => "{}",
         "bytea" => "\\x00",
         "bigint" | "integer" => "9",
         "boolean" => "false",

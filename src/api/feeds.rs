@@ -1,0 +1,137 @@
+//! Feeds, zones and stations.
+
+use pgrx::datum::Date;
+use pgrx::iter::TableIterator;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::{JsonB, name, pg_extern, pg_sys};
+use trips_core::feed::builtin;
+use trips_core::feed::zones::nyc_taxi_zones;
+
+use super::text;
+use crate::error::RequestError;
+use crate::feeds::{self, definitions, places, stations, zones};
+use crate::limits;
+use crate::pg::jsonb::JsonbText;
+use crate::pg::{error_fields, session};
+use crate::questions;
+use crate::source::Access;
+
+/// `trips_internal.builtin_feeds() -> setof (name, definition)`
+#[pg_extern(sql = false, immutable, parallel_safe)]
+fn builtin_feeds()
+-> TableIterator<'static, (name!(name, &'static str), name!(definition, &'static str))> {
+    TableIterator::new(builtin::DOCUMENTS.iter().copied())
+}
+
+/// `trips_internal.builtin_zones() -> setof (zone_id, name, region, point)`
+#[pg_extern(sql = false, immutable, parallel_safe)]
+fn builtin_zones() -> TableIterator<
+    'static,
+    (
+        name!(zone_id, String),
+        name!(name, Option<String>),
+        name!(region, Option<String>),
+        name!(point, Option<pg_sys::Point>),
+    ),
+> {
+    let row = |zone: trips_core::feed::zones::ZoneRow| {
+        (zone.id, zone.name, zone.region, zone.point.map(zones::pg_point))
+    };
+    TableIterator::new(nyc_taxi_zones().into_iter().map(row))
+}
+
+/// `trips.create_feed(name, definition)`
+#[pg_extern(sql = false)]
+fn create_feed(name: Option<&[u8]>, definition: Option<JsonbText>) -> Result<(), ErrorReport> {
+    let _errors = error_fields::preserve();
+    session::require_writable(c"trips.create_feed()");
+    let name = limits::path("name", text("name", name)?)?;
+    let JsonbText(definition) = definition.ok_or(RequestError::NullArgument("definition"))?;
+    Ok(definitions::create(name, &definition)?)
+}
+
+/// `trips.drop_feed(name)`
+#[pg_extern(sql = false)]
+fn drop_feed(name: Option<&[u8]>) -> Result<(), ErrorReport> {
+    let _errors = error_fields::preserve();
+    session::require_writable(c"trips.drop_feed()");
+    let name = limits::path("name", text("name", name)?)?;
+    Ok(definitions::drop(name)?)
+}
+
+/// `trips.load_stations(feed, path, year) -> bigint`
+#[pg_extern(sql = false)]
+fn load_stations(
+    feed: Option<&[u8]>,
+    path: Option<&[u8]>,
+    year: Option<i32>,
+) -> Result<i64, ErrorReport> {
+    let _errors = error_fields::preserve();
+    session::require_writable(c"trips.load_stations()");
+    let feed = limits::path("feed", text("feed", feed)?)?;
+    let path = limits::path("path", text("path", path)?)?;
+    let access = &Access::of(session::current_user());
+    access.require_any(path)?;
+    let count = stations::load(feed, path, year, access)?;
+    Ok(i64::try_from(count).unwrap_or(i64::MAX))
+}
+
+/// `trips.complete_places(feed, since, until) -> bigint`
+#[pg_extern(sql = false)]
+fn complete_places(
+    feed: Option<&[u8]>,
+    since: Option<Date>,
+    until: Option<Date>,
+) -> Result<i64, ErrorReport> {
+    let _errors = error_fields::preserve();
+    session::require_writable(c"trips.complete_places()");
+    let feed = limits::path("feed", text("feed", feed)?)?;
+    questions::check_weeks(since, until)?;
+    Ok(places::complete(feed, since, until)?)
+}
+
+/// `trips.detect_feed(path) -> setof (feed, version, is_chosen, matched, missing, mapping, not_stored, note)`
+#[pg_extern(sql = false)]
+#[allow(clippy::type_complexity, reason = "the columns of the result")]
+fn detect_feed(
+    path: Option<&[u8]>,
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(feed, String),
+            name!(version, Option<String>),
+            name!(is_chosen, bool),
+            name!(matched, i32),
+            name!(missing, Vec<String>),
+            name!(mapping, Option<JsonB>),
+            name!(not_stored, Vec<String>),
+            name!(note, &'static str),
+        ),
+    >,
+    ErrorReport,
+> {
+    let _errors = error_fields::preserve();
+    let path = limits::path("path", text("path", path)?)?;
+    let access = Access::of(session::current_user());
+    access.require_any(path)?;
+    let found = feeds::detect(path, &access).map_err(|error| match access.shows_content() {
+        true => error,
+        false => error.redacted(),
+    })?;
+    let rows = found.into_iter().map(|found| {
+        let mapping = Some(found.mapping).filter(|mapping| !mapping.is_null()).map(JsonB);
+        let matched = i32::try_from(found.matched).unwrap_or(i32::MAX);
+        (
+            found.feed,
+            found.version,
+            found.is_chosen,
+            matched,
+            found.missing,
+            mapping,
+            found.not_stored,
+            found.note,
+        )
+    });
+    Ok(TableIterator::new(rows))
+}

@@ -1,0 +1,177 @@
+//! Errors of feeds, zones and stations.
+
+use pgrx::PgSqlErrorCode as Code;
+use trips_core::feed::definition::DefinitionError;
+use trips_core::feed::stations::{StationError, StationsError};
+use trips_core::feed::zones::TooManyZones;
+use trips_core::text::escape::{quoted, quoted_path};
+
+use super::file::code_of;
+use super::report::{Report, reported};
+
+/// Number of faults of a definition that its error shows.
+const SHOWN: usize = 10;
+
+/// Why a feed is not created, dropped or used.
+#[derive(Debug)]
+pub enum FeedError {
+    Unknown(String),
+    Invalid {
+        name: String,
+        errors: Vec<DefinitionError>,
+    },
+    Exists {
+        name: String,
+        is_builtin: bool,
+    },
+    Builtin(String),
+    Queued {
+        name: String,
+        load_id: i64,
+    },
+    /// No place of the feed is a zone or a station.
+    NoZones(String),
+    /// The ids of zones are not in details.
+    NoIds(String),
+    TooManyZones(TooManyZones),
+    /// The station file has years, but none is known.
+    Year {
+        path: String,
+    },
+    NoStations(String),
+    /// `shows_content`: the caller may see what the file has.
+    Stations {
+        path: String,
+        error: StationsError,
+        shows_content: bool,
+    },
+}
+
+reported!(FeedError);
+
+impl FeedError {
+    /// SQLSTATE, message, DETAIL and HINT.
+    pub fn report(&self) -> Report {
+        let shown = |name: &String| quoted(name.as_bytes());
+        match self {
+            Self::Unknown(name) => Report::new(
+                Code::ERRCODE_UNDEFINED_OBJECT,
+                format!("feed {} does not exist", shown(name)),
+            )
+            .hint("Query trips.all_feeds for the names of feeds."),
+            Self::Invalid { name, errors } => invalid(&shown(name), errors),
+            Self::Exists { name, is_builtin } => {
+                let report = Report::new(
+                    Code::ERRCODE_DUPLICATE_OBJECT,
+                    format!("feed {} already exists", shown(name)),
+                );
+                if *is_builtin {
+                    report.detail("The feed is built in.").hint("Choose another name.")
+                } else {
+                    report.hint("Choose another name, or drop the feed with trips.drop_feed() first.")
+                }
+            }
+            Self::Builtin(name) => Report::new(
+                Code::ERRCODE_WRONG_OBJECT_TYPE,
+                format!("feed {} is built in", shown(name)),
+            )
+            .hint("Drop feeds of trips.feeds only."),
+            Self::Queued { name, load_id } => Report::new(
+                Code::ERRCODE_OBJECT_IN_USE,
+                format!("cannot drop feed {} because load {load_id} is queued for it", shown(name)),
+            )
+            .hint("Wait for the load, or cancel it with trips.cancel()."),
+            Self::NoZones(name) => Report::new(
+                Code::ERRCODE_WRONG_OBJECT_TYPE,
+                format!("feed {} has no places by the ids of zones or stations", shown(name)),
+            )
+            .hint("Use a feed whose definition has zone_set in origin or destination."),
+            Self::NoIds(name) => Report::new(
+                Code::ERRCODE_WRONG_OBJECT_TYPE,
+                format!("feed {} does not keep the ids of zones or stations", shown(name)),
+            )
+            .hint("Use a feed whose definition has the columns of these ids in details."),
+            Self::TooManyZones(error) => {
+                Report::new(Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED, format!("could not read trips.zones: {error}"))
+                    .hint("Delete zones that no feed uses.")
+            }
+            Self::Year { path } => Report::new(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("year of station file {} is not known", quoted_path(path)),
+            )
+            .detail("Ids of this feed mean other stations in other years, and the name of the file has no year.")
+            .hint("Set the argument year."),
+            Self::NoStations(name) => Report::new(
+                Code::ERRCODE_WRONG_OBJECT_TYPE,
+                format!("feed {} has no station files", shown(name)),
+            )
+            .hint("Use a feed whose definition has stations."),
+            Self::Stations { path, error, shows_content } => {
+                stations(&quoted_path(path), error, *shows_content)
+            }
+        }
+    }
+}
+
+/// Of a station file, given with its quotes.
+fn stations(path: &str, error: &StationsError, shows_content: bool) -> Report {
+    let message = |what: &str| format!("could not load station file {path}: {what}");
+    match error {
+        StationsError::Read(error) => {
+            Report::new(Code::ERRCODE_IO_ERROR, message(&error.to_string()))
+                .hint("Check the disk or network, then load the file again.")
+        }
+        StationsError::TooLarge => {
+            Report::new(Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED, message(&error.to_string()))
+                .hint("Split the file.")
+        }
+        StationsError::Missing(_) | StationsError::Duplicate(_) => {
+            let code = match error {
+                StationsError::Missing(_) => Code::ERRCODE_UNDEFINED_COLUMN,
+                _ => Code::ERRCODE_DUPLICATE_COLUMN,
+            };
+            Report::new(code, message(&error.to_string()))
+                .hint("Query trips.all_feeds for the columns of the feed's station files.")
+        }
+        StationsError::Records(errors) => {
+            let line = |error: &StationError| match shows_content {
+                true => format!("line {}: {}", error.line, error.reason),
+                false => format!(
+                    "line {}: the reason is shown to members of pg_read_server_files",
+                    error.line
+                ),
+            };
+            let lines: Vec<String> = errors.iter().map(line).collect();
+            let report = Report::new(
+                errors
+                    .first()
+                    .map_or(Code::ERRCODE_BAD_COPY_FILE_FORMAT, |error| code_of(error.state)),
+                message(lines.first().map_or("", |line| line)),
+            )
+            .hint("Correct the file. No station of it is loaded.");
+            if lines.len() < 2 {
+                report
+            } else {
+                report.detail(format!("First errors:\n{}", lines.join("\n")))
+            }
+        }
+    }
+}
+
+/// The first fault is in the message; all of them are in DETAIL if there are several.
+fn invalid(name: &str, errors: &[DefinitionError]) -> Report {
+    let first = errors.first().map_or_else(String::new, ToString::to_string);
+    let report = Report::new(
+        Code::ERRCODE_INVALID_PARAMETER_VALUE,
+        format!("invalid definition of feed {name}: {first}"),
+    )
+    .hint("Correct the definition. docs/feeds.md describes its members.");
+    if errors.len() < 2 {
+        return report;
+    }
+    let mut lines: Vec<String> = errors.iter().take(SHOWN).map(ToString::to_string).collect();
+    if errors.len() > SHOWN {
+        lines.push(format!("… and {} more", errors.len() - SHOWN));
+    }
+    report.detail(format!("All errors:\n{}", lines.join("\n")))
+}

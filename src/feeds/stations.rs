@@ -1,0 +1,70 @@
+//! `trips.load_stations`: a station file of a feed becomes rows of `trips.zones`.
+
+use trips_core::feed::definition::{Definition, Place, StationColumns, Zero};
+use trips_core::feed::place::PlaceRules;
+use trips_core::feed::stations::{StationForm, read_stations, year_of};
+use trips_core::feed::value::Nulls;
+
+use super::definitions::definition;
+use super::zones;
+use crate::error::{FeedError, LoadError};
+use crate::source::{Access, Source};
+
+/// Stores the stations of a file. Returns their number.
+///
+/// `year` is the year in which they are valid. Without it, it is the one in the name of the file if the ids of the feed
+/// mean other stations in other years, and otherwise the stations are always valid.
+///
+/// # Errors
+/// 42704 for an unknown feed; 42809 for a feed without station files; 22023 if the year is not known; errors of the file.
+pub fn load(feed: &str, path: &str, year: Option<i32>, access: &Access) -> Result<u64, LoadError> {
+    let definition = definition(feed)?;
+    let none = || FeedError::NoStations(feed.to_owned());
+    let columns = definition.stations.as_ref().ok_or_else(none)?;
+    let set = definition.station_set().ok_or_else(none)?;
+    let file = Source::open(path, access)?;
+    let year = match year.or_else(|| columns.by_year.then(|| year_of(path)).flatten()) {
+        None if columns.by_year => return Err(FeedError::Year { path: path.to_owned() }.into()),
+        year => year,
+    };
+    let error = |error| FeedError::Stations {
+        path: path.to_owned(),
+        error,
+        shows_content: access.shows_content(),
+    };
+    let stations = read(&definition, columns, year, file).map_err(error)?;
+    zones::store(set, &stations.rows)?;
+    Ok(stations.rows.len() as u64)
+}
+
+fn read(
+    feed: &Definition,
+    names: &StationColumns,
+    year: Option<i32>,
+    file: Source,
+) -> Result<trips_core::feed::stations::Stations, trips_core::feed::stations::StationsError> {
+    let nulls = Nulls::new(&feed.form.nulls);
+    let delimiters: Vec<u8> = feed.form.dialects.iter().map(|dialect| dialect.delimiter).collect();
+    let id = feed.origin.iter().chain(&feed.destination).find_map(|place| match place {
+        Place::Zone { id, .. } => Some(feed.get(*id).kind),
+        _ => None,
+    });
+    let decimal =
+        feed.form.dialects.first().map_or_else(Default::default, |dialect| dialect.decimal);
+    let rules = PlaceRules {
+        feed: &feed.name,
+        bounds: feed.bounds,
+        zero_is_unknown: feed.zero == Zero::Unknown,
+        nulls: &nulls,
+        decimal,
+    };
+    let form = StationForm {
+        names,
+        delimiters: &delimiters,
+        encodings: &feed.form.encodings,
+        id: id.unwrap_or_default(),
+        rules,
+        year,
+    };
+    read_stations(file, &form)
+}

@@ -1,0 +1,158 @@
+//! `trips.load_stations`, and the places of trips that were loaded before their stations.
+
+use postgres::Client;
+use trips_tests::{Cluster, Database, FIVE_COLUMNS, server_error};
+
+use super::BIKES;
+
+const LOAD: &str = "SELECT trips.load_stations('brno', $1, $2)";
+
+fn database() -> (Database, Client) {
+    let database = Database::on_shared();
+    let mut client = database.client();
+    client.execute("SELECT trips.create_feed('brno', $1::text::jsonb)", &[&BIKES]).unwrap();
+    (database, client)
+}
+
+fn zones(client: &mut Client) -> Vec<String> {
+    let query = "SELECT concat_ws('|', zone_id, valid_from, valid_to, name, point)
+                   FROM trips.zones WHERE zone_set = 'brno' ORDER BY zone_id, valid_from";
+    client.query(query, &[]).unwrap().iter().map(|row| row.get(0)).collect()
+}
+
+#[test]
+fn a_station_file_becomes_zones_of_its_year() {
+    let (database, mut client) = database();
+    let path = database
+        .file("stations_2023.csv", "id,label,lon,lat\n7,Spilberk,16.6,49.2\n8.0,Hlavni,,\n");
+    let year: Option<i32> = None;
+    let count: i64 = client.query_one(LOAD, &[&path, &year]).unwrap().get(0);
+    assert_eq!(count, 2);
+    assert_eq!(zones(&mut client), ["7|2023|2023|Spilberk|(16.6,49.2)", "8|2023|2023|Hlavni"]);
+    // The same year again replaces the stations; another year is beside it.
+    let path = database.file("stations.csv", "LAT,Lon,Label,ID\n49.1,16.5,Castle,7\n");
+    for year in [2023, 2024] {
+        client.query_one(LOAD, &[&path, &Some(year)]).unwrap();
+    }
+    assert_eq!(
+        zones(&mut client),
+        ["7|2023|2023|Castle|(16.5,49.1)", "7|2024|2024|Castle|(16.5,49.1)", "8|2023|2023|Hlavni"]
+    );
+    let error = client.query_one(LOAD, &[&path, &year]).unwrap_err();
+    let (code, message, hint) = server_error(&error);
+    assert_eq!(code, "22023", "{message}");
+    assert!(
+        message.ends_with("is not known") && hint.contains("argument year"),
+        "{message} {hint}"
+    );
+}
+
+#[test]
+fn files_that_are_not_of_stations_change_nothing() {
+    let (database, mut client) = database();
+    let year = Some(2023);
+    for (name, content, code, text) in [
+        ("no_id.csv", "label,lon,lat\nA,1,2\n", "42703", "column id is missing"),
+        ("twice.csv", "id,id,lon,lat\n1,2,1,2\n", "42701", "appears twice"),
+        ("bad.csv", "id,lon,lat\n1,16,49\n2,east,49\n3,16,99\n", "22P02", "line 3: "),
+    ] {
+        let path = database.file(name, content);
+        let error = client.query_one(LOAD, &[&path, &year]).expect_err(name);
+        let (found, message, _) = server_error(&error);
+        assert!(found == code && message.contains(text), "{name}: {found} {message}");
+        assert!(message.starts_with("could not load station file"), "{message}");
+    }
+    for (call, code) in [
+        ("SELECT trips.load_stations('nowhere', '/x.csv')", "42704"),
+        ("SELECT trips.load_stations('trips', '/x.csv')", "42809"),
+        ("SELECT trips.load_stations('brno', '/nowhere.csv', 2020)", "58P01"),
+        ("SELECT trips.load_stations('brno', 'x.csv', 2020)", "42602"),
+        ("SELECT trips.load_stations(NULL, '/x.csv')", "22004"),
+        ("SELECT trips.load_stations('brno', NULL)", "22004"),
+    ] {
+        let error = client.query_one(call, &[]).expect_err(call);
+        assert_eq!(server_error(&error).0, code, "{call}");
+    }
+    assert_eq!(zones(&mut client), Vec::<String>::new());
+}
+
+#[test]
+fn a_station_file_needs_the_privileges_of_a_load() {
+    let cluster = Cluster::start();
+    let mut admin = cluster.client();
+    admin.execute("SELECT trips.create_feed('brno', $1::text::jsonb)", &[&BIKES]).unwrap();
+    admin.batch_execute("CREATE ROLE loader LOGIN; SELECT trips.grant_loader('loader')").unwrap();
+    let path = cluster.file("stations_2023.csv", "id,lon,lat\n7,16.6,49.2\n8,secret,1\n");
+    let mut loader = cluster.client_as("loader");
+    let year: Option<i32> = None;
+    let error = loader.query_one(LOAD, &[&path, &year]).unwrap_err();
+    let (code, message, _) = server_error(&error);
+    assert_eq!(code, "42501", "{message}");
+    let directory = path.rsplit_once('/').unwrap().0;
+    admin
+        .batch_execute(&format!("ALTER DATABASE trips SET trips.data_directories = '{directory}'"))
+        .unwrap();
+    let mut loader = cluster.client_as("loader");
+    let error = loader.query_one(LOAD, &[&path, &year]).unwrap_err();
+    let (code, message, _) = server_error(&error);
+    assert_eq!(code, "22P02", "{message}");
+    assert!(!format!("{error:?}").contains("secret"), "a loader may not read the file: {error:?}");
+    let path = cluster.file("good_2023.csv", "id,lon,lat\n7,16.6,49.2\n");
+    let count: i64 = loader.query_one(LOAD, &[&path, &year]).unwrap().get(0);
+    assert_eq!(count, 1);
+}
+
+#[test]
+fn places_are_completed_when_their_stations_are_known() {
+    let (database, mut client) = database();
+    let rows = "Brno,,,2023-05-01 10:00:00,1\nBrno,,,2022-05-01 10:00:00,2\n";
+    let path = database.file("rides.csv", format!("{FIVE_COLUMNS}{rows}"));
+    let load_id = database.ingest(&mut client, &path).load_id;
+    client
+        .batch_execute(&format!(
+            "UPDATE trips.loads SET feed = 'brno' WHERE load_id = {load_id};
+             UPDATE trips.hist_trip_data SET trip_id = datasource, details =
+               CASE datasource WHEN '1' THEN '{{\"from_station\": \"7\", \"to_station\": \"8\"}}'
+                               ELSE '{{\"from_station\": \"7\", \"to_station\": \"9\"}}' END::jsonb"
+        ))
+        .unwrap();
+    let trips = "SELECT trip_id || ' ' || coalesce(origin_coord::text, '-') || ' ' || coalesce(destination_coord::text, '-')
+                   FROM trips.hist_trip_data ORDER BY trip_id";
+    let all = |client: &mut Client| -> Vec<String> {
+        client.query(trips, &[]).unwrap().iter().map(|row| row.get(0)).collect()
+    };
+    let keys = "SELECT string_agg(trip_key::text, ' ' ORDER BY trip_id) FROM trips.hist_trip_data";
+    let before: String = client.query_one(keys, &[]).unwrap().get(0);
+    assert_eq!(all(&mut client), ["1 - -", "2 - -"]);
+    let complete = "SELECT trips.complete_places('brno')";
+    assert_eq!(client.query_one(complete, &[]).unwrap().get::<_, i64>(0), 0);
+    let path = database.file("stations.csv", "id,lon,lat\n7,16.6,49.2\n8,16.7,49.3\n");
+    client.query_one(LOAD, &[&path, &Some(2023)]).unwrap();
+    let other_period = "SELECT trips.complete_places('brno', since => '2023-05-02')";
+    assert_eq!(client.query_one(other_period, &[]).unwrap().get::<_, i64>(0), 0);
+    assert_eq!(client.query_one(complete, &[]).unwrap().get::<_, i64>(0), 1);
+    assert_eq!(all(&mut client), ["1 (16.6,49.2) (16.7,49.3)", "2 - -"]);
+    assert_eq!(client.query_one(complete, &[]).unwrap().get::<_, i64>(0), 0);
+    assert_eq!(client.query_one(keys, &[]).unwrap().get::<_, String>(0), before);
+    // Areas and verify() follow.
+    let inside = "SELECT sum(trips)::bigint FROM trips.weekly_counts(trips.area(16, 49, 17, 50))";
+    assert_eq!(client.query_one(inside, &[]).unwrap().get::<_, Option<i64>>(0), Some(1));
+    let failed = "SELECT string_agg(check_name || ': ' || detail, ', ') FROM trips.verify() WHERE NOT passed";
+    assert_eq!(client.query_one(failed, &[]).unwrap().get::<_, Option<String>>(0), None);
+}
+
+#[test]
+fn feeds_without_stations_have_no_places_to_complete() {
+    let database = Database::on_shared();
+    let mut client = database.client();
+    for (call, code) in [
+        ("SELECT trips.complete_places('trips')", "42809"),
+        ("SELECT trips.complete_places('nowhere')", "42704"),
+        ("SELECT trips.complete_places(NULL)", "22004"),
+        ("SELECT trips.complete_places('tlc_yellow', '2020-02-01', '2020-01-01')", "22023"),
+        ("SELECT trips.complete_places('tlc_yellow', 'infinity')", "22023"),
+    ] {
+        let error = client.query_one(call, &[]).expect_err(call);
+        assert_eq!(server_error(&error).0, code, "{call}");
+    }
+}
