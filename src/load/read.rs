@@ -14,6 +14,7 @@ use super::notices;
 use super::request::Request;
 use super::runs::Loader;
 use crate::error::{FileError, LoadError};
+use crate::feeds;
 use crate::os::{memory, signals};
 use crate::progress::{Phase, Progress};
 use crate::settings::{self, LoadOptions};
@@ -109,11 +110,11 @@ fn write_run(
 }
 
 /// The feeds that the file may be of.
-fn choice(request: &Request<'_>) -> FeedChoice {
+fn choice(request: &Request<'_>) -> Result<FeedChoice, LoadError> {
     let LoadOptions { feed, region, datasource, .. } = request.options;
     let owned = |text: Option<&str>| text.map(str::to_owned);
     let options = Options { region: owned(region), datasource: owned(datasource) };
-    FeedChoice { feed: owned(feed), options, ..FeedChoice::builtin() }
+    feeds::choice(feed, options)
 }
 
 /// Finds the columns of the feed in the first record of the file.
@@ -123,7 +124,7 @@ fn read_header(
     reader: &mut RecordReader<Bytes>,
 ) -> Result<Plan, LoadError> {
     let path = request.path.to_owned();
-    let plan = header::read_header(&choice(request), reader, settings::max_record_size());
+    let plan = header::read_header(&choice(request)?, reader, settings::max_record_size());
     let plan = plan.map_err(|error| match error {
         HeaderError::Read(error) => file.read_error(error),
         error => FileError::Header { path, error }.into(),
