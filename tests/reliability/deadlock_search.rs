@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use postgres::Client;
+use trips_datagen::random::Random;
 use trips_tests::{Cluster, month_as_csv, server_error};
 
 use crate::{setting, turn};
@@ -16,27 +17,6 @@ const LOADERS: u64 = 2;
 const BY_HAND: u64 = 4;
 /// How long a statement may take, whatever the others do.
 const LONGEST: Duration = Duration::from_secs(180);
-
-/// Numbers that follow from a seed (SplitMix64).
-struct Numbers(u64);
-
-impl Numbers {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-
-    fn one_of<'a>(&mut self, texts: &[&'a str]) -> &'a str {
-        texts[usize::try_from(self.below(texts.len() as u64)).unwrap_or(0)]
-    }
-}
 
 const MONTHS: [&str; 5] = ["2018-03", "2018-04", "2018-05", "2018-06", "2018-07"];
 /// What a transaction by hand does with a partition (`{p}`), or with the history. The partition may be gone.
@@ -85,12 +65,12 @@ const ALONE: [&str; 4] = [
     "REINDEX TABLE CONCURRENTLY {p}",
 ];
 
-fn statement(numbers: &mut Numbers, statements: &[&str]) -> String {
-    let month = numbers.one_of(&MONTHS[..4]);
+fn statement(random: &mut Random, statements: &[&str]) -> String {
+    let month = *random.pick(&MONTHS[..4]);
     let position = MONTHS.iter().position(|&other| other == month).unwrap_or(0);
     let table = format!("hist_trip_data_{}", month.replace('-', "_"));
-    numbers
-        .one_of(statements)
+    random
+        .pick(statements)
         .replace("{p}", &format!("trips.{table}"))
         .replace("{i}", &format!("{table}_pkey"))
         .replace("{m}", month)
@@ -119,15 +99,15 @@ fn is_race_of_postgresql(result: &Result<(), postgres::Error>) -> bool {
     })
 }
 
-fn by_hand(client: &mut Client, numbers: &mut Numbers, ends: &Ends) {
-    if numbers.below(8) == 0 {
-        let command = statement(numbers, &ALONE);
+fn by_hand(client: &mut Client, random: &mut Random, ends: &Ends) {
+    if random.below(8) == 0 {
+        let command = statement(random, &ALONE);
         note(ends, "by hand", &client.batch_execute(&command));
         return;
     }
     client.batch_execute("BEGIN").expect("a transaction");
-    for _ in 0..=numbers.below(3) {
-        let command = statement(numbers, &STATEMENTS);
+    for _ in 0..=random.below(3) {
+        let command = statement(random, &STATEMENTS);
         let result = client.batch_execute(&command);
         let code = note(ends, "by hand", &result);
         assert!(
@@ -138,19 +118,19 @@ fn by_hand(client: &mut Client, numbers: &mut Numbers, ends: &Ends) {
             client.batch_execute("ROLLBACK").expect("a rollback");
             return;
         }
-        std::thread::sleep(Duration::from_millis(numbers.below(40)));
+        std::thread::sleep(Duration::from_millis(random.below(40)));
     }
-    let end = if numbers.below(5) == 0 { "ROLLBACK" } else { "COMMIT" };
+    let end = if random.below(5) == 0 { "ROLLBACK" } else { "COMMIT" };
     note(ends, "by hand", &client.batch_execute(end));
 }
 
 /// A file of one or two months, now and then large enough for an index that is built anew.
-fn file(cluster: &Cluster, numbers: &mut Numbers, name: &str) -> String {
+fn file(cluster: &Cluster, random: &mut Random, name: &str) -> String {
     let mut text = String::new();
-    for part in 0..=numbers.below(2) {
-        let rows = if numbers.below(4) == 0 { 5_000 } else { 20 + numbers.below(400) };
-        let month = numbers.one_of(&MONTHS[..4]);
-        let csv = month_as_csv(rows, numbers.next(), &format!("{month}-01"));
+    for part in 0..=random.below(2) {
+        let rows = if random.below(4) == 0 { 5_000 } else { 20 + random.below(400) };
+        let month = random.pick(&MONTHS[..4]);
+        let csv = month_as_csv(rows, random.number(), &format!("{month}-01"));
         let csv = String::from_utf8(csv).expect("UTF-8");
         text.push_str(if part == 0 {
             &csv
@@ -158,7 +138,7 @@ fn file(cluster: &Cluster, numbers: &mut Numbers, name: &str) -> String {
             csv.split_once('\n').map_or("", |(_, rows)| rows)
         });
     }
-    if numbers.below(2) == 0 {
+    if random.below(2) == 0 {
         text.push_str("bad line\n");
     }
     cluster.file(name, text)
@@ -167,15 +147,15 @@ fn file(cluster: &Cluster, numbers: &mut Numbers, name: &str) -> String {
 fn loads(
     cluster: &Cluster,
     client: &mut Client,
-    numbers: &mut Numbers,
+    random: &mut Random,
     name: &str,
     ends: &Ends,
 ) -> Vec<String> {
-    let count = 1 + numbers.below(2);
+    let count = 1 + random.below(2);
     let mut faults = Vec::new();
     client.batch_execute("BEGIN").expect("a transaction");
     for _ in 0..count {
-        let path = file(cluster, numbers, name);
+        let path = file(cluster, random, name);
         let result = client.query_one("SELECT trips.ingest($1)", &[&path]).map(drop);
         let code = note(ends, "load", &result);
         // Somebody dropped a partition's name from the history, or is just about to detach it.
@@ -224,9 +204,10 @@ fn no_load_ends_with_a_deadlock() {
         let (cluster, ends) = (&cluster, &ends);
         for session in 0..BY_HAND {
             scope.spawn(move || {
-                let (mut client, mut numbers) = (cluster.client(), Numbers(seed * 1000 + session));
+                let (mut client, mut random) =
+                    (cluster.client(), Random::new(seed * 1000 + session));
                 repeat(until, || {
-                    by_hand(&mut client, &mut numbers, ends);
+                    by_hand(&mut client, &mut random, ends);
                     Vec::<()>::new()
                 });
             });
@@ -234,10 +215,10 @@ fn no_load_ends_with_a_deadlock() {
         let loaders: Vec<_> = (0..LOADERS)
             .map(|session| {
                 scope.spawn(move || {
-                    let (mut client, mut numbers) =
-                        (cluster.client(), Numbers(seed * 1000 + 500 + session));
+                    let (mut client, mut random) =
+                        (cluster.client(), Random::new(seed * 1000 + 500 + session));
                     let name = format!("{session}.csv");
-                    repeat(until, || loads(cluster, &mut client, &mut numbers, &name, ends))
+                    repeat(until, || loads(cluster, &mut client, &mut random, &name, ends))
                 })
             })
             .collect();

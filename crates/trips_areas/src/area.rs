@@ -73,7 +73,7 @@ impl Range {
         self.from <= other.from && other.to <= self.to
     }
 
-    fn meets(self, other: Self) -> bool {
+    fn overlaps(self, other: Self) -> bool {
         self.from <= other.to && other.from <= self.to && self.from <= self.to
     }
 }
@@ -91,8 +91,8 @@ impl Window {
         self.0[0].has_all(bounds[0]) && self.0[1].has_all(bounds[1])
     }
 
-    pub(super) fn meets(&self, bounds: [Range; 2]) -> bool {
-        self.0[0].meets(bounds[0]) && self.0[1].meets(bounds[1])
+    pub(super) fn overlaps(&self, bounds: [Range; 2]) -> bool {
+        self.0[0].overlaps(bounds[0]) && self.0[1].overlaps(bounds[1])
     }
 }
 
@@ -152,8 +152,9 @@ impl Area {
     }
 }
 
-/// Whether a point is inside the area of a box with these corners (west, south, east, north), as [`Area::has`], without
-/// the preparation that pays off for many points.
+/// Whether a point is inside the area of a box with these corners: west, south, east, north.
+///
+/// The result is that of [`Area::has`], without the preparation that pays off for many points.
 ///
 /// # Errors
 /// When a corner is not finite.

@@ -113,7 +113,7 @@ impl AreaMatcher {
         let windows = self.windows_of(entry.kind);
         let [origin, destination] = entry.kind.ends();
         let verdict = |is_known: bool, bounds| {
-            if !is_known || !windows.iter().any(|w| w.possible.meets(bounds)) {
+            if !is_known || !windows.iter().any(|w| w.possible.overlaps(bounds)) {
                 Verdict::No
             } else if windows.iter().any(|w| w.certain.has_all(bounds)) {
                 Verdict::Yes

@@ -6,6 +6,10 @@ use std::io::{self, Write};
 
 use chrono::{Duration, NaiveDate};
 
+pub mod random;
+
+use random::Random;
+
 /// The cities of the trips, with their centers: longitude and latitude in degrees.
 const CITIES: [(&str, f64, f64); 12] = [
     ("Prague", 14.44, 50.08),
@@ -47,44 +51,13 @@ impl Default for Shape {
     }
 }
 
-/// Random numbers by SplitMix64: short, and the same in every version.
-#[derive(Debug)]
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// A number from 0 to `limit - 1`.
-    fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
-    }
-
-    /// A number from -1 to 1; near 0 more often than far.
-    #[expect(clippy::cast_precision_loss, reason = "30 bits fit a double")]
-    fn around_zero(&mut self) -> f64 {
-        let unit = |bits: u64| (bits >> 34) as f64 / f64::from(1 << 30);
-        unit(self.next()) + unit(self.next()) - 1.0
-    }
-
-    fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
-        let index = self.below(items.len() as u64);
-        &items[usize::try_from(index).expect("an index of the slice")]
-    }
-}
-
 /// Writes the header and the rows.
 ///
 /// # Errors
 /// Errors of the writer.
 pub fn write(shape: &Shape, out: &mut impl Write) -> io::Result<()> {
     out.write_all(b"region,origin_coord,destination_coord,datetime,datasource\n")?;
-    let mut random = Random(shape.seed);
+    let mut random = Random::new(shape.seed);
     let midnight = shape.first_day.and_hms_opt(0, 0, 0).expect("midnight exists");
     for _ in 0..shape.rows {
         let (region, longitude, latitude) = *random.pick(&CITIES[..shape.regions]);

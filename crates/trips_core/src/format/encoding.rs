@@ -10,7 +10,7 @@ use crate::text::encoding::Encoding;
 
 /// Bytes of the source that are read at a time.
 const BUFFER: usize = 64 * 1024;
-/// What stands for bytes that are not text. It is in no text in UTF-8, so the record with it is rejected.
+/// Written instead of bytes that are not text. It is in no text in UTF-8, so the record with it is rejected.
 const NOT_TEXT: u8 = 0xff;
 /// Bytes of the longest character in UTF-8, and of [`NOT_TEXT`] after it.
 const LONGEST: usize = 5;
