@@ -158,7 +158,7 @@ impl Catalogue {
                 candidates.push(Candidate { feed, version, matched });
             }
         }
-        candidates.sort_by(|a, b| b.matched.cmp(&a.matched));
+        candidates.sort_by_key(|candidate| std::cmp::Reverse(candidate.matched));
         candidates
     }
 

@@ -211,7 +211,7 @@ pub(super) fn spellings_of(node: &Node<'_>, errors: &mut Errors) -> Vec<(String,
     }
     let items = node.items((1, MAX_SPELLINGS), "a list of 1 to 32 names", errors);
     let spelling = |item: Node<'_>, errors: &mut Errors| {
-        let text = item.text(|text| is_name(text), NAME_EXPECTED, errors)?;
+        let text = item.text(is_name, NAME_EXPECTED, errors)?;
         Some((item.path.clone(), text.to_owned()))
     };
     items.into_iter().filter_map(|item| spelling(item, errors)).collect()
