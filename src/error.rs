@@ -50,6 +50,8 @@ pub enum LoadError {
     },
     Serialization,
     OutOfMemory,
+    /// A temporary file is not as it was written.
+    TemporaryFile(io::Error),
     /// A query of ours failed in SPI itself.
     Query(pgrx::spi::SpiError),
 }
@@ -83,6 +85,10 @@ impl LoadError {
             Self::OutOfMemory => Report::new(Code::ERRCODE_OUT_OF_MEMORY, "out of memory")
                 .detail("The load failed while it read rows.")
                 .hint("Decrease trips.work_mem."),
+            Self::TemporaryFile(error) => Report::new(
+                Code::ERRCODE_IO_ERROR,
+                format!("could not read a temporary file: {error}"),
+            ),
             Self::Query(error) => {
                 Report::new(Code::ERRCODE_INTERNAL_ERROR, format!("internal query failed: {error}"))
             }

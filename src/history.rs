@@ -7,6 +7,7 @@
 mod append;
 mod bounds;
 mod change_triggers;
+mod copy_form;
 mod existing_keys;
 mod lock;
 mod new_rows;
@@ -15,6 +16,7 @@ mod partitions;
 pub mod pending_counts;
 pub mod places;
 mod repair;
+mod same_ids;
 
 use std::ffi::CStr;
 

@@ -3,6 +3,7 @@
 mod context;
 mod error_limit;
 mod failure;
+mod identity;
 mod ingest;
 mod merge;
 mod notices;

@@ -31,6 +31,7 @@ pub mod shared_state;
 pub mod spi;
 pub mod subtransaction;
 pub mod table_locks;
+pub mod temp_file;
 pub mod transition_tables;
 pub mod upgrade;
 pub mod worker;

@@ -160,7 +160,7 @@ fn merge_parts(history: &History, load_id: i64, progress: &Progress) -> Result<T
                 }
             }
             if run.is_full() {
-                run.write(&mut loader, progress)?;
+                run.write(&mut loader, false, progress)?;
                 memory::release_free();
                 progress.phase(Phase::Reading);
             }
@@ -172,7 +172,7 @@ fn merge_parts(history: &History, load_id: i64, progress: &Progress) -> Result<T
         loader.totals.duplicate += part.duplicates;
         progress.read(part.first_byte + part.bytes, rows);
     }
-    run.write(&mut loader, progress)?;
+    run.write(&mut loader, true, progress)?;
     warn_of_zero_coordinates(zero_coordinates);
     Ok(loader.totals)
 }

@@ -168,6 +168,7 @@ pub(super) fn code_of(state: SqlState) -> Code {
         SqlState::InvalidTextRepresentation => Code::ERRCODE_INVALID_TEXT_REPRESENTATION,
         SqlState::BadCopyFileFormat => Code::ERRCODE_BAD_COPY_FILE_FORMAT,
         SqlState::NotNullViolation => Code::ERRCODE_NOT_NULL_VIOLATION,
+        SqlState::UniqueViolation => Code::ERRCODE_UNIQUE_VIOLATION,
         SqlState::DuplicateColumn => Code::ERRCODE_DUPLICATE_COLUMN,
         SqlState::UndefinedColumn => Code::ERRCODE_UNDEFINED_COLUMN,
         SqlState::UndefinedObject => Code::ERRCODE_UNDEFINED_OBJECT,

@@ -3,10 +3,12 @@
 use std::ops::Range;
 
 use pgrx::check_for_interrupts;
+use trips_core::columns;
 use trips_core::model::partition_bounds::{Bound, PartitionBounds};
 use trips_core::model::timestamp::Timestamp;
 use trips_core::sort::batch::Batch;
 
+use super::copy_form;
 use super::existing_keys::ExistingKeys;
 use super::{Appended, DerivedCounts, NextBatch};
 use crate::error::LoadError;
@@ -69,6 +71,8 @@ pub struct NewRows<'a, 'b, 'c> {
     new: Vec<Range<usize>>,
     /// The same ranges, in trips.
     new_trips: Vec<Range<usize>>,
+    /// The rows that COPY reads, if they differ from those of the batch.
+    for_copy: Vec<u8>,
     /// Number of ranges that have been returned.
     given: usize,
     appended: Appended,
@@ -93,6 +97,7 @@ impl<'a, 'b, 'c> NewRows<'a, 'b, 'c> {
             progress,
             new: Vec::new(),
             new_trips: Vec::new(),
+            for_copy: Vec::new(),
             given: 0,
             appended: Appended::default(),
             error: None,
@@ -193,6 +198,14 @@ impl<'a, 'b, 'c> NewRows<'a, 'b, 'c> {
 impl Rows for NewRows<'_, '_, '_> {
     fn next_rows(&mut self) -> Option<&[u8]> {
         let range = self.next_range()?;
-        Some(&self.walk.batch.rows[range])
+        let rows = &self.walk.batch.rows[range];
+        if self.walk.columns != columns::COUNT {
+            return Some(rows);
+        }
+        if let Err(error) = copy_form::write(rows, &mut self.for_copy) {
+            self.error = Some(error.into());
+            return None;
+        }
+        Some(&self.for_copy)
     }
 }

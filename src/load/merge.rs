@@ -81,7 +81,7 @@ fn merge_load(
             merged.add(row, max_record, constraints, new_partitions, &mut run)
         })?;
         if count == 0 {
-            run.write(&mut loader, progress)?;
+            run.write(&mut loader, true, progress)?;
             return Ok(loader.totals);
         }
         rows_read += count;
@@ -89,7 +89,7 @@ fn merge_load(
         merged.apply(load_id)?;
         progress.read(0, rows_read);
         if run.is_full() {
-            run.write(&mut loader, progress)?;
+            run.write(&mut loader, false, progress)?;
             progress.phase(Phase::Reading);
         }
     }

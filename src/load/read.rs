@@ -39,6 +39,7 @@ pub fn read_file(
     let mut reader = RecordReader::new(bytes, max_record);
     let plan = read_header(request, file, &mut reader)?;
     *feed = Some(plan.feed_name().to_owned());
+    loader.set_identity(&plan.feed().definition.identity);
     let (target, keeps_grid_points) = (request.target, loader.keeps_grid_points());
     let constraints = settings::constraints()?;
     let parser = Parser { plan, target, load_id, max_record, constraints, keeps_grid_points };
@@ -69,7 +70,7 @@ pub fn read_file(
         let run = run.map_err(|stopped| stopped.of(request.path))?;
         let is_last = run.is_last;
         if run.trips() > 0 {
-            write_run(request, &mut pool, run, loader, progress)?;
+            write_run((request, load_id), &mut pool, run, loader, progress)?;
             progress.phase(Phase::Reading);
         }
         progress.end_run();
@@ -85,14 +86,15 @@ pub fn read_file(
 
 /// Writes the trips of a run: the threads build its batches, the backend appends and counts them.
 fn write_run(
-    request: &Request<'_>,
+    (request, load_id): (&Request<'_>, i64),
     pool: &mut Pool<Bytes>,
-    run: Run,
+    mut run: Run,
     loader: &mut Loader<'_>,
     progress: &Progress,
 ) -> Result<(), LoadError> {
     progress.begin_run(run.trips() as u64);
     memory::release_free();
+    loader.remove_known_ids(load_id, &mut run.blocks, progress)?;
     let mut batches = pool.batches(run.blocks);
     let blocks = RunBlocks::new(batches.blocks());
     let mut next_batch = || {
@@ -104,7 +106,7 @@ fn write_run(
         }
         Ok(batch)
     };
-    loader.append(&blocks, &mut next_batch, progress)?;
+    loader.append(&blocks, &mut next_batch, run.is_last, progress)?;
     drop(batches);
     loader.count(progress)
 }

@@ -2,13 +2,18 @@
 
 use std::sync::Arc;
 
+use trips_core::check::reject::{RejectedColumn, Rejection};
+use trips_core::feed::definition::IdentityRule;
+use trips_core::model::error::{SqlState, ValueError};
 use trips_core::model::trip::Trip;
 use trips_core::sort::batch::{self, RunBlocks};
 use trips_core::sort::block::Block;
 use trips_core::sort::counts::DailyCounts;
 use trips_core::sort::groups::GroupCache;
+use trips_core::sort::ids::SameId;
 use trips_core::wire::staged_row::StagedRows;
 
+use super::identity::LoadIdentity;
 use crate::derived::{areas, changes, daily_counts, view};
 use crate::error::LoadError;
 use crate::history::pending_counts::PendingCounts;
@@ -31,6 +36,7 @@ pub struct Loader<'a> {
     to_recount: Vec<Days>,
     /// Present while the history has rows that are not counted yet.
     pending: Option<PendingCounts>,
+    identity: LoadIdentity,
     /// Where the rows of the load went so far.
     pub totals: Totals,
 }
@@ -41,8 +47,32 @@ impl<'a> Loader<'a> {
         let area_index = settings::maintains_area_index().then(areas::start_builder).transpose()?;
         let (days, max_bytes) = (DailyCounts::default(), settings::work_mem().min(COUNTED) / 2);
         let derived = DerivedCounts { days, flush_days, max_bytes, area_index };
-        let totals = Totals::default();
-        Ok(Self { history, derived, to_recount: Vec::new(), pending: None, totals })
+        let (to_recount, pending, totals) = (Vec::new(), None, Totals::default());
+        let identity = LoadIdentity::default();
+        Ok(Self { history, derived, to_recount, pending, identity, totals })
+    }
+
+    /// Sets the identity of the trips: that of their feed. By default it is the content of the trips.
+    pub fn set_identity(&mut self, rule: &IdentityRule) {
+        self.identity = LoadIdentity::of(rule);
+    }
+
+    /// Takes the trips out of a run whose ids are known at another time: they are duplicates, or staged.
+    pub fn remove_known_ids(
+        &mut self,
+        load_id: i64,
+        blocks: &mut [Block],
+        progress: &Progress,
+    ) -> Result<(), LoadError> {
+        let known = self.identity.remove_known_ids(self.history, blocks)?;
+        self.totals.duplicate += known.duplicates;
+        progress.wrote(known.duplicates + known.to_stage.len() as u64);
+        let mut rows = StagedRows::default();
+        for trip in &known.to_stage {
+            rows.reserve(0)?;
+            rows.push_rejected(load_id, (trip.line, &[]), None, &same_id(trip));
+        }
+        self.stage(&rows, progress)
     }
 
     /// Whether batches need the grid points of their trips.
@@ -55,11 +85,22 @@ impl<'a> Loader<'a> {
         &mut self,
         blocks: &RunBlocks,
         next_batch: &mut NextBatch<'_>,
+        is_last_run: bool,
         progress: &Progress,
     ) -> Result<(), LoadError> {
         progress.phase(Phase::Inserting);
         self.pending.get_or_insert_with(PendingCounts::begin);
-        let appended = self.history.append(blocks, next_batch, &mut self.derived, progress)?;
+        let identity = &mut self.identity;
+        let mut next_numbered = || {
+            let mut batch = next_batch()?;
+            batch.as_mut().map_or(Ok(()), |batch| identity.number(batch, is_last_run))?;
+            Ok(batch)
+        };
+        let derived = &mut self.derived;
+        let appended = self.history.append(blocks, &mut next_numbered, derived, progress)?;
+        if !is_last_run {
+            self.identity.end_run()?;
+        }
         self.totals.inserted += appended.inserted;
         self.totals.duplicate += appended.duplicates;
         self.to_recount.extend(appended.to_recount);
@@ -88,6 +129,16 @@ impl<'a> Loader<'a> {
         progress.phase(Phase::Reading);
         Ok(())
     }
+}
+
+/// Why a trip is staged whose id is known at another time.
+fn same_id(trip: &SameId) -> Rejection {
+    let reason = format!(
+        "the trip starts at {}, but another one with its id starts at {}",
+        trip.date_time, trip.kept
+    );
+    let error = ValueError::new(SqlState::UniqueViolation, reason);
+    Rejection::of_value(RejectedColumn::Feed("trip_id".into()), error)
 }
 
 /// Flushes counts to the daily counts, some at a time.
@@ -143,11 +194,17 @@ impl RunBuilder {
         self.bytes + self.last.bytes() >= settings::work_mem()
     }
 
-    /// Writes the run and begins the next.
-    pub fn write(&mut self, loader: &mut Loader<'_>, progress: &Progress) -> Result<(), LoadError> {
+    /// Writes the run and begins the next, unless it is the last one.
+    pub fn write(
+        &mut self,
+        loader: &mut Loader<'_>,
+        is_last: bool,
+        progress: &Progress,
+    ) -> Result<(), LoadError> {
         let mut last = std::mem::take(&mut self.last);
         last.sort()?;
         self.push_block(last)?;
+        loader.remove_known_ids(self.load_id, &mut self.blocks, progress)?;
         let blocks = RunBlocks::new(Arc::new(std::mem::take(&mut self.blocks)));
         self.bytes = 0;
         let mut time_ranges = batch::time_ranges(&blocks.borrow(), TRIPS_IN_BATCH).into_iter();
@@ -161,7 +218,7 @@ impl RunBuilder {
             let blocks = blocks.borrow();
             Ok(Some(batch::build(&blocks, time_range, load_id, keeps_grid_points, &mut groups)?))
         };
-        loader.append(&blocks, &mut next_batch, progress)?;
+        loader.append(&blocks, &mut next_batch, is_last, progress)?;
         loader.count(progress)
     }
 }

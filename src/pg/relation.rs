@@ -51,6 +51,12 @@ impl Table {
         Self(unsafe { pg_sys::table_open(oid, pg_sys::RowExclusiveLock as pg_sys::LOCKMODE) })
     }
 
+    /// Opens a table by its oid for reading (ACCESS SHARE).
+    pub fn open_oid_for_reading(oid: pg_sys::Oid) -> Self {
+        // SAFETY: a dropped table is an ERROR.
+        Self(unsafe { pg_sys::table_open(oid, pg_sys::AccessShareLock as pg_sys::LOCKMODE) })
+    }
+
     /// Opens `trips.<name>` for inserting, if there is such a table.
     pub fn find_for_insert(name: &CStr) -> Option<Self> {
         Self::find(name).map(Self::open_oid_for_insert)

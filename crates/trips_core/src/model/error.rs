@@ -19,6 +19,8 @@ pub enum SqlState {
     BadCopyFileFormat,
     /// 23502: a required value is empty.
     NotNullViolation,
+    /// 23505: another trip has the id.
+    UniqueViolation,
     /// 42701: a header names a column twice.
     DuplicateColumn,
     /// 42703: a header does not name a column.
@@ -48,6 +50,7 @@ impl SqlState {
             Self::InvalidTextRepresentation => "22P02",
             Self::BadCopyFileFormat => "22P04",
             Self::NotNullViolation => "23502",
+            Self::UniqueViolation => "23505",
             Self::DuplicateColumn => "42701",
             Self::UndefinedColumn => "42703",
             Self::UndefinedObject => "42704",
