@@ -122,6 +122,9 @@ fn of_header(path: &str, error: &HeaderError) -> Report {
                 ColumnError::Excluded { .. } => {
                     report.hint("Give the feed that has this column, or none.")
                 }
+                ColumnError::Delimiter { .. } => {
+                    report.hint("Add a dialect with this delimiter to the feed.")
+                }
             }
         }
         HeaderError::Tie(_) => report(format!("invalid header in file {path}: {error}"))

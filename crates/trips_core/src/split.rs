@@ -108,10 +108,11 @@ impl<R: Read> SplitReader<R> {
         Self { reader, end: split.bytes }
     }
 
-    /// A reader of a later split, whose source begins where the split does.
-    pub fn of(source: R, max_record: usize, split: Split) -> Self {
+    /// A reader of a later split, whose source begins where the split does, with this byte between fields.
+    pub fn of(source: R, max_record: usize, delimiter: u8, split: Split) -> Self {
         let Split { first_byte, bytes, first_line } = split;
-        let reader = RecordReader::from_within(source, max_record, first_byte, first_line);
+        let mut reader = RecordReader::from_within(source, max_record, first_byte, first_line);
+        reader.set_delimiter(delimiter);
         Self { reader, end: first_byte + bytes }
     }
 

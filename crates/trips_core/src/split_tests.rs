@@ -47,7 +47,7 @@ fn read_in_pieces(file: &[u8], max_record: usize, split_bytes: u64) -> (usize, R
             SplitReader::behind_header(reader, split)
         } else {
             let from = usize::try_from(split.first_byte).unwrap();
-            SplitReader::of(&file[from..], max_record, split)
+            SplitReader::of(&file[from..], max_record, b',', split)
         };
         while let Some(mut chunk) = reader.next_chunk().unwrap() {
             let each = |record: &crate::format::delimited::record::Record<'_>| {
@@ -110,7 +110,7 @@ fn a_piece_that_does_not_fit_is_noticed() {
     let splits = find_splits(&FeedChoice::builtin(), &file[..], 1_000, 1, |_| ()).unwrap().splits;
     let last = *splits.last().unwrap();
     let from = usize::try_from(last.first_byte).unwrap();
-    let mut reader = SplitReader::of(&file[from..file.len() - 10], 1_000, last);
+    let mut reader = SplitReader::of(&file[from..file.len() - 10], 1_000, b',', last);
     let error = loop {
         match reader.next_chunk() {
             Ok(chunk) => assert!(chunk.is_some(), "the split has ended"),

@@ -218,7 +218,7 @@ fn read_in_pieces(file: &[u8]) -> (usize, Read) {
             SplitReader::behind_header(first, *split)
         } else {
             let begin = usize::try_from(split.first_byte).expect("a file in memory");
-            SplitReader::of(&file[begin..], MAX_RECORD, *split)
+            SplitReader::of(&file[begin..], MAX_RECORD, b',', *split)
         };
         // As in a command line.
         let text = columns.as_ref().map(ToString::to_string);

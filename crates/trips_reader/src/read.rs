@@ -119,7 +119,8 @@ fn begin(
     let bytes = read_split(file, split).map_err(failed)?;
     let mut hasher = blake3::Hasher::new();
     require(hasher.update(&header).update(bytes.get_ref().0.get_ref()).finalize())?;
-    Ok((plan, SplitReader::of(bytes, max_record, split)))
+    let delimiter = plan.feed().dialect.delimiter;
+    Ok((plan, SplitReader::of(bytes, max_record, delimiter, split)))
 }
 
 /// The bytes of a split; fewer when the file ends before it does.

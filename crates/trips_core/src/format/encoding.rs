@@ -15,19 +15,23 @@ const NOT_TEXT: u8 = 0xff;
 /// Bytes of the longest character in UTF-8, and of [`NOT_TEXT`] after it.
 const LONGEST: usize = 5;
 
-/// The encoding of a file in UTF-16 by its first bytes: its byte order mark.
+/// The encoding of a file in UTF-16 by its first four bytes: its byte order mark, or two ASCII characters.
 ///
 /// ```
 /// use trips_core::{format::encoding::utf16_of, text::encoding::Encoding};
-/// assert_eq!(utf16_of(b"\xff\xfer\0e\0"), Some(Encoding::Utf16Le));
-/// assert_eq!(utf16_of(b"\xff\xfe\0\0r\0\0\0"), None); // UTF-32
+/// assert_eq!(utf16_of(b"\xff\xfer\0"), Some(Encoding::Utf16Le));
+/// assert_eq!(utf16_of(b"\0r\0e"), Some(Encoding::Utf16Be));
+/// assert_eq!(utf16_of(b"\xff\xfe\0\0"), None); // UTF-32
 /// ```
 #[must_use]
 pub fn utf16_of(first: &[u8]) -> Option<Encoding> {
+    let is_ascii = |byte: &u8| byte.is_ascii_graphic();
     match first {
         [0xff, 0xfe, 0, 0, ..] => None,
         [0xff, 0xfe, ..] => Some(Encoding::Utf16Le),
         [0xfe, 0xff, ..] => Some(Encoding::Utf16Be),
+        [a, 0, b, 0, ..] if is_ascii(a) && is_ascii(b) => Some(Encoding::Utf16Le),
+        [0, a, 0, b, ..] if is_ascii(a) && is_ascii(b) => Some(Encoding::Utf16Be),
         _ => None,
     }
 }
@@ -36,8 +40,17 @@ pub fn utf16_of(first: &[u8]) -> Option<Encoding> {
 ///
 /// Offsets in the result are those of the decoded bytes: a part of a file in UTF-16 cannot be found by them.
 pub struct Decoder<R> {
-    source: R,
+    source: Begun<R>,
     utf16: Option<Box<State>>,
+    encoding: Encoding,
+}
+
+/// A source whose first bytes are read.
+struct Begun<R> {
+    first: [u8; 4],
+    /// The bytes of `first` that are not used yet.
+    unused: std::ops::Range<usize>,
+    source: R,
 }
 
 struct State {
@@ -60,26 +73,61 @@ impl<R> std::fmt::Debug for Decoder<R> {
 }
 
 impl<R> Decoder<R> {
-    /// A source that passes unchanged.
-    pub fn plain(source: R) -> Self {
-        Self { source, utf16: None }
-    }
-
     /// A source in this encoding: UTF-16 is decoded, with or without a byte order mark; all others pass unchanged.
     pub fn of(source: R, encoding: Encoding) -> Self {
+        Self::of_begun(Begun { first: [0; 4], unused: 0..0, source }, encoding)
+    }
+
+    fn of_begun(source: Begun<R>, encoding: Encoding) -> Self {
         let decoder = match encoding {
             Encoding::Utf16Le => UTF_16LE.new_decoder_with_bom_removal(),
             Encoding::Utf16Be => UTF_16BE.new_decoder_with_bom_removal(),
-            _ => return Self::plain(source),
+            _ => return Self { source, utf16: None, encoding: Encoding::Utf8 },
         };
         let (input, rest) = (Vec::new(), Vec::new());
         let state = State { decoder, input, start: 0, end: 0, at_eof: false, is_done: false, rest };
-        Self { source, utf16: Some(Box::new(state)) }
+        Self { source, utf16: Some(Box::new(state)), encoding }
+    }
+
+    /// UTF-16, if the source is decoded; otherwise UTF-8.
+    pub fn encoding(&self) -> Encoding {
+        self.encoding
     }
 
     /// Returns the source.
     pub fn into_source(self) -> R {
-        self.source
+        self.source.source
+    }
+}
+
+impl<R: Read> Decoder<R> {
+    /// A source that is decoded if it is in UTF-16 by its first bytes.
+    ///
+    /// # Errors
+    /// Errors of the source.
+    pub fn detect(mut source: R) -> io::Result<Self> {
+        let (mut first, mut length) = ([0; 4], 0);
+        while length < first.len() {
+            match source.read(&mut first[length..]) {
+                Ok(0) => break,
+                Ok(count) => length += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let encoding = utf16_of(&first[..length]).unwrap_or_default();
+        Ok(Self::of_begun(Begun { first, unused: 0..length, source }, encoding))
+    }
+}
+
+impl<R: Read> Read for Begun<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if self.unused.is_empty() {
+            return self.source.read(out);
+        }
+        let count = (&self.first[self.unused.clone()]).read(out)?;
+        self.unused.start += count;
+        Ok(count)
     }
 }
 
@@ -181,7 +229,11 @@ mod tests {
         let mut all = Vec::new();
         Decoder::of(bytes, encoding).read_to_end(&mut all).unwrap();
         for (from_source, to_caller) in [(1, 1), (3, 2), (1, 6), (1000, 5), (7, 1000)] {
-            let mut decoder = Decoder::of(Few(bytes, from_source), encoding);
+            let source = Few(bytes, from_source);
+            let mut decoder = match utf16_of(bytes) {
+                Some(_) => Decoder::detect(source).unwrap(),
+                None => Decoder::of(source, encoding),
+            };
             let (mut parts, mut buffer) = (Vec::new(), vec![0; to_caller]);
             loop {
                 let count = decoder.read(&mut buffer).unwrap();
@@ -225,6 +277,12 @@ mod tests {
             assert_eq!(decoded(b"\xef\xbb\xbfA\xf1o", encoding), b"\xef\xbb\xbfA\xf1o");
         }
         assert_eq!(utf16_of(b"\xef\xbb\xbfid"), None);
-        assert_eq!(utf16_of(b"\xff"), None);
+        for first in [&b"\xff"[..], b"", b"a", b"a\0\0\0", b"id,a", b"\0\0\xfe\xff"] {
+            assert_eq!(utf16_of(first), None, "{first:?}");
+            let mut decoder = Decoder::detect(first).unwrap();
+            let mut all = Vec::new();
+            decoder.read_to_end(&mut all).unwrap();
+            assert_eq!((all.as_slice(), decoder.encoding()), (first, Encoding::Utf8));
+        }
     }
 }

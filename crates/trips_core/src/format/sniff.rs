@@ -2,6 +2,8 @@
 //!
 //! It is called only for files that are refused anyway, so a wrong guess does not lose a good file.
 
+use crate::text::encoding::Encoding;
+
 /// Bytes at the beginning of a file that are checked.
 pub const SNIFF_BYTES: usize = 4096;
 
@@ -58,6 +60,16 @@ static BINARY: FileKind = kind(
     "binary",
     "Export it again as CSV in UTF-8. It contains NUL bytes, for example after a crash of its machine.",
 );
+
+/// The kind of a file that was decoded from this encoding; none of UTF-8.
+#[must_use]
+pub fn kind_of_encoding(encoding: Encoding) -> Option<&'static FileKind> {
+    match encoding {
+        Encoding::Utf16Le => Some(&UTF_16_LE),
+        Encoding::Utf16Be => Some(&UTF_16_BE),
+        _ => None,
+    }
+}
 
 /// The kind of a file that begins with these bytes; none when it may be text in UTF-8.
 ///

@@ -20,6 +20,8 @@ pub struct DelimitedChunk {
     bytes: Vec<u8>,
     /// Number of its first line in the file.
     first_line: u64,
+    /// The byte between fields.
+    delimiter: u8,
     /// The boundaries of its records, if its bytes alone do not determine them.
     framed: Option<Vec<Framed>>,
 }
@@ -53,7 +55,7 @@ impl<R: Read> RecordReader<R> {
             let mut copy = Vec::new();
             copy.try_reserve_exact(cut).map_err(|_| io::ErrorKind::OutOfMemory)?;
             copy.extend_from_slice(&bytes[..cut]);
-            let first_line = self.line();
+            let (first_line, delimiter) = (self.line(), self.delimiter());
             let lines = lines_of(&copy);
             self.skip_lines(cut, lines);
             let covers = cut as u64;
@@ -62,6 +64,7 @@ impl<R: Read> RecordReader<R> {
                 covers,
                 bytes: copy,
                 first_line,
+                delimiter,
                 framed: None,
             }));
         }
@@ -69,7 +72,8 @@ impl<R: Read> RecordReader<R> {
     }
 
     fn frame_chunk(&mut self, size: usize, number: u64) -> io::Result<DelimitedChunk> {
-        let mut chunk = DelimitedChunk { number, ..DelimitedChunk::default() };
+        let delimiter = self.delimiter();
+        let mut chunk = DelimitedChunk { number, delimiter, ..DelimitedChunk::default() };
         let mut framed = Vec::new();
         let begin = self.position();
         while self.position() - begin < size as u64 && framed.len() < FRAMED {
@@ -98,7 +102,13 @@ impl DelimitedChunk {
             .map(|record| record.line)
     }
 
-    /// Whether it contains quotes: only then can a field contain a comma or a line end.
+    /// The byte between the fields of its records.
+    #[must_use]
+    pub fn delimiter(&self) -> u8 {
+        self.delimiter
+    }
+
+    /// Whether it contains quotes: only then can a field contain a delimiter or a line end.
     #[must_use]
     pub fn has_quotes(&self) -> bool {
         self.framed.is_some()
@@ -130,7 +140,8 @@ impl DelimitedChunk {
     ) -> Result<(), E> {
         let Some(framed) = &self.framed else {
             let bytes = std::mem::take(&mut self.bytes);
-            let mut reader = RecordReader::of_bytes(bytes, self.first_line, max_record);
+            let mut reader =
+                RecordReader::of_bytes(bytes, self.first_line, max_record, self.delimiter);
             let mut result = Ok(());
             while let Some(record) = reader.next_record().expect("memory can be read") {
                 if let Err(error) = f(&record) {
@@ -145,7 +156,7 @@ impl DelimitedChunk {
         let mut start = 0;
         for &Framed { line, end, tail_end, error } in framed {
             let (raw, tail) = (&self.bytes[start..end], &self.bytes[end..tail_end]);
-            f(&Record::of_raw(line, raw, tail, error, &mut spans))?;
+            f(&Record::of_raw(line, (raw, tail), self.delimiter, error, &mut spans))?;
             start = tail_end;
         }
         Ok(())

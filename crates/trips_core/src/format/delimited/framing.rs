@@ -9,8 +9,8 @@ pub enum FramingError {
     /// A quote inside a value that did not begin with one.
     #[error("a quote is inside an unquoted field")]
     QuoteInUnquotedField,
-    /// Something other than a comma or a line end after a closing quote.
-    #[error("text follows a closing quote, expected a comma or line end")]
+    /// Something other than a delimiter or a line end after a closing quote.
+    #[error("text follows a closing quote, expected a delimiter or line end")]
     TextAfterQuote,
     /// No closing quote before the end of the file or the largest record.
     #[error("a quoted field is not closed")]
@@ -29,9 +29,12 @@ pub(crate) struct Span {
     pub(crate) escaped: bool,
 }
 
-/// Whether a line has only whitespace.
-pub(crate) fn is_blank(line: &[u8]) -> bool {
-    line.iter().all(|b| matches!(b, b' ' | b'\t'))
+/// The delimiter of RFC 4180.
+pub(crate) const COMMA: u8 = b',';
+
+/// Whether a line has only whitespace. A tab that is the delimiter is not whitespace.
+pub(crate) fn is_blank(line: &[u8], delimiter: u8) -> bool {
+    line.iter().all(|b| matches!(b, b' ' | b'\t') && *b != delimiter)
 }
 
 /// `""` becomes `"`.
@@ -71,20 +74,20 @@ pub(crate) fn line_end(bytes: &[u8], from: usize, at_eof: bool) -> Option<(usize
     }
 }
 
-/// Finds the first record of `bytes` and the positions of its fields.
-pub(crate) fn scan(bytes: &[u8], at_eof: bool, spans: &mut Vec<Span>) -> Scan {
+/// Finds the first record of `bytes` and the positions of its fields, which this byte separates.
+pub(crate) fn scan(bytes: &[u8], delimiter: u8, at_eof: bool, spans: &mut Vec<Span>) -> Scan {
     spans.clear();
     let Some((end, next)) = line_end(bytes, 0, at_eof) else {
         return Scan::Incomplete;
     };
     let line = &bytes[..end];
     if memchr(b'"', line).is_some() {
-        return scan_quoted(bytes, at_eof, (end, next), spans);
+        return scan_quoted(bytes, delimiter, at_eof, (end, next), spans);
     }
     let mut start = 0;
-    for comma in memchr_iter(b',', line) {
-        spans.push(Span { start, end: comma, escaped: false });
-        start = comma + 1;
+    for at in memchr_iter(delimiter, line) {
+        spans.push(Span { start, end: at, escaped: false });
+        start = at + 1;
     }
     spans.push(Span { start, end, escaped: false });
     Scan::Record { len: end, next, lines: 1 }
@@ -93,6 +96,7 @@ pub(crate) fn scan(bytes: &[u8], at_eof: bool, spans: &mut Vec<Span>) -> Scan {
 /// As [`scan`], for a record with a quote in its first line.
 fn scan_quoted(
     bytes: &[u8],
+    delimiter: u8,
     at_eof: bool,
     first_line: (usize, usize),
     spans: &mut Vec<Span>,
@@ -108,7 +112,7 @@ fn scan_quoted(
             close + 1
         } else {
             // A quote before the end of the field is always a mistake.
-            let end = match memchr3(b',', b'\n', b'\r', &bytes[start..]) {
+            let end = match memchr3(delimiter, b'\n', b'\r', &bytes[start..]) {
                 Some(at) => start + at,
                 None if at_eof => bytes.len(),
                 None => return Scan::Incomplete,
@@ -120,7 +124,7 @@ fn scan_quoted(
             end
         };
         match bytes.get(end) {
-            Some(b',') => start = end + 1,
+            Some(byte) if *byte == delimiter => start = end + 1,
             Some(b'\n' | b'\r') => {
                 let Some((len, next)) = line_end(bytes, end, at_eof) else {
                     return Scan::Incomplete;

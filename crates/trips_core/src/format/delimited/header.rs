@@ -66,6 +66,14 @@ pub enum ColumnError {
         /// The feed.
         feed: String,
     },
+    /// The columns are those of a feed whose files have another delimiter.
+    #[error("fields of feed \"{feed}\" are not separated by {delimiter:?}")]
+    Delimiter {
+        /// The delimiter of the header.
+        delimiter: char,
+        /// The feed.
+        feed: String,
+    },
 }
 
 /// What a first line that is not a header seems to be.
@@ -124,13 +132,26 @@ fn quoted_names(names: &[String]) -> String {
 }
 
 impl HeaderError {
+    /// How far the header is from one of a feed: of several delimiters, the nearest error is reported.
+    fn distance(&self) -> usize {
+        match self {
+            Self::Columns(ColumnError::Missing { missing, .. }) => missing.len(),
+            Self::Columns(ColumnError::Delimiter { .. }) | Self::Framing(_) => usize::MAX,
+            _ => 0,
+        }
+    }
+
     /// The SQLSTATE of the error.
     #[must_use]
     pub const fn sqlstate(&self) -> SqlState {
         match self {
             Self::Read(_) => SqlState::IoError,
             Self::Empty | Self::Kind(_) | Self::Framing(_) => SqlState::BadCopyFileFormat,
-            Self::Columns(ColumnError::Missing { .. } | ColumnError::Excluded { .. })
+            Self::Columns(
+                ColumnError::Missing { .. }
+                | ColumnError::Excluded { .. }
+                | ColumnError::Delimiter { .. },
+            )
             | Self::NoFeeds => SqlState::UndefinedColumn,
             Self::Stations(_) => SqlState::WrongObjectType,
             Self::UnknownFeed(_) => SqlState::UndefinedObject,
@@ -142,6 +163,8 @@ impl HeaderError {
 
 /// Finds the feed of a file and its columns in the first record.
 ///
+/// The delimiters of the feeds are tried one after the other, the comma first. The reader has the right one afterwards.
+///
 /// # Errors
 /// Why it is not a header.
 pub fn read_header<R: Read>(
@@ -151,20 +174,51 @@ pub fn read_header<R: Read>(
 ) -> Result<Plan, HeaderError> {
     let first = reader.peek(sniff::SNIFF_BYTES)?.to_vec();
     // Other formats are considered only for a file without a good header.
-    let refuse = |error| sniff::kind_of(&first).map_or(error, HeaderError::Kind);
+    let encoding = reader.encoding();
+    let kind = || sniff::kind_of_encoding(encoding).or_else(|| sniff::kind_of(&first));
+    let refuse = |error| kind().map_or(error, HeaderError::Kind);
     // The search for the end of the line is limited; otherwise it could read the whole file without a check for
     // interrupts.
     let longest = max_record + 2;
     if is_endless(&first, sniff::SNIFF_BYTES) && is_endless(reader.peek(longest)?, longest) {
         return Err(refuse(HeaderError::Framing(FramingError::TooLong)));
     }
-    let Some(header) = reader.next_record()? else {
-        return Err(HeaderError::Empty);
-    };
-    if let Some(error) = header.error {
-        return Err(refuse(HeaderError::Framing(error)));
+    let mut nearest: Option<HeaderError> = None;
+    for delimiter in delimiters(choice) {
+        reader.set_delimiter(delimiter);
+        let Some(header) = reader.peek_record()? else {
+            return Err(HeaderError::Empty);
+        };
+        let plan = match header.error {
+            Some(error) => Err(HeaderError::Framing(error)),
+            None => resolve(choice, &header),
+        };
+        match plan {
+            Ok(plan) => {
+                let encodings = &plan.feed().definition.form.encodings;
+                if let Some(kind) = sniff::kind_of_encoding(encoding)
+                    && !encodings.contains(&encoding)
+                {
+                    return Err(HeaderError::Kind(kind));
+                }
+                reader.next_record()?;
+                return Ok(plan);
+            }
+            Err(error) if nearest.as_ref().is_none_or(|it| error.distance() < it.distance()) => {
+                nearest = Some(error);
+            }
+            Err(_) => {}
+        }
     }
-    resolve(choice, &header).map_err(refuse)
+    Err(refuse(nearest.unwrap_or(HeaderError::NoFeeds)))
+}
+
+/// The delimiters that a file may have.
+fn delimiters(choice: &FeedChoice) -> Vec<u8> {
+    match choice.feed.as_ref().and_then(|name| choice.catalogue.get(name)) {
+        Some(feed) => feed.form.dialects.iter().map(|dialect| dialect.delimiter).collect(),
+        None => choice.catalogue.delimiters(),
+    }
 }
 
 /// Whether this many bytes had no line end.
@@ -178,7 +232,7 @@ fn is_endless(bytes: &[u8], asked: usize) -> bool {
 /// When the header is of no feed or of several, or when a column appears twice.
 pub fn resolve(choice: &FeedChoice, header: &Record<'_>) -> Result<Plan, HeaderError> {
     let names: Vec<Cow<'_, [u8]>> = header.fields().collect();
-    let delimiter = b',';
+    let delimiter = header.delimiter;
     let definition = match &choice.feed {
         Some(name) => match choice.catalogue.get(name) {
             Some(feed) => feed,
@@ -203,12 +257,12 @@ pub fn resolve(choice: &FeedChoice, header: &Record<'_>) -> Result<Plan, HeaderE
             }
         },
     };
-    let dialects = definition.form.dialects.iter().copied();
-    let dialect = dialects.clone().find(|dialect| dialect.delimiter == delimiter);
-    let dialect = dialect.unwrap_or(Dialect { delimiter, decimal: DecimalMark::Point });
+    let mut dialects = definition.form.dialects.iter().copied();
+    let allowed = dialects.find(|dialect| dialect.delimiter == delimiter);
+    let dialect = allowed.unwrap_or(Dialect { delimiter, decimal: DecimalMark::Point });
     let feed = Arc::new(FileFeed::new(definition.clone(), dialect, choice.options.clone()));
     let feed_name = || definition.name.clone();
-    Plan::of_header(&feed, &names).map_err(|error| match error {
+    let plan = Plan::of_header(&feed, &names).map_err(|error| match error {
         Unresolved::Missing(missing) => {
             let (found, guess, feed) = (quoted(header.raw), guess(header), feed_name());
             HeaderError::Columns(ColumnError::Missing { missing, found, guess, feed })
@@ -219,7 +273,13 @@ pub fn resolve(choice: &FeedChoice, header: &Record<'_>) -> Result<Plan, HeaderE
         Unresolved::Excluded(name) => {
             HeaderError::Columns(ColumnError::Excluded { name, feed: feed_name() })
         }
-    })
+    })?;
+    if allowed.is_none() {
+        let delimiter = char::from(delimiter);
+        let feed = feed_name();
+        return Err(HeaderError::Columns(ColumnError::Delimiter { delimiter, feed }));
+    }
+    Ok(plan)
 }
 
 /// What a line without the names of columns seems to be.

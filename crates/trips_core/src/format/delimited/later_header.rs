@@ -45,11 +45,11 @@ pub enum Header {
 /// Whether a record that became a trip may still contain a header.
 ///
 /// Its time and its points are valid, so they are not names. Region and datasource are two names at most, which are too
-/// few. A third name is in an unused column, or in a field with a comma or a line end.
+/// few. A third name is in an unused column, or in a field with a delimiter or a line end.
 #[must_use]
 pub fn may_hide_in_row(plan: &Plan, record: &Record<'_>, has_quotes: bool) -> bool {
     let has_more = || {
-        memchr::memchr_iter(b',', record.raw).count() >= record.len()
+        memchr::memchr_iter(record.delimiter, record.raw).count() >= record.len()
             || memchr::memchr2(b'\n', b'\r', record.raw).is_some()
     };
     let is_name = |&at: &usize| plan.names().resembles(record.raw_field(at)).is_some();
@@ -59,18 +59,19 @@ pub fn may_hide_in_row(plan: &Plan, record: &Record<'_>, has_quotes: bool) -> bo
 /// The header that a record is or contains, in a file with this plan, after records of these columns.
 #[must_use]
 pub fn find(plan: &Plan, record: &Record<'_>, columns: &HeaderState) -> Option<Header> {
-    let (names, columns) = (plan.names(), columns.count());
-    let mask = named(names, record.raw);
+    let (names, columns, delimiter) = (plan.names(), columns.count(), record.delimiter);
+    let mask = named(names, record.raw, delimiter);
     // The middle of a line that is too long is lost.
-    if named(names, record.tail).count_ones() >= NAMES {
+    if named(names, record.tail, delimiter).count_ones() >= NAMES {
         return Some(Header::Unclear);
     }
     if mask == 0 {
         return None;
     }
-    let has_data = tokens(record.raw).any(is_data);
+    let tokens = || tokens(record.raw, delimiter);
+    let has_data = tokens().any(is_data);
     let is_header = match mask.count_ones() {
-        1 => !has_data && tokens(record.raw).all(is_word) && tokens(record.raw).nth(1).is_some(),
+        1 => !has_data && tokens().all(is_word) && tokens().nth(1).is_some(),
         NAMES.. => true,
         _ => !has_data,
     };
@@ -78,8 +79,9 @@ pub fn find(plan: &Plan, record: &Record<'_>, columns: &HeaderState) -> Option<H
 }
 
 /// The feed's columns that are named somewhere in these bytes, a bit for each.
-fn named(names: &FieldNames, bytes: &[u8]) -> u128 {
-    let ends = memchr::memchr3_iter(b',', b'\n', b'\r', bytes).chain(std::iter::once(bytes.len()));
+fn named(names: &FieldNames, bytes: &[u8], delimiter: u8) -> u128 {
+    let ends = memchr::memchr3_iter(delimiter, b'\n', b'\r', bytes);
+    let ends = ends.chain(std::iter::once(bytes.len()));
     let (mut begin, mut mask) = (0, 0_u128);
     for end in ends {
         // Whitespace and quotes around a name do not belong to it.
@@ -93,12 +95,12 @@ fn named(names: &FieldNames, bytes: &[u8]) -> u128 {
 
 /// Fast check whether one of several records may be a header or contain one: line ends separate them.
 pub(crate) fn may_be_in(plan: &Plan, records: &[u8]) -> bool {
-    named(plan.names(), records) != 0
+    named(plan.names(), records, plan.feed().dialect.delimiter) != 0
 }
 
-/// The text between commas and line ends, inside quotes or not, without the quotes around it.
-fn tokens(raw: &[u8]) -> impl Iterator<Item = &[u8]> {
-    raw.split(|byte| matches!(byte, b',' | b'\n' | b'\r')).map(unquoted)
+/// The text between delimiters and line ends, inside quotes or not, without the quotes around it.
+fn tokens(raw: &[u8], delimiter: u8) -> impl Iterator<Item = &[u8]> {
+    raw.split(move |byte| *byte == delimiter || matches!(byte, b'\n' | b'\r')).map(unquoted)
 }
 
 fn unquoted(token: &[u8]) -> &[u8] {
@@ -136,7 +138,7 @@ fn certain(
         None if record.len() <= MAX_VALUES => record.fields().collect(),
         // A row and a header of which one is quoted are not a record together.
         Some(error) if error != FramingError::TooLong => {
-            let split = || record.raw.split(|&byte| byte == b',');
+            let split = || record.raw.split(|&byte| byte == record.delimiter);
             split()
                 .nth(MAX_VALUES)
                 .is_none()

@@ -1,6 +1,6 @@
 //! Bytes into records, strictly by RFC 4180, in bounded memory.
 //!
-//! A record ends at `\n`, `\r\n` or `\r` outside quotes. A quoted field may contain commas, line ends and doubled
+//! A record ends at `\n`, `\r\n` or `\r` outside quotes. A quoted field may contain delimiters, line ends and doubled
 //! quotes. RFC 4180 does not allow a quote inside an unquoted field, text after a closing quote, or a quote that never
 //! closes. Each is an error of that record only: the record ends at the end of its first physical line, and reading
 //! continues at the next.
@@ -14,7 +14,8 @@ use std::borrow::Cow;
 use std::io::{self, Read};
 
 pub use crate::format::delimited::framing::FramingError;
-use crate::format::delimited::framing::{Scan, Span, is_blank, line_end, scan, unescape};
+use crate::format::delimited::framing::{COMMA, Scan, Span, is_blank, line_end, scan, unescape};
+use crate::text::encoding::Encoding;
 use crate::text::whitespace::BYTE_ORDER_MARK;
 
 /// Minimum number of bytes that are requested from the source at a time.
@@ -33,6 +34,8 @@ pub struct Record<'a> {
     pub error: Option<FramingError>,
     /// The last bytes of a line that is too long, which may overlap with `raw`; otherwise empty.
     pub tail: &'a [u8],
+    /// The byte between its fields.
+    pub delimiter: u8,
     spans: &'a [Span],
 }
 
@@ -40,17 +43,17 @@ impl<'a> Record<'a> {
     /// A record whose bytes and error are known already.
     pub(crate) fn of_raw(
         line: u64,
-        raw: &'a [u8],
-        tail: &'a [u8],
+        (raw, tail): (&'a [u8], &'a [u8]),
+        delimiter: u8,
         error: Option<FramingError>,
         spans: &'a mut Vec<Span>,
     ) -> Self {
         if error.is_none() {
-            scan(raw, true, spans);
+            scan(raw, delimiter, true, spans);
         } else {
             spans.clear();
         }
-        Record { line, raw, error, tail, spans }
+        Record { line, raw, error, tail, delimiter, spans }
     }
 
     /// Number of its fields.
@@ -104,6 +107,9 @@ pub struct RecordReader<R> {
     /// Bytes of the source before `start`.
     position: u64,
     max_record: usize,
+    delimiter: u8,
+    /// The encoding of the file before it was decoded.
+    encoding: Encoding,
     spans: Vec<Span>,
     /// The end of the last line that was too long.
     tail: Vec<u8>,
@@ -111,14 +117,16 @@ pub struct RecordReader<R> {
 
 impl RecordReader<io::Empty> {
     /// A reader of bytes in memory that begin with this line.
-    pub(crate) fn of_bytes(bytes: Vec<u8>, line: u64, max_record: usize) -> Self {
+    pub(crate) fn of_bytes(bytes: Vec<u8>, line: u64, max_record: usize, delimiter: u8) -> Self {
         let end = bytes.len();
-        Self { buffer: bytes, end, eof: true, line, ..Self::new(io::empty(), max_record) }
+        let empty = Self::new(io::empty(), max_record);
+        Self { buffer: bytes, end, eof: true, line, delimiter, ..empty }
     }
 }
 
 impl<R: Read> RecordReader<R> {
-    /// A reader whose records may have `max_record` bytes, quotes and line ends inside included.
+    /// A reader of fields with commas between them, whose records may have `max_record` bytes, quotes and line ends
+    /// inside included.
     pub fn new(source: R, max_record: usize) -> Self {
         Self {
             source,
@@ -129,6 +137,8 @@ impl<R: Read> RecordReader<R> {
             line: 1,
             position: 0,
             max_record,
+            delimiter: COMMA,
+            encoding: Encoding::Utf8,
             spans: Vec::new(),
             tail: Vec::new(),
         }
@@ -137,6 +147,27 @@ impl<R: Read> RecordReader<R> {
     /// A reader of the rest of a file after this many bytes, at this line number.
     pub fn from_within(source: R, max_record: usize, position: u64, line: u64) -> Self {
         Self { position, line, ..Self::new(source, max_record) }
+    }
+
+    /// Sets the byte between the fields, from the next record on.
+    pub fn set_delimiter(&mut self, delimiter: u8) {
+        self.delimiter = delimiter;
+    }
+
+    /// The same reader, of a source that was decoded from this encoding.
+    #[must_use]
+    pub fn with_encoding(self, encoding: Encoding) -> Self {
+        Self { encoding, ..self }
+    }
+
+    /// The encoding of the file before it was decoded.
+    pub fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
+    /// The byte between the fields.
+    pub fn delimiter(&self) -> u8 {
+        self.delimiter
     }
 
     /// Number of the next line.
@@ -187,13 +218,30 @@ impl<R: Read> RecordReader<R> {
     /// # Errors
     /// Errors of the source.
     pub fn next_record(&mut self) -> io::Result<Option<Record<'_>>> {
-        let Some(Step { line, raw, consumed, error }) = self.advance()? else {
-            return Ok(None);
-        };
-        let begin = self.start - consumed;
+        let Some(step) = self.advance()? else { return Ok(None) };
+        Ok(Some(self.record(self.start - step.consumed, step)))
+    }
+
+    /// As [`RecordReader::next_record`], which then returns the same record again. Only one that is too long is skipped.
+    ///
+    /// # Errors
+    /// Errors of the source.
+    pub fn peek_record(&mut self) -> io::Result<Option<Record<'_>>> {
+        let Some(step) = self.advance()? else { return Ok(None) };
+        let begin = self.start - step.consumed;
+        if step.error != Some(FramingError::TooLong) {
+            (self.start, self.line) = (begin, step.line);
+            self.position -= step.consumed as u64;
+        }
+        Ok(Some(self.record(begin, step)))
+    }
+
+    #[inline]
+    fn record(&self, begin: usize, step: Step) -> Record<'_> {
+        let Step { line, raw, error, .. } = step;
         let raw = &self.buffer[begin..begin + raw];
         let tail = if error == Some(FramingError::TooLong) { &self.tail[..] } else { &[] };
-        Ok(Some(Record { line, raw, error, tail, spans: &self.spans }))
+        Record { line, raw, error, tail, delimiter: self.delimiter, spans: &self.spans }
     }
 
     /// Skips one record, and the empty lines before it.
@@ -213,8 +261,8 @@ impl<R: Read> RecordReader<R> {
                 self.skip(BYTE_ORDER_MARK.len());
                 continue;
             }
-            match scan(bytes, at_eof, &mut self.spans) {
-                Scan::Record { len, next, .. } if is_blank(&bytes[..len]) => {
+            match scan(bytes, self.delimiter, at_eof, &mut self.spans) {
+                Scan::Record { len, next, .. } if is_blank(&bytes[..len], self.delimiter) => {
                     self.step(0, next, 1, None);
                 }
                 Scan::Record { len, next, lines } => {

@@ -176,7 +176,7 @@ fn the_end_of_the_file_behind_a_full_window_does_not_matter() {
 #[test]
 fn lines_are_counted_in_64_bits() {
     let first = u64::from(u32::MAX);
-    let mut reader = RecordReader::of_bytes(b"a\n\"b\n\"\nc".to_vec(), first, 100);
+    let mut reader = RecordReader::of_bytes(b"a\n\"b\n\"\nc".to_vec(), first, 100, COMMA);
     let mut lines = Vec::new();
     while let Some(record) = reader.next_record().unwrap() {
         lines.push(record.line);
