@@ -39,6 +39,12 @@ const STEPS: &[&str] = &[
     "SELECT * FROM trips.weekly_counts(trips.area(0, 40, 20, 60), match => 'both')",
     "SELECT state FROM trips_internal.ingest_match('{month}', '{month}')",
     "SELECT * FROM trips.load_errors",
+    "SELECT trips.create_feed('cork', definition - 'name') FROM trips.all_feeds WHERE name = 'trips'",
+    "SELECT feed, is_chosen, note FROM trips.detect_feed('{month}')",
+    "SELECT trips.drop_feed('cork')",
+    "SELECT trips.complete_places('divvy')",
+    "SELECT trips.load_stations('divvy', '{stations}', 2018)",
+    "SELECT zone_id, name, point FROM trips.zones WHERE zone_set <> 'nyc_taxi_zones'",
     "TRUNCATE trips.hist_trip_data",
 ];
 
@@ -62,11 +68,12 @@ fn walk(client: &mut Client, files: &[(&str, String)]) -> String {
     found
 }
 
-fn files(cluster: &Cluster) -> [(&'static str, String); 3] {
+fn files(cluster: &Cluster) -> [(&'static str, String); 4] {
     let rows = format!("{FIVE_COLUMNS}{}bad line\n", trip_line("Cork", 1));
     [
         ("{month}", cluster.file("month.csv", month_as_csv(5_000, 1, "2018-05-01"))),
         ("{rows}", cluster.file("rows.csv", rows)),
+        ("{stations}", cluster.file("stations.csv", "id,name,latitude,longitude\n7,State,41.9,-87.6\n")),
         ("{more}", cluster.file("more.csv", month_as_csv(20, 2, "2018-07-01"))),
     ]
 }
