@@ -5,11 +5,17 @@ use trips_core::check::reject::BadLine;
 use trips_core::format::delimited::header::{ColumnError, Guess, HeaderError};
 use trips_core::model::error::SqlState;
 use trips_core::pool::PoolError;
-use trips_core::text::escape::quoted_path;
+use trips_core::text::escape::{quoted, quoted_path};
 
+use super::feed::FeedError;
 use super::report::{Report, counted, reported};
 
-const COLUMNS: &str = "Use a first line with the columns region, origin_coord, destination_coord, date_time (or datetime) and datasource, each once, in any order, separated by commas.";
+const COLUMNS: &str = "Use a first line with the columns region, origin_coord, destination_coord, date_time (or datetime) and datasource, each once, in any order, separated by commas. SELECT * FROM trips.detect_feed() shows what other feeds expect.";
+
+const DETECT: &str = "Correct the header, or set the argument feed. SELECT * FROM trips.detect_feed() shows what the nearest feed expects.";
+
+/// The feed of files with the five columns.
+const FIVE_COLUMNS: &str = "trips";
 
 /// Why a file is refused.
 #[derive(Debug)]
@@ -115,27 +121,33 @@ fn of_header(path: &str, error: &HeaderError) -> Report {
         HeaderError::Columns(error) => {
             let report = report(format!("invalid header in file {path}: {error}"));
             match error {
-                ColumnError::Missing { found, guess, .. } => report
-                    .detail(format!("The header is {found}."))
-                    .hint(guess.map_or(COLUMNS, hint_of_guess)),
-                ColumnError::Duplicate { .. } => report.hint(COLUMNS),
+                ColumnError::Missing { found, guess, feed, .. } => report
+                    .detail(format!(
+                        "The header is {found}. The missing columns are of feed {}.",
+                        quoted(feed.as_bytes())
+                    ))
+                    .hint(match guess {
+                        Some(guess) => hint_of_guess(*guess),
+                        None if feed == FIVE_COLUMNS => COLUMNS,
+                        None => DETECT,
+                    }),
+                ColumnError::Duplicate { .. } => {
+                    report.hint("Use a header that has each column once.")
+                }
                 ColumnError::Excluded { .. } => {
-                    report.hint("Give the feed that has this column, or none.")
+                    report.hint("Set the argument feed to a feed with this column, or omit it.")
                 }
                 ColumnError::Delimiter { .. } => {
                     report.hint("Add a dialect with this delimiter to the feed.")
                 }
             }
         }
-        HeaderError::Tie(_) => report(format!("invalid header in file {path}: {error}"))
-            .hint("Give the argument feed."),
-        HeaderError::Stations(_) => {
-            report(format!("could not load file {path}: {error}")).hint("Use trips.load_stations.")
-        }
-        HeaderError::UnknownFeed(_) | HeaderError::NoFeeds => {
-            report(format!("could not load file {path}: {error}"))
-                .hint("SELECT name FROM trips.all_feeds.")
-        }
+        HeaderError::Tie(_) => report(format!("could not load file {path}: {error}"))
+            .hint("Set the argument feed to one of them."),
+        HeaderError::Stations(_) => report(format!("could not load file {path}: {error}"))
+            .hint("Run SELECT trips.load_stations() with the name of the feed."),
+        HeaderError::UnknownFeed(name) => FeedError::Unknown(name.clone()).report(),
+        HeaderError::NoFeeds => report(format!("could not load file {path}: {error}")),
     }
 }
 

@@ -39,12 +39,13 @@ const STEPS: &[&str] = &[
     "SELECT * FROM trips.weekly_counts(trips.area(0, 40, 20, 60), match => 'both')",
     "SELECT state FROM trips_internal.ingest_match('{month}', '{month}')",
     "SELECT * FROM trips.load_errors",
-    "SELECT trips.create_feed('cork', definition - 'name') FROM trips.all_feeds WHERE name = 'trips'",
+    "SELECT trips.create_feed('cork', '{\"title\": \"Cork\", \"columns\": {\"id\": {\"type\": \"id\"}, \"at\": {\"type\": \"time\"}}, \"versions\": {\"1\": [\"id\", \"at\"]}, \"time\": {\"columns\": [\"at\"], \"forms\": [\"YYYY-MM-DD HH24:MI:SS\"]}, \"region\": [{\"constant\": \"Cork\"}], \"identity\": {\"scheme\": \"source_id\", \"columns\": [\"id\"]}}')",
+    "SELECT name, title, versions, scheme, is_builtin FROM trips.all_feeds",
     "SELECT feed, is_chosen, note FROM trips.detect_feed('{month}')",
     "SELECT trips.drop_feed('cork')",
     "SELECT trips.complete_places('divvy')",
     "SELECT trips.load_stations('divvy', '{stations}', 2018)",
-    "SELECT zone_id, name, point FROM trips.zones WHERE zone_set <> 'nyc_taxi_zones'",
+    "SELECT * FROM trips.zones",
     "TRUNCATE trips.hist_trip_data",
 ];
 
@@ -73,7 +74,10 @@ fn files(cluster: &Cluster) -> [(&'static str, String); 4] {
     [
         ("{month}", cluster.file("month.csv", month_as_csv(5_000, 1, "2018-05-01"))),
         ("{rows}", cluster.file("rows.csv", rows)),
-        ("{stations}", cluster.file("stations.csv", "id,name,latitude,longitude\n7,State,41.9,-87.6\n")),
+        (
+            "{stations}",
+            cluster.file("stations.csv", "id,name,latitude,longitude\n7,State,41.9,-87.6\n"),
+        ),
         ("{more}", cluster.file("more.csv", month_as_csv(20, 2, "2018-07-01"))),
     ]
 }
