@@ -10,7 +10,7 @@ mod content;
 mod hash;
 pub mod message;
 
-pub use self::content::{encode, of_encoded, of_trip};
+pub use self::content::{ContentKeys, encode, of_encoded, of_trip};
 use self::hash::Context;
 
 /// 128 bits that identify a trip; PostgreSQL stores them as a `uuid`.

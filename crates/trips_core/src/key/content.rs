@@ -4,7 +4,7 @@
 //! are the bytes that are stored.
 
 use super::TripKey;
-use super::hash::Context;
+use super::hash::{Context, SideBySide};
 use crate::columns::TripColumn;
 use crate::model::point::Point;
 use crate::model::trip::{Trip, Value};
@@ -44,4 +44,27 @@ pub fn of_trip(trip: &Trip<'_>) -> TripKey {
     let mut encoded = Vec::with_capacity(128);
     encode(trip, &mut encoded);
     of_encoded(&encoded)
+}
+
+/// The keys of many encoded trips: hashed side by side, they take a fraction of the time.
+#[derive(Debug)]
+pub struct ContentKeys(SideBySide);
+
+impl Default for ContentKeys {
+    fn default() -> Self {
+        Self(SideBySide::new(&Context::CONTENT))
+    }
+}
+
+impl ContentKeys {
+    /// Adds the values that [`encode`] wrote, under a number. `put` gets the numbers and keys that are known now.
+    #[inline]
+    pub fn push(&mut self, encoded: &[u8], number: usize, mut put: impl FnMut(usize, TripKey)) {
+        self.0.push(encoded, number, &mut put);
+    }
+
+    /// Passes the keys that are left.
+    pub fn finish(&mut self, mut put: impl FnMut(usize, TripKey)) {
+        self.0.finish(&mut put);
+    }
 }

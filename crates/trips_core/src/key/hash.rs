@@ -1,9 +1,12 @@
 //! BLAKE3 in its mode `derive_key`: the context separates the schemes, at no cost for a message.
 //!
-//! A message is padded with zeros to whole blocks of 64 bytes. So messages of equally many blocks can be hashed side by
-//! side, one in each lane of a vector register. The crate's documented functions hash one message at a time.
+//! A message is padded with zeros to whole blocks of 64 bytes. So messages of equally many blocks are hashed side by
+//! side, one in each lane of a vector register. The crate's documented functions hash one message at a time; its
+//! platform module is public, but may change in any version. So the version is pinned, and a test compares both.
 
+use blake3::IncrementCounter;
 use blake3::hazmat::HasherExt;
+use blake3::platform::Platform;
 
 use super::TripKey;
 
@@ -63,10 +66,123 @@ impl Context {
     pub(super) fn key(&self, message: &[u8]) -> TripKey {
         let mut hasher = blake3::Hasher::new_from_context_key(&self.key);
         hasher.update(message);
-        let padding = message.len().next_multiple_of(BLOCK) - message.len();
+        let padding = message.len().max(1).next_multiple_of(BLOCK) - message.len();
         hasher.update(&[0; BLOCK][..padding]);
         let mut key = [0; 16];
         key.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
         key
+    }
+}
+
+/// Messages that are hashed together: the most lanes of a processor.
+const LANES: usize = 16;
+/// Flags of BLAKE3: a block of a message in the mode `derive_key`, the first block, and the last one of a whole hash.
+const DERIVE_KEY_MATERIAL: u8 = 1 << 6;
+const CHUNK_START: u8 = 1;
+const CHUNK_END_AND_ROOT: u8 = 1 << 1 | 1 << 3;
+
+/// Hashes messages of up to four blocks side by side, and longer ones alone.
+#[derive(Debug)]
+pub(super) struct SideBySide {
+    context: &'static Context,
+    words: [u32; 8],
+    platform: Platform,
+    one: Lanes<64>,
+    two: Lanes<128>,
+    three: Lanes<192>,
+    four: Lanes<256>,
+}
+
+/// Padded messages of one length, and what they are for.
+#[derive(Debug)]
+struct Lanes<const N: usize> {
+    messages: [[u8; N]; LANES],
+    numbers: [usize; LANES],
+    count: usize,
+}
+
+impl SideBySide {
+    pub(super) fn new(context: &'static Context) -> Self {
+        let (words, _) = context.key.as_chunks();
+        let words = std::array::from_fn(|i| u32::from_le_bytes(words[i]));
+        let platform = Platform::detect();
+        let (one, two, three, four) = (Lanes::new(), Lanes::new(), Lanes::new(), Lanes::new());
+        Self { context, words, platform, one, two, three, four }
+    }
+
+    /// Adds a message. `put` gets the numbers and keys of messages that are hashed.
+    #[inline]
+    pub(super) fn push(
+        &mut self,
+        message: &[u8],
+        number: usize,
+        put: &mut impl FnMut(usize, TripKey),
+    ) {
+        let hash = (self.platform, &self.words);
+        match message.len() {
+            0..=64 => self.one.push(message, number, hash, put),
+            65..=128 => self.two.push(message, number, hash, put),
+            129..=192 => self.three.push(message, number, hash, put),
+            193..=256 => self.four.push(message, number, hash, put),
+            _ => put(number, self.context.key(message)),
+        }
+    }
+
+    /// Hashes the messages that are left.
+    pub(super) fn finish(&mut self, put: &mut impl FnMut(usize, TripKey)) {
+        let hash = (self.platform, &self.words);
+        self.one.hash(hash, put);
+        self.two.hash(hash, put);
+        self.three.hash(hash, put);
+        self.four.hash(hash, put);
+    }
+}
+
+impl<const N: usize> Lanes<N> {
+    fn new() -> Self {
+        Self { messages: [[0; N]; LANES], numbers: [0; LANES], count: 0 }
+    }
+
+    #[inline]
+    fn push(
+        &mut self,
+        message: &[u8],
+        number: usize,
+        hash: (Platform, &[u32; 8]),
+        put: &mut impl FnMut(usize, TripKey),
+    ) {
+        let (text, padding) = self.messages[self.count].split_at_mut(message.len());
+        text.copy_from_slice(message);
+        padding.fill(0);
+        self.numbers[self.count] = number;
+        self.count += 1;
+        if self.count == LANES {
+            self.hash(hash, put);
+        }
+    }
+
+    fn hash(
+        &mut self,
+        (platform, words): (Platform, &[u32; 8]),
+        put: &mut impl FnMut(usize, TripKey),
+    ) {
+        let mut hashes = [0; LANES * blake3::OUT_LEN];
+        let messages: [&[u8; N]; LANES] = self.messages.each_ref();
+        let (first, last) = (CHUNK_START, CHUNK_END_AND_ROOT);
+        platform.hash_many(
+            &messages[..self.count],
+            words,
+            0,
+            IncrementCounter::No,
+            DERIVE_KEY_MATERIAL,
+            first,
+            last,
+            &mut hashes,
+        );
+        let hashes = hashes.as_chunks::<{ blake3::OUT_LEN }>().0;
+        for (&number, hash) in self.numbers[..self.count].iter().zip(hashes) {
+            put(number, hash.first_chunk().copied().unwrap_or_default());
+        }
+        self.count = 0;
     }
 }

@@ -18,9 +18,28 @@ fn contexts_are_those_of_their_texts() {
         for length in [0, 1, 63, 64, 65, 127, 128, 1024, 1025, 5000] {
             let mut message = vec![7; length];
             let key = context.key(&message);
-            message.resize(length.next_multiple_of(64), 0);
+            message.resize(length.max(1).next_multiple_of(64), 0);
             assert_eq!(key, blake3::derive_key(context.text, &message)[..16], "{length} bytes");
         }
+    }
+}
+
+/// In any order of lengths, and any number of messages.
+#[test]
+fn keys_side_by_side_are_those_of_one() {
+    let lengths = (0..300).chain((0..500).map(|i| i * 37 % 280)).chain([1023, 1024, 1025, 4000]);
+    let messages: Vec<Vec<u8>> =
+        lengths.zip((0_u8..=255).cycle()).map(|(length, byte)| vec![byte | 1; length]).collect();
+    for count in [0, 1, 7, 8, 15, 16, 17, 100, messages.len()] {
+        let mut found = vec![None; count];
+        let mut keys = super::ContentKeys::default();
+        for (number, message) in messages[..count].iter().enumerate() {
+            keys.push(message, number, |number, key| found[number] = Some(key));
+        }
+        keys.finish(|number, key| found[number] = Some(key));
+        let expected: Vec<_> =
+            messages[..count].iter().map(|m| Some(super::of_encoded(m))).collect();
+        assert_eq!(found, expected, "{count} messages");
     }
 }
 

@@ -10,7 +10,7 @@ use std::cmp::Ordering;
 use std::collections::TryReserveError;
 use std::sync::Arc;
 
-use crate::key::{TripKey, occurrence_key};
+use crate::key::{ContentKeys, TripKey, occurrence_key};
 use crate::model::partition_bounds::{Bound, PartitionBounds};
 use crate::model::timestamp::Timestamp;
 use trips_areas::{Coord, GridPoint};
@@ -212,14 +212,21 @@ pub fn build(
     found.try_reserve_exact(slices.iter().map(|(_, ranges)| ranges.len()).sum())?;
     let columns = columns_of(blocks);
     let has_tails = columns == columns::COUNT;
-    let mut bytes = 0;
+    let (mut bytes, mut keys) = (0, ContentKeys::default());
     for (&(block, ranges), slice) in slices.iter().zip(0..) {
         for (&range, number) in ranges.iter().zip(0..) {
             let row = block.row(range);
             bytes += row.bytes.len() + ROW_OVERHEAD;
-            found.push((range.date_time, block.base_key(&row), slice, number));
+            if let Some(key) = block.identity_key(&row) {
+                found.push((range.date_time, key, slice, number));
+                continue;
+            }
+            let at = found.len();
+            found.push((range.date_time, TripKey::default(), slice, number));
+            keys.push(row.key_part(), at, |at, key| found[at].1 = key);
         }
     }
+    keys.finish(|at, key| found[at].1 = key);
     // Equal trips may have different tails: the first in the file stays.
     sort(&mut found);
     let before = found.len();

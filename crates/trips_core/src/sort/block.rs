@@ -311,18 +311,24 @@ impl Block {
     }
 
     /// The key of a row of this block, without its occurrence number.
-    #[inline]
     pub(crate) fn base_key(&self, row: &EncodedRow<'_>) -> TripKey {
-        let Some(RowIdentity { bytes, .. }) = row.identity else {
-            return key::of_encoded(row.key_part());
-        };
-        let message = match self.scheme {
-            Scheme::Content => Identity::Content,
-            Scheme::Columns { occurrence } => Identity::Columns { message: bytes, occurrence },
-            Scheme::SourceId => Identity::SourceId(bytes),
-        };
-        let made = if self.has_messages { message.key_of_message() } else { None };
-        made.or_else(|| bytes.try_into().ok()).unwrap_or_default()
+        self.identity_key(row).unwrap_or_else(|| key::of_encoded(row.key_part()))
+    }
+
+    /// The same, if it is not of the key part.
+    #[inline]
+    pub(crate) fn identity_key(&self, row: &EncodedRow<'_>) -> Option<TripKey> {
+        let message = row.identity?.bytes;
+        if !self.has_messages {
+            return message.try_into().ok();
+        }
+        match self.scheme {
+            Scheme::Content => None,
+            Scheme::Columns { occurrence } => {
+                Identity::Columns { message, occurrence }.key_of_message()
+            }
+            Scheme::SourceId => Identity::SourceId(message).key_of_message(),
+        }
     }
 }
 
