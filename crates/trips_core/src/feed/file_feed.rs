@@ -10,6 +10,9 @@ use crate::feed::definition::{
 };
 use crate::feed::names::FieldNames;
 use crate::model::decimal::DecimalMark;
+use crate::feed::rules::FeedRules;
+use crate::feed::zones::{NYC_TAXI_ZONES, Zones};
+use crate::model::time_form::{DayMonthOrder, TimeForms};
 
 /// The only form of a time that the five columns have.
 const FIVE_COLUMNS_TIME: &str = "YYYY-MM-DD HH24:MI:SS[.FF]";
@@ -25,6 +28,7 @@ pub struct FileFeed {
     pub options: Options,
     /// The names that a later header has.
     pub(crate) names: FieldNames,
+    pub(crate) rules: FeedRules,
 }
 
 /// The columns of one value of the five-column path.
@@ -35,11 +39,45 @@ pub(crate) enum FiveColumnsSource {
 }
 
 impl FileFeed {
-    /// A feed in this dialect.
+    /// A feed in this dialect, with the built-in zones, and with the order of day and month of its first form.
     #[must_use]
     pub fn new(definition: Arc<Definition>, dialect: Dialect, options: Options) -> Self {
         let names = FieldNames::of(&definition);
-        Self { definition, dialect, options, names }
+        let is_builtin = |set: &&str| *set == NYC_TAXI_ZONES;
+        let has_builtin = zone_sets(&definition).iter().any(is_builtin);
+        let zones = if has_builtin { Zones::builtin() } else { Arc::default() };
+        let rules = FeedRules::of(&definition, dialect, zones);
+        Self { definition, dialect, options, names, rules }
+    }
+
+    /// The sets of zones that the feed needs: see [`FileFeed::with_zones`].
+    #[must_use]
+    pub fn zone_sets(&self) -> Vec<&str> {
+        zone_sets(&self.definition)
+    }
+
+    /// The same feed with these zones.
+    #[must_use]
+    pub fn with_zones(&self, zones: Arc<Zones>) -> Self {
+        Self { rules: FeedRules { zones, ..self.rules.clone() }, ..self.clone() }
+    }
+
+    /// The same feed with this order of day and month.
+    #[must_use]
+    pub fn with_order(&self, order: DayMonthOrder) -> Self {
+        Self { rules: FeedRules { order, ..self.rules.clone() }, ..self.clone() }
+    }
+
+    /// Whether the file decides the order of day and month.
+    #[must_use]
+    pub fn needs_order(&self) -> bool {
+        self.rules.forms.as_ref().is_some_and(TimeForms::needs_order)
+    }
+
+    /// The order of day and month, if the file decides it.
+    #[must_use]
+    pub fn order(&self) -> Option<DayMonthOrder> {
+        self.needs_order().then_some(self.rules.order)
     }
 
     /// The columns of the five values, if the feed has nothing but them, as they are.
@@ -86,4 +124,18 @@ impl FileFeed {
         sources[TripColumn::Datasource as usize] = value(&feed.datasource)?;
         Some(sources)
     }
+}
+
+/// The sets of the zones in a definition, each once.
+fn zone_sets(feed: &Definition) -> Vec<&str> {
+    let places = feed.origin.iter().chain(&feed.destination);
+    let mut sets: Vec<&str> = places
+        .filter_map(|place| match place {
+            Place::Zone { set, .. } => Some(set.as_str()),
+            _ => None,
+        })
+        .collect();
+    sets.sort_unstable();
+    sets.dedup();
+    sets
 }

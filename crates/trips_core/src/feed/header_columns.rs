@@ -88,6 +88,12 @@ impl HeaderColumns {
         Some(Self { field_count, positions, of_field })
     }
 
+    /// Of a record that has these columns, each at its own number.
+    pub(crate) fn of_record(positions: Vec<Vec<usize>>) -> Self {
+        let count = positions.len();
+        Self { field_count: count, positions, of_field: vec![None; count] }
+    }
+
     /// Whether the column is in the header.
     pub(crate) fn has(&self, column: ColumnId) -> bool {
         !self.positions[usize::from(column.0)].is_empty()

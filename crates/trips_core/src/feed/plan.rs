@@ -7,6 +7,9 @@ use crate::columns::{KEY_COUNT, TripColumn};
 use crate::feed::file_feed::{FileFeed, FiveColumnsSource};
 use crate::feed::header_columns::{HeaderColumns, Unresolved};
 use crate::feed::names::FieldNames;
+use crate::feed::program::FeedProgram;
+use crate::feed::zones::Zones;
+use crate::model::time_form::DayMonthOrder;
 
 /// The source of the value of one of the five columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +35,8 @@ pub struct Plan {
     not_stored: Vec<String>,
     /// The source of each of the five columns, in the order of [`TripColumn::ALL`], if they are all that the feed has.
     sources: [ColumnSource; KEY_COUNT],
+    /// The program, unless the five columns are all that the feed has.
+    program: Option<Arc<FeedProgram>>,
     /// The fields that no column uses.
     unused_fields: Vec<usize>,
 }
@@ -48,10 +53,13 @@ impl Plan {
     }
 
     fn of_columns(feed: Arc<FileFeed>, columns: HeaderColumns) -> Self {
-        let sources = sources(&feed, &columns).unwrap_or([ColumnSource::Field(0); KEY_COUNT]);
+        let sources = sources(&feed, &columns);
+        let program =
+            sources.is_none().then(|| Arc::new(FeedProgram::of(feed.clone(), &columns)));
+        let sources = sources.unwrap_or([ColumnSource::Field(0); KEY_COUNT]);
         let unused_fields = (0..columns.field_count).filter(|&at| columns.of_field[at].is_none());
         let (unused_fields, field_count) = (unused_fields.collect(), columns.field_count);
-        Self { field_count, feed, columns, not_stored: Vec::new(), sources, unused_fields }
+        Self { field_count, feed, columns, not_stored: Vec::new(), sources, program, unused_fields }
     }
 
     /// The name of the feed.
@@ -70,6 +78,34 @@ impl Plan {
     #[must_use]
     pub fn not_stored(&self) -> &[String] {
         &self.not_stored
+    }
+
+    /// The program of the feed; None if the five columns are all that it has.
+    #[must_use]
+    #[inline]
+    pub fn program(&self) -> Option<&Arc<FeedProgram>> {
+        self.program.as_ref()
+    }
+
+    /// The columns of the header.
+    pub(crate) fn columns(&self) -> &HeaderColumns {
+        &self.columns
+    }
+
+    /// Sets the zones in which places are looked up.
+    pub fn set_zones(&mut self, zones: Arc<Zones>) {
+        self.set_feed(self.feed.with_zones(zones));
+    }
+
+    /// Sets the order of day and month, which the file decides.
+    pub fn set_order(&mut self, order: DayMonthOrder) {
+        self.set_feed(self.feed.with_order(order));
+    }
+
+    fn set_feed(&mut self, feed: FileFeed) {
+        let not_stored = std::mem::take(&mut self.not_stored);
+        let plan = Self::of_columns(Arc::new(feed), self.columns.clone());
+        *self = Self { not_stored, ..plan };
     }
 
     /// The source of one of the five columns.

@@ -2,12 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::feed::definition::{
-    Area, BoundingBox, ColumnId, ColumnKind, Definition, Dialect, EndedAt, IdentityRule, Place,
-    TripEnd, ValueSource, Zero,
-};
+use crate::feed::definition::{Area, Definition, Dialect, IdentityRule, TimeKind};
 use crate::feed::value::Nulls;
-use crate::feed::zones::{ZoneSetId, Zones};
+use crate::feed::zones::Zones;
 use crate::key::Scheme;
 use crate::model::decimal::DecimalMark;
 use crate::model::point::Point;
@@ -50,7 +47,7 @@ impl FeedRules {
         };
         let mut detail_names: Vec<String> =
             feed.details.iter().map(|column| feed.get(*column).name.clone()).collect();
-        if feed.time.kind != crate::model::time_form::TimeKind::Local {
+        if feed.time.kind != TimeKind::Local {
             detail_names.push(UTC_OFFSET.to_owned());
         }
         let decimal = DecimalMark::of_byte(dialect.decimal).unwrap_or(DecimalMark::Point);
@@ -61,13 +58,5 @@ impl FeedRules {
     /// The number of the first area that has the point.
     pub(crate) fn area_of(areas: &[Area], point: Point) -> Option<usize> {
         areas.iter().position(|area| area.bounds.contains(point.longitude, point.latitude))
-    }
-}
-
-/// The set of a zone place, if there is one.
-pub(crate) fn set_of(place: &Place, zones: &Zones) -> Option<ZoneSetId> {
-    match place {
-        Place::Zone { set, .. } => zones.set(set),
-        _ => None,
     }
 }

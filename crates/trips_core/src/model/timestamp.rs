@@ -24,6 +24,33 @@ impl Timestamp {
     }
 }
 
+impl Timestamp {
+    /// Its year; before year 1 and after 262142 the nearest that has a calendar here.
+    #[must_use]
+    pub fn year(self) -> i32 {
+        let last = if self.0 > 0 { i32::MAX } else { i32::MIN };
+        calendar(self).map_or(last, |(date, _)| date.year())
+    }
+
+    /// `2018-05-01 00:00:00`, with the fraction of the second if it is not 0.
+    #[must_use]
+    pub fn full_text(self) -> String {
+        let Some((date, micros)) = calendar(self) else { return format!("{} µs", self.0) };
+        let (seconds, fraction) = (micros / MICROS_PER_SECOND, micros % MICROS_PER_SECOND);
+        let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+        let mut text = format!(
+            "{:04}-{:02}-{:02} {hour:02}:{minute:02}:{second:02}",
+            date.year(),
+            date.month(),
+            date.day()
+        );
+        if fraction > 0 {
+            text.push_str(format!(".{fraction:06}").trim_end_matches('0'));
+        }
+        text
+    }
+}
+
 /// `2018-05-01`, with the time of day if it is not midnight; `0044-03-15 BC`.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,0 +1,370 @@
+//! A record to a trip.
+
+use std::borrow::Cow;
+
+use super::scratch::column;
+use super::times::End;
+use super::{FeedProgram, FeedTrip, IdentityValue, PlaceSource, Scratch};
+use crate::check::constraints::Constraints;
+use crate::check::reject::Rejection;
+use crate::check::trip_text;
+use crate::columns::{TAIL_COUNT, TripColumn};
+use crate::feed::definition::{ColumnId, ColumnKind, Place, TripEnd, ValueSource, Zero};
+use crate::feed::fields::Fields;
+use crate::feed::place::{PlaceRules, PlaceText, place};
+use crate::feed::rules::FeedRules;
+use crate::feed::value::canonical;
+use crate::feed::zones::Zone;
+use crate::key::message::KeyMessage;
+use crate::key::{Identity, Scheme};
+use crate::model::canonical::Canonical;
+use crate::model::error::{SqlState, ValueError};
+use crate::model::point::Point;
+use crate::model::time_form::ParsedTime;
+use crate::model::timestamp::Timestamp;
+use crate::model::trip::{MAX_TEXT, Trip};
+use crate::wire::copy_binary::RowWriter;
+
+/// The times of a trip.
+#[derive(Debug, Clone, Copy)]
+struct Times {
+    start: ParsedTime,
+    end: Option<End>,
+    /// The wall clock of both.
+    date_time: Timestamp,
+    ended_at: Option<Timestamp>,
+    offset_minutes: Option<i32>,
+}
+
+/// An end of a trip.
+#[derive(Debug, Clone, Copy, Default)]
+struct Known<'z> {
+    point: Option<Point>,
+    zone: Option<Zone<'z>>,
+    area: Option<usize>,
+    is_unknown: bool,
+}
+
+impl FeedProgram {
+    /// Makes a trip of a record that begins in this line. No memory is allocated if the buffers are large enough, and
+    /// no field has to be unescaped.
+    ///
+    /// # Errors
+    /// The first value, in the order date and time, places, end, region, data source, identity, details, that is
+    /// invalid or violates the constraints.
+    pub fn trip<'s>(
+        &self,
+        fields: &impl Fields,
+        line: u64,
+        scratch: &'s mut Scratch,
+        constraints: &Constraints,
+    ) -> Result<FeedTrip<'s>, Rejection> {
+        let start = self.start(fields, scratch, line)?;
+        let year = start.time.year();
+        let origin = self.known(self.origin.as_ref(), fields, year, constraints);
+        let origin = origin.map_err(|e| Rejection::of_value(TripColumn::Origin, e))?;
+        let destination = self.known(self.destination.as_ref(), fields, year, constraints);
+        let destination = destination.map_err(|e| Rejection::of_value(TripColumn::Destination, e))?;
+        let area = origin.area.or(destination.area);
+        let (date_time, offset_minutes) = Self::wall(start, area, scratch, TripColumn::DateTime)?;
+        self.check_time(date_time, fields, constraints)?;
+        let end = self.end(fields, scratch, line)?;
+        let ended_at = match end {
+            None => None,
+            Some(End::Parsed(end)) => Some(Self::wall(end, area, scratch, column("ended_at"))?.0),
+            Some(End::After(micros)) => Some(Timestamp(date_time.0.saturating_add(micros))),
+        };
+        let times = Times { start, end, date_time, ended_at, offset_minutes };
+        self.names(fields, [origin, destination], scratch)?;
+        self.message(fields, times, scratch)?;
+        self.tail(fields, times, scratch)?;
+        let identity = match self.feed.rules.scheme {
+            Scheme::Content => Identity::Content,
+            Scheme::Columns { occurrence } => {
+                Identity::Columns { message: &scratch.message, occurrence }
+            }
+            Scheme::SourceId => Identity::SourceId(&scratch.message),
+        };
+        let trip = Trip {
+            region: &scratch.region,
+            origin: origin.point,
+            destination: destination.point,
+            date_time,
+            datasource: Some(&*scratch.datasource).filter(|name| !name.is_empty()),
+        };
+        let unknown_places = u64::from(origin.is_unknown) + u64::from(destination.is_unknown);
+        Ok(FeedTrip { trip, tail: &scratch.tail, identity, unknown_places })
+    }
+
+    fn check_time(
+        &self,
+        time: Timestamp,
+        fields: &impl Fields,
+        constraints: &Constraints,
+    ) -> Result<(), Rejection> {
+        let text = || {
+            let columns = &self.feed.definition.time.columns;
+            let text = columns.first().and_then(|column| fields.text(*column));
+            text.unwrap_or_default()
+        };
+        // Its text is for a message.
+        if constraints.check_time(time, b"").is_ok() {
+            return Ok(());
+        }
+        let checked = constraints.check_time(time, &text());
+        checked.map(|_| ()).map_err(|e| Rejection::of_value(TripColumn::DateTime, e))
+    }
+
+    /// An end of the trip: its point, its zone, its area.
+    fn known(
+        &self,
+        source: Option<&PlaceSource>,
+        fields: &impl Fields,
+        year: i32,
+        constraints: &Constraints,
+    ) -> Result<Known<'_>, ValueError> {
+        let Some(source) = source else { return Ok(Known::default()) };
+        let (rules, feed) = (&self.feed.rules, &*self.feed.definition);
+        let text = |column: ColumnId| fields.text(column).unwrap_or_default();
+        let place_rules = PlaceRules {
+            feed: &feed.name,
+            bounds: feed.bounds,
+            zero_is_unknown: feed.zero == Zero::Unknown,
+            nulls: &rules.nulls,
+            decimal: rules.decimal,
+        };
+        let point = match &source.place {
+            Place::LonLat { longitude, latitude } => {
+                let (longitude, latitude) = (text(*longitude), text(*latitude));
+                let (longitude, latitude) = (&*longitude, &*latitude);
+                place(PlaceText::Pair { longitude, latitude }, &place_rules)?
+            }
+            Place::Wkt(column) => place(PlaceText::Wkt(&text(*column)), &place_rules)?,
+            Place::LatLonText(column) => place(PlaceText::LatLon(&text(*column)), &place_rules)?,
+            Place::GeoJson(column, end) => {
+                place(PlaceText::GeoJson(&text(*column), *end), &place_rules)?
+            }
+            Place::Zone { id, .. } => return self.zone(source, *id, fields, year),
+        };
+        let point = constraints.check_point(point)?;
+        let area = point.and_then(|point| FeedRules::area_of(&feed.areas, point));
+        Ok(Known { point, area, ..Known::default() })
+    }
+
+    /// The zone that a record names.
+    fn zone(
+        &self,
+        source: &PlaceSource,
+        id: ColumnId,
+        fields: &impl Fields,
+        year: i32,
+    ) -> Result<Known<'_>, ValueError> {
+        let rules = &self.feed.rules;
+        let Some(Canonical::Text(id)) = self.canonical(id, fields)? else {
+            return Ok(Known::default());
+        };
+        let zone = source.set.and_then(|set| rules.zones.get(set, id.as_bytes(), year));
+        let Some(zone) = zone else { return Ok(Known { is_unknown: true, ..Known::default() }) };
+        let area = zone.point.and_then(|p| FeedRules::area_of(&self.feed.definition.areas, p));
+        Ok(Known { point: zone.point, zone: Some(zone), area, is_unknown: false })
+    }
+
+    /// The canonical value of a column; None if it is NULL or missing.
+    fn canonical<'f>(
+        &self,
+        column: ColumnId,
+        fields: &'f impl Fields,
+    ) -> Result<Option<Canonical<'f>>, ValueError> {
+        let rules = &self.feed.rules;
+        let Some(text) = fields.text(column) else { return Ok(None) };
+        let kind = self.feed.definition.get(column).kind;
+        if kind != ColumnKind::Time {
+            return canonical(text, kind, &rules.nulls, rules.decimal);
+        }
+        let time = rules.nulls.trimmed(&text).zip(rules.forms.as_ref());
+        let parsed = time.and_then(|(text, forms)| forms.parse(text, rules.order).ok().flatten());
+        match parsed {
+            Some(parsed) => Ok(Some(Canonical::Time(parsed.time))),
+            None => canonical(text, ColumnKind::Text, &rules.nulls, rules.decimal),
+        }
+    }
+
+    /// Region and data source.
+    fn names(
+        &self,
+        fields: &impl Fields,
+        ends: [Known<'_>; 2],
+        scratch: &mut Scratch,
+    ) -> Result<(), Rejection> {
+        let region = |area: usize| Some(&*self.feed.definition.areas[area].region);
+        let datasource = |area: usize| self.feed.definition.areas[area].datasource.as_deref();
+        self.name(&self.region, fields, ends, region, &mut scratch.region)
+            .map_err(|e| Rejection::of_value(TripColumn::Region, e))?;
+        self.name(&self.datasource, fields, ends, datasource, &mut scratch.datasource)
+            .map_err(|e| Rejection::of_value(TripColumn::Datasource, e))?;
+        if scratch.region.is_empty() {
+            let error = ValueError::new(SqlState::NotNullViolation, "region is empty");
+            return Err(Rejection::of_value(TripColumn::Region, error));
+        }
+        Ok(())
+    }
+
+    /// The first of some values that is not NULL.
+    fn name<'p>(
+        &'p self,
+        sources: &'p [ValueSource],
+        fields: &impl Fields,
+        ends: [Known<'p>; 2],
+        of_area: impl Fn(usize) -> Option<&'p str>,
+        out: &mut String,
+    ) -> Result<(), ValueError> {
+        let end = |end: TripEnd| ends[usize::from(end == TripEnd::Destination)];
+        out.clear();
+        for source in sources {
+            let name = match source {
+                ValueSource::Constant(name) => Some(Cow::Borrowed(name.as_str())),
+                ValueSource::Zone(of) => end(*of).zone.and_then(|z| z.region).map(Cow::Borrowed),
+                ValueSource::Area(of) => end(*of).area.and_then(&of_area).map(Cow::Borrowed),
+                ValueSource::Column(column) => match self.canonical(*column, fields)? {
+                    Some(Canonical::Text(text) | Canonical::Json(text)) => Some(text),
+                    Some(Canonical::Number(number)) => Some(number.to_string().into()),
+                    Some(Canonical::Time(time)) => Some(time.to_string().into()),
+                    None => None,
+                },
+            };
+            if let Some(name) = name {
+                // It may be too long.
+                if name.len() > MAX_TEXT {
+                    trip_text::text(name.as_bytes())?;
+                }
+                out.push_str(&name);
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// The message of the key, unless that is over the five values.
+    fn message(
+        &self,
+        fields: &impl Fields,
+        times: Times,
+        scratch: &mut Scratch,
+    ) -> Result<(), Rejection> {
+        let count = u16::try_from(self.identity.len()).unwrap_or(u16::MAX);
+        let is_id = match self.feed.rules.scheme {
+            Scheme::Content => return Ok(()),
+            Scheme::Columns { .. } => false,
+            Scheme::SourceId => true,
+        };
+        let mut message = match is_id {
+            true => KeyMessage::source_id(&mut scratch.message, &self.namespace, count),
+            false => KeyMessage::columns(&mut scratch.message, &self.namespace, count),
+        };
+        for value in &self.identity {
+            match *value {
+                IdentityValue::Time => time(&mut message, times.start),
+                IdentityValue::EndedAt => match (times.end, times.ended_at) {
+                    (Some(End::Parsed(end)), _) => time(&mut message, end),
+                    (Some(End::After(_)), Some(end)) => {
+                        message.wall(end);
+                    }
+                    _ => {
+                        message.null();
+                    }
+                },
+                IdentityValue::Column(id, kind) => {
+                    let of_column = |e| {
+                        let name = if is_id { "trip_id" } else { &self.feed.definition.get(id).name };
+                        Rejection::of_value(column(name), e)
+                    };
+                    let value = self.canonical(id, fields).map_err(of_column)?;
+                    if is_id && value.is_none() {
+                        let reason = format!("{} is empty", self.feed.definition.get(id).name);
+                        return Err(of_column(ValueError::new(SqlState::NotNullViolation, reason)));
+                    }
+                    match value {
+                        Some(Canonical::Time(_)) if kind == ColumnKind::Time => {
+                            self.time_of_column(id, fields, &mut message);
+                        }
+                        value => {
+                            message.canonical(value.as_ref());
+                        }
+                    }
+                }
+            }
+        }
+        message.finish().map_err(|e| Rejection { column: None, state: e.state, reason: e.reason })
+    }
+
+    /// A column of times in the key, which is an instant or not.
+    fn time_of_column(&self, id: ColumnId, fields: &impl Fields, message: &mut KeyMessage<'_>) {
+        let rules = &self.feed.rules;
+        let text = fields.text(id).unwrap_or_default();
+        let parsed = rules.forms.as_ref().and_then(|f| f.parse(&text, rules.order).ok().flatten());
+        match parsed {
+            Some(parsed) => time(message, parsed),
+            None => {
+                message.null();
+            }
+        }
+    }
+
+    /// The columns after `load_id`.
+    fn tail(
+        &self,
+        fields: &impl Fields,
+        times: Times,
+        scratch: &mut Scratch,
+    ) -> Result<(), Rejection> {
+        let mut values = scratch.take_values();
+        for id in &self.details {
+            let value = id.map(|id| {
+                let of_column = |e| Rejection::of_value(column(&self.feed.definition.get(id).name), e);
+                self.canonical(id, fields).map_err(of_column)
+            });
+            let value = value.transpose()?.flatten().map(|value| match value {
+                Canonical::Time(time) => Canonical::Text(time.full_text().into()),
+                value => value,
+            });
+            values.push(value);
+        }
+        values.push(times.offset_minutes.map(|minutes| Canonical::Number(f64::from(minutes))));
+        scratch.payload.clear();
+        let written = scratch.details.write(&values, &mut scratch.payload);
+        scratch.give_values(values);
+        let has_details = written.map_err(|e| Rejection::of_value(column("details"), e))?;
+        let trip_id = self.trip_id.map(|id| self.canonical(id, fields)).transpose();
+        let trip_id = trip_id.map_err(|e| Rejection::of_value(column("trip_id"), e))?.flatten();
+        let trip_id = match &trip_id {
+            None => None,
+            Some(Canonical::Text(text) | Canonical::Json(text)) => Some(Cow::Borrowed(&**text)),
+            Some(Canonical::Number(number)) => Some(Cow::Owned(number.to_string())),
+            Some(Canonical::Time(time)) => Some(Cow::Owned(time.full_text())),
+        };
+        scratch.tail.clear();
+        if times.ended_at.is_none() && trip_id.is_none() && !has_details {
+            return Ok(());
+        }
+        let mut tail = RowWriter::values(&mut scratch.tail);
+        match times.ended_at {
+            Some(end) => tail.int8(end.0),
+            None => tail.null(),
+        };
+        tail.optional(trip_id.as_ref().map(|text| text.as_bytes()));
+        tail.optional(has_details.then_some(&scratch.payload[..]));
+        Ok(())
+    }
+}
+
+/// A time in a key: an instant if the file has one, or the wall clock.
+fn time(message: &mut KeyMessage<'_>, parsed: ParsedTime) {
+    if parsed.is_instant {
+        message.instant(parsed.time);
+    } else {
+        message.wall(parsed.time);
+    }
+}
+
+// The tail has `ended_at`, `trip_id` and `details`.
+const _: () = assert!(TAIL_COUNT == 3);
