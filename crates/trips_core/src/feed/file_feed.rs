@@ -29,6 +29,8 @@ pub struct FileFeed {
     /// The names that a later header has.
     pub(crate) names: FieldNames,
     pub(crate) rules: FeedRules,
+    /// The columns of the five values, if they are all that the feed has.
+    five_columns: Option<[FiveColumnsSource; KEY_COUNT]>,
 }
 
 /// The columns of one value of the five-column path.
@@ -47,7 +49,8 @@ impl FileFeed {
         let has_builtin = zone_sets(&definition).iter().any(is_builtin);
         let zones = if has_builtin { Zones::builtin() } else { Arc::default() };
         let rules = FeedRules::of(&definition, dialect, zones);
-        Self { definition, dialect, options, names, rules }
+        let five_columns = five_columns(&definition, dialect, &options);
+        Self { definition, dialect, options, names, rules, five_columns }
     }
 
     /// The sets of zones that the feed needs: see [`FileFeed::with_zones`].
@@ -80,11 +83,19 @@ impl FileFeed {
         self.needs_order().then_some(self.rules.order)
     }
 
-    /// The columns of the five values, if the feed has nothing but them, as they are.
+    /// The columns of the five values, if they are all that the feed has.
     pub(crate) fn five_columns(&self) -> Option<[FiveColumnsSource; KEY_COUNT]> {
-        let feed = &*self.definition;
-        let is_plain_file = self.dialect
-            == Dialect { delimiter: b',', decimal: DecimalMark::Point }
+        self.five_columns
+    }
+}
+
+/// The columns of the five values, if the feed has nothing but them, as they are, in every version.
+fn five_columns(
+    feed: &Definition,
+    dialect: Dialect,
+    options: &Options,
+) -> Option<[FiveColumnsSource; KEY_COUNT]> {
+        let is_plain_file = dialect == Dialect { delimiter: b',', decimal: DecimalMark::Point }
             && feed.form.encodings == [Encoding::Utf8]
             && feed.form.nulls.is_empty()
             && !feed.form.surplus_empty
@@ -98,7 +109,7 @@ impl FileFeed {
             && feed.zero == Zero::Point
             && feed.identity == IdentityRule::Content
             && !feed.columns.iter().any(|column| column.coalesce)
-            && self.options == Options::default();
+            && *options == Options::default();
         let is_plain_time = feed.time.kind == TimeKind::Local
             && !feed.time.hour_24
             && feed.time.forms == [FIVE_COLUMNS_TIME];
@@ -122,8 +133,17 @@ impl FileFeed {
         sources[TripColumn::Origin as usize] = place(&feed.origin)?;
         sources[TripColumn::Destination as usize] = place(&feed.destination)?;
         sources[TripColumn::Datasource as usize] = value(&feed.datasource)?;
-        Some(sources)
-    }
+        let is_in_all = |id: ColumnId| {
+            let mut versions = feed.versions.iter();
+            versions.all(|version| version.required.iter().any(|other| other.column() == id))
+        };
+        let are_in_all = sources.iter().all(|source| match *source {
+            FiveColumnsSource::Field(id) => is_in_all(id),
+            FiveColumnsSource::Pair { longitude, latitude } => {
+                is_in_all(longitude) && is_in_all(latitude)
+            }
+        });
+        are_in_all.then_some(sources)
 }
 
 /// The sets of the zones in a definition, each once.

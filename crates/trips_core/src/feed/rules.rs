@@ -50,7 +50,7 @@ impl FeedRules {
         if feed.time.kind != TimeKind::Local {
             detail_names.push(UTC_OFFSET.to_owned());
         }
-        let decimal = DecimalMark::of_byte(dialect.decimal).unwrap_or(DecimalMark::Point);
+        let decimal = dialect.decimal;
         let nulls = Nulls::new(&feed.form.nulls);
         Self { nulls, decimal, forms, order, clocks, zones, scheme, detail_names }
     }

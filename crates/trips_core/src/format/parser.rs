@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::check::constraints::Constraints;
 use crate::check::reject::BadLine;
+use crate::feed::day_month::TimeProofs;
 use crate::feed::plan::Plan;
 use crate::format::delimited::header_state::HeaderState;
 use crate::sort::block::Block;
@@ -19,6 +20,8 @@ pub enum Target {
     History,
     /// Everything into staging.
     Staging,
+    /// As [`Target::History`], in a part for another machine.
+    Upload,
 }
 
 /// How a file is parsed, whatever its format.
@@ -59,6 +62,10 @@ pub struct Parsed {
     pub unclosed: Vec<u64>,
     /// Number of trips with the coordinate `(0, 0)`, if it is to be reported.
     pub zero_coordinates: u64,
+    /// What the times of its records prove of the file.
+    pub proofs: TimeProofs,
+    /// Number of places that its trips name and the feed's zones do not have.
+    pub unknown_places: u64,
     /// The header that applies after it, if another one is in it.
     pub header: Option<HeaderState>,
 }
@@ -72,11 +79,12 @@ impl Parsed {
             covers: self.covers,
             rows: block.len() as u64,
             zero_coordinates: self.zero_coordinates,
+            unknown_places: self.unknown_places,
             block,
             ..Self::default()
         };
         let partial = std::mem::replace(self, rest);
-        Self { covers: 0, rows: partial.staged.len() as u64, zero_coordinates: 0, ..partial }
+        Self { covers: 0, rows: partial.staged.len() as u64, zero_coordinates: 0, unknown_places: 0, ..partial }
     }
 }
 

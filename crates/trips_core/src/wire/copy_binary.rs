@@ -38,6 +38,18 @@ impl<'a> RowWriter<'a> {
         self
     }
 
+    /// Writes a value that has several parts.
+    ///
+    /// # Panics
+    /// When it is over 2 GiB.
+    pub fn joined(&mut self, parts: &[&[u8]]) -> &mut Self {
+        let length = parts.iter().map(|part| part.len()).sum::<usize>();
+        let length = i32::try_from(length).expect("a value is under 2 GiB");
+        self.0.extend_from_slice(&length.to_be_bytes());
+        parts.iter().for_each(|part| self.0.extend_from_slice(part));
+        self
+    }
+
     /// Writes NULL.
     #[inline]
     pub fn null(&mut self) -> &mut Self {

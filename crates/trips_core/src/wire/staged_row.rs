@@ -1,7 +1,7 @@
 //! Rows for staging: fields as text, and the reason of the rejection.
 
 use std::borrow::Cow;
-use std::collections::TryReserveError;
+use std::collections::{BTreeMap, TryReserveError};
 use std::ffi::CStr;
 
 use crate::check::reject::Rejection;
@@ -13,7 +13,10 @@ use crate::wire::line_fault::LineFault;
 
 /// The columns before those of a trip, and after them.
 const BEFORE: [&CStr; 2] = [c"load_id", c"line_no"];
-const BEHIND: [&CStr; 5] = [c"raw_line", c"raw_bytes", c"column_name", c"error_code", c"error"];
+const BEHIND: [&CStr; 6] =
+    [c"raw_line", c"raw_bytes", c"column_name", c"error_code", c"error", c"record"];
+/// The first byte of a `jsonb` in binary COPY: its version. JSON text follows.
+const JSONB_VERSION: u8 = 1;
 /// Number of columns of a row of staging.
 const COUNT: usize = BEFORE.len() + KEY_COUNT + BEHIND.len();
 
@@ -62,18 +65,25 @@ fn of_load(from: &mut Cursor<'_>, load_id: i64) -> Option<(bool, bool)> {
     for _ in 0..KEY_COUNT {
         are_texts &= from.value()?.is_none_or(is_text);
     }
-    // The raw line; its bytes; the column, or NULL; the code and the reason.
+    // The raw line; its bytes; the column, or NULL; the code and the reason; the fields of the record.
     let raw_line = from.value()?;
     from.value()?;
     let (column, code, reason) = (from.value()?, from.value()?, from.value()?);
-    let is_column = |name: &[u8]| TripColumn::ALL.iter().any(|c| c.name().as_bytes() == name);
+    let record = from.value()?;
+    let is_json = |record: &[u8]| {
+        record.split_first().is_some_and(|(version, text)| {
+            let object = serde_json::from_slice::<BTreeMap<Cow<'_, str>, Cow<'_, str>>>(text);
+            *version == JSONB_VERSION && object.is_ok_and(|o| !o.values().any(|t| t.contains('\0')))
+        })
+    };
     let is_code = |code: &[u8]| {
         code.len() == 5 && code.iter().all(|c| c.is_ascii_digit() || c.is_ascii_uppercase())
     };
     let is_valid = is_row
         && are_texts
-        && raw_line.is_some_and(is_text)
-        && column.is_none_or(is_column)
+        && raw_line.is_none_or(is_text)
+        && column.is_none_or(is_text)
+        && record.is_none_or(is_json)
         && code.is_some_and(is_code)
         && reason.is_some_and(is_text);
     Some((is_ours, is_valid))
@@ -90,8 +100,8 @@ impl StagedRows {
     /// Limit of the bytes of the row of a record with this many bytes.
     pub(crate) fn most_bytes(record: usize) -> usize {
         // A byte that text cannot hold takes four characters in the raw line. The fields, if they are set, repeat the
-        // record once. The reason is short.
-        record * 6 + 4096
+        // record once: as JSON with their names, and with six bytes for a byte. The reason is short.
+        record * 12 + 64 * 1024
     }
 
     /// Reserves memory for one more row of a record of this many bytes, so that adding it cannot fail.
@@ -115,8 +125,53 @@ impl StagedRows {
         row.value(raw_line.as_bytes());
         row.optional(replaced.then_some(raw));
         row.optional(rejection.column.as_ref().map(|column| column.name().as_bytes()));
-        row.value(rejection.state.code().as_bytes()).value(rejection.reason.as_bytes());
+        row.value(rejection.state.code().as_bytes()).value(rejection.reason.as_bytes()).null();
         self.count += 1;
+    }
+
+    /// Adds a rejected record of a feed: the number of its first line, the text that may be kept, its fields as a JSON
+    /// object, and the reason.
+    ///
+    /// # Errors
+    /// When there is no memory.
+    pub fn push_rejected_record(
+        &mut self,
+        load_id: i64,
+        (line, raw): (u64, Option<&[u8]>),
+        record: Option<&str>,
+        rejection: &Rejection,
+    ) -> Result<(), TryReserveError> {
+        let bytes = raw.map_or(0, <[u8]>::len) + record.map_or(0, str::len);
+        self.reserve(bytes + rejection.reason.len())?;
+        let mut row = self.begin(load_id, line, None);
+        let raw_line = raw.map(storable);
+        row.optional(raw_line.as_ref().map(|(text, _)| text.as_bytes()));
+        row.optional(raw.filter(|_| raw_line.as_ref().is_some_and(|(_, replaced)| *replaced)));
+        row.optional(rejection.column.as_ref().map(|column| column.name().as_bytes()));
+        row.value(rejection.state.code().as_bytes()).value(rejection.reason.as_bytes());
+        jsonb(&mut row, record);
+        self.count += 1;
+        Ok(())
+    }
+
+    /// Adds a record of a feed to be merged later.
+    ///
+    /// # Errors
+    /// When there is no memory.
+    pub fn push_waiting_record(
+        &mut self,
+        load_id: i64,
+        line: u64,
+        record: Option<&str>,
+    ) -> Result<(), TryReserveError> {
+        self.reserve(record.map_or(0, str::len))?;
+        let mut row = self.begin(load_id, line, None);
+        for _ in 1..BEHIND.len() {
+            row.null();
+        }
+        jsonb(&mut row, record);
+        self.count += 1;
+        Ok(())
     }
 
     /// Adds a record to be merged later.
@@ -191,4 +246,12 @@ impl StagedRows {
     pub fn rows(&self) -> &[u8] {
         &self.bytes
     }
+}
+
+/// Writes a JSON object, or NULL.
+fn jsonb(row: &mut RowWriter<'_>, record: Option<&str>) {
+    match record {
+        None => row.null(),
+        Some(text) => row.joined(&[&[JSONB_VERSION], text.as_bytes()]),
+    };
 }

@@ -16,6 +16,7 @@ use crate::format::delimited::record::{FramingError, Record};
 use crate::format::parser::{MAX_BAD_LINES_REPORTED, Parsed, Parser, Target};
 use crate::model::error::SqlState;
 use crate::model::point;
+use crate::wire::jsonb::DetailsForm;
 use crate::wire::staged_row::StagedRows;
 
 impl Parser {
@@ -53,15 +54,26 @@ impl Parser {
     ) -> Result<Parsed, E> {
         let mut parsed = Parsed { number: chunk.number, covers: chunk.covers, ..Parsed::default() };
         let (mut now, has_quotes) = (header.clone(), chunk.has_quotes());
+        let form = match self.target {
+            Target::Upload => DetailsForm::Text,
+            Target::History | Target::Staging => DetailsForm::OnDisk,
+        };
+        let mut scratch = self.plan.program().map(|program| program.scratch(form));
         chunk.for_each(self.max_record, |record| {
             // A large record waits for its turn, so that only one is in memory at a time.
             let is_large = StagedRows::most_bytes(record.raw.len()) > bytes;
             if is_large || parsed.staged.bytes() > bytes {
                 give(parsed.take_partial())?;
             }
-            self.take(record, &mut now, has_quotes, &mut parsed)?;
+            match &mut scratch {
+                None => self.take(record, &mut now, has_quotes, &mut parsed)?,
+                Some(scratch) => {
+                    self.take_of_feed(record, &mut now, has_quotes, scratch, &mut parsed)?;
+                }
+            }
             Ok::<(), E>(())
         })?;
+        parsed.proofs = scratch.map(|scratch| scratch.proofs).unwrap_or_default();
         parsed.header = (now != *header).then_some(now);
         parsed.block.sort()?;
         Ok(parsed)
@@ -101,7 +113,7 @@ impl Parser {
             Ok(trip) => trip,
             Err(rejection) => return self.reject(record, texts.as_ref().ok(), rejection, parsed),
         };
-        if self.target == Target::History {
+        if self.target != Target::Staging {
             if self.constraints.zero_coordinates == ZeroCoordinates::Warn {
                 parsed.zero_coordinates += u64::from(trip.has_zero_coordinate());
             }
@@ -122,6 +134,17 @@ impl Parser {
     ) -> Result<(), TryReserveError> {
         parsed.staged.reserve(record.raw.len())?;
         parsed.staged.push_rejected(self.load_id, (record.line, record.raw), texts, &rejection);
+        self.count_rejected(record, rejection, parsed);
+        Ok(())
+    }
+
+    /// Counts a record that is staged.
+    pub(super) fn count_rejected(
+        &self,
+        record: &Record<'_>,
+        rejection: Rejection,
+        parsed: &mut Parsed,
+    ) {
         parsed.bad_lines += 1;
         if record.error == Some(FramingError::UnclosedQuote)
             && parsed.unclosed.len() < UNCLOSED_QUOTES
@@ -131,7 +154,22 @@ impl Parser {
         if parsed.first_bad.len() < MAX_BAD_LINES_REPORTED {
             parsed.first_bad.push(BadLine { line: record.line, rejection });
         }
-        Ok(())
+    }
+}
+
+/// Why a record cannot be divided into the fields of the header.
+pub(super) fn fault_of(plan: &Plan, record: &Record<'_>) -> Rejection {
+    let bad_format = |reason| Rejection::of_record(SqlState::BadCopyFileFormat, reason);
+    match record.error {
+        Some(FramingError::TooLong) => Rejection::of_record(
+            SqlState::ProgramLimitExceeded,
+            format!("the record is longer than {} bytes and was truncated", record.raw.len()),
+        ),
+        Some(error) => bad_format(error.to_string()),
+        None => {
+            let (found, expected) = (record.len(), plan.field_count);
+            bad_format(format!("the record has {found} fields, expected {expected}"))
+        }
     }
 }
 
@@ -140,21 +178,8 @@ impl Parser {
 /// # Errors
 /// When the record is faulty, or has another number of fields than the header.
 pub fn texts<'a>(plan: &Plan, record: &Record<'a>) -> Result<TripText<'a>, Rejection> {
-    let bad_format =
-        |reason: String| Err(Rejection::of_record(SqlState::BadCopyFileFormat, reason));
-    match record.error {
-        Some(FramingError::TooLong) => {
-            return Err(Rejection::of_record(
-                SqlState::ProgramLimitExceeded,
-                format!("the record is longer than {} bytes and was truncated", record.raw.len()),
-            ));
-        }
-        Some(error) => return bad_format(error.to_string()),
-        None => {}
-    }
-    if record.len() != plan.field_count {
-        let (found, expected) = (record.len(), plan.field_count);
-        return bad_format(format!("the record has {found} fields, expected {expected}"));
+    if record.error.is_some() || record.len() != plan.field_count {
+        return Err(fault_of(plan, record));
     }
     Ok(TripText {
         region: field(plan, record, TripColumn::Region),

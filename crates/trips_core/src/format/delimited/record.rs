@@ -85,6 +85,12 @@ impl<'a> Record<'a> {
         &self.raw[span.start..span.end]
     }
 
+    /// Where column `i` begins and ends in [`Record::raw`], without its quotes.
+    pub(crate) fn bounds(&self, i: usize) -> (usize, usize) {
+        let span = self.spans[i];
+        (span.start, span.end)
+    }
+
     /// All values, in the order of the file.
     pub fn fields(&self) -> impl Iterator<Item = Cow<'a, [u8]>> + '_ {
         (0..self.len()).map(|i| self.field(i))
