@@ -65,7 +65,7 @@ fn ingest(request: &Request<'_>, context: &LoadContext) -> Result<LoadRow, LoadE
 
 fn begin_progress(request: &Request<'_>, context: &LoadContext, file: &Source) -> Progress {
     let passes = match request.target {
-        Target::History => Passes::ReadingAndWriting,
+        Target::History | Target::Upload => Passes::ReadingAndWriting,
         Target::Staging => Passes::Reading,
     };
     let (header, interval) = (&context.header, settings::notice_interval());

@@ -57,7 +57,7 @@ pub fn run(path: &Path, options: &Options<'_>, out: &mut impl Write) -> Result<(
         })?,
         None => HeaderState::Known(Arc::new(plan.clone())),
     };
-    let (target, constraints) = (Target::History, options.constraints()?);
+    let (target, constraints) = (Target::Upload, options.constraints()?);
     let parser =
         Parser { plan, target, load_id, max_record, constraints, keeps_grid_points: false };
     let most_bytes = upload_part::most_bytes(max_record);

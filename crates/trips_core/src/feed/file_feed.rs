@@ -9,9 +9,9 @@ use crate::feed::definition::{
     Zero,
 };
 use crate::feed::names::FieldNames;
-use crate::model::decimal::DecimalMark;
 use crate::feed::rules::FeedRules;
 use crate::feed::zones::{NYC_TAXI_ZONES, Zones};
+use crate::model::decimal::DecimalMark;
 use crate::model::time_form::{DayMonthOrder, TimeForms};
 
 /// The only form of a time that the five columns have.
@@ -95,55 +95,55 @@ fn five_columns(
     dialect: Dialect,
     options: &Options,
 ) -> Option<[FiveColumnsSource; KEY_COUNT]> {
-        let is_plain_file = dialect == Dialect { delimiter: b',', decimal: DecimalMark::Point }
-            && feed.form.encodings == [Encoding::Utf8]
-            && feed.form.nulls.is_empty()
-            && !feed.form.surplus_empty
-            && feed.raw_line == RawLine::Whole;
-        let has_no_more = feed.ended_at.is_none()
-            && feed.trip_id.is_none()
-            && feed.details.is_empty()
-            && feed.personal.is_empty()
-            && feed.bounds.is_none()
-            && feed.areas.is_empty()
-            && feed.zero == Zero::Point
-            && feed.identity == IdentityRule::Content
-            && !feed.columns.iter().any(|column| column.coalesce)
-            && *options == Options::default();
-        let is_plain_time = feed.time.kind == TimeKind::Local
-            && !feed.time.hour_24
-            && feed.time.forms == [FIVE_COLUMNS_TIME];
-        if !(is_plain_file && has_no_more && is_plain_time) {
-            return None;
+    let is_plain_file = dialect == Dialect { delimiter: b',', decimal: DecimalMark::Point }
+        && feed.form.encodings == [Encoding::Utf8]
+        && feed.form.nulls.is_empty()
+        && !feed.form.surplus_empty
+        && feed.raw_line == RawLine::Whole;
+    let has_no_more = feed.ended_at.is_none()
+        && feed.trip_id.is_none()
+        && feed.details.is_empty()
+        && feed.personal.is_empty()
+        && feed.bounds.is_none()
+        && feed.areas.is_empty()
+        && feed.zero == Zero::Point
+        && feed.identity == IdentityRule::Content
+        && !feed.columns.iter().any(|column| column.coalesce)
+        && *options == Options::default();
+    let is_plain_time = feed.time.kind == TimeKind::Local
+        && !feed.time.hour_24
+        && feed.time.forms == [FIVE_COLUMNS_TIME];
+    if !(is_plain_file && has_no_more && is_plain_time) {
+        return None;
+    }
+    let value = |sources: &[ValueSource]| match sources {
+        [ValueSource::Column(id)] => Some(FiveColumnsSource::Field(*id)),
+        _ => None,
+    };
+    let place = |places: &[Place]| match places {
+        [Place::Wkt(id)] => Some(FiveColumnsSource::Field(*id)),
+        [Place::LonLat { longitude, latitude }] => {
+            Some(FiveColumnsSource::Pair { longitude: *longitude, latitude: *latitude })
         }
-        let value = |sources: &[ValueSource]| match sources {
-            [ValueSource::Column(id)] => Some(FiveColumnsSource::Field(*id)),
-            _ => None,
-        };
-        let place = |places: &[Place]| match places {
-            [Place::Wkt(id)] => Some(FiveColumnsSource::Field(*id)),
-            [Place::LonLat { longitude, latitude }] => {
-                Some(FiveColumnsSource::Pair { longitude: *longitude, latitude: *latitude })
-            }
-            _ => None,
-        };
-        let [time] = feed.time.columns[..] else { return None };
-        let mut sources = [FiveColumnsSource::Field(time); KEY_COUNT];
-        sources[TripColumn::Region as usize] = value(&feed.region)?;
-        sources[TripColumn::Origin as usize] = place(&feed.origin)?;
-        sources[TripColumn::Destination as usize] = place(&feed.destination)?;
-        sources[TripColumn::Datasource as usize] = value(&feed.datasource)?;
-        let is_in_all = |id: ColumnId| {
-            let mut versions = feed.versions.iter();
-            versions.all(|version| version.required.iter().any(|other| other.column() == id))
-        };
-        let are_in_all = sources.iter().all(|source| match *source {
-            FiveColumnsSource::Field(id) => is_in_all(id),
-            FiveColumnsSource::Pair { longitude, latitude } => {
-                is_in_all(longitude) && is_in_all(latitude)
-            }
-        });
-        are_in_all.then_some(sources)
+        _ => None,
+    };
+    let [time] = feed.time.columns[..] else { return None };
+    let mut sources = [FiveColumnsSource::Field(time); KEY_COUNT];
+    sources[TripColumn::Region as usize] = value(&feed.region)?;
+    sources[TripColumn::Origin as usize] = place(&feed.origin)?;
+    sources[TripColumn::Destination as usize] = place(&feed.destination)?;
+    sources[TripColumn::Datasource as usize] = value(&feed.datasource)?;
+    let is_in_all = |id: ColumnId| {
+        let mut versions = feed.versions.iter();
+        versions.all(|version| version.required.iter().any(|other| other.column() == id))
+    };
+    let are_in_all = sources.iter().all(|source| match *source {
+        FiveColumnsSource::Field(id) => is_in_all(id),
+        FiveColumnsSource::Pair { longitude, latitude } => {
+            is_in_all(longitude) && is_in_all(latitude)
+        }
+    });
+    are_in_all.then_some(sources)
 }
 
 /// The sets of the zones in a definition, each once.

@@ -54,8 +54,7 @@ impl Plan {
 
     fn of_columns(feed: Arc<FileFeed>, columns: HeaderColumns) -> Self {
         let sources = sources(&feed, &columns);
-        let program =
-            sources.is_none().then(|| Arc::new(FeedProgram::of(feed.clone(), &columns)));
+        let program = sources.is_none().then(|| Arc::new(FeedProgram::of(feed.clone(), &columns)));
         let sources = sources.unwrap_or([ColumnSource::Field(0); KEY_COUNT]);
         let unused_fields = (0..columns.field_count).filter(|&at| columns.of_field[at].is_none());
         let (unused_fields, field_count) = (unused_fields.collect(), columns.field_count);

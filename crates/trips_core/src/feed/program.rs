@@ -80,7 +80,8 @@ impl FeedProgram {
             Some(value) => vec![ValueSource::Constant(value.clone())],
             None => sources.to_vec(),
         };
-        let value_of = |column: ColumnId| IdentityValue::Column(column, definition.get(column).kind);
+        let value_of =
+            |column: ColumnId| IdentityValue::Column(column, definition.get(column).kind);
         let (identity, namespace) = match &definition.identity {
             IdentityRule::Content => (Vec::new(), String::new()),
             IdentityRule::Columns { namespace, columns, .. } => {

@@ -84,7 +84,13 @@ impl Parsed {
             ..Self::default()
         };
         let partial = std::mem::replace(self, rest);
-        Self { covers: 0, rows: partial.staged.len() as u64, zero_coordinates: 0, unknown_places: 0, ..partial }
+        Self {
+            covers: 0,
+            rows: partial.staged.len() as u64,
+            zero_coordinates: 0,
+            unknown_places: 0,
+            ..partial
+        }
     }
 }
 

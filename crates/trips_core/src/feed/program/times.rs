@@ -115,6 +115,6 @@ impl FeedProgram {
 /// The duration of so many steps of so many seconds, in microseconds.
 #[expect(clippy::cast_possible_truncation, reason = "it ends at the greatest number")]
 #[expect(clippy::cast_precision_loss, reason = "a record has under 2^53 points")]
-fn micros(steps: usize, seconds: f64) -> i64 {
+fn micros(steps: u64, seconds: f64) -> i64 {
     (steps as f64 * seconds * SECOND).round() as i64
 }

@@ -30,8 +30,7 @@ use crate::wire::copy_binary::RowWriter;
 struct Times {
     start: ParsedTime,
     end: Option<End>,
-    /// The wall clock of both.
-    date_time: Timestamp,
+    /// The wall clock of the end.
     ended_at: Option<Timestamp>,
     offset_minutes: Option<i32>,
 }
@@ -64,7 +63,8 @@ impl FeedProgram {
         let origin = self.known(self.origin.as_ref(), fields, year, constraints);
         let origin = origin.map_err(|e| Rejection::of_value(TripColumn::Origin, e))?;
         let destination = self.known(self.destination.as_ref(), fields, year, constraints);
-        let destination = destination.map_err(|e| Rejection::of_value(TripColumn::Destination, e))?;
+        let destination =
+            destination.map_err(|e| Rejection::of_value(TripColumn::Destination, e))?;
         let area = origin.area.or(destination.area);
         let (date_time, offset_minutes) = Self::wall(start, area, scratch, TripColumn::DateTime)?;
         self.check_time(date_time, fields, constraints)?;
@@ -74,7 +74,7 @@ impl FeedProgram {
             Some(End::Parsed(end)) => Some(Self::wall(end, area, scratch, column("ended_at"))?.0),
             Some(End::After(micros)) => Some(Timestamp(date_time.0.saturating_add(micros))),
         };
-        let times = Times { start, end, date_time, ended_at, offset_minutes };
+        let times = Times { start, end, ended_at, offset_minutes };
         self.names(fields, [origin, destination], scratch)?;
         self.message(fields, times, scratch)?;
         self.tail(fields, times, scratch)?;
@@ -275,7 +275,8 @@ impl FeedProgram {
                 },
                 IdentityValue::Column(id, kind) => {
                     let of_column = |e| {
-                        let name = if is_id { "trip_id" } else { &self.feed.definition.get(id).name };
+                        let name =
+                            if is_id { "trip_id" } else { &self.feed.definition.get(id).name };
                         Rejection::of_value(column(name), e)
                     };
                     let value = self.canonical(id, fields).map_err(of_column)?;
@@ -320,7 +321,8 @@ impl FeedProgram {
         let mut values = scratch.take_values();
         for id in &self.details {
             let value = id.map(|id| {
-                let of_column = |e| Rejection::of_value(column(&self.feed.definition.get(id).name), e);
+                let of_column =
+                    |e| Rejection::of_value(column(&self.feed.definition.get(id).name), e);
                 self.canonical(id, fields).map_err(of_column)
             });
             let value = value.transpose()?.flatten().map(|value| match value {

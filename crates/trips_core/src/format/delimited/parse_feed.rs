@@ -86,7 +86,7 @@ impl Parser {
             Ok(trip) => trip,
             Err(rejection) => return Ok(Checked::Rejected(rejection)),
         };
-        let may_hide = |has_quotes| {
+        let may_hide = |has_quotes: bool| {
             let is_plain = !has_quotes && plan.unused_fields().is_empty();
             !is_plain && later_header::may_hide_in_row(plan, record, has_quotes)
         };
@@ -133,7 +133,12 @@ impl Parser {
             HeaderState::Unknown { .. } => (None, None),
         };
         let raw = raw.as_deref();
-        parsed.staged.push_rejected_record(self.load_id, (record.line, raw), json.as_deref(), rejection)
+        parsed.staged.push_rejected_record(
+            self.load_id,
+            (record.line, raw),
+            json.as_deref(),
+            rejection,
+        )
     }
 }
 
