@@ -18,5 +18,6 @@ use crate::error::LoadError;
 /// # Errors
 /// When a query fails.
 pub fn choice(feed: Option<&str>, options: Options) -> Result<FeedChoice, LoadError> {
-    Ok(FeedChoice { catalogue: definitions::catalogue()?, feed: feed.map(str::to_owned), options })
+    let (catalogue, zones) = (definitions::catalogue()?, zones::snapshot()?);
+    Ok(FeedChoice { catalogue, feed: feed.map(str::to_owned), zones, options })
 }

@@ -20,7 +20,6 @@ const ROWS_AT_ONCE: c_long = 1000;
 ///
 /// # Errors
 /// 54000 if there are too many.
-#[expect(dead_code, reason = "a load takes it when its feed has zones")]
 pub fn snapshot() -> Result<Arc<Zones>, LoadError> {
     static BUILTIN: OnceLock<Arc<Zones>> = OnceLock::new();
     let table = Table::open_for_read(c"zones");

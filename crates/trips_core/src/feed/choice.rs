@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::feed::builtin;
 use crate::feed::detect::Catalogue;
+use crate::feed::zones::Zones;
 
 /// Values that the caller of a load gives; they count before those of the feed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,15 +22,17 @@ pub struct FeedChoice {
     pub catalogue: Arc<Catalogue>,
     /// The name of the file's feed, if the caller gives it. Otherwise the header decides.
     pub feed: Option<String>,
+    /// Where places are that a record names.
+    pub zones: Arc<Zones>,
     /// Values that the caller gives.
     pub options: Options,
 }
 
 impl FeedChoice {
-    /// The built-in feeds.
+    /// The built-in feeds, and the built-in zones.
     #[must_use]
     pub fn builtin() -> Self {
         let catalogue = Arc::new(Catalogue::new(builtin::all().to_vec()));
-        Self { catalogue, feed: None, options: Options::default() }
+        Self { catalogue, feed: None, zones: Zones::builtin(), options: Options::default() }
     }
 }

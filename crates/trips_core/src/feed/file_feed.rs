@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use crate::columns::{KEY_COUNT, TripColumn};
-use crate::feed::choice::Options;
+use crate::feed::choice::{FeedChoice, Options};
 use crate::feed::definition::{
     ColumnId, Definition, Dialect, Encoding, IdentityRule, Place, RawLine, TimeKind, ValueSource,
     Zero,
 };
 use crate::feed::names::FieldNames;
 use crate::feed::rules::FeedRules;
-use crate::feed::zones::{NYC_TAXI_ZONES, Zones};
+use crate::key::Scheme;
 use crate::model::decimal::DecimalMark;
 use crate::model::time_form::{DayMonthOrder, TimeForms};
 
@@ -41,34 +41,26 @@ pub(crate) enum FiveColumnsSource {
 }
 
 impl FileFeed {
-    /// A feed in this dialect, with the built-in zones, and with the order of day and month of its first form.
+    /// A feed in this dialect, with the order of day and month of its first form.
     #[must_use]
-    pub fn new(definition: Arc<Definition>, dialect: Dialect, options: Options) -> Self {
+    pub fn new(definition: Arc<Definition>, dialect: Dialect, choice: &FeedChoice) -> Self {
         let names = FieldNames::of(&definition);
-        let is_builtin = |set: &&str| *set == NYC_TAXI_ZONES;
-        let has_builtin = zone_sets(&definition).iter().any(is_builtin);
-        let zones = if has_builtin { Zones::builtin() } else { Arc::default() };
-        let rules = FeedRules::of(&definition, dialect, zones);
+        let rules = FeedRules::of(&definition, dialect, choice.zones.clone());
+        let options = choice.options.clone();
         let five_columns = five_columns(&definition, dialect, &options);
         Self { definition, dialect, options, names, rules, five_columns }
-    }
-
-    /// The sets of zones that the feed needs: see [`FileFeed::with_zones`].
-    #[must_use]
-    pub fn zone_sets(&self) -> Vec<&str> {
-        zone_sets(&self.definition)
-    }
-
-    /// The same feed with these zones.
-    #[must_use]
-    pub fn with_zones(&self, zones: Arc<Zones>) -> Self {
-        Self { rules: FeedRules { zones, ..self.rules.clone() }, ..self.clone() }
     }
 
     /// The same feed with this order of day and month.
     #[must_use]
     pub fn with_order(&self, order: DayMonthOrder) -> Self {
         Self { rules: FeedRules { order, ..self.rules.clone() }, ..self.clone() }
+    }
+
+    /// How keys are made.
+    #[must_use]
+    pub fn scheme(&self) -> Scheme {
+        self.rules.scheme
     }
 
     /// Whether the file decides the order of day and month.
@@ -144,18 +136,4 @@ fn five_columns(
         }
     });
     are_in_all.then_some(sources)
-}
-
-/// The sets of the zones in a definition, each once.
-fn zone_sets(feed: &Definition) -> Vec<&str> {
-    let places = feed.origin.iter().chain(&feed.destination);
-    let mut sets: Vec<&str> = places
-        .filter_map(|place| match place {
-            Place::Zone { set, .. } => Some(set.as_str()),
-            _ => None,
-        })
-        .collect();
-    sets.sort_unstable();
-    sets.dedup();
-    sets
 }

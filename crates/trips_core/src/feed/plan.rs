@@ -8,7 +8,6 @@ use crate::feed::file_feed::{FileFeed, FiveColumnsSource};
 use crate::feed::header_columns::{HeaderColumns, Unresolved};
 use crate::feed::names::FieldNames;
 use crate::feed::program::FeedProgram;
-use crate::feed::zones::Zones;
 use crate::model::time_form::DayMonthOrder;
 
 /// The source of the value of one of the five columns.
@@ -86,24 +85,24 @@ impl Plan {
         self.program.as_ref()
     }
 
+    /// The program of the feed, also if the five columns are all that it has.
+    pub(crate) fn any_program(&self) -> Arc<FeedProgram> {
+        match &self.program {
+            Some(program) => program.clone(),
+            None => Arc::new(FeedProgram::of(self.feed.clone(), &self.columns)),
+        }
+    }
+
     /// The columns of the header.
     pub(crate) fn columns(&self) -> &HeaderColumns {
         &self.columns
     }
 
-    /// Sets the zones in which places are looked up.
-    pub fn set_zones(&mut self, zones: Arc<Zones>) {
-        self.set_feed(self.feed.with_zones(zones));
-    }
-
     /// Sets the order of day and month, which the file decides.
     pub fn set_order(&mut self, order: DayMonthOrder) {
-        self.set_feed(self.feed.with_order(order));
-    }
-
-    fn set_feed(&mut self, feed: FileFeed) {
         let not_stored = std::mem::take(&mut self.not_stored);
-        let plan = Self::of_columns(Arc::new(feed), self.columns.clone());
+        let feed = Arc::new(self.feed.with_order(order));
+        let plan = Self::of_columns(feed, self.columns.clone());
         *self = Self { not_stored, ..plan };
     }
 

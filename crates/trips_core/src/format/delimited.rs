@@ -9,3 +9,4 @@ pub mod later_header;
 pub mod parse;
 mod parse_feed;
 pub mod record;
+pub mod trip_reader;

@@ -2,3 +2,4 @@
 //! order, quoting and spelling of numbers.
 
 mod detection;
+mod trips;

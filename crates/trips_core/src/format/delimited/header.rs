@@ -260,7 +260,7 @@ pub fn resolve(choice: &FeedChoice, header: &Record<'_>) -> Result<Plan, HeaderE
     let mut dialects = definition.form.dialects.iter().copied();
     let allowed = dialects.find(|dialect| dialect.delimiter == delimiter);
     let dialect = allowed.unwrap_or(Dialect { delimiter, decimal: DecimalMark::Point });
-    let feed = Arc::new(FileFeed::new(definition.clone(), dialect, choice.options.clone()));
+    let feed = Arc::new(FileFeed::new(definition.clone(), dialect, choice));
     let feed_name = || definition.name.clone();
     let plan = Plan::of_header(&feed, &names).map_err(|error| match error {
         Unresolved::Missing(missing) => {

@@ -112,8 +112,13 @@ impl Parser {
             parsed.zero_coordinates += u64::from(trip.trip.has_zero_coordinate());
         }
         parsed.unknown_places += trip.unknown_places;
-        let _ = line;
-        parsed.block.push(&trip.trip, trip.tail)
+        let FeedTrip { trip, tail, identity, .. } = trip;
+        match self.target {
+            Target::Upload => parsed.block.push_message(trip, tail, *identity, line),
+            Target::History | Target::Staging => {
+                parsed.block.push_feed(trip, tail, *identity, line)
+            }
+        }
     }
 
     /// Stages a rejected record, without the fields that may not be kept.
