@@ -82,12 +82,7 @@ pub(crate) fn scan(bytes: &[u8], delimiter: u8, at_eof: bool, spans: &mut Vec<Sp
     };
     let line = &bytes[..end];
     if memchr(b'"', line).is_some() {
-        let first_line = (end, next);
-        // A comma that the compiler knows is found faster.
-        return match delimiter {
-            COMMA => scan_quoted::<true>(bytes, COMMA, at_eof, first_line, spans),
-            _ => scan_quoted::<false>(bytes, delimiter, at_eof, first_line, spans),
-        };
+        return scan_quoted(bytes, delimiter, at_eof, (end, next), spans);
     }
     let mut start = 0;
     for at in memchr_iter(delimiter, line) {
@@ -99,14 +94,13 @@ pub(crate) fn scan(bytes: &[u8], delimiter: u8, at_eof: bool, spans: &mut Vec<Sp
 }
 
 /// As [`scan`], for a record with a quote in its first line.
-fn scan_quoted<const IS_COMMA: bool>(
+fn scan_quoted(
     bytes: &[u8],
     delimiter: u8,
     at_eof: bool,
     first_line: (usize, usize),
     spans: &mut Vec<Span>,
 ) -> Scan {
-    let delimiter = if IS_COMMA { COMMA } else { delimiter };
     let error = |error| Scan::Faulty { len: first_line.0, next: first_line.1, error };
     let mut start = 0;
     loop {
