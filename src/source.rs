@@ -108,7 +108,9 @@ impl Source {
 
     /// The bytes from the beginning, through the same descriptor.
     pub fn bytes(&self) -> Result<Bytes, LoadError> {
-        let file = self.file.try_clone().map_err(|error| self.read_error(error))?;
+        // All clones have one position.
+        let mut file = self.file.try_clone().map_err(|error| self.read_error(error))?;
+        file.rewind().map_err(|error| self.read_error(error))?;
         Ok(Bytes { file, hasher: blake3::Hasher::new(), stop: Arc::default() })
     }
 

@@ -2,6 +2,7 @@
 
 use pgrx::PgSqlErrorCode as Code;
 use trips_core::check::reject::BadLine;
+use trips_core::feed::day_month::{Contradiction, Unproved};
 use trips_core::format::delimited::header::{ColumnError, Guess, HeaderError};
 use trips_core::model::error::SqlState;
 use trips_core::pool::PoolError;
@@ -43,6 +44,16 @@ pub enum FileError {
         path: String,
         count: usize,
         last: u64,
+    },
+    /// Its times contradict its feed, or each other.
+    Contradiction {
+        path: String,
+        contradiction: Contradiction,
+    },
+    /// Nothing in it proves the order of day and month.
+    Unproved {
+        path: String,
+        unproved: Unproved,
     },
     /// The threads that parse it have stopped.
     Threads {
@@ -94,6 +105,16 @@ impl FileError {
             )
             .detail(format!("The last one is in the record at line {last}."))
             .hint("Close the quotes, or double the quotes that are part of a field."),
+            Self::Contradiction { path, contradiction } => Report::new(
+                code_of(Contradiction::STATE),
+                format!("could not load file {}: {}", quoted_path(path), contradiction.message),
+            )
+            .hint(contradiction.hint.clone()),
+            Self::Unproved { path, unproved } => Report::new(
+                code_of(Unproved::STATE),
+                format!("could not load file {}: {}", quoted_path(path), unproved.message()),
+            )
+            .hint(unproved.hint()),
             Self::Threads { path, error } => Report::new(
                 match error {
                     PoolError::Start(_) => Code::ERRCODE_INSUFFICIENT_RESOURCES,

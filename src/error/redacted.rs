@@ -1,6 +1,7 @@
 //! Errors without contents of the file: a caller that may load a file may not be allowed to read it.
 
 use trips_core::check::reject::{BadLine, Rejection};
+use trips_core::feed::day_month::{Contradiction, Evidence, Unproved};
 use trips_core::format::delimited::header::{ColumnError, HeaderError};
 use trips_core::pool::PoolError;
 
@@ -57,6 +58,16 @@ impl FileError {
                 let error =
                     HeaderError::Columns(ColumnError::Missing { missing, found, guess, feed });
                 Self::Header { path: path.clone(), error }
+            }
+            Self::Contradiction { path, contradiction } => {
+                let message = format!("line {}: the reason is {instead}", contradiction.line);
+                let contradiction = Contradiction { message, ..contradiction.clone() };
+                Self::Contradiction { path: path.clone(), contradiction }
+            }
+            Self::Unproved { path, unproved } => {
+                let shown = "the time".to_owned();
+                let ambiguous = Evidence { shown, ..unproved.ambiguous.clone() };
+                Self::Unproved { path: path.clone(), unproved: Unproved { ambiguous } }
             }
             // Rust's own messages quote the text at which they stopped.
             Self::Threads { path, .. } => {

@@ -4,8 +4,10 @@ use pgrx::check_for_interrupts;
 use trips_core::feed::choice::{FeedChoice, Options};
 use trips_core::feed::plan::Plan;
 use trips_core::format::delimited::header::{self, HeaderError};
+use trips_core::format::delimited::order::{self, OrderError};
 use trips_core::format::delimited::record::RecordReader;
 use trips_core::format::parser::Parser;
+use trips_core::model::time_form::DayMonthOrder;
 use trips_core::pool::{Pool, PoolError, Run};
 use trips_core::sort::batch::RunBlocks;
 
@@ -18,7 +20,7 @@ use crate::feeds;
 use crate::os::{memory, signals};
 use crate::progress::{Phase, Progress};
 use crate::settings::{self, LoadOptions};
-use crate::source::{Bytes, Source};
+use crate::source::{Bytes, Source, StopReading};
 
 /// Staged rows of so many bytes return their memory at once.
 const RELEASED_AT_ONCE: usize = 1024 * 1024;
@@ -34,11 +36,17 @@ pub fn read_file(
 ) -> Result<Bytes, LoadError> {
     progress.phase(Phase::Reading);
     let max_record = settings::max_record_size();
-    let bytes = file.bytes()?;
-    let stopper = bytes.stopper();
-    let mut reader = RecordReader::new(bytes, max_record);
-    let plan = read_header(request, file, &mut reader)?;
+    let (mut plan, mut reader, mut stopper) = begin(request, file)?;
     *feed = Some(plan.feed_name().to_owned());
+    if plan.feed().needs_order() {
+        let order = find_order(request, file, &plan, &mut reader)?;
+        (plan, reader, stopper) = begin(request, file)?;
+        plan.set_order(order);
+    }
+    if request.access.shows_content() {
+        notices::unused_columns(plan.not_stored());
+    }
+    let mut limit = ErrorLimit::new(request.path, request.options, &plan);
     loader.set_identity(&plan.feed().definition.identity);
     let (target, keeps_grid_points) = (request.target, loader.keeps_grid_points());
     let constraints = settings::constraints()?;
@@ -50,7 +58,6 @@ pub fn read_file(
     };
     // Dropped before the pool, which waits for its threads.
     let _stop_reading = stopper;
-    let mut limit = ErrorLimit::new(request.path, request.options);
     let (mut rows, mut covered, mut zero_coordinates) = (0, 0, 0);
     loop {
         let run = pool.read_run(settings::work_mem(), poll_interrupts, |parsed| {
@@ -131,10 +138,34 @@ fn read_header(
         HeaderError::Read(error) => file.read_error(error),
         error => FileError::Header { path, error }.into(),
     })?;
-    if request.access.shows_content() {
-        notices::unused_columns(plan.not_stored());
-    }
     Ok(plan)
+}
+
+/// Begins to read the file: its plan, and the records after the header.
+fn begin(
+    request: &Request<'_>,
+    file: &Source,
+) -> Result<(Plan, RecordReader<Bytes>, StopReading), LoadError> {
+    let bytes = file.bytes()?;
+    let stopper = bytes.stopper();
+    let mut reader = RecordReader::new(bytes, settings::max_record_size());
+    let plan = read_header(request, file, &mut reader)?;
+    Ok((plan, reader, stopper))
+}
+
+/// Finds the order of day and month of a file whose feed has both.
+fn find_order(
+    request: &Request<'_>,
+    file: &Source,
+    plan: &Plan,
+    reader: &mut RecordReader<Bytes>,
+) -> Result<DayMonthOrder, LoadError> {
+    order::find_order(plan, reader, poll_interrupts).map_err(|error| match error {
+        OrderError::Read(error) => file.read_error(error),
+        OrderError::Unproved(unproved) => {
+            FileError::Unproved { path: request.path.to_owned(), unproved }.into()
+        }
+    })
 }
 
 /// The error that ended the reading of a run: of a thread, or of the load itself.

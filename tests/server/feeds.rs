@@ -10,6 +10,7 @@ mod identity;
 mod personal;
 mod repeated;
 mod stations;
+mod times;
 mod zones;
 
 /// A feed of our own: bikes of Brno, whose trips have ids of stations and no coordinates.
