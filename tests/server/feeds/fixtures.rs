@@ -2,8 +2,8 @@
 
 use postgres::Client;
 use serde_json::{Value, json};
-use trips_testkit::feed_fixtures::{Fixture, fixtures};
-use trips_tests::Database;
+use trips_testkit::feed_fixtures::{Fixture, Style, fixtures};
+use trips_tests::{Database, text_of};
 
 /// As if nothing had been loaded.
 pub const RESET: &str = "DELETE FROM trips.hist_trip_data; DELETE FROM trips.stg_trip_data;
@@ -118,20 +118,87 @@ fn faults(client: &mut Client, fixture: &Fixture, load: ([i64; 4], Option<String
     faults
 }
 
-#[test]
-fn each_fixture_is_loaded_by_its_header() {
-    let database = Database::for_any_date();
+/// Loads each fixture into an empty history by these steps, and compares.
+fn check_each(
+    database: &Database,
+    steps: impl Fn(&mut Client, &str) -> ([i64; 4], Option<String>),
+) {
     let mut client = database.client();
     let mut all = Vec::new();
     for fixture in fixtures() {
         client.batch_execute(RESET).unwrap();
         let path = database.file(&format!("{}.csv", fixture.name()), &fixture.bytes);
-        let load = ingest(&mut client, &path);
+        let load = steps(&mut client, &path);
         for fault in faults(&mut client, &fixture, load) {
             all.push(format!("{}: {fault}", fixture.name()));
         }
     }
     assert!(all.is_empty(), "{}", all.join("\n"));
+}
+
+#[test]
+fn each_fixture_is_loaded_by_its_header() {
+    check_each(&Database::for_any_date(), ingest);
+}
+
+/// With a trigger on the history, rows are inserted by COPY.
+#[test]
+fn each_fixture_is_loaded_by_copy() {
+    let database = Database::for_any_date();
+    database
+        .client()
+        .batch_execute(
+            "CREATE FUNCTION public.nothing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+             CREATE TRIGGER nothing BEFORE INSERT ON trips.hist_trip_data FOR EACH ROW EXECUTE FUNCTION public.nothing()",
+        )
+        .unwrap();
+    check_each(&database, ingest);
+}
+
+/// A staged file gives the same trips when it is merged.
+#[test]
+fn each_fixture_is_merged_from_staging() {
+    check_each(&Database::for_any_date(), |client, path| {
+        let staged = "SELECT load_id, feed FROM trips.stage($1)";
+        let staged = client.query_one(staged, &[&path]).unwrap_or_else(|e| panic!("{path}: {e:?}"));
+        let (load_id, feed): (i64, Option<String>) = (staged.get(0), staged.get(1));
+        let merge = "SELECT rows_read, rows_inserted, rows_duplicate, rows_staged FROM trips.merge_staged($1)";
+        let row = client
+            .query_one(merge, &[&load_id])
+            .unwrap_or_else(|error| panic!("{path}: {error:?}"));
+        ([row.get(0), row.get(1), row.get(2), row.get(3)], feed)
+    });
+}
+
+/// All of them in one history: what is derived from it is right, and no file adds a trip again.
+#[test]
+fn all_fixtures_together() {
+    let database = Database::for_any_date();
+    let mut client = database.client();
+    let files: Vec<(String, String)> = fixtures()
+        .iter()
+        .zip(0..)
+        .map(|(fixture, seed)| {
+            let [name, other] = ["a", "b"].map(|kind| format!("{kind}-{}.csv", fixture.name()));
+            let restyled = fixture.restyled(&Style::other(seed));
+            (database.file(&name, &fixture.bytes), database.file(&other, restyled))
+        })
+        .collect();
+    for (path, _) in &files {
+        ingest(&mut client, path);
+    }
+    let count = text_of(&mut client, "SELECT count(*) FROM trips.hist_trip_data");
+    let failed = "SELECT check_name, detail FROM trips.verify() WHERE NOT passed";
+    assert_eq!(text_of(&mut client, failed), "");
+    let by_weeks =
+        "SELECT sum(w.trips) FROM (SELECT DISTINCT region FROM trips.hist_trip_data) AS r
+                      CROSS JOIN LATERAL trips.weekly_counts(r.region) AS w";
+    assert_eq!(text_of(&mut client, by_weeks), count);
+    for (_, path) in &files {
+        let ([_, inserted, _, _], _) = ingest(&mut client, path);
+        assert_eq!(inserted, 0, "{path}");
+    }
+    assert_eq!(text_of(&mut client, failed), "");
 }
 
 /// The session's settings of dates and times change nothing.
