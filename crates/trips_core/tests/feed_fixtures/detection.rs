@@ -5,18 +5,15 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use trips_core::feed::builtin;
-use trips_core::feed::choice::FeedChoice;
 use trips_core::feed::detect::{Catalogue, Detection};
-use trips_core::format::delimited::header::{HeaderError, read_header};
-use trips_core::format::delimited::record::RecordReader;
+use trips_core::format::delimited::header::HeaderError;
 use trips_testkit::feed_fixtures::{Fixture, Style, directory, file_name, fixtures};
 
-const MAX_RECORD: usize = 1 << 20;
+use super::open;
 
 /// The feed of a file, its version, and the names that it does not store.
 fn detected(file: &[u8]) -> Result<(String, String, Vec<String>), HeaderError> {
-    let mut reader = RecordReader::new(file, MAX_RECORD);
-    let plan = read_header(&FeedChoice::builtin(), &mut reader, MAX_RECORD)?;
+    let (_, plan) = open(file)?;
     let header = csv::ReaderBuilder::new()
         .delimiter(plan.feed().dialect.delimiter)
         .from_reader(file)

@@ -1,5 +1,29 @@
 //! Each built-in feed and version has a fixture: it is found by its header, and gives the expected trips, in whatever
 //! order, quoting and spelling of numbers.
 
+mod chunks;
 mod detection;
 mod trips;
+
+use trips_core::feed::choice::FeedChoice;
+use trips_core::feed::plan::Plan;
+use trips_core::format::delimited::header::{HeaderError, read_header};
+use trips_core::format::delimited::order::find_order;
+use trips_core::format::delimited::record::RecordReader;
+
+const MAX_RECORD: usize = 1 << 20;
+
+/// A reader after the header of a file, and the plan of the file by the built-in feeds.
+fn open(file: &[u8]) -> Result<(RecordReader<&[u8]>, Plan), HeaderError> {
+    let begin = || {
+        let mut reader = RecordReader::new(file, MAX_RECORD);
+        let plan = read_header(&FeedChoice::builtin(), &mut reader, MAX_RECORD)?;
+        Ok((reader, plan))
+    };
+    let (reader, mut plan) = begin()?;
+    if plan.feed().needs_order() {
+        let (mut reader, _) = begin()?;
+        plan.set_order(find_order(&plan, &mut reader, || ()).expect("an order of day and month"));
+    }
+    Ok((reader, plan))
+}

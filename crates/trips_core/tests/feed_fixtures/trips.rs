@@ -4,10 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::{Map, Value, json};
 use trips_core::check::constraints::{Constraints, ZeroCoordinates};
-use trips_core::feed::choice::FeedChoice;
 use trips_core::feed::program::FeedTrip;
-use trips_core::format::delimited::header::read_header;
-use trips_core::format::delimited::record::RecordReader;
 use trips_core::format::delimited::trip_reader::TripReader;
 use trips_core::key::{Scheme, TripKey};
 use trips_core::model::point::Point;
@@ -15,7 +12,7 @@ use trips_core::model::timestamp::Timestamp;
 use trips_core::wire::jsonb::DetailsForm;
 use trips_testkit::feed_fixtures::{Fixture, Style, fixtures};
 
-const MAX_RECORD: usize = 1 << 20;
+use super::open;
 
 /// What a file gives.
 struct Read {
@@ -63,9 +60,7 @@ fn trip_of(line: u64, found: &FeedTrip<'_>) -> Value {
 }
 
 fn read(bytes: &[u8]) -> Result<Read, String> {
-    let mut reader = RecordReader::new(bytes, MAX_RECORD);
-    let plan = read_header(&FeedChoice::builtin(), &mut reader, MAX_RECORD);
-    let plan = plan.map_err(|error| error.to_string())?;
+    let (mut reader, plan) = open(bytes).map_err(|error| error.to_string())?;
     let mut read = Read {
         scheme: match plan.feed().scheme() {
             Scheme::Content => "content",
