@@ -47,8 +47,8 @@ impl Style {
         Self {
             column_order: seed,
             row_order: Some(seed),
-            quotes_all: seed % 2 == 0,
-            crlf: seed % 3 == 0,
+            quotes_all: seed.is_multiple_of(2),
+            crlf: seed.is_multiple_of(3),
             respells_numbers: true,
         }
     }

@@ -18,7 +18,7 @@ fn open(file: &[u8]) -> Result<(RecordReader<&[u8]>, Plan), HeaderError> {
     let begin = || {
         let mut reader = RecordReader::new(file, MAX_RECORD);
         let plan = read_header(&FeedChoice::builtin(), &mut reader, MAX_RECORD)?;
-        Ok((reader, plan))
+        Ok::<_, HeaderError>((reader, plan))
     };
     let (reader, mut plan) = begin()?;
     if plan.feed().needs_order() {
