@@ -23,7 +23,7 @@ pub use self::status::{
     requeue, running, statuses,
 };
 pub use self::types::{
-    LoadHeader, LoadInfo, LoadProgress, LoadSource, LoadStatus, SameBytes, Totals,
+    LoadHeader, LoadInfo, LoadProgress, LoadSource, LoadStatus, SameBytes, Totals, UsedFeed,
 };
 
 row_type!(
@@ -199,6 +199,18 @@ pub fn find_loaded(load_id: i64) -> Result<Option<LoadRow>, LoadError> {
         if found.is_empty() { Ok(None) } else { found.first().get_one::<Tuple>() }
     })?;
     Ok(row.map(LoadRow::from))
+}
+
+/// The feed of a load; None if the load has none.
+pub fn feed_of(load_id: i64) -> Result<Option<UsedFeed>, LoadError> {
+    Spi::connect(|client| {
+        let query = "SELECT l.feed, l.options ->> 'region', l.options ->> 'datasource'
+                       FROM trips.loads AS l WHERE l.load_id = $1 AND l.feed IS NOT NULL";
+        let mut found = client.select(query, Some(1), &[load_id.into()])?;
+        let Some(row) = found.next() else { return Ok(None) };
+        let feed = row.get(1)?.unwrap_or_default();
+        Ok(Some(UsedFeed { feed, region: row.get(2)?, datasource: row.get(3)? }))
+    })
 }
 
 /// Whether the transaction's own snapshot is older than another load's commit.

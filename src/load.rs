@@ -10,6 +10,7 @@ mod notices;
 mod read;
 mod request;
 mod runs;
+mod staged_feed;
 
 pub use self::context::{LoadContext, OwnerPrivileges};
 pub use self::failure::record_failure_of;

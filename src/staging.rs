@@ -22,6 +22,10 @@ use crate::progress::Progress;
 const FIRST_SIZE: i32 = 3;
 #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "a few columns")]
 const FIRST_VALUE: i32 = FIRST_SIZE + TripColumn::ALL.len() as i32;
+#[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "a few columns")]
+const LINE: i32 = FIRST_VALUE + TripColumn::ALL.len() as i32;
+const RECORD_SIZE: i32 = LINE + 1;
+const RECORD: i32 = LINE + 2;
 const ROWS_AT_ONCE: c_long = 500;
 
 /// Appends rows to staging.
@@ -37,8 +41,12 @@ pub fn append(rows: &StagedRows, progress: &Progress) -> Result<(), LoadError> {
 pub struct StagedRow {
     /// Its position.
     pub ctid: String,
-    /// The line was not a record, and its fields were not filled in by hand.
+    /// Line number of the record in its file; 0 if it has none.
+    pub line: u64,
+    /// The line was not a record, and its fields were not filled in by hand. Or its trip has the id of another one.
     pub is_raw: bool,
+    /// The record of a feed, as a JSON object, if its fields were not filled in by hand.
+    pub record: Option<String>,
     /// Bytes of its fields.
     sizes: [usize; KEY_COUNT],
     values: [Vec<u8>; KEY_COUNT],
@@ -82,7 +90,11 @@ impl StagedRow {
             *size = bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0);
             value.clear();
         }
-        self.is_raw = !has_values && row.get::<i32>(2) == Some(1);
+        let line = row.get::<i64>(LINE).and_then(|line| u64::try_from(line).ok());
+        self.line = line.unwrap_or(0);
+        let has_record = !has_values && row.get::<i32>(RECORD_SIZE).is_some();
+        self.record = if has_record { row.json(RECORD) } else { None };
+        self.is_raw = !has_values && !has_record && row.get::<i32>(2) == Some(1);
         if self.sizes.iter().sum::<usize>() <= max_record {
             for (value, column) in self.values.iter_mut().zip(FIRST_VALUE..) {
                 row.copy_bytes(column, value)?;
@@ -121,7 +133,7 @@ pub fn rows(load: Option<i64>) -> Result<StagedBatches, LoadError> {
     // A value that is stored out of line is fetched when it is used, and its length is known before.
     let query = format!(
         "SELECT s.ctid::text, (s.raw_line IS NOT NULL AND s.error_code IS NOT NULL)::int,
-                {}, {}
+                {}, {}, s.line_no, pg_column_size(s.record), s.record
            FROM trips.stg_trip_data AS s WHERE {} FOR UPDATE OF s SKIP LOCKED",
         columns(|name| format!("octet_length(s.{name})")),
         columns(|name| format!("s.{name}")),

@@ -98,6 +98,17 @@ pub struct LoadSource {
     pub options: Option<String>,
 }
 
+/// The feed of a load, and the arguments of the load that its trips depend on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsedFeed {
+    /// Name of the feed.
+    pub feed: String,
+    /// The region of all trips, if it was given.
+    pub region: Option<String>,
+    /// The datasource of all trips, if it was given.
+    pub datasource: Option<String>,
+}
+
 /// An earlier load of the same bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct SameBytes {

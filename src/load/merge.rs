@@ -3,9 +3,12 @@
 use pgrx::check_for_interrupts;
 use trips_core::check::constraints::Constraints;
 use trips_core::check::reject::Rejection;
+use trips_core::feed::program::FeedTrip;
+use trips_core::model::error::SqlState;
 
 use super::context::LoadContext;
 use super::runs::{Loader, RunBuilder, summarize};
+use super::staged_feed::StagedFeed;
 use crate::error::{LoadError, RequestError};
 use crate::history::{History, NewPartitions};
 use crate::ledger::{self, LoadHeader, LoadRow, LoadSource, Totals};
@@ -70,7 +73,13 @@ fn merge_load(
     progress: &Progress,
 ) -> Result<Totals, LoadError> {
     let mut loader = Loader::new(history)?;
-    let mut run = RunBuilder::new(load_id, &loader);
+    // Rows whose five fields were filled in by hand have another identity than records of a feed.
+    let (mut run, mut of_feed) =
+        (RunBuilder::new(load_id, &loader), RunBuilder::new(load_id, &loader));
+    let mut feed = StagedFeed::of_load(load)?;
+    if let Some(feed) = &feed {
+        loader.set_identity(feed.identity());
+    }
     let max_record = settings::max_record_size();
     let mut batches = staging::rows(load)?;
     let mut rows_read = 0;
@@ -78,21 +87,38 @@ fn merge_load(
         check_for_interrupts!();
         let mut merged = MergedRows::default();
         let count = batches.next_batch(max_record, |row| {
-            merged.add(row, max_record, constraints, new_partitions, &mut run)
+            let trip = match (&row.record, &mut feed) {
+                (None, _) => {
+                    return merged.add(row, max_record, constraints, new_partitions, &mut run);
+                }
+                (Some(record), Some(feed)) => feed.trip(record, row.line, constraints),
+                (Some(_), None) => Err(unknown_feed()),
+            };
+            merged.add_of_feed(row, trip, new_partitions, &mut of_feed)
         })?;
         if count == 0 {
             run.write(&mut loader, true, progress)?;
+            of_feed.write(&mut loader, true, progress)?;
             return Ok(loader.totals);
         }
         rows_read += count;
         loader.totals.staged += count - merged.promoted.len() as u64;
         merged.apply(load_id)?;
         progress.read(0, rows_read);
+        if of_feed.is_full() {
+            of_feed.write(&mut loader, false, progress)?;
+            progress.phase(Phase::Reading);
+        }
         if run.is_full() {
             run.write(&mut loader, false, progress)?;
             progress.phase(Phase::Reading);
         }
     }
+}
+
+/// Why a record of a feed stays that does not exist any more.
+fn unknown_feed() -> Rejection {
+    Rejection::of_record(SqlState::UndefinedObject, "the feed of the load does not exist")
 }
 
 /// What a merge does with some staged rows, by their ctid.
@@ -128,6 +154,30 @@ impl MergedRows {
                 Some(rejection) => self.rejected.push((ctid, rejection)),
             },
             Err(rejection) => self.rejected.push((ctid, rejection)),
+        }
+        Ok(())
+    }
+
+    /// The same for a record of a feed.
+    fn add_of_feed(
+        &mut self,
+        row: &StagedRow,
+        trip: Result<FeedTrip<'_>, Rejection>,
+        new_partitions: &mut NewPartitions,
+        run: &mut RunBuilder,
+    ) -> Result<(), LoadError> {
+        let ctid = row.ctid.clone();
+        let refused = match &trip {
+            Ok(trip) => new_partitions.refuse(trip.trip.date_time)?,
+            Err(rejection) => Some(rejection.clone()),
+        };
+        match (trip, refused) {
+            (Ok(trip), None) => {
+                run.push_feed(&trip.trip, trip.tail, trip.identity, row.line)?;
+                self.promoted.push(ctid);
+            }
+            (_, Some(rejection)) => self.rejected.push((ctid, rejection)),
+            (Err(rejection), None) => self.rejected.push((ctid, rejection)),
         }
         Ok(())
     }

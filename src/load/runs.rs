@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use trips_core::check::reject::{RejectedColumn, Rejection};
 use trips_core::feed::definition::IdentityRule;
+use trips_core::key::Identity;
 use trips_core::model::error::{SqlState, ValueError};
 use trips_core::model::trip::Trip;
 use trips_core::sort::batch::{self, RunBlocks};
@@ -173,12 +174,28 @@ impl RunBuilder {
     /// Adds a trip, with the encoded values of its tail, if it has any.
     pub fn push(&mut self, trip: &Trip<'_>, tail: &[u8]) -> Result<(), LoadError> {
         self.last.push(trip, tail)?;
+        self.end_full_block()
+    }
+
+    fn end_full_block(&mut self) -> Result<(), LoadError> {
         if self.last.bytes() < BYTES_OF_BLOCK {
             return Ok(());
         }
         let mut block = std::mem::take(&mut self.last);
         block.sort()?;
         self.push_block(block)
+    }
+
+    /// Adds a trip of a feed, whose record begins in this line.
+    pub fn push_feed(
+        &mut self,
+        trip: &Trip<'_>,
+        tail: &[u8],
+        identity: Identity<'_>,
+        line: u64,
+    ) -> Result<(), LoadError> {
+        self.last.push_feed(trip, tail, identity, line)?;
+        self.end_full_block()
     }
 
     /// Adds a sorted block.

@@ -13,6 +13,8 @@ use pgrx::{
     pg_sys,
 };
 
+use super::jsonb::JsonbText;
+
 /// Which changes a query sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Snapshot {
@@ -106,6 +108,16 @@ impl Row<'_> {
         self.require_type(column, &[pg_sys::TEXTOID]);
         let is_there = self.copy_bytes(column, &mut bytes).expect("memory for a short text");
         is_there.then(|| String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// The text of a column of type jsonb; `None` for NULL.
+    pub fn json(&self, column: i32) -> Option<String> {
+        self.require_type(column, &[pg_sys::JSONBOID]);
+        // SAFETY: the column has this type.
+        let JsonbText(text) = unsafe {
+            JsonbText::from_polymorphic_datum(self.datum(column)?, false, pg_sys::JSONBOID)?
+        };
+        Some(String::from_utf8_lossy(&text).into_owned())
     }
 
     /// The bytes of a column of type bytea.
