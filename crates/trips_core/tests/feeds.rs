@@ -112,6 +112,9 @@ fn a_header_without_a_name_is_refused_with_the_name_and_its_feed() {
     };
     assert_eq!((near.feed.as_str(), near.version.as_str()), ("lyft", "13 columns"));
     assert_eq!(near.missing, ["start_station_id", "end_station_id", "end_lng", "member_casual"]);
+    let names = ["ride_id", "started_at", "ended_at", "start_lat"];
+    let near = catalogue.nearest(&fields(&names)).expect("a near feed");
+    assert_eq!((near.feed.as_str(), near.missing.len()), ("lyft", 6));
     assert!(catalogue.nearest(&fields(&["a", "b"])).is_none());
     // A damaged header of the high-volume feed is not one of the other for-hire vehicles.
     let names = ["hvfhs_license_num", "pickup_datetime", "dispatching_base_num", "PUlocationID"];

@@ -162,7 +162,7 @@ impl Catalogue {
         candidates
     }
 
-    /// The feed that lacks the fewest names; of these the one that knows the most, then by name.
+    /// The feed that knows the most names; of these the one that lacks the fewest, then by name.
     #[must_use]
     pub fn nearest(&self, names: &[Cow<'_, [u8]>]) -> Option<Near> {
         let headers = self.headers(names);
@@ -173,7 +173,7 @@ impl Catalogue {
                 .then(|| (near(feed, &header.names), matched))
         };
         let all = self.feeds.iter().enumerate().filter_map(near);
-        let rank = |(near, matched): &(Near, usize)| (near.missing.len(), usize::MAX - matched);
+        let rank = |(near, matched): &(Near, usize)| (usize::MAX - matched, near.missing.len());
         all.min_by_key(rank).map(|(near, _)| near)
     }
 
