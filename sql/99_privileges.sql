@@ -36,6 +36,7 @@ REVOKE ALL ON FUNCTION trips.drop_feed(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.load_stations(text, text, int) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.complete_places(text, date, date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.detect_feed(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION trips.preview(text, text, int) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.rebuild() FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.partition_bounds() FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.repair_partitions() FROM PUBLIC;

@@ -124,7 +124,7 @@ impl LoadError {
         match self {
             Self::Request(_)
             | Self::Feed(_)
-            | Self::Source(SourceError::MayNotRead(_))
+            | Self::Source(SourceError::MayNotRead(_) | SourceError::MayNotPreview(_))
             | Self::History(HistoryError::OtherOwner { .. }) => false,
             Self::Upload(error) => error.is_of_content(),
             _ => true,

@@ -10,7 +10,7 @@ pub mod places;
 pub mod stations;
 pub mod zones;
 
-pub use self::detect::detect;
+pub use self::detect::{Match, describe, detect};
 use crate::error::LoadError;
 
 /// What a load knows of feeds: all of them, and the arguments of its caller.

@@ -7,6 +7,7 @@ mod identity;
 mod ingest;
 mod merge;
 mod notices;
+pub mod preview;
 mod read;
 mod request;
 mod runs;

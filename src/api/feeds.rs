@@ -1,16 +1,19 @@
 //! Feeds, zones and stations.
 
-use pgrx::datum::Date;
+use pgrx::datum::{Date, Timestamp as PgTimestamp};
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{JsonB, name, pg_extern, pg_sys};
 use trips_core::feed::builtin;
 use trips_core::feed::zones::nyc_taxi_zones;
+use trips_core::model::point::Point;
+use trips_core::model::timestamp::Timestamp;
 
 use super::text;
-use crate::error::RequestError;
+use crate::error::{LoadError, RequestError, SourceError};
 use crate::feeds::{self, definitions, places, stations, zones};
 use crate::limits;
+use crate::load::preview::{self, PreviewTrip};
 use crate::pg::jsonb::JsonbText;
 use crate::pg::{error_fields, session};
 use crate::questions;
@@ -133,5 +136,82 @@ fn detect_feed(
             found.note,
         )
     });
+    Ok(TableIterator::new(rows))
+}
+
+/// `trips.preview(path, feed, rows) -> setof (kind, line_no, …, note)`
+#[pg_extern(sql = false)]
+#[allow(clippy::type_complexity, reason = "the columns of the result")]
+fn preview(
+    path: Option<&[u8]>,
+    feed: Option<&[u8]>,
+    rows: Option<i32>,
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(kind, &'static str),
+            name!(line_no, Option<i64>),
+            name!(region, Option<String>),
+            name!(origin_coord, Option<pg_sys::Point>),
+            name!(destination_coord, Option<pg_sys::Point>),
+            name!(date_time, Option<PgTimestamp>),
+            name!(datasource, Option<String>),
+            name!(ended_at, Option<PgTimestamp>),
+            name!(trip_id, Option<String>),
+            name!(details, Option<JsonB>),
+            name!(error_code, Option<&'static str>),
+            name!(note, Option<String>),
+        ),
+    >,
+    ErrorReport,
+> {
+    let _errors = error_fields::preserve();
+    let path = limits::path("path", text("path", path)?)?;
+    let feed = feed.map(|name| limits::path("feed", text("feed", Some(name))?)).transpose()?;
+    let rows = rows.ok_or(RequestError::NullArgument("rows"))?;
+    let count = usize::try_from(rows).ok().filter(|rows| *rows <= preview::MAX_ROWS);
+    let count = count.ok_or(RequestError::Rows { rows, limit: preview::MAX_ROWS })?;
+    let access = Access::of(session::current_user());
+    if !access.shows_content() {
+        return Err(LoadError::from(SourceError::MayNotPreview(path.to_owned())).into());
+    }
+    let found = preview::preview(path, feed, count, &access)?;
+    let point = |point: Option<Point>| point.map(zones::pg_point);
+    let time = |time: Timestamp| PgTimestamp::try_from(time.0).ok();
+    let trip = |trip: PreviewTrip| {
+        let details = trip.details.and_then(|json| serde_json::from_str(&json).ok()).map(JsonB);
+        (
+            "trip",
+            i64::try_from(trip.line).ok(),
+            Some(trip.region),
+            point(trip.origin),
+            point(trip.destination),
+            time(trip.date_time),
+            trip.datasource,
+            trip.ended_at.and_then(time),
+            trip.trip_id,
+            details,
+            None,
+            None,
+        )
+    };
+    let other = |kind, line: Option<u64>, code, note| {
+        let line = line.and_then(|line| i64::try_from(line).ok());
+        (kind, line, None, None, None, None, None, None, None, None, code, Some(note))
+    };
+    let mut rows = vec![other("feed", None, None, found.summary())];
+    rows.extend(found.columns().into_iter().map(|note| other("column", None, None, note)));
+    let not_stored = found.feed.not_stored.iter().cloned();
+    rows.extend(not_stored.map(|name| other("not stored", None, None, name)));
+    rows.extend(found.trips.into_iter().map(trip));
+    rows.extend(found.rejected.into_iter().map(|bad| {
+        let code = Some(bad.rejection.state.code());
+        let note = match &bad.rejection.column {
+            Some(column) => format!("column {column}: {}", bad.rejection.reason),
+            None => bad.rejection.reason.clone(),
+        };
+        other("rejected", Some(bad.line), code, note)
+    }));
     Ok(TableIterator::new(rows))
 }

@@ -11,6 +11,7 @@ pub enum RequestError {
     NullArgument(&'static str),
     OnError(String),
     MaxErrors(i64),
+    Rows { rows: i32, limit: usize },
     TooLong { argument: &'static str, bytes: usize, limit: usize },
     Name { argument: &'static str, reason: String },
     RelativePath(String),
@@ -40,6 +41,11 @@ impl RequestError {
                 format!("invalid value for argument max_errors: {limit}"),
             )
             .hint("Use 0 or more, or NULL for the setting trips.max_errors."),
+            Self::Rows { rows, limit } => Report::new(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("invalid value for argument rows: {rows}"),
+            )
+            .hint(format!("Use 0 to {limit}.")),
             Self::TooLong { argument, bytes, limit } => Report::new(
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,
                 format!("{argument} is too long"),

@@ -11,6 +11,8 @@ use super::report::{Report, reported};
 #[derive(Debug)]
 pub enum SourceError {
     MayNotRead(String),
+    /// The caller may load the file, but not see its contents.
+    MayNotPreview(String),
     DataOfServer(String),
     Open { path: String, error: io::Error },
     Read { path: String, error: io::Error },
@@ -30,6 +32,12 @@ impl SourceError {
             )
             .detail("Members of pg_read_server_files may load all files; other roles may load files below trips.data_directories.")
             .hint("Ask a superuser to grant pg_read_server_files, or to set trips.data_directories."),
+            Self::MayNotPreview(path) => Report::new(
+                Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+                format!("permission denied to show contents of file {}", quoted_path(path)),
+            )
+            .detail("Members of pg_read_server_files may see contents of files.")
+            .hint("Run SELECT * FROM trips.detect_feed() to see the feed and its columns."),
             Self::DataOfServer(path) => Report::new(
                 Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
                 format!("file {} belongs to the data of this server", quoted_path(path)),

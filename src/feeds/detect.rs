@@ -10,8 +10,9 @@ use trips_core::feed::definition::{
 };
 use trips_core::feed::detect::Catalogue;
 use trips_core::format::delimited::record::RecordReader;
+use trips_core::format::encoding::Decoder;
 
-use super::definitions::catalogue;
+use super::definitions::{catalogue, definition};
 use crate::error::{FileError, LoadError};
 use crate::settings;
 use crate::source::{Access, Source};
@@ -38,8 +39,8 @@ pub struct Match {
 }
 
 /// The names of a header, under one delimiter.
-struct Header<'a> {
-    names: Vec<Cow<'a, [u8]>>,
+struct Header {
+    names: Vec<Cow<'static, [u8]>>,
     delimiter: u8,
 }
 
@@ -49,13 +50,7 @@ struct Header<'a> {
 /// Those of the file; 22P04 if its first record is not a header.
 pub fn detect(path: &str, access: &Access) -> Result<Vec<Match>, LoadError> {
     let catalogue = catalogue()?;
-    let mut file = Source::open(path, access)?;
-    let max_record = settings::max_record_size();
-    let mut start = Vec::new();
-    let limit = max_record as u64 + 2;
-    file.by_ref().take(limit).read_to_end(&mut start).map_err(|error| file.read_error(error))?;
-    let header = header(&catalogue, &start, max_record)
-        .ok_or_else(|| FileError::NoHeader { path: path.to_owned() })?;
+    let header = read_header(&catalogue, path, access)?;
     let mut matches = matches(&catalogue, &header);
     if !access.shows_content() {
         matches.iter_mut().for_each(|found| found.not_stored.clear());
@@ -63,35 +58,52 @@ pub fn detect(path: &str, access: &Access) -> Result<Vec<Match>, LoadError> {
     Ok(matches)
 }
 
-/// The header under the delimiter whose best feed knows the most names; the comma if there is no such feed.
-fn header<'a>(catalogue: &Catalogue, start: &'a [u8], max_record: usize) -> Option<Header<'a>> {
-    let mut best: Option<(usize, Header<'a>)> = None;
+/// What a feed makes of the header of a file, whatever other feeds make of it.
+///
+/// # Errors
+/// Those of the file; 42704 for an unknown feed.
+pub fn describe(path: &str, feed: &str, access: &Access) -> Result<Match, LoadError> {
+    let feed = definition(feed)?;
+    let header = read_header(&Catalogue::new(vec![feed.clone()]), path, access)?;
+    Ok(of_feed(&feed, &header))
+}
+
+/// The header of a file, under the delimiter whose best feed knows the most names; the comma if there is no such feed.
+fn read_header(
+    catalogue: &Catalogue,
+    path: &str,
+    access: &Access,
+) -> Result<Header, LoadError> {
+    let file = Source::open(path, access)?;
+    let max_record = settings::max_record_size();
+    let read_error = |error| file.read_error(error);
+    let mut start = Vec::new();
+    let source = Decoder::detect(file.bytes()?).map_err(read_error)?;
+    let limit = max_record as u64 + 2;
+    source.take(limit).read_to_end(&mut start).map_err(read_error)?;
+    let mut best: Option<(usize, Header)> = None;
     for delimiter in catalogue.delimiters() {
-        let Some(names) = names(start, delimiter, max_record) else { continue };
+        let Some(names) = names(&start, delimiter, max_record) else { continue };
         let candidates = catalogue.candidates(&names, Some(delimiter));
         let matched = candidates.first().map_or(0, |candidate| candidate.matched);
         if best.as_ref().is_none_or(|(most, _)| matched > *most) {
             best = Some((matched, Header { names, delimiter }));
         }
     }
-    best.map(|(_, header)| header)
+    let none = || FileError::NoHeader { path: path.to_owned() }.into();
+    best.map(|(_, header)| header).ok_or_else(none)
 }
 
 /// The fields of the first record.
-fn names<'a>(start: &[u8], _delimiter: u8, max_record: usize) -> Option<Vec<Cow<'a, [u8]>>> {
+fn names(start: &[u8], delimiter: u8, max_record: usize) -> Option<Vec<Cow<'static, [u8]>>> {
     let mut reader = RecordReader::new(start, max_record);
-    loop {
-        let record = reader.next_record().ok()??;
-        if record.error.is_some() {
-            return None;
-        }
-        if !record.raw.iter().all(u8::is_ascii_whitespace) {
-            return Some(record.fields().map(|name| Cow::Owned(name.into_owned())).collect());
-        }
-    }
+    reader.set_delimiter(delimiter);
+    let record = reader.next_record().ok()??;
+    let names = record.fields().map(|name| Cow::Owned(name.into_owned()));
+    record.error.is_none().then(|| names.collect())
 }
 
-fn matches(catalogue: &Catalogue, header: &Header<'_>) -> Vec<Match> {
+fn matches(catalogue: &Catalogue, header: &Header) -> Vec<Match> {
     let candidates = catalogue.candidates(&header.names, Some(header.delimiter));
     let most = candidates.first().map_or(0, |best| best.matched);
     let is_tie = candidates.iter().filter(|candidate| candidate.matched == most).count() > 1;
@@ -137,7 +149,7 @@ fn matches(catalogue: &Catalogue, header: &Header<'_>) -> Vec<Match> {
 }
 
 /// What a feed makes of a header.
-fn of_feed(feed: &Arc<Definition>, header: &Header<'_>) -> Match {
+fn of_feed(feed: &Arc<Definition>, header: &Header) -> Match {
     let known = header.names.iter().filter(|name| feed.column_of_header(name).is_some()).count();
     let unknown = header.names.iter().filter(|name| feed.column_of_header(name).is_none());
     let unknown = unknown.map(|name| String::from_utf8_lossy(name).trim().to_owned());
@@ -154,7 +166,7 @@ fn of_feed(feed: &Arc<Definition>, header: &Header<'_>) -> Match {
 }
 
 /// Which columns of the file become what: an object by the columns of the history.
-fn mapping(feed: &Definition, header: &Header<'_>) -> Value {
+fn mapping(feed: &Definition, header: &Header) -> Value {
     // The spellings of the file, not those of the feed.
     let names = |column: ColumnId| {
         let is_it = move |name: &&Cow<'_, [u8]>| feed.column_of_header(name) == Some(column);

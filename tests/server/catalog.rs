@@ -36,6 +36,7 @@ const MEMBERS: &[&str] = &[
     "function trips.load_stations(text,text,integer)",
     "function trips.merge_staged(bigint)",
     "function trips.partition_bounds()",
+    "function trips.preview(text,text,integer)",
     "function trips.rebuild()",
     "function trips.repair_partitions()",
     "function trips.schedule(text,text,text,text,text,text)",

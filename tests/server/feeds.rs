@@ -8,6 +8,7 @@ mod directory;
 mod fixtures;
 mod identity;
 mod personal;
+mod preview;
 mod repeated;
 mod stations;
 mod times;
