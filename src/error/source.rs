@@ -14,9 +14,18 @@ pub enum SourceError {
     /// The caller may load the file, but not see its contents.
     MayNotPreview(String),
     DataOfServer(String),
-    Open { path: String, error: io::Error },
-    Read { path: String, error: io::Error },
-    NotAFile { path: String, kind: &'static str },
+    Open {
+        path: String,
+        error: io::Error,
+    },
+    Read {
+        path: String,
+        error: io::Error,
+    },
+    NotAFile {
+        path: String,
+        kind: &'static str,
+    },
     Changed(String),
 }
 

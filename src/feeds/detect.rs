@@ -69,16 +69,12 @@ pub fn describe(path: &str, feed: &str, access: &Access) -> Result<Match, LoadEr
 }
 
 /// The header of a file, under the delimiter whose best feed knows the most names; the comma if there is no such feed.
-fn read_header(
-    catalogue: &Catalogue,
-    path: &str,
-    access: &Access,
-) -> Result<Header, LoadError> {
+fn read_header(catalogue: &Catalogue, path: &str, access: &Access) -> Result<Header, LoadError> {
     let file = Source::open(path, access)?;
     let max_record = settings::max_record_size();
     let read_error = |error| file.read_error(error);
     let mut start = Vec::new();
-    let source = Decoder::detect(file.bytes()?).map_err(read_error)?;
+    let source = Decoder::detect(Source::bytes(&file)?).map_err(read_error)?;
     let limit = max_record as u64 + 2;
     source.take(limit).read_to_end(&mut start).map_err(read_error)?;
     let mut best: Option<(usize, Header)> = None;

@@ -87,10 +87,11 @@ pub fn preview(
     let encoding = source.encoding();
     let mut reader = RecordReader::new(source, max_record).with_encoding(encoding);
     let choice = feeds::choice(feed, Options::default())?;
-    let plan = header::read_header(&choice, &mut reader, max_record).map_err(|error| match error {
-        HeaderError::Read(error) => file.read_error(error),
-        error => FileError::Header { path: path.to_owned(), error }.into(),
-    })?;
+    let plan =
+        header::read_header(&choice, &mut reader, max_record).map_err(|error| match error {
+            HeaderError::Read(error) => file.read_error(error),
+            error => FileError::Header { path: path.to_owned(), error }.into(),
+        })?;
     let feed = feeds::describe(path, plan.feed_name(), access)?;
     let mut trips = TripReader::new(plan, DetailsForm::Text);
     let mut preview =

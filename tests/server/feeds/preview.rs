@@ -120,7 +120,9 @@ fn arguments_and_errors() {
         .unwrap_err();
     let (code, message, hint) = server_error(&error);
     assert_eq!(code, "42501");
-    assert!(message.starts_with("permission denied to show contents") && hint.contains("detect_feed"));
+    assert!(
+        message.starts_with("permission denied to show contents") && hint.contains("detect_feed")
+    );
     // A standby or a read-only transaction can show it.
     client.batch_execute("SET default_transaction_read_only = on").unwrap();
     assert_eq!(count(&mut client, 5), 5);

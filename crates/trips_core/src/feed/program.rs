@@ -12,10 +12,12 @@ use crate::key::Identity;
 use crate::model::trip::Trip;
 
 mod scratch;
+mod tail_values;
 mod times;
 mod trip;
 
 pub use self::scratch::Scratch;
+pub use self::tail_values::TailValues;
 
 /// How the records after one header become trips.
 #[derive(Debug, Clone)]
