@@ -28,6 +28,7 @@ fn builtin_feeds()
 
 /// `trips_internal.builtin_zones() -> setof (zone_id, name, region, point)`
 #[pg_extern(sql = false, immutable, parallel_safe)]
+#[allow(clippy::type_complexity, reason = "the columns of the result")]
 fn builtin_zones() -> TableIterator<
     'static,
     (

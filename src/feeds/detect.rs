@@ -166,11 +166,8 @@ fn mapping(feed: &Definition, header: &Header) -> Value {
     // The spellings of the file, not those of the feed.
     let names = |column: ColumnId| {
         let is_it = move |name: &&Cow<'_, [u8]>| feed.column_of_header(name) == Some(column);
-        header
-            .names
-            .iter()
-            .filter(is_it)
-            .map(|name| String::from_utf8_lossy(name).trim().to_owned())
+        let found = header.names.iter().filter(is_it);
+        found.map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect::<Vec<_>>()
     };
     let all = |columns: &[ColumnId]| columns.iter().flat_map(|id| names(*id)).collect::<Vec<_>>();
     let mut mapping = Map::new();
@@ -189,7 +186,7 @@ fn mapping(feed: &Definition, header: &Header) -> Value {
         },
     );
     let place = |places: &[Place]| {
-        let has = |place: &&Place| place.columns().all(|column| names(column).next().is_some());
+        let has = |place: &&Place| place.columns().all(|column| !names(column).is_empty());
         match places.iter().find(has) {
             Some(Place::Zone { set, id }) => json!({ "zone_set": set, "id": all(&[*id]) }),
             Some(place) => json!(all(&place.columns().collect::<Vec<_>>())),
@@ -201,7 +198,7 @@ fn mapping(feed: &Definition, header: &Header) -> Value {
     let value = |sources: &[ValueSource]| {
         let source = sources.iter().filter_map(|source| match source {
             ValueSource::Constant(text) => Some(json!({ "constant": text })),
-            ValueSource::Column(id) => names(*id).next().map(|name| json!({ "column": name })),
+            ValueSource::Column(id) => names(*id).first().map(|name| json!({ "column": name })),
             ValueSource::Zone(_) => Some(json!("zone")),
             ValueSource::Area(_) => Some(json!("area")),
         });
@@ -212,20 +209,24 @@ fn mapping(feed: &Definition, header: &Header) -> Value {
     add("trip_id", feed.trip_id.map_or(Value::Null, |id| json!(all(&[id]))));
     add("details", json!(all(&feed.details)));
     add("never stored", json!(all(&feed.personal)));
-    add(
-        "identity",
-        match &feed.identity {
-            IdentityRule::Content => json!("the five values"),
-            IdentityRule::SourceId { columns, .. } => json!(all(columns)),
-            IdentityRule::Columns { columns, .. } => {
-                let value = |column: &IdentityColumn| match column {
-                    IdentityColumn::Column(id) => names(*id).next(),
-                    IdentityColumn::Time => Some("@time".to_owned()),
-                    IdentityColumn::EndedAt => Some("@ended_at".to_owned()),
-                };
-                json!(columns.iter().filter_map(value).collect::<Vec<_>>())
-            }
-        },
-    );
+    add("identity", identity(feed, &names));
     Value::Object(mapping)
+}
+
+/// The columns of the file that make the key of a trip.
+fn identity(feed: &Definition, names: &impl Fn(ColumnId) -> Vec<String>) -> Value {
+    match &feed.identity {
+        IdentityRule::Content => json!("the five values"),
+        IdentityRule::SourceId { columns, .. } => {
+            json!(columns.iter().flat_map(|column| names(*column)).collect::<Vec<_>>())
+        }
+        IdentityRule::Columns { columns, .. } => {
+            let value = |column: &IdentityColumn| match column {
+                IdentityColumn::Column(id) => names(*id).into_iter().next(),
+                IdentityColumn::Time => Some("@time".to_owned()),
+                IdentityColumn::EndedAt => Some("@ended_at".to_owned()),
+            };
+            json!(columns.iter().filter_map(value).collect::<Vec<_>>())
+        }
+    }
 }

@@ -40,7 +40,6 @@ pub struct Preview {
 
 /// A trip of a preview.
 #[derive(Debug)]
-#[expect(missing_docs, reason = "the columns of the history")]
 pub struct PreviewTrip {
     pub line: u64,
     pub region: String,
