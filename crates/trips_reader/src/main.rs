@@ -2,6 +2,7 @@
 //! `docker/spark/load.py` runs it on every worker of a cluster.
 
 mod options;
+mod order;
 mod read;
 mod split;
 
@@ -16,12 +17,12 @@ const USAGE: &str = "usage:
   trips_reader split FILE [split_bytes=N] [max_record_size=N]
       looks through a file and prints one line of JSON: its size, time and BLAKE3, and its splits as
       [first_byte, bytes, first_line, BLAKE3 of the header and the split, columns, if a second header has changed
-      them]; or, under \"refused\", why the file is refused
+      them or the file decides the order of day and month]; or, under \"refused\", why the file is refused
   trips_reader read FILE load_id=N first_byte=N bytes=N first_line=N blake3=D file_bytes=N mtime_ns=N
                [columns=C] [max_record_size=N] [earliest_date=D] [latest_date=D] [zero_coordinates=keep|warn|stage]
       reads one split, which is held in memory, and prints its parts, each behind its length (8 bytes, big-endian)
   trips_reader version
-exit codes: 1; 3 when the file changed meanwhile";
+exit codes: 1; 3 when the file changed meanwhile; 4 when its times contradict its feed";
 
 /// The error that ends the program.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +33,8 @@ enum Failure {
     File { path: String, error: io::Error },
     #[error("file {0} changed since it was split")]
     Changed(String),
+    #[error("file {path}: {message}")]
+    Contradiction { path: String, message: String },
     #[error("out of memory")]
     Memory(#[from] std::collections::TryReserveError),
     #[error("could not write the output: {0}")]
@@ -63,10 +66,10 @@ fn main() -> ExitCode {
         Err(failure) => {
             eprintln!("trips_reader: {failure}");
             // The exit status says whether another attempt could succeed.
-            if matches!(failure, Failure::Changed(_)) {
-                ExitCode::from(3)
-            } else {
-                ExitCode::FAILURE
+            match failure {
+                Failure::Changed(_) => ExitCode::from(3),
+                Failure::Contradiction { .. } => ExitCode::from(4),
+                _ => ExitCode::FAILURE,
             }
         }
     }

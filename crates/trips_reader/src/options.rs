@@ -78,7 +78,7 @@ impl<'a> Options<'a> {
             Some("stage") => ZeroCoordinates::Stage,
             Some(other) => {
                 return Err(Failure::Usage(format!(
-                    "invalid value invalid value invalid value invalid value invalid value zero_coordinates={other:?}"
+                    "invalid value zero_coordinates={other:?}"
                 )));
             }
         };

@@ -6,11 +6,12 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use trips_core::feed::choice::FeedChoice;
+use trips_core::feed::day_month::Unproved;
 use trips_core::format::delimited::header::{HeaderError, UNCLOSED_QUOTES};
 use trips_core::split::{FileSplits, Passed, find_splits};
 
 use crate::options::{Options, open};
-use crate::{Failure, shown};
+use crate::{Failure, order, shown};
 
 /// Approximate bytes of a split, by default.
 const SPLIT_BYTES: u64 = 16 * 1024 * 1024;
@@ -36,6 +37,13 @@ pub fn run(path: &Path, options: &Options<'_>, out: &mut impl Write) -> Result<(
             if covered != size {
                 return Err(Failure::Changed(shown(path)));
             }
+            let order = match order::of_file(path, max_record)? {
+                Ok(order) => order,
+                Err(unproved) => {
+                    let found = refused(path, Unproved::STATE.code(), &unproved.message());
+                    return writeln!(out, "{found}").map_err(Failure::Write);
+                }
+            };
             let Digests { whole, splits: digests, .. } = digests.into_inner();
             let splits: Vec<_> = splits
                 .iter()
@@ -43,6 +51,7 @@ pub fn run(path: &Path, options: &Options<'_>, out: &mut impl Write) -> Result<(
                 .zip(&columns)
                 .map(|((p, digest), columns)| {
                     let columns = columns.as_ref().map(ToString::to_string);
+                    let columns = order::with_order(order, columns);
                     let digest = digest.to_hex();
                     json!([p.first_byte, p.bytes, p.first_line, digest.as_str(), columns])
                 })
