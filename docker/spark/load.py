@@ -28,8 +28,8 @@ SETTINGS = ("max_record_size", "earliest_date", "latest_date", "zero_coordinates
 TRANSIENT = ("55P03", "40001", "40P01")
 TRIES = 5
 
-# Exit status of trips_reader for a file that changed after it was split.
-CHANGED = 3
+# SQLSTATE by the exit status of trips_reader: the file changed after it was split, or its times contradict its feed.
+CODES = {3: "55006", 4: "22008"}
 
 
 class Failed(Exception):
@@ -50,7 +50,7 @@ def report(what, path, code, message):
 
 
 def reader_failed(returncode, stderr):
-    code = "55006" if returncode == CHANGED else "58030"
+    code = CODES.get(returncode, "58030")
     return Failed(code, stderr.decode("utf-8", "replace").strip() or f"trips_reader ended with {returncode}")
 
 

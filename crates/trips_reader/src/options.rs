@@ -77,9 +77,7 @@ impl<'a> Options<'a> {
             Some("warn") | None => ZeroCoordinates::Warn,
             Some("stage") => ZeroCoordinates::Stage,
             Some(other) => {
-                return Err(Failure::Usage(format!(
-                    "invalid value zero_coordinates={other:?}"
-                )));
+                return Err(Failure::Usage(format!("invalid value zero_coordinates={other:?}")));
             }
         };
         let earliest = self.text("earliest_date").unwrap_or("1970-01-01");

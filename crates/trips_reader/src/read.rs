@@ -18,7 +18,7 @@ use trips_core::split::{Split, SplitReader};
 use trips_core::upload::part::{self as upload_part, Part};
 
 use crate::options::{Options, open};
-use crate::{Failure, shown};
+use crate::{Failure, order, shown};
 
 /// A part ends when it covers this many bytes of the file, or takes this many of memory: a rejected line of two bytes
 /// takes a hundred times as many.
@@ -50,13 +50,14 @@ pub fn run(path: &Path, options: &Options<'_>, out: &mut impl Write) -> Result<(
     };
     let load_id = options.number("load_id", None)?;
     let max_record = options.max_record_size()?;
-    let (plan, mut reader) = begin(path, file, split, max_record, options.digest("blake3")?)?;
-    let mut columns = match options.text("columns") {
+    let (mut plan, mut reader) = begin(path, file, split, max_record, options.digest("blake3")?)?;
+    let mut columns = match order::take(options.text("columns"), &mut plan) {
         Some(text) => HeaderState::read(text, &plan).ok_or_else(|| {
             Failure::Usage(format!("columns={text:?} are no columns of the file"))
         })?,
         None => HeaderState::Known(Arc::new(plan.clone())),
     };
+    let (feed, order) = (plan.feed_name().to_owned(), plan.feed().order());
     let (target, constraints) = (Target::Upload, options.constraints()?);
     let parser =
         Parser { plan, target, load_id, max_record, constraints, keeps_grid_points: false };
@@ -66,6 +67,9 @@ pub fn run(path: &Path, options: &Options<'_>, out: &mut impl Write) -> Result<(
         let begin = reader.position();
         let Some(chunk) = reader.next_chunk().map_err(failed)? else { break };
         let parsed = parser.parse_next(chunk, &mut columns)?;
+        if let Some(found) = parsed.proofs.contradiction(order, &feed) {
+            return Err(Failure::Contradiction { path: shown(path), message: found.message });
+        }
         // A longer part would be refused. One chunk alone is never longer.
         let more = parsed.block.bytes() + parsed.staged.bytes() + HEADER;
         if part.rows > 0 && part.memory() + more > most_bytes {
