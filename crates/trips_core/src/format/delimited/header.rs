@@ -183,12 +183,14 @@ pub fn read_header<R: Read>(
     if is_endless(&first, sniff::SNIFF_BYTES) && is_endless(reader.peek(longest)?, longest) {
         return Err(refuse(HeaderError::Framing(FramingError::TooLong)));
     }
-    let mut nearest: Option<HeaderError> = None;
+    // A delimiter that does not divide the header says little of it.
+    let mut nearest: Option<((bool, usize), HeaderError)> = None;
     for delimiter in delimiters(choice) {
         reader.set_delimiter(delimiter);
         let Some(header) = reader.peek_record()? else {
             return Err(HeaderError::Empty);
         };
+        let is_one_name = header.len() == 1;
         let plan = match header.error {
             Some(error) => Err(HeaderError::Framing(error)),
             None => resolve(choice, &header),
@@ -204,13 +206,16 @@ pub fn read_header<R: Read>(
                 reader.next_record()?;
                 return Ok(plan);
             }
-            Err(error) if nearest.as_ref().is_none_or(|it| error.distance() < it.distance()) => {
-                nearest = Some(error);
+            Err(error) => {
+                let distance = error.distance();
+                let distance = (is_one_name || distance == usize::MAX, distance);
+                if nearest.as_ref().is_none_or(|(least, _)| distance < *least) {
+                    nearest = Some((distance, error));
+                }
             }
-            Err(_) => {}
         }
     }
-    Err(refuse(nearest.unwrap_or(HeaderError::NoFeeds)))
+    Err(refuse(nearest.map_or(HeaderError::NoFeeds, |(_, error)| error)))
 }
 
 /// The delimiters that a file may have.
