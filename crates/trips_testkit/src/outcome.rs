@@ -12,6 +12,7 @@ use trips_core::sort::batch::{self, Batch};
 use trips_core::sort::block::Block;
 use trips_core::sort::counts::DailyCounts;
 use trips_core::sort::groups::GroupCache;
+use trips_core::wire::staged_row;
 
 use crate::check_reason;
 use crate::copied::{self, Values};
@@ -99,9 +100,10 @@ impl Outcome {
     /// Parses the rows for staging and validates them again, as a merge does.
     pub fn merge(&mut self, constraints: &Constraints) {
         let bytes = std::mem::take(&mut self.staged_bytes);
+        let columns = i16::try_from(staged_row::COLUMNS.len()).expect("few columns");
         let (mut rest, mut count, mut last_line) = (&bytes[..], 0, 0);
         while !rest.is_empty() {
-            let row = copied::take_row(&mut rest, 12);
+            let row = copied::take_row(&mut rest, columns);
             assert_eq!(copied::bigint(row[0]), LOAD_ID);
             let line = copied::bigint(row[1]);
             assert!(line > last_line, "lines {last_line} and {line}");
