@@ -36,6 +36,7 @@ documents! {
     administration: "docs/administration.md",
     troubleshooting: "docs/troubleshooting.md",
     limits: "docs/limits.md",
+    feeds: "docs/feeds.md",
     install: "docs/install.md",
 }
 
