@@ -2,6 +2,9 @@
 
 use crate::source::{self, Source, Token};
 
+/// The folder of the sources of `trips_core`. Its own folders are rooms, too.
+pub const CORE: &str = "crates/trips_core/src/";
+
 /// A use of one room by another.
 pub struct Arrow {
     pub from: String,
@@ -17,7 +20,7 @@ pub fn room_of(path: &str) -> String {
 
 /// The modules that lead from the root of the extension to a file.
 fn module_path(path: &str) -> Vec<String> {
-    let path = path.strip_prefix("src/").unwrap_or(path);
+    let path = path.strip_prefix(CORE).or_else(|| path.strip_prefix("src/")).unwrap_or(path);
     path.trim_end_matches(".rs").split('/').map(str::to_owned).collect()
 }
 

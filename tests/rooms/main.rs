@@ -9,7 +9,7 @@ mod writers;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::arrows::{Arrow, arrows_of_crate, arrows_of_room};
+use crate::arrows::{Arrow, CORE, arrows_of_crate, arrows_of_room};
 use crate::source::Source;
 use crate::table::Rooms;
 
@@ -52,6 +52,50 @@ fn all_arrows() -> Vec<Arrow> {
     arrows
 }
 
+fn core_rooms() -> Rooms {
+    Rooms::parse_core(&source::read("docs/architecture.md"))
+}
+
+/// The arrows between the folders of `trips_core`.
+fn core_arrows() -> Vec<Arrow> {
+    let sources = source::files(CORE.trim_end_matches('/'));
+    let arrows = sources.iter().flat_map(arrows_of_room);
+    arrows.filter(|arrow| !arrow.to.starts_with("trips_")).collect()
+}
+
+/// The calls that a table lists and the sources do not make.
+fn unused(rooms: &Rooms, arrows: Vec<Arrow>) -> Vec<String> {
+    let made: BTreeSet<(String, String)> =
+        arrows.into_iter().map(|arrow| (arrow.from, arrow.to)).collect();
+    let listed = rooms.listed();
+    let unused = listed.iter().filter(|arrow| !made.contains(*arrow));
+    unused.map(|(from, to)| format!("{from} may call {to}, and does not")).collect()
+}
+
+/// Rooms that have no row, and rows that have no room.
+fn unlike(rooms: &Rooms, mut found: BTreeSet<String>) -> Vec<String> {
+    // It declares the rooms.
+    found.remove("lib");
+    let listed: BTreeSet<String> = rooms.names().map(str::to_owned).collect();
+    let mut faults: Vec<String> =
+        found.difference(&listed).map(|room| format!("{room} has no row")).collect();
+    faults.extend(listed.difference(&found).map(|room| format!("the row of {room} has no room")));
+    faults
+}
+
+/// The folders of `trips_core` call only folders below them, and exactly those that their table lists.
+#[test]
+fn folders_of_trips_core_call_what_their_table_says() {
+    let rooms = core_rooms();
+    let mut faults = rooms.upward();
+    faults.extend(core_arrows().iter().filter_map(|arrow| rooms.fault_of(arrow)));
+    faults.extend(unused(&rooms, core_arrows()));
+    let sources = source::files(CORE.trim_end_matches('/'));
+    let found = sources.iter().map(|source| arrows::room_of(&source.path)).collect();
+    faults.extend(unlike(&rooms, found));
+    fail_on(&faults);
+}
+
 /// Rooms call only rooms below them, and only those that the table lists.
 #[test]
 fn rooms_call_what_the_table_says() {
@@ -64,16 +108,7 @@ fn rooms_call_what_the_table_says() {
 /// The table lists no call that the sources do not make.
 #[test]
 fn the_table_lists_only_calls_that_exist() {
-    let rooms = rooms();
-    let made: BTreeSet<(String, String)> =
-        all_arrows().into_iter().map(|arrow| (arrow.from, arrow.to)).collect();
-    let listed = rooms.listed();
-    let faults: Vec<String> = listed
-        .iter()
-        .filter(|arrow| !made.contains(*arrow))
-        .map(|(from, to)| format!("{from} may call {to}, and does not"))
-        .collect();
-    fail_on(&faults);
+    fail_on(&unused(&rooms(), all_arrows()));
 }
 
 /// What a room may call is below it: so there is no circle.
@@ -91,13 +126,7 @@ fn each_room_has_a_row() {
         found.insert(arrows::room_of(&source.path));
     }
     found.extend(source::directories("crates"));
-    // It declares the rooms.
-    found.remove("lib");
-    let listed: BTreeSet<String> = rooms.names().map(str::to_owned).collect();
-    let mut faults: Vec<String> =
-        found.difference(&listed).map(|room| format!("{room} has no row")).collect();
-    faults.extend(listed.difference(&found).map(|room| format!("the row of {room} has no room")));
-    fail_on(&faults);
+    fail_on(&unlike(&rooms, found));
 }
 
 /// `unsafe` and PostgreSQL's C functions are in `src/pg` and `src/os` alone.
@@ -177,6 +206,9 @@ fn the_checks_see_what_they_look_for() {
     assert_eq!(found("src/pg.rs", "use super::load;"), ["load"]);
     assert_eq!(found("src/load.rs", "use trips_core::key;"), ["trips_core"]);
     assert_eq!(found("src/pg/spi.rs", "use crate::*;"), ["*"]);
+    let core = |name: &str| format!("{CORE}{name}");
+    assert_eq!(found(&core("model/point.rs"), "use crate::check::reject::Rejection;"), ["check"]);
+    assert_eq!(found(&core("model.rs"), "pub mod point; use super::pool::Pool;"), ["pool"]);
     assert_eq!(found("src/pg/spi.rs", "use crate as root;"), ["*"]);
     assert_eq!(
         found("src/pg/spi.rs", "fn f<'a>(c: char) { c == '\"'; crate::load::go() }"),

@@ -2,6 +2,9 @@
 
 use crate::arrows::Arrow;
 
+/// The title of the table of the folders of `trips_core`.
+const CORE: &str = "Rooms of trips_core";
+
 /// The rows, from the top of the house down.
 pub struct Rooms(Vec<Room>);
 
@@ -11,6 +14,22 @@ struct Room {
 }
 
 impl Rooms {
+    /// The rows of the table of the folders of `trips_core`.
+    pub fn parse_core(document: &str) -> Self {
+        let section = document.split("\n### ").find(|section| section.starts_with(CORE));
+        let section =
+            section.expect("docs/architecture.md has a section of the rooms of trips_core");
+        let section = section.split("\n## ").next().unwrap_or_default();
+        let rooms: Vec<Room> = section
+            .lines()
+            .take_while(|line| !line.starts_with("Outside"))
+            .filter(|line| line.starts_with("| `"))
+            .map(row)
+            .collect();
+        assert!(rooms.len() > 10, "the table of trips_core has {} rows", rooms.len());
+        Self(rooms)
+    }
+
     /// The rows of the section "Rooms" whose first column names code.
     pub fn parse(document: &str) -> Self {
         let section = document.split("\n## ").find(|section| section.starts_with("Rooms\n"));
@@ -72,7 +91,7 @@ fn row(line: &str) -> Room {
     let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
     let [path, _, may_call] = cells[..] else { panic!("a row of rooms has three columns: {line}") };
     let path = path.trim_matches('`').trim_end_matches('/');
-    let (_, name) = path.split_once('/').unwrap();
+    let name = path.split_once('/').map_or(path, |(_, name)| name);
     let name = name.trim_end_matches(".rs").to_owned();
     let may_call = may_call.split(", ").filter(|name| *name != "-").map(str::to_owned).collect();
     Room { name, may_call }

@@ -8,7 +8,7 @@ use crate::feed::zones::Zones;
 use crate::key::Scheme;
 use crate::model::decimal::DecimalMark;
 use crate::model::point::Point;
-use crate::model::time_form::{self, DayMonthOrder, TimeForms};
+use crate::model::time_form::{DayMonthOrder, TimeForms};
 use crate::model::zone::TimeZone;
 
 /// The name of the details of a time that is an instant: minutes east of UTC.
@@ -32,12 +32,7 @@ pub(crate) struct FeedRules {
 impl FeedRules {
     pub(crate) fn of(feed: &Definition, dialect: Dialect, zones: Arc<Zones>) -> Self {
         let time = &feed.time;
-        let kind = match time.kind {
-            TimeKind::Local => time_form::TimeKind::Local,
-            TimeKind::Utc => time_form::TimeKind::Utc,
-            TimeKind::Offset => time_form::TimeKind::Offset,
-        };
-        let forms = TimeForms::compile(&time.forms, kind, time.hour_24).ok();
+        let forms = TimeForms::compile(&time.forms, time.kind, time.hour_24).ok();
         let order = forms.as_ref().map_or(DayMonthOrder::MonthFirst, TimeForms::first_order);
         let zone_of = |name: Option<&String>| name.and_then(|name| TimeZone::of(name));
         let zone = zone_of(time.zone.as_ref());

@@ -13,17 +13,25 @@ use crate::model::timestamp::Timestamp;
 
 /// Microseconds in a second.
 const SECOND: f64 = 1e6;
-
-/// The end of a trip.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum End {
-    /// As the file has it.
-    Parsed(ParsedTime),
-    /// So many microseconds after the start.
-    After(i64),
-}
+/// The last year of a time.
+const LAST_YEAR: i32 = 9999;
 
 impl FeedProgram {
+    /// Calls `take` with the text of the time in one column or two, which are joined by a blank; None if it is NULL.
+    pub(crate) fn with_time_text<T>(
+        &self,
+        columns: &[ColumnId],
+        fields: &impl Fields,
+        take: impl FnOnce(&[u8]) -> T,
+    ) -> Option<T> {
+        let nulls = &self.feed.rules.nulls;
+        let first = fields.text(*columns.first()?)?;
+        let first = nulls.trimmed(&first)?;
+        let Some(second) = columns.get(1) else { return Some(take(first)) };
+        let second = fields.text(*second)?;
+        Some(take(JoinedTime::of(first, nulls.trimmed(&second)?).text()))
+    }
+
     /// The time in one column or two; None if it is NULL. `line` is for what it proves.
     pub(super) fn time(
         &self,
@@ -33,23 +41,15 @@ impl FeedProgram {
         line: u64,
     ) -> Result<Option<ParsedTime>, ValueError> {
         let rules = &self.feed.rules;
-        let (Some(forms), Some(text)) = (&rules.forms, columns.first()) else { return Ok(None) };
-        let Some(first) = fields.text(*text) else { return Ok(None) };
-        let Some(trimmed) = rules.nulls.trimmed(&first) else { return Ok(None) };
-        let second = columns.get(1).map(|time| fields.text(*time).unwrap_or_default());
-        let joined = match &second {
-            None => None,
-            Some(time) => match rules.nulls.trimmed(time) {
-                Some(time) => Some(JoinedTime::of(trimmed, time)),
-                None => return Ok(None),
-            },
-        };
-        let text = joined.as_ref().map_or(trimmed, JoinedTime::text);
-        let parsed = forms.parse(text, rules.order)?;
-        if let Some(proof) = parsed.and_then(|parsed| parsed.proof) {
-            scratch.proofs.note(proof, line, text);
-        }
-        Ok(parsed)
+        let Some(forms) = &rules.forms else { return Ok(None) };
+        let parsed = self.with_time_text(columns, fields, |text| {
+            let parsed = forms.parse(text, rules.order)?;
+            if let Some(proof) = parsed.and_then(|parsed| parsed.proof) {
+                scratch.proofs.note(proof, line, text);
+            }
+            Ok(parsed)
+        });
+        parsed.transpose().map(Option::flatten)
     }
 
     /// The start of the trip.
@@ -73,21 +73,27 @@ impl FeedProgram {
     pub(super) fn end(
         &self,
         fields: &impl Fields,
+        start: ParsedTime,
         scratch: &mut Scratch,
         line: u64,
-    ) -> Result<Option<End>, Rejection> {
+    ) -> Result<Option<ParsedTime>, Rejection> {
         let of_end = |error| Rejection::of_value(column("ended_at"), error);
         match &self.ended_at {
             None => Ok(None),
             Some(EndedAt::Columns(columns)) => {
-                let parsed = self.time(columns, fields, scratch, line).map_err(of_end)?;
-                Ok(parsed.map(End::Parsed))
+                self.time(columns, fields, scratch, line).map_err(of_end)
             }
             Some(EndedAt::Points { points, seconds }) => {
                 let text = fields.text(*points).unwrap_or_default();
                 let Some(text) = self.feed.rules.nulls.trimmed(&text) else { return Ok(None) };
                 let count = geojson::positions(text).map_err(of_end)?.count;
-                Ok(count.checked_sub(1).map(|steps| End::After(micros(steps, *seconds))))
+                let Some(steps) = count.checked_sub(1) else { return Ok(None) };
+                let end = start.time.0.checked_add(micros(steps, *seconds)).map(Timestamp);
+                let end = end.filter(|end| end.year() <= LAST_YEAR).ok_or_else(|| {
+                    let reason = format!("the end of the trip is after the year {LAST_YEAR}");
+                    of_end(ValueError::new(SqlState::DatetimeFieldOverflow, reason))
+                })?;
+                Ok(Some(ParsedTime { time: end, proof: None, ..start }))
             }
         }
     }

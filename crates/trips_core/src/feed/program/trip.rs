@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 
 use super::scratch::column;
-use super::times::End;
 use super::{FeedProgram, FeedTrip, IdentityValue, PlaceSource, Scratch};
 use crate::check::constraints::Constraints;
 use crate::check::reject::Rejection;
@@ -20,7 +19,7 @@ use crate::key::{Identity, Scheme};
 use crate::model::canonical::Canonical;
 use crate::model::error::{SqlState, ValueError};
 use crate::model::point::Point;
-use crate::model::time_form::ParsedTime;
+use crate::model::time_form::{ParsedTime, TimeKind};
 use crate::model::timestamp::Timestamp;
 use crate::model::trip::{MAX_TEXT, Trip};
 use crate::wire::copy_binary::RowWriter;
@@ -29,10 +28,12 @@ use crate::wire::copy_binary::RowWriter;
 #[derive(Debug, Clone, Copy)]
 struct Times {
     start: ParsedTime,
-    end: Option<End>,
+    end: Option<ParsedTime>,
     /// The wall clock of the end.
     ended_at: Option<Timestamp>,
     offset_minutes: Option<i32>,
+    /// The area in whose zone they are.
+    area: Option<usize>,
 }
 
 /// An end of a trip.
@@ -68,13 +69,12 @@ impl FeedProgram {
         let area = origin.area.or(destination.area);
         let (date_time, offset_minutes) = Self::wall(start, area, scratch, TripColumn::DateTime)?;
         self.check_time(date_time, fields, constraints)?;
-        let end = self.end(fields, scratch, line)?;
+        let end = self.end(fields, start, scratch, line)?;
         let ended_at = match end {
             None => None,
-            Some(End::Parsed(end)) => Some(Self::wall(end, area, scratch, column("ended_at"))?.0),
-            Some(End::After(micros)) => Some(Timestamp(date_time.0.saturating_add(micros))),
+            Some(end) => Some(Self::wall(end, area, scratch, column("ended_at"))?.0),
         };
-        let times = Times { start, end, ended_at, offset_minutes };
+        let times = Times { start, end, ended_at, offset_minutes, area };
         self.names(fields, [origin, destination], scratch)?;
         self.message(fields, times, scratch)?;
         self.tail(fields, times, scratch)?;
@@ -264,12 +264,9 @@ impl FeedProgram {
         for value in &self.identity {
             match *value {
                 IdentityValue::Time => time(&mut message, times.start),
-                IdentityValue::EndedAt => match (times.end, times.ended_at) {
-                    (Some(End::Parsed(end)), _) => time(&mut message, end),
-                    (Some(End::After(_)), Some(end)) => {
-                        message.wall(end);
-                    }
-                    _ => {
+                IdentityValue::EndedAt => match times.end {
+                    Some(end) => time(&mut message, end),
+                    None => {
                         message.null();
                     }
                 },
@@ -311,6 +308,18 @@ impl FeedProgram {
         }
     }
 
+    /// The wall clock of a column of times; as it is if that has none.
+    fn wall_of_column(
+        &self,
+        time: Timestamp,
+        area: Option<usize>,
+        scratch: &mut Scratch,
+    ) -> Timestamp {
+        let is_instant = self.feed.definition.time.kind != TimeKind::Local;
+        let parsed = ParsedTime { time, is_instant, proof: None };
+        Self::wall(parsed, area, scratch, column("details")).map_or(time, |(wall, _)| wall)
+    }
+
     /// The columns after `load_id`.
     fn tail(
         &self,
@@ -325,10 +334,14 @@ impl FeedProgram {
                     |e| Rejection::of_value(column(&self.feed.definition.get(id).name), e);
                 self.canonical(id, fields).map_err(of_column)
             });
-            let value = value.transpose()?.flatten().map(|value| match value {
-                Canonical::Time(time) => Canonical::Text(time.full_text().into()),
+            let value = match value.transpose()?.flatten() {
+                // As `date_time` beside it: the wall clock.
+                Some(Canonical::Time(time)) => {
+                    let time = self.wall_of_column(time, times.area, scratch);
+                    Some(Canonical::Text(time.full_text().into()))
+                }
                 value => value,
-            });
+            };
             values.push(value);
         }
         values.push(times.offset_minutes.map(|minutes| Canonical::Number(f64::from(minutes))));

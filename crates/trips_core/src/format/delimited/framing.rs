@@ -3,6 +3,9 @@
 use memchr::{memchr, memchr_iter, memchr2, memchr3};
 use thiserror::Error;
 
+/// Bytes at the end of a line that is too long in which a joined header is searched.
+const TAIL: usize = 16 * 1024;
+
 /// A violation of RFC 4180 in one record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum FramingError {
@@ -169,4 +172,12 @@ pub(crate) fn line_ends(bytes: &[u8]) -> u64 {
         at = next;
     }
     count
+}
+
+/// Adds bytes to the end of a line, of which at most [`TAIL`] are kept.
+pub(crate) fn keep_end(tail: &mut Vec<u8>, bytes: &[u8]) {
+    let bytes = &bytes[bytes.len().saturating_sub(TAIL)..];
+    let surplus = (tail.len() + bytes.len()).saturating_sub(TAIL);
+    tail.drain(..surplus);
+    tail.extend_from_slice(bytes);
 }

@@ -14,14 +14,14 @@ use std::borrow::Cow;
 use std::io::{self, Read};
 
 pub use crate::format::delimited::framing::FramingError;
-use crate::format::delimited::framing::{COMMA, Scan, Span, is_blank, line_end, scan, unescape};
+use crate::format::delimited::framing::{
+    COMMA, Scan, Span, is_blank, keep_end, line_end, scan, unescape,
+};
 use crate::text::encoding::Encoding;
 use crate::text::whitespace::BYTE_ORDER_MARK;
 
 /// Minimum number of bytes that are requested from the source at a time.
 const CHUNK: usize = 256 * 1024;
-/// Bytes at the end of a line that is too long in which a joined header is searched.
-const TAIL: usize = 16 * 1024;
 
 /// One record of the file, borrowed from the reader's buffer.
 #[derive(Debug)]
@@ -378,14 +378,6 @@ impl<R: Read> RecordReader<R> {
         self.eof = count == 0;
         Ok(())
     }
-}
-
-/// Adds bytes to the end of a line, of which at most [`TAIL`] are kept.
-fn keep_end(tail: &mut Vec<u8>, bytes: &[u8]) {
-    let bytes = &bytes[bytes.len().saturating_sub(TAIL)..];
-    let surplus = (tail.len() + bytes.len()).saturating_sub(TAIL);
-    tail.drain(..surplus);
-    tail.extend_from_slice(bytes);
 }
 
 /// One step of the reader.
