@@ -3,6 +3,7 @@
 
 mod arguments;
 mod definitions;
+mod details;
 mod detect;
 mod directory;
 mod fixtures;
