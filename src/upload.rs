@@ -2,13 +2,18 @@
 
 pub mod parts;
 
+use std::sync::Arc;
+
 use pgrx::{check_for_interrupts, pg_sys};
+use trips_core::feed::definition::Definition;
+use trips_core::upload::decode::DecodeError;
 use trips_core::upload::part;
 use trips_core::upload::part_reader::{Content, PartReader, PartSource, Stop};
 use trips_core::wire::staged_row::StagedRows;
 
 use self::parts::{OpenUpload, StoredPart};
 use crate::error::{FileError, LoadError, UploadError};
+use crate::feeds::definitions;
 use crate::history::History;
 use crate::ledger::{self, LoadHeader, LoadRow, LoadSource, Totals};
 use crate::load::{
@@ -61,8 +66,9 @@ pub fn upload_part(load_id: i64, content: &[u8]) -> Result<bool, LoadError> {
     // Checked in place, without a copy.
     let reader = begin(load_id, InPlace(content))?;
     let header = reader.header;
-    let found =
-        reader.read(&constraints, max_record, |_| Ok(())).map_err(|stop| of(load_id, stop))?;
+    let feed = definitions::definition(header.feed_name())?;
+    let found = reader.read(&constraints, &feed.identity, max_record, |_| Ok(()));
+    let found = found.map_err(|stop| of(load_id, stop))?;
     let (end, bytes) = (header.first_byte + header.bytes, open.source.bytes);
     if end > bytes {
         return Err(UploadError::BeyondTheEnd { end, bytes }.into());
@@ -147,13 +153,27 @@ fn merge_parts(history: &History, load_id: i64, progress: &Progress) -> Result<T
     let mut run = RunBuilder::new(load_id, &loader);
     let (constraints, max_record) = (settings::constraints()?, settings::max_record_size());
     let (mut rows, mut zero_coordinates, mut offset) = (0, 0, -1);
+    let mut feed: Option<Arc<Definition>> = None;
     while let Some(part) = StoredPart::after(load_id, offset)? {
         offset = part.offset;
         let reader = begin(load_id, part)?;
         let part = reader.header;
+        let feed = match &feed {
+            Some(feed) => feed,
+            None => {
+                let first = feed.insert(definitions::definition(part.feed_name())?);
+                loader.set_identity(&first.identity);
+                first
+            }
+        };
+        if feed.name != part.feed_name() {
+            return Err(of(load_id, Stop::Part(DecodeError::OtherFeed)));
+        }
         let take = |content: Content<'_>| {
             match content {
-                Content::Trip(trip, tail) => run.push(trip, tail)?,
+                Content::Trip(trip, tail, identity, line) => {
+                    run.push_feed(trip, tail, identity, line)?;
+                }
                 Content::Rejected(rows, count) => {
                     loader.stage(&StagedRows::copy(rows, count)?, progress)?;
                     memory::release_free();
@@ -166,7 +186,9 @@ fn merge_parts(history: &History, load_id: i64, progress: &Progress) -> Result<T
             }
             Ok(())
         };
-        reader.read(&constraints, max_record, take).map_err(|stop| of(load_id, stop))?;
+        reader
+            .read(&constraints, &feed.identity, max_record, take)
+            .map_err(|stop| of(load_id, stop))?;
         rows += part.rows;
         zero_coordinates += part.zero_coordinates;
         loader.totals.duplicate += part.duplicates;

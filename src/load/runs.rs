@@ -174,19 +174,10 @@ impl RunBuilder {
     /// Adds a trip, with the encoded values of its tail, if it has any.
     pub fn push(&mut self, trip: &Trip<'_>, tail: &[u8]) -> Result<(), LoadError> {
         self.last.push(trip, tail)?;
-        self.end_full_block()
+        self.end_block()
     }
 
-    fn end_full_block(&mut self) -> Result<(), LoadError> {
-        if self.last.bytes() < BYTES_OF_BLOCK {
-            return Ok(());
-        }
-        let mut block = std::mem::take(&mut self.last);
-        block.sort()?;
-        self.push_block(block)
-    }
-
-    /// Adds a trip of a feed, whose record begins in this line.
+    /// Adds a trip of a feed, from the record that begins in this line.
     pub fn push_feed(
         &mut self,
         trip: &Trip<'_>,
@@ -195,7 +186,17 @@ impl RunBuilder {
         line: u64,
     ) -> Result<(), LoadError> {
         self.last.push_feed(trip, tail, identity, line)?;
-        self.end_full_block()
+        self.end_block()
+    }
+
+    /// Begins another block if the last one is full.
+    fn end_block(&mut self) -> Result<(), LoadError> {
+        if self.last.bytes() < BYTES_OF_BLOCK {
+            return Ok(());
+        }
+        let mut block = std::mem::take(&mut self.last);
+        block.sort()?;
+        self.push_block(block)
     }
 
     /// Adds a sorted block.

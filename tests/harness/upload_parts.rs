@@ -34,7 +34,7 @@ pub fn parts_of(file: &[u8], load_id: i64, bytes: usize) -> Vec<Vec<u8>> {
     };
     let (mut parts, mut begin, mut columns) = (Vec::new(), 0, parser.first_header());
     while let Some(chunk) = reader.next_chunk(bytes, 0).expect("memory") {
-        let mut part = Part::new(load_id, begin);
+        let mut part = Part::new(load_id, begin, "trips");
         let parsed = parser.parse_next(chunk, &mut columns).expect("memory");
         part.push(&parsed).expect("memory");
         part.close().expect("memory");

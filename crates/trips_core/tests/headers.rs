@@ -146,7 +146,7 @@ impl Read {
     }
 
     fn take_trips(&mut self, block: &Block) {
-        let mut part = Part::new(1, 0);
+        let mut part = Part::new(1, 0, "trips");
         let parsed = Parsed { covers: 1 << 40, rows: block.len() as u64, ..Parsed::default() };
         part.push(&parsed).expect("memory");
         part.block.append(block).expect("memory");

@@ -7,6 +7,7 @@ use trips_core::check::constraints::{Constraints, ZeroCoordinates};
 use trips_core::check::trip_text::TripText;
 use trips_core::columns::TripColumn;
 use trips_core::feed::choice::FeedChoice;
+use trips_core::feed::definition::IdentityRule;
 use trips_core::feed::definition::{Definition, Place};
 use trips_core::feed::detect::Catalogue;
 use trips_core::feed::plan::Plan;
@@ -299,7 +300,7 @@ fn sent() -> Vec<u8> {
     let (target, constraints) = (Target::History, any_date());
     let parser =
         Parser { plan, target, load_id: 7, max_record: 1000, constraints, keeps_grid_points: true };
-    let mut part = Part::new(7, 0);
+    let mut part = Part::new(7, 0, "trips");
     let chunk = reader.next_chunk(1 << 20, 0).unwrap().unwrap();
     part.push(&parser.parse_next(chunk, &mut parser.first_header()).unwrap()).unwrap();
     part.close().unwrap();
@@ -321,8 +322,8 @@ proptest! {
         }
         let cut = changed[..length.index(changed.len())].to_vec();
         for bytes in [bytes, changed, cut] {
-            let Ok(part) = Part::decode(&bytes, &any_date()) else { continue };
-            let again = Part::decode(&part.encode().unwrap(), &any_date()).unwrap();
+            let Ok(part) = Part::decode(&bytes, &any_date(), &IdentityRule::Content) else { continue };
+            let again = Part::decode(&part.encode().unwrap(), &any_date(), &IdentityRule::Content).unwrap();
             prop_assert_eq!(
                 (again.rows, again.block.len(), again.staged.len()),
                 (part.rows, part.block.len(), part.staged.len())

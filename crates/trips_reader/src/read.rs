@@ -62,7 +62,7 @@ pub fn run(path: &Path, options: &Options<'_>, out: &mut impl Write) -> Result<(
     let parser =
         Parser { plan, target, load_id, max_record, constraints, keeps_grid_points: false };
     let most_bytes = upload_part::most_bytes(max_record);
-    let mut part = Part::new(load_id, split.first_byte);
+    let mut part = Part::new(load_id, split.first_byte, &feed);
     loop {
         let begin = reader.position();
         let Some(chunk) = reader.next_chunk().map_err(failed)? else { break };
@@ -74,14 +74,14 @@ pub fn run(path: &Path, options: &Options<'_>, out: &mut impl Write) -> Result<(
         let more = parsed.block.bytes() + parsed.staged.bytes() + HEADER;
         if part.rows > 0 && part.memory() + more > most_bytes {
             write(&mut part, out)?;
-            part = Part::new(load_id, begin);
+            part = Part::new(load_id, begin, &feed);
         }
         part.push(&parsed)?;
         // The header is a part of the first one.
         part.bytes = reader.position() - part.first_byte;
         if part.bytes >= COVERED || part.memory() >= MEMORY {
             write(&mut part, out)?;
-            part = Part::new(load_id, reader.position());
+            part = Part::new(load_id, reader.position(), &feed);
         }
     }
     // A header without rows is a part, too.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use trips_core::check::constraints::Constraints;
+use trips_core::feed::definition::IdentityRule;
 use trips_core::upload::part::Part;
 
 const HEADER: &str = "region,origin_coord,destination_coord,date_time,datasource\n";
@@ -21,7 +22,7 @@ fn counts(mut parts: &[u8]) -> (usize, usize) {
     let (mut trips, mut staged) = (0, 0);
     while let Some((length, rest)) = parts.split_first_chunk() {
         let (part, behind) = rest.split_at(usize::try_from(u64::from_be_bytes(*length)).unwrap());
-        let part = Part::decode(part, &Constraints::default()).unwrap();
+        let part = Part::decode(part, &Constraints::default(), &IdentityRule::Content).unwrap();
         assert_eq!(part.duplicates, 0);
         (trips, staged, parts) = (trips + part.block.len(), staged + part.staged.len(), behind);
     }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use trips_core::check::constraints::Constraints;
+use trips_core::feed::definition::IdentityRule;
 use trips_core::upload::part::{Part, most_bytes};
 
 const HEADER: &str = "region,origin_coord,destination_coord,date_time,datasource\n";
@@ -38,7 +39,7 @@ fn parts(name: &str, content: &[u8], max_record: usize) -> (Vec<usize>, usize) {
     while let Some((length, behind)) = rest.split_first_chunk() {
         let (part, behind) = behind.split_at(usize::try_from(u64::from_be_bytes(*length)).unwrap());
         lengths.push(part.len());
-        let part = Part::decode(part, &Constraints::default()).unwrap();
+        let part = Part::decode(part, &Constraints::default(), &IdentityRule::Content).unwrap();
         assert_eq!(part.first_byte, end);
         (end, lines, rest) = (end + part.bytes, lines + part.staged.len(), behind);
     }

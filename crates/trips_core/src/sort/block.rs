@@ -117,11 +117,10 @@ impl Block {
         key::encode(trip, &mut self.values);
         let key_length = self.values.len() - offset;
         self.values.extend_from_slice(tail);
-        if let Some(RowIdentity { bytes, line }) = identity {
+        if let Some(identity @ RowIdentity { bytes, line }) = identity {
             assert!(bytes.len() <= MAX_MESSAGE, "a message of {} bytes", bytes.len());
-            let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
             self.values.extend_from_slice(bytes);
-            self.values.extend_from_slice(&length.to_be_bytes());
+            self.values.extend_from_slice(&identity.length().to_be_bytes());
             self.values.extend_from_slice(&line.to_be_bytes());
         }
         self.has_tails |= !tail.is_empty();
@@ -215,6 +214,7 @@ impl Block {
 
     /// Bytes of the rows in a part, where each tail has its length before it.
     pub(crate) fn part_bytes(&self) -> usize {
+        // The identity of a row has its line and its length in both.
         self.values.len() + self.ranges.len() * size_of::<u32>()
     }
 

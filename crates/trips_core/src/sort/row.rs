@@ -32,6 +32,11 @@ pub(crate) struct RowIdentity<'a> {
 }
 
 impl<'a> RowIdentity<'a> {
+    /// Number of its bytes, at most [`MAX_MESSAGE`].
+    pub(crate) fn length(&self) -> u32 {
+        u32::try_from(self.bytes.len()).unwrap_or(u32::MAX)
+    }
+
     /// The identity at the end of these bytes, and the bytes before it.
     pub(super) fn split_from(bytes: &'a [u8]) -> Option<(&'a [u8], Self)> {
         let (rest, line) = bytes.split_last_chunk()?;

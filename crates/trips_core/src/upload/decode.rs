@@ -1,18 +1,25 @@
 //! Decodes values of another process: they are valid only if this crate could have written them.
 
 use std::collections::TryReserveError;
+use std::ops::RangeInclusive;
 
 use thiserror::Error;
 
 use crate::check::constraints::Constraints;
 use crate::check::trip_text;
 use crate::columns::{COLUMNS, KEY_COUNT, SqlType, TAIL, TripColumn};
+use crate::feed::definition::IdentityRule;
+use crate::key::{Identity, message};
 use crate::model::point::Point;
 use crate::model::timestamp::Timestamp;
 use crate::model::trip::Trip;
 use crate::sort::block::MAX_TAIL;
-use crate::wire::copy_binary::Cursor;
+use crate::wire::copy_binary::{Cursor, RowWriter};
+use crate::wire::jsonb;
 pub use crate::wire::line_fault::LineFault;
+
+/// Times of the years 1 to 9999, and of the days beside them: a zone moves a time by less.
+const CALENDAR: RangeInclusive<i64> = -63_082_368_000_000_000..=252_455_702_400_000_000;
 
 /// The error in bytes of another process.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -39,6 +46,21 @@ pub enum DecodeError {
         /// Its column.
         column: TripColumn,
     },
+    /// A trip has an invalid value beyond its five columns.
+    #[error("trip {number} has an invalid ended_at, trip_id or details")]
+    Tail {
+        /// The number of the trip, from 1.
+        number: usize,
+    },
+    /// A trip has another identity than the feed has.
+    #[error("trip {number} has an identity that is not of the feed")]
+    Identity {
+        /// The number of the trip, from 1.
+        number: usize,
+    },
+    /// The parts before it are of another feed.
+    #[error("it is of another feed than the parts before it")]
+    OtherFeed,
     /// A rejected line does not have the columns or their values, names another load, or is too long.
     #[error("rejected row {number} {fault}")]
     Line {
@@ -62,7 +84,7 @@ impl From<TryReserveError> for DecodeError {
 pub(crate) fn trip<'a>(
     from: &mut Cursor<'a>,
     constraints: &Constraints,
-) -> Result<(Trip<'a>, &'a [u8]), TripColumn> {
+) -> Result<Trip<'a>, TripColumn> {
     use TripColumn::{Datasource, DateTime, Destination, Origin, Region};
     let mut values = [None; KEY_COUNT];
     for (value, column) in values.iter_mut().zip(TripColumn::ALL) {
@@ -79,30 +101,66 @@ pub(crate) fn trip<'a>(
     let time = values[DateTime as usize].and_then(|value| value.try_into().ok()).ok_or(DateTime)?;
     let time = Timestamp(i64::from_be_bytes(time));
     let date_time = constraints.check_time(time, b"").map_err(|_| DateTime)?;
-    let trip = Trip { region, origin, destination, date_time, datasource: text_of(Datasource)? };
-    let tail = tail(from).ok_or(Datasource)?;
-    Ok((trip, tail))
+    Ok(Trip { region, origin, destination, date_time, datasource: text_of(Datasource)? })
 }
 
-/// The tail behind its length: empty, or a value or NULL for each of its columns.
-fn tail<'a>(from: &mut Cursor<'a>) -> Option<&'a [u8]> {
+/// Decodes the tail behind its length: nothing, or a value or NULL for each of its columns. `out` gets it with `details`
+/// as they are on disk.
+pub(crate) fn tail(from: &mut Cursor<'_>, out: &mut Vec<u8>) -> Option<()> {
+    out.clear();
     let length = usize::try_from(u32::from_be_bytes(from.array()?)).ok()?;
-    let tail = from.bytes(length).filter(|tail| tail.len() <= MAX_TAIL)?;
-    let mut values = Cursor(tail);
-    if !tail.is_empty() {
-        for column in &COLUMNS[TAIL..] {
-            let value = values.value()?;
-            let length = column.kind.fixed_len();
-            let fits = |value: &[u8]| match column.kind {
-                SqlType::Text => trip_text::text(value).ok().flatten().is_some(),
-                _ => length.is_none_or(|length| value.len() == length),
-            };
-            if !value.is_none_or(fits) {
-                return None;
-            }
-        }
+    let mut values = Cursor(from.bytes(length).filter(|tail| tail.len() <= MAX_TAIL)?);
+    if values.0.is_empty() {
+        return Some(());
     }
-    values.0.is_empty().then_some(tail)
+    for column in &COLUMNS[TAIL..] {
+        let Some(value) = values.value()? else {
+            RowWriter::values(out).null();
+            continue;
+        };
+        match column.kind {
+            SqlType::Jsonb => {
+                let begin = out.len();
+                out.extend_from_slice(&[0; 4]);
+                jsonb::of_text(std::str::from_utf8(value).ok()?, out).ok()?;
+                let length = i32::try_from(out.len() - begin - 4).ok()?;
+                out[begin..begin + 4].copy_from_slice(&length.to_be_bytes());
+                continue;
+            }
+            SqlType::Timestamp => {
+                let micros = i64::from_be_bytes(value.try_into().ok()?);
+                CALENDAR.contains(&micros).then_some(())?;
+            }
+            SqlType::Text => {
+                let is_text = !value.contains(&0) && !value.is_empty();
+                (is_text && std::str::from_utf8(value).is_ok()).then_some(())?;
+            }
+            SqlType::Point | SqlType::Uuid | SqlType::Int8 => return None,
+        }
+        RowWriter::values(out).value(value);
+    }
+    values.0.is_empty().then_some(())
+}
+
+/// Decodes what identifies a trip: a line and a message of this rule, or nothing if the rule is the content.
+pub(crate) fn identity<'a>(
+    from: &mut Cursor<'a>,
+    rule: &IdentityRule,
+) -> Option<(Identity<'a>, u64)> {
+    let (namespace, count) = match rule {
+        IdentityRule::Content => return Some((Identity::Content, 0)),
+        IdentityRule::Columns { namespace, columns, .. } => (namespace, columns.len()),
+        IdentityRule::SourceId { namespace, columns, .. } => (namespace, columns.len()),
+    };
+    let line = from.number().filter(|&line| line > 0)?;
+    let length = usize::try_from(u32::from_be_bytes(from.array()?)).ok()?;
+    let message = from.bytes(length)?;
+    let count = u16::try_from(count).ok()?;
+    let identity = match *rule {
+        IdentityRule::Columns { occurrence, .. } => Identity::Columns { message, occurrence },
+        _ => Identity::SourceId(message),
+    };
+    message::is_valid(message, namespace, count).then_some((identity, line))
 }
 
 /// A name as validation returns it, already trimmed.

@@ -1,18 +1,24 @@
 //! A part of a file that a client has read: its trips, its rejected lines, and their position, as bytes.
 //!
 //! ```text
-//! "trips" 0 0 2 | load_id | first_byte | bytes | rows | duplicates | zero_coordinates   8 bytes each, big-endian
+//! "trips" 0 0 3 | load_id | first_byte | bytes | rows | duplicates | zero_coordinates   8 bytes each, big-endian
+//! name of the feed (64 bytes, zeros at its end)
 //! length, trips | length, rejected lines (see crate::wire::staged_row)
 //! a trip: its key part (see crate::key) | length of its tail (4 bytes) | its tail; without bytes, it is NULL
+//!   of a feed with another scheme than content: | line (8 bytes) | length of its message (4 bytes) | its message
 //! ```
+//!
+//! In a tail, `details` is JSON text: its bytes on disk depend on the machine. A message and not a key identifies a trip:
+//! the server computes the key.
 
 use std::collections::TryReserveError;
 
 use crate::check::constraints::Constraints;
+use crate::feed::definition::IdentityRule;
 use crate::format::parser::Parsed;
 use crate::sort::block::Block;
 use crate::upload::decode::DecodeError;
-use crate::upload::part_reader::{Content, MAGIC, PartHeader, PartReader};
+use crate::upload::part_reader::{Content, FEED_NAME, HEADER, MAGIC, PartHeader, PartReader};
 use crate::wire::staged_row::StagedRows;
 
 /// The longest part, unless a record needs more: see [`most_bytes`].
@@ -37,13 +43,15 @@ pub struct Part {
     pub block: Block,
     /// Its rejected lines.
     pub staged: StagedRows,
+    /// The name of the file's feed.
+    pub feed: String,
 }
 
 impl Part {
     /// An empty part that begins here.
     #[must_use]
-    pub fn new(load_id: i64, first_byte: u64) -> Self {
-        Self { load_id, first_byte, ..Self::default() }
+    pub fn new(load_id: i64, first_byte: u64, feed: &str) -> Self {
+        Self { load_id, first_byte, feed: feed.to_owned(), ..Self::default() }
     }
 
     /// Adds the next chunk of the file, which has been parsed.
@@ -81,43 +89,61 @@ impl Part {
     pub fn encode(&self) -> Result<Vec<u8>, TryReserveError> {
         let lines = self.staged.rows();
         let mut out = Vec::new();
-        out.try_reserve_exact(MAGIC.len() + 8 * 8 + self.block.part_bytes() + lines.len())?;
+        out.try_reserve_exact(HEADER + self.block.part_bytes() + 8 + lines.len())?;
         out.extend_from_slice(&MAGIC);
         out.extend_from_slice(&self.load_id.to_be_bytes());
         let (first, bytes) = (self.first_byte, self.bytes);
         for number in [first, bytes, self.rows, self.duplicates, self.zero_coordinates] {
             out.extend_from_slice(&number.to_be_bytes());
         }
+        let mut name = [0; FEED_NAME];
+        for (to, byte) in name.iter_mut().zip(self.feed.bytes()) {
+            *to = byte;
+        }
+        out.extend_from_slice(&name);
         out.extend_from_slice(&(self.block.part_bytes() as u64).to_be_bytes());
         for row in self.block.rows() {
             out.extend_from_slice(row.key_part());
             out.extend_from_slice(&row.tail_length().to_be_bytes());
             out.extend_from_slice(row.tail());
+            if let Some(identity) = row.identity() {
+                out.extend_from_slice(&identity.line.to_be_bytes());
+                out.extend_from_slice(&identity.length().to_be_bytes());
+                out.extend_from_slice(identity.bytes);
+            }
         }
         out.extend_from_slice(&(lines.len() as u64).to_be_bytes());
         out.extend_from_slice(lines);
         Ok(out)
     }
 
-    /// Decodes a part as a whole.
+    /// Decodes a part as a whole, of a feed with this identity. Its trips then have `details` as they are on disk.
     ///
     /// # Errors
     /// When the bytes are not as [`Part::encode`] writes them, with these constraints.
-    pub fn decode(bytes: &[u8], constraints: &Constraints) -> Result<Self, DecodeError> {
+    pub fn decode(
+        bytes: &[u8],
+        constraints: &Constraints,
+        rule: &IdentityRule,
+    ) -> Result<Self, DecodeError> {
         let reader = PartReader::new(bytes)?;
+        let feed = reader.header.feed_name().to_owned();
         let PartHeader { load_id, first_byte, bytes: covered, rows, .. } = reader.header;
         let PartHeader { duplicates, zero_coordinates, .. } = reader.header;
         let (mut block, mut staged) = (Block::default(), StagedRows::default());
-        reader.read(constraints, bytes.len(), |content| {
+        reader.read(constraints, rule, bytes.len(), |content| {
             match content {
-                Content::Trip(trip, tail) => block.push(trip, tail)?,
+                Content::Trip(trip, tail, identity, line) => {
+                    block.push_message(trip, tail, identity, line)?;
+                }
                 Content::Rejected(rows, count) => staged.append(&StagedRows::copy(rows, count)?)?,
             }
             Ok(())
         })?;
         block.sort()?;
         let bytes = covered;
-        Ok(Self { load_id, first_byte, bytes, rows, duplicates, zero_coordinates, block, staged })
+        let part = Self { load_id, first_byte, bytes, rows, feed, ..Self::default() };
+        Ok(Self { duplicates, zero_coordinates, block, staged, ..part })
     }
 }
 

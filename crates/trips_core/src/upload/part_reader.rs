@@ -3,6 +3,8 @@
 use std::ops::Range;
 
 use crate::check::constraints::Constraints;
+use crate::feed::definition::IdentityRule;
+use crate::key::{Identity, MAX_MESSAGE};
 use crate::model::trip::Trip;
 use crate::sort::block::{Block, MAX_TAIL};
 use crate::upload::decode::{self, DecodeError};
@@ -10,13 +12,15 @@ use crate::wire::copy_binary::Cursor;
 use crate::wire::staged_row::{self, StagedRows};
 
 /// The first bytes of a part: the last one is the version.
-pub(crate) const MAGIC: [u8; 8] = *b"trips\0\0\x02";
+pub(crate) const MAGIC: [u8; 8] = *b"trips\0\0\x03";
+/// Bytes of the name of a feed.
+pub(crate) const FEED_NAME: usize = 64;
 
 /// Number of bytes of a part that are read at a time, unless a row has more.
 const SLICE: usize = 1024 * 1024;
 
 /// The bytes before the trips, with the trips' length.
-const HEADER: usize = 8 * 8;
+pub(crate) const HEADER: usize = 8 * 8 + FEED_NAME;
 
 /// The source of the bytes of a part.
 pub trait PartSource {
@@ -83,13 +87,14 @@ pub struct PartHeader {
     pub duplicates: u64,
     /// Number of records with the coordinate `(0, 0)`, if it is to be reported.
     pub zero_coordinates: u64,
+    feed: [u8; FEED_NAME],
 }
 
 /// The content of a part.
 #[derive(Debug)]
 pub enum Content<'a> {
-    /// A trip, and its tail; an empty one is NULL.
-    Trip(&'a Trip<'a>, &'a [u8]),
+    /// A trip, its tail (an empty one is NULL), what identifies it, and the first line of its record.
+    Trip(&'a Trip<'a>, &'a [u8], Identity<'a>, u64),
     /// Some rejected lines, one after the other, and their number.
     Rejected(&'a [u8], usize),
 }
@@ -132,7 +137,9 @@ impl<S: PartSource> PartReader<S> {
             rows: next()?,
             duplicates: next()?,
             zero_coordinates: next()?,
+            feed: from.array().ok_or(DecodeError::Length)?,
         };
+        let mut next = || from.number().ok_or(DecodeError::Length);
         let trips = section(HEADER, next()?, size)?;
         let begin = section(trips.end, 8, size)?;
         let length = read(&mut source, begin.start, begin.len())?;
@@ -148,37 +155,45 @@ impl<S: PartSource> PartReader<S> {
     /// valid only when the end has been reached.
     ///
     /// # Errors
-    /// When the bytes are not as [`crate::upload::part::Part::encode`] writes them, with these constraints and
-    /// this length of records; or errors of the source or of `take`.
+    /// When the bytes are not as [`crate::upload::part::Part::encode`] writes them, with these constraints, this
+    /// identity and this length of records; or errors of the source or of `take`.
     pub fn read(
         self,
         constraints: &Constraints,
+        rule: &IdentityRule,
         max_record: usize,
         take: impl FnMut(Content<'_>) -> Result<(), S::Error>,
     ) -> Result<PartCounts, Stop<S::Error>> {
-        self.read_in_slices(constraints, max_record, SLICE, take)
+        self.read_in_slices((constraints, rule), max_record, SLICE, take)
     }
 
     pub(crate) fn read_in_slices(
         mut self,
-        constraints: &Constraints,
+        (constraints, rule): (&Constraints, &IdentityRule),
         max_record: usize,
         slice: usize,
         mut take: impl FnMut(Content<'_>) -> Result<(), S::Error>,
     ) -> Result<PartCounts, Stop<S::Error>> {
         let (mut trips, mut rejected) = (0, 0);
-        let lengths = (slice, Block::MAX_ENCODED_TRIP + 4 + MAX_TAIL);
+        let mut tail = Vec::new();
+        let lengths = (slice, Block::MAX_ENCODED_TRIP + 4 + MAX_TAIL + 8 + 4 + MAX_MESSAGE);
         walk(&mut self.source, self.trips, lengths, |bytes| {
             let (mut from, mut taken) = (Cursor(bytes), 0);
             while !from.0.is_empty() {
-                let row = decode::trip(&mut from, constraints);
-                let (trip, tail) = match row {
-                    Ok(row) => row,
+                let number = trips + 1;
+                let trip = match decode::trip(&mut from, constraints) {
+                    Ok(trip) => trip,
                     Err(column) => {
-                        return Ok((taken, Some(DecodeError::Trip { number: trips + 1, column })));
+                        return Ok((taken, Some(DecodeError::Trip { number, column })));
                     }
                 };
-                take(Content::Trip(&trip, tail))?;
+                if decode::tail(&mut from, &mut tail).is_none() {
+                    return Ok((taken, Some(DecodeError::Tail { number })));
+                }
+                let Some((identity, line)) = decode::identity(&mut from, rule) else {
+                    return Ok((taken, Some(DecodeError::Identity { number })));
+                };
+                take(Content::Trip(&trip, &tail, identity, line))?;
                 trips += 1;
                 taken = bytes.len() - from.0.len();
             }
@@ -208,6 +223,14 @@ impl<S: PartSource> PartReader<S> {
 }
 
 impl PartHeader {
+    /// The name of the feed of which the part says that it is; empty if it is no name.
+    #[must_use]
+    pub fn feed_name(&self) -> &str {
+        let end = self.feed.iter().position(|&byte| byte == 0).unwrap_or(FEED_NAME);
+        let is_padded = self.feed[end..].iter().all(|&byte| byte == 0);
+        std::str::from_utf8(&self.feed[..end]).ok().filter(|_| is_padded).unwrap_or_default()
+    }
+
     /// A record has at least one byte. So sums over the parts of a file stay below its size.
     fn check(&self, found: PartCounts) -> Result<(), DecodeError> {
         let Self { first_byte, bytes, rows, duplicates, zero_coordinates, .. } = *self;

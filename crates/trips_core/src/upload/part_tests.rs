@@ -1,11 +1,20 @@
 use super::*;
 use crate::check::reject::Rejection;
 use crate::columns::TripColumn;
+use crate::feed::definition::IdentityColumn;
 use crate::format::delimited::record::RecordReader;
 use crate::format::parser::{Parser, Target};
+use crate::key::Identity;
+use crate::key::message::KeyMessage;
 use crate::model::error::SqlState;
+use crate::model::timestamp::Timestamp;
+use crate::model::trip::Trip;
 use crate::pool::CHUNK;
+use crate::sort::batch;
+use crate::sort::groups::GroupCache;
 use crate::upload::decode::LineFault;
+use crate::wire::copy_binary::RowWriter;
+use crate::wire::jsonb;
 
 const FILE: &str = "region,origin_coord,destination_coord,date_time,datasource\n\
     Prague,POINT (14.4 50.0),POINT (-180 -0),2018-05-28 09:03:40,funny_car\n\
@@ -27,7 +36,7 @@ fn part() -> Part {
         constraints,
         keeps_grid_points: false,
     };
-    let mut part = Part::new(7, 0);
+    let mut part = Part::new(7, 0, "trips");
     let chunk = reader.next_chunk(CHUNK, 0).unwrap().unwrap();
     part.push(&parser.parse_next(chunk, &mut parser.first_header()).unwrap()).unwrap();
     part.close().unwrap();
@@ -39,7 +48,7 @@ fn what_travels_comes_back() {
     let part = part();
     assert_eq!((part.rows, part.duplicates, part.block.len(), part.staged.len()), (5, 1, 2, 2));
     let bytes = part.encode().unwrap();
-    let back = Part::decode(&bytes, &Constraints::default()).unwrap();
+    let back = Part::decode(&bytes, &Constraints::default(), &IdentityRule::Content).unwrap();
     assert_eq!(back.encode().unwrap(), bytes);
     assert_eq!((back.load_id, back.first_byte, back.bytes), (7, 0, part.bytes));
 }
@@ -50,21 +59,27 @@ fn what_is_damaged_is_refused() {
     let bytes = part().encode().unwrap();
     let constraints = Constraints::default();
     for length in 0..bytes.len() {
-        assert!(Part::decode(&bytes[..length], &constraints).is_err(), "{length} bytes");
+        assert!(
+            Part::decode(&bytes[..length], &constraints, &IdentityRule::Content).is_err(),
+            "{length} bytes"
+        );
     }
     let longer = [&bytes[..], b"\0"].concat();
-    assert_eq!(Part::decode(&longer, &constraints).unwrap_err(), DecodeError::Length);
+    assert_eq!(
+        Part::decode(&longer, &constraints, &IdentityRule::Content).unwrap_err(),
+        DecodeError::Length
+    );
     let mut other = bytes.clone();
     other[39] ^= 1;
     assert_eq!(
-        Part::decode(&other, &constraints).unwrap_err(),
+        Part::decode(&other, &constraints, &IdentityRule::Content).unwrap_err(),
         DecodeError::Counts { counted: 3, found: 4 }
     );
     // Lines of another load.
     let mut other = bytes;
     other[15] ^= 1;
     assert_eq!(
-        Part::decode(&other, &constraints).unwrap_err(),
+        Part::decode(&other, &constraints, &IdentityRule::Content).unwrap_err(),
         DecodeError::Line { number: 1, fault: LineFault::OtherLoad }
     );
 }
@@ -90,7 +105,8 @@ fn what_is_no_trip_is_refused() {
     ] {
         let mut other = bytes.clone();
         other[at..at + with.len()].copy_from_slice(with);
-        let error = Part::decode(&other, &Constraints::default()).unwrap_err();
+        let error =
+            Part::decode(&other, &Constraints::default(), &IdentityRule::Content).unwrap_err();
         assert!(
             matches!(error, DecodeError::Trip { column, .. } if column.name() == what),
             "{error}"
@@ -101,7 +117,7 @@ fn what_is_no_trip_is_refused() {
         "2099-12-31",
         crate::check::constraints::ZeroCoordinates::Keep,
     );
-    let error = Part::decode(&bytes, &later.unwrap()).unwrap_err();
+    let error = Part::decode(&bytes, &later.unwrap(), &IdentityRule::Content).unwrap_err();
     assert_eq!(error, DecodeError::Trip { number: 1, column: TripColumn::DateTime });
 }
 
@@ -123,7 +139,8 @@ fn counts_that_no_file_has_are_refused() {
         for &(at, number) in forged {
             other[at..at + 8].copy_from_slice(&number.to_be_bytes());
         }
-        let error = Part::decode(&other, &Constraints::default()).unwrap_err();
+        let error =
+            Part::decode(&other, &Constraints::default(), &IdentityRule::Content).unwrap_err();
         assert!(matches!(error, DecodeError::Counts { .. }), "{forged:?}: {error}");
     }
 }
@@ -156,7 +173,8 @@ fn what_is_no_rejected_line_is_refused() {
     ] {
         let mut other = bytes.clone();
         other[at..at + with.len()].copy_from_slice(with);
-        let error = Part::decode(&other, &Constraints::default()).unwrap_err();
+        let error =
+            Part::decode(&other, &Constraints::default(), &IdentityRule::Content).unwrap_err();
         assert!(
             matches!(error, DecodeError::Line { number: 1, fault: LineFault::Values }),
             "{at} {with:?}: {error}"
@@ -169,17 +187,24 @@ fn in_slices(bytes: &[u8], max_record: usize, slice: usize) -> Result<Vec<String
     let mut all = Vec::new();
     let reader = PartReader::new(bytes)?;
     let header = reader.header;
-    let found = reader.read_in_slices(&Constraints::default(), max_record, slice, |content| {
-        match content {
-            Content::Trip(trip, tail) => all.push(format!("{trip:?} {tail:?}")),
-            // The number of trips in a slice depends on the slices.
-            Content::Rejected(rows, count) => {
-                let bytes = rows.iter().map(|byte| format!("{byte:02x}"));
-                all.extend(bytes.chain(std::iter::repeat_n("row".to_owned(), count)));
+    let found = reader.read_in_slices(
+        (&Constraints::default(), &IdentityRule::Content),
+        max_record,
+        slice,
+        |content| {
+            match content {
+                Content::Trip(trip, tail, identity, line) => {
+                    all.push(format!("{trip:?} {tail:?} {identity:?} {line}"));
+                }
+                // The number of trips in a slice depends on the slices.
+                Content::Rejected(rows, count) => {
+                    let bytes = rows.iter().map(|byte| format!("{byte:02x}"));
+                    all.extend(bytes.chain(std::iter::repeat_n("row".to_owned(), count)));
+                }
             }
-        }
-        Ok(())
-    })?;
+            Ok(())
+        },
+    )?;
     all.sort();
     all.push(format!("{header:?} {found:?}"));
     Ok(all)
@@ -233,4 +258,135 @@ fn rows_have_a_limit() {
     let mut encoded = Vec::new();
     crate::key::encode(&trip, &mut encoded);
     assert_eq!(encoded.len(), Block::MAX_ENCODED_TRIP);
+}
+
+fn columns(occurrence: bool) -> IdentityRule {
+    let columns = vec![IdentityColumn::Time, IdentityColumn::EndedAt];
+    IdentityRule::Columns { namespace: "f".into(), columns, occurrence }
+}
+
+/// The tail of a trip, with details as text or as they are on disk.
+fn tail_of(details: &str, is_text: bool) -> Vec<u8> {
+    let (mut tail, mut on_disk) = (Vec::new(), Vec::new());
+    let mut values = RowWriter::values(&mut tail);
+    values.int8(7).value("B/7".as_bytes());
+    if is_text {
+        values.value(details.as_bytes());
+    } else {
+        jsonb::of_text(details, &mut on_disk).unwrap();
+        values.value(&on_disk);
+    }
+    tail
+}
+
+/// A block of a feed: for a part, or as a load of the file makes it.
+fn block_of_feed(is_part: bool, occurrence: bool) -> Block {
+    let mut block = Block::default();
+    for (time, details, line) in [(2, r#"{"b": 1.50, "a": null}"#, 2), (1, "{}", 4), (2, "{}", 5)] {
+        let (origin, destination, datasource) = (None, None, None);
+        let trip =
+            Trip { region: "r", origin, destination, date_time: Timestamp(time), datasource };
+        let mut message = Vec::new();
+        KeyMessage::columns(&mut message, "f", 2).wall(trip.date_time).null().finish().unwrap();
+        let identity = Identity::Columns { message: &message, occurrence };
+        let tail = if time == 1 { Vec::new() } else { tail_of(details, is_part) };
+        if is_part {
+            block.push_message(&trip, &tail, identity, line).unwrap();
+        } else {
+            block.push_feed(&trip, &tail, identity, line).unwrap();
+        }
+    }
+    block
+}
+
+fn part_of_feed(occurrence: bool) -> Part {
+    let block = block_of_feed(true, occurrence);
+    let mut part = Part { bytes: 100, rows: 3, block, ..Part::new(7, 0, "f") };
+    part.close().unwrap();
+    part
+}
+
+/// The server makes the rows of a part that it makes of the file.
+#[test]
+fn trips_of_feeds_have_the_rows_of_the_file() {
+    for occurrence in [false, true] {
+        let part = part_of_feed(occurrence);
+        assert_eq!(part.duplicates, u64::from(!occurrence));
+        let bytes = part.encode().unwrap();
+        let back = Part::decode(
+            &bytes,
+            &Constraints::new(
+                "1999-01-01",
+                "2030-01-01",
+                crate::check::constraints::ZeroCoordinates::Keep,
+            )
+            .unwrap(),
+            &columns(occurrence),
+        )
+        .unwrap();
+        assert_eq!(back.feed, "f");
+        let mut block = block_of_feed(false, occurrence);
+        block.sort().unwrap();
+        let rows = |block: Block| {
+            batch::build(&[block], (None, None), 7, false, &mut GroupCache::default()).unwrap().rows
+        };
+        assert_eq!(rows(back.block), rows(block));
+    }
+}
+
+#[test]
+fn an_identity_of_another_feed_is_refused() {
+    let bytes = part_of_feed(true).encode().unwrap();
+    let dates = crate::check::constraints::ZeroCoordinates::Keep;
+    let constraints = Constraints::new("1999-01-01", "2030-01-01", dates).unwrap();
+    let decode =
+        |bytes: &[u8], rule: &IdentityRule| Part::decode(bytes, &constraints, rule).map(|_| ());
+    let source_id = |namespace: &str, columns: u16| IdentityRule::SourceId {
+        namespace: namespace.into(),
+        columns: (0..columns).map(crate::feed::definition::ColumnId).collect(),
+        window_days: 1,
+        policy: crate::feed::definition::SameId::Keep,
+    };
+    // A message of two values is one of two ids, too: the scheme is that of the server's definition.
+    assert_eq!(decode(&bytes, &source_id("f", 2)), Ok(()));
+    for rule in [source_id("g", 2), source_id("f", 1), source_id("f", 3)] {
+        assert_eq!(decode(&bytes, &rule), Err(DecodeError::Identity { number: 1 }));
+    }
+    assert!(decode(&bytes, &IdentityRule::Content).is_err());
+    let find = |what: &[u8]| bytes.windows(what.len()).rposition(|window| window == what).unwrap();
+    let (line, message) = (find(&5_u64.to_be_bytes()), find(b"\0\0\0\x01f\0\x02"));
+    for (at, byte) in [(line + 7, 0), (message + 5, 1), (message + 7, 9), (message + 63, 1)] {
+        let mut other = bytes.clone();
+        other[at] = byte;
+        assert_eq!(
+            decode(&other, &columns(true)),
+            Err(DecodeError::Identity { number: 3 }),
+            "{at}"
+        );
+    }
+    let details = find(b"{}");
+    let id = find(b"B/7");
+    for (at, with) in
+        [(details, b"[]"), (details, b"1 "), (id, b"\0/"), (id, b"\xff/"), (id - 12, b"\x7f\xff")]
+    {
+        let mut other = bytes.clone();
+        other[at..at + 2].copy_from_slice(with);
+        assert_eq!(decode(&other, &columns(true)), Err(DecodeError::Tail { number: 3 }), "{at}");
+    }
+}
+
+#[test]
+fn a_part_names_its_feed() {
+    let mut part = part();
+    let name = |part: &Part| {
+        PartReader::new(&part.encode().unwrap()[..]).unwrap().header.feed_name().to_owned()
+    };
+    assert_eq!(name(&part), "trips");
+    part.feed = "f".repeat(63);
+    assert_eq!(name(&part), part.feed);
+    let mut bytes = part.encode().unwrap();
+    for byte in [0, 0xff] {
+        bytes[70] = byte;
+        assert_eq!(PartReader::new(&bytes[..]).unwrap().header.feed_name(), "");
+    }
 }
