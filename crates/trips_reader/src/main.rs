@@ -14,14 +14,17 @@ use std::process::ExitCode;
 use options::Options;
 
 const USAGE: &str = "usage:
-  trips_reader split FILE [split_bytes=N] [max_record_size=N]
+  trips_reader split FILE [split_bytes=N] [max_record_size=N] [FEED]
       looks through a file and prints one line of JSON: its size, time and BLAKE3, and its splits as
       [first_byte, bytes, first_line, BLAKE3 of the header and the split, columns, if a second header has changed
       them or the file decides the order of day and month]; or, under \"refused\", why the file is refused
   trips_reader read FILE load_id=N first_byte=N bytes=N first_line=N blake3=D file_bytes=N mtime_ns=N
                [columns=C] [max_record_size=N] [earliest_date=D] [latest_date=D] [zero_coordinates=keep|warn|stage]
+               [FEED]
       reads one split, which is held in memory, and prints its parts, each behind its length (8 bytes, big-endian)
   trips_reader version
+FEED: feed=NAME feed_file=PATH region=TEXT datasource=TEXT; the header decides the feed unless it is given; feed_file is
+      the definition of a feed that is not built in; the options of split and read must be the same
 exit codes: 1; 3 when the file changed meanwhile; 4 when its times contradict its feed";
 
 /// The error that ends the program.

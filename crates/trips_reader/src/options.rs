@@ -3,13 +3,22 @@
 use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use trips_core::check::constraints::{Constraints, ZeroCoordinates};
+use trips_core::feed::builtin;
+use trips_core::feed::choice::{FeedChoice, Options as FeedOptions};
+use trips_core::feed::definition::Definition;
+use trips_core::feed::detect::Catalogue;
 
 use crate::{Failure, shown};
 
 /// The names that may be given.
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 17] = [
+    "feed",
+    "feed_file",
+    "region",
+    "datasource",
     "blake3",
     "columns",
     "split_bytes",
@@ -68,6 +77,27 @@ impl<'a> Options<'a> {
     /// The longest record, as `trips.max_record_size` allows it.
     pub fn max_record_size(&self) -> Result<usize, Failure> {
         self.number("max_record_size", Some(1 << 20))
+    }
+
+    /// The feeds that the file may be of: the built-in ones, and that of `feed_file`; and what the caller gives.
+    pub fn choice(&self) -> Result<FeedChoice, Failure> {
+        let mut feeds = builtin::all().to_vec();
+        if let Some(path) = self.text("feed_file") {
+            let failed = |error| Failure::File { path: path.to_owned(), error };
+            let json = std::fs::read_to_string(path).map_err(failed)?;
+            let feed = Definition::parse(&json).map_err(|errors| {
+                let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+                Failure::Usage(format!("invalid feed definition {path}: {}", errors.join("; ")))
+            })?;
+            if builtin::get(&feed.name).is_some() {
+                return Err(Failure::Usage(format!("feed {:?} is built in", feed.name)));
+            }
+            feeds.push(Arc::new(feed));
+        }
+        let owned = |name: &str| self.text(name).map(str::to_owned);
+        let options = FeedOptions { region: owned("region"), datasource: owned("datasource") };
+        let catalogue = Arc::new(Catalogue::new(feeds));
+        Ok(FeedChoice { catalogue, feed: owned("feed"), options, ..FeedChoice::builtin() })
     }
 
     /// Constraints of a trip, as the settings of the server define them.

@@ -19,12 +19,13 @@ const NAMES: [(DayMonthOrder, &str); 2] =
 /// The order of a file that has a header; None if its feed needs none. Or no line of the file proves one.
 pub fn of_file(
     path: &Path,
+    choice: &FeedChoice,
     max_record: usize,
 ) -> Result<Result<Option<DayMonthOrder>, Unproved>, Failure> {
     let (file, ..) = open(path)?;
     let mut reader = RecordReader::new(file, max_record);
     // A file that has no header has been refused.
-    let Ok(plan) = read_header(&FeedChoice::builtin(), &mut reader, max_record) else {
+    let Ok(plan) = read_header(choice, &mut reader, max_record) else {
         return Err(Failure::Changed(shown(path)));
     };
     if !plan.feed().needs_order() {

@@ -8,7 +8,6 @@ use std::io::{self, Chain, Cursor, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use trips_core::feed::choice::FeedChoice;
 use trips_core::feed::plan::Plan;
 use trips_core::format::delimited::header::{HeaderError, read_header};
 use trips_core::format::delimited::header_state::HeaderState;
@@ -50,7 +49,7 @@ pub fn run(path: &Path, options: &Options<'_>, out: &mut impl Write) -> Result<(
     };
     let load_id = options.number("load_id", None)?;
     let max_record = options.max_record_size()?;
-    let (mut plan, mut reader) = begin(path, file, split, max_record, options.digest("blake3")?)?;
+    let (mut plan, mut reader) = begin(path, file, split, options)?;
     let mut columns = match order::take(options.text("columns"), &mut plan) {
         Some(text) => HeaderState::read(text, &plan).ok_or_else(|| {
             Failure::Usage(format!("columns={text:?} are no columns of the file"))
@@ -97,8 +96,7 @@ fn begin(
     path: &Path,
     file: File,
     split: Split,
-    max_record: usize,
-    digest: blake3::Hash,
+    options: &Options<'_>,
 ) -> Result<(Plan, SplitReader<Bytes>), Failure> {
     let failed = |error| Failure::File { path: shown(path), error };
     let changed = || Failure::Changed(shown(path));
@@ -106,8 +104,9 @@ fn begin(
         HeaderError::Read(error) => failed(error),
         _ => changed(),
     };
+    let (max_record, digest) = (options.max_record_size()?, options.digest("blake3")?);
     let require = |found: blake3::Hash| if found == digest { Ok(()) } else { Err(changed()) };
-    let feed = FeedChoice::builtin();
+    let feed = options.choice()?;
     if split.first_byte == 0 {
         let bytes = read_split(file, split).map_err(failed)?;
         require(blake3::hash(bytes.get_ref().0.get_ref()))?;

@@ -5,7 +5,6 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 
 use serde_json::{Value, json};
-use trips_core::feed::choice::FeedChoice;
 use trips_core::feed::day_month::Unproved;
 use trips_core::format::delimited::header::{HeaderError, UNCLOSED_QUOTES};
 use trips_core::split::{FileSplits, Passed, find_splits};
@@ -24,7 +23,8 @@ pub fn run(path: &Path, options: &Options<'_>, out: &mut impl Write) -> Result<(
     let digests = RefCell::new(Digests::new(split_bytes));
     let source = Hashed { source: file, digests: &digests };
     let passed = |what| digests.borrow_mut().pass(what);
-    let found = match find_splits(&FeedChoice::builtin(), source, max_record, split_bytes, passed) {
+    let choice = options.choice()?;
+    let found = match find_splits(&choice, source, max_record, split_bytes, passed) {
         Err(HeaderError::Read(error)) => return Err(Failure::File { path: shown(path), error }),
         Err(error) => refused(path, error.sqlstate().code(), &error.to_string()),
         Ok(FileSplits { unclosed, .. }) if unclosed.len() == UNCLOSED_QUOTES => {
@@ -37,7 +37,7 @@ pub fn run(path: &Path, options: &Options<'_>, out: &mut impl Write) -> Result<(
             if covered != size {
                 return Err(Failure::Changed(shown(path)));
             }
-            let order = match order::of_file(path, max_record)? {
+            let order = match order::of_file(path, &choice, max_record)? {
                 Ok(order) => order,
                 Err(unproved) => {
                     let found = refused(path, Unproved::STATE.code(), &unproved.message());
