@@ -4,6 +4,8 @@ use trips_core::feed::definition::{Definition, Place, StationColumns, Zero};
 use trips_core::feed::place::PlaceRules;
 use trips_core::feed::stations::{StationForm, read_stations, year_of};
 use trips_core::feed::value::Nulls;
+use trips_core::format::encoding::Decoder;
+use trips_core::model::decimal::DecimalMark;
 
 use super::definitions::definition;
 use super::zones;
@@ -44,27 +46,24 @@ fn read(
     file: Source,
 ) -> Result<trips_core::feed::stations::Stations, trips_core::feed::stations::StationsError> {
     let nulls = Nulls::new(&feed.form.nulls);
-    let delimiters: Vec<u8> = feed.form.dialects.iter().map(|dialect| dialect.delimiter).collect();
     let id = feed.origin.iter().chain(&feed.destination).find_map(|place| match place {
         Place::Zone { id, .. } => Some(feed.get(*id).kind),
         _ => None,
     });
-    let decimal =
-        feed.form.dialects.first().map_or_else(Default::default, |dialect| dialect.decimal);
     let rules = PlaceRules {
         feed: &feed.name,
         bounds: feed.bounds,
         zero_is_unknown: feed.zero == Zero::Unknown,
         nulls: &nulls,
-        decimal,
+        decimal: DecimalMark::Point,
     };
     let form = StationForm {
         names,
-        delimiters: &delimiters,
+        dialects: &feed.form.dialects,
         encodings: &feed.form.encodings,
         id: id.unwrap_or_default(),
         rules,
         year,
     };
-    read_stations(file, &form)
+    read_stations(Decoder::detect(file)?, &form)
 }

@@ -6,6 +6,7 @@ use trips_core::feed::plan::Plan;
 use trips_core::format::delimited::header::{self, HeaderError};
 use trips_core::format::delimited::order::{self, OrderError};
 use trips_core::format::delimited::record::RecordReader;
+use trips_core::format::encoding::Decoder;
 use trips_core::format::parser::Parser;
 use trips_core::model::time_form::DayMonthOrder;
 use trips_core::pool::{Pool, PoolError, Run};
@@ -86,7 +87,7 @@ pub fn read_file(
             notices::zero_coordinates(zero_coordinates);
             let reader =
                 pool.finish().ok_or_else(|| name(PoolError::Thread("it did not end".into())))?;
-            return Ok(reader.into_source());
+            return Ok(reader.into_source().into_source());
         }
     }
 }
@@ -94,7 +95,7 @@ pub fn read_file(
 /// Writes the trips of a run: the threads build its batches, the backend appends and counts them.
 fn write_run(
     (request, load_id): (&Request<'_>, i64),
-    pool: &mut Pool<Bytes>,
+    pool: &mut Pool<Decoder<Bytes>>,
     mut run: Run,
     loader: &mut Loader<'_>,
     progress: &Progress,
@@ -130,7 +131,7 @@ fn choice(request: &Request<'_>) -> Result<FeedChoice, LoadError> {
 fn read_header(
     request: &Request<'_>,
     file: &Source,
-    reader: &mut RecordReader<Bytes>,
+    reader: &mut RecordReader<Decoder<Bytes>>,
 ) -> Result<Plan, LoadError> {
     let path = request.path.to_owned();
     let plan = header::read_header(&choice(request)?, reader, settings::max_record_size());
@@ -145,10 +146,13 @@ fn read_header(
 fn begin(
     request: &Request<'_>,
     file: &Source,
-) -> Result<(Plan, RecordReader<Bytes>, StopReading), LoadError> {
+) -> Result<(Plan, RecordReader<Decoder<Bytes>>, StopReading), LoadError> {
     let bytes = file.bytes()?;
     let stopper = bytes.stopper();
-    let mut reader = RecordReader::new(bytes, settings::max_record_size());
+    let bytes = Decoder::detect(bytes).map_err(|error| file.read_error(error))?;
+    let encoding = bytes.encoding();
+    let reader = RecordReader::new(bytes, settings::max_record_size());
+    let mut reader = reader.with_encoding(encoding);
     let plan = read_header(request, file, &mut reader)?;
     Ok((plan, reader, stopper))
 }
@@ -158,7 +162,7 @@ fn find_order(
     request: &Request<'_>,
     file: &Source,
     plan: &Plan,
-    reader: &mut RecordReader<Bytes>,
+    reader: &mut RecordReader<Decoder<Bytes>>,
 ) -> Result<DayMonthOrder, LoadError> {
     order::find_order(plan, reader, poll_interrupts).map_err(|error| match error {
         OrderError::Read(error) => file.read_error(error),

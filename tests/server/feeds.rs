@@ -6,6 +6,7 @@ mod definitions;
 mod details;
 mod detect;
 mod directory;
+mod encodings;
 mod fixtures;
 mod identity;
 mod personal;

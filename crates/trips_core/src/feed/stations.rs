@@ -11,7 +11,7 @@ use csv::{ByteRecord, ReaderBuilder};
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::feed::definition::{ColumnKind, StationColumns, fold, fold_encoded};
+use crate::feed::definition::{ColumnKind, Dialect, StationColumns, fold, fold_encoded};
 use crate::feed::place::{PlaceRules, PlaceText, place};
 use crate::feed::value;
 use crate::feed::zones::ZoneRow;
@@ -34,13 +34,13 @@ const MAX_NAME: usize = 1000;
 pub struct StationForm<'a> {
     /// The names of its columns.
     pub names: &'a StationColumns,
-    /// The delimiters of the feed, tried in this order.
-    pub delimiters: &'a [u8],
+    /// The dialects of the feed: the first under which the header has the columns.
+    pub dialects: &'a [Dialect],
     /// The encodings of the feed, tried in this order for each record.
     pub encodings: &'a [Encoding],
     /// The kind of the column of trips that has the ids.
     pub id: ColumnKind,
-    /// NULL words, bounds and decimal mark.
+    /// NULL words and bounds. The decimal mark is that of the dialect.
     pub rules: PlaceRules<'a>,
     /// The year in which the stations are valid; None: always.
     pub year: Option<i32>,
@@ -115,15 +115,20 @@ pub fn read_stations<R: Read>(
         return Err(StationsError::TooLarge);
     }
     let mut missing = Vec::new();
-    for delimiter in form.delimiters {
-        let mut reader =
-            ReaderBuilder::new().delimiter(*delimiter).flexible(true).from_reader(bytes.as_slice());
+    for dialect in form.dialects {
+        let mut reader = ReaderBuilder::new()
+            .delimiter(dialect.delimiter)
+            .flexible(true)
+            .from_reader(bytes.as_slice());
         match header_of(
             reader.byte_headers().map_err(io::Error::other)?,
             form.names,
             form.encodings,
         ) {
-            Ok(header) => return read_records(&mut reader, &header, form),
+            Ok(header) => {
+                let rules = PlaceRules { decimal: dialect.decimal, ..form.rules };
+                return read_records(&mut reader, &header, &StationForm { rules, ..*form });
+            }
             Err(StationsError::Missing(names)) if missing.is_empty() => missing = names,
             Err(StationsError::Missing(_)) => {}
             Err(error) => return Err(error),

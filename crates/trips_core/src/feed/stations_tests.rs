@@ -8,6 +8,9 @@ use crate::feed::value::Nulls;
 use crate::model::decimal::DecimalMark;
 use crate::model::point::Point;
 
+const COMMA: Dialect = Dialect { delimiter: b',', decimal: DecimalMark::Point };
+const SEMICOLON: Dialect = Dialect { delimiter: b';', decimal: DecimalMark::Comma };
+
 fn names(id: &[&str], name: &[&str], longitude: &[&str], latitude: &[&str]) -> StationColumns {
     let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     StationColumns {
@@ -34,7 +37,7 @@ fn read_as(file: &[u8], names: &StationColumns, change: impl Fn(&mut StationForm
     };
     let mut form = StationForm {
         names,
-        delimiters: b",;",
+        dialects: &[COMMA, SEMICOLON],
         encodings: &[Encoding::Utf8, Encoding::Windows1252],
         id: ColumnKind::Id { decimals: None, strip_zeros: false },
         rules,
@@ -76,7 +79,7 @@ fn files_of_all_feeds() {
             names(&["code", "pk"], &["name"], &["longitude"], &["latitude"]),
         ),
         (
-            "\u{feff}pk;name;latitude;longitude\n35;Elm St;41.9;-87.6\n",
+            "\u{feff}pk;name;latitude;longitude\n35;Elm St;41,9;-87,6\n",
             names(&["code", "pk"], &["name"], &["longitude"], &["latitude"]),
         ),
         (
@@ -120,7 +123,7 @@ fn a_name_may_be_the_id() {
 #[test]
 fn other_encodings_and_decimal_marks() {
     let file = b"id;name;longitude;latitude\n1;Ca\xf1ada;-87,6;41,9\n2;\xc3\x9cber;-87,6;41,9\n";
-    let stations = read_as(file, &plain(), |form| form.rules.decimal = DecimalMark::Comma).unwrap();
+    let stations = read_as(file, &plain(), |_| ()).unwrap();
     let found: Vec<_> = stations.rows.iter().map(|row| row.name.as_deref().unwrap()).collect();
     assert_eq!(found, ["Cañada", "Über"]);
     assert_eq!(stations.rows[0].point, Some(Point { longitude: -87.6, latitude: 41.9 }));
@@ -193,7 +196,7 @@ fn large_files_are_refused() {
     };
     let form = StationForm {
         names: &names,
-        delimiters: b",",
+        dialects: &[COMMA],
         encodings: &[Encoding::Utf8],
         id: ColumnKind::Id { decimals: None, strip_zeros: false },
         rules,
