@@ -86,8 +86,13 @@ AS $body$
      WHERE h.trip_key <> trips.trip_key(h.region, h.origin_coord, h.destination_coord, h.date_time, h.datasource)
        -- Keys of other schemes are not made of these values.
        AND h.load_id NOT IN (SELECT l.load_id FROM trips.loads AS l
-                              WHERE l.feed <> ALL (ARRAY(SELECT f.name FROM trips.all_feeds AS f
-                                                          WHERE f.scheme = 'content')))
+                              WHERE l.feed <> ALL (ARRAY(
+                                SELECT f.name
+                                  FROM (SELECT b.name, b.definition::jsonb AS definition
+                                          FROM trips_internal.builtin_feeds() AS b
+                                        UNION ALL
+                                        SELECT o.name, o.definition FROM trips.feeds AS o) AS f
+                                 WHERE f.definition -> 'identity' ->> 'scheme' = 'content')))
   ), duplicates AS (
     SELECT count(*) AS faults, min(date_time) AS first
       FROM (SELECT h.date_time FROM trips.hist_trip_data AS h

@@ -6,14 +6,13 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{JsonB, name, pg_extern, pg_sys};
 use trips_core::feed::builtin;
 use trips_core::feed::zones::nyc_taxi_zones;
-use trips_core::model::point::Point;
 use trips_core::model::timestamp::Timestamp;
 
 use super::text;
 use crate::error::{LoadError, RequestError, SourceError};
 use crate::feeds::{self, definitions, places, stations, zones};
 use crate::limits;
-use crate::load::preview::{self, PreviewTrip};
+use crate::load::preview::{self, Preview, PreviewTrip};
 use crate::pg::jsonb::JsonbText;
 use crate::pg::{error_fields, session};
 use crate::questions;
@@ -178,41 +177,67 @@ fn preview(
         return Err(LoadError::from(SourceError::MayNotPreview(path.to_owned())).into());
     }
     let found = preview::preview(path, feed, count, &access)?;
-    let point = |point: Option<Point>| point.map(zones::pg_point);
-    let time = |time: Timestamp| PgTimestamp::try_from(time.0).ok();
-    let trip = |trip: PreviewTrip| {
-        let details = trip.details.and_then(|json| serde_json::from_str(&json).ok()).map(JsonB);
-        (
-            "trip",
-            i64::try_from(trip.line).ok(),
-            Some(trip.region),
-            point(trip.origin),
-            point(trip.destination),
-            time(trip.date_time),
-            trip.datasource,
-            trip.ended_at.and_then(time),
-            trip.trip_id,
-            details,
-            None,
-            None,
-        )
-    };
-    let other = |kind, line: Option<u64>, code, note| {
-        let line = line.and_then(|line| i64::try_from(line).ok());
-        (kind, line, None, None, None, None, None, None, None, None, code, Some(note))
-    };
-    let mut rows = vec![other("feed", None, None, found.summary())];
-    rows.extend(found.columns().into_iter().map(|note| other("column", None, None, note)));
+    Ok(TableIterator::new(rows_of(found)))
+}
+
+/// A row of a preview.
+type PreviewRow = (
+    &'static str,
+    Option<i64>,
+    Option<String>,
+    Option<pg_sys::Point>,
+    Option<pg_sys::Point>,
+    Option<PgTimestamp>,
+    Option<String>,
+    Option<PgTimestamp>,
+    Option<String>,
+    Option<JsonB>,
+    Option<&'static str>,
+    Option<String>,
+);
+
+/// The rows of a preview, by their kinds.
+fn rows_of(found: Preview) -> Vec<PreviewRow> {
+    let mut rows = vec![note("feed", None, None, found.summary())];
+    rows.extend(found.columns().into_iter().map(|text| note("column", None, None, text)));
     let not_stored = found.feed.not_stored.iter().cloned();
-    rows.extend(not_stored.map(|name| other("not stored", None, None, name)));
-    rows.extend(found.trips.into_iter().map(trip));
+    rows.extend(not_stored.map(|name| note("not stored", None, None, name)));
+    rows.extend(found.trips.into_iter().map(row_of));
     rows.extend(found.rejected.into_iter().map(|bad| {
         let code = Some(bad.rejection.state.code());
-        let note = match &bad.rejection.column {
+        let text = match &bad.rejection.column {
             Some(column) => format!("column {column}: {}", bad.rejection.reason),
             None => bad.rejection.reason.clone(),
         };
-        other("rejected", Some(bad.line), code, note)
+        note("rejected", i64::try_from(bad.line).ok(), code, text)
     }));
-    Ok(TableIterator::new(rows))
+    rows
+}
+
+fn note(
+    kind: &'static str,
+    line: Option<i64>,
+    code: Option<&'static str>,
+    text: String,
+) -> PreviewRow {
+    (kind, line, None, None, None, None, None, None, None, None, code, Some(text))
+}
+
+fn row_of(trip: PreviewTrip) -> PreviewRow {
+    let time = |time: Timestamp| PgTimestamp::try_from(time.0).ok();
+    let details = trip.details.and_then(|json| serde_json::from_str(&json).ok()).map(JsonB);
+    (
+        "trip",
+        i64::try_from(trip.line).ok(),
+        Some(trip.region),
+        trip.origin.map(zones::pg_point),
+        trip.destination.map(zones::pg_point),
+        time(trip.date_time),
+        trip.datasource,
+        trip.ended_at.and_then(time),
+        trip.trip_id,
+        details,
+        None,
+        None,
+    )
 }

@@ -31,21 +31,11 @@ impl RequestError {
                 Code::ERRCODE_NULL_VALUE_NOT_ALLOWED,
                 format!("{name} must not be null"),
             ),
-            Self::OnError(word) => Report::new(
-                Code::ERRCODE_INVALID_PARAMETER_VALUE,
-                format!("invalid value for argument on_error: {}", quoted(word.as_bytes())),
-            )
-            .hint("Use 'stage' to stage bad rows, or 'abort' to fail at the first one."),
-            Self::MaxErrors(limit) => Report::new(
-                Code::ERRCODE_INVALID_PARAMETER_VALUE,
-                format!("invalid value for argument max_errors: {limit}"),
-            )
-            .hint("Use 0 or more, or NULL for the setting trips.max_errors."),
-            Self::Rows { rows, limit } => Report::new(
-                Code::ERRCODE_INVALID_PARAMETER_VALUE,
-                format!("invalid value for argument rows: {rows}"),
-            )
-            .hint(format!("Use 0 to {limit}.")),
+            Self::OnError(word) => invalid("on_error", &quoted(word.as_bytes()))
+                .hint("Use 'stage' to stage bad rows, or 'abort' to fail at the first one."),
+            Self::MaxErrors(limit) => invalid("max_errors", limit)
+                .hint("Use 0 or more, or NULL for the setting trips.max_errors."),
+            Self::Rows { rows, limit } => invalid("rows", rows).hint(format!("Use 0 to {limit}.")),
             Self::TooLong { argument, bytes, limit } => Report::new(
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,
                 format!("{argument} is too long"),
@@ -89,4 +79,11 @@ impl RequestError {
             }
         }
     }
+}
+
+fn invalid(argument: &str, value: &impl std::fmt::Display) -> Report {
+    Report::new(
+        Code::ERRCODE_INVALID_PARAMETER_VALUE,
+        format!("invalid value for argument {argument}: {value}"),
+    )
 }
