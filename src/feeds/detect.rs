@@ -92,7 +92,7 @@ fn read_header(catalogue: &Catalogue, path: &str, access: &Access) -> Result<Hea
 
 /// The fields of the first record.
 fn names(start: &[u8], delimiter: u8, max_record: usize) -> Option<Vec<Cow<'static, [u8]>>> {
-    let mut reader = RecordReader::new(Decoder::detect(start).ok()?, max_record);
+    let mut reader = RecordReader::new(start, max_record);
     reader.set_delimiter(delimiter);
     let record = reader.next_record().ok()??;
     let names = record.fields().map(|name| Cow::Owned(name.into_owned()));

@@ -2,19 +2,18 @@
 
 use pgrx::check_for_interrupts;
 use trips_core::check::reject::BadLine;
-use trips_core::feed::choice::Options;
 use trips_core::feed::program::TailValues;
-use trips_core::format::delimited::header::{self, HeaderError};
-use trips_core::format::delimited::record::RecordReader;
 use trips_core::format::delimited::trip_reader::TripReader;
-use trips_core::format::encoding::Decoder;
+use trips_core::format::parser::Target;
 use trips_core::model::point::Point;
 use trips_core::model::timestamp::Timestamp;
 use trips_core::wire::jsonb::DetailsForm;
 
+use super::read;
+use super::request::Request;
 use crate::error::{FileError, LoadError, counted};
 use crate::feeds::{self, Match};
-use crate::settings;
+use crate::settings::{self, LoadOptions};
 use crate::source::{Access, Source};
 
 /// Records after which a preview ends, although it has fewer trips or rejected records than asked for.
@@ -71,7 +70,7 @@ impl Preview {
 /// Reads the file until it has this many trips and this many rejected records.
 ///
 /// # Errors
-/// Those of a load that has not read a record yet; 42501 for a caller that may not see the contents of files.
+/// Those of a load that has not read a record yet; 22008 when times contradict the feed.
 pub fn preview(
     path: &str,
     feed: Option<&str>,
@@ -79,19 +78,12 @@ pub fn preview(
     access: &Access,
 ) -> Result<Preview, LoadError> {
     let file = Source::open(path, access)?;
-    let max_record = settings::max_record_size();
     let constraints = settings::constraints()?;
-    let read_error = |error| file.read_error(error);
-    let source = Decoder::detect(file.bytes()?).map_err(read_error)?;
-    let encoding = source.encoding();
-    let mut reader = RecordReader::new(source, max_record).with_encoding(encoding);
-    let choice = feeds::choice(feed, Options::default())?;
-    let plan =
-        header::read_header(&choice, &mut reader, max_record).map_err(|error| match error {
-            HeaderError::Read(error) => file.read_error(error),
-            error => FileError::Header { path: path.to_owned(), error }.into(),
-        })?;
-    let feed = feeds::describe(path, plan.feed_name(), access)?;
+    let (abort_on_error, max_errors, region, datasource) = (false, None, None, None);
+    let options = LoadOptions { abort_on_error, max_errors, feed, region, datasource };
+    let request = Request { path, access, target: Target::History, force: false, options };
+    let (plan, mut reader, _stop_reading) = read::open(&request, &file, |_| ())?;
+    let (feed, order) = (feeds::describe(path, plan.feed_name(), access)?, plan.feed().order());
     let mut trips = TripReader::new(plan, DetailsForm::Text);
     let mut preview =
         Preview { feed, trips: Vec::new(), rejected: Vec::new(), records: 0, is_whole: false };
@@ -99,7 +91,7 @@ pub fn preview(
         && (preview.trips.len() < rows || preview.rejected.len() < rows)
     {
         check_for_interrupts!();
-        let Some(record) = reader.next_record().map_err(read_error)? else {
+        let Some(record) = reader.next_record().map_err(|error| file.read_error(error))? else {
             preview.is_whole = true;
             break;
         };
@@ -126,5 +118,11 @@ pub fn preview(
             _ => {}
         }
     }
-    Ok(preview)
+    let proofs = &trips.scratch().proofs;
+    match proofs.contradiction(order, &preview.feed.feed) {
+        Some(contradiction) => {
+            Err(FileError::Contradiction { path: path.to_owned(), contradiction }.into())
+        }
+        None => Ok(preview),
+    }
 }

@@ -37,13 +37,8 @@ pub fn read_file(
 ) -> Result<Bytes, LoadError> {
     progress.phase(Phase::Reading);
     let max_record = settings::max_record_size();
-    let (mut plan, mut reader, mut stopper) = begin(request, file)?;
-    *feed = Some(plan.feed_name().to_owned());
-    if plan.feed().needs_order() {
-        let order = find_order(request, file, &plan, &mut reader)?;
-        (plan, reader, stopper) = begin(request, file)?;
-        plan.set_order(order);
-    }
+    let named = |name: &str| *feed = Some(name.to_owned());
+    let (plan, reader, stopper) = open(request, file, named)?;
     if request.access.shows_content() {
         notices::unused_columns(plan.not_stored());
     }
@@ -142,11 +137,29 @@ fn read_header(
     Ok(plan)
 }
 
-/// Begins to read the file: its plan, and the records after the header.
-fn begin(
+/// The plan of a file, the records after its header, and what ends the reading of the file.
+type Opened = (Plan, RecordReader<Decoder<Bytes>>, StopReading);
+
+/// Reads the header, and the order of day and month if the file has its own. `named` gets the name of the feed as soon as
+/// it is known.
+pub(super) fn open(
     request: &Request<'_>,
     file: &Source,
-) -> Result<(Plan, RecordReader<Decoder<Bytes>>, StopReading), LoadError> {
+    named: impl FnOnce(&str),
+) -> Result<Opened, LoadError> {
+    let (plan, mut reader, stopper) = begin(request, file)?;
+    named(plan.feed_name());
+    if !plan.feed().needs_order() {
+        return Ok((plan, reader, stopper));
+    }
+    let order = find_order(request, file, &plan, &mut reader)?;
+    let (mut plan, reader, stopper) = begin(request, file)?;
+    plan.set_order(order);
+    Ok((plan, reader, stopper))
+}
+
+/// Begins to read the file.
+fn begin(request: &Request<'_>, file: &Source) -> Result<Opened, LoadError> {
     let bytes = file.bytes()?;
     let stopper = bytes.stopper();
     let bytes = Decoder::detect(bytes).map_err(|error| file.read_error(error))?;
