@@ -125,7 +125,7 @@ fn sizes() -> Vec<Case> {
         bad(11, "a million columns", ",".repeat(1_000_000), "22P04", None),
         bad(11, "a quoted value of 3 MB", format!("\"{}\",,,,", "x\n\"\"".repeat(800_000)).replace('\n', " "),
             "54000", None),
-        file(11, "a header of 200,005 columns", with(&",".repeat(200_000))).loads([1, 1, 0, 0])
+        file(11, "a header of 200,005 columns", with(&",x".repeat(200_000))).loads([1, 1, 0, 0])
             .stores(&[STORED]).says("and 199980 more"),
         file(11, "half a megabyte that is not read", format!("note,{HEADER}{},{ROW}\n", "x".repeat(500_000)))
             .loads([1, 1, 0, 0]).stores(&[STORED]),

@@ -1,6 +1,7 @@
 //! The arguments `feed`, `region` and `datasource` of a load.
 
 use postgres::Client;
+use postgres::error::DbError;
 use trips_testkit::feed_fixtures::{Fixture, Style};
 use trips_tests::{Cluster, Database, eventually, server_error, text_of};
 
@@ -8,11 +9,12 @@ use super::fixtures::{RESET, ingest};
 
 const REGIONS: &str = "SELECT DISTINCT region, datasource FROM trips.hist_trip_data ORDER BY 1, 2";
 
-/// The SQLSTATE, the message and the hint of a load that fails.
+/// The SQLSTATE and the texts of a load that fails.
 fn refusal(client: &mut Client, call: &str) -> (String, String) {
     let error = client.query_one(call, &[]).expect_err(call);
     let (code, message, hint) = server_error(&error);
-    (code, format!("{message} {hint}"))
+    let detail = error.as_db_error().and_then(DbError::detail).unwrap_or_default();
+    (code, format!("{message} {detail} {hint}"))
 }
 
 /// Arguments count before the values of the feed, and change no key of a feed with ids.

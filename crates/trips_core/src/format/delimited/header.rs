@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use crate::columns::KEY_COUNT;
 use crate::feed::Unresolved;
 use crate::feed::choice::FeedChoice;
 use crate::feed::definition::Dialect;
@@ -135,6 +136,12 @@ impl HeaderError {
     /// How far the header is from one of a feed: of several delimiters, the nearest error is reported.
     fn distance(&self) -> usize {
         match self {
+            // No feed has any of the names: the error is of the default feed.
+            Self::Columns(ColumnError::Missing { missing, feed, .. })
+                if feed == DEFAULT_FEED && missing.len() == KEY_COUNT =>
+            {
+                usize::MAX - 1
+            }
             Self::Columns(ColumnError::Missing { missing, .. }) => missing.len(),
             Self::Columns(ColumnError::Delimiter { .. }) | Self::Framing(_) => usize::MAX,
             _ => 0,
@@ -183,14 +190,12 @@ pub fn read_header<R: Read>(
     if is_endless(&first, sniff::SNIFF_BYTES) && is_endless(reader.peek(longest)?, longest) {
         return Err(refuse(HeaderError::Framing(FramingError::TooLong)));
     }
-    // A delimiter that does not divide the header says little of it.
-    let mut nearest: Option<((bool, usize), HeaderError)> = None;
+    let mut nearest: Option<HeaderError> = None;
     for delimiter in delimiters(choice) {
         reader.set_delimiter(delimiter);
         let Some(header) = reader.peek_record()? else {
             return Err(HeaderError::Empty);
         };
-        let is_one_name = header.len() == 1;
         let plan = match header.error {
             Some(error) => Err(HeaderError::Framing(error)),
             None => resolve(choice, &header),
@@ -206,16 +211,13 @@ pub fn read_header<R: Read>(
                 reader.next_record()?;
                 return Ok(plan);
             }
-            Err(error) => {
-                let distance = error.distance();
-                let distance = (is_one_name || distance == usize::MAX, distance);
-                if nearest.as_ref().is_none_or(|(least, _)| distance < *least) {
-                    nearest = Some((distance, error));
-                }
+            Err(error) if nearest.as_ref().is_none_or(|it| error.distance() < it.distance()) => {
+                nearest = Some(error);
             }
+            Err(_) => {}
         }
     }
-    Err(refuse(nearest.map_or(HeaderError::NoFeeds, |(_, error)| error)))
+    Err(refuse(nearest.unwrap_or(HeaderError::NoFeeds)))
 }
 
 /// The delimiters that a file may have.
