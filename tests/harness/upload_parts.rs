@@ -3,6 +3,7 @@
 use trips_core::check::constraints::Constraints;
 use trips_core::feed::choice::FeedChoice;
 use trips_core::format::delimited::header::read_header;
+use trips_core::format::delimited::order::find_order;
 use trips_core::format::delimited::record::RecordReader;
 use trips_core::format::parser::{Parser, Target};
 use trips_core::upload::part::Part;
@@ -15,15 +16,25 @@ pub fn digest(file: &[u8]) -> Vec<u8> {
     blake3::hash(file).as_bytes().to_vec()
 }
 
-/// A file as parts of about this many bytes each.
+/// A file of a built-in feed as parts of about this many bytes each.
 ///
 /// # Panics
 /// When it has no header.
 #[must_use]
 pub fn parts_of(file: &[u8], load_id: i64, bytes: usize) -> Vec<Vec<u8>> {
-    let mut reader = RecordReader::new(file, MAX_RECORD);
-    let plan = read_header(&FeedChoice::builtin(), &mut reader, MAX_RECORD).expect("a header");
-    let (target, constraints) = (Target::History, Constraints::default());
+    let choice = FeedChoice::builtin();
+    let open = || {
+        let mut reader = RecordReader::new(file, MAX_RECORD);
+        let plan = read_header(&choice, &mut reader, MAX_RECORD).expect("a header");
+        (reader, plan)
+    };
+    let (mut reader, mut plan) = open();
+    if plan.feed().needs_order() {
+        let order = find_order(&plan, &mut open().0, || ());
+        plan.set_order(order.expect("an order of day and month"));
+    }
+    let feed = plan.feed_name().to_owned();
+    let (target, constraints) = (Target::Upload, Constraints::default());
     let parser = Parser {
         plan,
         target,
@@ -34,7 +45,7 @@ pub fn parts_of(file: &[u8], load_id: i64, bytes: usize) -> Vec<Vec<u8>> {
     };
     let (mut parts, mut begin, mut columns) = (Vec::new(), 0, parser.first_header());
     while let Some(chunk) = reader.next_chunk(bytes, 0).expect("memory") {
-        let mut part = Part::new(load_id, begin, "trips");
+        let mut part = Part::new(load_id, begin, &feed);
         let parsed = parser.parse_next(chunk, &mut columns).expect("memory");
         part.push(&parsed).expect("memory");
         part.close().expect("memory");
