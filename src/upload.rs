@@ -120,7 +120,7 @@ fn locked_by(load_id: i64, caller: pg_sys::Oid) -> Result<Option<OpenUpload>, Lo
 
 /// Loads all parts of a complete upload into the history.
 fn load_all(context: &LoadContext) -> Result<LoadRow, LoadError> {
-    let (header, source) = (&context.header, &*context.source.borrow());
+    let (header, source) = (&context.header, &mut *context.source.borrow_mut());
     let (load_id, bytes) = (header.load_id, source.bytes);
     if let Some(limit) = settings::max_errors()
         && parts::rejected(load_id)? > limit
@@ -137,7 +137,7 @@ fn load_all(context: &LoadContext) -> Result<LoadRow, LoadError> {
         Some(known) => context.skip(source, known)?,
         None => {
             context.register(source);
-            let totals = merge_parts(&history, load_id, &progress)?;
+            let totals = merge_parts(&history, load_id, &mut source.feed, &progress)?;
             summarize(totals.inserted, &progress)?;
             context.record_end(source, Some(totals), None)?
         }
@@ -147,7 +147,13 @@ fn load_all(context: &LoadContext) -> Result<LoadRow, LoadError> {
     Ok(row)
 }
 
-fn merge_parts(history: &History, load_id: i64, progress: &Progress) -> Result<Totals, LoadError> {
+/// Loads the parts. `feed_name` becomes the name of their feed.
+fn merge_parts(
+    history: &History,
+    load_id: i64,
+    feed_name: &mut Option<String>,
+    progress: &Progress,
+) -> Result<Totals, LoadError> {
     progress.phase(Phase::Reading);
     let mut loader = Loader::new(history)?;
     let mut run = RunBuilder::new(load_id, &loader);
@@ -163,6 +169,7 @@ fn merge_parts(history: &History, load_id: i64, progress: &Progress) -> Result<T
             None => {
                 let first = feed.insert(definitions::definition(part.feed_name())?);
                 loader.set_identity(&first.identity);
+                *feed_name = Some(first.name.clone());
                 first
             }
         };

@@ -224,7 +224,7 @@ fn parts_that_are_refused() {
     let part = parts_of(&file, small, usize::MAX >> 1).remove(0);
     assert_eq!(code(stage(&mut client, small, &part)), "22P03");
     // Larger than any reader of ours makes it; nothing of it is looked at.
-    for (settings, limit) in [("'1MB'", 64), ("'16MB'", 128)] {
+    for (settings, limit) in [("'1MB'", 64), ("'10MB'", 152)] {
         client.batch_execute(&format!("SET trips.max_record_size = {settings}")).unwrap();
         let query =
             "SELECT trips.upload_part($1, convert_to(repeat('x', ($2 << 20) + 8192), 'UTF8'))";

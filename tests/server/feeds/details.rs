@@ -94,10 +94,8 @@ fn a_staged_record_is_mended() {
         )
         .unwrap();
     assert_eq!(text_of(&mut client, merge), "2|0|0|notes");
-    let right = database.file(
-        "right.csv",
-        "Note,Number,When\na,7,2024-06-30 09:00:00\nb,8,2024-06-02 09:00:00\n",
-    );
+    let right = database
+        .file("right.csv", "Note,Number,When\na,7,2024-06-30 09:00:00\nb,8,2024-06-02 09:00:00\n");
     assert_eq!(ingest(&mut client, &right).0, [2, 0, 2, 0]);
     let trips = "SELECT trip_id, details, region FROM trips.hist_trip_data ORDER BY trip_id";
     assert_eq!(text_of(&mut client, trips), "7|{\"Note\": \"a\"}|Here\n8|{\"Note\": \"b\"}|Here");
