@@ -227,7 +227,7 @@ fn parts_that_are_refused() {
     for (settings, limit) in [("'1MB'", 64), ("'10MB'", 152)] {
         client.batch_execute(&format!("SET trips.max_record_size = {settings}")).unwrap();
         let query =
-            "SELECT trips.upload_part($1, convert_to(repeat('x', ($2 << 20) + 8192), 'UTF8'))";
+            "SELECT trips.upload_part($1, convert_to(repeat('x', ($2 << 20) + 131072), 'UTF8'))";
         assert_eq!(code(client.query(query, &[&load_id, &limit])), "54000", "{limit} MB");
         let query = "SELECT trips.upload_part($1, convert_to(repeat('x', $2 << 20), 'UTF8'))";
         assert_eq!(code(client.query(query, &[&load_id, &limit])), "22P03", "{limit} MB");
