@@ -192,6 +192,9 @@ pub fn columns_of(blocks: &[Block]) -> usize {
     if blocks.iter().any(Block::has_tails) { columns::COUNT } else { columns::TAIL }
 }
 
+/// A block, and its trips of a time range.
+type Slice<'b> = (&'b Block, &'b [RowRange]);
+
 /// Makes the batch of a time range of sorted blocks, for this load; with or without the row ranges of its trips.
 ///
 /// # Errors
@@ -206,27 +209,11 @@ pub fn build(
     keeps_grid_points: bool,
     cache: &mut GroupCache,
 ) -> Result<Batch, TryReserveError> {
-    let slices: Vec<(&Block, &[RowRange])> =
+    let slices: Vec<Slice<'_>> =
         blocks.iter().map(|block| (block, block.between(time_range.0, time_range.1))).collect();
-    let mut found: Vec<Found> = Vec::new();
-    found.try_reserve_exact(slices.iter().map(|(_, ranges)| ranges.len()).sum())?;
     let columns = columns_of(blocks);
     let has_tails = columns == columns::COUNT;
-    let (mut bytes, mut keys) = (0, ContentKeys::default());
-    for (&(block, ranges), slice) in slices.iter().zip(0..) {
-        for (&range, number) in ranges.iter().zip(0..) {
-            let row = block.row(range);
-            bytes += row.bytes.len() + ROW_OVERHEAD;
-            if let Some(key) = block.identity_key(&row) {
-                found.push((range.date_time, key, slice, number));
-                continue;
-            }
-            let at = found.len();
-            found.push((range.date_time, TripKey::default(), slice, number));
-            keys.push(row.key_part(), at, |at, key| found[at].1 = key);
-        }
-    }
-    keys.finish(|at, key| found[at].1 = key);
+    let (mut found, bytes) = keyed(&slices)?;
     // Equal trips may have different tails: the first in the file stays.
     sort(&mut found);
     let before = found.len();
@@ -261,6 +248,28 @@ pub fn build(
     }
     cache.end_batch();
     Ok(batch)
+}
+
+/// The trips with their keys, in the order of the file, and approximately the bytes of their rows.
+fn keyed(slices: &[Slice<'_>]) -> Result<(Vec<Found>, usize), TryReserveError> {
+    let mut found: Vec<Found> = Vec::new();
+    found.try_reserve_exact(slices.iter().map(|(_, ranges)| ranges.len()).sum())?;
+    let (mut bytes, mut keys) = (0, ContentKeys::default());
+    for (&(block, ranges), slice) in slices.iter().zip(0..) {
+        for (&range, number) in ranges.iter().zip(0..) {
+            let row = block.row(range);
+            bytes += row.bytes.len() + ROW_OVERHEAD;
+            if let Some(key) = block.identity_key(&row) {
+                found.push((range.date_time, key, slice, number));
+                continue;
+            }
+            let at = found.len();
+            found.push((range.date_time, TripKey::default(), slice, number));
+            keys.push(row.key_part(), at, |at, key| found[at].1 = key);
+        }
+    }
+    keys.finish(|at, key| found[at].1 = key);
+    Ok((found, bytes))
 }
 
 /// Sorts by the order of the index; equal keys by the order of the file.
