@@ -13,7 +13,7 @@ use super::report::{Report, counted, reported};
 
 const COLUMNS: &str = "Use a first line with the columns region, origin_coord, destination_coord, date_time (or datetime) and datasource, each once, in any order, separated by commas. SELECT * FROM trips.detect_feed() shows what other feeds expect.";
 
-const DETECT: &str = "Correct the header, or set the argument feed. SELECT * FROM trips.detect_feed() shows what the nearest feed expects.";
+const DETECT: &str = "SELECT * FROM trips.detect_feed() shows what the nearest feed expects.";
 
 /// The feed of files with the five columns.
 const FIVE_COLUMNS: &str = "trips";
@@ -148,9 +148,12 @@ fn of_header(path: &str, error: &HeaderError) -> Report {
                         quoted(feed.as_bytes())
                     ))
                     .hint(match guess {
-                        Some(guess) => hint_of_guess(*guess),
-                        None if feed == FIVE_COLUMNS => COLUMNS,
-                        None => DETECT,
+                        Some(guess) => hint_of_guess(*guess).to_owned(),
+                        None if feed == FIVE_COLUMNS => COLUMNS.to_owned(),
+                        None => format!(
+                            "Correct the header for feed {}, or set the argument feed. {DETECT}",
+                            quoted(feed.as_bytes())
+                        ),
                     }),
                 ColumnError::Duplicate { .. } => {
                     report.hint("Use a header that has each column once.")
