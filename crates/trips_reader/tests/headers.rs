@@ -50,7 +50,7 @@ fn pieces_know_their_columns() {
     let splits = cut["splits"].as_array().unwrap();
     let columns: Vec<Option<&str>> = splits.iter().map(|split| split[4].as_str()).collect();
     assert_eq!(columns[0], None);
-    assert!(columns.contains(&Some("6:4:2:1:3:0")), "{columns:?}");
+    assert!(columns.contains(&Some("6:0:3:1:2:4")), "{columns:?}");
     assert!(columns.contains(&Some("unknown:60003")), "{columns:?}");
     let (mut trips, mut staged) = (0, 0);
     for split in splits {

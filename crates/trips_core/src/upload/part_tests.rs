@@ -164,7 +164,9 @@ fn what_is_no_rejected_line_is_refused() {
         (value, b"\xff"),
         (raw_line, b"\0"),
         (raw_line, b"\xff"),
-        (column, b"O"),
+        // Any text is the name of a column of some feed.
+        (column, b"\0"),
+        (column, b"\xff"),
         (code, b"a"),
         (code, b"-"),
         (code, b"\0"),
