@@ -7,7 +7,7 @@ mod details;
 mod detect;
 mod directory;
 mod encodings;
-mod fixtures;
+pub mod fixtures;
 mod identity;
 mod personal;
 mod preview;

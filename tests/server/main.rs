@@ -21,6 +21,7 @@ mod feeds;
 mod headers;
 mod inbox;
 mod ingest;
+mod jsonb;
 mod keys;
 mod leaks;
 mod locks;
