@@ -7,7 +7,7 @@ use trips_core::format::delimited::header::{self, HeaderError};
 use trips_core::format::delimited::order::{self, OrderError};
 use trips_core::format::delimited::record::RecordReader;
 use trips_core::format::encoding::Decoder;
-use trips_core::format::parser::Parser;
+use trips_core::format::parser::{Parsed, Parser};
 use trips_core::model::time_form::DayMonthOrder;
 use trips_core::pool::{Pool, PoolError, Run};
 use trips_core::sort::batch::RunBlocks;
@@ -54,20 +54,12 @@ pub fn read_file(
     };
     // Dropped before the pool, which waits for its threads.
     let _stop_reading = stopper;
-    let (mut rows, mut covered, mut zero_coordinates) = (0, 0, 0);
+    let mut counts = ReadCounts::default();
     loop {
         let run = pool.read_run(settings::work_mem(), poll_interrupts, |parsed| {
             limit.check(parsed).map_err(LoadError::from)?;
-            zero_coordinates += parsed.zero_coordinates;
-            rows += parsed.rows;
-            covered += parsed.covers;
-            progress.read(covered, rows);
-            let staged = std::mem::take(&mut parsed.staged);
-            loader.stage(&staged, progress)?;
-            if staged.bytes() > RELEASED_AT_ONCE {
-                drop(staged);
-                memory::release_free();
-            }
+            counts.add(parsed, progress);
+            stage(parsed, loader, progress)?;
             Ok::<(), RunError>(())
         });
         let run = run.map_err(|stopped| stopped.of(request.path))?;
@@ -79,12 +71,45 @@ pub fn read_file(
         progress.end_run();
         memory::release_free();
         if is_last {
-            notices::zero_coordinates(zero_coordinates);
+            notices::zero_coordinates(counts.zero_coordinates);
             let reader =
                 pool.finish().ok_or_else(|| name(PoolError::Thread("it did not end".into())))?;
             return Ok(reader.into_source().into_source());
         }
     }
+}
+
+/// Counts of all chunks so far.
+#[derive(Debug, Default)]
+struct ReadCounts {
+    rows: u64,
+    covered: u64,
+    zero_coordinates: u64,
+}
+
+impl ReadCounts {
+    /// Adds a chunk, and reports the progress.
+    fn add(&mut self, parsed: &Parsed, progress: &Progress) {
+        self.zero_coordinates += parsed.zero_coordinates;
+        self.rows += parsed.rows;
+        self.covered += parsed.covers;
+        progress.read(self.covered, self.rows);
+    }
+}
+
+/// Appends the rejected rows of a chunk to staging.
+fn stage(
+    parsed: &mut Parsed,
+    loader: &mut Loader<'_>,
+    progress: &Progress,
+) -> Result<(), LoadError> {
+    let staged = std::mem::take(&mut parsed.staged);
+    loader.stage(&staged, progress)?;
+    if staged.bytes() > RELEASED_AT_ONCE {
+        drop(staged);
+        memory::release_free();
+    }
+    Ok(())
 }
 
 /// Writes the trips of a run: the threads build its batches, the backend appends and counts them.
