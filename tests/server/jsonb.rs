@@ -27,52 +27,53 @@ fn value<'v>(values: &[&'v str], seed: usize) -> &'v str {
     values[seed % values.len()]
 }
 
+const NUMBERS: &[&str] = &[
+    "",
+    "0",
+    "-0.0",
+    "1",
+    "151.0",
+    "1.50",
+    "-12345.678",
+    "0.00012",
+    "1e-70",
+    "9999.9999",
+    "10000",
+    "123456789012",
+    "\"$1,234.50\"",
+    "1e300",
+    "-1e20",
+    "7%",
+    "not a number",
+    "0.1",
+    "99999999.99999999",
+    "-0.5",
+];
+const TEXTS: &[&str] = &[
+    "",
+    "B7",
+    "\"a, \"\"quoted\"\" text\"",
+    "línea",
+    "back\\slash",
+    "\"two\nlines\"",
+    "\t tab",
+    "😀",
+];
+const SHAPES: &[&str] = &[
+    "",
+    "[]",
+    "{}",
+    "\"[1,2.50,-0]\"",
+    "\"{\"\"b\"\": [1], \"\"a\"\": {\"\"b\"\": null}, \"\"b\"\": true}\"",
+    "\"[[-8.6,41.1]\"",
+    "\"[[-8.618643,41.141412],[-8.618499,41.141376]]\"",
+    "\"\"\"\\u00e9\\ud83d\\ude00\"\"\"",
+    "1e5",
+    "\"\"\"\\u0000\"\"\"",
+];
+const TIMES: &[&str] = &["", "2024-05-01 10:00:00", "2024-05-01 10:00:00.250", "never"];
+
 fn file(first: usize, count: usize) -> String {
-    let numbers = [
-        "",
-        "0",
-        "-0.0",
-        "1",
-        "151.0",
-        "1.50",
-        "-12345.678",
-        "0.00012",
-        "1e-70",
-        "9999.9999",
-        "10000",
-        "123456789012",
-        "\"$1,234.50\"",
-        "1e300",
-        "-1e20",
-        "7%",
-        "not a number",
-        "0.1",
-        "99999999.99999999",
-        "-0.5",
-    ];
-    let texts = [
-        "",
-        "B7",
-        "\"a, \"\"quoted\"\" text\"",
-        "línea",
-        "back\\slash",
-        "\"two\nlines\"",
-        "\t tab",
-        "😀",
-    ];
-    let shapes = [
-        "",
-        "[]",
-        "{}",
-        "\"[1,2.50,-0]\"",
-        "\"{\"\"b\"\": [1], \"\"a\"\": {\"\"b\"\": null}, \"\"b\"\": true}\"",
-        "\"[[-8.6,41.1]\"",
-        "\"[[-8.618643,41.141412],[-8.618499,41.141376]]\"",
-        "\"\"\"\\u00e9\\ud83d\\ude00\"\"\"",
-        "1e5",
-        "\"\"\"\\u0000\"\"\"",
-    ];
-    let times = ["", "2024-05-01 10:00:00", "2024-05-01 10:00:00.250", "never"];
     let names = (0..40).map(|i| format!(",n{i}")).collect::<String>();
     let mut file = format!("id,when,fare,text,shape,later{names}\n");
     for row in first..first + count {
@@ -81,15 +82,15 @@ fn file(first: usize, count: usize) -> String {
             "{row},2024-05-{:02} 10:00:{:02},{},{},{},{}",
             1 + row % 28,
             row % 60,
-            at(&numbers, 7),
-            at(&texts, 5),
-            at(&shapes, 3),
-            at(&times, 1)
+            at(NUMBERS, 7),
+            at(TEXTS, 5),
+            at(SHAPES, 3),
+            at(TIMES, 1)
         );
         for i in 0..40 {
             // A third of the rows has all columns.
             file += ",";
-            file += if row % 3 == 0 || i % 7 == row % 7 { value(&numbers, row + i) } else { "" };
+            file += if row % 3 == 0 || i % 7 == row % 7 { value(NUMBERS, row + i) } else { "" };
         }
         file += "\n";
     }
