@@ -168,7 +168,8 @@ fn of_header(path: &str, error: &HeaderError) -> Report {
         }
         HeaderError::Tie(_) => report(format!("could not load file {path}: {error}"))
             .hint("Set the argument feed to one of them."),
-        HeaderError::Stations(_) => report(format!("could not load file {path}: {error}"))
+        HeaderError::Stations(feeds) => report(format!("file {path} is a station file"))
+            .detail(format!("Feeds with such a header of stations: {}.", feeds.join(", ")))
             .hint("Run SELECT trips.load_stations() with the name of the feed."),
         HeaderError::UnknownFeed(name) => FeedError::Unknown(name.clone()).report(),
         HeaderError::NoFeeds => report(format!("could not load file {path}: {error}")),

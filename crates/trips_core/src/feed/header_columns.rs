@@ -102,9 +102,9 @@ impl HeaderColumns {
     /// The names of a header, escaped and quoted, that the feed does not know and that have a meaning.
     pub(crate) fn unknown(&self, feed: &Definition, names: &[Cow<'_, [u8]>]) -> Vec<String> {
         let fields = names.iter().zip(&self.of_field).filter(|(_, column)| column.is_none());
-        let names = fields.map(|(name, _)| feed.folded(name));
-        let known = names.filter(|name| !is_passed_over(name));
-        known.map(|name| quoted(name.as_bytes())).collect()
+        let named = fields.filter(|(name, _)| !is_passed_over(&feed.folded(name)));
+        // As the header spells them.
+        named.map(|(name, _)| quoted(name.trim_ascii())).collect()
     }
 }
 

@@ -97,13 +97,17 @@ pub fn parse_pair(longitude: &[u8], latitude: &[u8]) -> Result<Option<Point>, Va
 }
 
 /// Two numbers as well-known text; two empty values are an empty text.
+///
+/// Values that are not one word each get a comma between them: `` and `1 2` must not become the point (1, 2).
 #[must_use]
 pub fn pair_text(longitude: &[u8], latitude: &[u8]) -> Vec<u8> {
     let (longitude, latitude) = (longitude.trim_ascii(), latitude.trim_ascii());
     if longitude.is_empty() && latitude.is_empty() {
         return Vec::new();
     }
-    [b"POINT (", longitude, b" ", latitude, b")"].concat()
+    let is_word = |value: &[u8]| !value.is_empty() && !value.iter().any(u8::is_ascii_whitespace);
+    let between = if is_word(longitude) && is_word(latitude) { &b" "[..] } else { b", " };
+    [b"POINT (", longitude, between, latitude, b")"].concat()
 }
 
 #[cold]
@@ -264,6 +268,16 @@ mod tests {
                 library.map(f64::to_bits),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn an_empty_number_of_a_pair_is_no_number() {
+        for (longitude, latitude) in [("", "1 2"), ("1 2", " "), ("1 2", "3"), ("1", "2 3")] {
+            let (x, y) = (longitude.as_bytes(), latitude.as_bytes());
+            let error = parse_pair(x, y).unwrap_err();
+            assert_eq!(error.state, SqlState::InvalidTextRepresentation);
+            assert_eq!(parse(&pair_text(x, y)), Err(error), "{longitude:?} {latitude:?}");
         }
     }
 
