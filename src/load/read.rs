@@ -48,13 +48,14 @@ pub fn read_file(
     let constraints = settings::constraints()?;
     let parser = Parser { plan, target, load_id, max_record, constraints, keeps_grid_points };
     let name = |error: PoolError| LoadError::of_threads(request.path, error);
+    // The chunks follow the header.
+    let mut counts = ReadCounts { covered: reader.position(), ..ReadCounts::default() };
     let mut pool = {
         let _blocked = signals::BlockedSignals::all();
         Pool::start(reader, parser, settings::parse_threads()).map_err(name)?
     };
     // Dropped before the pool, which waits for its threads.
     let _stop_reading = stopper;
-    let mut counts = ReadCounts::default();
     loop {
         let run = pool.read_run(settings::work_mem(), poll_interrupts, |parsed| {
             limit.check(parsed).map_err(LoadError::from)?;

@@ -35,8 +35,8 @@ fn time(dice: &mut Dice, grid: u64) -> String {
 /// The table with its key, as somebody makes it by hand: with the columns in another order, now and then.
 fn table(client: &mut Client, dice: &mut Dice, name: &str) {
     let columns = if dice.one_in(3) {
-        "load_id bigint NOT NULL, destination_coord point, origin_coord point, datasource text,
-         region text NOT NULL, trip_key uuid NOT NULL, date_time timestamp NOT NULL"
+        "load_id bigint NOT NULL, details jsonb, destination_coord point, origin_coord point, datasource text,
+         region text NOT NULL, trip_id text, trip_key uuid NOT NULL, ended_at timestamp, date_time timestamp NOT NULL"
     } else {
         "LIKE trips.hist_trip_data INCLUDING ALL"
     };
