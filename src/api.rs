@@ -47,7 +47,7 @@ struct OfFeed<'a> {
 }
 
 impl<'a> OfFeed<'a> {
-    /// Checks them. Whether the feed exists is known when the load begins.
+    /// Checks them. The feed must exist.
     fn of(
         feed: Option<&'a [u8]>,
         region: Option<&'a [u8]>,
@@ -55,6 +55,10 @@ impl<'a> OfFeed<'a> {
     ) -> Result<Self, LoadError> {
         let feed = feed.map(|feed| text("feed", Some(feed))).transpose()?;
         let feed = feed.map(|feed| limits::feed_name("feed", feed)).transpose()?;
+        if let Some(name) = feed {
+            // Also for a file that is known, and for one that a worker will load.
+            crate::feeds::definitions::definition(name)?;
+        }
         let name = |argument, value: Option<&'a [u8]>| {
             let value = value.map(|value| text(argument, Some(value))).transpose()?;
             value.map(|value| limits::name(argument, value)).transpose()

@@ -155,7 +155,7 @@ fn nameless_and_doubled_columns_are_passed_over() {
     }
     let found = read(with_column("Bike Model", "\"E-fit, 2\"", false));
     assert_eq!(found.keys(), ride_keys());
-    assert_eq!(found.not_stored, ["\"bike model\""]);
+    assert_eq!(found.not_stored, ["\"Bike Model\""]);
     assert!(!found.trips[&2].tail.contains("E-fit"), "it is not stored");
 }
 

@@ -70,6 +70,11 @@ fn the_feed_of_the_caller() {
     assert_eq!((code.as_str(), text.contains("nobody")), ("42704", true), "{text}");
     let call = format!("SELECT feed FROM trips.ingest('{path}', feed => 'lyft')");
     assert_eq!(text_of(&mut client, &call), "lyft");
+    // Also for bytes that are known, and before a worker begins.
+    for function in ["ingest", "submit", "stage"] {
+        let call = format!("SELECT trips.{function}('{path}', feed => 'nobody')");
+        assert_eq!(refusal(&mut client, &call).0, "42704", "{function}");
+    }
 }
 
 /// No feed has these columns: the nearest one, and what it misses.

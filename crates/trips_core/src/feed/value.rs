@@ -146,7 +146,10 @@ pub fn id(
         return Err(ValueError::new(SqlState::StringDataRightTruncation, reason));
     }
     let text = if strip_zeros { without_leading_zeros(text) } else { text };
-    let Some((integer, fraction)) = text.split_once(char::from(decimal.byte())) else {
+    // A program that wrote an id as a number may have written a point, also into a file with decimal commas.
+    let parts_at = |mark: DecimalMark| Some((text.split_once(char::from(mark.byte()))?, mark));
+    let found = parts_at(decimal).or_else(|| parts_at(DecimalMark::Point));
+    let Some(((integer, fraction), decimal)) = found else {
         return Ok(text.into());
     };
     let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());

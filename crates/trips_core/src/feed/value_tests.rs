@@ -106,9 +106,13 @@ fn ids() {
         let again = of(expected.as_bytes(), form, DecimalMark::Point);
         assert_eq!(again, text(expected), "{field:?} twice");
     }
-    for (field, expected) in
-        [("151,0", "151"), ("5379,1", "5379.10"), ("5379,105", "5379.105"), ("5379.1", "5379.1")]
-    {
+    for (field, expected) in [
+        ("151,0", "151"),
+        ("40001.0", "40001"),
+        ("5379,1", "5379.10"),
+        ("5379,105", "5379.105"),
+        ("5379.1", "5379.10"),
+    ] {
         let found = of(field.as_bytes(), citi, DecimalMark::Comma);
         assert_eq!(found, text(expected), "{field:?}");
     }
