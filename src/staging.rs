@@ -43,7 +43,8 @@ pub struct StagedRow {
     pub ctid: String,
     /// Line number of the record in its file; 0 if it has none.
     pub line: u64,
-    /// The line was not a record, and its fields were not filled in by hand. Or its trip has the id of another one.
+    /// It has a reason and no fields: the line was not a record, or its trip has the id of another one. It stays as it
+    /// is until its fields are filled in by hand.
     pub is_raw: bool,
     /// The record of a feed, as a JSON object, if its fields were not filled in by hand.
     pub record: Option<String>,
@@ -132,7 +133,7 @@ fn columns(of: impl Fn(&str) -> String) -> String {
 pub fn rows(load: Option<i64>) -> Result<StagedBatches, LoadError> {
     // A value that is stored out of line is fetched when it is used, and its length is known before.
     let query = format!(
-        "SELECT s.ctid::text, (s.raw_line IS NOT NULL AND s.error_code IS NOT NULL)::int,
+        "SELECT s.ctid::text, (s.error_code IS NOT NULL)::int,
                 {}, {}, s.line_no, pg_column_size(s.record), s.record
            FROM trips.stg_trip_data AS s WHERE {} FOR UPDATE OF s SKIP LOCKED",
         columns(|name| format!("octet_length(s.{name})")),

@@ -7,11 +7,10 @@ use trips_core::check::reject::Rejection;
 use trips_core::columns::TripColumn;
 use trips_core::feed::choice::Options;
 use trips_core::feed::day_month::TimeProofs;
-use trips_core::feed::definition::{ColumnId, IdentityRule};
-use trips_core::feed::fields::Fields;
+use trips_core::feed::definition::IdentityRule;
 use trips_core::feed::file_feed::FileFeed;
 use trips_core::feed::program::{FeedProgram, FeedTrip, Scratch};
-use trips_core::feed::staged::FeedRecord;
+use trips_core::feed::staged::{FeedRecord, RecordForm};
 use trips_core::model::error::{SqlState, ValueError};
 use trips_core::wire::jsonb::DetailsForm;
 
@@ -22,8 +21,8 @@ use crate::ledger;
 /// The feed of a load, for its staged records.
 pub struct StagedFeed {
     feed: Arc<FileFeed>,
-    /// The columns that the last record had, and the program for them.
-    last: Option<(Vec<bool>, FeedProgram, Scratch)>,
+    /// The form of the last record, and the program for it.
+    last: Option<(RecordForm, FeedProgram, Scratch)>,
 }
 
 impl StagedFeed {
@@ -57,28 +56,25 @@ impl StagedFeed {
             let reason = "the column record is not an object of the feed's columns and texts";
             Rejection::of_record(SqlState::InvalidTextRepresentation, reason)
         })?;
-        if self.feed.needs_order() {
+        let order = record.order().filter(|_| self.feed.needs_order());
+        if order.is_none() && self.feed.needs_order() {
             return Err(of_time(
                 SqlState::InvalidDatetimeFormat,
-                "only the file shows the order of day and month; load it again".to_owned(),
+                "the column record has no member $order: expected MM/DD or DD/MM".to_owned(),
             ));
         }
-        let has: Vec<bool> = (0..)
-            .map(ColumnId)
-            .zip(&definition.columns)
-            .map(|(column, _)| record.text(column).is_some())
-            .collect();
-        let last = self.last.take().filter(|(columns, ..)| *columns == has);
+        let form = record.form();
+        let last = self.last.take().filter(|(last, ..)| *last == form);
         let feed = &self.feed;
         let (_, program, scratch) = self.last.insert(last.unwrap_or_else(|| {
             let program = record.program(feed);
             let scratch = program.scratch(DetailsForm::OnDisk);
-            (has, program, scratch)
+            (form, program, scratch)
         }));
         scratch.proofs = TimeProofs::default();
         program.trip(&record, line, scratch, constraints)?;
         // A time in another order of day and month would be another time.
-        if let Some(found) = scratch.proofs.contradiction(None, &definition.name) {
+        if let Some(found) = scratch.proofs.contradiction(order, &definition.name) {
             return Err(of_time(SqlState::DatetimeFieldOverflow, found.message));
         }
         program.trip(&record, line, scratch, constraints)

@@ -57,6 +57,12 @@ impl FileFeed {
         Self { rules: FeedRules { order, ..self.rules.clone() }, ..self.clone() }
     }
 
+    /// The same feed with this decimal mark.
+    pub(crate) fn with_decimal(&self, decimal: DecimalMark) -> Self {
+        let dialect = Dialect { decimal, ..self.dialect };
+        Self { rules: FeedRules { decimal, ..self.rules.clone() }, dialect, ..self.clone() }
+    }
+
     /// How keys are made.
     #[must_use]
     pub fn scheme(&self) -> Scheme {

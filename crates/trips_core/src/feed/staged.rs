@@ -9,6 +9,13 @@ use crate::feed::fields::Fields;
 use crate::feed::file_feed::FileFeed;
 use crate::feed::header_columns::HeaderColumns;
 use crate::feed::program::FeedProgram;
+use crate::model::decimal::DecimalMark;
+use crate::model::time_form::DayMonthOrder;
+
+/// The member of the object that says the decimal mark of the file; a point if it is not there.
+const DECIMAL: &str = "$decimal";
+/// The member that says the order of day and month, where the file decides it.
+const ORDER: &str = "$order";
 
 /// A record of which staging has the texts. A column that the file had is there, also if it was empty.
 ///
@@ -21,18 +28,56 @@ use crate::feed::program::FeedProgram;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FeedRecord {
     texts: Vec<Option<String>>,
+    decimal: DecimalMark,
+    order: Option<DayMonthOrder>,
+}
+
+/// What the program of a record depends on: the columns that it has, and how its file was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordForm {
+    has: Vec<bool>,
+    decimal: DecimalMark,
+    order: Option<DayMonthOrder>,
 }
 
 impl FeedRecord {
     /// The record in a JSON object: texts by the own names of the feed's columns. None if it is none.
+    ///
+    /// The members `$decimal` (`.` or `,`) and `$order` (`MM/DD` or `DD/MM`) say how the texts are written.
     #[must_use]
     pub fn of_json(feed: &Definition, json: &str) -> Option<Self> {
         let object: BTreeMap<String, String> = serde_json::from_str(json).ok()?;
         let mut texts = vec![None; feed.columns.len()];
+        let (mut decimal, mut order) = (DecimalMark::Point, None);
         for (name, text) in object {
-            texts[usize::from(feed.column(&name)?.0)] = Some(text);
+            if let Some(column) = feed.column(&name) {
+                texts[usize::from(column.0)] = Some(text);
+                continue;
+            }
+            match (name.as_str(), text.as_str()) {
+                (DECIMAL, ".") => decimal = DecimalMark::Point,
+                (DECIMAL, ",") => decimal = DecimalMark::Comma,
+                (ORDER, text) => {
+                    let orders = [DayMonthOrder::MonthFirst, DayMonthOrder::DayFirst];
+                    order = Some(orders.into_iter().find(|order| order.pattern() == text)?);
+                }
+                _ => return None,
+            }
         }
-        Some(Self { texts })
+        Some(Self { texts, decimal, order })
+    }
+
+    /// What its program depends on.
+    #[must_use]
+    pub fn form(&self) -> RecordForm {
+        let has = self.texts.iter().map(Option::is_some).collect();
+        RecordForm { has, decimal: self.decimal, order: self.order }
+    }
+
+    /// The order of day and month of its file, if the record says it.
+    #[must_use]
+    pub fn order(&self) -> Option<DayMonthOrder> {
+        self.order
     }
 
     /// The program for records with the columns of this one.
@@ -41,7 +86,12 @@ impl FeedRecord {
         let position = |(at, text): (usize, &Option<String>)| text.iter().map(|_| at).collect();
         let positions = self.texts.iter().enumerate().map(position).collect();
         let columns = HeaderColumns::of_record(positions);
-        FeedProgram::of(feed.clone(), &columns)
+        let feed = feed.with_decimal(self.decimal);
+        let feed = match self.order {
+            Some(order) => feed.with_order(order),
+            None => feed,
+        };
+        FeedProgram::of(Arc::new(feed), &columns)
     }
 }
 
@@ -59,6 +109,18 @@ pub(crate) fn json_of(program: &FeedProgram, fields: &impl Fields) -> Option<Str
         let Some(text) = fields.text(id).filter(|_| program.may_keep(id)) else { continue };
         let text = String::from_utf8(text.into_owned()).ok().filter(|text| !text.contains('\0'))?;
         object.insert(column.name.as_str(), text);
+    }
+    // A merge reads the texts as the file was read.
+    let mut state = |name, text: &str| {
+        if definition.column(name).is_none() {
+            object.insert(name, text.to_owned());
+        }
+    };
+    if program.feed.dialect.decimal == DecimalMark::Comma {
+        state(DECIMAL, ",");
+    }
+    if let Some(order) = program.feed.order() {
+        state(ORDER, order.pattern());
     }
     serde_json::to_string(&object).ok()
 }
