@@ -224,6 +224,19 @@ fn staged_numbers_keep_the_decimal_mark_of_their_file() {
     assert_eq!((inserted, duplicate), (0, 1));
 }
 
+/// The first record of an id in its file stays, also after an UPDATE has moved its row behind the others.
+#[test]
+fn the_order_of_the_file_decides_in_a_merge() {
+    let database = Database::for_any_date();
+    let mut client = database.client();
+    let fixture = Fixture::read("louisville", "2018");
+    let path = database.file("a.csv", &fixture.bytes);
+    client.query_one("SELECT trips.stage($1)", &[&path]).unwrap();
+    client.batch_execute("UPDATE trips.stg_trip_data SET region = NULL WHERE line_no = 2").unwrap();
+    client.query_one("SELECT trips.merge_staged()", &[]).unwrap();
+    assert_eq!(trips(&mut client), expected_trips(&fixture).0);
+}
+
 /// A file in parts, as Spark uploads it.
 #[test]
 fn each_fixture_is_loaded_in_parts() {

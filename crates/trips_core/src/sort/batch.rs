@@ -215,7 +215,7 @@ pub fn build(
     let has_tails = columns == columns::COUNT;
     let (mut found, bytes) = keyed(&slices)?;
     // Equal trips may have different tails: the first in the file stays.
-    sort(&mut found);
+    sort(&mut found, &slices);
     let before = found.len();
     let counts = blocks.iter().any(Block::counts_occurrences);
     let occurrences = if counts { number(&mut found)? } else { Vec::new() };
@@ -272,9 +272,16 @@ fn keyed(slices: &[Slice<'_>]) -> Result<(Vec<Found>, usize), TryReserveError> {
     Ok((found, bytes))
 }
 
-/// Sorts by the order of the index; equal keys by the order of the file.
-fn sort(found: &mut [Found]) {
-    found.sort_unstable_by(|a, b| (a.0, &a.1, a.2, a.3).cmp(&(b.0, &b.1, b.2, b.3)));
+/// Sorts by the order of the index; equal keys by the order of the file, also if its records come in another order.
+fn sort(found: &mut [Found], slices: &[Slice<'_>]) {
+    let line = |&(_, _, slice, number): &Found| {
+        let (block, ranges) = slices[slice as usize];
+        block.row(ranges[number as usize]).identity().map_or(0, |identity| identity.line)
+    };
+    found.sort_unstable_by(|a, b| {
+        let by_key = (a.0, &a.1).cmp(&(b.0, &b.1));
+        by_key.then_with(|| (line(a), a.2, a.3).cmp(&(line(b), b.2, b.3)))
+    });
 }
 
 /// Gives equal records, which are adjacent, their keys by their numbers, and sorts again if there are some.
