@@ -17,6 +17,17 @@ pub fn zero_coordinates(count: u64) {
     }
 }
 
+/// Reports ends of trips whose zone or station is not known: their coordinates are NULL.
+pub fn unknown_places(count: u64) {
+    if count > 0 {
+        let ends = counted(count, "origin or destination is", "origins or destinations are");
+        let message = format!("{ends} NULL: zone or station not known");
+        Report::new(Code::ERRCODE_SUCCESSFUL_COMPLETION, message)
+            .hint("Run trips.load_stations() for the stations of the feed, then trips.complete_places().")
+            .notice();
+    }
+}
+
 /// Reports the names of the columns of the file that the load ignores.
 pub fn unused_columns(columns: &[String]) {
     if columns.is_empty() {

@@ -73,6 +73,7 @@ pub fn read_file(
         memory::release_free();
         if is_last {
             notices::zero_coordinates(counts.zero_coordinates);
+            notices::unknown_places(counts.unknown_places);
             let reader =
                 pool.finish().ok_or_else(|| name(PoolError::Thread("it did not end".into())))?;
             return Ok(reader.into_source().into_source());
@@ -86,12 +87,14 @@ struct ReadCounts {
     rows: u64,
     covered: u64,
     zero_coordinates: u64,
+    unknown_places: u64,
 }
 
 impl ReadCounts {
     /// Adds a chunk, and reports the progress.
     fn add(&mut self, parsed: &Parsed, progress: &Progress) {
         self.zero_coordinates += parsed.zero_coordinates;
+        self.unknown_places += parsed.unknown_places;
         self.rows += parsed.rows;
         self.covered += parsed.covers;
         progress.read(self.covered, self.rows);
