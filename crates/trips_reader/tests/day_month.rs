@@ -1,5 +1,7 @@
 //! The order of day and month of a file is the same for all of its splits, and a split that contradicts it fails.
 
+mod splits;
+
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
@@ -34,16 +36,7 @@ fn split(path: &PathBuf) -> Value {
 fn read(path: &PathBuf, file: &Value) -> Vec<Output> {
     let splits = file["splits"].as_array().unwrap().iter();
     let read = splits.map(|split| {
-        let mut options = vec![
-            "load_id=1".to_owned(),
-            format!("first_byte={}", split[0]),
-            format!("bytes={}", split[1]),
-            format!("first_line={}", split[2]),
-            format!("blake3={}", split[3].as_str().unwrap()),
-            format!("file_bytes={}", file["bytes"]),
-            format!("mtime_ns={}", file["mtime_ns"].as_str().unwrap()),
-        ];
-        options.extend(split[4].as_str().map(|columns| format!("columns={columns}")));
+        let options = splits::arguments(file, split);
         reader("read", path, &options)
     });
     read.collect()

@@ -1,5 +1,7 @@
 //! Splits of a file with several headers: each is read with the columns at its begin.
 
+mod splits;
+
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -30,7 +32,7 @@ fn counts(mut parts: &[u8]) -> (usize, usize) {
 }
 
 #[test]
-fn pieces_know_their_columns() {
+fn splits_know_their_columns() {
     let rows = |of: &dyn Fn(u32, u32, u32) -> String| -> String {
         (0..30_000).map(|i| of(i, i / 3600, i / 60 % 60)).collect()
     };
@@ -54,16 +56,7 @@ fn pieces_know_their_columns() {
     assert!(columns.contains(&Some("unknown:60003")), "{columns:?}");
     let (mut trips, mut staged) = (0, 0);
     for split in splits {
-        let mut options = vec![
-            "load_id=1".to_owned(),
-            format!("first_byte={}", split[0]),
-            format!("bytes={}", split[1]),
-            format!("first_line={}", split[2]),
-            format!("blake3={}", split[3].as_str().unwrap()),
-            format!("file_bytes={}", cut["bytes"]),
-            format!("mtime_ns={}", cut["mtime_ns"].as_str().unwrap()),
-        ];
-        options.extend(split[4].as_str().map(|columns| format!("columns={columns}")));
+        let options = splits::arguments(&cut, split);
         let found = counts(&reader("read", &path, &options));
         (trips, staged) = (trips + found.0, staged + found.1);
     }
