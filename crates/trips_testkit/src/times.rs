@@ -1,6 +1,6 @@
 //! The forms of times: what chrono writes in a form is read as the same time; no text and no pattern panics.
 
-use chrono::{NaiveDate, NaiveDateTime, TimeDelta};
+use chrono::{Datelike, NaiveDate, NaiveDateTime, TimeDelta};
 use trips_core::model::error::SqlState;
 use trips_core::model::time_form::DayMonthOrder::{DayFirst, MonthFirst};
 use trips_core::model::time_form::{DayMonthOrder, ParsedTime, Proof, TimeForms, TimeKind};
@@ -16,10 +16,10 @@ const FEEDS: [(TimeKind, &[&str]); 8] = [
         TimeKind::Local,
         &[
             "YYYY-MM-DD HH24:MI[:SS[.FF]]",
-            "MM/DD/YYYY HH24:MI[:SS]",
+            "MM/DD/YYYY HH24:MI[:SS[.FF]]",
             "DD/MM/YYYY HH24:MI[:SS]",
             "MM/DD/YY HH24:MI[:SS]",
-            "DD/MM/YY HH24:MI[:SS]",
+            "DD/MM/YY HH24:MI[:SS[.FF]]",
         ],
     ),
     (TimeKind::Local, &["YYYY Mon DD HH12:MI:SS AM", "MM/DD/YYYY HH12:MI[:SS] AM"]),
@@ -117,11 +117,15 @@ fn check_written(forms: &TimeForms, pattern: &str, time: Timestamp) {
     if let Some((_, per_second)) = EPOCHS.iter().find(|(name, _)| *name == pattern) {
         let since_1970 = time.0 - WRITTEN.start;
         let unit = 1_000_000 / per_second;
-        let text = (since_1970 / unit).to_string();
-        // A small number of a small unit is one of a large unit, too: the first form counts.
-        if since_1970 > 1_000_000_000_000_000 || pattern == "epoch" {
-            let written = Timestamp(time.0 - since_1970 % unit);
-            check_read(forms, &text, order, written);
+        let number = since_1970 / unit;
+        for text in [number.to_string(), format!("{number}.0"), format!("{:e}", number)] {
+            // All numbers that are written are before 2070.
+            if wall(time).year() >= 1990 {
+                let written = Timestamp(time.0 - since_1970 % unit);
+                check_read(forms, &text, order, written);
+            } else if let Err(error) = forms.parse(text.as_bytes(), order) {
+                assert_eq!(error.state, SqlState::DatetimeFieldOverflow, "{text}");
+            }
         }
         return;
     }

@@ -6,7 +6,8 @@
 //! | part | what it reads |
 //! |---|---|
 //! | `YYYY`, `YY` | four digits; two digits, 70-99 of 19xx and 00-69 of 20xx, as PostgreSQL reads them |
-//! | `MM` `DD` `HH24` `HH12` `MI` `SS` | one digit or two |
+//! | `MM` `DD` `HH24` `HH12` | one digit or two |
+//! | `MI` `SS` | two digits |
 //! | `Mon` | `Jan` to `Dec`, in any case |
 //! | `.FF` | `.` or `,`, then one to nine digits, truncated to microseconds |
 //! | `AM` | `AM`, `PM`, `a.m.`, `p. m.`, in any case; only with `HH12` |
@@ -14,7 +15,7 @@
 //! | a blank, `T` | a run of blanks, or one `T` |
 //! | `[…]` | read if it matches |
 //! | other characters | themselves; letters only in double quotes |
-//! | `epoch`, `epoch_ms`, `epoch_us`, alone | seconds, milliseconds or microseconds since 1970-01-01 UTC |
+//! | `epoch`, `epoch_ms`, `epoch_us`, alone | seconds, milliseconds or microseconds since 1970-01-01 UTC, of the years 1990 to 2099 |
 //!
 //! PostgreSQL rounds a fraction to microseconds. Here it is truncated, so that no time moves to the next second, and
 //! the same time is read from every form of a trip.
@@ -261,7 +262,7 @@ impl TimeForms {
         if let Some(parsed) = self.read_other_kind(text, order) {
             return Ok(parsed);
         }
-        Err(self.error(text, has_form || self.is_number(text)))
+        Err(self.epoch_error(text).unwrap_or_else(|| self.error(text, has_form)))
     }
 
     /// A text that has an offset and should have none, or the other way round.
@@ -284,10 +285,15 @@ impl TimeForms {
         Some(ParsedTime { proof, ..parsed })
     }
 
-    /// A number where the feed has one: it is out of range.
-    fn is_number(&self, text: &[u8]) -> bool {
-        let is_epoch = |form: &Form| matches!(form.reader, Reader::Epoch(_));
-        self.forms.iter().any(is_epoch) && epoch::number(text).is_some()
+    /// The error of a number, if the feed counts from 1970.
+    fn epoch_error(&self, text: &[u8]) -> Option<ValueError> {
+        let unit_of = |form: &Form| match form.reader {
+            Reader::Epoch(unit) => Some(unit),
+            Reader::Pattern { .. } => None,
+        };
+        let units: Vec<epoch::Unit> = self.forms.iter().filter_map(unit_of).collect();
+        let reason = epoch::fault(text, &units).filter(|_| !units.is_empty())?;
+        Some(ValueError::new(SqlState::DatetimeFieldOverflow, reason))
     }
 
     fn error(&self, text: &[u8], has_form: bool) -> ValueError {

@@ -2,6 +2,7 @@
 
 use super::scratch::column;
 use super::{FeedProgram, Scratch};
+use crate::check::constraints::Constraints;
 use crate::check::reject::{RejectedColumn, Rejection};
 use crate::columns::TripColumn;
 use crate::feed::definition::{ColumnId, EndedAt};
@@ -96,6 +97,41 @@ impl FeedProgram {
                 Ok(Some(ParsedTime { time: end, proof: None, ..start }))
             }
         }
+    }
+
+    /// The wall clock of the end, which has the dates of the start.
+    pub(super) fn wall_of_end(
+        &self,
+        end: ParsedTime,
+        area: Option<usize>,
+        fields: &impl Fields,
+        scratch: &mut Scratch,
+        constraints: &Constraints,
+    ) -> Result<Timestamp, Rejection> {
+        let (wall, _) = Self::wall(end, area, scratch, column("ended_at"))?;
+        let columns = match &self.ended_at {
+            Some(EndedAt::Columns(columns)) => columns.as_slice(),
+            _ => &[],
+        };
+        self.check_time(wall, columns, fields, constraints)
+            .map_err(|e| Rejection::of_value(column("ended_at"), e))?;
+        Ok(wall)
+    }
+
+    /// Rejects a time outside the dates. The text of its columns, if it has some, is for the message.
+    pub(super) fn check_time(
+        &self,
+        time: Timestamp,
+        columns: &[ColumnId],
+        fields: &impl Fields,
+        constraints: &Constraints,
+    ) -> Result<(), ValueError> {
+        if constraints.check_time(time, b"").is_ok() {
+            return Ok(());
+        }
+        let text = self.with_time_text(columns, fields, <[u8]>::to_vec);
+        let text = text.unwrap_or_else(|| time.full_text().into_bytes());
+        constraints.check_time(time, &text).map(|_| ())
     }
 
     /// The wall clock of a time, in the zone of the feed or of an area; and the offset from UTC of an instant, in

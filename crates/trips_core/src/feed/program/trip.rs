@@ -68,11 +68,13 @@ impl FeedProgram {
             destination.map_err(|e| Rejection::of_value(TripColumn::Destination, e))?;
         let area = origin.area.or(destination.area);
         let (date_time, offset_minutes) = Self::wall(start, area, scratch, TripColumn::DateTime)?;
-        self.check_time(date_time, fields, constraints)?;
+        let columns = &self.feed.definition.time.columns;
+        self.check_time(date_time, columns, fields, constraints)
+            .map_err(|e| Rejection::of_value(TripColumn::DateTime, e))?;
         let end = self.end(fields, start, scratch, line)?;
         let ended_at = match end {
             None => None,
-            Some(end) => Some(Self::wall(end, area, scratch, column("ended_at"))?.0),
+            Some(end) => Some(self.wall_of_end(end, area, fields, scratch, constraints)?),
         };
         let times = Times { start, end, ended_at, offset_minutes, area };
         self.names(fields, [origin, destination], scratch)?;
@@ -94,25 +96,6 @@ impl FeedProgram {
         };
         let unknown_places = u64::from(origin.is_unknown) + u64::from(destination.is_unknown);
         Ok(FeedTrip { trip, tail: &scratch.tail, identity, unknown_places })
-    }
-
-    fn check_time(
-        &self,
-        time: Timestamp,
-        fields: &impl Fields,
-        constraints: &Constraints,
-    ) -> Result<(), Rejection> {
-        let text = || {
-            let columns = &self.feed.definition.time.columns;
-            let text = columns.first().and_then(|column| fields.text(*column));
-            text.unwrap_or_default()
-        };
-        // Its text is for a message.
-        if constraints.check_time(time, b"").is_ok() {
-            return Ok(());
-        }
-        let checked = constraints.check_time(time, &text());
-        checked.map(|_| ()).map_err(|e| Rejection::of_value(TripColumn::DateTime, e))
     }
 
     /// An end of the trip: its point, its zone, its area.

@@ -17,7 +17,7 @@ enum Part {
 pub(super) enum Fast {
     /// `YYYY-MM-DD HH24:MI[:SS[.FF]][TZ]`.
     Iso(Iso),
-    /// `MM/DD/YYYY HH24:MI[:SS]`, also with the day first, of a short year, and with `AM`.
+    /// `MM/DD/YYYY HH24:MI[:SS[.FF]]`, also with the day first, of a short year, and with `AM`.
     Slashes(Slashes),
 }
 
@@ -34,6 +34,7 @@ pub(super) struct Slashes {
     is_day_first: bool,
     is_short_year: bool,
     seconds: Part,
+    has_fraction: bool,
     is_half_day: bool,
 }
 
@@ -53,12 +54,10 @@ impl Fast {
     }
 }
 
-fn iso(ops: &[Op]) -> Option<Iso> {
-    use Op::{Blank, Byte, Day, Fraction, Hour24, Minute, Month, Optional, Second, Year, Zone};
-    let (dash, colon) = (Byte(b'-'), Byte(b':'));
-    let head = [Year, dash, Month, dash, Day, Blank, Hour24, colon, Minute];
-    let rest = ops.strip_prefix(&head)?;
-    let (seconds, has_fraction, rest) = match rest {
+/// Seconds after `:`, whether they may have a fraction, and the remaining steps.
+fn seconds(ops: &[Op]) -> (Part, bool, &[Op]) {
+    use Op::{Byte, Fraction, Optional, Second};
+    match ops {
         [Byte(b':'), Second, Optional(1), Fraction, rest @ ..] => (Part::Always, true, rest),
         [Byte(b':'), Second, rest @ ..] => (Part::Always, false, rest),
         [Optional(4), Byte(b':'), Second, Optional(1), Fraction, rest @ ..] => {
@@ -66,7 +65,15 @@ fn iso(ops: &[Op]) -> Option<Iso> {
         }
         [Optional(2), Byte(b':'), Second, rest @ ..] => (Part::Maybe, false, rest),
         rest => (Part::Never, false, rest),
-    };
+    }
+}
+
+fn iso(ops: &[Op]) -> Option<Iso> {
+    use Op::{Blank, Byte, Day, Hour24, Minute, Month, Optional, Year, Zone};
+    let (dash, colon) = (Byte(b'-'), Byte(b':'));
+    let head = [Year, dash, Month, dash, Day, Blank, Hour24, colon, Minute];
+    let rest = ops.strip_prefix(&head)?;
+    let (seconds, has_fraction, rest) = seconds(rest);
     let (zone, is_blank_before_zone) = match rest {
         [] => (Part::Never, false),
         [Zone] => (Part::Always, false),
@@ -117,7 +124,7 @@ impl Iso {
 }
 
 fn slashes(ops: &[Op]) -> Option<Slashes> {
-    use Op::{Blank, Byte, Day, Hour12, Hour24, Meridiem, Minute, Month, Optional, Second};
+    use Op::{Blank, Byte, Day, Hour12, Hour24, Meridiem, Minute, Month};
     let slash = Byte(b'/');
     let (&[first, s1, second, s2, year, Blank, hour, Byte(b':'), Minute], rest) =
         ops.split_first_chunk()?
@@ -134,21 +141,17 @@ fn slashes(ops: &[Op]) -> Option<Slashes> {
         (Hour12, [rest @ .., Blank, Meridiem]) => (true, rest),
         _ => return None,
     };
-    let seconds = match rest {
-        [] => Part::Never,
-        [Byte(b':'), Second] => Part::Always,
-        [Optional(2), Byte(b':'), Second] => Part::Maybe,
-        _ => return None,
-    };
+    let (seconds, has_fraction, rest) = seconds(rest);
     let is_short_year = match year {
         Op::Year => false,
         Op::ShortYear => true,
         _ => return None,
     };
-    (s1 == slash && s2 == slash).then_some(Slashes {
+    (s1 == slash && s2 == slash && rest.is_empty()).then_some(Slashes {
         is_day_first,
         is_short_year,
         seconds,
+        has_fraction,
         is_half_day,
     })
 }
@@ -169,11 +172,16 @@ impl Slashes {
             (u16::from(two(y0, y1)?) * 100 + u16::from(two(y2, y3)?), rest)
         };
         let (hour, rest) = one_or_two(rest.strip_prefix(b" ")?)?;
-        let (minute, mut rest) = one_or_two(rest.strip_prefix(b":")?)?;
-        (fields.year, fields.hour, fields.minute) = (year, hour, minute);
+        let [b':', n0, n1, ref rest @ ..] = *rest else { return None };
+        let mut rest = rest;
+        (fields.year, fields.hour, fields.minute) = (year, hour, two(n0, n1)?);
         if self.seconds != Part::Never {
-            if let Some(after) = rest.strip_prefix(b":") {
-                (fields.second, rest) = one_or_two(after)?;
+            if let [b':', s0, s1, ref after @ ..] = *rest {
+                fields.second = two(s0, s1)?;
+                rest = after;
+                if self.has_fraction && matches!(rest, [b'.' | b',', ..]) {
+                    (fields.micros, rest) = fraction(rest)?;
+                }
             } else if self.seconds == Part::Always {
                 return None;
             }
@@ -197,7 +205,7 @@ mod tests {
     use crate::model::time_form::program::{self, Fields};
     use crate::model::time_form::{Reader, TimeForms, TimeKind};
 
-    const PATTERNS: [&str; 12] = [
+    const PATTERNS: [&str; 16] = [
         "YYYY-MM-DD HH24:MI:SS[.FF]",
         "YYYY-MM-DD HH24:MI[:SS[.FF]]",
         "YYYY-MM-DD HH24:MI[:SS]",
@@ -210,6 +218,10 @@ mod tests {
         "MM/DD/YYYY HH24:MI:SS",
         "MM/DD/YYYY HH12:MI[:SS] AM",
         "DD/MM/YY HH12:MI:SS AM",
+        "MM/DD/YYYY HH24:MI[:SS[.FF]]",
+        "DD/MM/YY HH24:MI:SS[.FF]",
+        "MM/DD/YYYY HH12:MI[:SS[.FF]] AM",
+        "MM/DD/YY HH12:MI:SS[.FF] AM",
     ];
 
     /// Times, nearly times, and other texts of the same characters.

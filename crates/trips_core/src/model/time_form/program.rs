@@ -29,9 +29,9 @@ pub(super) enum Op {
     Hour24,
     /// One digit or two, 1 to 12.
     Hour12,
-    /// One digit or two.
+    /// Two digits: `12:3` can be the beginning of `12:34`.
     Minute,
-    /// One digit or two.
+    /// Two digits.
     Second,
     /// `.` or `,`, then one to nine digits.
     Fraction,
@@ -182,6 +182,10 @@ fn step<'t>(op: Op, text: &'t [u8], fields: &mut Fields) -> Option<&'t [u8]> {
             return Some(rest);
         }
         Op::MonthName => month_name(text)?,
+        Op::Minute | Op::Second => {
+            let (&[tens, units], rest) = text.split_first_chunk()?;
+            (two(tens, units)?, rest)
+        }
         _ => one_or_two(text)?,
     };
     match op {

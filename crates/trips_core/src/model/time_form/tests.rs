@@ -127,8 +127,16 @@ fn instants() {
     for (forms, text, expected) in [
         (&utc("epoch"), "1372636858", "2013-07-01 00:00:58"),
         (&utc("epoch"), "1372636858.25", "2013-07-01 00:00:58.25"),
-        (&utc("epoch"), "-1", "1969-12-31 23:59:59"),
-        (&utc("epoch"), "-0.0000001", "1969-12-31 23:59:59.999999"),
+        (&utc("epoch"), "1372636858.9999999", "2013-07-01 00:00:58.999999"),
+        (&utc("epoch"), "1372636858.0", "2013-07-01 00:00:58"),
+        (&utc("epoch"), "1.372636858E9", "2013-07-01 00:00:58"),
+        (&utc("epoch"), "1e9", "2001-09-09 01:46:40"),
+        (&utc("epoch"), "631152000", "1990-01-01 00:00:00"),
+        (&utc("epoch"), "4102444799.999999", "2099-12-31 23:59:59.999999"),
+        (&utc("epoch_ms"), "1.52e12", "2018-03-02 14:13:20"),
+        (&utc("epoch_ms"), "1.647835140123e+12", "2022-03-21 03:59:00.123"),
+        (&utc("epoch_ms"), "1.647835140123E12", "2022-03-21 03:59:00.123"),
+        (&utc("epoch_us"), "1.647835140123456E15", "2022-03-21 03:59:00.123456"),
         (&utc("epoch_ms"), "1647835140123", "2022-03-21 03:59:00.123"),
         (&utc("epoch_ms"), "1647835140123.4567", "2022-03-21 03:59:00.123456"),
         (&utc("epoch_ms"), "1647835140123.0", "2022-03-21 03:59:00.123"),
@@ -155,14 +163,91 @@ fn instants() {
         let parsed = read(&mds, text).unwrap().unwrap();
         assert_eq!(parsed.time, time("2022-03-21 03:59:00"), "{text}");
     }
-    for text in ["", "x", "1e9", "+1", "1_0", "1.", ".5", "--1", "1234567890123456789", "0x10"] {
+    for text in
+        ["", "x", "+1", "1_0", "1.", ".5", "--1", "1e", "1e+", "1e-9", "1e999", "0x10", "1 0"]
+    {
         let error = read(&utc("epoch"), text).map_err(|error| error.state.code());
         let expected = if text.is_empty() { Ok(None) } else { Err("22007") };
         assert_eq!(error, expected, "{text}");
     }
-    assert_eq!(state(&utc("epoch"), "253402300800"), "22008");
-    assert_eq!(state(&utc("epoch"), "-62135596801"), "22008");
-    assert_eq!(state(&utc("epoch_us"), "999999999999999999"), "22008");
+}
+
+/// A number that lost its end, or that counts another unit, is no time of 1970.
+#[test]
+fn a_number_since_1970_is_plausible() {
+    let utc = |patterns: &[&str]| forms(patterns, TimeKind::Utc, false);
+    let (seconds, millis, micros) = (utc(&["epoch"]), utc(&["epoch_ms"]), utc(&["epoch_us"]));
+    let both = utc(&["epoch", "epoch_ms"]);
+    for (forms, text, reason) in [
+        (&millis, "1647835140", "looks like seconds, expected milliseconds"),
+        (&millis, "1647835140.0", "looks like seconds, expected milliseconds"),
+        (&millis, "1.64783514E9", "looks like seconds, expected milliseconds"),
+        (&millis, "1647835140123456", "looks like microseconds, expected milliseconds"),
+        (&seconds, "1647835140123", "looks like milliseconds, expected seconds"),
+        (&both, "1647835140123456789", "looks like nanoseconds, expected seconds or milliseconds"),
+        (&micros, "1647835140123", "looks like milliseconds, expected microseconds"),
+        (&millis, "1.64784E+12", "has lost its last digits: expected milliseconds"),
+        (&seconds, "1.64784e+09", "has lost its last digits: expected seconds"),
+        (&both, "16478351401", PLAUSIBLE_OF_BOTH),
+        (&both, "0", PLAUSIBLE_OF_BOTH),
+        (&both, "-1647835140", PLAUSIBLE_OF_BOTH),
+        (&both, "631151999", PLAUSIBLE_OF_BOTH),
+        (&both, "4102444800000", PLAUSIBLE_OF_BOTH),
+        (&both, "999999999999999999999999999999", PLAUSIBLE_OF_BOTH),
+        (&both, "1e99", PLAUSIBLE_OF_BOTH),
+    ] {
+        let error = read(forms, text).expect_err(text);
+        assert_eq!(error.state.code(), "22008", "{text}");
+        assert_eq!(error.reason, format!("\"{text}\" {reason}"));
+    }
+}
+
+const PLAUSIBLE_OF_BOTH: &str = "is not a plausible number of seconds or milliseconds since 1970: expected the years \
+                                 1990 to 2099";
+
+/// No beginning of a number is a time of another second.
+#[test]
+fn a_number_that_is_cut_is_no_time() {
+    for patterns in [&["epoch"][..], &["epoch_ms"], &["epoch_us"], &["epoch", "epoch_ms"]] {
+        let forms = forms(patterns, TimeKind::Utc, false);
+        for whole in
+            ["631152000", "1372636858", "1647835140123", "4102444799999", "1647835140123456"]
+        {
+            let Ok(Some(time)) = read(&forms, whole) else { continue };
+            for end in 1..whole.len() {
+                if let Ok(Some(cut)) = read(&forms, &whole[..end]) {
+                    assert_eq!(cut.time.0, time.time.0.div_euclid(1_000_000) * 1_000_000, "{end}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_minute_or_second_that_is_cut_is_no_time() {
+    let all = local(&[
+        "YYYY-MM-DD HH24[:MI[:SS[.FF]]]",
+        "MM/DD/YYYY HH24:MI[:SS[.FF]]",
+        "MM/DD/YY HH12:MI[:SS] AM",
+    ]);
+    for text in [
+        "2019-02-01 12:3",
+        "2019-02-01 12:30:4",
+        "2019-02-01 12:",
+        "2019-02-01 12:30:",
+        "2019-02-01 12:30:45.",
+        "2/1/2019 12:3",
+        "2/1/2019 12:30:4",
+        "2/1/2019 12:30:45.",
+        "2/1/2019 12",
+        "2/1/2019",
+        "2/1/20",
+        "2/1/19 1:5 PM",
+        "2/1/19 1:05 P",
+        "2/1/19 1:05:3 PM",
+    ] {
+        assert_eq!(state(&all, text), "22007", "{text}");
+    }
 }
 
 #[test]
