@@ -105,12 +105,21 @@ fn permutation(count: usize, mut seed: u64) -> Vec<usize> {
     positions
 }
 
+/// Digits with commas between thousands.
+fn grouped(digits: &[u8]) -> Vec<u8> {
+    let groups: Vec<&[u8]> = digits.rchunks(3).rev().collect();
+    groups.join(&b',')
+}
+
 /// A number or an id in another spelling of the same value.
 fn respelled(field: &[u8], kind: ColumnKind) -> Vec<u8> {
     let digits = field.strip_prefix(b"-").unwrap_or(field);
     let is_digits = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_digit);
     let fraction = digits.iter().position(|&byte| byte == b'.').map(|at| digits.split_at(at));
     let added: &[u8] = match (kind, fraction) {
+        (ColumnKind::Id { .. }, None) if is_digits(field) && field.first() != Some(&b'0') => {
+            return [&grouped(field), b".0".as_slice()].concat();
+        }
         (ColumnKind::Id { .. }, None) if is_digits(field) => b".0",
         (ColumnKind::Number, None) if is_digits(digits) => b".0",
         (ColumnKind::Number, Some((whole, rest)))

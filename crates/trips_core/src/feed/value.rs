@@ -130,7 +130,15 @@ fn is_json(text: &str) -> bool {
     serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
-/// The canonical form of an id: a text of digits and a fraction that went through a number gets its own digits back.
+/// The canonical form of an id: a text of digits that went through a number gets its own digits back. It has no
+/// separators of thousands, and no fraction that is zero. Every other text stays as it is.
+///
+/// ```
+/// use trips_core::{feed::value::id, model::decimal::DecimalMark};
+/// for (text, expected) in [("1,317", "1317"), ("1317.0", "1317"), ("AB,12", "AB,12"), ("1,31", "1,31")] {
+///     assert_eq!(id(text, None, false, DecimalMark::Point).unwrap(), expected);
+/// }
+/// ```
 ///
 /// # Errors
 /// 22001 when it is longer than [`MAX_ID`].
@@ -146,29 +154,57 @@ pub fn id(
         return Err(ValueError::new(SqlState::StringDataRightTruncation, reason));
     }
     let text = if strip_zeros { without_leading_zeros(text) } else { text };
+    match without_thousands(text, decimal) {
+        Some(plain) => {
+            Ok(without_empty_fraction(&plain, decimals, DecimalMark::Point).into_owned().into())
+        }
+        None => Ok(without_empty_fraction(text, decimals, decimal)),
+    }
+}
+
+/// The digits of an id that has separators of thousands, by the rule of numbers; None for every other text.
+fn without_thousands(text: &str, decimal: DecimalMark) -> Option<String> {
+    let is_fraction = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
+    // Nearly all ids end here.
+    let [b'1'..=b'9', rest @ ..] = text.as_bytes() else { return None };
+    let first = rest.iter().take(3).take_while(|byte| byte.is_ascii_digit()).count();
+    let behind = rest.get(first)?;
+    if first > 2
+        || behind.is_ascii_alphanumeric()
+        || *behind == decimal.byte()
+        || text.len() > MAX_NUMBER
+    {
+        return None;
+    }
+    let mut plain = [0; MAX_NUMBER];
+    let plain = ungrouped(text.as_bytes(), decimal, &mut plain)?;
+    plain.iter().all(is_fraction).then(|| String::from_utf8_lossy(plain).into_owned())
+}
+
+fn without_empty_fraction(text: &str, decimals: Option<u8>, decimal: DecimalMark) -> Cow<'_, str> {
     // A program that wrote an id as a number may have written a point, also into a file with decimal commas.
     let parts_at = |mark: DecimalMark| Some((text.split_once(char::from(mark.byte()))?, mark));
     let found = parts_at(decimal).or_else(|| parts_at(DecimalMark::Point));
     let Some(((integer, fraction), decimal)) = found else {
-        return Ok(text.into());
+        return text.into();
     };
     let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     if integer.is_empty() || !is_digits(integer) || !is_digits(fraction) {
-        return Ok(text.into());
+        return text.into();
     }
     let significant = fraction.trim_end_matches('0');
     if significant.is_empty() {
-        return Ok(integer.into());
+        return integer.into();
     }
     let Some(width) = decimals.map(usize::from) else {
-        return Ok(with_point(text, integer, fraction, decimal));
+        return with_point(text, integer, fraction, decimal);
     };
     let kept = fraction.len().min(width.max(significant.len()));
     if kept >= width {
         let end = integer.len() + 1 + kept;
-        return Ok(with_point(&text[..end], integer, &fraction[..kept], decimal));
+        return with_point(&text[..end], integer, &fraction[..kept], decimal);
     }
-    Ok(format!("{integer}.{fraction:0<width$}").into())
+    format!("{integer}.{fraction:0<width$}").into()
 }
 
 /// The decimal mark of a canonical id is a point.

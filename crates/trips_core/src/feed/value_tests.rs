@@ -83,7 +83,26 @@ fn ids() {
         (plain, "A27", "A27"),
         (plain, "HB101.0", "HB101.0"),
         (plain, "107-108", "107-108"),
-        (plain, "1,317", "1,317"),
+        (plain, "1,317", "1317"),
+        (plain, "1,001", "1001"),
+        (plain, "1,317.0", "1317"),
+        (plain, "1,317.5", "1317.5"),
+        (plain, "12,345,678", "12345678"),
+        (plain, "1 317", "1317"),
+        (plain, "1\u{202f}317", "1317"),
+        (plain, "AB,12", "AB,12"),
+        (plain, "AB,123", "AB,123"),
+        (plain, "1,31", "1,31"),
+        (plain, "1,3170", "1,3170"),
+        (plain, "1317,100", "1317,100"),
+        (plain, "0,317", "0,317"),
+        (plain, "001,317", "001,317"),
+        (plain, "1,317e3", "1,317e3"),
+        (plain, "1,317A", "1,317A"),
+        (plain, "-1,317", "-1,317"),
+        (plain, "1.317", "1.317"),
+        (citi, "1,317.1", "1317.10"),
+        (london, "001,317", "1317"),
         (citi, "5379.1", "5379.10"),
         (citi, "5379.10", "5379.10"),
         (citi, "5379.100", "5379.10"),
@@ -112,6 +131,9 @@ fn ids() {
         ("5379,1", "5379.10"),
         ("5379,105", "5379.105"),
         ("5379.1", "5379.10"),
+        ("1.317", "1317"),
+        ("1.317,1", "1317.10"),
+        ("21.0", "21"),
     ] {
         let found = of(field.as_bytes(), citi, DecimalMark::Comma);
         assert_eq!(found, text(expected), "{field:?}");
@@ -207,20 +229,19 @@ fn texts_that_are_not_numbers() {
     assert_eq!(number("1".repeat(MAX_NUMBER + 1).as_bytes(), DecimalMark::Point), None);
 }
 
+/// Digits with a separator of thousands.
+fn grouped(digits: &str, separator: &str) -> String {
+    let text = |group| std::str::from_utf8(group).expect("digits");
+    let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().map(text).collect();
+    groups.join(separator)
+}
+
 /// A number of two decimals, in one of the ways in which files write it.
 fn spelled(cents: i64, way: usize, decimal: DecimalMark) -> String {
     let (sign, cents) = (if cents < 0 { "-" } else { "" }, cents.unsigned_abs());
     let (whole, rest, mark) = (cents / 100, cents % 100, char::from(decimal.byte()));
     let digits = whole.to_string();
-    let grouped = |separator: &str| {
-        let groups: Vec<&str> = digits
-            .as_bytes()
-            .rchunks(3)
-            .rev()
-            .map(|group| std::str::from_utf8(group).expect("digits"))
-            .collect();
-        groups.join(separator)
-    };
+    let grouped = |separator: &str| grouped(&digits, separator);
     match way {
         0 => format!("{sign}{whole}{mark}{rest:02}"),
         1 => format!(" {sign}{whole}{mark}{rest:02}000 "),
@@ -258,8 +279,10 @@ proptest! {
         let shortest = fraction.trim_end_matches('0');
         let expected =
             if hundredths == 0 { id.to_string() } else { format!("{id}.{fraction}") };
-        let spelled = format!("{zeros}{id}.{shortest}{}", "0".repeat(more));
-        prop_assert_eq!(of(&spelled), text(&expected), "{}", spelled);
+        for integer in [id.to_string(), grouped(&id.to_string(), ",")] {
+            let spelled = format!("{zeros}{integer}.{shortest}{}", "0".repeat(more));
+            prop_assert_eq!(of(&spelled), text(&expected), "{}", spelled);
+        }
         prop_assert_eq!(of(&expected), text(&expected));
     }
 
