@@ -50,7 +50,9 @@ CREATE TABLE trips.stg_trip_data (
   column_name       text,
   error_code        text,
   error             text,
-  record            jsonb
+  record            jsonb,
+  member            text,
+  row_group         int
 );
 -- Loads look up their own rows by this index; rows of other writers have no load_id and no line_no.
 CREATE INDEX stg_trip_data_load_id_line_no_idx ON trips.stg_trip_data (load_id, line_no);
@@ -59,7 +61,8 @@ ALTER TABLE trips.stg_trip_data REPLICA IDENTITY FULL;
 COMMENT ON TABLE trips.stg_trip_data IS 'Staging: rejected records of files, staged rows, and rows of other writers';
 COMMENT ON COLUMN trips.stg_trip_data.load_id IS
   'Load that staged the row; NULL for a row of another writer that no merge has checked';
-COMMENT ON COLUMN trips.stg_trip_data.line_no IS 'Line number of the record in its file, from 1, including the header';
+COMMENT ON COLUMN trips.stg_trip_data.line_no IS
+  'Line number of the record in its file or member, from 1, including the header; for JSON pages and Parquet, number of the record';
 COMMENT ON COLUMN trips.stg_trip_data.region IS 'Region, as text of the file';
 COMMENT ON COLUMN trips.stg_trip_data.origin_coord IS 'Origin as text; valid: POINT (longitude latitude), in degrees';
 COMMENT ON COLUMN trips.stg_trip_data.destination_coord IS
@@ -77,6 +80,10 @@ COMMENT ON COLUMN trips.stg_trip_data.error_code IS
 COMMENT ON COLUMN trips.stg_trip_data.error IS 'Reason: the found and the expected value';
 COMMENT ON COLUMN trips.stg_trip_data.record IS
   'Fields of a record of a feed, as texts of the file, without personal columns and unknown ones; NULL for feed trips';
+COMMENT ON COLUMN trips.stg_trip_data.member IS
+  'Member of the archive that has the record; NULL for a file that is no archive';
+COMMENT ON COLUMN trips.stg_trip_data.row_group IS
+  'Row group of a Parquet file that has the record, from 0; line_no is the row in it. NULL for other files';
 
 -- The ledger -------------------------------------------------------------------------------------
 
@@ -147,6 +154,36 @@ COMMENT ON COLUMN trips.loads.file_changed_at IS 'Change time (ctime) of the fil
 COMMENT ON COLUMN trips.loads.options IS
   'Arguments and settings that decide which records the load accepts; NULL for an unfinished load or a load without a file';
 
+-- Archives have several files of trips. The counts are those of the load itself: a merge of staged rows changes only
+-- the row of trips.loads.
+CREATE TABLE trips.load_members (
+  load_id        bigint NOT NULL,
+  member_no      int    NOT NULL,
+  member         text   NOT NULL,
+  feed           text,
+  rows_read      bigint NOT NULL,
+  rows_inserted  bigint NOT NULL,
+  rows_duplicate bigint NOT NULL,
+  rows_staged    bigint NOT NULL,
+  CONSTRAINT load_members_pkey PRIMARY KEY (load_id, member_no),
+  CONSTRAINT load_members_balance_check CHECK (
+    rows_read = rows_inserted + rows_duplicate + rows_staged),
+  CONSTRAINT load_members_counts_check CHECK (
+    member_no >= 1 AND rows_inserted >= 0 AND rows_duplicate >= 0 AND rows_staged >= 0)
+);
+COMMENT ON TABLE trips.load_members IS 'Members of loaded archives that have trips, with their counts of rows';
+COMMENT ON COLUMN trips.load_members.load_id IS 'Number of the load in trips.loads';
+COMMENT ON COLUMN trips.load_members.member_no IS 'Number of the member among those with trips, in the order of the archive, from 1';
+COMMENT ON COLUMN trips.load_members.member IS
+  'Name of the member in the archive; names of an inner archive and its member are joined by a slash';
+COMMENT ON COLUMN trips.load_members.feed IS 'Feed of the member, by its header';
+COMMENT ON COLUMN trips.load_members.rows_read IS
+  'Records of the member, without the header and empty lines: rows_inserted + rows_duplicate + rows_staged';
+COMMENT ON COLUMN trips.load_members.rows_inserted IS 'Rows of the member that the load inserted into the history';
+COMMENT ON COLUMN trips.load_members.rows_duplicate IS
+  'Rows of the member whose trip was in the history, or earlier in the same file';
+COMMENT ON COLUMN trips.load_members.rows_staged IS 'Rows of the member that the load staged';
+
 -- The errors that the sessions of failed loads reported. A message may contain content of the file, so that not all
 -- readers of trips.loads may see it.
 CREATE TABLE trips_internal.load_failures (
@@ -161,6 +198,7 @@ CREATE TABLE trips_internal.load_failures (
   datatype_name   text,
   constraint_name text,
   requested_by    oid,
+  member          text,
   CONSTRAINT load_failures_pkey PRIMARY KEY (load_id)
 );
 COMMENT ON TABLE trips_internal.load_failures IS
@@ -177,6 +215,8 @@ COMMENT ON COLUMN trips_internal.load_failures.column_name IS 'Column that the e
 COMMENT ON COLUMN trips_internal.load_failures.datatype_name IS 'Data type that the error names';
 COMMENT ON COLUMN trips_internal.load_failures.constraint_name IS 'Constraint that the error names';
 COMMENT ON COLUMN trips_internal.load_failures.requested_by IS 'OID of the requesting role; NULL if it is unknown';
+COMMENT ON COLUMN trips_internal.load_failures.member IS
+  'Member of the archive that the error concerns; NULL if it concerns the whole file';
 
 -- The queue --------------------------------------------------------------------------------------
 
@@ -346,6 +386,7 @@ COMMENT ON COLUMN trips.events.published_at IS 'Time of the event';
 -- its partitions, which do not belong to the extension.
 SELECT pg_catalog.pg_extension_config_dump('trips.stg_trip_data', '');
 SELECT pg_catalog.pg_extension_config_dump('trips.loads', '');
+SELECT pg_catalog.pg_extension_config_dump('trips.load_members', '');
 SELECT pg_catalog.pg_extension_config_dump('trips_internal.load_failures', '');
 SELECT pg_catalog.pg_extension_config_dump('trips.loads_load_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('trips.queue', '');

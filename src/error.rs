@@ -9,6 +9,7 @@ use trips_core::pool::PoolError;
 mod derived;
 mod feed;
 mod file;
+mod file_name;
 mod history;
 mod partition;
 mod queue;
@@ -21,6 +22,7 @@ mod upload;
 pub use self::derived::DerivedError;
 pub use self::feed::FeedError;
 pub use self::file::FileError;
+pub use self::file_name::FileName;
 pub use self::history::HistoryError;
 pub use self::partition::PartitionError;
 pub use self::queue::QueueError;
@@ -96,15 +98,16 @@ impl LoadError {
     }
 
     /// The error that stopped the threads of this file.
-    pub fn of_threads(path: &str, error: PoolError) -> Self {
-        let path = path.to_owned();
+    pub fn of_threads(file: &FileName, error: PoolError) -> Self {
         match error {
             PoolError::Read(error) if error.kind() == io::ErrorKind::OutOfMemory => {
                 Self::OutOfMemory
             }
-            PoolError::Read(error) => SourceError::Read { path, error }.into(),
+            PoolError::Read(error) => SourceError::Read { file: file.clone(), error }.into(),
             PoolError::Memory(_) => Self::OutOfMemory,
-            PoolError::Start(_) | PoolError::Thread(_) => FileError::Threads { path, error }.into(),
+            PoolError::Start(_) | PoolError::Thread(_) => {
+                FileError::Threads { file: file.clone(), error }.into()
+            }
         }
     }
 
@@ -117,6 +120,15 @@ impl LoadError {
     pub fn raise<T>(self) -> T {
         ErrorReport::from(self).report(PgLogLevel::ERROR);
         unreachable!("an error does not return")
+    }
+
+    /// The member of an archive that the error concerns.
+    pub fn member(&self) -> Option<&str> {
+        match self {
+            Self::File(error) => error.file().member.as_deref(),
+            Self::Source(SourceError::Read { file, .. }) => file.member.as_deref(),
+            _ => None,
+        }
     }
 
     /// Whether the ledger records it: an error of the file or of the database does, one of the call does not.

@@ -21,7 +21,7 @@ const LOADER: [&str; 8] = [
     "EXECUTE ON FUNCTION trips.detect_feed(text), trips.preview(text, text, int), trips.load_stations(text, text, int),
        trips.complete_places(text, date, date)",
     "EXECUTE ON PROCEDURE trips.ingest_new(text, bigint, bigint, bigint, text, text, text)",
-    "SELECT ON trips.loads, trips.load_errors, trips.load_progress, trips.events, trips.uploads,
+    "SELECT ON trips.loads, trips.load_members, trips.load_errors, trips.load_progress, trips.events, trips.uploads,
        trips.feeds, trips.all_feeds, trips.zones",
     "SELECT (load_id, first_byte, bytes, rows_read, rows_rejected) ON trips.upload_parts",
     "INSERT (region, origin_coord, destination_coord, date_time, datasource) ON trips.stg_trip_data",
@@ -31,7 +31,7 @@ const LOADER: [&str; 8] = [
 const READER: [&str; 4] = [
     "USAGE ON SCHEMA trips, trips_internal",
     "SELECT ON trips.hist_trip_data, trips.daily_trip_counts, trips.weekly_trip_counts,
-       trips.summarized_trip_data, trips.loads, trips.load_progress, trips.events, trips.feeds, trips.all_feeds, trips.zones,
+       trips.summarized_trip_data, trips.loads, trips.load_members, trips.load_progress, trips.events, trips.feeds, trips.all_feeds, trips.zones,
        trips_internal.area_directory, trips_internal.area_pages",
     "EXECUTE ON FUNCTION trips.verify()",
     // The functions and views that users query call these with the users' own privileges.

@@ -1,6 +1,7 @@
 //! The ledger `trips.loads`: one row per load.
 
 mod failure;
+mod members;
 mod status;
 mod types;
 
@@ -17,6 +18,7 @@ use crate::pg::session::{self, RunsAsOwner};
 use crate::pg::spi::{self, Snapshot};
 
 pub use self::failure::LoadFailure;
+pub use self::members::{LoadMember, record_members};
 pub use self::status::{
     NewFile, close_abandoned, delete_failure, info_of_running, is_queued, not_done, not_loaded_yet,
     record_failed, record_job_failed, record_lost, record_queued, record_running, requested_by,

@@ -31,6 +31,17 @@ const MAX_DEFAULT_THREADS: usize = 8;
 /// Twenty years of months. Each partition takes some nine locks until the load commits.
 static MAX_NEW_PARTITIONS: GucSetting<i32> = GucSetting::<i32>::new(240);
 
+/// Far over what any publisher sends, and under what a server must have free for the history.
+static MAX_UNPACKED_SIZE_KB: GucSetting<i32> = GucSetting::<i32>::new(64 * 1024 * 1024);
+
+/// Text of trips shrinks to a tenth or less; only text that repeats itself shrinks to less than a hundredth.
+static MAX_COMPRESSION_RATIO: GucSetting<i32> = GucSetting::<i32>::new(1000);
+
+static MAX_ARCHIVE_MEMBERS: GucSetting<i32> = GucSetting::<i32>::new(10_000);
+
+/// An archive in an archive.
+static MAX_ARCHIVE_DEPTH: GucSetting<i32> = GucSetting::<i32>::new(2);
+
 static MAX_ERRORS: GucSetting<i32> = GucSetting::<i32>::new(-1);
 
 static MAINTAIN_AREA_INDEX: GucSetting<bool> = GucSetting::<bool>::new(true);
@@ -98,6 +109,30 @@ pub fn max_record_size() -> usize {
 /// Number of partitions that a load may create.
 pub fn max_new_partitions() -> usize {
     usize::try_from(MAX_NEW_PARTITIONS.get()).unwrap_or(0)
+}
+
+/// Limits of what a packed file may become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnpackLimits {
+    /// Bytes of all members and levels together.
+    pub size: u64,
+    /// Unpacked bytes for a stored byte.
+    pub ratio: u64,
+    /// Number of members.
+    pub members: u64,
+    /// Levels of packing.
+    pub depth: u32,
+}
+
+/// Limits of what a packed file may become.
+pub fn unpack_limits() -> UnpackLimits {
+    let number = |setting: &GucSetting<i32>| u64::try_from(setting.get()).unwrap_or(1);
+    UnpackLimits {
+        size: number(&MAX_UNPACKED_SIZE_KB) * 1024,
+        ratio: number(&MAX_COMPRESSION_RATIO),
+        members: number(&MAX_ARCHIVE_MEMBERS),
+        depth: u32::try_from(MAX_ARCHIVE_DEPTH.get()).unwrap_or(1),
+    }
 }
 
 /// Bad rows that a file may have; None for any number.

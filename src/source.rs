@@ -1,13 +1,14 @@
-//! The file: opened once, checked through its descriptor, hashed, then read from its beginning.
+//! The file: opened once, checked through its descriptor, then read by its stored bytes.
+//!
+//! Its bytes are read in order, and hashed meanwhile ([`Bytes`]), or at offsets, after a pass that hashes them.
 
 use std::fs::{File, Metadata, OpenOptions};
-use std::io::{Read, Seek};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 mod access;
+mod bytes;
 pub mod listing;
 mod local;
 mod version;
@@ -15,6 +16,8 @@ mod version;
 use pgrx::check_for_interrupts;
 
 pub use self::access::Access;
+use self::bytes::read_at;
+pub use self::bytes::{Bytes, Reading, StopReading};
 use self::local::{confined, server_files};
 pub use self::version::FileVersion;
 use self::version::changed_at;
@@ -30,7 +33,7 @@ const FLAGS: i32 = libc::O_NONBLOCK | libc::O_NOCTTY;
 #[derive(Debug)]
 pub struct Source {
     path: String,
-    file: File,
+    file: Arc<File>,
     opened: Metadata,
 }
 
@@ -74,7 +77,7 @@ impl Source {
         if server_files::holds(&file, path) {
             return Err(SourceError::DataOfServer(path.to_owned()).into());
         }
-        Ok(Self { path: path.to_owned(), file, opened })
+        Ok(Self { path: path.to_owned(), file: Arc::new(file), opened })
     }
 
     /// Size of the file when it was opened, bytes.
@@ -87,14 +90,15 @@ impl Source {
         changed_at(&self.opened)
     }
 
-    /// BLAKE3 of all bytes; afterwards the file is at its beginning again.
-    pub fn digest(&mut self, mut done: impl FnMut(u64)) -> Result<[u8; 32], LoadError> {
+    /// BLAKE3 of all bytes. `done` gets the number of hashed bytes now and then.
+    pub fn digest(&self, mut done: impl FnMut(u64)) -> Result<[u8; 32], LoadError> {
         let mut hasher = blake3::Hasher::new();
         let mut buffer = vec![0; HASHED_AT_ONCE];
         let mut total = 0;
         loop {
             check_for_interrupts!();
-            let count = self.read(&mut buffer).map_err(|error| self.read_error(error))?;
+            let count = read_at(&self.file, total, &mut buffer);
+            let count = count.map_err(|error| self.read_error(error))?;
             if count == 0 {
                 break;
             }
@@ -102,26 +106,40 @@ impl Source {
             total += count as u64;
             done(total);
         }
-        self.file.rewind().map_err(|error| self.read_error(error))?;
         Ok(*hasher.finalize().as_bytes())
     }
 
-    /// The bytes from the beginning, through the same descriptor.
-    pub fn bytes(&self) -> Result<Bytes, LoadError> {
-        // All clones have one position.
-        let mut file = self.file.try_clone().map_err(|error| self.read_error(error))?;
-        file.rewind().map_err(|error| self.read_error(error))?;
-        Ok(Bytes { file, hasher: blake3::Hasher::new(), stop: Arc::default() })
+    /// The first bytes, at most this many.
+    pub fn first(&self, count: usize) -> Result<Vec<u8>, LoadError> {
+        let (mut bytes, mut length) = (vec![0; count], 0);
+        while length < count {
+            let read = read_at(&self.file, length as u64, &mut bytes[length..]);
+            match read.map_err(|error| self.read_error(error))? {
+                0 => break,
+                count => length += count,
+            }
+        }
+        bytes.truncate(length);
+        Ok(bytes)
+    }
+
+    /// All bytes in order, through the same descriptor.
+    pub fn bytes(&self) -> Bytes {
+        Bytes::of(self.file.clone())
     }
 
     /// The digest of the loaded bytes. It must equal the digest of an earlier hash, and the file must be unchanged
     /// since it was opened: a shared mapping changes bytes without changing times.
     pub fn digest_of_loaded(
         &self,
-        loaded: &Bytes,
+        loaded: &Reading,
         before: Option<[u8; 32]>,
     ) -> Result<[u8; 32], LoadError> {
-        let digest = *loaded.hasher.finalize().as_bytes();
+        let digest = match loaded.count() {
+            count if count == self.size() => loaded.digest(),
+            // Whoever read it needed not all of it.
+            _ => self.digest(|_| ())?,
+        };
         if before.is_some_and(|before| before != digest) {
             return Err(SourceError::Changed(self.path.clone()).into());
         }
@@ -129,7 +147,8 @@ impl Source {
         Ok(digest)
     }
 
-    fn require_unchanged(&self) -> Result<(), LoadError> {
+    /// Fails if the file has changed since it was opened.
+    pub fn require_unchanged(&self) -> Result<(), LoadError> {
         let now = self.file.metadata().map_err(|error| self.read_error(error))?;
         let identity =
             |m: &Metadata| (m.len(), m.mtime(), m.mtime_nsec(), m.ctime(), m.ctime_nsec());
@@ -145,50 +164,7 @@ impl Source {
         if error.kind() == std::io::ErrorKind::OutOfMemory {
             return LoadError::OutOfMemory;
         }
-        SourceError::Read { path: self.path.clone(), error }.into()
-    }
-}
-
-/// The bytes of a file for the threads that parse them, hashed as they are read.
-#[derive(Debug)]
-pub struct Bytes {
-    file: File,
-    hasher: blake3::Hasher,
-    stop: Arc<AtomicBool>,
-}
-
-/// Ends the reading when it is dropped: the threads read no more of a file whose load has ended, even in the middle of
-/// a line.
-#[derive(Debug)]
-pub struct StopReading(Arc<AtomicBool>);
-
-impl Drop for StopReading {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-impl Bytes {
-    /// Ends the reading.
-    pub fn stopper(&self) -> StopReading {
-        StopReading(self.stop.clone())
-    }
-}
-
-impl Read for Bytes {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        if self.stop.load(Ordering::Relaxed) {
-            return Err(std::io::Error::other("the load has ended"));
-        }
-        let count = self.file.read(buffer)?;
-        self.hasher.update(&buffer[..count]);
-        Ok(count)
-    }
-}
-
-impl Read for Source {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        self.file.read(buffer)
+        SourceError::Read { file: self.path.as_str().into(), error }.into()
     }
 }
 

@@ -126,7 +126,9 @@ fn load_all(context: &LoadContext) -> Result<LoadRow, LoadError> {
         && parts::rejected(load_id)? > limit
     {
         let path = source.name.clone();
-        return Err(FileError::TooManyBadLines { path, limit, first: Vec::new() }.into());
+        return Err(
+            FileError::TooManyBadLines { file: path.into(), limit, first: Vec::new() }.into()
+        );
     }
     let interval = settings::notice_interval();
     let progress = Progress::begin(load_id, header.role, bytes, Passes::Reading, interval);

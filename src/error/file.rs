@@ -6,9 +6,10 @@ use trips_core::feed::day_month::{Contradiction, Unproved};
 use trips_core::format::delimited::header::{ColumnError, Guess, HeaderError};
 use trips_core::model::error::SqlState;
 use trips_core::pool::PoolError;
-use trips_core::text::escape::{quoted, quoted_path};
+use trips_core::text::escape::quoted;
 
 use super::feed::FeedError;
+use super::file_name::FileName;
 use super::report::{Report, counted, reported};
 
 const COLUMNS: &str = "Use a first line with the columns region, origin_coord, destination_coord, date_time (or datetime) and datasource, each once, in any order, separated by commas. SELECT * FROM trips.detect_feed() shows what other feeds expect.";
@@ -23,41 +24,41 @@ const FIVE_COLUMNS: &str = "trips";
 pub enum FileError {
     /// It has no header of the feed.
     Header {
-        path: String,
+        file: FileName,
         error: HeaderError,
     },
     /// Its first record cannot be divided into names.
     NoHeader {
-        path: String,
+        file: FileName,
     },
     /// It is loaded with on_error => 'abort'.
     BadLine {
-        path: String,
+        file: FileName,
         bad: BadLine,
     },
     TooManyBadLines {
-        path: String,
+        file: FileName,
         limit: u64,
         first: Vec<BadLine>,
     },
     UnclosedQuotes {
-        path: String,
+        file: FileName,
         count: usize,
         last: u64,
     },
     /// Its times contradict its feed, or each other.
     Contradiction {
-        path: String,
+        file: FileName,
         contradiction: Contradiction,
     },
     /// Nothing in it proves the order of day and month.
     Unproved {
-        path: String,
+        file: FileName,
         unproved: Unproved,
     },
     /// The threads that parse it have stopped.
     Threads {
-        path: String,
+        file: FileName,
         error: PoolError,
     },
 }
@@ -68,23 +69,22 @@ impl FileError {
     /// SQLSTATE, message, DETAIL and HINT.
     pub fn report(&self) -> Report {
         match self {
-            Self::Header { path, error } => of_header(&quoted_path(path), error),
-            Self::NoHeader { path } => Report::new(
+            Self::Header { file, error } => of_header(&file.to_string(), error),
+            Self::NoHeader { file } => Report::new(
                 Code::ERRCODE_BAD_COPY_FILE_FORMAT,
-                format!("file {} does not begin with a header", quoted_path(path)),
+                format!("file {file} does not begin with a header"),
             )
             .hint("Use a CSV file whose first line has the names of its columns."),
-            Self::BadLine { path, bad } => Report::new(
+            Self::BadLine { file, bad } => Report::new(
                 code_of(bad.rejection.state),
-                format!("could not load file {}: {bad}", quoted_path(path)),
+                format!("could not load file {file}: {bad}"),
             )
             .hint("Correct the row, or use on_error => 'stage' to load the other rows."),
-            Self::TooManyBadLines { path, limit, first } => {
+            Self::TooManyBadLines { file, limit, first } => {
                 let report = Report::new(
                     Code::ERRCODE_BAD_COPY_FILE_FORMAT,
                     format!(
-                        "could not load file {}: more than {}",
-                        quoted_path(path),
+                        "could not load file {file}: more than {}",
                         counted(*limit, "bad row", "bad rows")
                     ),
                 )
@@ -95,33 +95,48 @@ impl FileError {
                 let lines: Vec<String> = first.iter().map(ToString::to_string).collect();
                 report.detail(format!("First bad rows:\n{}", lines.join("\n")))
             }
-            Self::UnclosedQuotes { path, count, last } => Report::new(
+            Self::UnclosedQuotes { file, count, last } => Report::new(
                 Code::ERRCODE_BAD_COPY_FILE_FORMAT,
                 format!(
-                    "could not load file {}: {}",
-                    quoted_path(path),
+                    "could not load file {file}: {}",
                     counted(*count, "quoted field is not closed", "quoted fields are not closed")
                 ),
             )
             .detail(format!("The last one is in the record at line {last}."))
             .hint("Close the quotes, or double the quotes that are part of a field."),
-            Self::Contradiction { path, contradiction } => Report::new(
+            Self::Contradiction { file, contradiction } => Report::new(
                 code_of(Contradiction::STATE),
-                format!("could not load file {}: {}", quoted_path(path), contradiction.message),
+                format!("could not load file {file}: {}", contradiction.message),
             )
             .hint(contradiction.hint.clone()),
-            Self::Unproved { path, unproved } => Report::new(
+            Self::Unproved { file, unproved } => Report::new(
                 code_of(Unproved::STATE),
-                format!("could not load file {}: {}", quoted_path(path), unproved.message()),
+                format!("could not load file {file}: {}", unproved.message()),
             )
             .hint(unproved.hint()),
-            Self::Threads { path, error } => Report::new(
+            Self::Threads { file, error } => Report::new(
                 match error {
                     PoolError::Start(_) => Code::ERRCODE_INSUFFICIENT_RESOURCES,
                     _ => Code::ERRCODE_INTERNAL_ERROR,
                 },
-                format!("could not read file {}: {error}", quoted_path(path)),
+                format!("could not read file {file}: {error}"),
             ),
+        }
+    }
+}
+
+impl FileError {
+    /// The file, and the member that the error concerns.
+    pub fn file(&self) -> &FileName {
+        match self {
+            Self::Header { file, .. }
+            | Self::NoHeader { file }
+            | Self::BadLine { file, .. }
+            | Self::TooManyBadLines { file, .. }
+            | Self::UnclosedQuotes { file, .. }
+            | Self::Contradiction { file, .. }
+            | Self::Unproved { file, .. }
+            | Self::Threads { file, .. } => file,
         }
     }
 }

@@ -43,36 +43,36 @@ impl FileError {
             BadLine { rejection: Rejection { reason, ..bad.rejection.clone() }, ..bad.clone() }
         };
         Some(match self {
-            Self::BadLine { path, bad } => Self::BadLine { path: path.clone(), bad: hide(bad) },
-            Self::TooManyBadLines { path, limit, first } => Self::TooManyBadLines {
-                path: path.clone(),
+            Self::BadLine { file, bad } => Self::BadLine { file: file.clone(), bad: hide(bad) },
+            Self::TooManyBadLines { file, limit, first } => Self::TooManyBadLines {
+                file: file.clone(),
                 limit: *limit,
                 first: first.iter().map(hide).collect(),
             },
             Self::Header {
-                path,
+                file,
                 error: HeaderError::Columns(ColumnError::Missing { missing, guess, feed, .. }),
             } => {
                 let (missing, found, guess) = (missing.clone(), instead.to_owned(), *guess);
                 let feed = feed.clone();
                 let error =
                     HeaderError::Columns(ColumnError::Missing { missing, found, guess, feed });
-                Self::Header { path: path.clone(), error }
+                Self::Header { file: file.clone(), error }
             }
-            Self::Contradiction { path, contradiction } => {
+            Self::Contradiction { file, contradiction } => {
                 let message = format!("line {}: the reason is {instead}", contradiction.line);
                 let contradiction = Contradiction { message, ..contradiction.clone() };
-                Self::Contradiction { path: path.clone(), contradiction }
+                Self::Contradiction { file: file.clone(), contradiction }
             }
-            Self::Unproved { path, unproved } => {
+            Self::Unproved { file, unproved } => {
                 let shown = "the time".to_owned();
                 let ambiguous = Evidence { shown, ..unproved.ambiguous.clone() };
-                Self::Unproved { path: path.clone(), unproved: Unproved { ambiguous } }
+                Self::Unproved { file: file.clone(), unproved: Unproved { ambiguous } }
             }
             // Rust's own messages quote the text at which they stopped.
-            Self::Threads { path, .. } => {
+            Self::Threads { file, .. } => {
                 let error = PoolError::Thread(format!("the reason is {instead}"));
-                Self::Threads { path: path.clone(), error }
+                Self::Threads { file: file.clone(), error }
             }
             _ => return None,
         })

@@ -5,6 +5,7 @@ use std::io;
 use pgrx::PgSqlErrorCode as Code;
 use trips_core::text::escape::quoted_path;
 
+use super::file_name::FileName;
 use super::report::{Report, reported};
 
 /// Why a file cannot be read.
@@ -19,7 +20,7 @@ pub enum SourceError {
         error: io::Error,
     },
     Read {
-        path: String,
+        file: FileName,
         error: io::Error,
     },
     NotAFile {
@@ -61,9 +62,9 @@ impl SourceError {
             } else {
                 "Use a path of the server; copy a file of the client to the server first."
             }),
-            Self::Read { path, error } => Report::new(
+            Self::Read { file, error } => Report::new(
                 code_of(error),
-                format!("could not read file {}: {}", quoted_path(path), reason(error)),
+                format!("could not read file {file}: {}", reason(error)),
             )
             .hint("Check the disk or network, then load the file again."),
             Self::NotAFile { path, kind } => Report::new(

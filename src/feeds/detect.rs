@@ -74,7 +74,7 @@ fn read_header(catalogue: &Catalogue, path: &str, access: &Access) -> Result<Hea
     let max_record = settings::max_record_size();
     let read_error = |error| file.read_error(error);
     let mut start = Vec::new();
-    let source = Decoder::detect(Source::bytes(&file)?).map_err(read_error)?;
+    let source = Decoder::detect(file.bytes()).map_err(read_error)?;
     let limit = max_record as u64 + 2;
     source.take(limit).read_to_end(&mut start).map_err(read_error)?;
     let mut best: Option<(usize, Header)> = None;
@@ -86,7 +86,7 @@ fn read_header(catalogue: &Catalogue, path: &str, access: &Access) -> Result<Hea
             best = Some((matched, Header { names, delimiter }));
         }
     }
-    let none = || FileError::NoHeader { path: path.to_owned() }.into();
+    let none = || FileError::NoHeader { file: path.into() }.into();
     best.map(|(_, header)| header).ok_or_else(none)
 }
 

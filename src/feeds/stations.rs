@@ -65,5 +65,5 @@ fn read(
         rules,
         year,
     };
-    read_stations(Decoder::detect(file)?, &form)
+    read_stations(Decoder::detect(file.bytes())?, &form)
 }

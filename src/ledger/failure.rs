@@ -24,6 +24,8 @@ pub struct LoadFailure {
     pub options: Option<String>,
     /// The feed of the file, if its header was read.
     pub feed: Option<String>,
+    /// The member of an archive that the error concerns.
+    pub member: Option<String>,
     /// The oid of the role that requested the load; 0 if it is unknown.
     pub role: u32,
     /// The complete error, as the session got it: for the requesting role and the owner.
@@ -33,7 +35,7 @@ pub struct LoadFailure {
 impl LoadFailure {
     /// No encoded failure has more bytes.
     pub const MOST_BYTES: usize =
-        1 + 32 + 4 + 13 * 4 + 6 * (LONGEST_TEXT + MARK) + 7 * (LONGEST_NAME + MARK);
+        1 + 32 + 4 + 14 * 4 + 7 * (LONGEST_TEXT + MARK) + 7 * (LONGEST_NAME + MARK);
 
     /// A failure with the same message for all readers.
     pub fn new(code: &str, error: &str) -> Self {
@@ -49,7 +51,7 @@ impl LoadFailure {
 
     /// An error of ours. Its public message contains nothing of the file.
     pub fn of_load(error: &LoadError) -> Self {
-        let public = error.public();
+        let (public, member) = (error.public(), error.member().map(str::to_owned));
         let Report { code, message, detail, hint } = error.report();
         let report = Caught {
             code: session::sqlstate(code),
@@ -58,7 +60,7 @@ impl LoadFailure {
             hint: hint.map(String::from),
             ..Caught::default()
         };
-        Self { error: public, report, ..Self::default() }.cut()
+        Self { error: public, member, report, ..Self::default() }.cut()
     }
 
     /// An error of PostgreSQL, or of code in the database, during a load.
@@ -104,6 +106,7 @@ impl LoadFailure {
         let error = next()??;
         let options = next()?;
         let feed = next()?;
+        let member = next()?;
         let report = Caught {
             is_ours: false,
             code: next()??,
@@ -117,15 +120,16 @@ impl LoadFailure {
             datatype_name: next()?,
             constraint_name: next()?,
         };
-        Some(Self { error, digest, options, feed, role: u32::from_le_bytes(*role), report })
+        Some(Self { error, digest, options, feed, member, role: u32::from_le_bytes(*role), report })
     }
 
-    fn texts(&self) -> [Option<&str>; 13] {
+    fn texts(&self) -> [Option<&str>; 14] {
         let report = &self.report;
         [
             Some(&self.error),
             self.options.as_deref(),
             self.feed.as_deref(),
+            self.member.as_deref(),
             Some(&report.code),
             Some(&report.message),
             report.detail.as_deref(),
@@ -146,7 +150,7 @@ impl LoadFailure {
         for text in [&mut self.error, &mut report.message] {
             cut(text, LONGEST_TEXT);
         }
-        for text in [&mut report.detail, &mut report.hint, &mut report.context] {
+        for text in [&mut self.member, &mut report.detail, &mut report.hint, &mut report.context] {
             text.as_mut().into_iter().for_each(|text| cut(text, LONGEST_TEXT));
         }
         cut(&mut report.code, LONGEST_NAME);

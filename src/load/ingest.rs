@@ -31,19 +31,19 @@ pub fn load_file(request: &Request<'_>, context: LoadContext) -> Result<LoadRow,
 /// Opens the file, skips bytes that are loaded, locks the history, reads and writes, records the end. The context has
 /// what is known of the file, also when the load fails.
 fn ingest(request: &Request<'_>, context: &LoadContext) -> Result<LoadRow, LoadError> {
-    let mut file = Source::open(request.path, request.access)?;
+    let file = Source::open(request.path, request.access)?;
     let source = &mut *context.source.borrow_mut();
     (source.bytes, source.changed_at) = (file.size(), Some(file.changed_at()));
     let progress = begin_progress(request, context, &file);
 
     // Without a lock first: known bytes do not wait for a running load.
-    let known = find_same_bytes(&mut file, source, context, &progress)?;
+    let known = find_same_bytes(&file, source, context, &progress)?;
     if let Some(known) = known.filter(|_| !request.force) {
         return context.skip(source, known);
     }
     progress.phase(Phase::Waiting);
     let history = context.lock_history(source)?;
-    let known = find_same_bytes(&mut file, source, context, &progress)?;
+    let known = find_same_bytes(&file, source, context, &progress)?;
     if let Some(known) = known.filter(|_| !request.force) {
         return context.skip(source, known);
     }
@@ -51,14 +51,14 @@ fn ingest(request: &Request<'_>, context: &LoadContext) -> Result<LoadRow, LoadE
     progress.read(0, 0);
     context.register(source);
     let mut loader = Loader::new(&history)?;
-    let bytes = read_file(
+    let reading = read_file(
         request,
         (&file, &mut source.feed),
         context.header.load_id,
         &mut loader,
         &progress,
     )?;
-    source.digest = Some(file.digest_of_loaded(&bytes, source.digest)?);
+    source.digest = Some(file.digest_of_loaded(&reading, source.digest)?);
     summarize(loader.totals.inserted, &progress)?;
     context.record_end(source, Some(loader.totals), known.map(|known| known.load_id))
 }
@@ -75,7 +75,7 @@ fn begin_progress(request: &Request<'_>, context: &LoadContext, file: &Source) -
 /// The load that has the same bytes, if any. The file is hashed here only if the ledger has a file of its size. Otherwise
 /// its bytes are new, and are hashed while they are parsed. A long hash registers the load with the load monitor.
 fn find_same_bytes(
-    file: &mut Source,
+    file: &Source,
     source: &mut LoadSource,
     context: &LoadContext,
     progress: &Progress,

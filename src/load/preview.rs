@@ -121,7 +121,7 @@ pub fn preview(
     let proofs = &trips.scratch().proofs;
     match proofs.contradiction(order, &preview.feed.feed) {
         Some(contradiction) => {
-            Err(FileError::Contradiction { path: path.to_owned(), contradiction }.into())
+            Err(FileError::Contradiction { file: path.into(), contradiction }.into())
         }
         None => Ok(preview),
     }

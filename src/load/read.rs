@@ -16,43 +16,45 @@ use super::error_limit::ErrorLimit;
 use super::notices;
 use super::request::Request;
 use super::runs::Loader;
-use crate::error::{FileError, LoadError};
+use crate::error::{FileError, FileName, LoadError};
 use crate::feeds;
 use crate::os::{memory, signals};
 use crate::progress::{Phase, Progress};
 use crate::settings::{self, LoadOptions};
-use crate::source::{Bytes, Source, StopReading};
+use crate::source::{Bytes, Reading, Source, StopReading};
 
 /// Staged rows of so many bytes return their memory at once.
 const RELEASED_AT_ONCE: usize = 1024 * 1024;
 
-/// Reads the file from its header to its end, run by run, and writes each run. Returns the bytes, hashed. Sets the name of
-/// its feed, also if the load fails later.
+/// Reads the file from its header to its end, run by run, and writes each run. Returns what was read, hashed. Sets the
+/// name of its feed, also if the load fails later.
 pub fn read_file(
     request: &Request<'_>,
     (file, feed): (&Source, &mut Option<String>),
     load_id: i64,
     loader: &mut Loader<'_>,
     progress: &Progress,
-) -> Result<Bytes, LoadError> {
+) -> Result<Reading, LoadError> {
     progress.phase(Phase::Reading);
     let max_record = settings::max_record_size();
     let named = |name: &str| *feed = Some(name.to_owned());
-    let (plan, reader, stopper) = open(request, file, named)?;
+    let (plan, reader, (reading, stopper)) = open(request, file, named)?;
     if request.access.shows_content() {
         notices::unused_columns(plan.not_stored());
     }
-    let mut limit = ErrorLimit::new(request.path, request.options, &plan);
+    let name = FileName::from(request.path);
+    let mut limit = ErrorLimit::new(name.clone(), request.options);
+    limit.begin(&name, &plan);
     loader.set_identity(&plan.feed().definition.identity);
     let (target, keeps_grid_points) = (request.target, loader.keeps_grid_points());
     let constraints = settings::constraints()?;
     let parser = Parser { plan, target, load_id, max_record, constraints, keeps_grid_points };
-    let name = |error: PoolError| LoadError::of_threads(request.path, error);
+    let of_threads = |error: PoolError| LoadError::of_threads(&name, error);
     // The chunks follow the header.
     let mut counts = ReadCounts { covered: reader.position(), ..ReadCounts::default() };
     let mut pool = {
         let _blocked = signals::BlockedSignals::all();
-        Pool::start(reader, parser, settings::parse_threads()).map_err(name)?
+        Pool::start(reader, parser, settings::parse_threads()).map_err(of_threads)?
     };
     // Dropped before the pool, which waits for its threads.
     let _stop_reading = stopper;
@@ -63,10 +65,10 @@ pub fn read_file(
             stage(parsed, loader, progress)?;
             Ok::<(), RunError>(())
         });
-        let run = run.map_err(|stopped| stopped.of(request.path))?;
+        let run = run.map_err(|stopped| stopped.of(&name))?;
         let is_last = run.is_last;
         if run.trips() > 0 {
-            write_run((request, load_id), &mut pool, run, loader, progress)?;
+            write_run((&name, load_id), &mut pool, run, loader, progress)?;
             progress.phase(Phase::Reading);
         }
         progress.end_run();
@@ -74,9 +76,7 @@ pub fn read_file(
         if is_last {
             notices::zero_coordinates(counts.zero_coordinates);
             notices::unknown_places(counts.unknown_places);
-            let reader =
-                pool.finish().ok_or_else(|| name(PoolError::Thread("it did not end".into())))?;
-            return Ok(reader.into_source().into_source());
+            return Ok(reading);
         }
     }
 }
@@ -118,7 +118,7 @@ fn stage(
 
 /// Writes the trips of a run: the threads build its batches, the backend appends and counts them.
 fn write_run(
-    (request, load_id): (&Request<'_>, i64),
+    (name, load_id): (&FileName, i64),
     pool: &mut Pool<Decoder<Bytes>>,
     mut run: Run,
     loader: &mut Loader<'_>,
@@ -131,7 +131,7 @@ fn write_run(
     let blocks = RunBlocks::new(batches.blocks());
     let mut next_batch = || {
         let batch = batches.next_batch(poll_interrupts);
-        let batch = batch.map_err(|error| LoadError::of_threads(request.path, error))?;
+        let batch = batch.map_err(|error| LoadError::of_threads(name, error))?;
         if batch.is_none() {
             blocks.take();
             memory::release_free();
@@ -157,17 +157,17 @@ fn read_header(
     file: &Source,
     reader: &mut RecordReader<Decoder<Bytes>>,
 ) -> Result<Plan, LoadError> {
-    let path = request.path.to_owned();
+    let name = request.path.into();
     let plan = header::read_header(&choice(request)?, reader, settings::max_record_size());
     let plan = plan.map_err(|error| match error {
         HeaderError::Read(error) => file.read_error(error),
-        error => FileError::Header { path, error }.into(),
+        error => FileError::Header { file: name, error }.into(),
     })?;
     Ok(plan)
 }
 
 /// The plan of a file, the records after its header, and what ends the reading of the file.
-type Opened = (Plan, RecordReader<Decoder<Bytes>>, StopReading);
+type Opened = (Plan, RecordReader<Decoder<Bytes>>, (Reading, StopReading));
 
 /// Reads the header, and the order of day and month if the file has its own. `named` gets the name of the feed as soon as
 /// it is known.
@@ -189,14 +189,15 @@ pub(super) fn open(
 
 /// Begins to read the file.
 fn begin(request: &Request<'_>, file: &Source) -> Result<Opened, LoadError> {
-    let bytes = file.bytes()?;
-    let stopper = bytes.stopper();
+    let bytes = file.bytes();
+    let reading = bytes.reading();
+    let stopper = reading.stopper();
     let bytes = Decoder::detect(bytes).map_err(|error| file.read_error(error))?;
     let encoding = bytes.encoding();
     let reader = RecordReader::new(bytes, settings::max_record_size());
     let mut reader = reader.with_encoding(encoding);
     let plan = read_header(request, file, &mut reader)?;
-    Ok((plan, reader, stopper))
+    Ok((plan, reader, (reading, stopper)))
 }
 
 /// Finds the order of day and month of a file whose feed has both.
@@ -209,7 +210,7 @@ fn find_order(
     order::find_order(plan, reader, poll_interrupts).map_err(|error| match error {
         OrderError::Read(error) => file.read_error(error),
         OrderError::Unproved(unproved) => {
-            FileError::Unproved { path: request.path.to_owned(), unproved }.into()
+            FileError::Unproved { file: request.path.into(), unproved }.into()
         }
     })
 }
@@ -221,9 +222,9 @@ enum RunError {
 }
 
 impl RunError {
-    fn of(self, path: &str) -> LoadError {
+    fn of(self, file: &FileName) -> LoadError {
         match self {
-            Self::Thread(error) => LoadError::of_threads(path, error),
+            Self::Thread(error) => LoadError::of_threads(file, error),
             Self::Load(error) => error,
         }
     }

@@ -4,8 +4,9 @@ use pgrx::{GucContext, GucFlags, GucRegistry};
 
 use super::{
     DATA_DIRECTORIES, EARLIEST_DATE, EVENT_RETENTION_MINUTES, LATEST_DATE, MAINTAIN_AREA_INDEX,
-    MAX_ERRORS, MAX_NEW_PARTITIONS, MAX_RECORD_SIZE, MAX_WORKERS, NOTICE_INTERVAL_MS,
-    PARSE_THREADS, WATCH_DATABASE, WATCH_DIRECTORY, WATCH_INTERVAL_MS, WATCH_PATTERN, WORK_MEM_KB,
+    MAX_ARCHIVE_DEPTH, MAX_ARCHIVE_MEMBERS, MAX_COMPRESSION_RATIO, MAX_ERRORS, MAX_NEW_PARTITIONS,
+    MAX_RECORD_SIZE, MAX_UNPACKED_SIZE_KB, MAX_WORKERS, NOTICE_INTERVAL_MS, PARSE_THREADS,
+    WATCH_DATABASE, WATCH_DIRECTORY, WATCH_INTERVAL_MS, WATCH_PATTERN, WORK_MEM_KB,
     ZERO_COORDINATES, checks,
 };
 use crate::pg::guc::define_text;
@@ -14,6 +15,7 @@ use crate::pg::session;
 /// Defines the settings.
 pub fn register() {
     define_limits();
+    define_unpack_limits();
     define_derived();
     define_constraints();
     define_notifications();
@@ -72,6 +74,45 @@ fn define_limits() {
         GucContext::Userset,
         GucFlags::default(),
     );
+}
+
+fn define_unpack_limits() {
+    GucRegistry::define_int_guc(
+        c"trips.max_unpacked_size",
+        c"Maximum size of what a packed file becomes.",
+        c"All members of an archive count together. A larger file is refused.",
+        &MAX_UNPACKED_SIZE_KB,
+        1024,
+        i32::MAX,
+        GucContext::Suset,
+        GucFlags::UNIT_KB,
+    );
+    for (name, short, long, setting, most) in [
+        (
+            c"trips.max_compression_ratio",
+            c"Maximum number of unpacked bytes for a stored byte.",
+            c"The limit applies after the first megabyte. A file over it is refused.",
+            &MAX_COMPRESSION_RATIO,
+            i32::MAX,
+        ),
+        (
+            c"trips.max_archive_members",
+            c"Maximum number of members of an archive.",
+            c"The members of archives in it count, too. A larger archive is refused.",
+            &MAX_ARCHIVE_MEMBERS,
+            1_000_000,
+        ),
+        (
+            c"trips.max_archive_depth",
+            c"Maximum number of levels of packing.",
+            c"An archive in an archive has two levels, and so has a compressed file in an archive.",
+            &MAX_ARCHIVE_DEPTH,
+            8,
+        ),
+    ] {
+        let (context, flags) = (GucContext::Suset, GucFlags::default());
+        GucRegistry::define_int_guc(name, short, long, setting, 1, most, context, flags);
+    }
 }
 
 fn define_derived() {

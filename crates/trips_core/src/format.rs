@@ -40,10 +40,11 @@ impl<R: Read> ChunkReader<R> {
         }
     }
 
-    /// Returns the source.
-    pub fn into_source(self) -> R {
+    /// Memory that a thread needs for a chunk, bytes: the chunk, its trips while they are sorted, its rows for staging.
+    #[must_use]
+    pub fn job_bytes(&self) -> usize {
         match self {
-            Self::Delimited(reader) => reader.into_source(),
+            Self::Delimited(reader) => reader.job_bytes(),
         }
     }
 }

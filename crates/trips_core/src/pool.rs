@@ -29,9 +29,6 @@ pub use self::batches::Batches;
 pub const CHUNK: usize = 1024 * 1024;
 /// Limit of bytes that threads have produced and the owner has not taken, independent of the memory of a run.
 const IN_FLIGHT: usize = 16 * 1024 * 1024;
-/// Memory that a thread needs for a chunk, in addition to its longest record: the chunk, its trips while they are
-/// sorted, its rows for staging.
-const JOB: usize = 5 * 1024 * 1024;
 /// A thread sends its rows for staging when they reach this many bytes.
 const PARTIAL_BYTES: usize = 2 * 1024 * 1024;
 /// Interval in which the waiting owner polls.
@@ -95,6 +92,8 @@ pub struct Pool<R> {
     early: BTreeMap<u64, Arrived>,
     /// The header with which the next chunk begins.
     header: HeaderState,
+    /// Memory that a thread needs for a chunk, as its reader says.
+    job_bytes: usize,
 }
 
 /// Sorted blocks of a part of a file, as much as memory allowed.
@@ -125,8 +124,10 @@ impl<R: Read + Send + 'static> Pool<R> {
         threads: usize,
     ) -> Result<Self, PoolError> {
         let header = parser.first_header();
+        let reader = reader.into();
+        let job_bytes = reader.job_bytes();
         let shared = Arc::new(Shared {
-            reader: Mutex::new((reader.into(), 0)),
+            reader: Mutex::new((reader, 0)),
             parser,
             header: Mutex::new(header.clone()),
             stop: AtomicBool::new(false),
@@ -143,6 +144,7 @@ impl<R: Read + Send + 'static> Pool<R> {
             next_chunk: 0,
             early: BTreeMap::new(),
             header,
+            job_bytes,
         };
         for number in 0..threads.max(1) {
             let (shared, queue, results) = (pool.shared.clone(), queue.clone(), results.clone());
@@ -210,24 +212,13 @@ impl<R: Read + Send + 'static> Pool<R> {
 
     /// Whether one more chunk may be parsed, in addition to these; `free` bytes of the run's memory are free.
     fn may_ask(&self, asked: usize, free: usize) -> bool {
-        let job = JOB + self.shared.parser.max_record;
-        let at_most = (IN_FLIGHT.saturating_add(free) / job).max(1);
+        let at_most = (IN_FLIGHT.saturating_add(free) / self.job_bytes.max(1)).max(1);
         asked < self.threads.len() && asked + self.early.len() < at_most
     }
 
     /// Begins to make the batches of a run.
     pub fn batches(&mut self, blocks: Vec<Block>) -> Batches<'_, R> {
         Batches::of(self, blocks)
-    }
-
-    /// Ends the threads and returns the reader.
-    #[must_use]
-    pub fn finish(mut self) -> Option<ChunkReader<R>> {
-        self.end_threads();
-        let shared = self.shared.clone();
-        drop(self);
-        let shared = Arc::into_inner(shared)?;
-        Some(shared.reader.into_inner().unwrap_or_else(PoisonError::into_inner).0)
     }
 }
 

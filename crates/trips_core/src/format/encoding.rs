@@ -93,11 +93,6 @@ impl<R> Decoder<R> {
     pub fn encoding(&self) -> Encoding {
         self.encoding
     }
-
-    /// Returns the source.
-    pub fn into_source(self) -> R {
-        self.source.source
-    }
 }
 
 impl<R: Read> Decoder<R> {

@@ -10,6 +10,10 @@ use crate::format::delimited::record::{Record, RecordReader};
 /// Limit of the records of a chunk whose records are listed one by one.
 const FRAMED: usize = 64 * 1024;
 
+/// Memory that a thread needs for a chunk, in addition to its longest record: the chunk, its trips while they are
+/// sorted, its rows for staging.
+const JOB: usize = 5 * 1024 * 1024;
+
 /// Whole records, with the bytes of the file.
 #[derive(Debug, Default)]
 pub struct DelimitedChunk {
@@ -69,6 +73,12 @@ impl<R: Read> RecordReader<R> {
             }));
         }
         self.frame_chunk(size, number).map(Some)
+    }
+
+    /// Memory that a thread needs for a chunk, bytes.
+    #[must_use]
+    pub fn job_bytes(&self) -> usize {
+        JOB + self.max_record
     }
 
     fn frame_chunk(&mut self, size: usize, number: u64) -> io::Result<DelimitedChunk> {

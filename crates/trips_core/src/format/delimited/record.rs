@@ -112,7 +112,7 @@ pub struct RecordReader<R> {
     line: u64,
     /// Bytes of the source before `start`.
     position: u64,
-    max_record: usize,
+    pub(super) max_record: usize,
     delimiter: u8,
     /// The encoding of the file before it was decoded.
     encoding: Encoding,
@@ -179,11 +179,6 @@ impl<R: Read> RecordReader<R> {
     /// Number of the next line.
     pub fn line(&self) -> u64 {
         self.line
-    }
-
-    /// Returns the source.
-    pub fn into_source(self) -> R {
-        self.source
     }
 
     /// The bytes in memory that it reads, unchanged.
