@@ -1,0 +1,88 @@
+//! Zstandard, RFC 8878.
+
+use std::io;
+
+use zstd_safe::{DCtx, DParameter, InBuffer, OutBuffer, ResetDirective, get_error_name};
+
+use super::{Format, Step, cut, damaged, padded};
+use crate::error::{ContainerError, Kind, Limit};
+use crate::input::Input;
+use crate::packing::DICTIONARY;
+
+/// A frame may refer to this many bytes before it, as a power of two: the limit of the program `zstd`, 128 MiB.
+const WINDOW_LOG: u32 = 27;
+
+const MAGIC: u32 = 0xfd2f_b528;
+
+/// The codes of `zstd_errors.h`, which its version policy keeps.
+const CHECKSUM_WRONG: usize = 22;
+const WINDOW_TOO_LARGE: usize = 16;
+const DICTIONARY_WRONG: usize = 32;
+
+/// Frames of zstd, also skippable ones.
+pub(crate) struct Zstd(DCtx<'static>);
+
+impl Zstd {
+    /// Fails if there is no memory.
+    pub(crate) fn new() -> io::Result<Self> {
+        let mut context = DCtx::try_create().ok_or(io::ErrorKind::OutOfMemory)?;
+        let limited = context.set_parameter(DParameter::WindowLogMax(WINDOW_LOG));
+        limited.map_err(|code| io::Error::other(get_error_name(code)))?;
+        Ok(Self(context))
+    }
+}
+
+impl Format for Zstd {
+    const NAME: &'static str = "zstd";
+
+    fn begin(&mut self, input: &mut Input, first: bool) -> io::Result<bool> {
+        let next = input.peek(4)?;
+        match next.first_chunk::<4>() {
+            Some(&magic) if is_magic(u32::from_le_bytes(magic)) => {}
+            None if next.is_empty() && !first => return Ok(false),
+            // The beginning of a magic number, or of bytes that are none.
+            None if first || MAGIC.to_le_bytes().starts_with(next) => {
+                return Err(cut(
+                    Self::NAME,
+                    input.buffered_end(),
+                    "the rest of a frame's magic number",
+                )
+                .into());
+            }
+            _ => return Err(padded(Self::NAME, input)?.into()),
+        }
+        let reset = self.0.reset(ResetDirective::SessionOnly);
+        reset.map_err(|code| io::Error::other(get_error_name(code)))?;
+        Ok(true)
+    }
+
+    fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, ContainerError> {
+        let mut from = InBuffer::around(input);
+        let mut into = OutBuffer::around(output);
+        let left = self.0.decompress_stream(&mut into, &mut from).map_err(error_of)?;
+        Ok(Step { read: from.pos(), written: into.pos(), ended: left == 0 })
+    }
+}
+
+fn is_magic(magic: u32) -> bool {
+    magic == MAGIC || magic & 0xffff_fff0 == 0x184d_2a50
+}
+
+fn error_of(code: usize) -> ContainerError {
+    // A code is the negative number of an error.
+    match code.wrapping_neg() {
+        CHECKSUM_WRONG => damaged("zstd", "checksum is wrong")
+            .found("a checksum that is not of the data", "the checksum of the data"),
+        WINDOW_TOO_LARGE => ContainerError::new(
+            Kind::Limit(Limit::Memory, 1 << WINDOW_LOG),
+            "zstd frame needs too much memory",
+        )
+        .found("a larger window", format!("at most {} bytes", 1_u64 << WINDOW_LOG)),
+        DICTIONARY_WRONG => {
+            ContainerError::new(Kind::Unsupported(DICTIONARY), "zstd frame needs a dictionary")
+                .found("its number", "none")
+        }
+        _ => damaged("zstd", "data is invalid")
+            .found(format!("\"{}\"", get_error_name(code)), "valid data"),
+    }
+}
