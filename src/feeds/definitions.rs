@@ -7,6 +7,7 @@ use pgrx::{PgSqlErrorCode, Spi};
 use trips_core::feed::builtin;
 use trips_core::feed::definition::{Definition, DefinitionError};
 use trips_core::feed::detect::Catalogue;
+use trips_core::text::escape::quoted;
 
 use crate::error::{FeedError, LoadError, Report, RequestError};
 use crate::pg::relation::Table;
@@ -160,11 +161,11 @@ fn with_name(name: &str, json: &str) -> String {
 
 /// The definition of a row, which must have the row's name.
 fn parse_row(name: &str, json: &str) -> Result<Definition, Vec<DefinitionError>> {
-    let feed = Definition::parse(json)?;
+    let feed = builtin::definition_of_user(json)?;
     if feed.name == name {
         return Ok(feed);
     }
-    let found = format!("{:?}", feed.name);
+    let found = quoted(feed.name.as_bytes());
     let expected = "the name of the feed that is created, or no name";
     Err(vec![DefinitionError { path: "$.name".to_owned(), found, expected }])
 }

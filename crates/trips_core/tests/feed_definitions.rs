@@ -67,7 +67,7 @@ fn every_fault_has_its_path_what_is_there_and_what_may_be_there() {
         ("/name", Some(json!("Bikes")), r#"at $.name: found "Bikes", expected a name of letters a-z, digits and _, up to 63 characters"#),
         ("/name", Some(json!(long)), r#"at $.name: found "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…", expected a name of letters a-z, digits and _, up to 63 characters"#),
         ("/title", None, "at $.title: found nothing, expected a text of 1 to 200 characters without blanks around it"),
-        ("/title", Some(json!("a\u{0}b")), r#"at $.title: found "a\u{0}b", expected a text of 1 to 200 characters without blanks around it"#),
+        ("/title", Some(json!("a\u{0}b")), r#"at $.title: found "a\x00b", expected a text of 1 to 200 characters without blanks around it"#),
         ("/colour", Some(json!("red")), "at $.colour: found an unknown member, expected name, title, columns"),
         ("/columns", Some(json!([])), "at $.columns: found an array of 0 items, expected an object of columns"),
         ("/columns/lon", Some(json!({ "type": "float" })), r#"at $.columns.lon.type: found "float", expected text, number, id, time or json"#),
@@ -79,6 +79,9 @@ fn every_fault_has_its_path_what_is_there_and_what_may_be_there() {
         ("/versions", Some(json!({})), "at $.versions: found an object of 0 members, expected an object of 1 to 64 lists of names"),
         ("/versions/1", Some(json!(["id"])), r#"at $.versions["1"]: found a version without a column of the time, expected all columns of $.time.columns in each version"#),
         ("/versions/1", Some(json!(["started at", "idd"])), r#"at $.versions["1"][1]: found "idd", expected a column or one of its spellings"#),
+        ("/versions/1", Some(json!(["id", "started at", "id"])), r#"at $.versions["1"][2]: found "id", expected each name once"#),
+        ("/versions/1", Some(json!(["id", "started at", "Ride Id"])), r#"at $.versions["1"][2]: found "Ride Id", expected each name once"#),
+        ("/versions/1", Some(json!(["ride  id", "started at", "RIDE ID"])), r#"at $.versions["1"][2]: found "RIDE ID", expected each name once"#),
         ("/without", Some(json!(["LON"])), r#"at $.without[0]: found "lon", expected a name that is not of a column of this feed"#),
         ("/form", Some(json!({ "dialects": [{ "delimiter": ",", "decimal": "," }] })), r#"at $.form.dialects[0].decimal: found ",", expected "." or ",", and not the delimiter"#),
         ("/form", Some(json!({ "encodings": ["latin1"] })), r#"at $.form.encodings[0]: found "latin1", expected utf-8"#),
@@ -123,6 +126,24 @@ fn all_faults_are_found_at_once() {
     let errors = parse(&document).expect_err("three faults");
     let paths: Vec<&str> = errors.iter().map(|error| error.path.as_str()).collect();
     assert_eq!(paths, ["$.name", "$.time.kind", "$.details[1]"]);
+}
+
+#[test]
+fn the_namespace_of_a_built_in_feed_is_not_for_users() {
+    assert!(builtin::definition_of_user(&base().to_string()).is_ok());
+    let mut default_of_name = with("/name", Some(json!("divvy")));
+    for (document, found) in [
+        (with("/identity/namespace", Some(json!("lyft"))), "lyft"),
+        (with("/identity/namespace", Some(json!("tlc_green"))), "tlc_green"),
+        (std::mem::take(&mut default_of_name), "divvy"),
+    ] {
+        let errors = builtin::definition_of_user(&document.to_string()).expect_err(found);
+        let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        let expected = format!(
+            "at $.identity.namespace: found \"{found}\", expected a namespace that no built-in feed has"
+        );
+        assert_eq!(texts, [expected]);
+    }
 }
 
 #[test]

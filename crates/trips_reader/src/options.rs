@@ -8,8 +8,8 @@ use std::sync::Arc;
 use trips_core::check::constraints::{Constraints, ZeroCoordinates};
 use trips_core::feed::builtin;
 use trips_core::feed::choice::{FeedChoice, Options as FeedOptions};
-use trips_core::feed::definition::Definition;
 use trips_core::feed::detect::Catalogue;
+use trips_core::text::escape::quoted;
 
 use crate::{Failure, shown};
 
@@ -42,7 +42,7 @@ impl<'a> Options<'a> {
     pub fn of(arguments: &[&'a str]) -> Result<Self, Failure> {
         let options = arguments.iter().map(|argument| match argument.split_once('=') {
             Some((name, value)) if NAMES.contains(&name) => Ok((name, value)),
-            _ => Err(Failure::Usage(format!("unknown option {argument:?}"))),
+            _ => Err(Failure::Usage(format!("unknown option {}", quoted(argument.as_bytes())))),
         });
         options.collect::<Result<_, _>>().map(Self)
     }
@@ -59,9 +59,9 @@ impl<'a> Options<'a> {
         default: Option<T>,
     ) -> Result<T, Failure> {
         match (self.text(name), default) {
-            (Some(text), _) => {
-                text.parse().map_err(|_| Failure::Usage(format!("invalid number {name}={text:?}")))
-            }
+            (Some(text), _) => text.parse().map_err(|_| {
+                Failure::Usage(format!("invalid number {name}={}", quoted(text.as_bytes())))
+            }),
             (None, Some(default)) => Ok(default),
             (None, None) => Err(Failure::Usage(format!("{name} is missing"))),
         }
@@ -70,8 +70,9 @@ impl<'a> Options<'a> {
     /// A required digest.
     pub fn digest(&self, name: &str) -> Result<blake3::Hash, Failure> {
         let text = self.text(name).ok_or_else(|| Failure::Usage(format!("{name} is missing")))?;
-        blake3::Hash::from_hex(text)
-            .map_err(|_| Failure::Usage(format!("invalid digest {name}={text:?}")))
+        blake3::Hash::from_hex(text).map_err(|_| {
+            Failure::Usage(format!("invalid digest {name}={}", quoted(text.as_bytes())))
+        })
     }
 
     /// The longest record, as `trips.max_record_size` allows it.
@@ -85,12 +86,15 @@ impl<'a> Options<'a> {
         if let Some(path) = self.text("feed_file") {
             let failed = |error| Failure::File { path: path.to_owned(), error };
             let json = std::fs::read_to_string(path).map_err(failed)?;
-            let feed = Definition::parse(&json).map_err(|errors| {
+            let feed = builtin::definition_of_user(&json).map_err(|errors| {
                 let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
                 Failure::Usage(format!("invalid feed definition {path}: {}", errors.join("; ")))
             })?;
             if builtin::get(&feed.name).is_some() {
-                return Err(Failure::Usage(format!("feed {:?} is built in", feed.name)));
+                return Err(Failure::Usage(format!(
+                    "feed {} is built in",
+                    quoted(feed.name.as_bytes())
+                )));
             }
             feeds.push(Arc::new(feed));
         }
@@ -107,14 +111,17 @@ impl<'a> Options<'a> {
             Some("warn") | None => ZeroCoordinates::Warn,
             Some("stage") => ZeroCoordinates::Stage,
             Some(other) => {
-                return Err(Failure::Usage(format!("invalid value zero_coordinates={other:?}")));
+                let shown = quoted(other.as_bytes());
+                return Err(Failure::Usage(format!("invalid value zero_coordinates={shown}")));
             }
         };
         let earliest = self.text("earliest_date").unwrap_or("1970-01-01");
         let latest = self.text("latest_date").unwrap_or("2099-12-31");
         Constraints::new(earliest, latest, zero_coordinates).ok_or_else(|| {
             Failure::Usage(format!(
-                "invalid dates earliest_date={earliest:?} latest_date={latest:?}"
+                "invalid dates earliest_date={} latest_date={}",
+                quoted(earliest.as_bytes()),
+                quoted(latest.as_bytes())
             ))
         })
     }

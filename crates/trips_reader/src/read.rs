@@ -14,6 +14,7 @@ use trips_core::format::delimited::header_state::HeaderState;
 use trips_core::format::delimited::record::RecordReader;
 use trips_core::format::parser::{Parser, Target};
 use trips_core::split::{Split, SplitReader};
+use trips_core::text::escape::quoted;
 use trips_core::upload::part::{self as upload_part, Part};
 
 use crate::options::{Options, open};
@@ -52,7 +53,10 @@ pub fn run(path: &Path, options: &Options<'_>, out: &mut impl Write) -> Result<(
     let (mut plan, mut reader) = begin(path, file, split, options)?;
     let mut columns = match order::take(options.text("columns"), &mut plan) {
         Some(text) => HeaderState::read(text, &plan).ok_or_else(|| {
-            Failure::Usage(format!("columns={text:?} are no columns of the file"))
+            Failure::Usage(format!(
+                "columns={} are no columns of the file",
+                quoted(text.as_bytes())
+            ))
         })?,
         None => HeaderState::Known(Arc::new(plan.clone())),
     };

@@ -96,7 +96,7 @@ fn headers() -> Vec<Case> {
         names(38, "a forged line in a missing header", "\"\x1b[2J\nFORGED: x\",y")
             .refuses("42703", "are missing", "with the columns"),
         row(38, "codes and a forged line in a name that is not read",
-            &format!("{five},\"\x1b[2J\nFORGED: x\""), &format!("{ROW},y")).says(r"\u{1b}[2J\nFORGED"),
+            &format!("{five},\"\x1b[2J\nFORGED: x\""), &format!("{ROW},y")).says(r"\x1b[2J\nFORGED"),
     ]
 }
 

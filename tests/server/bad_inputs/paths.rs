@@ -101,7 +101,7 @@ fn names() -> Vec<Case> {
             link
         }).refuses("58030", "Too many levels of symbolic links", "a path of the server"),
         made(22, "codes and a forged line, missing", |cluster| cluster.path("\x1b[2J\nFORGED: x.csv"))
-            .refuses("58P01", "\\u{1b}[2J\\nFORGED: x.csv\": No such file", "a path of the server"),
+            .refuses("58P01", "\\x1b[2J\\nFORGED: x.csv\": No such file", "a path of the server"),
         scene(22, "5000 characters", paths_that_are_too_long),
         scene(22, "newline in the name", newline_in_the_name),
         scene(22, "NUL, and no UTF-8, in the name", names_that_are_no_text),
@@ -128,7 +128,7 @@ fn newline_in_the_name(cluster: &Cluster, client: &mut Client) {
     assert!(
         code == "22P04"
             && message.starts_with("could not load file")
-            && message.contains("/a\\nFORGED: \\u{1b}[2J.csv\""),
+            && message.contains("/a\\nFORGED: \\x1b[2J.csv\""),
         "{message}"
     );
     assert_eq!(cluster.ingest(client, &path).rows, [2, 1, 0, 1]);

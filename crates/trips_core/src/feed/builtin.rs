@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::definition::Definition;
+use super::definition::{Definition, DefinitionError, IdentityRule};
+use crate::text::escape::quoted;
 
 /// Name and document of every built-in feed, by name.
 pub const DOCUMENTS: &[(&str, &str)] = &[
@@ -69,6 +70,42 @@ pub fn all() -> &'static [Arc<Definition>] {
 #[must_use]
 pub fn get(name: &str) -> Option<&'static Arc<Definition>> {
     all().iter().find(|feed| feed.name == name)
+}
+
+/// The definition of a user's feed in a JSON text. Its trips are its own: its namespace is of no built-in feed.
+///
+/// ```
+/// use trips_core::feed::builtin;
+/// let json = r#"{ "name": "rides", "title": "Rides", "columns": { "id": {}, "at": { "type": "time" } },
+///     "versions": { "1": ["id", "at"] }, "time": { "columns": ["at"], "forms": ["YYYY-MM-DD HH24:MI"] },
+///     "region": [{ "constant": "Brno" }],
+///     "identity": { "scheme": "source_id", "columns": ["id"], "namespace": "lyft" } }"#;
+/// assert_eq!(builtin::definition_of_user(json).unwrap_err()[0].path, "$.identity.namespace");
+/// ```
+///
+/// # Errors
+/// All faults of the document, at most 100.
+pub fn definition_of_user(json: &str) -> Result<Definition, Vec<DefinitionError>> {
+    let feed = Definition::parse(json)?;
+    let is_taken =
+        |namespace: &str| all().iter().any(|other| namespace_of(other) == Some(namespace));
+    match namespace_of(&feed).filter(|namespace| is_taken(namespace)) {
+        None => Ok(feed),
+        Some(namespace) => Err(vec![DefinitionError {
+            path: "$.identity.namespace".into(),
+            found: quoted(namespace.as_bytes()),
+            expected: "a namespace that no built-in feed has",
+        }]),
+    }
+}
+
+fn namespace_of(feed: &Definition) -> Option<&str> {
+    match &feed.identity {
+        IdentityRule::Content => None,
+        IdentityRule::Columns { namespace, .. } | IdentityRule::SourceId { namespace, .. } => {
+            Some(namespace)
+        }
+    }
 }
 
 #[cfg(test)]

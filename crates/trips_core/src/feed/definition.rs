@@ -156,6 +156,14 @@ impl Required {
             Self::Column(column) | Self::Spelling(_, column) => *column,
         }
     }
+
+    /// Whether a header that has the other name has this one as well.
+    pub(super) fn includes(&self, other: &Self) -> bool {
+        match self {
+            Self::Column(column) => *column == other.column(),
+            Self::Spelling(..) => self == other,
+        }
+    }
 }
 
 impl Definition {

@@ -239,8 +239,14 @@ fn versions(node: &Node<'_>, reader: &mut Reader<'_>) -> Vec<Version> {
         }
         let expected = "a list of 1 to 200 names";
         let items = list.items((1, MAX_COLUMNS), expected, reader.errors);
-        let required: Vec<Required> =
-            items.iter().filter_map(|item| reader.required(item)).collect();
+        let mut required: Vec<Required> = Vec::with_capacity(items.len());
+        for item in &items {
+            let Some(name) = reader.required(item) else { continue };
+            if required.iter().any(|other| other.includes(&name) || name.includes(other)) {
+                item.fault("each name once", reader.errors);
+            }
+            required.push(name);
+        }
         versions.push(Version { name: name.clone(), required });
     }
     versions

@@ -281,7 +281,7 @@ fn errors_say_what_was_expected() {
     let error = read(&many, "\u{1b}[1m").unwrap_err();
     assert_eq!(
         error.reason,
-        format!("\"\\u{{1b}}[1m\" is not a date and time: expected {ISO}, {ISO_SHORT}, {US}, …")
+        format!("\"\\x1b[1m\" is not a date and time: expected {ISO}, {ISO_SHORT}, {US}, …")
     );
 }
 
