@@ -115,32 +115,43 @@ fn over(limit: Limit, allowed: u64, message: &'static str) -> ContainerError {
     ContainerError::new(Kind::Limit(limit, allowed), message)
 }
 
-/// How far a member was unpacked by any of its readers: who reads it again is not counted again.
-pub(crate) type HighWater = Arc<AtomicU64>;
+/// How far each container of a member was unpacked.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Marks(Arc<[AtomicU64; MAX_DEPTH as usize + 1]>);
+
+impl Marks {
+    /// The mark of the container of a level from 0 on.
+    pub(crate) fn of(&self, level: u32) -> Mark {
+        Mark { marks: self.clone(), level: level.min(MAX_DEPTH) as usize }
+    }
+}
+
+/// How far a container was unpacked by any of its readers: what is read again is not counted again.
+#[derive(Debug, Clone)]
+pub(crate) struct Mark {
+    marks: Marks,
+    level: usize,
+}
 
 /// Counts the bytes of one reader in the budget.
 #[derive(Debug)]
 pub(crate) struct Meter {
     budget: Budget,
-    high_water: HighWater,
+    mark: Mark,
     position: u64,
 }
 
 impl Meter {
-    /// A meter of bytes that are read for the first time.
-    pub(crate) fn new(budget: &Budget) -> Self {
-        Self::shared(budget, HighWater::default())
-    }
-
-    /// A meter of bytes that other readers may have read.
-    pub(crate) fn shared(budget: &Budget, high_water: HighWater) -> Self {
-        Self { budget: budget.clone(), high_water, position: 0 }
+    /// A meter of a container, of which other readers may have read a part.
+    pub(crate) fn new(budget: &Budget, mark: Mark) -> Self {
+        Self { budget: budget.clone(), mark, position: 0 }
     }
 
     /// Counts bytes that were unpacked.
     pub(crate) fn add(&mut self, count: usize) -> io::Result<()> {
         self.position = self.position.saturating_add(count as u64);
-        let before = self.high_water.fetch_max(self.position, Ordering::Relaxed);
+        let Mark { marks, level } = &self.mark;
+        let before = marks.0[*level].fetch_max(self.position, Ordering::Relaxed);
         Ok(self.budget.add(self.position.saturating_sub(before).min(count as u64))?)
     }
 }

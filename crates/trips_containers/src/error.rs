@@ -52,6 +52,7 @@ struct Fault {
     offset: Option<u64>,
     found: String,
     expected: String,
+    is_placed: bool,
 }
 
 impl ContainerError {
@@ -63,6 +64,7 @@ impl ContainerError {
             message: message.into(),
             member: None,
             offset: None,
+            is_placed: false,
             found,
             expected,
         }))
@@ -99,8 +101,14 @@ impl ContainerError {
         self
     }
 
-    /// Puts the names of the outer archives before the member's.
-    pub(crate) fn beneath(mut self, prefix: &str) -> Self {
+    /// Whether the member's name is complete: an inner archive has put its own before it.
+    pub(crate) fn is_placed(&self) -> bool {
+        self.0.is_placed
+    }
+
+    /// Puts the names of all outer archives before the member's.
+    pub(crate) fn in_archive(mut self, prefix: &str) -> Self {
+        self.0.is_placed = true;
         if !prefix.is_empty() {
             self.0.member = Some(match self.0.member.take() {
                 Some(member) => format!("{prefix}{member}"),

@@ -5,6 +5,9 @@ use std::io::{self, Read};
 /// Bytes that are read from a source at once.
 const CAPACITY: usize = 64 << 10;
 
+/// The same for a header.
+const SMALL: usize = 256;
+
 /// A buffered source that knows the offset of its next byte.
 pub(crate) struct Input {
     source: Box<dyn Read + Send>,
@@ -14,12 +17,35 @@ pub(crate) struct Input {
     /// Offset of the byte at `start`.
     offset: u64,
     at_end: bool,
+    /// What the source is, for messages.
+    whole: &'static str,
 }
 
 impl Input {
     /// Reads a source whose first byte has this offset in the file.
     pub(crate) fn new(source: Box<dyn Read + Send>, offset: u64) -> Self {
-        Self { source, buffer: vec![0; CAPACITY].into(), start: 0, end: 0, offset, at_end: false }
+        Self::with_capacity(source, offset, CAPACITY)
+    }
+
+    /// The same for a few bytes.
+    pub(crate) fn small(source: Box<dyn Read + Send>, offset: u64) -> Self {
+        Self::with_capacity(source, offset, SMALL)
+    }
+
+    fn with_capacity(source: Box<dyn Read + Send>, offset: u64, capacity: usize) -> Self {
+        let buffer = vec![0; capacity].into();
+        Self { source, buffer, start: 0, end: 0, offset, at_end: false, whole: "the file" }
+    }
+
+    /// Says what the source is, if it is not a whole file.
+    pub(crate) fn of(mut self, whole: &'static str) -> Self {
+        self.whole = whole;
+        self
+    }
+
+    /// What the source is.
+    pub(crate) fn whole(&self) -> &'static str {
+        self.whole
     }
 
     /// The offset of the next byte.
@@ -42,7 +68,7 @@ impl Input {
 
     /// At least `count` bytes, fewer only before the end of the source. `count` is small.
     pub(crate) fn peek(&mut self, count: usize) -> io::Result<&[u8]> {
-        debug_assert!(count <= CAPACITY / 2);
+        debug_assert!(count <= self.buffer.len());
         while self.end - self.start < count && !self.at_end {
             self.more()?;
         }

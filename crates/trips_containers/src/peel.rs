@@ -2,7 +2,7 @@
 
 use std::io::{self, Cursor, Read};
 
-use crate::budget::{Budget, Meter};
+use crate::budget::{Budget, Mark, Marks, Meter};
 use crate::error::{ContainerError, hex};
 use crate::input::Input;
 use crate::packing::{FIRST_BYTES, Packing, ZIP_IN_STREAM, packing_of, unsupported_kind_of};
@@ -62,7 +62,8 @@ fn begin(
     budget: &Budget,
 ) -> io::Result<Box<dyn Read + Send>> {
     budget.check_depth(1)?;
-    let peeled = peel(layer(packing, source, budget)?, 1, budget)?;
+    let marks = Marks::default();
+    let peeled = peel(layer(packing, source, budget, marks.of(1))?, 1, budget, &marks)?;
     match peeled.is_zip {
         false => Ok(peeled.reader),
         true => Err(ContainerError::unsupported(ZIP_IN_STREAM).into()),
@@ -74,8 +75,9 @@ fn layer(
     packing: Packing,
     source: Box<dyn Read + Send>,
     budget: &Budget,
+    mark: Mark,
 ) -> io::Result<Box<dyn Read + Send>> {
-    let (input, meter) = (Input::new(source, 0), Meter::new(budget));
+    let (input, meter) = (Input::new(source, 0), Meter::new(budget, mark));
     Ok(match packing {
         Packing::Plain | Packing::Zip => Box::new(Streams::new(Stored, input, meter)),
         Packing::Gzip => Box::new(Streams::new(Gzip::new(), input, meter)),
@@ -99,6 +101,7 @@ pub(crate) fn peel(
     mut reader: Box<dyn Read + Send>,
     mut level: u32,
     budget: &Budget,
+    marks: &Marks,
 ) -> io::Result<Peeled> {
     loop {
         let first = first_bytes(&mut reader)?;
@@ -114,7 +117,7 @@ pub(crate) fn peel(
         }
         level += 1;
         budget.check_depth(level)?;
-        reader = layer(packing, reader, budget)?;
+        reader = layer(packing, reader, budget, marks.of(level))?;
     }
 }
 

@@ -115,7 +115,7 @@ impl<F: Format> Streams<F> {
     fn cut(&self) -> ContainerError {
         cut(
             F::NAME,
-            self.input.offset(),
+            &self.input,
             &format!("the rest of the stream that begins at byte {}", self.began),
         )
     }
@@ -140,11 +140,12 @@ impl<F: Format> Read for Streams<F> {
     }
 }
 
-/// A file that ends too early.
-pub(crate) fn cut(format: &str, offset: u64, expected: &str) -> ContainerError {
+/// A file, or a member of an archive, that ends too early.
+pub(crate) fn cut(format: &str, input: &Input, expected: &str) -> ContainerError {
+    let found = format!("the end of {}", input.whole());
     ContainerError::new(Kind::Cut, format!("{format} data is cut off"))
-        .at(offset)
-        .found("the end of the file", expected)
+        .at(input.buffered_end())
+        .found(found, expected)
 }
 
 /// A wrong checksum or structure: `gzip checksum is wrong`.
@@ -157,7 +158,7 @@ pub(crate) fn padded(format: &str, input: &mut Input) -> io::Result<ContainerErr
     let offset = input.offset();
     let found = hex(input.peek(8)?);
     let message = format!("unexpected bytes after the {format} data");
-    let expected = format!("the end of the file or another {format} stream");
+    let expected = format!("the end of {} or another {format} stream", input.whole());
     Ok(ContainerError::new(Kind::Padded, message).at(offset).found(found, expected))
 }
 

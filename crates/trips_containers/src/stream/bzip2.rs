@@ -26,9 +26,7 @@ impl Format for Bzip2 {
             [] if !first => return Ok(false),
             [b'B', b'Z', b'h', b'1'..=b'9', ..] => {}
             [] | [b'B'] | [b'B', b'Z'] | [b'B', b'Z', b'h'] => {
-                return Err(
-                    cut(Self::NAME, input.buffered_end(), "the rest of a stream's header").into()
-                );
+                return Err(cut(Self::NAME, input, "the rest of a stream's header").into());
             }
             _ => return Err(padded(Self::NAME, input)?.into()),
         }

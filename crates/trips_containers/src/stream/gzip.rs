@@ -56,12 +56,7 @@ impl Format for Gzip {
     fn end(&mut self, input: &mut Input) -> io::Result<()> {
         let offset = input.offset();
         let Some([a, b, c, d, e, f, g, h]) = input.take::<8>()? else {
-            return Err(cut(
-                Self::NAME,
-                input.buffered_end(),
-                "the checksum and the size of the member",
-            )
-            .into());
+            return Err(cut(Self::NAME, input, "the checksum and the size of the member").into());
         };
         let (stated, crc) = (u32::from_le_bytes([a, b, c, d]), self.crc.clone().finalize());
         if stated != crc {
@@ -133,10 +128,7 @@ impl Header<'_> {
                 self.crc.update(&bytes);
                 Ok(bytes)
             }
-            None => {
-                Err(cut("gzip", self.input.buffered_end(), "the rest of the header of a member")
-                    .into())
-            }
+            None => Err(cut("gzip", self.input, "the rest of the header of a member").into()),
         }
     }
 }

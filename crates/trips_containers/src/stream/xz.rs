@@ -37,9 +37,7 @@ impl Format for Xz {
             [] if !first => return Ok(false),
             _ if next.starts_with(&MAGIC) => {}
             _ if MAGIC.starts_with(next) => {
-                return Err(
-                    cut(Self::NAME, input.buffered_end(), "the rest of a stream's header").into()
-                );
+                return Err(cut(Self::NAME, input, "the rest of a stream's header").into());
             }
             _ => return Err(padded(Self::NAME, input)?.into()),
         }

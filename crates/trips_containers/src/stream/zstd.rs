@@ -42,12 +42,7 @@ impl Format for Zstd {
             None if next.is_empty() && !first => return Ok(false),
             // The beginning of a magic number, or of bytes that are none.
             None if first || MAGIC.to_le_bytes().starts_with(next) => {
-                return Err(cut(
-                    Self::NAME,
-                    input.buffered_end(),
-                    "the rest of a frame's magic number",
-                )
-                .into());
+                return Err(cut(Self::NAME, input, "the rest of a frame's magic number").into());
             }
             _ => return Err(padded(Self::NAME, input)?.into()),
         }
