@@ -209,7 +209,7 @@ fn rows_of(found: Preview) -> Vec<PreviewRow> {
             Some(column) => format!("column {column}: {}", bad.rejection.reason),
             None => bad.rejection.reason.clone(),
         };
-        note("rejected", i64::try_from(bad.line).ok(), code, text)
+        note("rejected", i64::try_from(bad.position.number()).ok(), code, text)
     }));
     rows
 }

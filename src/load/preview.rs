@@ -6,6 +6,7 @@ use trips_core::feed::program::TailValues;
 use trips_core::format::delimited::trip_reader::TripReader;
 use trips_core::format::parser::Target;
 use trips_core::model::point::Point;
+use trips_core::model::position::Position;
 use trips_core::model::timestamp::Timestamp;
 use trips_core::wire::jsonb::DetailsForm;
 
@@ -113,7 +114,7 @@ pub fn preview(
                 });
             }
             Err(rejection) if preview.rejected.len() < rows => {
-                preview.rejected.push(BadLine { line: record.line, rejection });
+                preview.rejected.push(BadLine { position: Position::line(record.line), rejection });
             }
             _ => {}
         }

@@ -8,18 +8,34 @@ use std::io::{self, Read};
 
 use self::delimited::header_state::HeaderState;
 use self::delimited::record::RecordReader;
+use self::fields_record::{RecordChunk, RecordOrFault};
+use self::json::{JsonChunk, JsonReader};
+#[cfg(feature = "parquet")]
+use self::parquet::{ParquetChunk, ParquetReader};
 use self::parser::{Parsed, Parser};
+use crate::feed::plan::Plan;
 
 pub mod delimited;
 pub mod encoding;
+pub mod fields_record;
+pub mod json;
+#[cfg(feature = "parquet")]
+pub mod parquet;
 pub mod parser;
 pub mod sniff;
+
+pub use crate::model::position;
 
 /// Reads the chunks of a file.
 #[derive(Debug)]
 pub enum ChunkReader<R> {
     /// Delimited text.
     Delimited(RecordReader<R>),
+    /// JSON.
+    Json(JsonReader<R>),
+    /// Parquet. It reads its source at offsets.
+    #[cfg(feature = "parquet")]
+    Parquet(ParquetReader),
 }
 
 /// Whole records of a file, which a thread parses by itself.
@@ -27,6 +43,11 @@ pub enum ChunkReader<R> {
 pub enum Chunk {
     /// Delimited text.
     Delimited(delimited::chunk::DelimitedChunk),
+    /// JSON.
+    Json(JsonChunk),
+    /// Parquet.
+    #[cfg(feature = "parquet")]
+    Parquet(ParquetChunk),
 }
 
 impl<R: Read> ChunkReader<R> {
@@ -35,9 +56,12 @@ impl<R: Read> ChunkReader<R> {
     /// # Errors
     /// The source cannot be read.
     pub fn next_chunk(&mut self, size: usize, number: u64) -> io::Result<Option<Chunk>> {
-        match self {
-            Self::Delimited(reader) => Ok(reader.next_chunk(size, number)?.map(Chunk::Delimited)),
-        }
+        Ok(match self {
+            Self::Delimited(reader) => reader.next_chunk(size, number)?.map(Chunk::Delimited),
+            Self::Json(reader) => reader.next_chunk(size, number)?.map(Chunk::Json),
+            #[cfg(feature = "parquet")]
+            Self::Parquet(reader) => reader.next_chunk(size, number)?.map(Chunk::Parquet),
+        })
     }
 
     /// Memory that a thread needs for a chunk, bytes: the chunk, its trips while they are sorted, its rows for staging.
@@ -45,6 +69,9 @@ impl<R: Read> ChunkReader<R> {
     pub fn job_bytes(&self) -> usize {
         match self {
             Self::Delimited(reader) => reader.job_bytes(),
+            Self::Json(reader) => reader.job_bytes(),
+            #[cfg(feature = "parquet")]
+            Self::Parquet(reader) => reader.job_bytes(),
         }
     }
 }
@@ -52,6 +79,19 @@ impl<R: Read> ChunkReader<R> {
 impl<R> From<RecordReader<R>> for ChunkReader<R> {
     fn from(reader: RecordReader<R>) -> Self {
         Self::Delimited(reader)
+    }
+}
+
+impl<R> From<JsonReader<R>> for ChunkReader<R> {
+    fn from(reader: JsonReader<R>) -> Self {
+        Self::Json(reader)
+    }
+}
+
+#[cfg(feature = "parquet")]
+impl<R> From<ParquetReader> for ChunkReader<R> {
+    fn from(reader: ParquetReader) -> Self {
+        Self::Parquet(reader)
     }
 }
 
@@ -73,6 +113,37 @@ impl Chunk {
     ) -> Result<Parsed, E> {
         match self {
             Self::Delimited(chunk) => parser.parse_in_steps(chunk, begins_with, bytes, give),
+            Self::Json(chunk) => parser.parse_records(chunk, bytes, give),
+            #[cfg(feature = "parquet")]
+            Self::Parquet(chunk) => parser.parse_records(chunk, bytes, give),
         }
     }
+
+    /// Calls `each` with every record of this plan, or why it has no fields, until it fails. A later header counts as a
+    /// record.
+    ///
+    /// # Errors
+    /// Errors of `each`.
+    pub fn for_each_fields<E>(
+        &mut self,
+        plan: &Plan,
+        max_record: usize,
+        each: impl FnMut(RecordOrFault<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        match self {
+            Self::Delimited(chunk) => chunk.for_each_fields(plan, max_record, each),
+            Self::Json(chunk) => for_each_fields(chunk, plan, max_record, each),
+            #[cfg(feature = "parquet")]
+            Self::Parquet(chunk) => for_each_fields(chunk, plan, max_record, each),
+        }
+    }
+}
+
+fn for_each_fields<C: RecordChunk, E>(
+    chunk: &mut C,
+    plan: &Plan,
+    max_record: usize,
+    mut each: impl FnMut(RecordOrFault<'_>) -> Result<(), E>,
+) -> Result<(), E> {
+    chunk.for_each(plan, max_record, |record| each(RecordOrFault::of(record)))
 }

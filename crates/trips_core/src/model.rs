@@ -6,6 +6,7 @@ pub mod error;
 pub mod partition_bounds;
 pub mod period;
 pub mod point;
+pub mod position;
 pub mod time_form;
 pub mod timestamp;
 pub mod trip;

@@ -57,7 +57,7 @@ impl Outcome {
         assert!(parsed.bad_lines <= parsed.staged.len() as u64);
         let kept = u64::try_from(parsed.first_bad.len()).expect("few");
         assert_eq!(kept, parsed.bad_lines.min(MAX_BAD_LINES_REPORTED as u64));
-        assert!(parsed.first_bad.is_sorted_by(|a, b| a.line < b.line));
+        assert!(parsed.first_bad.is_sorted_by(|a, b| a.position.value < b.position.value));
         assert_eq!(parsed.staged.bytes(), parsed.staged.rows().len());
         assert!(parsed.zero_coordinates <= trips);
         self.zero_coordinates += parsed.zero_coordinates;

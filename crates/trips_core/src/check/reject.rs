@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::columns::TripColumn;
 use crate::model::error::{SqlState, ValueError};
+use crate::model::position::Position;
 
 /// The column of a rejected value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,15 +66,15 @@ impl Rejection {
 /// A rejected record, as messages show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadLine {
-    /// Number of its first physical line, from 1.
-    pub line: u64,
+    /// Its position in the file.
+    pub position: Position,
     /// The error.
     pub rejection: Rejection,
 }
 
 impl fmt::Display for BadLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}", self.line)?;
+        write!(f, "{}", self.position)?;
         if let Some(column) = &self.rejection.column {
             write!(f, ", column {column}")?;
         }

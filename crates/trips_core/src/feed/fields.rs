@@ -9,3 +9,10 @@ pub trait Fields {
     /// The text of a column; None if the file does not have the column.
     fn text(&self, column: ColumnId) -> Option<Cow<'_, [u8]>>;
 }
+
+impl<F: Fields + ?Sized> Fields for &F {
+    #[inline]
+    fn text(&self, column: ColumnId) -> Option<Cow<'_, [u8]>> {
+        (**self).text(column)
+    }
+}

@@ -35,9 +35,8 @@ pub(crate) struct HeaderColumns {
 }
 
 impl HeaderColumns {
-    /// Finds the columns, and checks that a version of the feed has no others.
-    pub(crate) fn find(feed: &Definition, names: &[Cow<'_, [u8]>]) -> Result<Self, Unresolved> {
-        let folded: Vec<String> = names.iter().map(|name| feed.folded(name)).collect();
+    /// Finds the columns of a header with these folded names, and checks that a version of the feed has no others.
+    pub(crate) fn find(feed: &Definition, folded: &[String]) -> Result<Self, Unresolved> {
         if let Some(name) = folded.iter().find(|name| feed.without.contains(name)) {
             return Err(Unresolved::Excluded(name.clone()));
         }
@@ -71,7 +70,7 @@ impl HeaderColumns {
             let rank = |at: &usize| column.folded.iter().position(|name| *name == folded[*at]);
             found.sort_by_key(rank);
         }
-        Ok(Self { field_count: names.len(), positions, of_field })
+        Ok(Self { field_count: folded.len(), positions, of_field })
     }
 
     /// The same from positions of columns; None if they are not valid.
@@ -100,11 +99,11 @@ impl HeaderColumns {
     }
 
     /// The names of a header, escaped and quoted, that the feed does not know and that have a meaning.
-    pub(crate) fn unknown(&self, feed: &Definition, names: &[Cow<'_, [u8]>]) -> Vec<String> {
-        let fields = names.iter().zip(&self.of_field).filter(|(_, column)| column.is_none());
-        let named = fields.filter(|(name, _)| !is_passed_over(&feed.folded(name)));
+    pub(crate) fn unknown(&self, names: &[Cow<'_, [u8]>], folded: &[String]) -> Vec<String> {
+        let fields = names.iter().zip(folded).zip(&self.of_field);
+        let named = fields.filter(|((_, name), column)| column.is_none() && !is_passed_over(name));
         // As the header spells them.
-        named.map(|(name, _)| quoted(name.trim_ascii())).collect()
+        named.map(|((name, _), _)| quoted(name.trim_ascii())).collect()
     }
 }
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::columns::{KEY_COUNT, TripColumn};
+use crate::feed::definition::{Encoding, fold_encoded};
 use crate::feed::file_feed::{FileFeed, FiveColumnsSource};
 use crate::feed::header_columns::{HeaderColumns, Unresolved};
 use crate::feed::names::FieldNames;
@@ -46,8 +47,26 @@ impl Plan {
     /// # Errors
     /// When the names are not those of a version of the feed.
     pub fn of_header(feed: &Arc<FileFeed>, names: &[Cow<'_, [u8]>]) -> Result<Self, Unresolved> {
-        let columns = HeaderColumns::find(&feed.definition, names)?;
-        let not_stored = columns.unknown(&feed.definition, names);
+        let folded = names.iter().map(|name| feed.definition.folded(name));
+        Self::of_folded(feed, names, &folded.collect::<Vec<_>>())
+    }
+
+    /// The plan for records of a format whose names are in UTF-8, whatever the encodings of the feed are.
+    ///
+    /// # Errors
+    /// When the names are not those of a version of the feed.
+    pub fn of_names(feed: &Arc<FileFeed>, names: &[Cow<'_, [u8]>]) -> Result<Self, Unresolved> {
+        let folded = names.iter().map(|name| fold_encoded(name, &[Encoding::Utf8]));
+        Self::of_folded(feed, names, &folded.collect::<Vec<_>>())
+    }
+
+    fn of_folded(
+        feed: &Arc<FileFeed>,
+        names: &[Cow<'_, [u8]>],
+        folded: &[String],
+    ) -> Result<Self, Unresolved> {
+        let columns = HeaderColumns::find(&feed.definition, folded)?;
+        let not_stored = columns.unknown(names, folded);
         Ok(Self { not_stored, ..Self::of_columns(feed.clone(), columns) })
     }
 

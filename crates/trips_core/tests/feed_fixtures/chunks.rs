@@ -50,7 +50,7 @@ fn read(file: &[u8], chunk_size: usize) -> Result<Found, HeaderError> {
         assert_eq!(parsed.proofs.contradiction(order, feed).map(|c| c.message), None);
         for bad in &parsed.first_bad {
             let column = bad.rejection.column.as_ref().map(|column| column.name().to_owned());
-            rejected.push((bad.line, bad.rejection.state.code().to_owned(), column));
+            rejected.push((bad.position.value, bad.rejection.state.code().to_owned(), column));
         }
         blocks.push(parsed.block);
     }

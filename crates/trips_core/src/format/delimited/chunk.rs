@@ -4,8 +4,13 @@ use std::io::{self, Read};
 
 use memchr::{memchr, memchr_iter, memrchr};
 
+use crate::feed::plan::Plan;
+use crate::format::delimited::feed_record::{RecordFields, has_fields};
 use crate::format::delimited::framing::{FramingError, line_ends};
+use crate::format::delimited::parse::fault_of;
 use crate::format::delimited::record::{Record, RecordReader};
+use crate::format::fields_record::RecordOrFault;
+use crate::format::position::Position;
 
 /// Limit of the records of a chunk whose records are listed one by one.
 const FRAMED: usize = 64 * 1024;
@@ -170,6 +175,24 @@ impl DelimitedChunk {
             start = tail_end;
         }
         Ok(())
+    }
+}
+
+impl DelimitedChunk {
+    /// Calls `each` with every record of this plan, or why it has no fields, until it fails.
+    pub(crate) fn for_each_fields<E>(
+        &mut self,
+        plan: &Plan,
+        max_record: usize,
+        mut each: impl FnMut(RecordOrFault<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.for_each(max_record, |record| {
+            let position = Position::line(record.line);
+            if !has_fields(record, plan) {
+                return each(RecordOrFault { position, fields: Err(fault_of(plan, record)) });
+            }
+            each(RecordOrFault { position, fields: Ok(&RecordFields::of(record, plan)) })
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use thiserror::Error;
 use crate::columns::KEY_COUNT;
 use crate::feed::Unresolved;
 use crate::feed::choice::FeedChoice;
-use crate::feed::definition::Dialect;
+use crate::feed::definition::{Definition, Dialect};
 use crate::feed::detect::Detection;
 use crate::feed::file_feed::FileFeed;
 use crate::feed::plan::Plan;
@@ -239,39 +239,47 @@ fn is_endless(bytes: &[u8], asked: usize) -> bool {
 /// When the header is of no feed or of several, or when a column appears twice.
 pub fn resolve(choice: &FeedChoice, header: &Record<'_>) -> Result<Plan, HeaderError> {
     let names: Vec<Cow<'_, [u8]>> = header.fields().collect();
-    let delimiter = header.delimiter;
-    let definition = match &choice.feed {
-        Some(name) => match choice.catalogue.get(name) {
-            Some(feed) => feed,
-            None => return Err(HeaderError::UnknownFeed(name.clone())),
-        },
-        None => match choice.catalogue.detect(&names, Some(delimiter)) {
-            Detection::Feed(found) => found.feed,
-            Detection::Tie(candidates) => {
-                let names = candidates.iter().map(|candidate| candidate.feed.name.clone());
-                return Err(HeaderError::Tie(names.collect()));
-            }
-            Detection::Stations(feeds) => {
-                let names = feeds.iter().map(|feed| feed.name.clone());
-                return Err(HeaderError::Stations(names.collect()));
-            }
-            Detection::None(near) => {
-                let near = near.and_then(|near| choice.catalogue.get(&near.feed));
-                match near.or_else(|| choice.catalogue.get(DEFAULT_FEED)) {
-                    Some(feed) => feed,
-                    None => return Err(HeaderError::NoFeeds),
-                }
-            }
-        },
-    };
-    let mut dialects = definition.form.dialects.iter().copied();
-    let allowed = dialects.find(|dialect| dialect.delimiter == delimiter);
-    let dialect = allowed.unwrap_or(Dialect { delimiter, decimal: DecimalMark::Point });
-    let feed = Arc::new(FileFeed::new(definition.clone(), dialect, choice));
+    let found = || (quoted(header.raw), guess(header));
+    plan_of(choice, &names, Some(header.delimiter), found)
+}
+
+/// The same for a format whose columns have names in UTF-8 and no delimiter. Numbers have a decimal point.
+///
+/// # Errors
+/// When the names are of no feed or of several, or when a column appears twice.
+///
+/// ```
+/// use trips_core::{feed::choice::FeedChoice, format::delimited::header::plan_of_names};
+/// let plan = plan_of_names(&FeedChoice::builtin(), &["Base", "lat", "lon", "Date/Time"]).unwrap();
+/// assert_eq!(plan.feed_name(), "uber_2014");
+/// ```
+pub fn plan_of_names(choice: &FeedChoice, names: &[&str]) -> Result<Plan, HeaderError> {
+    let found = || (quoted(names.join(", ").as_bytes()), None);
+    let names: Vec<Cow<'_, [u8]>> = names.iter().map(|name| name.as_bytes().into()).collect();
+    plan_of(choice, &names, None, found)
+}
+
+/// The plan for these names. `found` is what a message shows of them.
+fn plan_of(
+    choice: &FeedChoice,
+    names: &[Cow<'_, [u8]>],
+    delimiter: Option<u8>,
+    found: impl Fn() -> (String, Option<Guess>),
+) -> Result<Plan, HeaderError> {
+    let definition = feed_of(choice, names, delimiter)?;
+    let plain = Dialect { delimiter: delimiter.unwrap_or(b','), decimal: DecimalMark::Point };
+    let allowed = delimiter.map_or(Some(plain), |delimiter| {
+        definition.form.dialects.iter().copied().find(|dialect| dialect.delimiter == delimiter)
+    });
+    let feed = Arc::new(FileFeed::new(definition.clone(), allowed.unwrap_or(plain), choice));
     let feed_name = || definition.name.clone();
-    let plan = Plan::of_header(&feed, &names).map_err(|error| match error {
+    let plan = match delimiter {
+        Some(_) => Plan::of_header(&feed, names),
+        None => Plan::of_names(&feed, names),
+    };
+    let plan = plan.map_err(|error| match error {
         Unresolved::Missing(missing) => {
-            let (found, guess, feed) = (quoted(header.raw), guess(header), feed_name());
+            let ((found, guess), feed) = (found(), feed_name());
             HeaderError::Columns(ColumnError::Missing { missing, found, guess, feed })
         }
         Unresolved::Duplicate { name, first, second } => {
@@ -281,12 +289,39 @@ pub fn resolve(choice: &FeedChoice, header: &Record<'_>) -> Result<Plan, HeaderE
             HeaderError::Columns(ColumnError::Excluded { name, feed: feed_name() })
         }
     })?;
-    if allowed.is_none() {
-        let delimiter = char::from(delimiter);
-        let feed = feed_name();
-        return Err(HeaderError::Columns(ColumnError::Delimiter { delimiter, feed }));
+    match delimiter.filter(|_| allowed.is_none()).map(char::from) {
+        Some(delimiter) => {
+            let feed = feed_name();
+            Err(HeaderError::Columns(ColumnError::Delimiter { delimiter, feed }))
+        }
+        None => Ok(plan),
     }
-    Ok(plan)
+}
+
+/// The feed of a header with these names: the given one, or the one that knows most of them.
+fn feed_of<'c>(
+    choice: &'c FeedChoice,
+    names: &[Cow<'_, [u8]>],
+    delimiter: Option<u8>,
+) -> Result<&'c Arc<Definition>, HeaderError> {
+    if let Some(name) = &choice.feed {
+        return choice.catalogue.get(name).ok_or_else(|| HeaderError::UnknownFeed(name.clone()));
+    }
+    match choice.catalogue.detect(names, delimiter) {
+        Detection::Feed(found) => Ok(found.feed),
+        Detection::Tie(candidates) => {
+            let names = candidates.iter().map(|candidate| candidate.feed.name.clone());
+            Err(HeaderError::Tie(names.collect()))
+        }
+        Detection::Stations(feeds) => {
+            let names = feeds.iter().map(|feed| feed.name.clone());
+            Err(HeaderError::Stations(names.collect()))
+        }
+        Detection::None(near) => {
+            let near = near.and_then(|near| choice.catalogue.get(&near.feed));
+            near.or_else(|| choice.catalogue.get(DEFAULT_FEED)).ok_or(HeaderError::NoFeeds)
+        }
+    }
 }
 
 /// What a line without the names of columns seems to be.

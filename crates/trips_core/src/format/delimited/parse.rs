@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::TryReserveError;
 
 use crate::check::constraints::ZeroCoordinates;
-use crate::check::reject::{BadLine, Rejection};
+use crate::check::reject::Rejection;
 use crate::check::trip_text::{PointText, TripText};
 use crate::columns::TripColumn;
 use crate::feed::plan::{ColumnSource, Plan};
@@ -13,10 +13,10 @@ use crate::format::delimited::header::UNCLOSED_QUOTES;
 use crate::format::delimited::header_state::HeaderState;
 use crate::format::delimited::later_header;
 use crate::format::delimited::record::{FramingError, Record};
-use crate::format::parser::{MAX_BAD_LINES_REPORTED, Parsed, Parser, Target};
+use crate::format::parser::{Parsed, Parser, Target};
+use crate::format::position::Position;
 use crate::model::error::SqlState;
 use crate::model::point;
-use crate::wire::jsonb::DetailsForm;
 use crate::wire::staged_row::StagedRows;
 
 impl Parser {
@@ -54,11 +54,7 @@ impl Parser {
     ) -> Result<Parsed, E> {
         let mut parsed = Parsed { number: chunk.number, covers: chunk.covers, ..Parsed::default() };
         let (mut now, has_quotes) = (header.clone(), chunk.has_quotes());
-        let form = match self.target {
-            Target::Upload => DetailsForm::Text,
-            Target::History | Target::Staging => DetailsForm::OnDisk,
-        };
-        let mut scratch = self.plan.program().map(|program| program.scratch(form));
+        let mut scratch = self.plan.program().map(|program| program.scratch(self.details_form()));
         chunk.for_each(self.max_record, |record| {
             // A large record waits for its turn, so that only one is in memory at a time.
             let is_large = StagedRows::most_bytes(record.raw.len()) > bytes;
@@ -145,15 +141,12 @@ impl Parser {
         rejection: Rejection,
         parsed: &mut Parsed,
     ) {
-        parsed.bad_lines += 1;
         if record.error == Some(FramingError::UnclosedQuote)
             && parsed.unclosed.len() < UNCLOSED_QUOTES
         {
             parsed.unclosed.push(record.line);
         }
-        if parsed.first_bad.len() < MAX_BAD_LINES_REPORTED {
-            parsed.first_bad.push(BadLine { line: record.line, rejection });
-        }
+        parsed.count_rejected(Position::line(record.line), rejection);
     }
 }
 

@@ -2,17 +2,17 @@
 
 use std::collections::TryReserveError;
 
-use crate::check::constraints::ZeroCoordinates;
 use crate::check::reject::Rejection;
 use crate::feed::plan::Plan;
-use crate::feed::program::{FeedProgram, FeedTrip, Scratch};
+use crate::feed::program::{FeedProgram, Scratch};
 use crate::feed::staged;
 use crate::format::delimited::feed_record::{RecordFields, has_fields, kept_text};
 use crate::format::delimited::header_state::HeaderState;
 use crate::format::delimited::later_header;
 use crate::format::delimited::parse::fault_of;
 use crate::format::delimited::record::Record;
-use crate::format::parser::{Parsed, Parser, Target};
+use crate::format::parser::{Parsed, Parser};
+use crate::format::position::Position;
 
 /// What a record of a feed is.
 enum Checked {
@@ -93,32 +93,9 @@ impl Parser {
         if has_quotes.is_some_and(may_hide) {
             return Ok(Checked::MayHideHeader);
         }
-        if self.target == Target::Staging {
-            let json = staged::json_of(program, &fields);
-            parsed.staged.push_waiting_record(self.load_id, record.line, json.as_deref())?;
-        } else {
-            self.push_of_feed(&trip, record.line, parsed)?;
-        }
+        let position = Position::line(record.line);
+        self.take_trip((program, &fields), &trip, position, parsed)?;
         Ok(Checked::Taken)
-    }
-
-    fn push_of_feed(
-        &self,
-        trip: &FeedTrip<'_>,
-        line: u64,
-        parsed: &mut Parsed,
-    ) -> Result<(), TryReserveError> {
-        if self.constraints.zero_coordinates == ZeroCoordinates::Warn {
-            parsed.zero_coordinates += u64::from(trip.trip.has_zero_coordinate());
-        }
-        parsed.unknown_places += trip.unknown_places;
-        let FeedTrip { trip, tail, identity, .. } = trip;
-        match self.target {
-            Target::Upload => parsed.block.push_message(trip, tail, *identity, line),
-            Target::History | Target::Staging => {
-                parsed.block.push_feed(trip, tail, *identity, line)
-            }
-        }
     }
 
     /// Stages a rejected record, without the fields that may not be kept.
