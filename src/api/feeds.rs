@@ -238,6 +238,6 @@ fn row_of(trip: PreviewTrip) -> PreviewRow {
         trip.trip_id,
         details,
         None,
-        None,
+        trip.note,
     )
 }

@@ -1,6 +1,7 @@
 //! Notices and warnings of a load.
 
 use pgrx::PgSqlErrorCode as Code;
+use trips_core::text::escape::quoted;
 
 use crate::error::{Report, counted};
 use crate::ledger::SameBytes;
@@ -26,6 +27,27 @@ pub fn unknown_places(count: u64) {
             .hint("Run trips.load_stations() for the stations of the feed, then trips.complete_places().")
             .notice();
     }
+}
+
+/// Reports values of columns of numbers that are no numbers: `details` has them as texts. `columns` are names and numbers
+/// of such values.
+pub fn not_numbers(columns: &[(String, u64)]) {
+    let count: u64 = columns.iter().map(|(_, count)| count).sum();
+    if count == 0 {
+        return;
+    }
+    let message = format!(
+        "{} stored as text",
+        counted(count, "value of a column of numbers is", "values of columns of numbers are")
+    );
+    let shown = columns.iter().take(MAX_COLUMNS_NAMED);
+    let shown: Vec<String> =
+        shown.map(|(name, count)| format!("{} {count}", quoted(name.as_bytes()))).collect();
+    let more = if columns.len() > MAX_COLUMNS_NAMED { ", …" } else { "" };
+    Report::new(Code::ERRCODE_SUCCESSFUL_COMPLETION, message)
+        .detail(format!("Number of such values in details, by column: {}{more}.", shown.join(", ")))
+        .hint("Compare jsonb_typeof(details->'column') with 'number' before you cast a value.")
+        .notice();
 }
 
 /// Reports the names of the columns of the file that the load ignores.

@@ -2,12 +2,14 @@
 
 use pgrx::check_for_interrupts;
 use trips_core::check::reject::BadLine;
-use trips_core::feed::program::TailValues;
+use trips_core::feed::definition::Definition;
+use trips_core::feed::program::{FeedTrip, TailValues};
 use trips_core::format::delimited::trip_reader::TripReader;
 use trips_core::format::parser::Target;
 use trips_core::model::point::Point;
 use trips_core::model::position::Position;
 use trips_core::model::timestamp::Timestamp;
+use trips_core::text::escape::quoted;
 use trips_core::wire::jsonb::DetailsForm;
 
 use super::read;
@@ -51,6 +53,8 @@ pub struct PreviewTrip {
     pub trip_id: Option<String>,
     /// JSON text.
     pub details: Option<String>,
+    /// What is odd about its values.
+    pub note: Option<String>,
 }
 
 impl Preview {
@@ -85,6 +89,7 @@ pub fn preview(
     let request = Request { path, access, target: Target::History, force: false, options };
     let (plan, mut reader, _stop_reading) = read::open(&request, &file, |_| ())?;
     let (feed, order) = (feeds::describe(path, plan.feed_name(), access)?, plan.feed().order());
+    let definition = plan.feed().definition.clone();
     let mut trips = TripReader::new(plan, DetailsForm::Text);
     let mut preview =
         Preview { feed, trips: Vec::new(), rejected: Vec::new(), records: 0, is_whole: false };
@@ -111,6 +116,7 @@ pub fn preview(
                     ended_at,
                     trip_id: trip_id.map(str::to_owned),
                     details: details.map(str::to_owned),
+                    note: note_of(&found, &definition),
                 });
             }
             Err(rejection) if preview.rejected.len() < rows => {
@@ -125,5 +131,16 @@ pub fn preview(
             Err(FileError::Contradiction { file: path.into(), contradiction }.into())
         }
         None => Ok(preview),
+    }
+}
+
+/// The columns of numbers whose values are stored as texts.
+fn note_of(trip: &FeedTrip<'_>, feed: &Definition) -> Option<String> {
+    let names: Vec<String> =
+        trip.not_numbers.iter().map(|column| quoted(feed.get(*column).name.as_bytes())).collect();
+    match names.as_slice() {
+        [] => None,
+        [name] => Some(format!("{name} is not a number: stored as text")),
+        names => Some(format!("{} are not numbers: stored as text", names.join(", "))),
     }
 }

@@ -3,6 +3,7 @@
 use pgrx::check_for_interrupts;
 use trips_core::feed::choice::{FeedChoice, Options};
 use trips_core::feed::plan::Plan;
+use trips_core::feed::program::NotNumbers;
 use trips_core::format::delimited::header::{self, HeaderError};
 use trips_core::format::delimited::order::{self, OrderError};
 use trips_core::format::delimited::record::RecordReader;
@@ -46,6 +47,7 @@ pub fn read_file(
     let mut limit = ErrorLimit::new(name.clone(), request.options);
     limit.begin(&name, &plan);
     loader.set_identity(&plan.feed().definition.identity);
+    let definition = plan.feed().definition.clone();
     let (target, keeps_grid_points) = (request.target, loader.keeps_grid_points());
     let constraints = settings::constraints()?;
     let parser = Parser { plan, target, load_id, max_record, constraints, keeps_grid_points };
@@ -76,6 +78,7 @@ pub fn read_file(
         if is_last {
             notices::zero_coordinates(counts.zero_coordinates);
             notices::unknown_places(counts.unknown_places);
+            notices::not_numbers(&counts.not_numbers.named(&definition));
             return Ok(reading);
         }
     }
@@ -88,6 +91,7 @@ struct ReadCounts {
     covered: u64,
     zero_coordinates: u64,
     unknown_places: u64,
+    not_numbers: NotNumbers,
 }
 
 impl ReadCounts {
@@ -95,6 +99,7 @@ impl ReadCounts {
     fn add(&mut self, parsed: &Parsed, progress: &Progress) {
         self.zero_coordinates += parsed.zero_coordinates;
         self.unknown_places += parsed.unknown_places;
+        self.not_numbers.join(&parsed.not_numbers);
         self.rows += parsed.rows;
         self.covered += parsed.covers;
         progress.read(self.covered, self.rows);

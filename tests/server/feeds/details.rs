@@ -2,7 +2,9 @@
 //! become valid in staging.
 
 use std::fmt::Write;
+use std::sync::{Arc, Mutex};
 
+use postgres::NoTls;
 use trips_tests::{Database, text_of};
 
 use super::fixtures::ingest;
@@ -41,6 +43,69 @@ fn file(numbers: std::ops::Range<usize>) -> String {
 }
 
 /// Both paths into a partition store what jsonb_build_object makes.
+/// A value that is no number stays as it is, and the load says so: a cast of it fails in a question.
+#[test]
+fn values_that_are_no_numbers_are_texts_and_counted() {
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let header = "VendorID,tpep_pickup_datetime,tpep_dropoff_datetime,passenger_count,trip_distance,RatecodeID,\
+                  store_and_fwd_flag,PULocationID,DOLocationID,payment_type,fare_amount,extra,mta_tax,tip_amount,\
+                  tolls_amount,improvement_surcharge,total_amount\n";
+    let row = |hour: usize, distance: &str, fare: &str| {
+        format!(
+            "1,2019-03-04 {hour:02}:00:00,2019-03-04 {hour:02}:12:00,1,{distance},1,N,161,236,1,{fare},0,0.5,2,0,0.3,12.3\n"
+        )
+    };
+    let rows = [
+        row(0, "1.6", "9.5"),
+        row(1, "bad", "$9.5"),
+        row(2, "1e400", "nine"),
+        row(3, "", "1 234"),
+        row(4, "12 34", "NaN"),
+    ];
+    let path = database.file("taxis.csv", header.to_owned() + &rows.concat());
+    let notes: Vec<String> = client
+        .query("SELECT note FROM trips.preview($1) WHERE kind = 'trip' ORDER BY line_no", &[&path])
+        .unwrap()
+        .iter()
+        .map(|row| row.get::<_, Option<String>>(0).unwrap_or_default())
+        .collect();
+    assert_eq!(
+        notes,
+        [
+            "",
+            "\"trip_distance\" is not a number: stored as text",
+            "\"trip_distance\", \"fare_amount\" are not numbers: stored as text",
+            "",
+            "\"trip_distance\", \"fare_amount\" are not numbers: stored as text",
+        ]
+    );
+    let notices = Arc::new(Mutex::new(String::new()));
+    let received = notices.clone();
+    let mut config = database.config();
+    config.notice_callback(move |notice| {
+        let text = format!("{} {}", notice.message(), notice.detail().unwrap_or_default());
+        received.lock().unwrap().push_str(&text);
+    });
+    config.connect(NoTls).unwrap().execute("SELECT trips.ingest($1)", &[&path]).unwrap();
+    let notices = notices.lock().unwrap();
+    for expected in [
+        "5 values of columns of numbers are stored as text",
+        "by column: \"trip_distance\" 3, \"fare_amount\" 2.",
+    ] {
+        assert!(notices.contains(expected), "{notices}");
+    }
+    let kept: String = client
+        .query_one(
+            "SELECT string_agg(concat_ws('/', details->>'trip_distance', details->>'fare_amount'), ' ' ORDER BY date_time)
+               FROM trips.hist_trip_data",
+            &[],
+        )
+        .unwrap()
+        .get(0);
+    assert_eq!(kept, "1.6/9.5 bad/9.5 1e400/nine 1234 12 34/NaN");
+}
+
 #[test]
 fn details_of_any_length() {
     let database = Database::on_shared();

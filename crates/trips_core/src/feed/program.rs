@@ -11,11 +11,13 @@ use crate::feed::zones::ZoneSetId;
 use crate::key::Identity;
 use crate::model::trip::Trip;
 
+mod not_numbers;
 mod scratch;
 mod tail_values;
 mod times;
 mod trip;
 
+pub use self::not_numbers::NotNumbers;
 pub use self::scratch::Scratch;
 pub use self::tail_values::TailValues;
 
@@ -63,6 +65,8 @@ pub struct FeedTrip<'s> {
     pub identity: Identity<'s>,
     /// Number of its places that the record names and the feed's zones do not have.
     pub unknown_places: u64,
+    /// The columns of numbers in its details whose values are no numbers: they are texts there.
+    pub not_numbers: &'s [ColumnId],
 }
 
 impl FeedProgram {

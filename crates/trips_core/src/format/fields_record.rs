@@ -197,6 +197,7 @@ impl Parser {
             parsed.zero_coordinates += u64::from(trip.trip.has_zero_coordinate());
         }
         parsed.unknown_places += trip.unknown_places;
+        parsed.not_numbers.add(trip.not_numbers);
         let FeedTrip { trip, tail, identity, .. } = trip;
         match self.target {
             Target::Upload => parsed.block.push_message(trip, tail, *identity, position.value),

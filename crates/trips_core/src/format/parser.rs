@@ -6,6 +6,7 @@ use crate::check::constraints::Constraints;
 use crate::check::reject::BadLine;
 use crate::feed::day_month::TimeProofs;
 use crate::feed::plan::Plan;
+use crate::feed::program::NotNumbers;
 use crate::format::delimited::header_state::HeaderState;
 use crate::sort::block::Block;
 use crate::wire::staged_row::StagedRows;
@@ -66,6 +67,8 @@ pub struct Parsed {
     pub proofs: TimeProofs,
     /// Number of places that its trips name and the feed's zones do not have.
     pub unknown_places: u64,
+    /// Values of columns of numbers in the details of its trips that are no numbers.
+    pub not_numbers: NotNumbers,
     /// The header that applies after it, if another one is in it.
     pub header: Option<HeaderState>,
 }
@@ -80,6 +83,7 @@ impl Parsed {
             rows: block.len() as u64,
             zero_coordinates: self.zero_coordinates,
             unknown_places: self.unknown_places,
+            not_numbers: std::mem::take(&mut self.not_numbers),
             block,
             ..Self::default()
         };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::FeedProgram;
 use crate::check::reject::RejectedColumn;
 use crate::feed::day_month::TimeProofs;
+use crate::feed::definition::ColumnId;
 use crate::model::canonical::Canonical;
 use crate::model::zone::ZoneClock;
 use crate::wire::jsonb::{DetailsForm, DetailsWriter};
@@ -20,6 +21,7 @@ pub struct Scratch {
     pub(super) payload: Vec<u8>,
     pub(super) clocks: Vec<Option<ZoneClock>>,
     values: Vec<Option<Canonical<'static>>>,
+    pub(super) not_numbers: Vec<ColumnId>,
     /// What times prove of the file.
     pub proofs: TimeProofs,
 }
@@ -38,6 +40,7 @@ impl FeedProgram {
             payload: Vec::new(),
             clocks: rules.clocks.iter().map(|zone| zone.map(ZoneClock::new)).collect(),
             values: Vec::new(),
+            not_numbers: Vec::new(),
             proofs: TimeProofs::default(),
         }
     }

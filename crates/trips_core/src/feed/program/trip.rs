@@ -95,7 +95,8 @@ impl FeedProgram {
             datasource: Some(&*scratch.datasource).filter(|name| !name.is_empty()),
         };
         let unknown_places = u64::from(origin.is_unknown) + u64::from(destination.is_unknown);
-        Ok(FeedTrip { trip, tail: &scratch.tail, identity, unknown_places })
+        let (tail, not_numbers) = (&*scratch.tail, &*scratch.not_numbers);
+        Ok(FeedTrip { trip, tail, identity, unknown_places, not_numbers })
     }
 
     /// An end of the trip: its point, its zone, its area.
@@ -311,6 +312,7 @@ impl FeedProgram {
         scratch: &mut Scratch,
     ) -> Result<(), Rejection> {
         let mut values = scratch.take_values();
+        scratch.not_numbers.clear();
         for id in &self.details {
             let value = id.map(|id| {
                 let of_column =
@@ -325,6 +327,10 @@ impl FeedProgram {
                 }
                 value => value,
             };
+            let is_text = matches!(value, Some(Canonical::Text(_)));
+            let is_not_number =
+                |id: &ColumnId| self.feed.definition.get(*id).kind == ColumnKind::Number;
+            scratch.not_numbers.extend(id.filter(|id| is_text && is_not_number(id)));
             values.push(value);
         }
         values.push(times.offset_minutes.map(|minutes| Canonical::Number(f64::from(minutes))));
