@@ -60,7 +60,7 @@ impl FileError {
                 Self::Header { file: file.clone(), error }
             }
             Self::Contradiction { file, contradiction } => {
-                let message = format!("line {}: the reason is {instead}", contradiction.line);
+                let message = format!("{}: the reason is {instead}", contradiction.position);
                 let contradiction = Contradiction { message, ..contradiction.clone() };
                 Self::Contradiction { file: file.clone(), contradiction }
             }

@@ -5,6 +5,7 @@ use trips_core::check::constraints::Constraints;
 use trips_core::check::reject::Rejection;
 use trips_core::feed::program::FeedTrip;
 use trips_core::model::error::SqlState;
+use trips_core::model::position::Position;
 
 use super::context::LoadContext;
 use super::runs::{Loader, RunBuilder, summarize};
@@ -91,7 +92,9 @@ fn merge_load(
                 (None, _) => {
                     return merged.add(row, max_record, constraints, new_partitions, &mut run);
                 }
-                (Some(record), Some(feed)) => feed.trip(record, row.line, constraints),
+                (Some(record), Some(feed)) => {
+                    feed.trip(record, Position::line(row.line), constraints)
+                }
                 (Some(_), None) => Err(unknown_feed()),
             };
             merged.add_of_feed(row, trip, new_partitions, &mut of_feed)

@@ -5,9 +5,9 @@ use trips_core::feed::choice::{FeedChoice, Options};
 use trips_core::feed::plan::Plan;
 use trips_core::feed::program::NotNumbers;
 use trips_core::format::delimited::header::{self, HeaderError};
-use trips_core::format::delimited::order::{self, OrderError};
 use trips_core::format::delimited::record::RecordReader;
 use trips_core::format::encoding::Decoder;
+use trips_core::format::order::{self, OrderError};
 use trips_core::format::parser::{Parsed, Parser};
 use trips_core::model::time_form::DayMonthOrder;
 use trips_core::pool::{Pool, PoolError, Run};
@@ -181,12 +181,12 @@ pub(super) fn open(
     file: &Source,
     named: impl FnOnce(&str),
 ) -> Result<Opened, LoadError> {
-    let (plan, mut reader, stopper) = begin(request, file)?;
+    let (plan, reader, stopper) = begin(request, file)?;
     named(plan.feed_name());
     if !plan.feed().needs_order() {
         return Ok((plan, reader, stopper));
     }
-    let order = find_order(request, file, &plan, &mut reader)?;
+    let order = find_order(request, file, &plan, reader)?;
     let (mut plan, reader, stopper) = begin(request, file)?;
     plan.set_order(order);
     Ok((plan, reader, stopper))
@@ -210,12 +210,14 @@ fn find_order(
     request: &Request<'_>,
     file: &Source,
     plan: &Plan,
-    reader: &mut RecordReader<Decoder<Bytes>>,
+    reader: RecordReader<Decoder<Bytes>>,
 ) -> Result<DayMonthOrder, LoadError> {
-    order::find_order(plan, reader, poll_interrupts).map_err(|error| match error {
-        OrderError::Read(error) => file.read_error(error),
-        OrderError::Unproved(unproved) => {
-            FileError::Unproved { file: request.path.into(), unproved }.into()
+    order::find_order(plan, reader, settings::max_record_size(), poll_interrupts).map_err(|error| {
+        match error {
+            OrderError::Read(error) => file.read_error(error),
+            OrderError::Unproved(unproved) => {
+                FileError::Unproved { file: request.path.into(), unproved }.into()
+            }
         }
     })
 }

@@ -12,6 +12,7 @@ use trips_core::feed::file_feed::FileFeed;
 use trips_core::feed::program::{FeedProgram, FeedTrip, Scratch};
 use trips_core::feed::staged::{FeedRecord, RecordForm};
 use trips_core::model::error::{SqlState, ValueError};
+use trips_core::model::position::Position;
 use trips_core::wire::jsonb::DetailsForm;
 
 use crate::error::LoadError;
@@ -44,11 +45,11 @@ impl StagedFeed {
         &self.feed.definition.identity
     }
 
-    /// The trip of a record, which is a JSON object, of this line.
+    /// The trip of a record, which is a JSON object. Its position is for messages.
     pub fn trip(
         &mut self,
         json: &str,
-        line: u64,
+        position: Position,
         constraints: &Constraints,
     ) -> Result<FeedTrip<'_>, Rejection> {
         let definition = &self.feed.definition;
@@ -72,12 +73,12 @@ impl StagedFeed {
             (form, program, scratch)
         }));
         scratch.proofs = TimeProofs::default();
-        program.trip(&record, line, scratch, constraints)?;
+        program.trip(&record, position, scratch, constraints)?;
         // A time in another order of day and month would be another time.
         if let Some(found) = scratch.proofs.contradiction(order, &definition.name) {
             return Err(of_time(SqlState::DatetimeFieldOverflow, found.message));
         }
-        program.trip(&record, line, scratch, constraints)
+        program.trip(&record, position, scratch, constraints)
     }
 }
 

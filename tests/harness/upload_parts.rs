@@ -3,8 +3,8 @@
 use trips_core::check::constraints::Constraints;
 use trips_core::feed::choice::FeedChoice;
 use trips_core::format::delimited::header::read_header;
-use trips_core::format::delimited::order::find_order;
 use trips_core::format::delimited::record::RecordReader;
+use trips_core::format::order::find_order;
 use trips_core::format::parser::{Parser, Target};
 use trips_core::upload::part::Part;
 
@@ -30,7 +30,7 @@ pub fn parts_of(file: &[u8], load_id: i64, bytes: usize) -> Vec<Vec<u8>> {
     };
     let (mut reader, mut plan) = open();
     if plan.feed().needs_order() {
-        let order = find_order(&plan, &mut open().0, || ());
+        let order = find_order(&plan, open().0, MAX_RECORD, || ());
         plan.set_order(order.expect("an order of day and month"));
     }
     let feed = plan.feed_name().to_owned();

@@ -19,6 +19,7 @@ pub mod delimited;
 pub mod encoding;
 pub mod fields_record;
 pub mod json;
+pub mod order;
 #[cfg(feature = "parquet")]
 pub mod parquet;
 pub mod parser;

@@ -6,8 +6,8 @@ use trips_core::feed::choice::FeedChoice;
 use trips_core::feed::day_month::Unproved;
 use trips_core::feed::plan::Plan;
 use trips_core::format::delimited::header::read_header;
-use trips_core::format::delimited::order::{OrderError, find_order};
 use trips_core::format::delimited::record::RecordReader;
+use trips_core::format::order::{OrderError, find_order};
 use trips_core::model::time_form::DayMonthOrder;
 
 use crate::options::open;
@@ -31,7 +31,7 @@ pub fn of_file(
     if !plan.feed().needs_order() {
         return Ok(Ok(None));
     }
-    match find_order(&plan, &mut reader, || ()) {
+    match find_order(&plan, reader, max_record, || ()) {
         Ok(order) => Ok(Ok(Some(order))),
         Err(OrderError::Unproved(unproved)) => Ok(Err(unproved)),
         Err(OrderError::Read(error)) => Err(Failure::File { path: shown(path), error }),

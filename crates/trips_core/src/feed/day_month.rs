@@ -5,14 +5,15 @@
 //! refused: the rows before the proof were read in the wrong order, and nothing else shows it.
 
 use crate::model::error::SqlState;
+use crate::model::position::{Position, PositionKind};
 use crate::model::time_form::{DayMonthOrder, Proof, TimeForms};
 use crate::text::escape::quoted;
 
-/// A value, and its line.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+/// A value, and the position of its record.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evidence {
-    /// The line, from 1.
-    pub line: u64,
+    /// The position.
+    pub position: Position,
     /// The value in quotes, as a message shows it.
     pub shown: String,
 }
@@ -35,23 +36,25 @@ enum AgainstFeed {
 impl TimeProofs {
     /// Notes the proof of a value. It allocates for the first of each kind alone.
     #[inline]
-    pub fn note(&mut self, proof: Proof, line: u64, value: &[u8]) {
+    pub fn note(&mut self, proof: Proof, position: Position, value: &[u8]) {
         match proof {
             Proof::Order(order) => {
                 if self.of(order).is_none() {
-                    *self.of_mut(order) = Some(evidence(line, value));
+                    *self.of_mut(order) = Some(evidence(position, value));
                 }
             }
-            Proof::OtherOrder(order) => self.note_against(AgainstFeed::Order(order), line, value),
-            Proof::HasOffset => self.note_against(AgainstFeed::HasOffset, line, value),
-            Proof::NoOffset => self.note_against(AgainstFeed::NoOffset, line, value),
+            Proof::OtherOrder(order) => {
+                self.note_against(AgainstFeed::Order(order), position, value);
+            }
+            Proof::HasOffset => self.note_against(AgainstFeed::HasOffset, position, value),
+            Proof::NoOffset => self.note_against(AgainstFeed::NoOffset, position, value),
         }
     }
 
     #[cold]
-    fn note_against(&mut self, what: AgainstFeed, line: u64, value: &[u8]) {
+    fn note_against(&mut self, what: AgainstFeed, position: Position, value: &[u8]) {
         if self.against_feed.is_none() {
-            self.against_feed = Some((evidence(line, value), what));
+            self.against_feed = Some((evidence(position, value), what));
         }
     }
 
@@ -71,10 +74,10 @@ impl TimeProofs {
         }
     }
 
-    /// Adds the proofs of another chunk of the file, in any order of the chunks. The lower lines stay.
+    /// Adds the proofs of another chunk of the file, in any order of the chunks. The first positions stay.
     pub fn join(&mut self, other: Self) {
         let is_first = |mine: Option<&Evidence>, other: &Evidence| {
-            mine.is_none_or(|mine| other.line < mine.line)
+            mine.is_none_or(|mine| other.position.value < mine.position.value)
         };
         for (mine, other) in
             [(&mut self.month_first, other.month_first), (&mut self.day_first, other.day_first)]
@@ -93,7 +96,7 @@ impl TimeProofs {
     #[must_use]
     pub fn contradiction(&self, order: Option<DayMonthOrder>, feed: &str) -> Option<Contradiction> {
         let feed = quoted(feed.as_bytes());
-        if let Some((Evidence { line, shown }, what)) = &self.against_feed {
+        if let Some((Evidence { position, shown }, what)) = &self.against_feed {
             let (found, expected) = match what {
                 AgainstFeed::Order(order) => (
                     format!("{shown} proves {}", order.pattern()),
@@ -109,8 +112,8 @@ impl TimeProofs {
                 ),
             };
             return Some(Contradiction {
-                line: *line,
-                message: format!("line {line}: {found}, {expected}"),
+                position: *position,
+                message: format!("{position}: {found}, {expected}"),
                 hint: format!(
                     "Check that the file is of feed {feed}. For other times, create a feed with \
                      trips.create_feed and name it in the argument feed."
@@ -119,22 +122,22 @@ impl TimeProofs {
         }
         let order = order?;
         let against = self.of(order.other())?;
-        let Evidence { line, shown } = against;
+        let Evidence { position, shown } = against;
         let proves = order.other().pattern();
         let message = match self.of(order) {
             Some(first) => format!(
-                "line {line}: {shown} proves {proves}, but line {}: {} proves {}",
-                first.line,
+                "{position}: {shown} proves {proves}, but {}: {} proves {}",
+                first.position,
                 first.shown,
                 order.pattern()
             ),
             None => format!(
-                "line {line}: {shown} proves {proves}, but the file was read as {}",
+                "{position}: {shown} proves {proves}, but the file was read as {}",
                 order.pattern()
             ),
         };
         Some(Contradiction {
-            line: *line,
+            position: *position,
             message,
             hint: "Split the file: one file has one order of day and month.".to_owned(),
         })
@@ -142,16 +145,16 @@ impl TimeProofs {
 }
 
 #[cold]
-fn evidence(line: u64, value: &[u8]) -> Evidence {
-    Evidence { line, shown: quoted(value.trim_ascii()) }
+fn evidence(position: Position, value: &[u8]) -> Evidence {
+    Evidence { position, shown: quoted(value.trim_ascii()) }
 }
 
 /// Why a file is refused: its times contradict its feed, or each other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contradiction {
-    /// The line of the proof, from 1.
-    pub line: u64,
-    /// The message: the line, what it proves, what was expected.
+    /// The position of the proof.
+    pub position: Position,
+    /// The message: the position, what it proves, what was expected.
     pub message: String,
     /// What the user can do.
     pub hint: String,
@@ -184,8 +187,13 @@ impl Unproved {
     /// The message.
     #[must_use]
     pub fn message(&self) -> String {
-        let Evidence { line, shown } = &self.ambiguous;
-        format!("line {line}: {shown} is MM/DD or DD/MM, and no line of the file proves which")
+        let Evidence { position, shown } = &self.ambiguous;
+        let record = match position.kind {
+            PositionKind::Line => "line",
+            PositionKind::Record => "record",
+            PositionKind::Row => "row",
+        };
+        format!("{position}: {shown} is MM/DD or DD/MM, and no {record} of the file proves which")
     }
 
     /// What the user can do.
@@ -204,10 +212,10 @@ impl<'f> DayMonthScan<'f> {
     }
 
     /// The order that a value proves. Then the scan is done.
-    pub fn see(&mut self, line: u64, value: &[u8]) -> Option<DayMonthOrder> {
+    pub fn see(&mut self, position: Position, value: &[u8]) -> Option<DayMonthOrder> {
         let (proven, is_ambiguous) = self.forms.proven_order(value);
         if is_ambiguous && self.ambiguous.is_none() {
-            self.ambiguous = Some(evidence(line, value));
+            self.ambiguous = Some(evidence(position, value));
         }
         proven
     }
@@ -247,7 +255,7 @@ mod tests {
         for (line, value) in (begin..).zip(values) {
             let parsed = forms.parse(value.as_bytes(), order).expect(value).expect("a time");
             if let Some(proof) = parsed.proof {
-                proofs.note(proof, line, value.as_bytes());
+                proofs.note(proof, Position::line(line), value.as_bytes());
             }
         }
         proofs
@@ -258,7 +266,7 @@ mod tests {
         let forms = both_orders();
         let chunk = proofs(&forms, 2, &["1/2/2014 10:00", "1/13/2014 10:00"], MonthFirst);
         assert_eq!(chunk.contradiction(Some(MonthFirst), "toronto"), None);
-        assert_eq!(chunk.of(MonthFirst).unwrap().line, 3);
+        assert_eq!(chunk.of(MonthFirst).unwrap().position, Position::line(3));
         let chunk = proofs(&month_first(), 2, &["1/2/2014 10:00", "1/13/2014 10:00"], MonthFirst);
         assert_eq!(chunk, TimeProofs::default());
         assert_eq!(chunk.contradiction(None, "uber_2014"), None);
@@ -269,7 +277,7 @@ mod tests {
         let values = ["1/2/2014 10:00", " 13/04/2014 10:00", "14/04/2014 10:00"];
         let chunk = proofs(&month_first(), 811, &values, MonthFirst);
         let refused = chunk.contradiction(None, "uber_2014").unwrap();
-        assert_eq!(refused.line, 812);
+        assert_eq!(refused.position, Position::line(812));
         assert_eq!(
             refused.message,
             r#"line 812: "13/04/2014 10:00" proves DD/MM, feed "uber_2014" says MM/DD"#
@@ -319,7 +327,7 @@ mod tests {
         );
         let mut file = oslo;
         file.join(chunk);
-        assert_eq!(file.contradiction(None, "x").unwrap().line, 2);
+        assert_eq!(file.contradiction(None, "x").unwrap().position, Position::line(2));
     }
 
     #[test]
@@ -327,8 +335,9 @@ mod tests {
         let forms = both_orders();
         let scan = |values: &[&str]| {
             let mut scan = DayMonthScan::new(&forms);
-            let found =
-                (2..).zip(values).find_map(|(line, value)| scan.see(line, value.as_bytes()));
+            let found = (2..)
+                .zip(values)
+                .find_map(|(line, value)| scan.see(Position::line(line), value.as_bytes()));
             found.ok_or(scan)
         };
         let proven = |values| scan(values).expect("a proof");

@@ -6,7 +6,6 @@ pub(crate) mod framing;
 pub mod header;
 pub mod header_state;
 pub mod later_header;
-pub mod order;
 pub mod parse;
 mod parse_feed;
 pub mod record;

@@ -144,7 +144,7 @@ impl Parser {
         parsed: &mut Parsed,
     ) -> Result<(), TryReserveError> {
         let position = record.position();
-        match program.trip(record, position.value, scratch, &self.constraints) {
+        match program.trip(record, position, scratch, &self.constraints) {
             Ok(trip) => self.take_trip((program, record), &trip, position, parsed),
             Err(rejection) => self.reject_fields(record, Some(program), rejection, parsed),
         }

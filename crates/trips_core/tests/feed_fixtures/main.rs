@@ -8,8 +8,8 @@ mod trips;
 use trips_core::feed::choice::FeedChoice;
 use trips_core::feed::plan::Plan;
 use trips_core::format::delimited::header::{HeaderError, read_header};
-use trips_core::format::delimited::order::find_order;
 use trips_core::format::delimited::record::RecordReader;
+use trips_core::format::order::find_order;
 
 const MAX_RECORD: usize = 1 << 20;
 
@@ -22,8 +22,9 @@ fn open(file: &[u8]) -> Result<(RecordReader<&[u8]>, Plan), HeaderError> {
     };
     let (reader, mut plan) = begin()?;
     if plan.feed().needs_order() {
-        let (mut reader, _) = begin()?;
-        plan.set_order(find_order(&plan, &mut reader, || ()).expect("an order of day and month"));
+        let (reader, _) = begin()?;
+        let order = find_order(&plan, reader, MAX_RECORD, || ());
+        plan.set_order(order.expect("an order of day and month"));
     }
     Ok((reader, plan))
 }

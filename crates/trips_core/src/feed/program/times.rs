@@ -9,6 +9,7 @@ use crate::feed::definition::{ColumnId, EndedAt};
 use crate::feed::fields::Fields;
 use crate::feed::place::geojson;
 use crate::model::error::{SqlState, ValueError};
+use crate::model::position::Position;
 use crate::model::time_form::{JoinedTime, ParsedTime};
 use crate::model::timestamp::Timestamp;
 
@@ -33,20 +34,20 @@ impl FeedProgram {
         Some(take(JoinedTime::of(first, nulls.trimmed(&second)?).text()))
     }
 
-    /// The time in one column or two; None if it is NULL. `line` is for what it proves.
+    /// The time in one column or two; None if it is NULL. `position` is for what it proves.
     pub(super) fn time(
         &self,
         columns: &[ColumnId],
         fields: &impl Fields,
         scratch: &mut Scratch,
-        line: u64,
+        position: Position,
     ) -> Result<Option<ParsedTime>, ValueError> {
         let rules = &self.feed.rules;
         let Some(forms) = &rules.forms else { return Ok(None) };
         let parsed = self.with_time_text(columns, fields, |text| {
             let parsed = forms.parse(text, rules.order)?;
             if let Some(proof) = parsed.and_then(|parsed| parsed.proof) {
-                scratch.proofs.note(proof, line, text);
+                scratch.proofs.note(proof, position, text);
             }
             Ok(parsed)
         });
@@ -58,11 +59,11 @@ impl FeedProgram {
         &self,
         fields: &impl Fields,
         scratch: &mut Scratch,
-        line: u64,
+        position: Position,
     ) -> Result<ParsedTime, Rejection> {
         let of_start = |error| Rejection::of_value(TripColumn::DateTime, error);
         let columns = &self.feed.definition.time.columns;
-        self.time(columns, fields, scratch, line).map_err(of_start)?.ok_or_else(|| {
+        self.time(columns, fields, scratch, position).map_err(of_start)?.ok_or_else(|| {
             let names: Vec<&str> =
                 columns.iter().map(|column| &*self.feed.definition.get(*column).name).collect();
             let reason = format!("{} is empty", names.join(" or "));
@@ -76,13 +77,13 @@ impl FeedProgram {
         fields: &impl Fields,
         start: ParsedTime,
         scratch: &mut Scratch,
-        line: u64,
+        position: Position,
     ) -> Result<Option<ParsedTime>, Rejection> {
         let of_end = |error| Rejection::of_value(column("ended_at"), error);
         match &self.ended_at {
             None => Ok(None),
             Some(EndedAt::Columns(columns)) => {
-                self.time(columns, fields, scratch, line).map_err(of_end)
+                self.time(columns, fields, scratch, position).map_err(of_end)
             }
             Some(EndedAt::Points { points, seconds }) => {
                 let text = fields.text(*points).unwrap_or_default();

@@ -19,6 +19,7 @@ use crate::key::{Identity, Scheme};
 use crate::model::canonical::Canonical;
 use crate::model::error::{SqlState, ValueError};
 use crate::model::point::Point;
+use crate::model::position::Position;
 use crate::model::time_form::{ParsedTime, TimeKind};
 use crate::model::timestamp::Timestamp;
 use crate::model::trip::{MAX_TEXT, Trip};
@@ -46,7 +47,7 @@ struct Known<'z> {
 }
 
 impl FeedProgram {
-    /// Makes a trip of a record that begins in this line. No memory is allocated if the buffers are large enough, and
+    /// Makes a trip of the record at this position. No memory is allocated if the buffers are large enough, and
     /// no field has to be unescaped.
     ///
     /// # Errors
@@ -55,11 +56,11 @@ impl FeedProgram {
     pub fn trip<'s>(
         &self,
         fields: &impl Fields,
-        line: u64,
+        position: Position,
         scratch: &'s mut Scratch,
         constraints: &Constraints,
     ) -> Result<FeedTrip<'s>, Rejection> {
-        let start = self.start(fields, scratch, line)?;
+        let start = self.start(fields, scratch, position)?;
         let year = start.time.year();
         let origin = self.known(self.origin.as_ref(), fields, year, constraints);
         let origin = origin.map_err(|e| Rejection::of_value(TripColumn::Origin, e))?;
@@ -71,7 +72,7 @@ impl FeedProgram {
         let columns = &self.feed.definition.time.columns;
         self.check_time(date_time, columns, fields, constraints)
             .map_err(|e| Rejection::of_value(TripColumn::DateTime, e))?;
-        let end = self.end(fields, start, scratch, line)?;
+        let end = self.end(fields, start, scratch, position)?;
         let ended_at = match end {
             None => None,
             Some(end) => Some(self.wall_of_end(end, area, fields, scratch, constraints)?),

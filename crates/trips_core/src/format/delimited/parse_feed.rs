@@ -82,7 +82,8 @@ impl Parser {
             return Ok(Checked::Rejected(fault_of(plan, record)));
         }
         let fields = RecordFields::of(record, plan);
-        let trip = match program.trip(&fields, record.line, scratch, &self.constraints) {
+        let position = Position::line(record.line);
+        let trip = match program.trip(&fields, position, scratch, &self.constraints) {
             Ok(trip) => trip,
             Err(rejection) => return Ok(Checked::Rejected(rejection)),
         };
@@ -93,7 +94,6 @@ impl Parser {
         if has_quotes.is_some_and(may_hide) {
             return Ok(Checked::MayHideHeader);
         }
-        let position = Position::line(record.line);
         self.take_trip((program, &fields), &trip, position, parsed)?;
         Ok(Checked::Taken)
     }

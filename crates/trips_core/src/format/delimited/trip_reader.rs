@@ -9,6 +9,8 @@ use crate::feed::program::{FeedProgram, FeedTrip, Scratch};
 use crate::format::delimited::feed_record::{RecordFields, has_fields};
 use crate::format::delimited::parse::fault_of;
 use crate::format::delimited::record::Record;
+use crate::format::fields_record::RecordOrFault;
+use crate::format::position::Position;
 use crate::wire::jsonb::DetailsForm;
 
 /// Reads the records after one header, one at a time. A load reads them as the same trips.
@@ -41,7 +43,21 @@ impl TripReader {
             return Err(fault_of(&self.plan, record));
         }
         let fields = RecordFields::of(record, &self.plan);
-        self.program.trip(&fields, record.line, &mut self.scratch, constraints)
+        let position = Position::line(record.line);
+        self.program.trip(&fields, position, &mut self.scratch, constraints)
+    }
+
+    /// The trip of a record of any format.
+    ///
+    /// # Errors
+    /// Why the record is not a trip.
+    pub fn read_fields(
+        &mut self,
+        record: RecordOrFault<'_>,
+        constraints: &Constraints,
+    ) -> Result<FeedTrip<'_>, Rejection> {
+        let RecordOrFault { position, fields } = record;
+        self.program.trip(&fields?, position, &mut self.scratch, constraints)
     }
 
     /// The buffers, with what the times of the records prove.

@@ -8,12 +8,12 @@ use crate::feed::day_month::{DayMonthScan, Unproved};
 use crate::feed::definition::{ColumnId, EndedAt, Unproved as IfUnproved};
 use crate::feed::fields::Fields;
 use crate::feed::plan::Plan;
-use crate::format::delimited::feed_record::{RecordFields, has_fields};
-use crate::format::delimited::record::RecordReader;
+use crate::format::ChunkReader;
+use crate::format::position::Position;
 use crate::model::time_form::{DayMonthOrder, JoinedTime};
 
-/// Records between two checks for interrupts.
-const BETWEEN_POLLS: u64 = 4096;
+/// Bytes of the file between two checks for interrupts.
+const CHUNK: usize = 1024 * 1024;
 
 /// Why the order is not known.
 #[derive(Debug, Error)]
@@ -33,7 +33,8 @@ pub enum OrderError {
 /// When the file cannot be read, or when no record proves the order, one needs it, and the feed refuses such files.
 pub fn find_order<R: Read>(
     plan: &Plan,
-    reader: &mut RecordReader<R>,
+    reader: impl Into<ChunkReader<R>>,
+    max_record: usize,
     mut poll: impl FnMut(),
 ) -> Result<DayMonthOrder, OrderError> {
     let feed = plan.feed();
@@ -44,20 +45,18 @@ pub fn find_order<R: Read>(
         _ => &[],
     };
     let mut scan = DayMonthScan::new(forms);
-    let mut count = 0_u64;
-    while let Some(record) = reader.next_record()? {
-        count += 1;
-        if count.is_multiple_of(BETWEEN_POLLS) {
-            poll();
-        }
-        if !has_fields(&record, plan) {
-            continue;
-        }
-        let fields = RecordFields::of(&record, plan);
-        for columns in [definition.time.columns.as_slice(), end] {
-            if let Some(order) = see(&mut scan, &fields, columns, record.line) {
-                return Ok(order);
-            }
+    let mut reader = reader.into();
+    while let Some(mut chunk) = reader.next_chunk(CHUNK, 0)? {
+        poll();
+        let found = chunk.for_each_fields(plan, max_record, |record| {
+            let Ok(fields) = record.fields else { return Ok(()) };
+            let columns = [definition.time.columns.as_slice(), end];
+            let mut orders =
+                columns.into_iter().map(|columns| see(&mut scan, fields, columns, record.position));
+            orders.find_map(|order| order).map_or(Ok(()), Err)
+        });
+        if let Err(order) = found {
+            return Ok(order);
         }
     }
     let takes_first = definition.time.unproved == IfUnproved::First;
@@ -67,16 +66,16 @@ pub fn find_order<R: Read>(
 /// The order that the time in one column or two proves.
 fn see(
     scan: &mut DayMonthScan<'_>,
-    fields: &impl Fields,
+    fields: &dyn Fields,
     columns: &[ColumnId],
-    line: u64,
+    position: Position,
 ) -> Option<DayMonthOrder> {
     match columns {
         [date, time] => {
             let joined = JoinedTime::of(&fields.text(*date)?, &fields.text(*time)?);
-            scan.see(line, joined.text())
+            scan.see(position, joined.text())
         }
-        [time] => scan.see(line, &fields.text(*time)?),
+        [time] => scan.see(position, &fields.text(*time)?),
         _ => None,
     }
 }
