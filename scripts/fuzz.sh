@@ -5,7 +5,9 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 seconds=${FUZZ_SECONDS:-60}
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(date file point reader)
+if [ ${#targets[@]} = 0 ]; then
+  for path in "$root"/fuzz/seeds/*/; do targets+=("$(basename "$path")"); done
+fi
 
 command -v c++ > /dev/null || fail "a C++ compiler is missing (Debian's package g++): libFuzzer needs one"
 need_tool cargo-fuzz 0.13.2

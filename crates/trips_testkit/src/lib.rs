@@ -12,6 +12,7 @@ pub mod file;
 mod outcome;
 pub mod place;
 pub mod point;
+pub mod program;
 pub mod reader;
 mod short_reads;
 pub mod times;
@@ -21,11 +22,12 @@ pub mod value;
 pub type Check = fn(&[u8]);
 
 /// Every check, with the name of its fuzz target and of its directory of seeds.
-pub const CHECKS: [(&str, Check); 7] = [
+pub const CHECKS: [(&str, Check); 8] = [
     ("date", date::check_bytes),
     ("file", file::check_bytes),
     ("place", place::check_bytes),
     ("point", point::check_bytes),
+    ("program", program::check_bytes),
     ("reader", reader::check_bytes),
     ("times", times::check_bytes),
     ("value", value::check_bytes),

@@ -112,6 +112,12 @@ impl Plan {
         }
     }
 
+    /// Whether the header has the column of this own name.
+    #[must_use]
+    pub fn has_column(&self, name: &str) -> bool {
+        self.feed.definition.column(name).is_some_and(|column| self.columns.has(column))
+    }
+
     /// The columns of the header.
     pub(crate) fn columns(&self) -> &HeaderColumns {
         &self.columns
