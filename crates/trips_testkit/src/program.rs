@@ -14,6 +14,7 @@ use trips_core::feed::file_feed::FileFeed;
 use trips_core::feed::plan::Plan;
 use trips_core::feed::program::FeedTrip;
 use trips_core::key::TripKey;
+use trips_core::model::position::Position;
 use trips_core::wire::jsonb::DetailsForm;
 
 use crate::check_reason;
@@ -151,7 +152,7 @@ fn check_record(plan: &Plan, fields: &[&[u8]]) {
     let record = Record { fields, has: &has };
     let mut scratch = program.scratch(DetailsForm::Text);
     let mut read = || -> Found {
-        let found = program.trip(&record, 7, &mut scratch, &constraints())?;
+        let found = program.trip(&record, Position::line(7), &mut scratch, &constraints())?;
         check_trip(&found, definition);
         Ok((found.identity.base_key(&found.trip), found.tail.to_vec()))
     };

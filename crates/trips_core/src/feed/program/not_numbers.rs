@@ -29,7 +29,7 @@ impl NotNumbers {
         }
     }
 
-    /// The name of each column that has such values, and their number, in the order of the definition.
+    /// The name of each column that has such values, and their number, in the order of their names.
     #[must_use]
     pub fn named(&self, feed: &Definition) -> Vec<(String, u64)> {
         self.0.iter().map(|(column, count)| (feed.get(*column).name.clone(), *count)).collect()
