@@ -2,7 +2,7 @@
 # missing. PG=18 (with PG_CONFIG=…, where it is not Debian's) takes another PostgreSQL.
 
 .PHONY: help demo all up down logs spark-submit-insert spark-weekly-avg spark-local spark-stop test-spark test-docker \
-  bench-spark bench-small test test-reliability test-16 test-17 test-18 test-upgrade build setup bench bench-overhead bench-100m install psql watch stop lint pgspot fmt test-oracle bench-questions \
+  bench-spark bench-small bench-wide test test-reliability test-16 test-17 test-18 test-upgrade build setup bench bench-overhead bench-100m install psql watch stop lint pgspot fmt test-oracle bench-questions \
   fuzz deny licences sample freeze clean distclean
 
 help: ## this list
@@ -69,7 +69,10 @@ setup: ## install what is missing (Debian packages, cargo-pgrx)
 	@scripts/setup.sh
 
 bench: build ## compare with bare COPY and the historical pipeline (minutes; BENCH_ROWS, BENCH_ROUNDS)
-	@scripts/bench.sh compare
+	@scripts/bench.sh compare && scripts/bench.sh wide
+
+bench-wide: build ## files of feeds with many columns, compared with bare COPY (5 minutes; BENCH_ROWS, BENCH_ROUNDS)
+	@scripts/bench.sh wide
 
 bench-spark: build ## a Spark load against the plain JDBC write of the same rows (BENCH_ROWS, BENCH_ROUNDS)
 	@scripts/spark.sh setup && scripts/bench.sh spark

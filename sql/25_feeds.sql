@@ -98,7 +98,7 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'load_stations_wrapper';
 COMMENT ON FUNCTION trips.load_stations(text, text, int) IS
-  'Loads a station file of a feed into trips.zones, in place of rows with the same ids and years, and returns the number of stations. Requires the privileges of trips.ingest()';
+  'Loads a station file of a feed into trips.zones, in place of rows with the same ids and years, and returns the number of stations; reports other records. Any role with the privileges of trips.ingest() may replace the stations of any feed';
 
 CREATE FUNCTION trips.complete_places(feed text, since date DEFAULT NULL, until date DEFAULT NULL) RETURNS bigint
 LANGUAGE c VOLATILE PARALLEL UNSAFE

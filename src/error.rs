@@ -20,7 +20,7 @@ mod source;
 mod upload;
 
 pub use self::derived::DerivedError;
-pub use self::feed::FeedError;
+pub use self::feed::{FeedError, report_records};
 pub use self::file::FileError;
 pub use self::file_name::FileName;
 pub use self::history::HistoryError;

@@ -1,4 +1,4 @@
-//! `trips_bench compare`, `spark`, `hundred_million`, `questions`, `overhead`, `small`; `BENCH_ROWS`, `BENCH_ROUNDS` and
+//! `trips_bench compare`, `wide`, `spark`, `hundred_million`, `questions`, `overhead`, `small`; `BENCH_ROWS`, `BENCH_ROUNDS` and
 //! `BENCH_FILES` change the sizes.
 //!
 //! Each starts a private, durable cluster, prints what it measures, and leaves it in `target/bench/`.
@@ -13,6 +13,7 @@ mod reader;
 mod report;
 mod small;
 mod spark;
+mod wide;
 
 use std::process::ExitCode;
 
@@ -44,6 +45,7 @@ fn run() -> Result<()> {
     };
     match command.as_str() {
         "compare" => compare::run(option("rows", 2_000_000)?, option("rounds", 5)?),
+        "wide" => wide::run(option("rows", 2_000_000)?, option("rounds", 5)?),
         "spark" => spark::run(option("rows", 2_000_000)?, option("rounds", 3)?),
         "hundred_million" => {
             hundred_million::run(option("files", 10)?, option("rows", 10_000_000)?)
@@ -52,7 +54,7 @@ fn run() -> Result<()> {
         "overhead" => overhead::run(option("rows", 2_000_000)?, option("rounds", 9)?),
         "small" => small::run(option("files", 1_000)?, option("rounds", 25)?),
         _ => Err(
-            "usage: trips_bench compare | spark | hundred_million | questions | overhead | small"
+            "usage: trips_bench compare | wide | spark | hundred_million | questions | overhead | small"
                 .into(),
         ),
     }

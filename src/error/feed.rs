@@ -2,12 +2,12 @@
 
 use pgrx::PgSqlErrorCode as Code;
 use trips_core::feed::definition::DefinitionError;
-use trips_core::feed::stations::{StationError, StationsError};
+use trips_core::feed::stations::{Repeat, StationError, Stations, StationsError, YEARS};
 use trips_core::feed::zones::TooManyZones;
 use trips_core::text::escape::{quoted, quoted_path};
 
 use super::file::code_of;
-use super::report::{Report, reported};
+use super::report::{Report, counted, reported};
 
 /// Number of faults of a definition that its error shows.
 const SHOWN: usize = 10;
@@ -38,7 +38,11 @@ pub enum FeedError {
     Year {
         path: String,
     },
+    /// No station file is of this year.
+    NoYear(i32),
     NoStations(String),
+    /// The stations would be in a set that is built in.
+    BuiltinZones(String),
     /// `shows_content`: the caller may see what the file has.
     Stations {
         path: String,
@@ -101,6 +105,16 @@ impl FeedError {
             )
             .detail("Ids of this feed mean other stations in other years, and the name of the file has no year.")
             .hint("Set the argument year."),
+            Self::NoYear(year) => Report::new(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("invalid value for argument year: {year}"),
+            )
+            .hint(format!("Use {} to {}.", YEARS.start(), YEARS.end())),
+            Self::BuiltinZones(set) => Report::new(
+                Code::ERRCODE_WRONG_OBJECT_TYPE,
+                format!("zones of set {} are built in", shown(set)),
+            )
+            .hint("Create the feed with a zone_set of its own."),
             Self::NoStations(name) => Report::new(
                 Code::ERRCODE_WRONG_OBJECT_TYPE,
                 format!("feed {} has no station files", shown(name)),
@@ -134,27 +148,61 @@ fn stations(path: &str, error: &StationsError, shows_content: bool) -> Report {
                 .hint("Query trips.all_feeds for the columns of the feed's station files.")
         }
         StationsError::Records(errors) => {
-            let line = |error: &StationError| match shows_content {
-                true => format!("line {}: {}", error.line, error.reason),
-                false => format!(
-                    "line {}: the reason is shown to members of pg_read_server_files",
-                    error.line
-                ),
-            };
-            let lines: Vec<String> = errors.iter().map(line).collect();
+            let lines = lines(errors, shows_content);
             let report = Report::new(
                 errors
                     .first()
                     .map_or(Code::ERRCODE_BAD_COPY_FILE_FORMAT, |error| code_of(error.state)),
                 message(lines.first().map_or("", |line| line)),
             )
-            .hint("Correct the file. No station of it is loaded.");
+            .hint("Correct the file. No record of it is a station.");
             if lines.len() < 2 {
                 report
             } else {
                 report.detail(format!("First errors:\n{}", lines.join("\n")))
             }
         }
+    }
+}
+
+fn lines(errors: &[StationError], shows_content: bool) -> Vec<String> {
+    let reason = |error: &StationError| match shows_content {
+        true => error.reason.clone(),
+        false => "the reason is shown to members of pg_read_server_files".to_owned(),
+    };
+    errors.iter().map(|error| format!("line {}: {}", error.line, reason(error))).collect()
+}
+
+/// Reports the records of a station file that are not stations, and those with the id of an earlier one.
+pub fn report_records(path: &str, stations: &Stations, shows_content: bool) {
+    let path = quoted_path(path);
+    if stations.rejected > 0 {
+        let records =
+            counted(stations.rejected, "record is not a station", "records are not stations");
+        Report::new(Code::ERRCODE_WARNING, format!("station file {path}: {records}"))
+            .detail(format!("First errors:\n{}", lines(&stations.errors, shows_content).join("\n")))
+            .hint("Correct these records, then load the file again. Its other stations are loaded.")
+            .warning();
+    }
+    if stations.repeated > 0 {
+        let records = counted(stations.repeated, "record repeats", "records repeat");
+        let line = |repeat: &Repeat| match shows_content {
+            true => format!(
+                "line {}: {}, as line {}",
+                repeat.line,
+                quoted(repeat.id.as_bytes()),
+                repeat.earlier
+            ),
+            false => format!("line {}: as line {}", repeat.line, repeat.earlier),
+        };
+        let lines: Vec<String> = stations.repeats.iter().map(line).collect();
+        let message = format!("station file {path}: {records} the id of an earlier record");
+        Report::new(Code::ERRCODE_SUCCESSFUL_COMPLETION, message)
+            .detail(format!(
+                "The last record of an id counts. First records:\n{}",
+                lines.join("\n")
+            ))
+            .notice();
     }
 }
 

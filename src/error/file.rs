@@ -7,6 +7,7 @@ use trips_core::format::delimited::header::{ColumnError, Guess, HeaderError};
 use trips_core::model::error::SqlState;
 use trips_core::pool::PoolError;
 use trips_core::text::escape::quoted;
+use trips_core::text::list::quoted_names;
 
 use super::feed::FeedError;
 use super::file_name::FileName;
@@ -26,10 +27,6 @@ pub enum FileError {
     Header {
         file: FileName,
         error: HeaderError,
-    },
-    /// Its first record cannot be divided into names.
-    NoHeader {
-        file: FileName,
     },
     /// It is loaded with on_error => 'abort'.
     BadLine {
@@ -70,11 +67,6 @@ impl FileError {
     pub fn report(&self) -> Report {
         match self {
             Self::Header { file, error } => of_header(&file.to_string(), error),
-            Self::NoHeader { file } => Report::new(
-                Code::ERRCODE_BAD_COPY_FILE_FORMAT,
-                format!("file {file} does not begin with a header"),
-            )
-            .hint("Use a CSV file whose first line has the names of its columns."),
             Self::BadLine { file, bad } => Report::new(
                 code_of(bad.rejection.state),
                 format!("could not load file {file}: {bad}"),
@@ -157,12 +149,14 @@ fn of_header(path: &str, error: &HeaderError) -> Report {
         HeaderError::Columns(error) => {
             let report = report(format!("invalid header in file {path}: {error}"));
             match error {
-                ColumnError::Missing { found, guess, feed, .. } => report
+                ColumnError::Missing { found, guess, feed, fits, .. } => report
                     .detail(format!(
-                        "The header is {found}. The missing columns are of feed {}.",
-                        quoted(feed.as_bytes())
+                        "The header is {found}. The missing columns are of feed {}.{}",
+                        quoted(feed.as_bytes()),
+                        it_is_of(fits)
                     ))
                     .hint(match guess {
+                        _ if !fits.is_empty() => hint_of_others(fits),
                         Some(guess) => hint_of_guess(*guess).to_owned(),
                         None if feed == FIVE_COLUMNS => COLUMNS.to_owned(),
                         None => format!(
@@ -173,11 +167,11 @@ fn of_header(path: &str, error: &HeaderError) -> Report {
                 ColumnError::Duplicate { .. } => {
                     report.hint("Use a header that has each column once.")
                 }
-                ColumnError::Excluded { .. } => {
+                ColumnError::Excluded { fits, .. } if fits.is_empty() => {
                     report.hint("Set the argument feed to a feed with this column, or omit it.")
                 }
-                ColumnError::Delimiter { .. } => {
-                    report.hint("Add a dialect with this delimiter to the feed.")
+                ColumnError::Excluded { fits, .. } => {
+                    report.detail(it_is_of(fits).trim_start()).hint(hint_of_others(fits))
                 }
             }
         }
@@ -188,6 +182,23 @@ fn of_header(path: &str, error: &HeaderError) -> Report {
             .hint("Run SELECT trips.load_stations() with the name of the feed."),
         HeaderError::UnknownFeed(name) => FeedError::Unknown(name.clone()).report(),
         HeaderError::NoFeeds => report(format!("could not load file {path}: {error}")),
+    }
+}
+
+/// The feeds of a header, if the caller gave another one: a sentence after a space.
+fn it_is_of(fits: &[String]) -> String {
+    match fits {
+        [] => String::new(),
+        [_] => format!(" The header is of feed {}.", quoted_names(fits)),
+        _ => format!(" The header is of feeds {}.", quoted_names(fits)),
+    }
+}
+
+/// The hint when the header is of feeds that the caller did not give.
+fn hint_of_others(fits: &[String]) -> String {
+    match fits {
+        [feed] => format!("Omit the argument feed, or set it to {}.", quoted(feed.as_bytes())),
+        _ => "Set the argument feed to one of them.".to_owned(),
     }
 }
 

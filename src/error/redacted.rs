@@ -51,12 +51,12 @@ impl FileError {
             },
             Self::Header {
                 file,
-                error: HeaderError::Columns(ColumnError::Missing { missing, guess, feed, .. }),
+                error: HeaderError::Columns(ColumnError::Missing { missing, guess, feed, fits, .. }),
             } => {
                 let (missing, found, guess) = (missing.clone(), instead.to_owned(), *guess);
-                let feed = feed.clone();
-                let error =
-                    HeaderError::Columns(ColumnError::Missing { missing, found, guess, feed });
+                let (feed, fits) = (feed.clone(), fits.clone());
+                let missing = ColumnError::Missing { missing, found, guess, feed, fits };
+                let error = HeaderError::Columns(missing);
                 Self::Header { file: file.clone(), error }
             }
             Self::Contradiction { file, contradiction } => {

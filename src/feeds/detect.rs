@@ -1,18 +1,20 @@
 //! `trips.detect_feed`: which feeds the header of a file fits, and why.
 
 use std::borrow::Cow;
-use std::io::Read;
-use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
+use trips_core::feed::choice::{FeedChoice, Options};
 use trips_core::feed::definition::{
-    ColumnId, Definition, EndedAt, IdentityColumn, IdentityRule, Place, ValueSource, is_passed_over,
+    ColumnId, Definition, EndedAt, IdentityColumn, IdentityRule, Place, StationColumns,
+    ValueSource, is_passed_over,
 };
-use trips_core::feed::detect::Catalogue;
+use trips_core::feed::zones::Zones;
+use trips_core::format::delimited::explain::{Explanation, Fit, explain};
+use trips_core::format::delimited::header::{FirstRecord, HeaderError, read_first_record};
 use trips_core::format::delimited::record::RecordReader;
 use trips_core::format::encoding::Decoder;
 
-use super::definitions::{catalogue, definition};
+use super::definitions::catalogue;
 use crate::error::{FileError, LoadError};
 use crate::settings;
 use crate::source::{Access, Source};
@@ -38,136 +40,103 @@ pub struct Match {
     pub note: &'static str,
 }
 
-/// The names of a header, under one delimiter.
-struct Header {
-    names: Vec<Cow<'static, [u8]>>,
-    delimiter: u8,
-}
-
 /// The feeds that the header of a file fits, the best first. If there is none, the nearest feed.
 ///
 /// # Errors
-/// Those of the file; 22P04 if its first record is not a header.
+/// Those of a load that has not read a record yet, but not that the header is of no feed or of several.
 pub fn detect(path: &str, access: &Access) -> Result<Vec<Match>, LoadError> {
-    let catalogue = catalogue()?;
-    let header = read_header(&catalogue, path, access)?;
-    let mut matches = matches(&catalogue, &header);
+    let mut matches = read(path, None, access)?;
     if !access.shows_content() {
         matches.iter_mut().for_each(|found| found.not_stored.clear());
     }
     Ok(matches)
 }
 
-/// What a feed makes of the header of a file, whatever other feeds make of it.
+/// What a feed makes of the header of a file that it fits, whatever other feeds make of it.
 ///
 /// # Errors
-/// Those of the file; 42704 for an unknown feed.
+/// Those of a load that has not read a record yet; 42704 for an unknown feed.
 pub fn describe(path: &str, feed: &str, access: &Access) -> Result<Match, LoadError> {
-    let feed = definition(feed)?;
-    let header = read_header(&Catalogue::new(vec![feed.clone()]), path, access)?;
-    Ok(of_feed(&feed, &header))
+    let none = || FileError::Header { file: path.into(), error: HeaderError::NoFeeds }.into();
+    read(path, Some(feed), access)?.into_iter().next().ok_or_else(none)
 }
 
-/// The header of a file, under the delimiter whose best feed knows the most names; the comma if there is no such feed.
-fn read_header(catalogue: &Catalogue, path: &str, access: &Access) -> Result<Header, LoadError> {
+/// The feeds of a file, of all feeds or of a given one, as a load finds them.
+fn read(path: &str, feed: Option<&str>, access: &Access) -> Result<Vec<Match>, LoadError> {
+    let (catalogue, zones) = (catalogue()?, Zones::builtin());
+    let feed = feed.map(str::to_owned);
+    let choice = FeedChoice { catalogue, feed, zones, options: Options::default() };
     let file = Source::open(path, access)?;
-    let max_record = settings::max_record_size();
-    let read_error = |error| file.read_error(error);
-    let mut start = Vec::new();
-    let source = Decoder::detect(file.bytes()).map_err(read_error)?;
-    let limit = max_record as u64 + 2;
-    source.take(limit).read_to_end(&mut start).map_err(read_error)?;
-    let mut best: Option<(usize, Header)> = None;
-    for delimiter in catalogue.delimiters() {
-        let Some(names) = names(&start, delimiter, max_record) else { continue };
-        let candidates = catalogue.candidates(&names, Some(delimiter));
-        let matched = candidates.first().map_or(0, |candidate| candidate.matched);
-        if best.as_ref().is_none_or(|(most, _)| matched > *most) {
-            best = Some((matched, Header { names, delimiter }));
-        }
-    }
-    let none = || FileError::NoHeader { file: path.into() }.into();
-    best.map(|(_, header)| header).ok_or_else(none)
-}
-
-/// The fields of the first record.
-fn names(start: &[u8], delimiter: u8, max_record: usize) -> Option<Vec<Cow<'static, [u8]>>> {
-    let mut reader = RecordReader::new(start, max_record);
-    reader.set_delimiter(delimiter);
-    let record = reader.next_record().ok()??;
-    let names = record.fields().map(|name| Cow::Owned(name.into_owned()));
-    record.error.is_none().then(|| names.collect())
-}
-
-fn matches(catalogue: &Catalogue, header: &Header) -> Vec<Match> {
-    let candidates = catalogue.candidates(&header.names, Some(header.delimiter));
-    let most = candidates.first().map_or(0, |best| best.matched);
-    let is_tie = candidates.iter().filter(|candidate| candidate.matched == most).count() > 1;
-    let fitting = candidates.iter().map(|candidate| {
-        let is_best = candidate.matched == most;
-        let note = match (is_best, is_tie) {
-            (true, false) => "the feed knows more names of the header than all others",
-            (true, true) => {
-                "several feeds know this number of names: a load needs the argument feed"
-            }
-            (false, _) => "the header fits, but another feed knows more of its names",
-        };
-        Match {
-            version: Some(candidate.version.to_owned()),
-            is_chosen: is_best && !is_tie,
-            matched: candidate.matched,
-            note,
-            ..of_feed(candidate.feed, header)
-        }
-    });
-    let fitting: Vec<Match> = fitting.collect();
-    if !fitting.is_empty() {
-        return fitting;
-    }
-    let stations = catalogue.stations_of(&header.names).into_iter().map(|feed| Match {
-        note: "a station file of the feed: use trips.load_stations()",
-        mapping: Value::Null,
-        ..of_feed(feed, header)
-    });
-    let stations: Vec<Match> = stations.collect();
-    if !stations.is_empty() {
-        return stations;
-    }
-    let near = catalogue.nearest(&header.names);
-    let near = near.and_then(|near| Some((catalogue.get(&near.feed)?.clone(), near)));
-    let nearest = near.map(|(feed, near)| Match {
-        version: Some(near.version),
-        missing: near.missing,
-        note: "the nearest feed: the header lacks columns",
-        ..of_feed(&feed, header)
-    });
-    nearest.into_iter().collect()
+    let bytes = Decoder::detect(file.bytes()).map_err(|error| file.read_error(error))?;
+    let (encoding, max_record) = (bytes.encoding(), settings::max_record_size());
+    let mut reader = RecordReader::new(bytes, max_record).with_encoding(encoding);
+    let first = read_first_record(&choice, &mut reader, max_record);
+    let first = first.map_err(|error| match error {
+        HeaderError::Read(error) => file.read_error(error),
+        error => FileError::Header { file: path.into(), error }.into(),
+    })?;
+    Ok(explain(&choice, &first).into_iter().map(|found| of_feed(found, &first)).collect())
 }
 
 /// What a feed makes of a header.
-fn of_feed(feed: &Arc<Definition>, header: &Header) -> Match {
-    let known = header.names.iter().filter(|name| feed.column_of_header(name).is_some()).count();
-    let unknown = header.names.iter().filter(|name| feed.column_of_header(name).is_none());
-    let unknown = unknown.map(|name| String::from_utf8_lossy(name).trim().to_owned());
+fn of_feed(found: Explanation<'_>, header: &FirstRecord) -> Match {
+    let (feed, stations) = (found.feed, found.feed.stations.as_ref());
+    let is_of_stations = found.fit == Fit::Stations;
+    let is_known = |name: &[u8]| match stations.filter(|_| is_of_stations) {
+        Some(stations) => stations.member(&feed.folded(name)).is_some(),
+        None => feed.column_of_header(name).is_some(),
+    };
+    let unknown = header.names.iter().filter(|name| !is_known(name));
+    let unknown = unknown.map(|name| spelling(name));
     Match {
         feed: feed.name.clone(),
-        version: None,
-        is_chosen: false,
-        matched: known,
-        missing: Vec::new(),
-        mapping: mapping(feed, header),
+        version: found.version,
+        is_chosen: found.fit == Fit::Chosen,
+        matched: found.matched,
+        missing: found.missing,
+        mapping: match stations.filter(|_| is_of_stations) {
+            Some(stations) => json!({ "stations": station_mapping(feed, stations, header) }),
+            None => mapping(feed, header),
+        },
         not_stored: unknown.filter(|name| !is_passed_over(&name.to_lowercase())).collect(),
-        note: "",
+        note: note(found.fit),
     }
 }
 
+fn note(fit: Fit) -> &'static str {
+    match fit {
+        Fit::Chosen => "the feed of the file: it knows more names of the header than all others",
+        Fit::Tie => "several feeds know this number of names: a load needs the argument feed",
+        Fit::Fewer => "the header fits, but another feed knows more of its names",
+        Fit::Duplicate => "the feed of the file, but the header has one of its columns twice",
+        Fit::Stations => "a station file of the feed: use trips.load_stations()",
+        Fit::Nearest => "the nearest feed: the header lacks columns",
+        Fit::OtherDelimiter => "the nearest feed: its files have another delimiter",
+    }
+}
+
+/// A name as the file spells it.
+fn spelling(name: &[u8]) -> String {
+    String::from_utf8_lossy(name).trim().to_owned()
+}
+
+/// Which columns of a station file become what.
+fn station_mapping(feed: &Definition, stations: &StationColumns, header: &FirstRecord) -> Value {
+    let names = |member: &str| {
+        let is_it = |name: &&Cow<'_, [u8]>| stations.member(&feed.folded(name)) == Some(member);
+        header.names.iter().filter(is_it).map(|name| spelling(name)).collect::<Vec<_>>()
+    };
+    let members = stations.members().into_iter().map(|(member, _)| (member, names(member)));
+    let members = members.filter(|(_, names)| !names.is_empty());
+    Value::Object(members.map(|(member, names)| (member.to_owned(), json!(names))).collect())
+}
+
 /// Which columns of the file become what: an object by the columns of the history.
-fn mapping(feed: &Definition, header: &Header) -> Value {
+fn mapping(feed: &Definition, header: &FirstRecord) -> Value {
     // The spellings of the file, not those of the feed.
     let names = |column: ColumnId| {
         let is_it = move |name: &&Cow<'_, [u8]>| feed.column_of_header(name) == Some(column);
-        let found = header.names.iter().filter(is_it);
-        found.map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect::<Vec<_>>()
+        header.names.iter().filter(is_it).map(|name| spelling(name)).collect::<Vec<_>>()
     };
     let all = |columns: &[ColumnId]| columns.iter().flat_map(|id| names(*id)).collect::<Vec<_>>();
     let mut mapping = Map::new();

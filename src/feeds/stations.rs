@@ -2,14 +2,15 @@
 
 use trips_core::feed::definition::{Definition, Place, StationColumns, Zero};
 use trips_core::feed::place::PlaceRules;
-use trips_core::feed::stations::{StationForm, read_stations, year_of};
+use trips_core::feed::stations::{StationForm, YEARS, read_stations, year_of};
 use trips_core::feed::value::Nulls;
+use trips_core::feed::zones::NYC_TAXI_ZONES;
 use trips_core::format::encoding::Decoder;
 use trips_core::model::decimal::DecimalMark;
 
 use super::definitions::definition;
 use super::zones;
-use crate::error::{FeedError, LoadError};
+use crate::error::{FeedError, LoadError, report_records};
 use crate::source::{Access, Source};
 
 /// Stores the stations of a file. Returns their number.
@@ -18,24 +19,29 @@ use crate::source::{Access, Source};
 /// mean other stations in other years, and otherwise the stations are always valid.
 ///
 /// # Errors
-/// 42704 for an unknown feed; 42809 for a feed without station files; 22023 if the year is not known; errors of the file.
+/// 42704 for an unknown feed; 42809 for a feed without station files, or whose zones are built in; 22023 if the year is
+/// not known, or not one of a station file; errors of the file. Records that are not stations are a WARNING.
 pub fn load(feed: &str, path: &str, year: Option<i32>, access: &Access) -> Result<u64, LoadError> {
     let definition = definition(feed)?;
     let none = || FeedError::NoStations(feed.to_owned());
     let columns = definition.stations.as_ref().ok_or_else(none)?;
     let set = definition.station_set().ok_or_else(none)?;
+    if set == NYC_TAXI_ZONES {
+        return Err(FeedError::BuiltinZones(set.to_owned()).into());
+    }
+    if let Some(year) = year.filter(|year| !YEARS.contains(year)) {
+        return Err(FeedError::NoYear(year).into());
+    }
     let file = Source::open(path, access)?;
     let year = match year.or_else(|| columns.by_year.then(|| year_of(path)).flatten()) {
         None if columns.by_year => return Err(FeedError::Year { path: path.to_owned() }.into()),
         year => year,
     };
-    let error = |error| FeedError::Stations {
-        path: path.to_owned(),
-        error,
-        shows_content: access.shows_content(),
-    };
+    let shows_content = access.shows_content();
+    let error = |error| FeedError::Stations { path: path.to_owned(), error, shows_content };
     let stations = read(&definition, columns, year, file).map_err(error)?;
     zones::store(set, &stations.rows)?;
+    report_records(path, &stations, shows_content);
     Ok(stations.rows.len() as u64)
 }
 

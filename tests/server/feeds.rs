@@ -1,6 +1,7 @@
 //! Files of the public feeds: found by their header, stored with all that the feed says. Feeds of users, zones and
 //! stations.
 
+mod agreement;
 mod arguments;
 mod definitions;
 mod details;
@@ -9,6 +10,7 @@ mod directory;
 mod encodings;
 pub mod fixtures;
 mod identity;
+mod in_use;
 mod personal;
 mod preview;
 mod repeated;

@@ -2,5 +2,6 @@
 
 pub mod encoding;
 pub mod escape;
+pub mod list;
 pub mod name;
 pub mod whitespace;

@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use chrono::{Duration, NaiveDate};
 
 pub mod random;
+pub mod wide;
 
 use random::Random;
 

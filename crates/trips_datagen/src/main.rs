@@ -1,4 +1,4 @@
-//! `trips_datagen FILE [rows=N] [seed=N] [regions=N] [days=N] [first_day=YYYY-MM-DD]`
+//! `trips_datagen FILE [rows=N] [seed=N] [regions=N] [days=N] [first_day=YYYY-MM-DD] [feed=lyft|tlc_yellow]`
 
 #![forbid(unsafe_code)]
 
@@ -7,9 +7,10 @@ use std::io::{BufWriter, Write};
 use std::process::ExitCode;
 
 use trips_datagen::Shape;
+use trips_datagen::wide::{self, WideFeed};
 
-const USAGE: &str =
-    "usage: trips_datagen FILE [rows=N] [seed=N] [regions=1..12] [days=N] [first_day=YYYY-MM-DD]";
+const USAGE: &str = "usage: trips_datagen FILE [rows=N] [seed=N] [regions=1..12] [days=N] [first_day=YYYY-MM-DD] \
+                     [feed=lyft|tlc_yellow]";
 
 fn main() -> ExitCode {
     match run() {
@@ -24,7 +25,7 @@ fn main() -> ExitCode {
 fn run() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let path = arguments.next().ok_or(USAGE)?;
-    let mut shape = Shape::default();
+    let (mut shape, mut feed) = (Shape::default(), None);
     for argument in arguments {
         let (name, value) = argument.split_once('=').ok_or(USAGE)?;
         match name {
@@ -33,6 +34,13 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
             "days" => shape.days = value.parse()?,
             "first_day" => shape.first_day = value.parse()?,
             "regions" => shape.regions = value.parse()?,
+            "feed" => {
+                feed = Some(match value {
+                    "lyft" => WideFeed::Lyft,
+                    "tlc_yellow" => WideFeed::TlcYellow,
+                    _ => return Err(USAGE.into()),
+                });
+            }
             _ => return Err(USAGE.into()),
         }
     }
@@ -40,6 +48,12 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
         return Err(USAGE.into());
     }
     let mut file = BufWriter::with_capacity(1 << 20, File::create(path)?);
-    trips_datagen::write(&shape, &mut file)?;
+    match feed {
+        Some(feed) => {
+            let month = shape.first_day.and_hms_opt(0, 0, 0).ok_or(USAGE)?;
+            wide::write(feed, (shape.rows, shape.seed), month, &mut file)?;
+        }
+        None => trips_datagen::write(&shape, &mut file)?,
+    }
     Ok(file.flush()?)
 }

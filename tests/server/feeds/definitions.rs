@@ -75,6 +75,29 @@ fn built_in_feeds_are_listed_and_stay() {
         .unwrap()
         .get(0);
     assert!(copied >= 40, "{copied} copies");
+    // But not under the namespace of a built-in feed, by any scheme.
+    let taken = r#"{ "scheme": "source_id", "columns": ["ride"], "namespace": "NAME" }"#;
+    let columns = taken.replace("source_id", "columns");
+    for identity in [taken, &columns] {
+        for namespace in ["lyft", "mds", "citibike", "indego_metro"] {
+            let definition = with("identity", &identity.replace("NAME", namespace));
+            let error = create(&mut client, "brno", &definition).expect_err(&definition);
+            let (code, message, _) = server_error(&error);
+            let expected = format!(
+                "invalid definition of feed \"brno\": at $.identity.namespace: found \"{namespace}\", expected a \
+                 namespace that no built-in feed has"
+            );
+            assert_eq!((code.as_str(), message), ("22023", expected));
+        }
+    }
+    // A namespace that has the name of the feed by default.
+    let error = create(&mut client, "mds", BIKES).unwrap_err();
+    assert_eq!(server_error(&error).0, "42710");
+    // Feeds of users may share one.
+    let shared = with("identity", &taken.replace("NAME", "rides"));
+    for name in ["brno", "plzen"] {
+        create(&mut client, name, &shared).unwrap();
+    }
 }
 
 /// The JSON path of each fault, and what was expected.

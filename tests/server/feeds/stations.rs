@@ -1,6 +1,9 @@
 //! `trips.load_stations`, and the places of trips that were loaded before their stations.
 
-use postgres::Client;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex};
+
+use postgres::{Client, NoTls};
 use trips_tests::{Cluster, Database, FIVE_COLUMNS, server_error};
 
 use super::BIKES;
@@ -54,7 +57,8 @@ fn files_that_are_not_of_stations_change_nothing() {
     for (name, content, code, text) in [
         ("no_id.csv", "label,lon,lat\nA,1,2\n", "42703", "column id is missing"),
         ("twice.csv", "id,id,lon,lat\n1,2,1,2\n", "42701", "appears twice"),
-        ("bad.csv", "id,lon,lat\n1,16,49\n2,east,49\n3,16,99\n", "22P02", "line 3: "),
+        ("no_place.csv", "id,label\n1,A\n", "42703", "columns lon, lat are missing"),
+        ("bad.csv", "id,lon,lat\n2,east,49\n3,16,99\n", "22P02", "line 2: "),
     ] {
         let path = database.file(name, content);
         let error = client.query_one(LOAD, &[&path, &year]).expect_err(name);
@@ -67,6 +71,9 @@ fn files_that_are_not_of_stations_change_nothing() {
         ("SELECT trips.load_stations('trips', '/x.csv')", "42809"),
         ("SELECT trips.load_stations('brno', '/nowhere.csv', 2020)", "58P01"),
         ("SELECT trips.load_stations('brno', 'x.csv', 2020)", "42602"),
+        ("SELECT trips.load_stations('brno', '/nowhere.csv', -5)", "22023"),
+        ("SELECT trips.load_stations('brno', '/nowhere.csv', 1899)", "22023"),
+        ("SELECT trips.load_stations('brno', '/nowhere.csv', 2100)", "22023"),
         ("SELECT trips.load_stations(NULL, '/x.csv')", "22004"),
         ("SELECT trips.load_stations('brno', NULL)", "22004"),
     ] {
@@ -76,13 +83,66 @@ fn files_that_are_not_of_stations_change_nothing() {
     assert_eq!(zones(&mut client), Vec::<String>::new());
 }
 
+/// A bad record costs no good one, and nothing is dropped silently.
+#[test]
+fn bad_stations_and_repeated_ids_are_reported() {
+    let (database, mut client) = database();
+    let year = Some(2023);
+    let content = "id,label,lon,lat\n\n1,A,16,49\n2,B,east,49\n3,C,16,99\n,D,16,49\n4,E,16.5,49.5\n1,F,16.1,49.1\n";
+    let path = database.file("s.csv", content);
+    let said = Arc::new(Mutex::new(String::new()));
+    let received = said.clone();
+    let mut config = database.config();
+    config.notice_callback(move |notice| {
+        let (severity, message) = (notice.severity(), notice.message());
+        let (detail, hint) = (notice.detail().unwrap_or(""), notice.hint().unwrap_or(""));
+        writeln!(received.lock().unwrap(), "{severity}:  {message}\n{detail}\nHINT:  {hint}")
+            .unwrap();
+    });
+    let mut listener = config.connect(NoTls).unwrap();
+    assert_eq!(listener.query_one(LOAD, &[&path, &year]).unwrap().get::<_, i64>(0), 2);
+    let reported = std::mem::take(&mut *said.lock().unwrap());
+    for line in [
+        &format!("WARNING:  station file \"{path}\": 3 records are not stations"),
+        "line 4: ",
+        "line 5: ",
+        "line 6: the id of the station is empty",
+        "HINT:  Correct these records, then load the file again. Its other stations are loaded.",
+        &format!("NOTICE:  station file \"{path}\": 1 record repeats the id of an earlier record"),
+        "line 8: \"1\", as line 3",
+    ] {
+        assert!(reported.contains(line), "{line}: {reported}");
+    }
+    assert_eq!(zones(&mut client), ["1|2023|2023|F|(16.1,49.1)", "4|2023|2023|E|(16.5,49.5)"]);
+    // A file without faults says nothing.
+    let path = database.file("good.csv", "id,label,lon,lat\n1,A,16,49\n");
+    listener.query_one(LOAD, &[&path, &year]).unwrap();
+    assert_eq!(*said.lock().unwrap(), "");
+}
+
+/// The built-in zones are those of the library: a station file cannot replace them.
+#[test]
+fn built_in_zones_are_not_replaced() {
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let own = BIKES.replace("\"zone_set\": \"brno\"", "\"zone_set\": \"nyc_taxi_zones\"");
+    client.execute("SELECT trips.create_feed('brno', $1::text::jsonb)", &[&own]).unwrap();
+    let path = database.file("stations.csv", "id,label,lon,lat\n1,Newark,16.6,49.2\n");
+    let error = client.query_one(LOAD, &[&path, &Some(2023)]).unwrap_err();
+    let (code, message, _) = server_error(&error);
+    assert_eq!(
+        (code.as_str(), message.as_str()),
+        ("42809", "zones of set \"nyc_taxi_zones\" are built in")
+    );
+}
+
 #[test]
 fn a_station_file_needs_the_privileges_of_a_load() {
     let cluster = Cluster::start();
     let mut admin = cluster.client();
     admin.execute("SELECT trips.create_feed('brno', $1::text::jsonb)", &[&BIKES]).unwrap();
     admin.batch_execute("CREATE ROLE loader LOGIN; SELECT trips.grant_loader('loader')").unwrap();
-    let path = cluster.file("stations_2023.csv", "id,lon,lat\n7,16.6,49.2\n8,secret,1\n");
+    let path = cluster.file("stations_2023.csv", "id,lon,lat\n8,secret,1\n");
     let mut loader = cluster.client_as("loader");
     let year: Option<i32> = None;
     let error = loader.query_one(LOAD, &[&path, &year]).unwrap_err();

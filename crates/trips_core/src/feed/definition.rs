@@ -220,6 +220,12 @@ impl Definition {
         self.spellings.iter().map(|(folded, column)| (folded.as_str(), *column))
     }
 
+    /// Whether files of the feed may have this delimiter.
+    #[must_use]
+    pub fn allows(&self, delimiter: u8) -> bool {
+        self.form.dialects.iter().any(|dialect| dialect.delimiter == delimiter)
+    }
+
     /// A column by its number.
     ///
     /// # Panics
@@ -236,5 +242,34 @@ impl Definition {
             Place::Zone { set, .. } => Some(set.as_str()),
             _ => None,
         })
+    }
+
+    /// The version that lacks the smallest part of its names, with the names that it lacks. None without versions.
+    pub(crate) fn nearest_version(
+        &self,
+        has: impl Fn(&Required) -> bool,
+    ) -> Option<(&Version, Vec<&Required>)> {
+        let lacks = |version: &'_ Version| -> usize {
+            version.required.iter().filter(|required| !has(required)).count()
+        };
+        // a / b < c / d, without fractions.
+        let nearest = self.versions.iter().min_by(|one, other| {
+            let part = |a: &Version, b: &Version| lacks(a) * b.required.len().max(1);
+            part(one, other).cmp(&part(other, one))
+        })?;
+        Some((nearest, nearest.required.iter().filter(|required| !has(required)).collect()))
+    }
+
+    /// A required name as the definition writes it, with its alternatives.
+    pub(crate) fn written(&self, required: &Required) -> String {
+        let column = self.get(required.column());
+        match required {
+            Required::Column(_) => column.spellings.join(" or "),
+            Required::Spelling(folded, _) => {
+                let mut spellings = column.spellings.iter().zip(&column.folded);
+                let found = spellings.find(|(_, other)| *other == folded);
+                found.map_or(folded, |(name, _)| name).clone()
+            }
+        }
     }
 }

@@ -26,6 +26,8 @@ pub struct Near {
     pub feed: String,
     /// The version of it that lacks the fewest names.
     pub version: String,
+    /// The number of different names of the header that the feed knows.
+    pub matched: usize,
     /// The names that the header lacks, as the feed writes them. If there are none, the feed does not allow the
     /// delimiter of the file.
     pub missing: Vec<String>,
@@ -126,7 +128,7 @@ impl Catalogue {
     pub fn detect(&self, names: &[Cow<'_, [u8]>], delimiter: Option<u8>) -> Detection<'_> {
         let mut candidates = self.candidates(names, delimiter);
         let Some(most) = candidates.first().map(|best| best.matched) else {
-            let stations = self.stations_of(names);
+            let stations = self.stations_of(names, delimiter);
             return match stations.is_empty() {
                 true => Detection::None(self.nearest(names)),
                 false => Detection::Stations(stations),
@@ -145,12 +147,14 @@ impl Catalogue {
         let headers = self.headers(names);
         let mut candidates = Vec::new();
         for (at, feed) in self.feeds.iter().enumerate() {
-            let allows = |delimiter| feed.form.dialects.iter().any(|d| d.delimiter == delimiter);
             let header = header_of(&headers, feed);
-            if is_excluded(feed, header) || !delimiter.is_none_or(allows) {
+            if is_excluded(feed, header)
+                || !delimiter.is_none_or(|delimiter| feed.allows(delimiter))
+            {
                 continue;
             }
-            let fits = |version: &&Version| missing(feed, version, &header.names).is_empty();
+            let has = |required: &Required| has(feed, required, &header.names);
+            let fits = |version: &&Version| version.required.iter().all(has);
             let versions = feed.versions.iter().filter(fits);
             let last = versions.max_by_key(rank);
             if let Some(version) = last {
@@ -169,24 +173,27 @@ impl Catalogue {
         let near = |(at, feed): (usize, &Arc<Definition>)| {
             let header = header_of(&headers, feed);
             let matched = header.matched[at];
-            (matched > 0 && !is_excluded(feed, header))
-                .then(|| (near(feed, &header.names), matched))
+            (matched > 0 && !is_excluded(feed, header)).then(|| near(feed, &header.names, matched))
         };
         let all = self.feeds.iter().enumerate().filter_map(near);
-        let rank = |(near, matched): &(Near, usize)| (usize::MAX - matched, near.missing.len());
-        all.min_by_key(rank).map(|(near, _)| near)
+        all.min_by_key(|near| (usize::MAX - near.matched, near.missing.len()))
     }
 
-    /// The feeds whose station files have this header, by name.
+    /// The feeds whose station files have this header and this delimiter, by name.
     #[must_use]
-    pub fn stations_of(&self, names: &[Cow<'_, [u8]>]) -> Vec<&Arc<Definition>> {
+    pub fn stations_of(
+        &self,
+        names: &[Cow<'_, [u8]>],
+        delimiter: Option<u8>,
+    ) -> Vec<&Arc<Definition>> {
         let headers = self.headers(names);
         let is_of = |feed: &&Arc<Definition>| {
             let have = &header_of(&headers, feed).names;
             let has = |names: &[String]| names.iter().any(|name| have.contains(&fold(name)));
-            feed.stations.as_ref().is_some_and(|columns| {
+            let is_of = feed.stations.as_ref().is_some_and(|columns| {
                 has(&columns.id) && has(&columns.longitude) && has(&columns.latitude)
-            })
+            });
+            is_of && delimiter.is_none_or(|delimiter| feed.allows(delimiter))
         };
         self.feeds.iter().filter(is_of).collect()
     }
@@ -226,29 +233,14 @@ fn is_excluded(feed: &Definition, header: &Header) -> bool {
     feed.without.iter().any(|name| header.names.contains(name))
 }
 
-/// The required names that are not among these names, as the feed writes them.
-fn missing<'f>(
-    feed: &'f Definition,
-    version: &'f Version,
-    names: &HashSet<String>,
-) -> Vec<&'f str> {
-    let lacks = |required: &&Required| match required {
-        Required::Spelling(folded, _) => !names.contains(folded),
+/// Whether a name is among these names.
+fn has(feed: &Definition, required: &Required, names: &HashSet<String>) -> bool {
+    match required {
+        Required::Spelling(folded, _) => names.contains(folded),
         Required::Column(column) => {
-            !feed.get(*column).folded.iter().any(|name| names.contains(name))
+            feed.get(*column).folded.iter().any(|name| names.contains(name))
         }
-    };
-    let written = |required: &'f Required| {
-        let column = feed.get(required.column());
-        match required {
-            Required::Column(_) => column.name.as_str(),
-            Required::Spelling(folded, _) => {
-                let mut spellings = column.spellings.iter().zip(&column.folded);
-                spellings.find(|(_, other)| *other == folded).map_or(folded, |(name, _)| name)
-            }
-        }
-    };
-    version.required.iter().filter(lacks).map(written).collect()
+    }
 }
 
 /// The order of versions that a header fits: one with its own spellings is more exact, then one with more names.
@@ -258,11 +250,14 @@ fn rank<'v>(version: &&'v Version) -> (usize, usize, &'v str) {
     (exact, version.required.len(), &version.name)
 }
 
-fn near(feed: &Definition, names: &HashSet<String>) -> Near {
-    let lacks = |version| missing(feed, version, names);
-    let version = feed.versions.iter().min_by_key(|version| lacks(version).len());
-    let missing =
-        version.map_or_else(Vec::new, |v| lacks(v).into_iter().map(str::to_owned).collect());
-    let version = version.map_or_else(String::new, |version| version.name.clone());
-    Near { feed: feed.name.clone(), version, missing }
+fn near(feed: &Definition, names: &HashSet<String>, matched: usize) -> Near {
+    let nearest = feed.nearest_version(|required| has(feed, required, names));
+    let (version, missing) = nearest.map_or_else(Default::default, |(version, missing)| {
+        let written = |required: &&Required| match required {
+            Required::Column(column) => feed.get(*column).name.clone(),
+            Required::Spelling(..) => feed.written(required),
+        };
+        (version.name.clone(), missing.iter().map(written).collect())
+    });
+    Near { feed: feed.name.clone(), version, matched, missing }
 }

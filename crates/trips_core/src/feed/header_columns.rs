@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::feed::definition::{ColumnId, Definition, Required, Version, is_passed_over};
+use crate::feed::definition::{ColumnId, Definition, Required, is_passed_over};
 use crate::text::escape::quoted;
 
 /// Why the fields of a header are not those of a feed.
@@ -51,10 +51,9 @@ impl HeaderColumns {
             Required::Column(column) => !positions[usize::from(column.0)].is_empty(),
             Required::Spelling(name, _) => folded.contains(name),
         };
-        let lacking = |version: &Version| version.required.iter().filter(|r| !has(r)).count();
-        let nearest = feed.versions.iter().min_by_key(|version| lacking(version));
-        let missing = nearest.into_iter().flat_map(|v| &v.required).filter(|r| !has(r));
-        let missing: Vec<String> = missing.map(|required| written(feed, required)).collect();
+        let nearest = feed.nearest_version(has);
+        let missing = nearest.iter().flat_map(|(_, missing)| missing);
+        let missing: Vec<String> = missing.map(|required| feed.written(required)).collect();
         if !missing.is_empty() || nearest.is_none() {
             return Err(Unresolved::Missing(missing));
         }
@@ -104,13 +103,5 @@ impl HeaderColumns {
         let named = fields.filter(|((_, name), column)| column.is_none() && !is_passed_over(name));
         // As the header spells them.
         named.map(|((name, _), _)| quoted(name.trim_ascii())).collect()
-    }
-}
-
-/// A required name, with its alternatives.
-fn written(feed: &Definition, required: &Required) -> String {
-    match required {
-        Required::Column(column) => feed.get(*column).spellings.join(" or "),
-        Required::Spelling(name, _) => name.clone(),
     }
 }

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::{self, Read};
+use std::ops::RangeInclusive;
 
 use csv::{ByteRecord, ReaderBuilder};
 use serde::Deserialize;
@@ -18,6 +19,7 @@ use crate::feed::zones::ZoneRow;
 use crate::model::canonical::Canonical;
 use crate::model::error::{SqlState, ValueError};
 use crate::text::encoding::{Encoding, encoding_of_record};
+use crate::text::list::columns_are;
 use crate::text::whitespace;
 
 /// The most bytes of a station file.
@@ -55,6 +57,23 @@ pub struct Stations {
     pub repeated: u64,
     /// Number of stations without a place.
     pub without_place: u64,
+    /// Number of records that are not stations.
+    pub rejected: u64,
+    /// The first [`MAX_ERRORS`] of them.
+    pub errors: Vec<StationError>,
+    /// The first [`MAX_ERRORS`] records with a repeated id.
+    pub repeats: Vec<Repeat>,
+}
+
+/// A record with the id of an earlier record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repeat {
+    /// Number of the first line of the record, from 1.
+    pub line: u64,
+    /// Number of the first line of the earlier record.
+    pub earlier: u64,
+    /// The id.
+    pub id: String,
 }
 
 /// An error of one line.
@@ -78,12 +97,12 @@ pub enum StationsError {
     #[error("the file is larger than {MAX_BYTES} bytes or has more than {MAX_STATIONS} stations")]
     TooLarge,
     /// Columns are missing in its header: spellings joined by "or".
-    #[error("column {} is missing", .0.join(", "))]
+    #[error("{} missing", columns_are(.0))]
     Missing(Vec<String>),
     /// The header has a column more than once.
     #[error("column {0} appears twice")]
     Duplicate(String),
-    /// Records are not stations: the first [`MAX_ERRORS`] of them.
+    /// No record is a station: the first [`MAX_ERRORS`] of them.
     #[error("line {}: {}", .0[0].line, .0[0].reason)]
     Records(Vec<StationError>),
 }
@@ -104,7 +123,7 @@ struct Station<'r> {
 /// Reads a station file: CSV, with a header.
 ///
 /// # Errors
-/// The file cannot be read, is too large, lacks a column, or has a record that is not a station.
+/// The file cannot be read, is too large, or lacks a column; it has records, and none of them is a station.
 pub fn read_stations<R: Read>(
     source: R,
     form: &StationForm<'_>,
@@ -127,7 +146,8 @@ pub fn read_stations<R: Read>(
         ) {
             Ok(header) => {
                 let rules = PlaceRules { decimal: dialect.decimal, ..form.rules };
-                return read_records(&mut reader, &header, &StationForm { rules, ..*form });
+                let form = StationForm { rules, ..*form };
+                return read_records(&bytes, &mut reader, &header, &form);
             }
             Err(StationsError::Missing(names)) if missing.is_empty() => missing = names,
             Err(StationsError::Missing(_)) => {}
@@ -174,13 +194,23 @@ fn header_of(
     }
 }
 
+/// The number of the first line of a record, of a file of these bytes. The crate counts from the blank lines before it.
+fn line_of(bytes: &[u8], record: &ByteRecord) -> u64 {
+    let Some(position) = record.position() else { return 0 };
+    let from = usize::try_from(position.byte()).ok().and_then(|at| bytes.get(at..));
+    let blank = from.unwrap_or_default().iter().take_while(|byte| matches!(byte, b'\n' | b'\r'));
+    position.line() + blank.filter(|byte| **byte == b'\n').count() as u64
+}
+
 fn read_records(
+    bytes: &[u8],
     reader: &mut csv::Reader<&[u8]>,
     header: &ByteRecord,
     form: &StationForm<'_>,
 ) -> Result<Stations, StationsError> {
-    let (mut stations, mut errors) = (Stations::default(), Vec::new());
-    let mut positions = HashMap::new();
+    let mut stations = Stations::default();
+    // By their ids: the position in `rows`, and the line.
+    let mut positions: HashMap<String, (usize, u64)> = HashMap::new();
     let mut record = ByteRecord::new();
     let mut count = 0;
     while reader.read_byte_record(&mut record).map_err(io::Error::other)? {
@@ -191,30 +221,35 @@ fn read_records(
         if count > MAX_STATIONS {
             return Err(StationsError::TooLarge);
         }
+        let line = line_of(bytes, &record);
         let row = match station(&record, header, form) {
             Ok(row) => row,
             Err(ValueError { state, reason }) => {
-                let line = record.position().map_or(0, csv::Position::line);
-                errors.push(StationError { line, state, reason });
-                if errors.len() == MAX_ERRORS {
-                    break;
+                stations.rejected += 1;
+                if stations.errors.len() < MAX_ERRORS {
+                    stations.errors.push(StationError { line, state, reason });
                 }
                 continue;
             }
         };
-        match positions.get(&row.id) {
-            Some(&at) => {
+        match positions.get_mut(&row.id) {
+            Some((at, earlier)) => {
                 stations.repeated += 1;
-                stations.rows[at] = row;
+                if stations.repeats.len() < MAX_ERRORS {
+                    let (earlier, id) = (*earlier, row.id.clone());
+                    stations.repeats.push(Repeat { line, earlier, id });
+                }
+                *earlier = line;
+                stations.rows[*at] = row;
             }
             None => {
-                positions.insert(row.id.clone(), stations.rows.len());
+                positions.insert(row.id.clone(), (stations.rows.len(), line));
                 stations.rows.push(row);
             }
         }
     }
-    if !errors.is_empty() {
-        return Err(StationsError::Records(errors));
+    if stations.rows.is_empty() && !stations.errors.is_empty() {
+        return Err(StationsError::Records(stations.errors));
     }
     let has_none = |row: &&ZoneRow| row.point.is_none();
     stations.without_place = stations.rows.iter().filter(has_none).count() as u64;
@@ -270,6 +305,9 @@ fn station(
     })
 }
 
+/// The years that a station file may be of.
+pub const YEARS: RangeInclusive<i32> = 1900..=2099;
+
 /// The year in the name of a file: the first four digits of 1900 to 2099 that no digit precedes and no digit follows,
 /// or the digits of a month do.
 ///
@@ -288,7 +326,7 @@ pub fn year_of(path: &str) -> Option<i32> {
         let is_month = matches!(month, [] | [b'0', b'1'..=b'9', ..] | [b'1', b'0'..=b'2', ..])
             && matches!(month.len(), 0 | 2 | 4);
         let year = std::str::from_utf8(year).ok()?.parse().ok()?;
-        (is_month && (1900..2100).contains(&year)).then_some(year)
+        (is_month && YEARS.contains(&year)).then_some(year)
     };
     runs.filter_map(year).next()
 }

@@ -150,15 +150,17 @@ fn stations_without_a_place_and_repeated_ids() {
         .collect();
     assert_eq!(seen, [("1", Some("c"), true), ("2", Some("b"), false), ("3", None, false)]);
     assert_eq!((stations.repeated, stations.without_place), (1, 2));
+    assert_eq!(stations.repeats, [Repeat { line: 6, earlier: 3, id: "1".into() }]);
 }
 
 #[test]
 fn errors_name_the_lines() {
     let file = b"id,name,longitude,latitude\n1,\"a\nb\",-87.6,41.9\n2,c,41.9,-87.6\n3,d,x,1\n\
         ,e,1,41\n4,f,1\n5,g,1,41,more\n6,\x81,1,41\n";
-    let Err(StationsError::Records(errors)) = read_as(file, &plain(), |_| ()) else {
-        panic!("the file has errors");
-    };
+    let stations = read_as(file, &plain(), |_| ()).expect("the first record is a station");
+    let ids: Vec<&str> = stations.rows.iter().map(|row| row.id.as_str()).collect();
+    assert_eq!((ids, stations.rejected), (vec!["1"], 6));
+    let errors = stations.errors;
     let found: Vec<_> = errors.iter().map(|error| (error.line, error.state.code())).collect();
     assert_eq!(
         found,
@@ -172,13 +174,18 @@ fn errors_name_the_lines() {
     assert!(error.to_string().starts_with("line 2: longitude \"x\""), "{error}");
     let StationsError::Records(errors) = error else { unreachable!() };
     assert_eq!(errors.len(), MAX_ERRORS);
+    let many = format!("{many}7,1,41\n");
+    let stations = read_as(many.as_bytes(), &plain(), |_| ()).expect("the last one is a station");
+    assert_eq!((stations.rows.len(), stations.rejected), (1, 100));
+    assert_eq!(stations.errors, errors);
 }
 
 #[test]
 fn headers_that_are_not_of_stations() {
     let error = |file: &str| read_as(file.as_bytes(), &plain(), |_| ()).unwrap_err().to_string();
-    assert_eq!(error("id,name\n"), "column longitude, latitude is missing");
-    assert_eq!(error(""), "column id, longitude, latitude is missing");
+    assert_eq!(error("id,name\n"), "columns longitude, latitude are missing");
+    assert_eq!(error(""), "columns id, longitude, latitude are missing");
+    assert_eq!(error("id,longitude\n"), "column latitude is missing");
     assert_eq!(error("id,longitude,latitude,LATITUDE\n"), "column latitude appears twice");
 }
 

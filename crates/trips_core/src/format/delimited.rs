@@ -1,6 +1,7 @@
 //! Delimited text by RFC 4180.
 
 pub mod chunk;
+pub mod explain;
 pub(crate) mod feed_record;
 pub(crate) mod framing;
 pub mod header;
@@ -9,4 +10,5 @@ pub mod later_header;
 pub mod parse;
 mod parse_feed;
 pub mod record;
+mod resolve;
 pub mod trip_reader;

@@ -1,6 +1,6 @@
 //! The members of a definition.
 
-use super::ColumnId;
+use super::{ColumnId, fold};
 use crate::model::decimal::DecimalMark;
 use crate::model::time_form::TimeKind;
 pub use crate::text::encoding::Encoding;
@@ -248,4 +248,24 @@ pub struct StationColumns {
     pub latitude: Vec<String>,
     /// Whether an id means another place in another year.
     pub by_year: bool,
+}
+
+impl StationColumns {
+    /// The columns, by their names in a definition.
+    #[must_use]
+    pub fn members(&self) -> [(&'static str, &[String]); 4] {
+        [
+            ("id", &self.id),
+            ("name", &self.name),
+            ("longitude", &self.longitude),
+            ("latitude", &self.latitude),
+        ]
+    }
+
+    /// The column that a folded name is a spelling of.
+    #[must_use]
+    pub fn member(&self, folded: &str) -> Option<&'static str> {
+        let is_it = |spellings: &[String]| spellings.iter().any(|name| fold(name) == folded);
+        self.members().into_iter().find(|(_, spellings)| is_it(spellings)).map(|(name, _)| name)
+    }
 }
