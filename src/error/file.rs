@@ -122,7 +122,6 @@ impl FileError {
     pub fn file(&self) -> &FileName {
         match self {
             Self::Header { file, .. }
-            | Self::NoHeader { file }
             | Self::BadLine { file, .. }
             | Self::TooManyBadLines { file, .. }
             | Self::UnclosedQuotes { file, .. }
