@@ -16,6 +16,7 @@ pub mod event_trigger;
 pub mod extension;
 pub mod guc;
 pub mod heap_append;
+pub mod index_insert;
 pub mod index_scan;
 pub mod jsonb;
 pub mod locks;

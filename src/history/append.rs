@@ -1,9 +1,9 @@
-//! The trips of a run go into their partitions: in bulk into an empty one, through COPY into the others.
+//! The trips of a run go into their partitions: in bulk into an empty one, row by row or through COPY into the others.
 
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{PgLogLevel, PgSqlErrorCode, Spi};
 use trips_areas::IndexBuilder;
-use trips_core::columns::{DATE_TIME, NAMES};
+use trips_core::columns::{COUNT, DATE_TIME, NAMES};
 use trips_core::model::partition_bounds::PartitionBounds;
 use trips_core::model::timestamp::Timestamp;
 use trips_core::sort::batch::{self, Batch, RunBlocks};
@@ -18,6 +18,7 @@ use super::{COLUMNS, Days, HISTORY, History, pending_counts};
 use crate::error::LoadError;
 use crate::pg::copy::copy_rows;
 use crate::pg::heap_append::HeapAppend;
+use crate::pg::index_insert::IndexInsert;
 use crate::pg::relation::Table;
 use crate::pg::table_locks::{self, Mode};
 use crate::progress::{Phase, Progress};
@@ -125,6 +126,8 @@ fn append_to(
         && is_worth_a_build(&partition, trips)
         && HeapAppend::fits(table, &COLUMNS)
         && is_ours_alone(table);
+    let columns = walk.columns;
+    let is_direct = in_bulk || (whole.is_none() && is_worth_no_copy(&partition, columns));
     let known = (!in_bulk).then(|| ExistingKeys::open(table));
     if let Some(area_index) = &mut derived.area_index {
         // Building the index needs one processor, and so does COPY. The bulk path needs all of them.
@@ -133,12 +136,12 @@ fn append_to(
     // Creating the partition has reset the progress of the backend.
     progress.phase(Phase::Inserting);
     let counted = (!is_altered).then_some(&mut *derived);
-    let columns = walk.columns;
     let mut rows = NewRows::new(walk, bounds, known, counted, progress);
-    let taken = if in_bulk {
+    let taken = if is_direct {
         progress.inserts_without_copy(table.oid());
         let check = |micros| require_within(bounds, Timestamp(micros), table);
-        let mut append = HeapAppend::begin(table, &COLUMNS, columns, DATE_TIME, &check);
+        let append = HeapAppend::begin(table, &COLUMNS, columns, DATE_TIME, &check);
+        let mut append = if in_bulk { append } else { append.with_index() };
         let taken = rows.append_to(&mut append);
         append.finish();
         taken
@@ -172,6 +175,15 @@ fn require_within(bounds: PartitionBounds, time: Timestamp, table: &Table) {
 /// contains other times, too, and gets its rows through COPY.
 fn is_worth_a_build(partition: &Partition, trips: usize) -> bool {
     !partition.is_default && trips >= WORTH_A_BUILD
+}
+
+/// Whether these rows are better stored without COPY, with their index entries. COPY would read `details` as JSON text;
+/// without them it is as fast. The default partition contains other times, too.
+fn is_worth_no_copy(partition: &Partition, columns: usize) -> bool {
+    columns == COUNT
+        && !partition.is_default
+        && HeapAppend::fits(&partition.table, &COLUMNS)
+        && IndexInsert::fits(&partition.table)
 }
 
 /// Whether the table is empty, and no other session can insert or see rows until this transaction ends.

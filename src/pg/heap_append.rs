@@ -1,4 +1,5 @@
-//! Rows into the heap of a table without COPY, and without its index, which the caller builds afterwards.
+//! Rows into the heap of a table without COPY: with the entries of its index, or without its index, which the caller builds
+//! afterwards.
 //!
 //! COPY calls a receive function for each value and forms each row from the results. Our rows are checked and encoded
 //! already, so this room passes them to `heap_multi_insert`, the function that COPY ends in, as they lie in the batch. A
@@ -7,6 +8,7 @@
 
 use pgrx::{check_for_interrupts, pg_sys};
 
+use super::index_insert::IndexInsert;
 use super::relation::{Attribute, Table};
 
 /// Rows of one `heap_multi_insert`, as many as COPY takes.
@@ -55,6 +57,8 @@ pub struct HeapAppend<'a> {
     descriptor: pg_sys::TupleDesc,
     slots: Vec<*mut pg_sys::TupleTableSlot>,
     command: pg_sys::CommandId,
+    /// The index, unless it is built afterwards.
+    index: Option<IndexInsert<'a>>,
     /// Memory of one `heap_multi_insert`.
     scratch: pg_sys::MemoryContext,
     /// Values that need a header of four bytes, which must be aligned.
@@ -83,7 +87,8 @@ impl<'a> HeapAppend<'a> {
     }
 
     /// Begins to append rows with the first `count` of these columns, in the order of one column. `check` is called with
-    /// that column's first and last value before rows are stored. The table's index must be built afterwards.
+    /// that column's first and last value before rows are stored. Without [`HeapAppend::with_index`], the table's index must be
+    /// built afterwards.
     ///
     /// The other columns are NULL: their tuples end before them, as those of a table that ALTER TABLE has given a column.
     ///
@@ -129,8 +134,18 @@ impl<'a> HeapAppend<'a> {
                 command: pg_sys::GetCurrentCommandId(true),
                 scratch,
                 long_values: Vec::new(),
+                index: None,
             }
         }
+    }
+
+    /// Also inserts the entries of the index. The rows must be in its order for this to be fast.
+    ///
+    /// # Panics
+    /// When [`IndexInsert::fits`] is false for the table.
+    pub fn with_index(self) -> Self {
+        let index = Some(IndexInsert::open(self.table));
+        Self { index, ..self }
     }
 
     /// Appends rows in the format of binary COPY and returns how many. The bytes are used up: numbers and lengths are
@@ -217,10 +232,14 @@ impl<'a> HeapAppend<'a> {
         let size = 4 + value.len();
         let mut copy = vec![0_u32; size.div_ceil(4)].into_boxed_slice();
         copy[0] = u32::try_from(size << 2).expect("a value of a trip is under 1 GiB");
-        for (word, bytes) in copy[1..].iter_mut().zip(value.chunks(4)) {
+        let (words, rest) = value.as_chunks::<4>();
+        for (word, bytes) in copy[1..].iter_mut().zip(words) {
+            *word = u32::from_ne_bytes(*bytes);
+        }
+        if let Some(last) = copy.last_mut().filter(|_| !rest.is_empty()) {
             let mut four = [0; 4];
-            four[..bytes.len()].copy_from_slice(bytes);
-            *word = u32::from_ne_bytes(four);
+            four[..rest.len()].copy_from_slice(rest);
+            *last = u32::from_ne_bytes(four);
         }
         let datum = pg_sys::Datum::from(copy.as_mut_ptr());
         self.long_values.push(copy);
@@ -249,6 +268,9 @@ impl<'a> HeapAppend<'a> {
                 self.state,
             );
             for &slot in &self.slots[..count] {
+                if let Some(index) = &mut self.index {
+                    index.insert(slot);
+                }
                 pg_sys::ExecClearTuple(slot);
             }
             pg_sys::MemoryContextSwitchTo(before);

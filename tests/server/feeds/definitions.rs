@@ -77,7 +77,8 @@ fn built_in_feeds_are_listed_and_stay() {
     assert!(copied >= 40, "{copied} copies");
     // But not under the namespace of a built-in feed, by any scheme.
     let taken = r#"{ "scheme": "source_id", "columns": ["ride"], "namespace": "NAME" }"#;
-    let columns = taken.replace("source_id", "columns");
+    let columns =
+        taken.replace("source_id", "columns").replace("[\"ride\"]", "[\"ride\", \"@time\"]");
     for identity in [taken, &columns] {
         for namespace in ["lyft", "mds", "citibike", "indego_metro"] {
             let definition = with("identity", &identity.replace("NAME", namespace));

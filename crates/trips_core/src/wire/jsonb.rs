@@ -76,6 +76,20 @@ pub struct DetailsWriter {
     keys: Vec<(Box<str>, usize)>,
     tape: Tape,
     text: Vec<u8>,
+    /// For each key whether the record has a value.
+    present: Vec<bool>,
+    /// The keys of the last record, which are mostly those of the next one.
+    frame: Option<Frame>,
+}
+
+/// An object without its values: header, entries, and keys.
+#[derive(Debug)]
+struct Frame {
+    /// Which keys.
+    present: Vec<bool>,
+    bytes: Vec<u8>,
+    /// As if the bytes were at the beginning of their vector.
+    object: Container,
 }
 
 impl DetailsWriter {
@@ -86,7 +100,8 @@ impl DetailsWriter {
             names.iter().enumerate().map(|(i, name)| (name.as_str().into(), i)).collect();
         keys.sort_by(|a, b| a.0.len().cmp(&b.0.len()).then_with(|| a.0.cmp(&b.0)));
         keys.dedup_by(|later, first| later.0 == first.0);
-        Self { form, keys, tape: Tape::default(), text: Vec::new() }
+        let (tape, text, present) = (Tape::default(), Vec::new(), Vec::new());
+        Self { form, keys, tape, text, present, frame: None }
     }
 
     /// Appends the details of a record, from one value for each name. Returns false, and appends nothing, if no value
@@ -115,14 +130,15 @@ impl DetailsWriter {
     ) -> Result<bool, ValueError> {
         let base = out.len();
         let value_of = |number: usize| values.get(number).and_then(Option::as_ref);
-        let count = self.keys.iter().filter(|key| value_of(key.1).is_some()).count();
-        if count == 0 {
+        self.present.clear();
+        self.present.extend(self.keys.iter().map(|key| value_of(key.1).is_some()));
+        if !self.present.contains(&true) {
             return Ok(false);
         }
         let keys = std::mem::take(&mut self.keys);
         let present = keys.iter().filter_map(|key| Some((&*key.0, value_of(key.1)?)));
         let written = match self.form {
-            DetailsForm::OnDisk => self.write_bytes(present, count, base, out),
+            DetailsForm::OnDisk => self.write_bytes(present, base, out),
             DetailsForm::Text => self.write_text(present, base, out),
         };
         self.keys = keys;
@@ -136,15 +152,16 @@ impl DetailsWriter {
     fn write_bytes<'v>(
         &mut self,
         present: impl Iterator<Item = (&'v str, &'v Canonical<'v>)> + Clone,
-        count: usize,
         base: usize,
         out: &mut Vec<u8>,
     ) -> Result<(), Stop> {
-        let mut object = Container::object(out, count)?;
-        for (name, _) in present.clone() {
-            out.extend_from_slice(name.as_bytes());
-            object.entry(out, STRING, name.len())?;
-        }
+        let frame = match self.frame.take().filter(|frame| frame.present == self.present) {
+            Some(frame) => frame,
+            None => Frame::of(&self.present, present.clone().map(|(name, _)| name))?,
+        };
+        out.extend_from_slice(&frame.bytes);
+        let mut object = frame.object.moved(base);
+        self.frame = Some(frame);
         for (_, value) in present {
             let start = out.len();
             let kind = self.value(value, base, out)?;
@@ -170,6 +187,7 @@ impl DetailsWriter {
                 time_text(*time, out);
                 Ok(STRING)
             }
+            Canonical::Number(number) if numeric::write_short(*number, base, out) => Ok(NUMERIC),
             Canonical::Number(number) => {
                 number_text(*number, &mut self.text);
                 let Some(decimal) = Decimal::parse(&self.text) else { return Ok(NULL) };
@@ -221,6 +239,21 @@ impl DetailsWriter {
         }
         out.push(b'}');
         Ok(())
+    }
+}
+
+impl Frame {
+    fn of<'v>(
+        present: &[bool],
+        names: impl Iterator<Item = &'v str> + Clone,
+    ) -> Result<Self, Stop> {
+        let mut bytes = Vec::new();
+        let mut object = Container::object(&mut bytes, names.clone().count())?;
+        for name in names {
+            bytes.extend_from_slice(name.as_bytes());
+            object.entry(&mut bytes, STRING, name.len())?;
+        }
+        Ok(Self { present: present.to_vec(), bytes, object })
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) fn pad(base: usize, out: &mut Vec<u8>) {
 }
 
 /// A container whose entries are written one after the other.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Container {
     /// Position of the next entry.
     at: usize,
@@ -53,6 +53,11 @@ impl Container {
         let at = out.len();
         out.resize(at + entries * 4, 0);
         Ok(Self { at, entries: 0, total: 0 })
+    }
+
+    /// The same container, this many bytes further in its vector.
+    pub(super) fn moved(self, bytes: usize) -> Self {
+        Self { at: self.at + bytes, ..self }
     }
 
     /// Writes the next entry: this many bytes have been appended for it.

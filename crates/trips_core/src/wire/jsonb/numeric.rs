@@ -89,9 +89,7 @@ impl<'t> Decimal<'t> {
         out.extend_from_slice(&varlena_header(length));
         if is_short {
             let sign = if is_negative { SHORT_NEGATIVE } else { 0 };
-            let weight_sign = if weight < 0 { SHORT_WEIGHT_SIGN } else { 0 };
-            let bits = weight.cast_unsigned() & SHORT_WEIGHT;
-            let header = SHORT | sign | scale << SHORT_SCALE_SHIFT | weight_sign | bits;
+            let header = SHORT | sign | scale << SHORT_SCALE_SHIFT | short_weight(weight);
             out.extend_from_slice(&header.to_ne_bytes());
         } else {
             let header = scale | if is_negative { LONG_NEGATIVE } else { 0 };
@@ -105,6 +103,54 @@ impl<'t> Decimal<'t> {
             out.extend_from_slice(&value.to_ne_bytes());
         }
     }
+}
+
+/// Appends a number that has at most four digits after its point and 15 in all, without writing its text. Returns false, and
+/// appends nothing, for other numbers.
+///
+/// A decimal of at most 15 digits is the only one of its double. So it is the shortest text of that double.
+pub(super) fn write_short(number: f64, base: usize, out: &mut Vec<u8>) -> bool {
+    let scaled = (number * 10_000.0).round();
+    // The division gives the double nearest to the decimal. NaN is equal to nothing.
+    if scaled.abs() >= 1e15 || scaled / 10_000.0 != number {
+        return false;
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "a whole number below 10^15")]
+    let scaled = scaled as i64;
+    let (magnitude, group) = (scaled.unsigned_abs(), |value: u64| (value % 10_000) as u16);
+    let groups = [
+        group(magnitude / 1_000_000_000_000),
+        group(magnitude / 100_000_000),
+        group(magnitude / 10_000),
+        group(magnitude),
+    ];
+    let scale = match groups[3] {
+        0 => 0,
+        fraction if fraction.is_multiple_of(1000) => 1,
+        fraction if fraction.is_multiple_of(100) => 2,
+        fraction if fraction.is_multiple_of(10) => 3,
+        _ => 4,
+    };
+    let first = groups.iter().position(|group| *group != 0);
+    let last = groups.iter().rposition(|group| *group != 0);
+    let (groups, weight) = match first.zip(last) {
+        // The power of 10,000 of the first group.
+        Some((first, last)) => (&groups[first..=last], [2, 1, 0, -1_i16][first]),
+        None => (&[][..], 0),
+    };
+    pad(base, out);
+    out.extend_from_slice(&varlena_header(6 + 2 * groups.len()));
+    let sign = if scaled < 0 { SHORT_NEGATIVE } else { 0 };
+    let header = SHORT | sign | scale << SHORT_SCALE_SHIFT | short_weight(weight);
+    out.extend_from_slice(&header.to_ne_bytes());
+    groups.iter().for_each(|group| out.extend_from_slice(&group.to_ne_bytes()));
+    true
+}
+
+/// The bits of a weight in a short header.
+fn short_weight(weight: i16) -> u16 {
+    let sign = if weight < 0 { SHORT_WEIGHT_SIGN } else { 0 };
+    sign | weight.cast_unsigned() & SHORT_WEIGHT
 }
 
 /// A length with the two lowest bits (the two highest on a big-endian machine) zero: not compressed.

@@ -311,3 +311,50 @@ fn is_equal(a: &serde_json::Value, b: &serde_json::Value) -> bool {
         _ => a == b,
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4000))]
+
+    /// Numbers without text have the bytes of their text.
+    #[test]
+    fn short_numbers_are_those_of_their_text(
+        number in prop_oneof![
+            (any::<i64>(), 0_i32..8).prop_map(|(n, d)| (n % 1_000_000_000_000_000) as f64 / 10_f64.powi(d)),
+            (-20_000_i32..20_000, 0_i32..6).prop_map(|(n, d)| f64::from(n) / 10_f64.powi(d)),
+            prop_oneof![Just(0.0), Just(-0.0), Just(1e15), Just(-1e15), Just(0.000_04), Just(1e300), Just(1e-300),
+                Just(99_999_999_999.999_9), Just(0.1 + 0.2), Just(10_000.0), Just(0.000_1)],
+            any::<f64>().prop_filter("finite", |number| number.is_finite()),
+        ],
+        before in 0_usize..5,
+    ) {
+        let (mut short, mut text) = (vec![b'x'; before], Vec::new());
+        let mut long = short.clone();
+        number_text(number, &mut text);
+        let parsed = Decimal::parse(&text);
+        if numeric::write_short(number, 0, &mut short) {
+            parsed.expect("a number").write(0, &mut long);
+        }
+        prop_assert_eq!(short, long, "{}", number);
+    }
+
+    /// What a writer wrote before changes nothing.
+    #[test]
+    fn records_do_not_depend_on_those_before(
+        records in prop::collection::vec(prop::collection::vec(prop::option::of(0_i32..50_000), 40), 1..6),
+    ) {
+        let names: Vec<String> = (0..40).map(|i| format!("{}{i}", "n".repeat(i % 5))).collect();
+        let mut writer = DetailsWriter::of(&names, DetailsForm::OnDisk);
+        for record in records {
+            let value = |n: i32| match n % 3 {
+                0 => Canonical::Text(n.to_string().into()),
+                _ => Canonical::Number(f64::from(n) / 100.0),
+            };
+            let values: Vec<_> = record.into_iter().map(|n| n.map(value)).collect();
+            let (mut again, mut fresh) = (vec![1, 2, 3], vec![1, 2, 3]);
+            let written = writer.write(&values, &mut again).unwrap();
+            let mut other = DetailsWriter::of(&names, DetailsForm::OnDisk);
+            prop_assert_eq!(other.write(&values, &mut fresh).unwrap(), written);
+            prop_assert_eq!(again, fresh);
+        }
+    }
+}
