@@ -1,10 +1,11 @@
-//! Invariants of `trips_core` for any bytes: functions that panic when one is violated.
+//! Invariants of `trips_core` and `trips_containers` for any bytes: functions that panic when one is violated.
 //!
 //! They are called with three kinds of input: the seeds in `fuzz/seeds`, by `cargo test`; generated input of proptest,
 //! by `cargo test`, too; inputs that `make fuzz` finds.
 
 #![forbid(unsafe_code)]
 
+pub mod containers;
 mod copied;
 pub mod date;
 pub mod feed_fixtures;
@@ -22,15 +23,20 @@ pub mod value;
 pub type Check = fn(&[u8]);
 
 /// Every check, with the name of its fuzz target and of its directory of seeds.
-pub const CHECKS: [(&str, Check); 8] = [
+pub const CHECKS: [(&str, Check); 13] = [
+    ("bzip2", containers::check::check_bzip2),
     ("date", date::check_bytes),
     ("file", file::check_bytes),
+    ("gzip", containers::check::check_gzip),
     ("place", place::check_bytes),
     ("point", point::check_bytes),
     ("program", program::check_bytes),
     ("reader", reader::check_bytes),
     ("times", times::check_bytes),
     ("value", value::check_bytes),
+    ("xz", containers::check::check_xz),
+    ("zip", containers::check::check_zip),
+    ("zstd", containers::check::check_zstd),
 ];
 
 /// A reason can be shown and stored: one line of a limited length.

@@ -34,21 +34,20 @@ pub(super) fn find(ranges: &dyn Ranges) -> io::Result<End> {
     let count = read_at_most(ranges, start, &mut tail)?;
     tail.truncate(count);
     let mut first_error = None;
+    let mut expected = "the directory of the archive";
     for position in
         (0..tail.len().saturating_sub(3)).rev().filter(|&at| tail[at..].starts_with(&END))
     {
         let offset = start + position as u64;
         match tail[position..].first_chunk::<22>() {
-            None => drop(
-                first_error.get_or_insert_with(|| cut_off(size, "the rest of the last record")),
-            ),
+            None => expected = "the rest of the last record",
             Some(record) => match read_end(ranges, offset, record)? {
                 Ok(end) => return Ok(end),
                 Err(error) => drop(first_error.get_or_insert(error)),
             },
         }
     }
-    Err(first_error.unwrap_or_else(|| cut_off(size, "the directory of the archive")).into())
+    Err(first_error.unwrap_or_else(|| cut_off(size, expected)).into())
 }
 
 fn cut_off(size: u64, expected: &str) -> ContainerError {
@@ -161,10 +160,11 @@ fn read_end64(
     let mut fields = Fields(&record[4..]);
     let size = fields.u64();
     if !record.starts_with(&END64) || start.saturating_add(size).checked_add(12) != Some(position) {
-        let error = damaged(ZIP, "zip64 record is not where the archive says").at(start);
-        return Ok(Some(Err(
-            error.found(hex(&record[..4]), format!("a record that ends at byte {position}"))
-        )));
+        let error = damaged(ZIP, "zip64 record is not where the archive says").at(position);
+        return Ok(Some(Err(error.found(
+            hex(&record[..4]),
+            format!("a record from byte {start} up to byte {position}"),
+        ))));
     }
     let _versions = fields.u32();
     let disks = [fields.u32(), fields.u32()];

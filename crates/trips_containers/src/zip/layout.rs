@@ -22,6 +22,7 @@ pub(super) fn data_offsets(
     end: &End,
     entries: &[Entry],
 ) -> io::Result<Vec<u64>> {
+    entries.iter().try_for_each(|entry| check_position(entry, end))?;
     let mut order: Vec<usize> = (0..entries.len()).collect();
     order.sort_by_key(|&index| entries[index].header);
     let mut offsets = vec![0; entries.len()];
@@ -32,10 +33,20 @@ pub(super) fn data_offsets(
     }
     for (&index, next) in order.iter().zip(starts.skip(1)) {
         let entry = &entries[index];
-        offsets[index] = member(ranges, entry, next)
+        offsets[index] = member(ranges, entry, next, end)
             .map_err(|error| named(error, |e| e.in_member(&entry.name)))?;
     }
     Ok(offsets)
+}
+
+/// Fails unless the member is before the directory.
+fn check_position(entry: &Entry, end: &End) -> Result<(), ContainerError> {
+    if entry.header < end.directory {
+        return Ok(());
+    }
+    let error = damaged(ZIP, "member is not before the directory").at(entry.offset);
+    let found = format!("a member at byte {}", entry.header);
+    Err(error.found(found, format!("one before byte {}", end.directory)).in_member(&entry.name))
 }
 
 /// Bytes that belong to nothing.
@@ -46,9 +57,9 @@ fn unclaimed(offset: u64, size: u64) -> ContainerError {
 }
 
 /// The offset of a member's data. The next member, or the directory, begins at `next`.
-fn member(ranges: &Arc<dyn Ranges>, entry: &Entry, next: u64) -> io::Result<u64> {
-    let source = RangeReader::new(Arc::clone(ranges), entry.header, next.max(entry.header));
-    let mut input = Input::small(Box::new(source), entry.header).of("the member");
+fn member(ranges: &Arc<dyn Ranges>, entry: &Entry, next: u64, end: &End) -> io::Result<u64> {
+    let source = RangeReader::new(Arc::clone(ranges), entry.header, end.directory);
+    let mut input = Input::small(Box::new(source), entry.header).of("the members");
     let header = record::<30>(&mut input, "the header of a member")?;
     let local = Local::read(&mut input, &header, entry)?;
     let start = input.offset();
