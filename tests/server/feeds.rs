@@ -14,6 +14,7 @@ mod in_use;
 mod personal;
 mod preview;
 mod repeated;
+mod runs;
 mod stations;
 mod times;
 mod zones;

@@ -117,7 +117,8 @@ pub(super) fn write_short(number: f64, base: usize, out: &mut Vec<u8>) -> bool {
     }
     #[expect(clippy::cast_possible_truncation, reason = "a whole number below 10^15")]
     let scaled = scaled as i64;
-    let (magnitude, group) = (scaled.unsigned_abs(), |value: u64| (value % 10_000) as u16);
+    let magnitude = scaled.unsigned_abs();
+    let group = |value: u64| u16::try_from(value % 10_000).unwrap_or(0);
     let groups = [
         group(magnitude / 1_000_000_000_000),
         group(magnitude / 100_000_000),
