@@ -4,8 +4,10 @@ use std::io;
 
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{PgLogLevel, PgSqlErrorCode};
+use trips_containers::ContainerError;
 use trips_core::pool::PoolError;
 
+mod container;
 mod derived;
 mod feed;
 mod file;
@@ -100,14 +102,30 @@ impl LoadError {
     /// The error that stopped the threads of this file.
     pub fn of_threads(file: &FileName, error: PoolError) -> Self {
         match error {
-            PoolError::Read(error) if error.kind() == io::ErrorKind::OutOfMemory => {
-                Self::OutOfMemory
-            }
-            PoolError::Read(error) => SourceError::Read { file: file.clone(), error }.into(),
+            PoolError::Read(error) => Self::of_read(file, error),
             PoolError::Memory(_) => Self::OutOfMemory,
             PoolError::Start(_) | PoolError::Thread(_) => {
                 FileError::Threads { file: file.clone(), error }.into()
             }
+        }
+    }
+
+    /// The error of a reader of this file, or of this member of it.
+    pub fn of_read(file: &FileName, error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::OutOfMemory {
+            return Self::OutOfMemory;
+        }
+        if let Some(error) = ContainerError::of(&error) {
+            let member = error.member().map(str::to_owned).or_else(|| file.member.clone());
+            let file = FileName { path: file.path.clone(), member };
+            return FileError::Container { file, error: error.clone() }.into();
+        }
+        let file = file.clone();
+        match error.kind() {
+            io::ErrorKind::InvalidData => {
+                FileError::Damaged { file, reason: error.to_string() }.into()
+            }
+            _ => SourceError::Read { file, error }.into(),
         }
     }
 

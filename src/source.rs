@@ -8,16 +8,21 @@ use std::path::Path;
 use std::sync::Arc;
 
 mod access;
+mod beside;
 mod bytes;
+mod contents;
 pub mod listing;
 mod local;
+mod spool;
 mod version;
 
 use pgrx::check_for_interrupts;
 
 pub use self::access::Access;
-use self::bytes::read_at;
-pub use self::bytes::{Bytes, Reading, StopReading};
+pub use self::beside::beside;
+pub use self::bytes::{Bytes, Reading};
+use self::bytes::{FileRanges, read_at};
+pub use self::contents::{Content, Contents, Stream};
 use self::local::{confined, server_files};
 pub use self::version::FileVersion;
 use self::version::changed_at;
@@ -128,6 +133,11 @@ impl Source {
         Bytes::of(self.file.clone())
     }
 
+    /// The bytes at offsets. They are counted, and not hashed.
+    pub fn ranges(&self, reading: &Reading) -> FileRanges {
+        FileRanges::of(self.file.clone(), self.size(), reading.clone())
+    }
+
     /// The digest of the loaded bytes. It must equal the digest of an earlier hash, and the file must be unchanged
     /// since it was opened: a shared mapping changes bytes without changing times.
     pub fn digest_of_loaded(
@@ -135,10 +145,10 @@ impl Source {
         loaded: &Reading,
         before: Option<[u8; 32]>,
     ) -> Result<[u8; 32], LoadError> {
-        let digest = match loaded.count() {
-            count if count == self.size() => loaded.digest(),
-            // Whoever read it needed not all of it.
-            _ => self.digest(|_| ())?,
+        // Bytes that were read at offsets are hashed after all of them were read.
+        let digest = match loaded.digest(self.size()) {
+            Some(digest) => digest,
+            None => self.digest(|_| ())?,
         };
         if before.is_some_and(|before| before != digest) {
             return Err(SourceError::Changed(self.path.clone()).into());
@@ -161,10 +171,7 @@ impl Source {
 
     /// An error while reading this file.
     pub fn read_error(&self, error: std::io::Error) -> LoadError {
-        if error.kind() == std::io::ErrorKind::OutOfMemory {
-            return LoadError::OutOfMemory;
-        }
-        SourceError::Read { file: self.path.as_str().into(), error }.into()
+        LoadError::of_read(&self.path.as_str().into(), error)
     }
 }
 

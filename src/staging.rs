@@ -28,11 +28,21 @@ const RECORD_SIZE: i32 = LINE + 1;
 const RECORD: i32 = LINE + 2;
 const ROWS_AT_ONCE: c_long = 500;
 
-/// Appends rows to staging.
-pub fn append(rows: &StagedRows, progress: &Progress) -> Result<(), LoadError> {
+/// Appends rows to staging, of a member of an archive or of a file that is none.
+pub fn append(
+    rows: &StagedRows,
+    member: Option<&str>,
+    progress: &Progress,
+) -> Result<(), LoadError> {
     let table = Table::open_for_insert(c"stg_trip_data");
     let publish = &mut || progress.publish();
-    let taken = copy_rows(&table, &staged_row::COLUMNS, &mut Some(rows.rows()), publish);
+    let taken = match member {
+        None => copy_rows(&table, &staged_row::COLUMNS, &mut Some(rows.rows()), publish),
+        member => {
+            let rows = rows.of_member(member, |line| (None, line))?;
+            copy_rows(&table, &staged_row::MEMBER_COLUMNS, &mut Some(&rows[..]), publish)
+        }
+    };
     LoadError::require_all("trips.stg_trip_data", rows.len() as u64, taken)
 }
 

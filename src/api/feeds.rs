@@ -7,6 +7,7 @@ use pgrx::{JsonB, name, pg_extern, pg_sys};
 use trips_core::feed::builtin;
 use trips_core::feed::zones::nyc_taxi_zones;
 use trips_core::model::timestamp::Timestamp;
+use trips_core::text::escape::quoted;
 
 use super::text;
 use crate::error::{LoadError, RequestError, SourceError};
@@ -202,12 +203,23 @@ fn rows_of(found: Preview) -> Vec<PreviewRow> {
     rows.extend(found.columns().into_iter().map(|text| note("column", None, None, text)));
     let not_stored = found.feed.not_stored.iter().cloned();
     rows.extend(not_stored.map(|name| note("not stored", None, None, name)));
-    rows.extend(found.trips.into_iter().map(row_of));
-    rows.extend(found.rejected.into_iter().map(|bad| {
+    let mut member = None;
+    for trip in found.trips {
+        if trip.member != member {
+            member.clone_from(&trip.member);
+            rows.push(note("member", None, None, trip.member.clone().unwrap_or_default()));
+        }
+        rows.push(row_of(trip));
+    }
+    rows.extend(found.rejected.into_iter().map(|(member, bad)| {
         let code = Some(bad.rejection.state.code());
         let text = match &bad.rejection.column {
             Some(column) => format!("column {column}: {}", bad.rejection.reason),
             None => bad.rejection.reason.clone(),
+        };
+        let text = match member {
+            Some(member) => format!("member {}, {text}", quoted(member.as_bytes())),
+            None => text,
         };
         note("rejected", i64::try_from(bad.position.number()).ok(), code, text)
     }));
@@ -228,7 +240,7 @@ fn row_of(trip: PreviewTrip) -> PreviewRow {
     let details = trip.details.and_then(|json| serde_json::from_str(&json).ok()).map(JsonB);
     (
         "trip",
-        i64::try_from(trip.line).ok(),
+        i64::try_from(trip.position.number()).ok(),
         Some(trip.region),
         trip.origin.map(zones::pg_point),
         trip.destination.map(zones::pg_point),

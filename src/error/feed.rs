@@ -4,9 +4,10 @@ use pgrx::PgSqlErrorCode as Code;
 use trips_core::feed::definition::DefinitionError;
 use trips_core::feed::stations::{Repeat, StationError, Stations, StationsError, YEARS};
 use trips_core::feed::zones::TooManyZones;
-use trips_core::text::escape::{quoted, quoted_path};
+use trips_core::text::escape::quoted;
 
 use super::file::code_of;
+use super::file_name::FileName;
 use super::report::{Report, counted, reported};
 
 /// Number of faults of a definition that its error shows.
@@ -36,16 +37,20 @@ pub enum FeedError {
     TooManyZones(TooManyZones),
     /// The station file has years, but none is known.
     Year {
-        path: String,
+        file: FileName,
     },
     /// No station file is of this year.
     NoYear(i32),
     NoStations(String),
     /// The stations would be in a set that is built in.
     BuiltinZones(String),
+    /// Stations are loaded from one file at a time.
+    StationArchive {
+        file: FileName,
+    },
     /// `shows_content`: the caller may see what the file has.
     Stations {
-        path: String,
+        file: FileName,
         error: StationsError,
         shows_content: bool,
     },
@@ -99,9 +104,9 @@ impl FeedError {
                 Report::new(Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED, format!("could not read trips.zones: {error}"))
                     .hint("Delete zones that no feed uses.")
             }
-            Self::Year { path } => Report::new(
+            Self::Year { file } => Report::new(
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,
-                format!("year of station file {} is not known", quoted_path(path)),
+                format!("year of station file {file} is not known"),
             )
             .detail("Ids of this feed mean other stations in other years, and the name of the file has no year.")
             .hint("Set the argument year."),
@@ -120,10 +125,26 @@ impl FeedError {
                 format!("feed {} has no station files", shown(name)),
             )
             .hint("Use a feed whose definition has stations."),
-            Self::Stations { path, error, shows_content } => {
-                stations(&quoted_path(path), error, *shows_content)
+            Self::StationArchive { file } => Report::new(
+                Code::ERRCODE_WRONG_OBJECT_TYPE,
+                format!("station file {file} is an archive"),
+            )
+            .hint("Unpack the station file first, or load the archive with its trips."),
+            Self::Stations { file, error, shows_content } => {
+                stations(&file.to_string(), error, *shows_content)
             }
         }
+    }
+}
+
+impl FeedError {
+    /// The same error without contents of a station file; None if it has none.
+    pub(super) fn redacted(&self) -> Option<Self> {
+        let Self::Stations { file, error: StationsError::Records(errors), .. } = self else {
+            return None;
+        };
+        let (file, error) = (file.clone(), StationsError::Records(errors.clone()));
+        Some(Self::Stations { file, error, shows_content: false })
     }
 }
 
@@ -174,12 +195,11 @@ fn lines(errors: &[StationError], shows_content: bool) -> Vec<String> {
 }
 
 /// Reports the records of a station file that are not stations, and those with the id of an earlier one.
-pub fn report_records(path: &str, stations: &Stations, shows_content: bool) {
-    let path = quoted_path(path);
+pub fn report_records(file: &FileName, stations: &Stations, shows_content: bool) {
     if stations.rejected > 0 {
         let records =
             counted(stations.rejected, "record is not a station", "records are not stations");
-        Report::new(Code::ERRCODE_WARNING, format!("station file {path}: {records}"))
+        Report::new(Code::ERRCODE_WARNING, format!("station file {file}: {records}"))
             .detail(format!("First errors:\n{}", lines(&stations.errors, shows_content).join("\n")))
             .hint("Correct these records, then load the file again. Its other stations are loaded.")
             .warning();
@@ -196,7 +216,7 @@ pub fn report_records(path: &str, stations: &Stations, shows_content: bool) {
             false => format!("line {}: as line {}", repeat.line, repeat.earlier),
         };
         let lines: Vec<String> = stations.repeats.iter().map(line).collect();
-        let message = format!("station file {path}: {records} the id of an earlier record");
+        let message = format!("station file {file}: {records} the id of an earlier record");
         Report::new(Code::ERRCODE_SUCCESSFUL_COMPLETION, message)
             .detail(format!(
                 "The last record of an id counts. First records:\n{}",

@@ -1,6 +1,7 @@
 //! Errors of the content of a file.
 
 use pgrx::PgSqlErrorCode as Code;
+use trips_containers::ContainerError;
 use trips_core::check::reject::BadLine;
 use trips_core::feed::day_month::{Contradiction, Unproved};
 use trips_core::format::delimited::header::{ColumnError, Guess, HeaderError};
@@ -9,6 +10,7 @@ use trips_core::pool::PoolError;
 use trips_core::text::escape::quoted;
 use trips_core::text::list::quoted_names;
 
+use super::container;
 use super::feed::FeedError;
 use super::file_name::FileName;
 use super::report::{Report, counted, reported};
@@ -52,6 +54,27 @@ pub enum FileError {
     Unproved {
         file: FileName,
         unproved: Unproved,
+    },
+    /// It is packed, and cannot be unpacked.
+    Container {
+        file: FileName,
+        error: ContainerError,
+    },
+    /// It is not as its format demands: what is wrong, and where.
+    Damaged {
+        file: FileName,
+        reason: String,
+    },
+    /// Members of an archive are of two feeds.
+    OtherFeed {
+        file: FileName,
+        feed: String,
+        /// The first member, and its feed.
+        first: (String, String),
+    },
+    /// No member of an archive has trips.
+    NoTrips {
+        file: FileName,
     },
     /// The threads that parse it have stopped.
     Threads {
@@ -106,6 +129,31 @@ impl FileError {
                 format!("could not load file {file}: {}", unproved.message()),
             )
             .hint(unproved.hint()),
+            Self::Container { file, error } => container::report(file, error),
+            Self::Damaged { file, reason } => Report::new(
+                Code::ERRCODE_BAD_COPY_FILE_FORMAT,
+                format!("could not load file {file}: {reason}"),
+            )
+            .hint("Get the file again from where it was published."),
+            Self::OtherFeed { file, feed, first: (member, first) } => Report::new(
+                Code::ERRCODE_BAD_COPY_FILE_FORMAT,
+                format!(
+                    "file {file} is of feed {}, expected feed {}",
+                    quoted(feed.as_bytes()),
+                    quoted(first.as_bytes())
+                ),
+            )
+            .detail(format!(
+                "The first member with trips, {}, is of feed {}.",
+                quoted(member.as_bytes()),
+                quoted(first.as_bytes())
+            ))
+            .hint("Load the members of each feed from an archive of their own."),
+            Self::NoTrips { file } => Report::new(
+                Code::ERRCODE_BAD_COPY_FILE_FORMAT,
+                format!("archive {file} has no file of trips"),
+            )
+            .hint("Use an archive with files of trips: CSV, JSON or Parquet."),
             Self::Threads { file, error } => Report::new(
                 match error {
                     PoolError::Start(_) => Code::ERRCODE_INSUFFICIENT_RESOURCES,
@@ -127,6 +175,10 @@ impl FileError {
             | Self::UnclosedQuotes { file, .. }
             | Self::Contradiction { file, .. }
             | Self::Unproved { file, .. }
+            | Self::Container { file, .. }
+            | Self::Damaged { file, .. }
+            | Self::OtherFeed { file, .. }
+            | Self::NoTrips { file }
             | Self::Threads { file, .. } => file,
         }
     }

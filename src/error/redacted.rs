@@ -29,8 +29,11 @@ impl LoadError {
     }
 
     fn redacted_with(&self, instead: &str) -> Option<Self> {
-        let Self::File(error) = self else { return None };
-        error.redacted_with(instead).map(Self::File)
+        match self {
+            Self::File(error) => error.redacted_with(instead).map(Self::File),
+            Self::Feed(error) => error.redacted().map(Self::Feed),
+            _ => None,
+        }
     }
 }
 

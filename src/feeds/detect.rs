@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use pgrx::check_for_interrupts;
 use serde_json::{Map, Value, json};
 use trips_core::feed::choice::{FeedChoice, Options};
 use trips_core::feed::definition::{
@@ -17,7 +18,7 @@ use trips_core::format::encoding::Decoder;
 use super::definitions::catalogue;
 use crate::error::{FileError, LoadError};
 use crate::settings;
-use crate::source::{Access, Source};
+use crate::source::{Access, Content, Contents, Source};
 
 /// A feed that a header fits or nearly fits.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,21 +62,53 @@ pub fn describe(path: &str, feed: &str, access: &Access) -> Result<Match, LoadEr
     read(path, Some(feed), access)?.into_iter().next().ok_or_else(none)
 }
 
-/// The feeds of a file, of all feeds or of a given one, as a load finds them.
+/// The feeds of a file, of all feeds or of a given one, as a load finds them. Of an archive, they are those of the first
+/// member that a load would read.
 fn read(path: &str, feed: Option<&str>, access: &Access) -> Result<Vec<Match>, LoadError> {
     let (catalogue, zones) = (catalogue()?, Zones::builtin());
     let feed = feed.map(str::to_owned);
     let choice = FeedChoice { catalogue, feed, zones, options: Options::default() };
     let file = Source::open(path, access)?;
-    let bytes = Decoder::detect(file.bytes()).map_err(|error| file.read_error(error))?;
-    let (encoding, max_record) = (bytes.encoding(), settings::max_record_size());
-    let mut reader = RecordReader::new(bytes, max_record).with_encoding(encoding);
-    let first = read_first_record(&choice, &mut reader, max_record);
-    let first = first.map_err(|error| match error {
-        HeaderError::Read(error) => file.read_error(error),
-        error => FileError::Header { file: path.into(), error }.into(),
-    })?;
+    let contents = Contents::open(&file)?;
+    let mut found = None;
+    for index in 0..contents.len() {
+        check_for_interrupts!();
+        let content = contents.read(index)?;
+        let file = content.file.clone();
+        match first_record(content, &choice)? {
+            Ok(first) if first.plan.is_ok() || found.is_none() => {
+                let is_good = first.plan.is_ok();
+                found = Some(Ok(first));
+                if is_good {
+                    break;
+                }
+            }
+            Err(error) if found.is_none() => found = Some(Err(FileError::Header { file, error })),
+            _ => {}
+        }
+    }
+    let none = || FileError::NoTrips { file: path.into() };
+    let first = found.unwrap_or_else(|| Err(none()))?;
     Ok(explain(&choice, &first).into_iter().map(|found| of_feed(found, &first)).collect())
+}
+
+/// The first record of a file or a member, or why it has none.
+fn first_record(
+    content: Content,
+    choice: &FeedChoice,
+) -> Result<Result<FirstRecord, HeaderError>, LoadError> {
+    let (choice, max_record) = (choice.clone(), settings::max_record_size());
+    let file = content.file.clone();
+    let read = move |content: Content| {
+        let bytes = Decoder::detect(content.into_stream())?;
+        let encoding = bytes.encoding();
+        let mut reader = RecordReader::new(bytes, max_record).with_encoding(encoding);
+        read_first_record(&choice, &mut reader, max_record)
+    };
+    match content.process(read).unwrap_or_else(|error| Err(error.into())) {
+        Err(HeaderError::Read(error)) => Err(LoadError::of_read(&file, error)),
+        first => Ok(first),
+    }
 }
 
 /// What a feed makes of a header.

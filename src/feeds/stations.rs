@@ -1,17 +1,29 @@
 //! `trips.load_stations`: a station file of a feed becomes rows of `trips.zones`.
 
-use trips_core::feed::definition::{Definition, Place, StationColumns, Zero};
+use std::sync::Arc;
+
+use trips_core::feed::definition::{Definition, Place, Zero};
 use trips_core::feed::place::PlaceRules;
-use trips_core::feed::stations::{StationForm, YEARS, read_stations, year_of};
+use trips_core::feed::stations::{
+    StationForm, Stations, StationsError, YEARS, read_stations, year_of,
+};
 use trips_core::feed::value::Nulls;
-use trips_core::feed::zones::NYC_TAXI_ZONES;
+use trips_core::feed::zones::{NYC_TAXI_ZONES, ZoneRow};
 use trips_core::format::encoding::Decoder;
 use trips_core::model::decimal::DecimalMark;
 
 use super::definitions::definition;
 use super::zones;
-use crate::error::{FeedError, LoadError, report_records};
-use crate::source::{Access, Source};
+use crate::error::{FeedError, FileName, LoadError, report_records};
+use crate::source::{Access, Content, Contents, Source, Stream};
+
+/// The stations of a member of an archive, for the load of its trips only.
+#[derive(Debug)]
+pub struct MemberStations {
+    /// The set of zones to which they belong.
+    pub(super) set: String,
+    pub(super) rows: Vec<ZoneRow>,
+}
 
 /// Stores the stations of a file. Returns their number.
 ///
@@ -23,34 +35,57 @@ use crate::source::{Access, Source};
 /// not known, or not one of a station file; errors of the file. Records that are not stations are a WARNING.
 pub fn load(feed: &str, path: &str, year: Option<i32>, access: &Access) -> Result<u64, LoadError> {
     let definition = definition(feed)?;
-    let none = || FeedError::NoStations(feed.to_owned());
-    let columns = definition.stations.as_ref().ok_or_else(none)?;
-    let set = definition.station_set().ok_or_else(none)?;
-    if set == NYC_TAXI_ZONES {
-        return Err(FeedError::BuiltinZones(set.to_owned()).into());
-    }
     if let Some(year) = year.filter(|year| !YEARS.contains(year)) {
         return Err(FeedError::NoYear(year).into());
     }
     let file = Source::open(path, access)?;
-    let year = match year.or_else(|| columns.by_year.then(|| year_of(path)).flatten()) {
-        None if columns.by_year => return Err(FeedError::Year { path: path.to_owned() }.into()),
-        year => year,
-    };
-    let shows_content = access.shows_content();
-    let error = |error| FeedError::Stations { path: path.to_owned(), error, shows_content };
-    let stations = read(&definition, columns, year, file).map_err(error)?;
-    zones::store(set, &stations.rows)?;
-    report_records(path, &stations, shows_content);
+    let contents = Contents::open(&file)?;
+    if contents.is_archive() {
+        return Err(FeedError::StationArchive { file: path.into() }.into());
+    }
+    let stations = of_content(&definition, contents.read(0)?, year, access.shows_content())?;
+    zones::store(&stations.set, &stations.rows)?;
     Ok(stations.rows.len() as u64)
 }
 
-fn read(
-    feed: &Definition,
-    names: &StationColumns,
+/// Reads the stations of a feed from a file or a member.
+///
+/// # Errors
+/// Those of [`load`].
+pub fn of_content(
+    definition: &Arc<Definition>,
+    content: Content,
     year: Option<i32>,
-    file: Source,
-) -> Result<trips_core::feed::stations::Stations, trips_core::feed::stations::StationsError> {
+    shows_content: bool,
+) -> Result<MemberStations, LoadError> {
+    let none = || FeedError::NoStations(definition.name.clone());
+    let columns = definition.stations.as_ref().ok_or_else(none)?;
+    let set = definition.station_set().ok_or_else(none)?.to_owned();
+    if set == NYC_TAXI_ZONES {
+        return Err(FeedError::BuiltinZones(set).into());
+    }
+    let file = content.file.clone();
+    let of_name =
+        |name: &FileName| name.member.as_deref().and_then(year_of).or_else(|| year_of(&name.path));
+    let year = match year.or_else(|| columns.by_year.then(|| of_name(&file)).flatten()) {
+        None if columns.by_year => return Err(FeedError::Year { file }.into()),
+        year => year,
+    };
+    let definition = definition.clone();
+    let work = move |content: Content| read(&definition, year, content.into_stream());
+    let stations = content.process(work).unwrap_or_else(|error| Err(error.into()));
+    match stations {
+        Ok(stations) => {
+            report_records(&file, &stations, shows_content);
+            Ok(MemberStations { set, rows: stations.rows })
+        }
+        Err(StationsError::Read(error)) => Err(LoadError::of_read(&file, error)),
+        Err(error) => Err(FeedError::Stations { file, error, shows_content }.into()),
+    }
+}
+
+fn read(feed: &Definition, year: Option<i32>, stream: Stream) -> Result<Stations, StationsError> {
+    let Some(names) = &feed.stations else { return Ok(Stations::default()) };
     let nulls = Nulls::new(&feed.form.nulls);
     let id = feed.origin.iter().chain(&feed.destination).find_map(|place| match place {
         Place::Zone { id, .. } => Some(feed.get(*id).kind),
@@ -71,5 +106,5 @@ fn read(
         rules,
         year,
     };
-    read_stations(Decoder::detect(file.bytes())?, &form)
+    read_stations(Decoder::detect(stream)?, &form)
 }

@@ -5,9 +5,12 @@ use std::sync::{Arc, OnceLock};
 
 use pgrx::datum::DatumWithOid;
 use pgrx::{Spi, check_for_interrupts, pg_sys};
-use trips_core::feed::zones::{NYC_TAXI_ZONES, ZoneRow, Zones, nyc_taxi_zones};
+use trips_core::feed::zones::{
+    NYC_TAXI_ZONES, TooManyZones, ZoneRow, Zones, ZonesBuilder, nyc_taxi_zones,
+};
 use trips_core::model::point::Point;
 
+use super::stations::MemberStations;
 use crate::error::{FeedError, LoadError};
 use crate::pg::relation::Table;
 use crate::pg::session;
@@ -21,6 +24,14 @@ const ROWS_AT_ONCE: c_long = 1000;
 /// # Errors
 /// 54000 if there are too many.
 pub fn snapshot() -> Result<Arc<Zones>, LoadError> {
+    snapshot_with(&[])
+}
+
+/// The same with stations of one load, which count before the zones of the table.
+///
+/// # Errors
+/// 54000 if there are too many.
+pub fn snapshot_with(stations: &[MemberStations]) -> Result<Arc<Zones>, LoadError> {
     static BUILTIN: OnceLock<Arc<Zones>> = OnceLock::new();
     let table = Table::open_for_read(c"zones");
     let _owner = session::run_as_owner(&table);
@@ -42,21 +53,32 @@ pub fn snapshot() -> Result<Arc<Zones>, LoadError> {
                     region: row.text(5),
                     point: longitude.zip(latitude).and_then(|(x, y)| Point::new(x, y).ok()),
                 };
-                let builder = builder.get_or_insert_with(|| {
-                    let mut builder = Zones::builder();
-                    let mut builtin = nyc_taxi_zones().into_iter();
-                    result = builtin.try_for_each(|zone| builder.add(NYC_TAXI_ZONES, zone));
-                    builder
-                });
+                let builder = builder.get_or_insert_with(|| with_builtin(&mut result));
                 if result.is_ok() {
                     result = builder.add(&set, zone);
                 }
             }
         },
     );
+    for MemberStations { set, rows } in stations {
+        for row in rows {
+            let builder = builder.get_or_insert_with(|| with_builtin(&mut result));
+            if result.is_ok() {
+                result = builder.add(set, row.clone());
+            }
+        }
+    }
     result.map_err(FeedError::TooManyZones)?;
     Ok(builder
         .map_or_else(|| BUILTIN.get_or_init(Zones::builtin).clone(), |builder| builder.build()))
+}
+
+/// A builder with the built-in zones.
+fn with_builtin(result: &mut Result<(), TooManyZones>) -> ZonesBuilder {
+    let mut builder = Zones::builder();
+    let mut builtin = nyc_taxi_zones().into_iter();
+    *result = builtin.try_for_each(|zone| builder.add(NYC_TAXI_ZONES, zone));
+    builder
 }
 
 /// Stores stations in a set, in place of rows with the same ids and years.

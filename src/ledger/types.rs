@@ -62,6 +62,15 @@ pub struct Totals {
 }
 
 impl Totals {
+    /// The rows after those of an earlier moment.
+    pub fn since(self, before: Self) -> Self {
+        Self {
+            inserted: self.inserted - before.inserted,
+            duplicate: self.duplicate - before.duplicate,
+            staged: self.staged - before.staged,
+        }
+    }
+
     /// All of them.
     pub fn read(self) -> u64 {
         self.inserted + self.duplicate + self.staged

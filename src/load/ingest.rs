@@ -6,14 +6,14 @@ use trips_core::format::parser::Target;
 
 use super::context::LoadContext;
 use super::failure::record_failure_of;
-use super::read::read_file;
+use super::read::{Writing, read_file};
 use super::request::Request;
 use super::runs::{Loader, summarize};
 use crate::error::LoadError;
 use crate::ledger::{self, LoadRow, LoadSource, SameBytes};
 use crate::progress::{Passes, Phase, Progress};
 use crate::settings;
-use crate::source::Source;
+use crate::source::{Contents, Source};
 
 /// A load whose file is hashed for longer registers with the load monitor before it knows whether the bytes are new.
 const UNREGISTERED_HASHING: Duration = Duration::from_millis(500);
@@ -51,14 +51,15 @@ fn ingest(request: &Request<'_>, context: &LoadContext) -> Result<LoadRow, LoadE
     progress.read(0, 0);
     context.register(source);
     let mut loader = Loader::new(&history)?;
-    let reading = read_file(
-        request,
-        (&file, &mut source.feed),
-        context.header.load_id,
-        &mut loader,
-        &progress,
-    )?;
+    let load_id = context.header.load_id;
+    let contents = Contents::open(&file)?;
+    if !contents.is_read_in_order() && source.digest.is_none() {
+        source.digest = Some(hash(&file, source, context, &progress)?);
+    }
+    let mut writing = Writing { load_id, loader: &mut loader, progress: &progress };
+    let (reading, members) = read_file(request, &contents, source, &mut writing)?;
     source.digest = Some(file.digest_of_loaded(&reading, source.digest)?);
+    ledger::record_members(load_id, &members)?;
     summarize(loader.totals.inserted, &progress)?;
     context.record_end(source, Some(loader.totals), known.map(|known| known.load_id))
 }
@@ -73,7 +74,7 @@ fn begin_progress(request: &Request<'_>, context: &LoadContext, file: &Source) -
 }
 
 /// The load that has the same bytes, if any. The file is hashed here only if the ledger has a file of its size. Otherwise
-/// its bytes are new, and are hashed while they are parsed. A long hash registers the load with the load monitor.
+/// its bytes are new, and are hashed while they are parsed.
 fn find_same_bytes(
     file: &Source,
     source: &mut LoadSource,
@@ -81,16 +82,25 @@ fn find_same_bytes(
     progress: &Progress,
 ) -> Result<Option<SameBytes>, LoadError> {
     if source.digest.is_none() && ledger::has_size(source.bytes) {
-        progress.phase(Phase::Hashing);
-        let (begin, mut is_long) = (Instant::now(), false);
-        let digest = file.digest(|done| {
-            progress.hashed(done);
-            if !is_long && begin.elapsed() > UNREGISTERED_HASHING {
-                is_long = true;
-                context.register(source);
-            }
-        })?;
-        source.digest = Some(digest);
+        source.digest = Some(hash(file, source, context, progress)?);
     }
     Ok(source.digest.and_then(|digest| ledger::same_bytes(&digest, source.bytes)))
+}
+
+/// Hashes the file. A long hash registers the load with the load monitor.
+fn hash(
+    file: &Source,
+    source: &LoadSource,
+    context: &LoadContext,
+    progress: &Progress,
+) -> Result<[u8; 32], LoadError> {
+    progress.phase(Phase::Hashing);
+    let (begin, mut is_long) = (Instant::now(), false);
+    file.digest(|done| {
+        progress.hashed(done);
+        if !is_long && begin.elapsed() > UNREGISTERED_HASHING {
+            is_long = true;
+            context.register(source);
+        }
+    })
 }

@@ -5,6 +5,10 @@ use trips_core::text::escape::quoted;
 
 use crate::error::{Report, counted};
 use crate::ledger::SameBytes;
+use crate::source::Contents;
+
+/// How many members a notice names.
+const MAX_MEMBERS_NAMED: usize = 20;
 
 /// How many unused columns a notice names.
 const MAX_COLUMNS_NAMED: usize = 20;
@@ -48,6 +52,32 @@ pub fn not_numbers(columns: &[(String, u64)]) {
         .detail(format!("Number of such values in details, by column: {}{more}.", shown.join(", ")))
         .hint("Compare jsonb_typeof(details->'column') with 'number' before you cast a value.")
         .notice();
+}
+
+/// Reports the members of an archive that are no trips: what loads do not read, and stations.
+pub fn passed_over(contents: &Contents<'_>, stations: &[String]) {
+    let shown = |names: Vec<&str>| {
+        let named = names.len().min(MAX_MEMBERS_NAMED);
+        let quoted: Vec<String> =
+            names[..named].iter().map(|name| quoted(name.as_bytes())).collect();
+        match names.len() - named {
+            0 => quoted.join(", "),
+            more => format!("{} and {more} more", quoted.join(", ")),
+        }
+    };
+    let noun = |count: usize| if count == 1 { "member" } else { "members" };
+    let passed: Vec<&str> = contents.passed_over().iter().map(|member| &*member.name).collect();
+    let stations: Vec<&str> = stations.iter().map(String::as_str).collect();
+    let mut parts = Vec::new();
+    if !passed.is_empty() {
+        parts.push(format!("passing over {} {}", noun(passed.len()), shown(passed)));
+    }
+    if !stations.is_empty() {
+        parts.push(format!("reading stations from {} {}", noun(stations.len()), shown(stations)));
+    }
+    if !parts.is_empty() {
+        Report::new(Code::ERRCODE_SUCCESSFUL_COMPLETION, parts.join("; ")).notice();
+    }
 }
 
 /// Reports the names of the columns of the file that the load ignores.

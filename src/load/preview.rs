@@ -12,15 +12,19 @@ use trips_core::model::timestamp::Timestamp;
 use trips_core::text::escape::quoted;
 use trips_core::wire::jsonb::DetailsForm;
 
-use super::read;
+use super::members::{self, Members};
+use super::open::{self, Opened};
 use super::request::Request;
 use crate::error::{FileError, LoadError, counted};
 use crate::feeds::{self, Match};
 use crate::settings::{self, LoadOptions};
-use crate::source::{Access, Source};
+use crate::source::{Access, Contents, Source, beside};
 
 /// Records after which a preview ends, although it has fewer trips or rejected records than asked for.
 const MAX_RECORDS: u64 = 100_000;
+
+/// Bytes that are read at a time.
+const CHUNK: usize = 256 * 1024;
 
 /// Limit of the argument `rows`.
 pub const MAX_ROWS: usize = 10_000;
@@ -32,8 +36,8 @@ pub struct Preview {
     pub feed: Match,
     /// The first trips.
     pub trips: Vec<PreviewTrip>,
-    /// The first rejected records.
-    pub rejected: Vec<BadLine>,
+    /// The first rejected records, with the members of an archive that have them.
+    pub rejected: Vec<(Option<String>, BadLine)>,
     /// Number of records that were read.
     pub records: u64,
     /// Whether these are all records of the file.
@@ -43,7 +47,9 @@ pub struct Preview {
 /// A trip of a preview.
 #[derive(Debug)]
 pub struct PreviewTrip {
-    pub line: u64,
+    /// The member of an archive that has it.
+    pub member: Option<String>,
+    pub position: Position,
     pub region: String,
     pub origin: Option<Point>,
     pub destination: Option<Point>,
@@ -83,54 +89,117 @@ pub fn preview(
     access: &Access,
 ) -> Result<Preview, LoadError> {
     let file = Source::open(path, access)?;
-    let constraints = settings::constraints()?;
     let (abort_on_error, max_errors, region, datasource) = (false, None, None, None);
     let options = LoadOptions { abort_on_error, max_errors, feed, region, datasource };
     let request = Request { path, access, target: Target::History, force: false, options };
-    let (plan, mut reader, _stop_reading) = read::open(&request, &file, |_| ())?;
-    let (feed, order) = (feeds::describe(path, plan.feed_name(), access)?, plan.feed().order());
-    let definition = plan.feed().definition.clone();
-    let mut trips = TripReader::new(plan, DetailsForm::Text);
-    let mut preview =
-        Preview { feed, trips: Vec::new(), rejected: Vec::new(), records: 0, is_whole: false };
-    while preview.records < MAX_RECORDS
-        && (preview.trips.len() < rows || preview.rejected.len() < rows)
-    {
-        check_for_interrupts!();
-        let Some(record) = reader.next_record().map_err(|error| file.read_error(error))? else {
-            preview.is_whole = true;
+    let contents = Contents::open(&file)?;
+    let Members { trips, choice, .. } = members::sort(&contents, open::choice(&request)?, true)?;
+    let mut preview: Option<Preview> = None;
+    for index in trips {
+        let opened = open::open(&contents, index, &choice, |_| ())?;
+        let described = || feeds::describe(path, opened.plan.feed_name(), access);
+        let so_far =
+            preview.take().map_or_else(|| Ok(Preview::of(described()?)), Ok::<_, LoadError>)?;
+        let so_far = preview.insert(so_far);
+        so_far.is_whole = false;
+        so_far.read(opened, rows)?;
+        if !so_far.is_whole {
             break;
-        };
-        preview.records += 1;
-        match trips.read(&record, &constraints) {
-            Ok(found) if preview.trips.len() < rows => {
-                let TailValues { ended_at, trip_id, details } = found.tail_values();
-                let trip = &found.trip;
-                preview.trips.push(PreviewTrip {
-                    line: record.line,
-                    region: trip.region.to_owned(),
-                    origin: trip.origin,
-                    destination: trip.destination,
-                    date_time: trip.date_time,
-                    datasource: trip.datasource.map(str::to_owned),
-                    ended_at,
-                    trip_id: trip_id.map(str::to_owned),
-                    details: details.map(str::to_owned),
-                    note: note_of(&found, &definition),
-                });
-            }
-            Err(rejection) if preview.rejected.len() < rows => {
-                preview.rejected.push(BadLine { position: Position::line(record.line), rejection });
-            }
-            _ => {}
         }
     }
-    let proofs = &trips.scratch().proofs;
-    match proofs.contradiction(order, &preview.feed.feed) {
-        Some(contradiction) => {
-            Err(FileError::Contradiction { file: path.into(), contradiction }.into())
+    preview.ok_or_else(|| FileError::NoTrips { file: path.into() }.into())
+}
+
+impl Preview {
+    fn of(feed: Match) -> Self {
+        let (trips, rejected) = (Vec::new(), Vec::new());
+        Self { feed, trips, rejected, records: 0, is_whole: false }
+    }
+
+    /// Reads a file or a member. The preview is whole so far if it was read to its end.
+    fn read(&mut self, opened: Opened, rows: usize) -> Result<(), LoadError> {
+        let constraints = settings::constraints()?;
+        let Opened { file, plan, mut reader, covered, reading } = opened;
+        let _stop_reading = reading.stopper();
+        let (order, definition) = (plan.feed().order(), plan.feed().definition.clone());
+        let mut trips = TripReader::new(plan.clone(), DetailsForm::Text);
+        let max_record = settings::max_record_size();
+        while self.wants_more(rows) {
+            check_for_interrupts!();
+            let chunk = match covered {
+                Some(_) => reader.next_chunk(CHUNK, 0),
+                None => {
+                    let (back, chunk) = beside(&reading, move || {
+                        let chunk = reader.next_chunk(CHUNK, 0);
+                        (reader, chunk)
+                    })
+                    .map_err(|error| LoadError::of_read(&file, error))?;
+                    reader = back;
+                    chunk
+                }
+            };
+            let Some(mut chunk) = chunk.map_err(|error| LoadError::of_read(&file, error))? else {
+                self.is_whole = true;
+                break;
+            };
+            let member = file.member.as_ref();
+            let read = chunk.for_each_fields(&plan, max_record, |record| {
+                if !self.wants_more(rows) {
+                    return Err(Enough);
+                }
+                self.records += 1;
+                let position = record.position;
+                match trips.read_fields(record, &constraints) {
+                    Ok(found) if self.trips.len() < rows => {
+                        self.trips.push(PreviewTrip::of(&found, position, (member, &definition)));
+                    }
+                    Err(rejection) if self.rejected.len() < rows => {
+                        self.rejected.push((member.cloned(), BadLine { position, rejection }));
+                    }
+                    _ => {}
+                }
+                Ok(())
+            });
+            if read.is_err() {
+                break;
+            }
         }
-        None => Ok(preview),
+        let proofs = &trips.scratch().proofs;
+        match proofs.contradiction(order, &self.feed.feed) {
+            Some(contradiction) => Err(FileError::Contradiction { file, contradiction }.into()),
+            None => Ok(()),
+        }
+    }
+
+    fn wants_more(&self, rows: usize) -> bool {
+        self.records < MAX_RECORDS && (self.trips.len() < rows || self.rejected.len() < rows)
+    }
+}
+
+/// The preview has as many records as it shows.
+struct Enough;
+
+impl PreviewTrip {
+    fn of(
+        found: &FeedTrip<'_>,
+        position: Position,
+        (member, feed): (Option<&String>, &Definition),
+    ) -> Self {
+        let TailValues { ended_at, trip_id, details } = found.tail_values();
+        let trip = &found.trip;
+        Self {
+            member: member.cloned(),
+            position,
+            region: trip.region.to_owned(),
+            origin: trip.origin,
+            destination: trip.destination,
+            date_time: trip.date_time,
+            datasource: trip.datasource.map(str::to_owned),
+            ended_at,
+            trip_id: trip_id.map(str::to_owned),
+            details: details.map(str::to_owned),
+            note: note_of(found, feed),
+        }
     }
 }
 

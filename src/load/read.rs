@@ -1,85 +1,136 @@
 //! The threads parse the file; the backend writes what they send.
 
-use pgrx::check_for_interrupts;
-use trips_core::feed::choice::{FeedChoice, Options};
-use trips_core::feed::plan::Plan;
+use std::io::Read;
+
 use trips_core::feed::program::NotNumbers;
-use trips_core::format::delimited::header::{self, HeaderError};
-use trips_core::format::delimited::record::RecordReader;
-use trips_core::format::encoding::Decoder;
-use trips_core::format::order::{self, OrderError};
 use trips_core::format::parser::{Parsed, Parser};
-use trips_core::model::time_form::DayMonthOrder;
 use trips_core::pool::{Pool, PoolError, Run};
 use trips_core::sort::batch::RunBlocks;
 
 use super::error_limit::ErrorLimit;
+use super::members::{self, Members};
 use super::notices;
+use super::open::{self, Opened, poll_interrupts};
 use super::request::Request;
 use super::runs::Loader;
-use crate::error::{FileError, FileName, LoadError};
-use crate::feeds;
+use crate::error::{FileName, LoadError};
+use crate::ledger::{LoadMember, LoadSource};
 use crate::os::{memory, signals};
 use crate::progress::{Phase, Progress};
-use crate::settings::{self, LoadOptions};
-use crate::source::{Bytes, Reading, Source, StopReading};
+use crate::settings;
+use crate::source::{Contents, Reading};
 
 /// Staged rows of so many bytes return their memory at once.
 const RELEASED_AT_ONCE: usize = 1024 * 1024;
 
-/// Reads the file from its header to its end, run by run, and writes each run. Returns what was read, hashed. Sets the
-/// name of its feed, also if the load fails later.
+/// Where the trips of a load go, and what is known of it so far.
+pub struct Writing<'l, 'h> {
+    /// Number of the load.
+    pub load_id: i64,
+    /// Writes the runs.
+    pub loader: &'l mut Loader<'h>,
+    /// Of the load.
+    pub progress: &'l Progress,
+}
+
+/// Reads the members of a file from the header to the end, run by run, and writes each run. Returns what was read, and
+/// the members if the file is an archive. Sets the name of the feed, also if the load fails later.
 pub fn read_file(
     request: &Request<'_>,
-    (file, feed): (&Source, &mut Option<String>),
-    load_id: i64,
-    loader: &mut Loader<'_>,
-    progress: &Progress,
-) -> Result<Reading, LoadError> {
-    progress.phase(Phase::Reading);
-    let max_record = settings::max_record_size();
-    let named = |name: &str| *feed = Some(name.to_owned());
-    let (plan, reader, (reading, stopper)) = open(request, file, named)?;
-    if request.access.shows_content() {
-        notices::unused_columns(plan.not_stored());
+    contents: &Contents<'_>,
+    source: &mut LoadSource,
+    writing: &mut Writing<'_, '_>,
+) -> Result<(Reading, Vec<LoadMember>), LoadError> {
+    writing.progress.phase(Phase::Reading);
+    let Members { trips, choice, stations } =
+        members::sort(contents, open::choice(request)?, request.access.shows_content())?;
+    notices::passed_over(contents, &stations);
+    contents.begin_count();
+    let mut limit = ErrorLimit::new(request.path.into(), request.options);
+    let mut counts = ReadCounts { total: source.bytes, ..ReadCounts::default() };
+    let (mut loaded, mut last) = (Vec::new(), Reading::default());
+    let mut definition = None;
+    for (number, &index) in trips.iter().enumerate() {
+        let named = |name: &str| source.feed = Some(name.to_owned());
+        let opened = open::open(contents, index, &choice, named)?;
+        last = opened.reading.clone();
+        definition.get_or_insert_with(|| opened.plan.feed().definition.clone());
+        if number == 0 {
+            begin(request, &opened, writing.loader);
+        }
+        limit.begin(&opened.file, &opened.plan);
+        let (before, feed) = (writing.loader.totals, opened.plan.feed_name().to_owned());
+        writing.loader.begin_member(opened.file.member.clone());
+        let is_last = number + 1 == trips.len();
+        read_member(request, opened, is_last, (&mut limit, &mut counts), writing)?;
+        if let Some(name) = contents.member(index) {
+            let totals = writing.loader.totals.since(before);
+            loaded.push(LoadMember { name: name.to_owned(), feed, totals });
+        }
     }
-    let name = FileName::from(request.path);
-    let mut limit = ErrorLimit::new(name.clone(), request.options);
-    limit.begin(&name, &plan);
-    loader.set_identity(&plan.feed().definition.identity);
-    let definition = plan.feed().definition.clone();
-    let (target, keeps_grid_points) = (request.target, loader.keeps_grid_points());
-    let constraints = settings::constraints()?;
-    let parser = Parser { plan, target, load_id, max_record, constraints, keeps_grid_points };
-    let of_threads = |error: PoolError| LoadError::of_threads(&name, error);
+    notices::zero_coordinates(counts.zero_coordinates);
+    notices::unknown_places(counts.unknown_places);
+    if let Some(definition) = definition {
+        notices::not_numbers(&counts.not_numbers.named(&definition));
+    }
+    Ok((last, loaded))
+}
+
+/// Begins the first member: the feed is known.
+fn begin(request: &Request<'_>, opened: &Opened, loader: &mut Loader<'_>) {
+    if request.access.shows_content() {
+        notices::unused_columns(opened.plan.not_stored());
+    }
+    // It goes on over all members.
+    loader.set_identity(&opened.plan.feed().definition.identity);
+}
+
+/// Reads a member to its end.
+fn read_member(
+    request: &Request<'_>,
+    opened: Opened,
+    is_last_member: bool,
+    (limit, counts): (&mut ErrorLimit, &mut ReadCounts),
+    writing: &mut Writing<'_, '_>,
+) -> Result<(), LoadError> {
+    let Opened { file, plan, reader, covered, reading } = opened;
+    let parser = Parser {
+        plan,
+        target: request.target,
+        load_id: writing.load_id,
+        max_record: settings::max_record_size(),
+        constraints: settings::constraints()?,
+        keeps_grid_points: writing.loader.keeps_grid_points(),
+    };
     // The chunks follow the header.
-    let mut counts = ReadCounts { covered: reader.position(), ..ReadCounts::default() };
+    counts.begin(covered, &reading);
     let mut pool = {
         let _blocked = signals::BlockedSignals::all();
-        Pool::start(reader, parser, settings::parse_threads()).map_err(of_threads)?
+        Pool::start(reader, parser, settings::parse_threads())
+            .map_err(|error| LoadError::of_threads(&file, error))?
     };
     // Dropped before the pool, which waits for its threads.
-    let _stop_reading = stopper;
+    let stop_reading = reading.stopper();
     loop {
         let run = pool.read_run(settings::work_mem(), poll_interrupts, |parsed| {
             limit.check(parsed).map_err(LoadError::from)?;
-            counts.add(parsed, progress);
-            stage(parsed, loader, progress)?;
+            counts.add(parsed, writing.progress);
+            stage(parsed, writing)?;
             Ok::<(), RunError>(())
         });
-        let run = run.map_err(|stopped| stopped.of(&name))?;
-        let is_last = run.is_last;
+        let mut run = run.map_err(|stopped| stopped.of(&file))?;
+        let is_end = run.is_last;
+        run.is_last = is_end && is_last_member;
         if run.trips() > 0 {
-            write_run((&name, load_id), &mut pool, run, loader, progress)?;
-            progress.phase(Phase::Reading);
+            write_run(&file, &mut pool, run, writing)?;
+            writing.progress.phase(Phase::Reading);
         }
-        progress.end_run();
+        writing.progress.end_run();
         memory::release_free();
-        if is_last {
-            notices::zero_coordinates(counts.zero_coordinates);
-            notices::unknown_places(counts.unknown_places);
-            notices::not_numbers(&counts.not_numbers.named(&definition));
-            return Ok(reading);
+        if is_end {
+            // The archive is read on.
+            stop_reading.cancel();
+            return Ok(());
         }
     }
 }
@@ -87,14 +138,24 @@ pub fn read_file(
 /// Counts of all chunks so far.
 #[derive(Debug, Default)]
 struct ReadCounts {
+    /// Size of the file, bytes.
+    total: u64,
     rows: u64,
     covered: u64,
     zero_coordinates: u64,
     unknown_places: u64,
     not_numbers: NotNumbers,
+    /// What is read of the stored bytes, if the file is packed.
+    packed: Option<Reading>,
 }
 
 impl ReadCounts {
+    /// Begins a member, whose records begin at an offset if the file is not packed.
+    fn begin(&mut self, covered: Option<u64>, reading: &Reading) {
+        self.covered = covered.unwrap_or(0);
+        self.packed = covered.is_none().then(|| reading.clone());
+    }
+
     /// Adds a chunk, and reports the progress.
     fn add(&mut self, parsed: &Parsed, progress: &Progress) {
         self.zero_coordinates += parsed.zero_coordinates;
@@ -102,18 +163,19 @@ impl ReadCounts {
         self.not_numbers.join(&parsed.not_numbers);
         self.rows += parsed.rows;
         self.covered += parsed.covers;
-        progress.read(self.covered, self.rows);
+        let bytes = match &self.packed {
+            None => self.covered,
+            // Parts of an archive are read twice.
+            Some(reading) => reading.count().min(self.total),
+        };
+        progress.read(bytes, self.rows);
     }
 }
 
 /// Appends the rejected rows of a chunk to staging.
-fn stage(
-    parsed: &mut Parsed,
-    loader: &mut Loader<'_>,
-    progress: &Progress,
-) -> Result<(), LoadError> {
+fn stage(parsed: &mut Parsed, writing: &mut Writing<'_, '_>) -> Result<(), LoadError> {
     let staged = std::mem::take(&mut parsed.staged);
-    loader.stage(&staged, progress)?;
+    writing.loader.stage(&staged, writing.progress)?;
     if staged.bytes() > RELEASED_AT_ONCE {
         drop(staged);
         memory::release_free();
@@ -123,20 +185,20 @@ fn stage(
 
 /// Writes the trips of a run: the threads build its batches, the backend appends and counts them.
 fn write_run(
-    (name, load_id): (&FileName, i64),
-    pool: &mut Pool<Decoder<Bytes>>,
+    file: &FileName,
+    pool: &mut Pool<impl Read + Send + 'static>,
     mut run: Run,
-    loader: &mut Loader<'_>,
-    progress: &Progress,
+    writing: &mut Writing<'_, '_>,
 ) -> Result<(), LoadError> {
+    let Writing { load_id, loader, progress } = writing;
     progress.begin_run(run.trips() as u64);
     memory::release_free();
-    loader.remove_known_ids(load_id, &mut run.blocks, progress)?;
+    loader.remove_known_ids(*load_id, &mut run.blocks, progress)?;
     let mut batches = pool.batches(run.blocks);
     let blocks = RunBlocks::new(batches.blocks());
     let mut next_batch = || {
         let batch = batches.next_batch(poll_interrupts);
-        let batch = batch.map_err(|error| LoadError::of_threads(name, error))?;
+        let batch = batch.map_err(|error| LoadError::of_threads(file, error))?;
         if batch.is_none() {
             blocks.take();
             memory::release_free();
@@ -146,80 +208,6 @@ fn write_run(
     loader.append(&blocks, &mut next_batch, run.is_last, progress)?;
     drop(batches);
     loader.count(progress)
-}
-
-/// The feeds that the file may be of.
-fn choice(request: &Request<'_>) -> Result<FeedChoice, LoadError> {
-    let LoadOptions { feed, region, datasource, .. } = request.options;
-    let owned = |text: Option<&str>| text.map(str::to_owned);
-    let options = Options { region: owned(region), datasource: owned(datasource) };
-    feeds::choice(feed, options)
-}
-
-/// Finds the columns of the feed in the first record of the file.
-fn read_header(
-    request: &Request<'_>,
-    file: &Source,
-    reader: &mut RecordReader<Decoder<Bytes>>,
-) -> Result<Plan, LoadError> {
-    let name = request.path.into();
-    let plan = header::read_header(&choice(request)?, reader, settings::max_record_size());
-    let plan = plan.map_err(|error| match error {
-        HeaderError::Read(error) => file.read_error(error),
-        error => FileError::Header { file: name, error }.into(),
-    })?;
-    Ok(plan)
-}
-
-/// The plan of a file, the records after its header, and what ends the reading of the file.
-type Opened = (Plan, RecordReader<Decoder<Bytes>>, (Reading, StopReading));
-
-/// Reads the header, and the order of day and month if the file has its own. `named` gets the name of the feed as soon as
-/// it is known.
-pub(super) fn open(
-    request: &Request<'_>,
-    file: &Source,
-    named: impl FnOnce(&str),
-) -> Result<Opened, LoadError> {
-    let (plan, reader, stopper) = begin(request, file)?;
-    named(plan.feed_name());
-    if !plan.feed().needs_order() {
-        return Ok((plan, reader, stopper));
-    }
-    let order = find_order(request, file, &plan, reader)?;
-    let (mut plan, reader, stopper) = begin(request, file)?;
-    plan.set_order(order);
-    Ok((plan, reader, stopper))
-}
-
-/// Begins to read the file.
-fn begin(request: &Request<'_>, file: &Source) -> Result<Opened, LoadError> {
-    let bytes = file.bytes();
-    let reading = bytes.reading();
-    let stopper = reading.stopper();
-    let bytes = Decoder::detect(bytes).map_err(|error| file.read_error(error))?;
-    let encoding = bytes.encoding();
-    let reader = RecordReader::new(bytes, settings::max_record_size());
-    let mut reader = reader.with_encoding(encoding);
-    let plan = read_header(request, file, &mut reader)?;
-    Ok((plan, reader, (reading, stopper)))
-}
-
-/// Finds the order of day and month of a file whose feed has both.
-fn find_order(
-    request: &Request<'_>,
-    file: &Source,
-    plan: &Plan,
-    reader: RecordReader<Decoder<Bytes>>,
-) -> Result<DayMonthOrder, LoadError> {
-    order::find_order(plan, reader, settings::max_record_size(), poll_interrupts).map_err(|error| {
-        match error {
-            OrderError::Read(error) => file.read_error(error),
-            OrderError::Unproved(unproved) => {
-                FileError::Unproved { file: request.path.into(), unproved }.into()
-            }
-        }
-    })
 }
 
 /// The error that ended the reading of a run: of a thread, or of the load itself.
@@ -247,9 +235,4 @@ impl From<LoadError> for RunError {
     fn from(error: LoadError) -> Self {
         Self::Load(error)
     }
-}
-
-/// Raises the error of a query cancel.
-fn poll_interrupts() {
-    check_for_interrupts!();
 }

@@ -38,6 +38,8 @@ pub struct Loader<'a> {
     /// Present while the history has rows that are not counted yet.
     pending: Option<PendingCounts>,
     identity: LoadIdentity,
+    /// The member of an archive that is being read.
+    member: Option<String>,
     /// Where the rows of the load went so far.
     pub totals: Totals,
 }
@@ -50,12 +52,17 @@ impl<'a> Loader<'a> {
         let derived = DerivedCounts { days, flush_days, max_bytes, area_index };
         let (to_recount, pending, totals) = (Vec::new(), None, Totals::default());
         let identity = LoadIdentity::default();
-        Ok(Self { history, derived, to_recount, pending, identity, totals })
+        Ok(Self { history, derived, to_recount, pending, identity, member: None, totals })
     }
 
     /// Sets the identity of the trips: that of their feed. By default it is the content of the trips.
     pub fn set_identity(&mut self, rule: &IdentityRule) {
         self.identity = LoadIdentity::of(rule);
+    }
+
+    /// Begins a member of an archive, or a file that is none.
+    pub fn begin_member(&mut self, member: Option<String>) {
+        self.member = member;
     }
 
     /// Takes the trips out of a run whose ids are known at another time: they are duplicates, or staged.
@@ -126,7 +133,7 @@ impl<'a> Loader<'a> {
             return Ok(());
         }
         self.totals.staged += rows.len() as u64;
-        staging::append(rows, progress)?;
+        staging::append(rows, self.member.as_deref(), progress)?;
         progress.phase(Phase::Reading);
         Ok(())
     }

@@ -1,10 +1,12 @@
-//! The stored bytes of a file: in order for the threads, hashed and counted as they are read.
+//! The stored bytes of a file: in order, hashed and counted as they are read, or at offsets, counted.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+
+use trips_containers::Ranges;
 
 /// The bytes of a file in order. Another thread may own it: [`Bytes::reading`] has what it has read.
 #[derive(Debug)]
@@ -24,23 +26,33 @@ struct State {
     count: AtomicU64,
     /// Of the bytes that were read in order.
     hasher: Mutex<blake3::Hasher>,
+    hashed: AtomicU64,
 }
 
 /// Ends the reading when it is dropped: the threads read no more of a file whose load has ended, even in the middle of
 /// a line.
 #[derive(Debug)]
-pub struct StopReading(Reading);
+pub struct StopReading(Option<Reading>);
+
+impl StopReading {
+    /// The reading goes on.
+    pub fn cancel(mut self) {
+        self.0 = None;
+    }
+}
 
 impl Drop for StopReading {
     fn drop(&mut self) {
-        self.0.0.stop.store(true, Ordering::Relaxed);
+        if let Some(reading) = &self.0 {
+            reading.0.stop.store(true, Ordering::Relaxed);
+        }
     }
 }
 
 impl Reading {
     /// Ends the reading when it is dropped.
     pub fn stopper(&self) -> StopReading {
-        StopReading(self.clone())
+        StopReading(Some(self.clone()))
     }
 
     /// Fails when the reading has ended.
@@ -56,14 +68,26 @@ impl Reading {
         self.0.count.load(Ordering::Relaxed)
     }
 
-    /// BLAKE3 of the bytes that were read in order.
-    pub fn digest(&self) -> [u8; 32] {
+    /// Counts from 0 again.
+    pub fn begin_count(&self) {
+        self.0.count.store(0, Ordering::Relaxed);
+    }
+
+    /// BLAKE3 of the bytes of a file of this size; None unless all of them were read in order.
+    pub fn digest(&self, size: u64) -> Option<[u8; 32]> {
         let hasher = self.0.hasher.lock().unwrap_or_else(PoisonError::into_inner);
-        *hasher.finalize().as_bytes()
+        let is_whole = self.0.hashed.load(Ordering::Relaxed) == size;
+        is_whole.then(|| *hasher.finalize().as_bytes())
     }
 
     fn add(&self, count: usize) {
         self.0.count.fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    fn hash(&self, bytes: &[u8]) {
+        let mut hasher = self.0.hasher.lock().unwrap_or_else(PoisonError::into_inner);
+        hasher.update(bytes);
+        self.0.hashed.fetch_add(bytes.len() as u64, Ordering::Relaxed);
     }
 }
 
@@ -83,12 +107,68 @@ impl Read for Bytes {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.reading.require_wanted()?;
         let count = read_at(&self.file, self.at, buffer)?;
-        let mut hasher = self.reading.0.hasher.lock().unwrap_or_else(PoisonError::into_inner);
-        hasher.update(&buffer[..count]);
-        drop(hasher);
+        self.reading.hash(&buffer[..count]);
         self.at += count as u64;
         self.reading.add(count);
         Ok(count)
+    }
+}
+
+/// The bytes of a file at offsets.
+#[derive(Debug)]
+pub struct FileRanges {
+    file: Arc<File>,
+    size: u64,
+    reading: Reading,
+    is_counted: bool,
+}
+
+impl FileRanges {
+    /// The bytes of a file of this size.
+    pub(super) fn of(file: Arc<File>, size: u64, reading: Reading) -> Self {
+        Self { file, size, reading, is_counted: true }
+    }
+
+    /// The same, of a file whose bytes are not the stored ones.
+    pub(super) fn uncounted(self) -> Self {
+        Self { is_counted: false, ..self }
+    }
+}
+
+impl Ranges for FileRanges {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        self.reading.require_wanted()?;
+        let left = usize::try_from(self.size.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let wanted = buffer.len().min(left);
+        let count = read_at(&self.file, offset, &mut buffer[..wanted])?;
+        if self.is_counted {
+            self.reading.add(count);
+        }
+        Ok(count)
+    }
+}
+
+/// Unpacked bytes, until the load ends.
+pub struct Wanted {
+    source: Box<dyn Read + Send>,
+    reading: Reading,
+}
+
+impl Wanted {
+    /// The bytes of a source, while this reading goes on.
+    pub fn of(source: Box<dyn Read + Send>, reading: Reading) -> Self {
+        Self { source, reading }
+    }
+}
+
+impl Read for Wanted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.reading.require_wanted()?;
+        self.source.read(buffer)
     }
 }
 

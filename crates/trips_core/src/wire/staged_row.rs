@@ -39,6 +39,19 @@ const fn columns() -> [&'static CStr; COUNT] {
     columns
 }
 
+/// The columns of the rows of [`StagedRows::of_member`].
+pub const MEMBER_COLUMNS: [&CStr; COUNT + 2] = {
+    let mut columns = [c""; COUNT + 2];
+    let mut i = 0;
+    while i < COUNT {
+        columns[i] = COLUMNS[i];
+        i += 1;
+    }
+    columns[COUNT] = c"member";
+    columns[COUNT + 1] = c"row_group";
+    columns
+};
+
 /// Skips a row of a rejected line, and checks its values. A row has `most` bytes at most.
 pub(crate) fn rejected(from: &mut Cursor<'_>, load_id: i64, most: usize) -> Result<(), LineFault> {
     let available = from.0.len();
@@ -202,6 +215,35 @@ impl StagedRows {
             }),
         }
         row
+    }
+
+    /// The same rows with the columns of [`MEMBER_COLUMNS`]: the member of the archive, and where the record is in it, a
+    /// row group or none and a number, by its position.
+    ///
+    /// # Errors
+    /// When there is no memory.
+    pub fn of_member(
+        &self,
+        member: Option<&str>,
+        place: impl Fn(u64) -> (Option<i32>, u64),
+    ) -> Result<Vec<u8>, TryReserveError> {
+        let more = member.map_or(0, str::len) + 16;
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(self.bytes.len() + self.count * more)?;
+        let mut from = Cursor(&self.bytes);
+        while from.array::<2>().is_some() {
+            let mut row = RowWriter::row(&mut bytes, COUNT + 2);
+            row.optional(from.value().flatten());
+            let position = from.value().flatten().and_then(|bytes| bytes.try_into().ok());
+            let (row_group, number) = place(position.map_or(0, u64::from_be_bytes));
+            row.value(&number.to_be_bytes());
+            for _ in BEFORE.len()..COUNT {
+                row.optional(from.value().flatten());
+            }
+            row.optional(member.map(str::as_bytes));
+            row.optional(row_group.map(i32::to_be_bytes).as_ref().map(|bytes| &bytes[..]));
+        }
+        Ok(bytes)
     }
 
     /// Appends other rows.

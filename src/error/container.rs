@@ -1,0 +1,36 @@
+//! Errors of containers.
+
+use pgrx::PgSqlErrorCode as Code;
+use trips_containers::{ContainerError, Kind, Limit};
+
+use super::file_name::FileName;
+use super::report::Report;
+
+/// Of a container that cannot be unpacked.
+pub(super) fn report(file: &FileName, error: &ContainerError) -> Report {
+    let code = match error.kind() {
+        Kind::Damaged | Kind::Cut | Kind::Padded | Kind::Empty => {
+            Code::ERRCODE_BAD_COPY_FILE_FORMAT
+        }
+        Kind::Limit(..) => Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+        Kind::Unsupported(_) | Kind::Encrypted => Code::ERRCODE_FEATURE_NOT_SUPPORTED,
+    };
+    let report = Report::new(code, format!("could not load file {file}: {}", error.message()));
+    let report = match error.detail() {
+        Some(detail) => report.detail(detail),
+        None => report,
+    };
+    let setting = match error.kind() {
+        Kind::Limit(Limit::Unpacked, _) => "trips.max_unpacked_size",
+        Kind::Limit(Limit::Ratio, _) => "trips.max_compression_ratio",
+        Kind::Limit(Limit::Members, _) => "trips.max_archive_members",
+        Kind::Limit(Limit::Depth, _) => "trips.max_archive_depth",
+        _ => {
+            return match error.hint() {
+                Some(hint) => report.hint(hint),
+                None => report,
+            };
+        }
+    };
+    report.hint(format!("Check the file, or increase {setting}."))
+}
