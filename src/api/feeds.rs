@@ -7,7 +7,7 @@ use pgrx::{JsonB, name, pg_extern, pg_sys};
 use trips_core::feed::builtin;
 use trips_core::feed::zones::nyc_taxi_zones;
 use trips_core::model::timestamp::Timestamp;
-use trips_core::text::escape::quoted;
+use trips_core::text::escape::quoted_path;
 
 use super::text;
 use crate::error::{LoadError, RequestError, SourceError};
@@ -218,7 +218,7 @@ fn rows_of(found: Preview) -> Vec<PreviewRow> {
             None => bad.rejection.reason.clone(),
         };
         let text = match member {
-            Some(member) => format!("member {}, {text}", quoted(member.as_bytes())),
+            Some(member) => format!("member {}, {text}", quoted_path(&member)),
             None => text,
         };
         note("rejected", i64::try_from(bad.position.number()).ok(), code, text)

@@ -7,7 +7,7 @@ use trips_core::feed::day_month::{Contradiction, Unproved};
 use trips_core::format::delimited::header::{ColumnError, Guess, HeaderError};
 use trips_core::model::error::SqlState;
 use trips_core::pool::PoolError;
-use trips_core::text::escape::quoted;
+use trips_core::text::escape::{quoted, quoted_path};
 use trips_core::text::list::quoted_names;
 
 use super::container;
@@ -145,7 +145,7 @@ impl FileError {
             )
             .detail(format!(
                 "The first member with trips, {}, is of feed {}.",
-                quoted(member.as_bytes()),
+                quoted_path(member),
                 quoted(first.as_bytes())
             ))
             .hint("Load the members of each feed from an archive of their own."),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use trips_core::text::escape::{quoted, quoted_path};
+use trips_core::text::escape::quoted_path;
 
 /// A file, and the member of it that a message concerns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +30,7 @@ impl fmt::Display for FileName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&quoted_path(&self.path))?;
         match &self.member {
-            Some(member) => write!(f, ", member {}", quoted(member.as_bytes())),
+            Some(member) => write!(f, ", member {}", quoted_path(member)),
             None => Ok(()),
         }
     }

@@ -1,7 +1,7 @@
 //! Notices and warnings of a load.
 
 use pgrx::PgSqlErrorCode as Code;
-use trips_core::text::escape::quoted;
+use trips_core::text::escape::{quoted, quoted_path};
 
 use crate::error::{Report, counted};
 use crate::ledger::SameBytes;
@@ -58,8 +58,7 @@ pub fn not_numbers(columns: &[(String, u64)]) {
 pub fn passed_over(contents: &Contents<'_>, stations: &[String]) {
     let shown = |names: Vec<&str>| {
         let named = names.len().min(MAX_MEMBERS_NAMED);
-        let quoted: Vec<String> =
-            names[..named].iter().map(|name| quoted(name.as_bytes())).collect();
+        let quoted: Vec<String> = names[..named].iter().map(|name| quoted_path(name)).collect();
         match names.len() - named {
             0 => quoted.join(", "),
             more => format!("{} and {more} more", quoted.join(", ")),

@@ -65,7 +65,6 @@ pub fn begin(content: Content, choice: &FeedChoice, ahead: bool) -> Result<Opene
     let (file, reading) = (content.file.clone(), content.reading.clone());
     let max_record = settings::max_record_size();
     let choice = choice.clone();
-    let stopper = reading.stopper();
     let is_plain = content.is_plain;
     let work = move |content: Content| read_header(content, &choice, max_record, ahead);
     let result = content.process(work).unwrap_or_else(|error| Err(error.into()));
@@ -73,7 +72,6 @@ pub fn begin(content: Content, choice: &FeedChoice, ahead: bool) -> Result<Opene
         HeaderError::Read(error) => LoadError::of_read(&file, error),
         error => FileError::Header { file: file.clone(), error }.into(),
     })?;
-    stopper.cancel();
     let covered = is_plain.then_some(covered);
     Ok(Opened { file, plan, reader, covered, reading })
 }

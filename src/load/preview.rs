@@ -120,7 +120,7 @@ impl Preview {
     fn read(&mut self, opened: Opened, rows: usize) -> Result<(), LoadError> {
         let constraints = settings::constraints()?;
         let Opened { file, plan, mut reader, covered, reading } = opened;
-        let _stop_reading = reading.stopper();
+        let stop_reading = reading.stopper();
         let (order, definition) = (plan.feed().order(), plan.feed().definition.clone());
         let mut trips = TripReader::new(plan.clone(), DetailsForm::Text);
         let max_record = settings::max_record_size();
@@ -163,6 +163,10 @@ impl Preview {
             if read.is_err() {
                 break;
             }
+        }
+        if self.is_whole {
+            // The archive is read on.
+            stop_reading.cancel();
         }
         let proofs = &trips.scratch().proofs;
         match proofs.contradiction(order, &self.feed.feed) {
