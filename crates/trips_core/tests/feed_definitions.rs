@@ -108,6 +108,8 @@ fn every_fault_has_its_path_what_is_there_and_what_may_be_there() {
         ("/identity", Some(json!({ "scheme": "source_id", "columns": ["id"], "window_days": 401 })), "at $.identity.window_days: found 401, expected a whole number of days from 0 to 400"),
         ("/personal/0", Some(json!("to")), r#"at $.personal[0]: found "to", expected a column that nothing else in the definition uses"#),
         ("/raw_line", Some(json!(true)), "at $.raw_line: found true, expected listed or whole"),
+        ("/stations", Some(json!({ "id": ["a"], "lat_lon": ["b"], "latitude": ["c"] })), "at $.stations.longitude: found nothing, expected a list of 1 to 32 names"),
+        ("/stations", Some(json!({ "id": ["a"] })), "at $.stations.latitude: found nothing, expected a list of 1 to 32 names"),
         ("/stations", Some(json!({ "id": ["a"], "longitude": [], "latitude": ["c"] })), "at $.stations.longitude: found an array of 0 items, expected a list of 1 to 32 names"),
     ];
     for (pointer, value, expected) in faults {

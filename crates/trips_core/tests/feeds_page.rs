@@ -316,10 +316,10 @@ fn stations(feed: &Definition) -> String {
     let names =
         |names: &[String]| names.iter().map(|name| code(name)).collect::<Vec<_>>().join(" or ");
     let valid = if stations.by_year { "; valid for the year in the name of the file" } else { "" };
-    format!(
-        "a file with {}, {} and {}{valid}",
-        names(&stations.id),
-        names(&stations.longitude),
-        names(&stations.latitude)
-    )
+    let pair = || format!("{} and {}", names(&stations.longitude), names(&stations.latitude));
+    let mut places = Vec::new();
+    places.extend((!stations.longitude.is_empty()).then(pair));
+    places.extend((!stations.lat_lon.is_empty()).then(|| names(&stations.lat_lon)));
+    places.extend((!stations.wkt.is_empty()).then(|| names(&stations.wkt)));
+    format!("a file with {}; and {}{valid}", names(&stations.id), places.join(", or "))
 }

@@ -190,9 +190,7 @@ impl Catalogue {
         let is_of = |feed: &&Arc<Definition>| {
             let have = &header_of(&headers, feed).names;
             let has = |names: &[String]| names.iter().any(|name| have.contains(&fold(name)));
-            let is_of = feed.stations.as_ref().is_some_and(|columns| {
-                has(&columns.id) && has(&columns.longitude) && has(&columns.latitude)
-            });
+            let is_of = feed.stations.as_ref().is_some_and(|columns| columns.fits(has));
             is_of && delimiter.is_none_or(|delimiter| feed.allows(delimiter))
         };
         self.feeds.iter().filter(is_of).collect()

@@ -114,10 +114,24 @@ struct Station<'r> {
     id: &'r [u8],
     #[serde(borrow, default)]
     name: Option<&'r [u8]>,
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     longitude: &'r [u8],
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     latitude: &'r [u8],
+    #[serde(borrow, default)]
+    lat_lon: Option<&'r [u8]>,
+    #[serde(borrow, default)]
+    wkt: Option<&'r [u8]>,
+}
+
+impl<'r> Station<'r> {
+    fn place(&self) -> PlaceText<'r> {
+        match (self.lat_lon, self.wkt) {
+            (Some(text), _) => PlaceText::LatLon(text),
+            (None, Some(text)) => PlaceText::Wkt(text),
+            (None, None) => PlaceText::Pair { longitude: self.longitude, latitude: self.latitude },
+        }
+    }
 }
 
 /// Reads a station file: CSV, with a header.
@@ -166,12 +180,21 @@ fn header_of(
     let found: Vec<String> = header.iter().map(|name| fold_encoded(name, encodings)).collect();
     let mut members = vec![""; found.len()];
     let mut missing = Vec::new();
-    for (member, spellings, is_required) in [
-        ("id", &names.id, true),
-        ("name", &names.name, false),
-        ("longitude", &names.longitude, true),
-        ("latitude", &names.latitude, true),
-    ] {
+    let has = |spellings: &[String]| spellings.iter().any(|name| found.contains(&fold(name)));
+    let has_pair = has(&names.longitude) && has(&names.latitude);
+    let is_pair = has_pair || !(has(&names.lat_lon) || has(&names.wkt));
+    let mut wanted = vec![("id", &names.id, true), ("name", &names.name, false)];
+    match () {
+        () if is_pair && !names.longitude.is_empty() => {
+            wanted.push(("longitude", &names.longitude, true));
+            wanted.push(("latitude", &names.latitude, true));
+        }
+        () if has(&names.lat_lon) || names.wkt.is_empty() => {
+            wanted.push(("lat_lon", &names.lat_lon, true));
+        }
+        () => wanted.push(("wkt", &names.wkt, true)),
+    }
+    for (member, spellings, is_required) in wanted {
         // The first spelling that the file has: a file may have both a number and an id.
         let columns = |spelling: &String| {
             let spelling = fold(spelling);
@@ -294,14 +317,13 @@ fn station(
         let reason = format!("the name of the station is longer than {MAX_NAME} bytes");
         return Err(ValueError::new(SqlState::StringDataRightTruncation, reason));
     }
-    let Station { longitude, latitude, .. } = fields;
     Ok(ZoneRow {
         id: id.into_owned(),
         valid_from: form.year,
         valid_to: form.year,
         name: name.map(Cow::into_owned),
         region: None,
-        point: place(PlaceText::Pair { longitude, latitude }, &form.rules)?,
+        point: place(fields.place(), &form.rules)?,
     })
 }
 

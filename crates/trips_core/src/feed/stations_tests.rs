@@ -18,6 +18,8 @@ fn names(id: &[&str], name: &[&str], longitude: &[&str], latitude: &[&str]) -> S
         name: owned(name),
         longitude: owned(longitude),
         latitude: owned(latitude),
+        lat_lon: Vec::new(),
+        wkt: Vec::new(),
         by_year: false,
     }
 }
@@ -111,6 +113,36 @@ fn files_of_all_feeds() {
         let expected = ("35".to_owned(), Some("Elm St".to_owned()), Some((-87.6, 41.9)));
         assert_eq!(read(file, &names), [expected], "{file}");
     }
+}
+
+/// A place in one column, as portals of open data export it.
+#[test]
+fn a_place_in_one_column() {
+    let stations = StationColumns {
+        lat_lon: vec!["Location".into()],
+        wkt: vec!["the_geom".into()],
+        ..plain()
+    };
+    for file in [
+        "id,name,Location\n35,Elm St,\"(41.9, -87.6)\"\n",
+        "id,name,location\n35,Elm St,\"41.9,-87.6\"\n",
+        "the_geom,id,name\nPOINT (-87.6 41.9),35,Elm St\n",
+        "id;name;Location\n35;Elm St;\"(41,9; -87,6)\"\n",
+        // The two columns count first, then latitude and longitude in one.
+        "id,name,longitude,latitude,Location\n35,Elm St,-87.6,41.9,\"(1, 2)\"\n",
+        "id,name,the_geom,Location\n35,Elm St,POINT (1 2),\"(41.9, -87.6)\"\n",
+    ] {
+        let expected = ("35".to_owned(), Some("Elm St".to_owned()), Some((-87.6, 41.9)));
+        assert_eq!(read(file, &stations), [expected], "{file}");
+    }
+    let without_pair = StationColumns { longitude: Vec::new(), latitude: Vec::new(), ..stations };
+    let error = |file: &str, names: &StationColumns| {
+        read_as(file.as_bytes(), names, |_| ()).expect_err(file).to_string()
+    };
+    assert_eq!(error("id,lon\n1,2\n", &without_pair), "column the_geom is missing");
+    assert_eq!(error("id,lon\n1,2\n", &plain()), "columns longitude, latitude are missing");
+    let bad = error("id,Location\n1,here\n", &without_pair);
+    assert_eq!(bad, "line 2: \"here\" is not a place: expected latitude, longitude");
 }
 
 #[test]

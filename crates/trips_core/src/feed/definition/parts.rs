@@ -246,6 +246,10 @@ pub struct StationColumns {
     pub longitude: Vec<String>,
     /// The latitude in degrees.
     pub latitude: Vec<String>,
+    /// Latitude and longitude in one column, if the file has no column of each.
+    pub lat_lon: Vec<String>,
+    /// `POINT (longitude latitude)`, if the file has neither.
+    pub wkt: Vec<String>,
     /// Whether an id means another place in another year.
     pub by_year: bool,
 }
@@ -253,12 +257,14 @@ pub struct StationColumns {
 impl StationColumns {
     /// The columns, by their names in a definition.
     #[must_use]
-    pub fn members(&self) -> [(&'static str, &[String]); 4] {
+    pub fn members(&self) -> [(&'static str, &[String]); 6] {
         [
             ("id", &self.id),
             ("name", &self.name),
             ("longitude", &self.longitude),
             ("latitude", &self.latitude),
+            ("lat_lon", &self.lat_lon),
+            ("wkt", &self.wkt),
         ]
     }
 
@@ -267,5 +273,11 @@ impl StationColumns {
     pub fn member(&self, folded: &str) -> Option<&'static str> {
         let is_it = |spellings: &[String]| spellings.iter().any(|name| fold(name) == folded);
         self.members().into_iter().find(|(_, spellings)| is_it(spellings)).map(|(name, _)| name)
+    }
+
+    /// Whether a header is that of a station file. `has` says whether it has one of some names.
+    pub fn fits(&self, has: impl Fn(&[String]) -> bool) -> bool {
+        let has_pair = has(&self.longitude) && has(&self.latitude);
+        has(&self.id) && (has_pair || has(&self.lat_lon) || has(&self.wkt))
     }
 }

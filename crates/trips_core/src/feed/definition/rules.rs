@@ -35,8 +35,8 @@ const BY_SOURCE_ID: Members = Members {
     expected: "scheme, columns, namespace, window_days or policy",
 };
 const STATIONS: Members = Members {
-    names: &["id", "name", "longitude", "latitude", "valid"],
-    expected: "id, name, longitude, latitude or valid",
+    names: &["id", "name", "longitude", "latitude", "lat_lon", "wkt", "valid"],
+    expected: "id, name, longitude, latitude, lat_lon, wkt or valid",
 };
 const PLACE: Members = Members {
     names: &["longitude", "latitude", "wkt", "lat_lon", "geojson", "point", "zone_set", "id"],
@@ -368,7 +368,7 @@ impl Reader<'_> {
             return None;
         }
         node.object(&STATIONS, self.errors)?;
-        let mut names = |member: &str, required: bool| {
+        let mut names = |member: &str, required: bool| -> Vec<String> {
             let member = node.member(member);
             if required && !member.exists() {
                 member.fault("a list of 1 to 32 names", self.errors);
@@ -376,11 +376,15 @@ impl Reader<'_> {
             spellings_of(&member, self.errors).into_iter().map(|(_, name)| name).collect()
         };
         let (id, name) = (names("id", true), names("name", false));
-        let (longitude, latitude) = (names("longitude", true), names("latitude", true));
+        let (lat_lon, wkt) = (names("lat_lon", false), names("wkt", false));
+        let is_alone = lat_lon.is_empty() && wkt.is_empty();
+        let has_pair = node.member("longitude").exists() || node.member("latitude").exists();
+        let needs_pair = is_alone || has_pair;
+        let (longitude, latitude) = (names("longitude", needs_pair), names("latitude", needs_pair));
         let valid = node.member("valid");
         let expected = "always or year";
         let by_year =
             valid.word(&[("always", false), ("year", true)], false, expected, self.errors);
-        Some(StationColumns { id, name, longitude, latitude, by_year })
+        Some(StationColumns { id, name, longitude, latitude, lat_lon, wkt, by_year })
     }
 }
