@@ -62,6 +62,7 @@ impl FeedError {
     /// SQLSTATE, message, DETAIL and HINT.
     pub fn report(&self) -> Report {
         let shown = |name: &String| quoted(name.as_bytes());
+        let wrong_type = |message: String| Report::new(Code::ERRCODE_WRONG_OBJECT_TYPE, message);
         match self {
             Self::Unknown(name) => Report::new(
                 Code::ERRCODE_UNDEFINED_OBJECT,
@@ -69,37 +70,15 @@ impl FeedError {
             )
             .hint("Query trips.all_feeds for the names of feeds."),
             Self::Invalid { name, errors } => invalid(&shown(name), errors),
-            Self::Exists { name, is_builtin } => {
-                let report = Report::new(
-                    Code::ERRCODE_DUPLICATE_OBJECT,
-                    format!("feed {} already exists", shown(name)),
-                );
-                if *is_builtin {
-                    report.detail("The feed is built in.").hint("Choose another name.")
-                } else {
-                    report.hint("Choose another name, or drop the feed with trips.drop_feed() first.")
-                }
-            }
-            Self::Builtin(name) => Report::new(
-                Code::ERRCODE_WRONG_OBJECT_TYPE,
-                format!("feed {} is built in", shown(name)),
-            )
-            .hint("Drop feeds of trips.feeds only."),
+            Self::Exists { name, is_builtin } => exists(&shown(name), *is_builtin),
+            Self::Builtin(name) => wrong_type(format!("feed {} is built in", shown(name))).hint("Drop feeds of trips.feeds only."),
             Self::Queued { name, load_id } => Report::new(
                 Code::ERRCODE_OBJECT_IN_USE,
                 format!("cannot drop feed {} because load {load_id} is queued for it", shown(name)),
             )
             .hint("Wait for the load, or cancel it with trips.cancel()."),
-            Self::NoZones(name) => Report::new(
-                Code::ERRCODE_WRONG_OBJECT_TYPE,
-                format!("feed {} has no places by the ids of zones or stations", shown(name)),
-            )
-            .hint("Use a feed whose definition has zone_set in origin or destination."),
-            Self::NoIds(name) => Report::new(
-                Code::ERRCODE_WRONG_OBJECT_TYPE,
-                format!("feed {} does not keep the ids of zones or stations", shown(name)),
-            )
-            .hint("Use a feed whose definition has the columns of these ids in details."),
+            Self::NoZones(name) => wrong_type(format!("feed {} has no places by the ids of zones or stations", shown(name))).hint("Use a feed whose definition has zone_set in origin or destination."),
+            Self::NoIds(name) => wrong_type(format!("feed {} does not keep the ids of zones or stations", shown(name))).hint("Use a feed whose definition has the columns of these ids in details."),
             Self::TooManyZones(error) => {
                 Report::new(Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED, format!("could not read trips.zones: {error}"))
                     .hint("Delete zones that no feed uses.")
@@ -115,21 +94,9 @@ impl FeedError {
                 format!("invalid value for argument year: {year}"),
             )
             .hint(format!("Use {} to {}.", YEARS.start(), YEARS.end())),
-            Self::BuiltinZones(set) => Report::new(
-                Code::ERRCODE_WRONG_OBJECT_TYPE,
-                format!("zones of set {} are built in", shown(set)),
-            )
-            .hint("Create the feed with a zone_set of its own."),
-            Self::NoStations(name) => Report::new(
-                Code::ERRCODE_WRONG_OBJECT_TYPE,
-                format!("feed {} has no station files", shown(name)),
-            )
-            .hint("Use a feed whose definition has stations."),
-            Self::StationArchive { file } => Report::new(
-                Code::ERRCODE_WRONG_OBJECT_TYPE,
-                format!("station file {file} is an archive"),
-            )
-            .hint("Unpack the station file first, or load the archive with its trips."),
+            Self::BuiltinZones(set) => wrong_type(format!("zones of set {} are built in", shown(set))).hint("Create the feed with a zone_set of its own."),
+            Self::NoStations(name) => wrong_type(format!("feed {} has no station files", shown(name))).hint("Use a feed whose definition has stations."),
+            Self::StationArchive { file } => wrong_type(format!("station file {file} is an archive")).hint("Unpack the station file first, or load the archive with its trips."),
             Self::Stations { file, error, shows_content } => {
                 stations(&file.to_string(), error, *shows_content)
             }
@@ -145,6 +112,15 @@ impl FeedError {
         };
         let (file, error) = (file.clone(), StationsError::Records(errors.clone()));
         Some(Self::Stations { file, error, shows_content: false })
+    }
+}
+
+fn exists(name: &str, is_builtin: bool) -> Report {
+    let report = Report::new(Code::ERRCODE_DUPLICATE_OBJECT, format!("feed {name} already exists"));
+    if is_builtin {
+        report.detail("The feed is built in.").hint("Choose another name.")
+    } else {
+        report.hint("Choose another name, or drop the feed with trips.drop_feed() first.")
     }
 }
 

@@ -88,6 +88,7 @@ reported!(FileError);
 impl FileError {
     /// SQLSTATE, message, DETAIL and HINT.
     pub fn report(&self) -> Report {
+        let bad_format = |message: String| Report::new(Code::ERRCODE_BAD_COPY_FILE_FORMAT, message);
         match self {
             Self::Header { file, error } => of_header(&file.to_string(), error),
             Self::BadLine { file, bad } => Report::new(
@@ -95,28 +96,11 @@ impl FileError {
                 format!("could not load file {file}: {bad}"),
             )
             .hint("Correct the row, or use on_error => 'stage' to load the other rows."),
-            Self::TooManyBadLines { file, limit, first } => {
-                let report = Report::new(
-                    Code::ERRCODE_BAD_COPY_FILE_FORMAT,
-                    format!(
-                        "could not load file {file}: more than {}",
-                        counted(*limit, "bad row", "bad rows")
-                    ),
-                )
-                .hint("Correct the file, or increase max_errors.");
-                if first.is_empty() {
-                    return report;
-                }
-                let lines: Vec<String> = first.iter().map(ToString::to_string).collect();
-                report.detail(format!("First bad rows:\n{}", lines.join("\n")))
-            }
-            Self::UnclosedQuotes { file, count, last } => Report::new(
-                Code::ERRCODE_BAD_COPY_FILE_FORMAT,
-                format!(
-                    "could not load file {file}: {}",
-                    counted(*count, "quoted field is not closed", "quoted fields are not closed")
-                ),
-            )
+            Self::TooManyBadLines { file, limit, first } => too_many(file, *limit, first),
+            Self::UnclosedQuotes { file, count, last } => bad_format(format!(
+                "could not load file {file}: {}",
+                counted(*count, "quoted field is not closed", "quoted fields are not closed")
+            ))
             .detail(format!("The last one is in the record at line {last}."))
             .hint("Close the quotes, or double the quotes that are part of a field."),
             Self::Contradiction { file, contradiction } => Report::new(
@@ -130,30 +114,23 @@ impl FileError {
             )
             .hint(unproved.hint()),
             Self::Container { file, error } => container::report(file, error),
-            Self::Damaged { file, reason } => Report::new(
-                Code::ERRCODE_BAD_COPY_FILE_FORMAT,
-                format!("could not load file {file}: {reason}"),
-            )
-            .hint("Get the file again from where it was published."),
-            Self::OtherFeed { file, feed, first: (member, first) } => Report::new(
-                Code::ERRCODE_BAD_COPY_FILE_FORMAT,
-                format!(
-                    "file {file} is of feed {}, expected feed {}",
-                    quoted(feed.as_bytes()),
-                    quoted(first.as_bytes())
-                ),
-            )
+            Self::Damaged { file, reason } => {
+                bad_format(format!("could not load file {file}: {reason}"))
+                    .hint("Get the file again from where it was published.")
+            }
+            Self::OtherFeed { file, feed, first: (member, first) } => bad_format(format!(
+                "file {file} is of feed {}, expected feed {}",
+                quoted(feed.as_bytes()),
+                quoted(first.as_bytes())
+            ))
             .detail(format!(
                 "The first member with trips, {}, is of feed {}.",
                 quoted_path(member),
                 quoted(first.as_bytes())
             ))
             .hint("Load the members of each feed from an archive of their own."),
-            Self::NoTrips { file } => Report::new(
-                Code::ERRCODE_BAD_COPY_FILE_FORMAT,
-                format!("archive {file} has no file of trips"),
-            )
-            .hint("Use an archive with files of trips: CSV, JSON or Parquet."),
+            Self::NoTrips { file } => bad_format(format!("archive {file} has no file of trips"))
+                .hint("Use an archive with files of trips: CSV, JSON or Parquet."),
             Self::Threads { file, error } => Report::new(
                 match error {
                     PoolError::Start(_) => Code::ERRCODE_INSUFFICIENT_RESOURCES,
@@ -182,6 +159,18 @@ impl FileError {
             | Self::Threads { file, .. } => file,
         }
     }
+}
+
+fn too_many(file: &FileName, limit: u64, first: &[BadLine]) -> Report {
+    let bad = counted(limit, "bad row", "bad rows");
+    let message = format!("could not load file {file}: more than {bad}");
+    let report = Report::new(Code::ERRCODE_BAD_COPY_FILE_FORMAT, message)
+        .hint("Correct the file, or increase max_errors.");
+    if first.is_empty() {
+        return report;
+    }
+    let lines: Vec<String> = first.iter().map(ToString::to_string).collect();
+    report.detail(format!("First bad rows:\n{}", lines.join("\n")))
 }
 
 /// Of a file, given with its quotes, that has no header of the feed.
