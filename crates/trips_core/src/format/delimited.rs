@@ -10,5 +10,5 @@ pub mod later_header;
 pub mod parse;
 mod parse_feed;
 pub mod record;
-mod resolve;
+pub(crate) mod resolve;
 pub mod trip_reader;

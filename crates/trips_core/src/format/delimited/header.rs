@@ -4,6 +4,7 @@ use std::io::{self, Read};
 
 use thiserror::Error;
 
+use crate::check::reject::BadLine;
 use crate::feed::choice::FeedChoice;
 use crate::feed::plan::Plan;
 use crate::format::delimited::record::{FramingError, RecordReader};
@@ -84,6 +85,9 @@ pub enum HeaderError {
     /// Its first record is faulty.
     #[error("invalid header: {0}")]
     Framing(FramingError),
+    /// Its first record cannot be read, and no other one near it.
+    #[error("no record can be read: {0}")]
+    Record(BadLine),
     /// Its columns are not the feed's.
     #[error("invalid header: {0}")]
     Columns(ColumnError),
@@ -107,7 +111,9 @@ impl HeaderError {
     pub const fn sqlstate(&self) -> SqlState {
         match self {
             Self::Read(_) => SqlState::IoError,
-            Self::Empty | Self::Kind(_) | Self::Framing(_) => SqlState::BadCopyFileFormat,
+            Self::Empty | Self::Kind(_) | Self::Framing(_) | Self::Record(_) => {
+                SqlState::BadCopyFileFormat
+            }
             Self::Columns(ColumnError::Missing { .. } | ColumnError::Excluded { .. })
             | Self::NoFeeds => SqlState::UndefinedColumn,
             Self::Stations(_) => SqlState::WrongObjectType,

@@ -16,7 +16,7 @@ use crate::model::{point, timestamp};
 use crate::text::escape::quoted;
 
 /// The feed of a header that has no name of any feed.
-const DEFAULT_FEED: &str = "trips";
+pub(crate) const DEFAULT_FEED: &str = "trips";
 /// The distance of a record without a name of any feed.
 const NO_NAME: usize = usize::MAX;
 
@@ -61,6 +61,18 @@ pub fn first_names(choice: &FeedChoice, names: &[&str]) -> FirstRecord {
     let found = || (quoted(names.join(", ").as_bytes()), None);
     let names = names.iter().map(|name| Cow::Owned(name.as_bytes().to_vec())).collect();
     of_names(choice, names, None, found)
+}
+
+/// The feed of such a format.
+///
+/// # Errors
+/// When the names are of several feeds, or the given feed does not exist.
+pub(crate) fn feed_of_names<'c>(
+    choice: &'c FeedChoice,
+    names: &[&str],
+) -> Result<&'c Arc<Definition>, HeaderError> {
+    let names: Vec<Cow<'_, [u8]>> = names.iter().map(|name| name.as_bytes().into()).collect();
+    feed_of(choice, &names, None).map(|(feed, _)| feed)
 }
 
 /// The record as a header.
