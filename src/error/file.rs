@@ -186,6 +186,9 @@ fn of_header(path: &str, error: &HeaderError) -> Report {
         HeaderError::Framing(error) => {
             report(format!("invalid header in file {path}: {error}")).hint(COLUMNS)
         }
+        HeaderError::Record(first) => {
+            report(format!("could not read a record of file {path}")).detail(format!("{first}."))
+        }
         HeaderError::Columns(error) => {
             let report = report(format!("invalid header in file {path}: {error}"));
             match error {

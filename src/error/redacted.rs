@@ -52,6 +52,9 @@ impl FileError {
                 limit: *limit,
                 first: first.iter().map(hide).collect(),
             },
+            Self::Header { file, error: HeaderError::Record(first) } => {
+                Self::Header { file: file.clone(), error: HeaderError::Record(hide(first)) }
+            }
             Self::Header {
                 file,
                 error: HeaderError::Columns(ColumnError::Missing { missing, guess, feed, fits, .. }),

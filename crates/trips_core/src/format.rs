@@ -14,6 +14,7 @@ use self::json::{JsonChunk, JsonReader};
 use self::parquet::{ParquetChunk, ParquetReader};
 use self::parser::{Parsed, Parser};
 use crate::feed::plan::Plan;
+use crate::model::position::PositionKind;
 
 pub mod delimited;
 pub mod encoding;
@@ -24,6 +25,7 @@ pub mod order;
 pub mod parquet;
 pub mod parser;
 pub mod sniff;
+pub mod text;
 
 pub use crate::model::position;
 
@@ -52,6 +54,16 @@ pub enum Chunk {
 }
 
 impl<R: Read> ChunkReader<R> {
+    /// What the positions of its records count.
+    pub fn position_kind(&self) -> PositionKind {
+        match self {
+            Self::Delimited(_) => PositionKind::Line,
+            Self::Json(reader) => reader.position_kind(),
+            #[cfg(feature = "parquet")]
+            Self::Parquet(_) => PositionKind::Row,
+        }
+    }
+
     /// The next chunk, of about `size` bytes, with this number; None at the end of the file.
     ///
     /// # Errors

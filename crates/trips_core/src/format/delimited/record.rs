@@ -181,6 +181,14 @@ impl<R: Read> RecordReader<R> {
         self.line
     }
 
+    /// The bytes that are read and no record yet, and the source after them.
+    pub(crate) fn into_unread(self) -> (Vec<u8>, R) {
+        let mut bytes = self.buffer;
+        bytes.truncate(self.end);
+        bytes.drain(..self.start);
+        (bytes, self.source)
+    }
+
     /// The bytes in memory that it reads, unchanged.
     pub(crate) fn into_bytes(self) -> Vec<u8> {
         self.buffer

@@ -24,9 +24,11 @@ pub(super) struct Buffer<R> {
 }
 
 impl<R: Read> Buffer<R> {
-    pub(super) fn new(source: R) -> Self {
-        let (bytes, start, end, eof) = (Vec::new(), 0, 0, false);
-        Self { source, bytes, start, end, eof, position: 0, line: 1, line_begin: 0 }
+    /// These bytes, and then those of the source.
+    pub(super) fn new(bytes: Vec<u8>, source: R) -> Self {
+        let end = bytes.len();
+        let (position, line, line_begin) = (0, 1, 0);
+        Self { source, bytes, start: 0, end, eof: false, position, line, line_begin }
     }
 
     pub(super) fn rest(&self) -> &[u8] {
@@ -112,7 +114,7 @@ mod tests {
 
     #[test]
     fn places_are_those_of_the_file() {
-        let mut buffer = Buffer::new(&b"ab\ncd\n\ne"[..]);
+        let mut buffer = Buffer::new(Vec::new(), &b"ab\ncd\n\ne"[..]);
         assert_eq!(buffer.peek(100).unwrap().len(), 8);
         assert_eq!(
             [0, 2, 3, 5, 6, 7, 8].map(|at| buffer.place(at)),
@@ -127,7 +129,7 @@ mod tests {
 
     #[test]
     fn the_memory_does_not_grow_with_the_source() {
-        let mut buffer = Buffer::new(io::repeat(b'a'));
+        let mut buffer = Buffer::new(Vec::new(), io::repeat(b'a'));
         for _ in 0..200 {
             assert_eq!(buffer.peek(100_000).unwrap().len(), 100_000);
             buffer.skip(100_000);

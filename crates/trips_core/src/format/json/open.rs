@@ -27,6 +27,15 @@ impl<R: Read> JsonReader<R> {
         choice: &FeedChoice,
         max_record: usize,
     ) -> Result<(Self, FirstRecord), HeaderError> {
+        Self::open_begun((Vec::new(), source), choice, max_record)
+    }
+
+    /// The same for a file of which these bytes have been read.
+    pub(crate) fn open_begun(
+        source: (Vec<u8>, R),
+        choice: &FeedChoice,
+        max_record: usize,
+    ) -> Result<(Self, FirstRecord), HeaderError> {
         let given = choice.feed.as_ref().and_then(|name| choice.catalogue.get(name));
         let feeds = given.map_or(choice.catalogue.feeds(), std::slice::from_ref);
         let paths = feeds.iter().flat_map(|feed| &feed.form.records).map(String::as_str);

@@ -32,12 +32,16 @@ pub struct JsonReader<R> {
 }
 
 impl<R: Read> JsonReader<R> {
-    /// A reader of a file. Its layout is found by its first bytes: pages have lists of records at these dotted paths.
+    /// A reader of a file with these first bytes before its source. Its layout is found by its first bytes: pages have lists of records at these dotted paths.
     ///
     /// # Errors
     /// Errors of the source.
-    pub fn new(source: R, max_record: usize, paths: &[&str]) -> io::Result<Self> {
-        let mut buffer = Buffer::new(source);
+    pub(super) fn new(
+        (begin, source): (Vec<u8>, R),
+        max_record: usize,
+        paths: &[&str],
+    ) -> io::Result<Self> {
+        let mut buffer = Buffer::new(begin, source);
         let layout = Layout::of(buffer.peek(FIRST)?, paths);
         let path = match &layout {
             Layout::Lists(path) => Some(path.clone()),
