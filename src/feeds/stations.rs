@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use trips_core::feed::definition::{Definition, Place, Zero};
+use trips_core::feed::definition::{Definition, Place, StationColumns, Zero};
 use trips_core::feed::place::PlaceRules;
 use trips_core::feed::stations::{
     StationForm, Stations, StationsError, YEARS, read_stations, year_of,
@@ -35,6 +35,7 @@ pub struct MemberStations {
 /// not known, or not one of a station file; errors of the file. Records that are not stations are a WARNING.
 pub fn load(feed: &str, path: &str, year: Option<i32>, access: &Access) -> Result<u64, LoadError> {
     let definition = definition(feed)?;
+    columns_and_set(&definition)?;
     if let Some(year) = year.filter(|year| !YEARS.contains(year)) {
         return Err(FeedError::NoYear(year).into());
     }
@@ -58,12 +59,8 @@ pub fn of_content(
     year: Option<i32>,
     shows_content: bool,
 ) -> Result<MemberStations, LoadError> {
-    let none = || FeedError::NoStations(definition.name.clone());
-    let columns = definition.stations.as_ref().ok_or_else(none)?;
-    let set = definition.station_set().ok_or_else(none)?.to_owned();
-    if set == NYC_TAXI_ZONES {
-        return Err(FeedError::BuiltinZones(set).into());
-    }
+    let (columns, set) = columns_and_set(definition)?;
+    let set = set.to_owned();
     let file = content.file.clone();
     let of_name =
         |name: &FileName| name.member.as_deref().and_then(year_of).or_else(|| year_of(&name.path));
@@ -81,6 +78,15 @@ pub fn of_content(
         }
         Err(StationsError::Read(error)) => Err(LoadError::of_read(&file, error)),
         Err(error) => Err(FeedError::Stations { file, error, shows_content }.into()),
+    }
+}
+
+/// The columns of the feed's station files, and the set of zones that their stations belong to.
+fn columns_and_set(feed: &Definition) -> Result<(&StationColumns, &str), FeedError> {
+    match (&feed.stations, feed.station_set()) {
+        (Some(_), Some(NYC_TAXI_ZONES)) => Err(FeedError::BuiltinZones(NYC_TAXI_ZONES.to_owned())),
+        (Some(columns), Some(set)) => Ok((columns, set)),
+        _ => Err(FeedError::NoStations(feed.name.clone())),
     }
 }
 
