@@ -8,6 +8,7 @@ mod cancel;
 mod catalog;
 mod changes;
 mod concurrency;
+mod containers;
 mod cron;
 mod deferred;
 mod differential;
