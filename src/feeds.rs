@@ -4,12 +4,14 @@
 
 use trips_core::feed::choice::{FeedChoice, Options};
 
+mod begin;
 pub mod definitions;
 mod detect;
 pub mod places;
 pub mod stations;
 pub mod zones;
 
+pub use self::begin::{Begun, Reader, begin};
 pub use self::detect::{Match, describe, detect};
 use crate::error::LoadError;
 

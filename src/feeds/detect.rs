@@ -11,10 +11,9 @@ use trips_core::feed::definition::{
 };
 use trips_core::feed::zones::Zones;
 use trips_core::format::delimited::explain::{Explanation, Fit, explain};
-use trips_core::format::delimited::header::{FirstRecord, HeaderError, read_first_record};
-use trips_core::format::delimited::record::RecordReader;
-use trips_core::format::encoding::Decoder;
+use trips_core::format::delimited::header::{FirstRecord, HeaderError};
 
+use super::begin::begin;
 use super::definitions::catalogue;
 use crate::error::{FileError, LoadError};
 use crate::settings;
@@ -99,15 +98,10 @@ fn first_record(
 ) -> Result<Result<FirstRecord, HeaderError>, LoadError> {
     let (choice, max_record) = (choice.clone(), settings::max_record_size());
     let file = content.file.clone();
-    let read = move |content: Content| {
-        let bytes = Decoder::detect(content.into_stream())?;
-        let encoding = bytes.encoding();
-        let mut reader = RecordReader::new(bytes, max_record).with_encoding(encoding);
-        read_first_record(&choice, &mut reader, max_record)
-    };
+    let read = move |content: Content| begin(content, &choice, max_record, false);
     match content.process(read).unwrap_or_else(|error| Err(error.into())) {
         Err(HeaderError::Read(error)) => Err(LoadError::of_read(&file, error)),
-        first => Ok(first),
+        begun => Ok(begun.map(|begun| begun.first)),
     }
 }
 

@@ -3,21 +3,15 @@
 use pgrx::check_for_interrupts;
 use trips_core::feed::choice::{FeedChoice, Options};
 use trips_core::feed::plan::Plan;
-use trips_core::format::ChunkReader;
-use trips_core::format::delimited::header::{self, HeaderError};
-use trips_core::format::delimited::record::RecordReader;
-use trips_core::format::encoding::Decoder;
+use trips_core::format::delimited::header::HeaderError;
 use trips_core::format::order::{self, OrderError};
 use trips_core::model::time_form::DayMonthOrder;
 
 use super::request::Request;
 use crate::error::{FileError, FileName, LoadError};
-use crate::feeds;
+use crate::feeds::{self, Reader};
 use crate::settings::{self, LoadOptions};
-use crate::source::{Content, Contents, Reading, Stream, beside};
-
-/// Reads the chunks of a file or a member.
-pub type Reader = ChunkReader<Decoder<Stream>>;
+use crate::source::{Content, Contents, Reading, beside};
 
 /// A file or a member after its header.
 pub struct Opened {
@@ -61,35 +55,19 @@ pub fn open(
 }
 
 /// Reads the header. The rest is unpacked ahead of its reader, if there is one.
-pub fn begin(content: Content, choice: &FeedChoice, ahead: bool) -> Result<Opened, LoadError> {
+pub fn begin(content: Content, choice: &FeedChoice, is_ahead: bool) -> Result<Opened, LoadError> {
     let (file, reading) = (content.file.clone(), content.reading.clone());
-    let max_record = settings::max_record_size();
+    let (is_plain, max_record) = (content.is_plain, settings::max_record_size());
     let choice = choice.clone();
-    let is_plain = content.is_plain;
-    let work = move |content: Content| read_header(content, &choice, max_record, ahead);
-    let result = content.process(work).unwrap_or_else(|error| Err(error.into()));
-    let (plan, reader, covered) = result.map_err(|error| match error {
+    let work = move |content: Content| feeds::begin(content, &choice, max_record, is_ahead);
+    let begun = content.process(work).unwrap_or_else(|error| Err(error.into()));
+    let begun = begun.and_then(|begun| Ok((begun.first.plan?, begun.reader, begun.position)));
+    let (plan, reader, position) = begun.map_err(|error| match error {
         HeaderError::Read(error) => LoadError::of_read(&file, error),
         error => FileError::Header { file: file.clone(), error }.into(),
     })?;
-    let covered = is_plain.then_some(covered);
+    let covered = position.filter(|_| is_plain);
     Ok(Opened { file, plan, reader, covered, reading })
-}
-
-/// The plan of a header, and the records after it, which begin at this offset.
-fn read_header(
-    content: Content,
-    choice: &FeedChoice,
-    max_record: usize,
-    ahead: bool,
-) -> Result<(Plan, Reader, u64), HeaderError> {
-    let content = if ahead { content.ahead()? } else { content };
-    let bytes = Decoder::detect(content.into_stream())?;
-    let encoding = bytes.encoding();
-    let mut reader = RecordReader::new(bytes, max_record).with_encoding(encoding);
-    let plan = header::read_header(choice, &mut reader, max_record)?;
-    let covered = reader.position();
-    Ok((plan, reader.into(), covered))
 }
 
 /// Finds the order of day and month of a member whose feed has both.
