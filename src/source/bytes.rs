@@ -144,6 +144,9 @@ impl Ranges for FileRanges {
         self.reading.require_wanted()?;
         let left = usize::try_from(self.size.saturating_sub(offset)).unwrap_or(usize::MAX);
         let wanted = buffer.len().min(left);
+        if wanted == 0 {
+            return Ok(0);
+        }
         let count = read_at(&self.file, offset, &mut buffer[..wanted])?;
         if self.is_counted {
             self.reading.add(count);

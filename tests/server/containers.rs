@@ -8,7 +8,7 @@ mod unpacking;
 
 use postgres::Client;
 use trips_testkit::containers::zip::{Entry, Zip};
-use trips_tests::{Database, server_error};
+use trips_tests::server_error;
 
 /// An archive with these members.
 pub fn zip_of<N: AsRef<[u8]>, C: AsRef<[u8]>>(members: &[(N, C)]) -> Vec<u8> {
@@ -23,7 +23,7 @@ pub fn csv(lines: &[&str]) -> String {
 }
 
 /// SQLSTATE, message and hint of a load that fails. Nothing of it is in the history.
-pub fn refused(database: &Database, client: &mut Client, path: &str) -> (String, String, String) {
+pub fn refused(client: &mut Client, path: &str) -> (String, String, String) {
     let error = client.query("SELECT trips.ingest($1)", &[&path]).expect_err(path);
     let trips: i64 =
         client.query_one("SELECT count(*) FROM trips.hist_trip_data", &[]).unwrap().get(0);
@@ -38,6 +38,5 @@ pub fn refused(database: &Database, client: &mut Client, path: &str) -> (String,
         .unwrap();
     let (code, message, hint) = server_error(&error);
     assert_eq!((row.get(0), row.get(1)), ("failed", code.as_str()), "{message}");
-    let _ = database;
     (code, message, hint)
 }

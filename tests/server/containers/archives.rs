@@ -168,7 +168,7 @@ fn members_of_other_feeds_are_refused() {
         ),
     ] {
         let path = database.file(name, zip_of(&members));
-        let (found, message, _) = refused(&database, &mut client, &path);
+        let (found, message, _) = refused(&mut client, &path);
         assert_eq!(found, code, "{message}");
         let expected = expected.replace("{path}", &path);
         assert!(message.contains(&expected), "{message}: {expected}");
@@ -206,16 +206,9 @@ fn errors_of_records_name_the_member() {
 fn equal_records_count_over_members() {
     let database = Database::on_shared();
     let mut client = database.client();
-    client
-        .batch_execute(
-            r#"SELECT trips.create_feed('rounded', '{"versions": {"1": ["hour", "from"]}, "columns": {"hour": {}, "from": {}},
-                 "time": {"columns": ["hour"], "forms": ["YYYY-MM-DD HH24:MI"], "zone": "UTC"},
-                 "region": [{"constant": "R"}], "datasource": [{"constant": "D"}],
-                 "identity": {"scheme": "columns", "columns": ["@time", "from"], "occurrence": true}}')"#,
-        )
-        .unwrap();
-    let header = "hour,from\n";
-    let line = "2024-01-01 08:00,a\n";
+    // The feed of Vancouver: times are rounded to the hour.
+    let header = "Departure,Return,Departure station,Return station\n";
+    let line = "2024-01-31 08:00,2024-01-31 09:00,A,B\n";
     let member = |count: usize| [header, &line.repeat(count)].concat();
     let one = database.file("one.csv", member(5));
     let split = zip_of(&[("a.csv", member(2)), ("b.csv", member(1)), ("c.csv", member(2))]);

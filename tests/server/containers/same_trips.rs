@@ -43,7 +43,7 @@ fn whichever_is_first_brings_all_trips() {
         }
         let sums = "SELECT count(*) FROM trips.loads AS l WHERE l.state = 'loaded' AND l.source LIKE '%.zip'
                       AND (l.rows_read, l.rows_inserted, l.rows_duplicate, l.rows_staged) <>
-                          (SELECT (sum(m.rows_read), sum(m.rows_inserted), sum(m.rows_duplicate), sum(m.rows_staged))
+                          (SELECT sum(m.rows_read), sum(m.rows_inserted), sum(m.rows_duplicate), sum(m.rows_staged)
                              FROM trips.load_members AS m WHERE m.load_id = l.load_id)";
         assert_eq!(client.query_one(sums, &[]).unwrap().get::<_, i64>(0), 0);
         let faults = "SELECT count(*) FROM trips.verify() WHERE NOT passed";
