@@ -11,6 +11,7 @@ mod copy_form;
 mod existing_keys;
 mod lock;
 mod new_rows;
+mod occurrences;
 pub mod owners;
 mod partitions;
 pub mod pending_counts;

@@ -203,16 +203,25 @@ pub fn find_loaded(load_id: i64) -> Result<Option<LoadRow>, LoadError> {
     Ok(row.map(LoadRow::from))
 }
 
-/// The feed of a load; None if the load has none.
-pub fn feed_of(load_id: i64) -> Result<Option<UsedFeed>, LoadError> {
+/// The feed of a load, or of a member of its archive; None if it has none.
+pub fn feed_of(load_id: i64, member: Option<&str>) -> Result<Option<UsedFeed>, LoadError> {
     Spi::connect(|client| {
-        let query = "SELECT l.feed, l.options ->> 'region', l.options ->> 'datasource'
-                       FROM trips.loads AS l WHERE l.load_id = $1 AND l.feed IS NOT NULL";
-        let mut found = client.select(query, Some(1), &[load_id.into()])?;
+        let query = "SELECT coalesce(m.feed, l.feed), l.options ->> 'region', l.options ->> 'datasource'
+                       FROM trips.loads AS l
+                       LEFT JOIN trips.load_members AS m ON m.load_id = l.load_id AND m.member = $2::text
+                      WHERE l.load_id = $1 AND coalesce(m.feed, l.feed) IS NOT NULL";
+        let mut found = client.select(query, Some(1), &[load_id.into(), member.into()])?;
         let Some(row) = found.next() else { return Ok(None) };
         let feed = row.get(1)?.unwrap_or_default();
         Ok(Some(UsedFeed { feed, region: row.get(2)?, datasource: row.get(3)? }))
     })
+}
+
+/// Whether a load has inserted trips.
+pub fn has_trips(load_id: i64) -> Result<bool, LoadError> {
+    let query =
+        "SELECT count(*) > 0 FROM trips.loads AS l WHERE l.load_id = $1 AND l.rows_inserted > 0";
+    Ok(Spi::get_one_with_args::<bool>(query, &[load_id.into()])?.unwrap_or(false))
 }
 
 /// Whether the transaction's own snapshot is older than another load's commit.

@@ -53,8 +53,8 @@ pub struct StagedRow {
     pub ctid: String,
     /// Line number of the record in its file; 0 if it has none.
     pub line: u64,
-    /// It has a reason and no fields: the line was not a record, or its trip has the id of another one. It stays as it
-    /// is until its fields are filled in by hand.
+    /// It has a reason and no fields: the line was not a record. It stays as it is until its fields are filled in by
+    /// hand.
     pub is_raw: bool,
     /// The record of a feed, as a JSON object, if its fields were not filled in by hand.
     pub record: Option<String>,
@@ -136,27 +136,69 @@ fn columns(of: impl Fn(&str) -> String) -> String {
     TripColumn::ALL.map(|column| of(column.name())).join(", ")
 }
 
-/// Reads the rows of a load (None: of applications), some at a time.
+/// The staged rows of a file: that of a load, a member of its archive, or the rows of applications.
+#[derive(Debug, Default)]
+pub struct StagedFile {
+    /// The load; None for rows of applications.
+    pub load: Option<i64>,
+    /// The member of its archive.
+    pub member: Option<String>,
+    /// Whether lines are numbers in row groups.
+    pub has_row_groups: bool,
+}
+
+/// The files of a load (None: of applications) that have staged rows, in the order of the archive.
+pub fn files(load: Option<i64>) -> Result<Vec<StagedFile>, LoadError> {
+    let Some(load_id) = load else { return Ok(vec![StagedFile::default()]) };
+    Spi::connect(|client| {
+        let found = client.select(
+            "SELECT s.member, count(s.row_group) > 0
+               FROM trips.stg_trip_data AS s
+               LEFT JOIN trips.load_members AS m ON m.load_id = s.load_id AND m.member = s.member
+              WHERE s.load_id = $1
+              GROUP BY s.member ORDER BY min(m.member_no) NULLS FIRST, s.member NULLS FIRST",
+            None,
+            &[load_id.into()],
+        )?;
+        found
+            .map(|row| {
+                let (member, has_row_groups) = (row.get(1)?, row.get(2)?.unwrap_or(false));
+                Ok(StagedFile { load, member, has_row_groups })
+            })
+            .collect()
+    })
+}
+
+/// Reads the rows of a file in its order, some at a time.
 ///
 /// Rows that another transaction has locked are skipped: they stay for the next merge, and no session waits for them
 /// while it holds the history lock.
-pub fn rows(load: Option<i64>) -> Result<StagedBatches, LoadError> {
+pub fn rows(file: &StagedFile) -> Result<StagedBatches, LoadError> {
+    let StagedFile { load, member, has_row_groups } = file;
     // A value that is stored out of line is fetched when it is used, and its length is known before.
     let query = format!(
         "SELECT s.ctid::text, (s.error_code IS NOT NULL)::int,
                 {}, {}, s.line_no, pg_column_size(s.record), s.record
-           FROM trips.stg_trip_data AS s WHERE {} FOR UPDATE OF s SKIP LOCKED",
+           FROM trips.stg_trip_data AS s WHERE {}
+          ORDER BY {} FOR UPDATE OF s SKIP LOCKED",
         columns(|name| format!("octet_length(s.{name})")),
         columns(|name| format!("s.{name}")),
         if load.is_some() {
-            "s.load_id = $1"
+            "s.load_id = $1 AND s.member IS NOT DISTINCT FROM $2::text"
         } else {
-            "$1 IS NULL AND NOT EXISTS (SELECT FROM trips.loads AS l
+            "$1 IS NULL AND $2::text IS NULL AND NOT EXISTS (SELECT FROM trips.loads AS l
               WHERE l.load_id = s.load_id AND l.state = 'loaded')"
+        },
+        // The rows of a load have an index in the order of their lines.
+        if *has_row_groups {
+            "s.row_group, s.line_no, s.ctid"
+        } else {
+            "s.load_id, s.line_no, s.ctid"
         },
     );
     let cursor = Spi::connect_mut(|client| {
-        let cursor = client.try_open_cursor_mut(query.as_str(), &[load.into()])?;
+        let cursor = client
+            .try_open_cursor_mut(query.as_str(), &[(*load).into(), member.as_deref().into()])?;
         Ok::<_, LoadError>(cursor.detach_into_name())
     })?;
     let cursor = CString::new(cursor).unwrap_or_default();
@@ -203,6 +245,26 @@ pub fn reject(load: i64, rows: &[(String, Rejection)]) -> Result<(), LoadError> 
                     IS DISTINCT FROM ($1, r.column_name, r.code, r.reason)",
             None,
             &args,
+        )?;
+        Ok(())
+    })
+}
+
+/// Sets a member of the records of rows.
+pub fn set_member(name: &str, rows: &[(String, String)]) -> Result<(), LoadError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    Spi::connect_mut(|client| {
+        let ctids: Vec<&str> = rows.iter().map(|(ctid, _)| ctid.as_str()).collect();
+        let texts: Vec<&str> = rows.iter().map(|(_, text)| text.as_str()).collect();
+        client.update(
+            "UPDATE trips.stg_trip_data AS s
+                SET record = s.record || jsonb_build_object($1::text, r.text)
+               FROM unnest($2::text[]::tid[], $3::text[]) AS r (ctid, text)
+              WHERE s.ctid = r.ctid AND s.record ->> $1 IS DISTINCT FROM r.text",
+            None,
+            &[name.into(), ctids.into(), texts.into()],
         )?;
         Ok(())
     })

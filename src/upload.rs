@@ -204,6 +204,7 @@ fn merge_parts(
         progress.read(part.first_byte + part.bytes, rows);
     }
     run.write(&mut loader, true, progress)?;
+    loader.end_file(load_id, feed_name.as_deref())?;
     warn_of_zero_coordinates(zero_coordinates);
     Ok(loader.totals)
 }

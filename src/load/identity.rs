@@ -1,28 +1,42 @@
 //! The identity of the trips of a load, as far as one batch cannot decide it: ids at other times, and the numbers of equal
-//! records over several runs.
+//! records over several runs and merges.
 
 use std::io;
 
-use trips_core::feed::definition::{IdentityRule, SameId as Policy};
+use trips_core::feed::definition::IdentityRule;
+use trips_core::key::Scheme;
 use trips_core::sort::batch::Batch;
 use trips_core::sort::block::Block;
-use trips_core::sort::ids::{RunIds, SameId};
-use trips_core::sort::occurrences::Occurrences;
+use trips_core::sort::ids::{Removed, SameId};
+use trips_core::sort::occurrences::{EqualRecords, Occurrences};
 
+use super::known_ids::KnownIds;
 use crate::error::LoadError;
 use crate::history::History;
 use crate::pg::temp_file::TempFile;
 
-type MakeFile = fn() -> io::Result<TempFile>;
+pub type MakeFile = fn() -> io::Result<TempFile>;
 
 /// The identity of the trips of one load.
 #[derive(Default)]
 pub struct LoadIdentity {
-    /// Days of the window in which ids are looked for, and what happens to those that are found; None if the feed has no
-    /// ids.
-    ids: Option<(u16, Policy)>,
+    /// Present if the feed has ids.
+    ids: Option<KnownIds>,
     /// Present if the n-th equal record of a file is a trip of its own.
     occurrences: Option<Occurrences<TempFile, MakeFile>>,
+    /// Present in a merge of a load: its other records may be trips already.
+    continued: Option<Continued>,
+}
+
+/// The records of a load that are trips already.
+#[derive(Debug)]
+struct Continued {
+    load_id: i64,
+    /// Whether the load has inserted trips.
+    has_trips: bool,
+    /// What the records of the run say.
+    said: Vec<EqualRecords>,
+    is_sorted: bool,
 }
 
 impl LoadIdentity {
@@ -37,42 +51,111 @@ impl LoadIdentity {
                 Self { occurrences: Some(Occurrences::new(make)), ..Self::default() }
             }
             IdentityRule::SourceId { window_days, policy, .. } => {
-                Self { ids: Some((window_days, policy)), ..Self::default() }
+                Self { ids: Some(KnownIds::new(window_days, policy)), ..Self::default() }
             }
         }
     }
 
     /// Removes the trips of a run whose ids are known at another time, in the history or in the run.
     pub fn remove_known_ids(
-        &self,
+        &mut self,
         history: &History,
         blocks: &mut [Block],
-    ) -> Result<KnownIds, LoadError> {
-        let Some((window_days, policy)) = self.ids else { return Ok(KnownIds::default()) };
-        let mut ids = RunIds::of(blocks)?;
-        history.find_same_ids(&mut ids, window_days)?;
-        let trips = ids.remove_from(blocks)?;
-        Ok(match policy {
-            Policy::Keep => KnownIds { duplicates: trips.len() as u64, to_stage: Vec::new() },
-            Policy::Stage => KnownIds { duplicates: 0, to_stage: trips },
-        })
+        is_last_run: bool,
+    ) -> Result<SameIds, LoadError> {
+        let has_ids = blocks.iter().any(|block| block.scheme() == Scheme::SourceId);
+        let Some(ids) = self.ids.as_mut().filter(|_| has_ids) else {
+            return Ok(SameIds::default());
+        };
+        let Removed { count, trips } = ids.remove(history, blocks, is_last_run)?;
+        let duplicates = if ids.stages() { 0 } else { count as u64 };
+        Ok(SameIds { duplicates, to_stage: trips })
     }
 
-    /// Numbers the equal records of the next batch of a run.
-    pub fn number(&mut self, batch: &mut Batch, is_last_run: bool) -> Result<(), LoadError> {
+    /// The trips are further records of the file of this load.
+    pub fn continue_load(&mut self, load_id: i64, has_trips: bool) {
+        if self.occurrences.is_some() {
+            self.continued =
+                Some(Continued { load_id, has_trips, said: Vec::new(), is_sorted: true });
+        }
+    }
+
+    /// So many records of the file that are equal to one of the next run are trips already.
+    pub fn continue_after(&mut self, equal: EqualRecords) -> Result<(), LoadError> {
+        let Some(continued) = &mut self.continued else { return Ok(()) };
+        continued.said.try_reserve(1)?;
+        continued.said.push(equal);
+        continued.is_sorted = false;
+        Ok(())
+    }
+
+    /// Numbers the equal records of the next batch of a run. The last run leaves no list of its records.
+    pub fn number(
+        &mut self,
+        history: &History,
+        batch: &mut Batch,
+        is_last_run: bool,
+    ) -> Result<(), LoadError> {
         let Some(occurrences) = &mut self.occurrences else { return Ok(()) };
-        occurrences.number(batch, is_last_run).map_err(of_file)
+        let continued = match &mut self.continued {
+            Some(continued) => continued.before(history, batch)?,
+            None => Vec::new(),
+        };
+        occurrences.number(batch, is_last_run, &continued).map_err(of_file)
     }
 
-    /// Ends a run that is not the last one.
+    /// Whether equal records of a file are trips of their own.
+    pub fn counts_occurrences(&self) -> bool {
+        self.occurrences.is_some()
+    }
+
+    /// Whether a run has left a list of its records.
+    pub fn has_lists(&self) -> bool {
+        self.occurrences.as_ref().is_some_and(Occurrences::has_lists)
+    }
+
+    /// Counts the records of all runs that left a list. The keys are sorted.
+    pub fn count_all(&mut self, keys: &mut [EqualRecords]) -> Result<(), LoadError> {
+        self.occurrences.as_mut().map_or(Ok(()), |all| all.count_all(keys)).map_err(of_file)
+    }
+
+    /// Ends a run of records that are numbered, unless it is the last one.
     pub fn end_run(&mut self) -> Result<(), LoadError> {
+        if let Some(continued) = &mut self.continued {
+            continued.said = Vec::new();
+        }
         self.occurrences.as_mut().map_or(Ok(()), Occurrences::end_run).map_err(of_file)
+    }
+}
+
+impl Continued {
+    /// The equal records of the load that are trips already, for each record of a batch.
+    fn before(&mut self, history: &History, batch: &Batch) -> Result<Vec<EqualRecords>, LoadError> {
+        let mut keys = batch.equal_records()?;
+        if self.has_trips {
+            history.count_records_of(self.load_id, &mut keys)?;
+        }
+        if !self.is_sorted {
+            self.said.sort_unstable();
+            self.is_sorted = true;
+        }
+        for key in &mut keys {
+            // The greatest number of the same key.
+            let of_key = |said: &EqualRecords| (said.date_time, said.base);
+            let after = self.said.partition_point(|said| of_key(said) <= of_key(key));
+            let last = after.checked_sub(1).map(|at| self.said[at]);
+            if let Some(said) = last.filter(|said| of_key(said) == of_key(key)) {
+                key.records = key.records.max(said.records);
+            }
+        }
+        keys.retain(|key| key.records > 0);
+        Ok(keys)
     }
 }
 
 /// The trips of a run whose ids are known at another time.
 #[derive(Debug, Default)]
-pub struct KnownIds {
+pub struct SameIds {
     /// Number of those that count as duplicates.
     pub duplicates: u64,
     /// Those that are staged.
@@ -80,7 +163,7 @@ pub struct KnownIds {
 }
 
 /// PostgreSQL itself reports the errors of the file system.
-fn of_file(error: io::Error) -> LoadError {
+pub fn of_file(error: io::Error) -> LoadError {
     match error.kind() {
         io::ErrorKind::OutOfMemory => LoadError::OutOfMemory,
         _ => LoadError::TemporaryFile(error),

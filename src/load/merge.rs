@@ -3,11 +3,11 @@
 use pgrx::check_for_interrupts;
 use trips_core::check::constraints::Constraints;
 use trips_core::check::reject::Rejection;
-use trips_core::feed::program::FeedTrip;
 use trips_core::model::error::SqlState;
 use trips_core::model::position::Position;
 
 use super::context::LoadContext;
+use super::merged_rows::{MergedRows, decide};
 use super::runs::{Loader, RunBuilder, summarize};
 use super::staged_feed::StagedFeed;
 use crate::error::{LoadError, RequestError};
@@ -15,7 +15,7 @@ use crate::history::{History, NewPartitions};
 use crate::ledger::{self, LoadHeader, LoadRow, LoadSource, Totals};
 use crate::progress::{Passes, Phase, Progress};
 use crate::settings;
-use crate::staging::{self, StagedRow};
+use crate::staging::{self, StagedFile};
 
 /// The source of rows that other writers have inserted into staging.
 const SOURCE: &str = "trips.stg_trip_data";
@@ -65,6 +65,7 @@ fn merge(header: &LoadHeader, only: Option<i64>) -> Result<Option<LoadRow>, Load
     Ok(newest)
 }
 
+/// Merges the rows of a load (None: of applications), which become rows of the load of this number.
 fn merge_load(
     history: &History,
     load: Option<i64>,
@@ -74,16 +75,36 @@ fn merge_load(
     progress: &Progress,
 ) -> Result<Totals, LoadError> {
     let mut loader = Loader::new(history)?;
+    let mut rows_read = 0;
+    for file in staging::files(load)? {
+        let checks = (constraints, &mut *new_partitions);
+        merge_file(&file, load_id, &mut loader, checks, (progress, &mut rows_read))?;
+    }
+    Ok(loader.totals)
+}
+
+/// Merges the rows of a file. Equal records are numbered by themselves in each member of an archive.
+fn merge_file(
+    file: &StagedFile,
+    load_id: i64,
+    loader: &mut Loader<'_>,
+    (constraints, new_partitions): (&Constraints, &mut NewPartitions),
+    (progress, rows_read): (&Progress, &mut u64),
+) -> Result<(), LoadError> {
     // Rows whose five fields were filled in by hand have another identity than records of a feed.
     let (mut run, mut of_feed) =
-        (RunBuilder::new(load_id, &loader), RunBuilder::new(load_id, &loader));
-    let mut feed = StagedFeed::of_load(load)?;
+        (RunBuilder::new(load_id, loader), RunBuilder::new(load_id, loader));
+    let member = file.member.as_deref();
+    loader.begin_member(file.member.clone());
+    let mut feed = StagedFeed::of_load(file.load, member)?;
     if let Some(feed) = &feed {
         loader.set_identity(feed.identity());
+        // The history does not say of which member a trip is.
+        loader.continue_load(load_id, member.is_none() && ledger::has_trips(load_id)?);
     }
     let max_record = settings::max_record_size();
-    let mut batches = staging::rows(load)?;
-    let mut rows_read = 0;
+    let mut batches = staging::rows(file)?;
+    let (mut order, mut undecided) = (0, Vec::new());
     loop {
         check_for_interrupts!();
         let mut merged = MergedRows::default();
@@ -97,24 +118,26 @@ fn merge_load(
                 }
                 (Some(_), None) => Err(unknown_feed()),
             };
-            merged.add_of_feed(row, trip, new_partitions, &mut of_feed)
+            // Not the line: other writers may have rows with the same one.
+            order += 1;
+            merged.add_of_feed((row, order), trip, new_partitions, (&mut of_feed, loader))
         })?;
-        if count == 0 {
-            run.write(&mut loader, true, progress)?;
-            of_feed.write(&mut loader, true, progress)?;
-            return Ok(loader.totals);
-        }
-        rows_read += count;
-        loader.totals.staged += count - merged.promoted.len() as u64;
-        merged.apply(load_id)?;
-        progress.read(0, rows_read);
-        if of_feed.is_full() {
-            of_feed.write(&mut loader, false, progress)?;
+        *rows_read += count;
+        loader.totals.staged += count - merged.trips() as u64;
+        merged.apply(load_id, &mut undecided)?;
+        progress.read(0, *rows_read);
+        let is_last = count == 0;
+        if of_feed.is_full() || is_last {
+            of_feed.write(loader, is_last, progress)?;
+            decide(load_id, std::mem::take(&mut undecided), loader.take_refused())?;
             progress.phase(Phase::Reading);
         }
-        if run.is_full() {
-            run.write(&mut loader, false, progress)?;
+        if run.is_full() || is_last {
+            run.write(loader, is_last, progress)?;
             progress.phase(Phase::Reading);
+        }
+        if is_last {
+            return loader.end_file(load_id, feed.as_ref().map(StagedFeed::name));
         }
     }
 }
@@ -122,73 +145,4 @@ fn merge_load(
 /// Why a record of a feed stays that does not exist any more.
 fn unknown_feed() -> Rejection {
     Rejection::of_record(SqlState::UndefinedObject, "the feed of the load does not exist")
-}
-
-/// What a merge does with some staged rows, by their ctid.
-#[derive(Debug, Default)]
-struct MergedRows {
-    promoted: Vec<String>,
-    rejected: Vec<(String, Rejection)>,
-    raw: Vec<String>,
-}
-
-impl MergedRows {
-    /// Checks a row. A trip goes to the run unless it needs one new partition too many.
-    fn add(
-        &mut self,
-        row: &StagedRow,
-        max_record: usize,
-        constraints: &Constraints,
-        new_partitions: &mut NewPartitions,
-        run: &mut RunBuilder,
-    ) -> Result<(), LoadError> {
-        let ctid = row.ctid.clone();
-        if row.is_raw {
-            self.raw.push(ctid);
-            return Ok(());
-        }
-        let texts = row.texts(max_record);
-        match texts.as_ref().map_err(Clone::clone).and_then(|texts| texts.validate(constraints)) {
-            Ok(trip) => match new_partitions.refuse(trip.date_time)? {
-                None => {
-                    run.push(&trip, &[])?;
-                    self.promoted.push(ctid);
-                }
-                Some(rejection) => self.rejected.push((ctid, rejection)),
-            },
-            Err(rejection) => self.rejected.push((ctid, rejection)),
-        }
-        Ok(())
-    }
-
-    /// The same for a record of a feed.
-    fn add_of_feed(
-        &mut self,
-        row: &StagedRow,
-        trip: Result<FeedTrip<'_>, Rejection>,
-        new_partitions: &mut NewPartitions,
-        run: &mut RunBuilder,
-    ) -> Result<(), LoadError> {
-        let ctid = row.ctid.clone();
-        let refused = match &trip {
-            Ok(trip) => new_partitions.refuse(trip.trip.date_time)?,
-            Err(rejection) => Some(rejection.clone()),
-        };
-        match (trip, refused) {
-            (Ok(trip), None) => {
-                run.push_feed(&trip.trip, trip.tail, trip.identity, row.line)?;
-                self.promoted.push(ctid);
-            }
-            (_, Some(rejection)) => self.rejected.push((ctid, rejection)),
-            (Err(rejection), None) => self.rejected.push((ctid, rejection)),
-        }
-        Ok(())
-    }
-
-    /// Deletes the trips from staging; the other rows get the reason why they stay.
-    fn apply(&self, load_id: i64) -> Result<(), LoadError> {
-        staging::delete(&self.promoted)?;
-        staging::reject(load_id, &self.rejected)?;
-        staging::adopt(load_id, &self.raw)
-    }
 }

@@ -55,14 +55,16 @@ pub fn read_file(
         let opened = open::open(contents, index, &choice, named)?;
         last = opened.reading.clone();
         definition.get_or_insert_with(|| opened.plan.feed().definition.clone());
-        if number == 0 {
-            begin(request, &opened, writing.loader);
+        if number == 0 && request.access.shows_content() {
+            notices::unused_columns(opened.plan.not_stored());
         }
         limit.begin(&opened.file, &opened.plan);
         let (before, feed) = (writing.loader.totals, opened.plan.feed_name().to_owned());
         writing.loader.begin_member(opened.file.member.clone());
-        let is_last = number + 1 == trips.len();
-        read_member(request, opened, is_last, (&mut limit, &mut counts), writing)?;
+        // Equal records are numbered by themselves in each member.
+        writing.loader.set_identity(&opened.plan.feed().definition.identity);
+        read_member(request, opened, (&mut limit, &mut counts), writing)?;
+        writing.loader.end_file(writing.load_id, Some(&feed))?;
         if let Some(name) = contents.member(index) {
             let totals = writing.loader.totals.since(before);
             loaded.push(LoadMember { name: name.to_owned(), feed, totals });
@@ -76,20 +78,10 @@ pub fn read_file(
     Ok((last, loaded))
 }
 
-/// Begins the first member: the feed is known.
-fn begin(request: &Request<'_>, opened: &Opened, loader: &mut Loader<'_>) {
-    if request.access.shows_content() {
-        notices::unused_columns(opened.plan.not_stored());
-    }
-    // It goes on over all members.
-    loader.set_identity(&opened.plan.feed().definition.identity);
-}
-
 /// Reads a member to its end.
 fn read_member(
     request: &Request<'_>,
     opened: Opened,
-    is_last_member: bool,
     (limit, counts): (&mut ErrorLimit, &mut ReadCounts),
     writing: &mut Writing<'_, '_>,
 ) -> Result<(), LoadError> {
@@ -118,9 +110,8 @@ fn read_member(
             stage(parsed, writing)?;
             Ok::<(), RunError>(())
         });
-        let mut run = run.map_err(|stopped| stopped.of(&file))?;
+        let run = run.map_err(|stopped| stopped.of(&file))?;
         let is_end = run.is_last;
-        run.is_last = is_end && is_last_member;
         if run.trips() > 0 {
             write_run(&file, &mut pool, run, writing)?;
             writing.progress.phase(Phase::Reading);
@@ -193,7 +184,7 @@ fn write_run(
     let Writing { load_id, loader, progress } = writing;
     progress.begin_run(run.trips() as u64);
     memory::release_free();
-    loader.remove_known_ids(*load_id, &mut run.blocks, progress)?;
+    loader.remove_known_ids(*load_id, &mut run.blocks, run.is_last, progress)?;
     let mut batches = pool.batches(run.blocks);
     let blocks = RunBlocks::new(batches.blocks());
     let mut next_batch = || {

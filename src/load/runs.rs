@@ -1,8 +1,10 @@
 //! The runs of a load: trips into the history, counts into what is derived from it.
 
+use std::collections::TryReserveError;
 use std::sync::Arc;
 
 use trips_core::check::reject::{RejectedColumn, Rejection};
+use trips_core::feed::choice::Options;
 use trips_core::feed::definition::IdentityRule;
 use trips_core::key::Identity;
 use trips_core::model::error::{SqlState, ValueError};
@@ -12,9 +14,14 @@ use trips_core::sort::block::Block;
 use trips_core::sort::counts::DailyCounts;
 use trips_core::sort::groups::GroupCache;
 use trips_core::sort::ids::SameId;
+use trips_core::sort::occurrences::EqualRecords;
+use trips_core::sort::record_texts::RecordText;
+use trips_core::text::escape::quoted;
 use trips_core::wire::staged_row::StagedRows;
 
 use super::identity::LoadIdentity;
+use super::occurrences;
+use super::staged_feed::StagedFeed;
 use crate::derived::{areas, changes, daily_counts, view};
 use crate::error::LoadError;
 use crate::history::pending_counts::PendingCounts;
@@ -22,10 +29,13 @@ use crate::history::{Days, DerivedCounts, History, NextBatch};
 use crate::ledger::{self, Totals};
 use crate::pg::session;
 use crate::progress::{Phase, Progress};
-use crate::{settings, staging};
+use crate::settings;
+use crate::staging::{self, StagedFile};
 
 /// Counts of a run are flushed in halves of this size, or of the memory of a run if that is less.
 const COUNTED: usize = 16 * 1024 * 1024;
+/// Rows for staging are written when they have this many bytes.
+const STAGED_AT_ONCE: usize = 1024 * 1024;
 /// Counts that one statement flushes: PostgreSQL copies them several times.
 const BYTES_AT_ONCE: usize = 512 * 1024;
 
@@ -40,6 +50,8 @@ pub struct Loader<'a> {
     identity: LoadIdentity,
     /// The member of an archive that is being read.
     member: Option<String>,
+    /// Present in a merge: the records of a run that stay in staging.
+    refused: Option<Vec<(u64, Rejection)>>,
     /// Where the rows of the load went so far.
     pub totals: Totals,
 }
@@ -52,7 +64,8 @@ impl<'a> Loader<'a> {
         let derived = DerivedCounts { days, flush_days, max_bytes, area_index };
         let (to_recount, pending, totals) = (Vec::new(), None, Totals::default());
         let identity = LoadIdentity::default();
-        Ok(Self { history, derived, to_recount, pending, identity, member: None, totals })
+        let (member, refused) = (None, None);
+        Ok(Self { history, derived, to_recount, pending, identity, member, refused, totals })
     }
 
     /// Sets the identity of the trips: that of their feed. By default it is the content of the trips.
@@ -70,17 +83,68 @@ impl<'a> Loader<'a> {
         &mut self,
         load_id: i64,
         blocks: &mut [Block],
+        is_last_run: bool,
         progress: &Progress,
     ) -> Result<(), LoadError> {
-        let known = self.identity.remove_known_ids(self.history, blocks)?;
+        let known = self.identity.remove_known_ids(self.history, blocks, is_last_run)?;
         self.totals.duplicate += known.duplicates;
         progress.wrote(known.duplicates + known.to_stage.len() as u64);
+        if let Some(refused) = &mut self.refused {
+            refused.try_reserve(known.to_stage.len())?;
+            for trip in &known.to_stage {
+                let text = blocks[trip.block].text(trip.line).unwrap_or_default();
+                refused.push((trip.line, same_id(trip, text.id)));
+            }
+            self.totals.staged += known.to_stage.len() as u64;
+            return Ok(());
+        }
         let mut rows = StagedRows::default();
         for trip in &known.to_stage {
-            rows.reserve(0)?;
-            rows.push_rejected(load_id, (trip.line, &[]), None, &same_id(trip));
+            // A part of an upload has no texts of its trips.
+            let without = RecordText { line: trip.line, ..RecordText::default() };
+            let text = blocks[trip.block].text(trip.line).unwrap_or(without);
+            let reason = same_id(trip, text.id);
+            rows.push_rejected_record(load_id, (text.line, text.raw), text.json, &reason)?;
+            if rows.bytes() > STAGED_AT_ONCE {
+                self.stage(&std::mem::take(&mut rows), progress)?;
+            }
         }
+        blocks.iter_mut().for_each(Block::drop_texts);
         self.stage(&rows, progress)
+    }
+
+    /// The trips are further records of the file of this load, which are staged. They stay there if a trip with their id
+    /// has another time: see [`Loader::take_refused`].
+    pub fn continue_load(&mut self, load_id: i64, has_trips: bool) {
+        self.identity.continue_load(load_id, has_trips);
+        self.refused = Some(Vec::new());
+    }
+
+    /// The numbers of the records of the last run that stay in staging, in their order, and why.
+    pub fn take_refused(&mut self) -> Vec<(u64, Rejection)> {
+        self.refused.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// So many records of that file that are equal to one of the next run are trips already.
+    pub fn continue_after(&mut self, equal: EqualRecords) -> Result<(), LoadError> {
+        self.identity.continue_after(equal)
+    }
+
+    /// Ends a file, or a member of an archive, whose runs are written: its staged records get the number of their equal
+    /// records that are trips. A merge continues after it.
+    pub fn end_file(&mut self, load_id: i64, feed: Option<&str>) -> Result<(), LoadError> {
+        let Some(name) = feed.filter(|_| self.leaves_lists() && self.identity.has_lists()) else {
+            return Ok(());
+        };
+        let Some(mut feed) = StagedFeed::named(name, Options::default())? else { return Ok(()) };
+        let member = self.member.clone();
+        let file = StagedFile { load: Some(load_id), member, has_row_groups: false };
+        occurrences::number_staged(&file, &mut feed, &mut self.identity)
+    }
+
+    /// Whether the counts of all runs are needed after the last run, for staged records.
+    fn leaves_lists(&self) -> bool {
+        self.identity.counts_occurrences() && self.totals.staged > 0
     }
 
     /// Whether batches need the grid points of their trips.
@@ -98,15 +162,18 @@ impl<'a> Loader<'a> {
     ) -> Result<(), LoadError> {
         progress.phase(Phase::Inserting);
         self.pending.get_or_insert_with(PendingCounts::begin);
-        let identity = &mut self.identity;
+        let is_numbered = blocks.borrow().iter().any(Block::counts_occurrences);
+        let leaves_no_list = is_last_run && !self.leaves_lists();
+        let (identity, history) = (&mut self.identity, self.history);
         let mut next_numbered = || {
             let mut batch = next_batch()?;
-            batch.as_mut().map_or(Ok(()), |batch| identity.number(batch, is_last_run))?;
+            let number = |batch| identity.number(history, batch, leaves_no_list);
+            batch.as_mut().map_or(Ok(()), number)?;
             Ok(batch)
         };
         let derived = &mut self.derived;
         let appended = self.history.append(blocks, &mut next_numbered, derived, progress)?;
-        if !is_last_run {
+        if is_numbered && !leaves_no_list {
             self.identity.end_run()?;
         }
         self.totals.inserted += appended.inserted;
@@ -140,11 +207,17 @@ impl<'a> Loader<'a> {
 }
 
 /// Why a trip is staged whose id is known at another time.
-fn same_id(trip: &SameId) -> Rejection {
-    let reason = format!(
-        "the trip starts at {}, but another one with its id starts at {}",
-        trip.date_time, trip.kept
-    );
+fn same_id(trip: &SameId, id: &str) -> Rejection {
+    let SameId { date_time, kept, .. } = trip;
+    let reason = match id {
+        "" => {
+            format!("the trip starts at {date_time}, but another one with its id starts at {kept}")
+        }
+        id => format!(
+            "the trip with the id {} starts at {date_time}, but another one with this id starts at {kept}",
+            quoted(id.as_bytes())
+        ),
+    };
     let error = ValueError::new(SqlState::UniqueViolation, reason);
     Rejection::of_value(RejectedColumn::Feed("trip_id".into()), error)
 }
@@ -184,7 +257,12 @@ impl RunBuilder {
         self.end_block()
     }
 
-    /// Adds a trip of a feed, from the record that begins in this line.
+    /// Keeps the texts of the record whose trip is added next, in case that it is staged again.
+    pub fn keep_text(&mut self, order: u64, text: &RecordText<'_>) -> Result<(), TryReserveError> {
+        self.last.keep_text(order, text)
+    }
+
+    /// Adds a trip of a feed, from the record that begins in this line or has this number.
     pub fn push_feed(
         &mut self,
         trip: &Trip<'_>,
@@ -229,7 +307,7 @@ impl RunBuilder {
         let mut last = std::mem::take(&mut self.last);
         last.sort()?;
         self.push_block(last)?;
-        loader.remove_known_ids(self.load_id, &mut self.blocks, progress)?;
+        loader.remove_known_ids(self.load_id, &mut self.blocks, is_last, progress)?;
         let blocks = RunBlocks::new(Arc::new(std::mem::take(&mut self.blocks)));
         self.bytes = 0;
         let mut time_ranges = batch::time_ranges(&blocks.borrow(), TRIPS_IN_BATCH).into_iter();

@@ -11,6 +11,7 @@ mod encodings;
 pub mod fixtures;
 mod identity;
 mod in_use;
+mod merges;
 mod personal;
 mod preview;
 mod repeated;

@@ -4,6 +4,8 @@ pub mod batch;
 pub mod block;
 pub mod counts;
 pub mod groups;
+pub mod id_lists;
 pub mod ids;
 pub mod occurrences;
+pub mod record_texts;
 mod row;

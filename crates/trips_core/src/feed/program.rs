@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::feed::definition::{
-    ColumnId, ColumnKind, EndedAt, IdentityColumn, IdentityRule, Place, RawLine, ValueSource,
+    ColumnId, ColumnKind, EndedAt, IdentityColumn, IdentityRule, Place, RawLine, SameId,
+    ValueSource,
 };
 use crate::feed::file_feed::FileFeed;
 use crate::feed::header_columns::HeaderColumns;
@@ -11,6 +12,7 @@ use crate::feed::zones::ZoneSetId;
 use crate::key::Identity;
 use crate::model::trip::Trip;
 
+mod identity;
 mod not_numbers;
 mod scratch;
 mod tail_values;
@@ -125,6 +127,13 @@ impl FeedProgram {
     /// Whether the text of a rejected record may be kept as it is.
     pub(crate) fn keeps_whole_records(&self) -> bool {
         self.feed.definition.raw_line == RawLine::Whole
+    }
+
+    /// Whether a record is staged if a trip with its id has another time.
+    #[must_use]
+    pub fn stages_same_ids(&self) -> bool {
+        let rule = &self.feed.definition.identity;
+        matches!(rule, IdentityRule::SourceId { policy: SameId::Stage, .. })
     }
 
     /// Whether a column's text may be kept.

@@ -4,18 +4,24 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::feed::definition::{ColumnId, Definition};
+use crate::feed::definition::{ColumnId, Definition, IdentityRule};
 use crate::feed::fields::Fields;
 use crate::feed::file_feed::FileFeed;
 use crate::feed::header_columns::HeaderColumns;
 use crate::feed::program::FeedProgram;
+use crate::key::TripKey;
 use crate::model::decimal::DecimalMark;
 use crate::model::time_form::DayMonthOrder;
+use crate::text::whitespace;
 
 /// The member of the object that says the decimal mark of the file; a point if it is not there.
 const DECIMAL: &str = "$decimal";
 /// The member that says the order of day and month, where the file decides it.
 const ORDER: &str = "$order";
+/// The member that says which equal record of the file is before this one: see [`Preceding`].
+const OCCURRENCE: &str = "$occurrence";
+/// The first character of such a member. The name of a column that begins with it has one more.
+const MARK: char = '$';
 
 /// A record of which staging has the texts. A column that the file had is there, also if it was empty.
 ///
@@ -30,6 +36,47 @@ pub struct FeedRecord {
     texts: Vec<Option<String>>,
     decimal: DecimalMark,
     order: Option<DayMonthOrder>,
+    preceding: Option<Preceding>,
+}
+
+/// The equal records of a file that are trips, when another one of them is in staging.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Preceding {
+    /// The key of the first one.
+    pub base: TripKey,
+    /// Their number.
+    pub records: u64,
+}
+
+impl Preceding {
+    /// The name of its member in the object of a record.
+    pub const MEMBER: &str = OCCURRENCE;
+
+    /// The text of its member.
+    ///
+    /// ```
+    /// use trips_core::feed::staged::Preceding;
+    /// let text = Preceding { base: [0x2b; 16], records: 3 }.to_text();
+    /// assert_eq!(text, "3 of 2b2b2b2b-2b2b-2b2b-2b2b-2b2b2b2b2b2b");
+    /// assert_eq!(Preceding::of_text(&text).map(|preceding| preceding.records), Some(3));
+    /// ```
+    #[must_use]
+    pub fn to_text(self) -> String {
+        let mut text = format!("{} of ", self.records);
+        for (at, byte) in self.base.iter().enumerate() {
+            let mark = if matches!(at, 4 | 6 | 8 | 10) { "-" } else { "" };
+            text.push_str(&format!("{mark}{byte:02x}"));
+        }
+        text
+    }
+
+    /// The same from its text; None if it is none.
+    #[must_use]
+    pub fn of_text(text: &str) -> Option<Self> {
+        let (records, key) = text.split_once(" of ")?;
+        let key = u128::from_str_radix(&key.replace('-', ""), 16).ok()?;
+        Some(Self { base: key.to_be_bytes(), records: records.parse().ok()? })
+    }
 }
 
 /// What the program of a record depends on: the columns that it has, and how its file was written.
@@ -43,14 +90,17 @@ pub struct RecordForm {
 impl FeedRecord {
     /// The record in a JSON object: texts by the own names of the feed's columns. None if it is none.
     ///
-    /// The members `$decimal` (`.` or `,`) and `$order` (`MM/DD` or `DD/MM`) say how the texts are written.
+    /// The members `$decimal` (`.` or `,`) and `$order` (`MM/DD` or `DD/MM`) say how the texts are written. A column
+    /// whose name begins with `$` has a member with one more `$`. The member `$occurrence` is [`Preceding`].
     #[must_use]
     pub fn of_json(feed: &Definition, json: &str) -> Option<Self> {
         let object: BTreeMap<String, String> = serde_json::from_str(json).ok()?;
         let mut texts = vec![None; feed.columns.len()];
-        let (mut decimal, mut order) = (DecimalMark::Point, None);
+        let (mut decimal, mut order, mut preceding) = (DecimalMark::Point, None, None);
         for (name, text) in object {
-            if let Some(column) = feed.column(&name) {
+            let is_column = !name.starts_with(MARK) || name[1..].starts_with(MARK);
+            if is_column {
+                let column = feed.column(name.strip_prefix(MARK).unwrap_or(&name))?;
                 texts[usize::from(column.0)] = Some(text);
                 continue;
             }
@@ -61,10 +111,11 @@ impl FeedRecord {
                     let orders = [DayMonthOrder::MonthFirst, DayMonthOrder::DayFirst];
                     order = Some(orders.into_iter().find(|order| order.pattern() == text)?);
                 }
+                (OCCURRENCE, text) => preceding = Some(Preceding::of_text(text)?),
                 _ => return None,
             }
         }
-        Some(Self { texts, decimal, order })
+        Some(Self { texts, decimal, order, preceding })
     }
 
     /// What its program depends on.
@@ -78,6 +129,12 @@ impl FeedRecord {
     #[must_use]
     pub fn order(&self) -> Option<DayMonthOrder> {
         self.order
+    }
+
+    /// The equal records of its file that are trips, as of the last load or merge.
+    #[must_use]
+    pub fn preceding(&self) -> Option<Preceding> {
+        self.preceding
     }
 
     /// The program for records with the columns of this one.
@@ -104,23 +161,42 @@ impl Fields for FeedRecord {
 /// The JSON object of a record: the columns that may be kept, by their own names. None if a text cannot be stored.
 pub(crate) fn json_of(program: &FeedProgram, fields: &impl Fields) -> Option<String> {
     let definition = &program.feed.definition;
-    let mut object = BTreeMap::new();
+    let mut object: BTreeMap<Cow<'_, str>, String> = BTreeMap::new();
     for (id, column) in (0..).map(ColumnId).zip(&definition.columns) {
         let Some(text) = fields.text(id).filter(|_| program.may_keep(id)) else { continue };
         let text = String::from_utf8(text.into_owned()).ok().filter(|text| !text.contains('\0'))?;
-        object.insert(column.name.as_str(), text);
+        object.insert(member_of(&column.name), text);
     }
     // A merge reads the texts as the file was read.
-    let mut state = |name, text: &str| {
-        if definition.column(name).is_none() {
-            object.insert(name, text.to_owned());
-        }
-    };
     if program.feed.dialect.decimal == DecimalMark::Comma {
-        state(DECIMAL, ",");
+        object.insert(DECIMAL.into(), ",".to_owned());
     }
     if let Some(order) = program.feed.order() {
-        state(ORDER, order.pattern());
+        object.insert(ORDER.into(), order.pattern().to_owned());
     }
     serde_json::to_string(&object).ok()
 }
+
+/// The name of the member of a column.
+fn member_of(column: &str) -> Cow<'_, str> {
+    if column.starts_with(MARK) { format!("{MARK}{column}").into() } else { column.into() }
+}
+
+/// The id of a record as it has it, for a message; empty if the feed has no id, or a column of it may not be kept.
+#[must_use]
+pub fn id_of(program: &FeedProgram, fields: &impl Fields) -> String {
+    let IdentityRule::SourceId { columns, .. } = &program.feed.definition.identity else {
+        return String::new();
+    };
+    if !columns.iter().all(|column| program.may_keep(*column)) {
+        return String::new();
+    }
+    let text = |column: &ColumnId| {
+        let text = fields.text(*column).unwrap_or_default();
+        String::from_utf8_lossy(whitespace::trim_value(&text)).into_owned()
+    };
+    columns.iter().map(text).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,7 @@ use crate::feed::program::{FeedProgram, FeedTrip, Scratch};
 use crate::feed::staged;
 use crate::format::parser::{MAX_BAD_LINES_REPORTED, Parsed, Parser, Target};
 use crate::format::position::Position;
+use crate::sort::record_texts::RecordText;
 use crate::wire::jsonb::DetailsForm;
 use crate::wire::staged_row::StagedRows;
 
@@ -145,7 +146,10 @@ impl Parser {
     ) -> Result<(), TryReserveError> {
         let position = record.position();
         match program.trip(record, position, scratch, &self.constraints) {
-            Ok(trip) => self.take_trip((program, record), &trip, position, parsed),
+            Ok(trip) => {
+                let raw = || record.raw(&self.plan);
+                self.take_trip((program, record), &trip, position, raw, parsed)
+            }
             Err(rejection) => self.reject_fields(record, Some(program), rejection, parsed),
         }
     }
@@ -180,12 +184,14 @@ impl Parser {
         parsed.block.push(&trip, &[])
     }
 
-    /// Puts the trip of a record into the block, or its fields into staging.
-    pub(super) fn take_trip(
+    /// Puts the trip of a record into the block, or its fields into staging. `raw` makes the text of the record, as far as
+    /// it may be kept.
+    pub(super) fn take_trip<'r>(
         &self,
         (program, fields): (&FeedProgram, &impl Fields),
         trip: &FeedTrip<'_>,
         position: Position,
+        raw: impl FnOnce() -> Option<Cow<'r, [u8]>>,
         parsed: &mut Parsed,
     ) -> Result<(), TryReserveError> {
         if self.target == Target::Staging {
@@ -198,6 +204,12 @@ impl Parser {
         }
         parsed.unknown_places += trip.unknown_places;
         parsed.not_numbers.add(trip.not_numbers);
+        if self.target == Target::History && program.stages_same_ids() {
+            let (raw, json) = (raw(), staged::json_of(program, fields));
+            let (raw, json, id) = (raw.as_deref(), json.as_deref(), staged::id_of(program, fields));
+            let text = RecordText { line: position.value, raw, json, id: &id };
+            parsed.block.keep_text(position.value, &text)?;
+        }
         let FeedTrip { trip, tail, identity, .. } = trip;
         match self.target {
             Target::Upload => parsed.block.push_message(trip, tail, *identity, position.value),

@@ -7,6 +7,7 @@ use crate::key::{self, Identity, MAX_MESSAGE, Scheme, TripKey};
 use crate::model::timestamp::Timestamp;
 use crate::model::trip::{MAX_TEXT, Trip};
 use crate::sort::ids::RunIds;
+use crate::sort::record_texts::{RecordText, RecordTexts};
 use crate::sort::row::{EncodedRow, IDENTITY_END, KEY_BITS, RowIdentity, RowRange};
 
 pub use crate::sort::row::MAX_TAIL;
@@ -31,6 +32,8 @@ pub struct Block {
     scheme: Scheme,
     /// Its rows have messages, not base keys: it leaves the process.
     has_messages: bool,
+    /// What staging gets of its records, if they may still be staged.
+    texts: RecordTexts,
 }
 
 impl Block {
@@ -90,6 +93,26 @@ impl Block {
         self.set_scheme(identity.scheme(), has_message);
         let row = RowIdentity { bytes: identity.message(), line };
         self.push_row(trip, tail, has_message.then_some(row))
+    }
+
+    /// Keeps the texts of a record, in the order of the file. `order` is the line or the number with which its trip was
+    /// added.
+    ///
+    /// # Errors
+    /// When there is no memory.
+    pub fn keep_text(&mut self, order: u64, text: &RecordText<'_>) -> Result<(), TryReserveError> {
+        self.texts.push(order, text)
+    }
+
+    /// The kept texts of a record.
+    #[must_use]
+    pub fn text(&self, order: u64) -> Option<RecordText<'_>> {
+        self.texts.get(order)
+    }
+
+    /// Drops the texts of the records: they are trips.
+    pub fn drop_texts(&mut self) {
+        self.texts = RecordTexts::default();
     }
 
     fn set_scheme(&mut self, scheme: Scheme, has_messages: bool) {
@@ -225,7 +248,8 @@ impl Block {
     }
 
     /// Whether equal records are different trips.
-    pub(crate) fn counts_occurrences(&self) -> bool {
+    #[must_use]
+    pub fn counts_occurrences(&self) -> bool {
         self.scheme == Scheme::Columns { occurrence: true }
     }
 
@@ -260,7 +284,7 @@ impl Block {
     /// Bytes of memory of the trips.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.values.len() + self.ranges.len() * size_of::<RowRange>()
+        self.values.len() + self.ranges.len() * size_of::<RowRange>() + self.texts.bytes()
     }
 
     /// Memory of a sorted block until its trips are written: itself, and the batch of the trips of one moment, which

@@ -3,7 +3,10 @@
 //! A batch numbers the equal records of its run. The records of earlier runs count, too, whether they were inserted or
 //! were duplicates. So each run but the last one leaves a list of its keys with their numbers of records, sorted by time
 //! and key. The batches of a later run are compared with these lists, which are in a temporary file.
+//!
+//! A merge continues a file whose other records are trips already: their numbers are those before its own records.
 
+use std::collections::TryReserveError;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use crate::key::{TripKey, occurrence_key};
@@ -39,6 +42,17 @@ struct List {
     last: Option<Timestamp>,
 }
 
+/// Equal records: their time, the key of the first one, and their number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EqualRecords {
+    /// Their time.
+    pub date_time: Timestamp,
+    /// The key of the first one.
+    pub base: TripKey,
+    /// Their number.
+    pub records: u64,
+}
+
 /// A key of a batch, and the number of its records in earlier runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Wanted {
@@ -56,12 +70,19 @@ impl<F: Read + Write + Seek, M: FnMut() -> io::Result<F>> Occurrences<F, M> {
         Self { make, file, runs, current, buffer: Vec::new(), end: 0, wanted: Vec::new() }
     }
 
-    /// Numbers the trips of the next batch of a run. Batches arrive in the order of their times.
+    /// Numbers the trips of the next batch of a run. Batches arrive in the order of their times. `continued` has the
+    /// records of the file that are trips already, sorted. The last run leaves no list.
     ///
     /// # Errors
     /// Errors of the temporary file; `OutOfMemory` when there is no memory.
-    pub fn number(&mut self, batch: &mut Batch, is_last_run: bool) -> io::Result<()> {
-        if batch.occurrences.is_empty() || (self.runs.is_empty() && is_last_run) {
+    pub fn number(
+        &mut self,
+        batch: &mut Batch,
+        is_last_run: bool,
+        continued: &[EqualRecords],
+    ) -> io::Result<()> {
+        let is_first = self.runs.is_empty() && continued.is_empty();
+        if batch.occurrences.is_empty() || (is_first && is_last_run) {
             return Ok(());
         }
         self.want(batch)?;
@@ -69,6 +90,14 @@ impl<F: Read + Write + Seek, M: FnMut() -> io::Result<F>> Occurrences<F, M> {
         let read = runs.iter().try_for_each(|list| self.count(list));
         self.runs = runs;
         read?;
+        // The lists of earlier runs have counted them.
+        for wanted in self.wanted.iter_mut().filter(|wanted| wanted.before == 0) {
+            let key = (wanted.date_time, wanted.base);
+            if let Ok(at) = continued.binary_search_by_key(&key, |c| (c.date_time, c.base)) {
+                wanted.before = continued[at].records;
+                wanted.records = wanted.records.saturating_add(wanted.before);
+            }
+        }
         if !is_last_run {
             self.append()?;
         }
@@ -96,6 +125,37 @@ impl<F: Read + Write + Seek, M: FnMut() -> io::Result<F>> Occurrences<F, M> {
             self.runs.push(list);
         }
         self.current.begin = self.end;
+        Ok(())
+    }
+
+    /// Whether a run has left a list.
+    pub fn has_lists(&self) -> bool {
+        !self.runs.is_empty()
+    }
+
+    /// Counts the records of all runs that left a list. The keys are sorted.
+    ///
+    /// # Errors
+    /// Errors of the temporary file; `OutOfMemory` when there is no memory.
+    pub fn count_all(&mut self, keys: &mut [EqualRecords]) -> io::Result<()> {
+        self.wanted.clear();
+        self.wanted.try_reserve(keys.len()).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        let wanted = |key: &EqualRecords| {
+            let EqualRecords { date_time, base, .. } = *key;
+            Wanted { date_time, base, records: 0, before: 0 }
+        };
+        self.wanted.extend(keys.iter().map(wanted));
+        self.wanted.dedup();
+        let runs = std::mem::take(&mut self.runs);
+        let read = runs.iter().try_for_each(|list| self.count(list));
+        self.runs = runs;
+        read?;
+        for key in keys {
+            let found = self.wanted.binary_search_by_key(&(key.date_time, key.base), |wanted| {
+                (wanted.date_time, wanted.base)
+            });
+            key.records = found.map_or(0, |at| self.wanted[at].before);
+        }
         Ok(())
     }
 
@@ -198,12 +258,27 @@ fn decode(entry: &[u8; ENTRY]) -> (Timestamp, TripKey, u64) {
 }
 
 impl Batch {
+    /// The times and the keys of its trips without their numbers, sorted, each once; none if equal records are one trip.
+    ///
+    /// # Errors
+    /// When there is no memory.
+    pub fn equal_records(&self) -> Result<Vec<EqualRecords>, TryReserveError> {
+        let mut keys = Vec::new();
+        keys.try_reserve_exact(self.occurrences.len())?;
+        keys.extend(self.entries.iter().zip(&self.occurrences).map(|(entry, occurrence)| {
+            EqualRecords { date_time: entry.date_time, base: occurrence.base, records: 0 }
+        }));
+        keys.sort_unstable();
+        keys.dedup();
+        Ok(keys)
+    }
+
     /// Adds to the number of each trip how many equal records came before the run, and orders the trips by their new
     /// keys.
     fn renumber(
         &mut self,
         before: impl Fn(Timestamp, &TripKey) -> u64,
-    ) -> Result<(), std::collections::TryReserveError> {
+    ) -> Result<(), TryReserveError> {
         let mut order: Vec<(Timestamp, TripKey, usize)> = Vec::new();
         order.try_reserve_exact(self.entries.len())?;
         for i in 0..self.entries.len() {

@@ -55,7 +55,8 @@ fn read(file: &[u8], chunk_size: usize) -> Result<Found, HeaderError> {
         blocks.push(parsed.block);
     }
     if parser.plan.feed().scheme() == Scheme::SourceId {
-        RunIds::of(&blocks).expect("memory").remove_from(&mut blocks).expect("memory");
+        let ids = RunIds::of(&blocks, 45).expect("memory");
+        ids.remove_from(&mut blocks, false).expect("memory");
     }
     let mut cache = GroupCache::default();
     let batch = batch::build(&blocks, (None, None), 1, false, &mut cache).expect("memory");

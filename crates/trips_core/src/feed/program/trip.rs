@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::scratch::column;
-use super::{FeedProgram, FeedTrip, IdentityValue, PlaceSource, Scratch};
+use super::{FeedProgram, FeedTrip, PlaceSource, Scratch};
 use crate::check::constraints::Constraints;
 use crate::check::reject::Rejection;
 use crate::check::trip_text;
@@ -14,8 +14,6 @@ use crate::feed::place::{PlaceRules, PlaceText, place};
 use crate::feed::rules::FeedRules;
 use crate::feed::value::canonical;
 use crate::feed::zones::Zone;
-use crate::key::message::KeyMessage;
-use crate::key::{Identity, Scheme};
 use crate::model::canonical::Canonical;
 use crate::model::error::{SqlState, ValueError};
 use crate::model::point::Point;
@@ -27,22 +25,22 @@ use crate::wire::copy_binary::RowWriter;
 
 /// The times of a trip.
 #[derive(Debug, Clone, Copy)]
-struct Times {
-    start: ParsedTime,
-    end: Option<ParsedTime>,
+pub(super) struct Times {
+    pub(super) start: ParsedTime,
+    pub(super) end: Option<ParsedTime>,
     /// The wall clock of the end.
-    ended_at: Option<Timestamp>,
-    offset_minutes: Option<i32>,
+    pub(super) ended_at: Option<Timestamp>,
+    pub(super) offset_minutes: Option<i32>,
     /// The area in whose zone they are.
-    area: Option<usize>,
+    pub(super) area: Option<usize>,
 }
 
 /// An end of a trip.
 #[derive(Debug, Clone, Copy, Default)]
-struct Known<'z> {
+pub(super) struct Known<'z> {
     point: Option<Point>,
     zone: Option<Zone<'z>>,
-    area: Option<usize>,
+    pub(super) area: Option<usize>,
     is_unknown: bool,
 }
 
@@ -81,13 +79,7 @@ impl FeedProgram {
         self.names(fields, [origin, destination], scratch)?;
         self.message(fields, times, scratch)?;
         self.tail(fields, times, scratch)?;
-        let identity = match self.feed.rules.scheme {
-            Scheme::Content => Identity::Content,
-            Scheme::Columns { occurrence } => {
-                Identity::Columns { message: &scratch.message, occurrence }
-            }
-            Scheme::SourceId => Identity::SourceId(&scratch.message),
-        };
+        let identity = self.made_identity(scratch);
         let trip = Trip {
             region: &scratch.region,
             origin: origin.point,
@@ -101,7 +93,7 @@ impl FeedProgram {
     }
 
     /// An end of the trip: its point, its zone, its area.
-    fn known(
+    pub(super) fn known(
         &self,
         source: Option<&PlaceSource>,
         fields: &impl Fields,
@@ -155,7 +147,7 @@ impl FeedProgram {
     }
 
     /// The canonical value of a column; None if it is NULL or missing.
-    fn canonical<'f>(
+    pub(super) fn canonical<'f>(
         &self,
         column: ColumnId,
         fields: &'f impl Fields,
@@ -229,70 +221,6 @@ impl FeedProgram {
         Ok(())
     }
 
-    /// The message of the key, unless that is over the five values.
-    fn message(
-        &self,
-        fields: &impl Fields,
-        times: Times,
-        scratch: &mut Scratch,
-    ) -> Result<(), Rejection> {
-        let count = u16::try_from(self.identity.len()).unwrap_or(u16::MAX);
-        let is_id = match self.feed.rules.scheme {
-            Scheme::Content => return Ok(()),
-            Scheme::Columns { .. } => false,
-            Scheme::SourceId => true,
-        };
-        let mut message = match is_id {
-            true => KeyMessage::source_id(&mut scratch.message, &self.namespace, count),
-            false => KeyMessage::columns(&mut scratch.message, &self.namespace, count),
-        };
-        for value in &self.identity {
-            match *value {
-                IdentityValue::Time => time(&mut message, times.start),
-                IdentityValue::EndedAt => match times.end {
-                    Some(end) => time(&mut message, end),
-                    None => {
-                        message.null();
-                    }
-                },
-                IdentityValue::Column(id, kind) => {
-                    let of_column = |e| {
-                        let name =
-                            if is_id { "trip_id" } else { &self.feed.definition.get(id).name };
-                        Rejection::of_value(column(name), e)
-                    };
-                    let value = self.canonical(id, fields).map_err(of_column)?;
-                    if is_id && value.is_none() {
-                        let reason = format!("{} is empty", self.feed.definition.get(id).name);
-                        return Err(of_column(ValueError::new(SqlState::NotNullViolation, reason)));
-                    }
-                    match value {
-                        Some(Canonical::Time(_)) if kind == ColumnKind::Time => {
-                            self.time_of_column(id, fields, &mut message);
-                        }
-                        value => {
-                            message.canonical(value.as_ref());
-                        }
-                    }
-                }
-            }
-        }
-        message.finish().map_err(|e| Rejection { column: None, state: e.state, reason: e.reason })
-    }
-
-    /// A column of times in the key, which is an instant or not.
-    fn time_of_column(&self, id: ColumnId, fields: &impl Fields, message: &mut KeyMessage<'_>) {
-        let rules = &self.feed.rules;
-        let text = fields.text(id).unwrap_or_default();
-        let parsed = rules.forms.as_ref().and_then(|f| f.parse(&text, rules.order).ok().flatten());
-        match parsed {
-            Some(parsed) => time(message, parsed),
-            None => {
-                message.null();
-            }
-        }
-    }
-
     /// The wall clock of a column of times; as it is if that has none.
     fn wall_of_column(
         &self,
@@ -359,15 +287,6 @@ impl FeedProgram {
         tail.optional(trip_id.as_ref().map(|text| text.as_bytes()));
         tail.optional(has_details.then_some(&scratch.payload[..]));
         Ok(())
-    }
-}
-
-/// A time in a key: an instant if the file has one, or the wall clock.
-fn time(message: &mut KeyMessage<'_>, parsed: ParsedTime) {
-    if parsed.is_instant {
-        message.instant(parsed.time);
-    } else {
-        message.wall(parsed.time);
     }
 }
 

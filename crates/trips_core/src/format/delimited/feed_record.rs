@@ -72,7 +72,8 @@ pub(super) fn has_fields(record: &Record<'_>, plan: &Plan) -> bool {
                 && (expected..found).all(is_empty)))
 }
 
-/// The text of a rejected record, without the fields that may not be kept. None if it cannot be divided into fields.
+/// The text of a rejected record, without the fields that may not be kept. None if it cannot be divided into fields, and
+/// some columns of the header may not be kept: any part of it may be of them.
 pub(super) fn kept_text<'r>(
     record: &Record<'r>,
     plan: &Plan,
@@ -81,14 +82,15 @@ pub(super) fn kept_text<'r>(
     if program.keeps_whole_records() {
         return Some(Cow::Borrowed(record.raw));
     }
-    if !has_fields(record, plan) {
-        return None;
-    }
     let of_field = &plan.columns().of_field;
-    let may_keep = |at: usize| {
+    let is_kept = |at: usize| {
         let column = of_field.get(at).copied().flatten();
-        column.is_some_and(|column| program.may_keep(column)) || record.raw_field(at).is_empty()
+        column.is_some_and(|column| program.may_keep(column))
     };
+    if !has_fields(record, plan) {
+        return (0..plan.field_count).all(is_kept).then_some(Cow::Borrowed(record.raw));
+    }
+    let may_keep = |at: usize| is_kept(at) || record.raw_field(at).is_empty();
     if (0..record.len()).all(may_keep) {
         return Some(Cow::Borrowed(record.raw));
     }

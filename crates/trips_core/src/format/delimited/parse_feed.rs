@@ -94,7 +94,8 @@ impl Parser {
         if has_quotes.is_some_and(may_hide) {
             return Ok(Checked::MayHideHeader);
         }
-        self.take_trip((program, &fields), &trip, position, parsed)?;
+        let raw = || kept_text(record, plan, program);
+        self.take_trip((program, &fields), &trip, position, raw, parsed)?;
         Ok(Checked::Taken)
     }
 

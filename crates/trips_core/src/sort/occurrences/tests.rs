@@ -41,6 +41,16 @@ fn load(
     of_block: usize,
     of_batch: usize,
 ) -> Vec<(Timestamp, TripKey)> {
+    merge(records, runs, (of_block, of_batch), &[])
+}
+
+/// The same for records that follow others of their file, of which these are the numbers.
+fn merge(
+    records: &[(i64, u8)],
+    runs: &[usize],
+    (of_block, of_batch): (usize, usize),
+    continued: &[EqualRecords],
+) -> Vec<(Timestamp, TripKey)> {
     let mut occurrences = Occurrences::new(|| Ok(Cursor::new(Vec::new())));
     let (mut all, mut rest, mut line) = (Vec::new(), records, 1);
     for i in 0..=runs.len() {
@@ -60,7 +70,7 @@ fn load(
             let mut batch =
                 batch::build(&blocks, time_range, 1, true, &mut GroupCache::default()).unwrap();
             assert_eq!(batch.duplicates, 0);
-            occurrences.number(&mut batch, is_last).unwrap();
+            occurrences.number(&mut batch, is_last, continued).unwrap();
             check(&batch);
             all.extend(batch.entries.iter().map(|entry| (entry.date_time, entry.key)));
         }
@@ -70,6 +80,19 @@ fn load(
     }
     all.sort_unstable();
     all
+}
+
+/// How many of each there are.
+fn equal_records(records: &[(i64, u8)]) -> Vec<EqualRecords> {
+    let mut counts = std::collections::HashMap::new();
+    records.iter().for_each(|record| *counts.entry(*record).or_insert(0) += 1);
+    let of = |((time, value), records): ((i64, u8), u64)| {
+        let message = message(time, value);
+        let identity = Identity::Columns { message: &message, occurrence: true };
+        let base = identity.key_of_message().unwrap();
+        EqualRecords { date_time: Timestamp(time), base, records }
+    };
+    counts.into_iter().map(of).collect()
 }
 
 /// Entries are in the order of the index, and each row has the key of its entry.
@@ -111,6 +134,51 @@ proptest! {
     ) {
         prop_assert_eq!(load(&records, &runs, of_block, 1), expected(&records));
     }
+
+    /// Records that are merged later, in whatever runs, get the numbers that they would have had at the end of the file.
+    #[test]
+    fn a_merge_continues_its_file(
+        loaded in prop::collection::vec((0_i64..4, 0_u8..3), 0..30),
+        merged in prop::collection::vec((0_i64..4, 0_u8..3), 0..30),
+        runs in prop::collection::vec(0_usize..12, 0..4),
+        of_block in 1_usize..20,
+    ) {
+        let mut continued = equal_records(&loaded);
+        continued.sort_unstable();
+        let mut all = load(&loaded, &[], 100, 100);
+        all.extend(merge(&merged, &runs, (of_block, 1), &continued));
+        all.sort_unstable();
+        prop_assert_eq!(all, expected(&[loaded, merged].concat()));
+    }
+
+    /// The records of all runs are counted at the end.
+    #[test]
+    fn all_records_are_counted(
+        records in prop::collection::vec((0_i64..4, 0_u8..3), 0..30),
+        of_run in 1_usize..12,
+    ) {
+        let mut occurrences = Occurrences::new(|| Ok(Cursor::new(Vec::new())));
+        for run in records.chunks(of_run) {
+            let blocks = [block(run, 1)];
+            let mut batch =
+                batch::build(&blocks, (None, None), 1, false, &mut GroupCache::default()).unwrap();
+            prop_assert!(batch.equal_records().unwrap().is_sorted());
+            occurrences.number(&mut batch, false, &[]).unwrap();
+            occurrences.end_run().unwrap();
+        }
+        let counts = equal_records(&records);
+        let zero = |records: &EqualRecords| EqualRecords { records: 0, ..*records };
+        let absent = EqualRecords { date_time: Timestamp(99), base: [7; 16], records: 0 };
+        let mut keys: Vec<EqualRecords> = counts.iter().chain(&counts).map(zero).collect();
+        keys.push(absent);
+        keys.sort_unstable();
+        occurrences.count_all(&mut keys).unwrap();
+        keys.dedup();
+        let mut expected = counts;
+        expected.push(absent);
+        expected.sort_unstable_by_key(|records| (records.date_time, records.base));
+        prop_assert_eq!(keys, expected);
+    }
 }
 
 /// Lists of more than one page, and more than is written together.
@@ -131,14 +199,14 @@ fn one_run_needs_no_file() {
         batch::build(blocks, (None, None), 1, false, &mut GroupCache::default()).unwrap()
     };
     let mut batch = build(&blocks);
-    occurrences.number(&mut batch, true).unwrap();
+    occurrences.number(&mut batch, true, &[]).unwrap();
     assert_eq!(batch.entries.len(), 2);
     let mut plain = Block::default();
     let (origin, destination, datasource) = (None, None, None);
     plain
         .push(&Trip { region: "r", origin, destination, date_time: Timestamp(1), datasource }, &[])
         .unwrap();
-    occurrences.number(&mut build(&[plain]), false).unwrap();
+    occurrences.number(&mut build(&[plain]), false, &[]).unwrap();
     occurrences.end_run().unwrap();
 }
 
@@ -149,6 +217,6 @@ fn errors_of_the_file_are_returned() {
     let mut batch =
         batch::build(&[block(&[(1, 1)], 1)], (None, None), 1, false, &mut GroupCache::default())
             .unwrap();
-    occurrences.number(&mut batch, false).unwrap();
+    occurrences.number(&mut batch, false, &[]).unwrap();
     assert_eq!(occurrences.end_run().unwrap_err().kind(), io::ErrorKind::StorageFull);
 }

@@ -1,0 +1,81 @@
+//! The numbers of the equal records that a load has brought into the history.
+
+use std::ffi::CStr;
+
+use pgrx::check_for_interrupts;
+use trips_core::key::{TripKey, occurrence_key};
+use trips_core::model::timestamp::Timestamp;
+use trips_core::sort::occurrences::EqualRecords;
+
+use super::History;
+use crate::error::LoadError;
+use crate::pg::spi::{self, Snapshot};
+
+/// Keys that one statement looks up.
+const KEYS_AT_ONCE: usize = 4096;
+/// Numbers of equal records that are looked up at first, and at most at a time.
+const FIRST_NUMBERS: u64 = 2;
+const MOST_NUMBERS: u64 = 512;
+
+/// Each key by the unique index of its partition, whatever the number of the others.
+const FIND: &CStr = c"SELECT w.number, h.load_id
+   FROM unnest($1::text[]::timestamp[], $2::text[]::uuid[]) WITH ORDINALITY AS w (date_time, trip_key, number)
+  CROSS JOIN LATERAL (
+        SELECT t.load_id FROM trips.hist_trip_data AS t
+         WHERE t.date_time = w.date_time AND t.trip_key = w.trip_key OFFSET 0) AS h";
+
+impl History {
+    /// Raises the number of each record to that of its last equal record in the history that this load has inserted.
+    pub fn count_records_of(
+        &self,
+        load_id: i64,
+        keys: &mut [EqualRecords],
+    ) -> Result<(), LoadError> {
+        let (mut open, mut begin, mut numbers): (Vec<usize>, _, _) =
+            ((0..keys.len()).collect(), 1, FIRST_NUMBERS);
+        while !open.is_empty() {
+            let mut longer = Vec::new();
+            let at_once = (KEYS_AT_ONCE / usize::try_from(numbers).unwrap_or(1)).max(1);
+            for some in open.chunks(at_once) {
+                check_for_interrupts!();
+                let wanted: Vec<(Timestamp, TripKey)> = some
+                    .iter()
+                    .flat_map(|&at| {
+                        let EqualRecords { date_time, base, .. } = keys[at];
+                        (begin..begin + numbers).map(move |n| (date_time, occurrence_key(&base, n)))
+                    })
+                    .collect();
+                let found = loads_of(&wanted);
+                let of_keys = found.chunks(usize::try_from(numbers).unwrap_or(1));
+                for (&at, loads) in some.iter().zip(of_keys) {
+                    for (load, number) in loads.iter().zip(begin..) {
+                        if *load == Some(load_id) {
+                            keys[at].records = keys[at].records.max(number);
+                        }
+                    }
+                    if loads.iter().all(Option::is_some) {
+                        longer.push(at);
+                    }
+                }
+            }
+            (open, begin) = (longer, begin + numbers);
+            numbers = (numbers * 4).min(MOST_NUMBERS);
+        }
+        Ok(())
+    }
+}
+
+/// The load of each trip that the history has.
+fn loads_of(wanted: &[(Timestamp, TripKey)]) -> Vec<Option<i64>> {
+    let times: Vec<String> = wanted.iter().map(|(time, _)| time.full_text()).collect();
+    let hex = |key: &TripKey| format!("{:032x}", u128::from_be_bytes(*key));
+    let keys: Vec<String> = wanted.iter().map(|(_, key)| hex(key)).collect();
+    let mut loads = vec![None; wanted.len()];
+    spi::query(FIND, &[times.into(), keys.into()], Snapshot::Latest, |row| {
+        let number = row.get::<i64>(1).and_then(|number| usize::try_from(number - 1).ok());
+        if let Some(load) = number.and_then(|number| loads.get_mut(number)) {
+            *load = row.get::<i64>(2);
+        }
+    });
+    loads
+}
