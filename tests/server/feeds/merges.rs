@@ -330,3 +330,23 @@ fn the_text_of_malformed_records() {
         assert_eq!(text_of(&mut client, lines), "3|0", "{header}");
     }
 }
+
+/// Each member of an archive is a file of its own: over several members the highest number counts, not the sum.
+#[test]
+fn members_of_an_archive_are_numbered_by_themselves() {
+    let database = Database::on_shared();
+    let mut client = database.client();
+    client.batch_execute(HIRES).unwrap();
+    let (load_id, rows) = load(&database, &mut client, "1.csv", &hires(&[false; 5]));
+    assert_eq!(rows, [0, 0, 5]);
+    // As an archive with two and three records.
+    let members = format!(
+        "UPDATE trips.stg_trip_data SET member = CASE WHEN line_no > 3 THEN 'a' ELSE 'b' END;
+         INSERT INTO trips.load_members VALUES ({load_id}, 1, 'b', 'hires', 2, 0, 0, 2),
+                                               ({load_id}, 2, 'a', 'hires', 3, 0, 0, 3)"
+    );
+    client.batch_execute(&members).unwrap();
+    // One record of the second member: then one of each is equal to it.
+    assert_eq!(correct_and_merge(&mut client, load_id, 1), [1, 0, 4]);
+    assert_eq!(correct_and_merge(&mut client, load_id, 9), [3, 2, 0]);
+}
