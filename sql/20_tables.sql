@@ -52,7 +52,7 @@ CREATE TABLE trips.stg_trip_data (
   error             text,
   record            jsonb,
   member            text,
-  row_group         int
+  row_group         bigint
 );
 -- Loads look up their own rows by this index; rows of other writers have no load_id and no line_no.
 CREATE INDEX stg_trip_data_load_id_line_no_idx ON trips.stg_trip_data (load_id, line_no);

@@ -298,9 +298,17 @@ impl<R: Read> Shared<R> {
         let chunk = {
             let mut reading = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
             let (reader, number) = &mut *reading;
-            let chunk = reader.next_chunk(CHUNK, *number)?;
-            *number += 1;
-            chunk
+            match reader.next_chunk(CHUNK, *number) {
+                Ok(chunk) => {
+                    *number += 1;
+                    chunk
+                }
+                // It is sent before another thread reads on: errors that follow from it arrive later.
+                Err(error) => {
+                    let _ = results.send(Done::Failed(error.into()));
+                    None
+                }
+            }
         };
         let Some(chunk) = chunk else { return Ok(Done::EndOfFile) };
         let header = self.header.lock().unwrap_or_else(PoisonError::into_inner).clone();

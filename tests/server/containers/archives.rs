@@ -73,7 +73,7 @@ fn what_is_no_trip_is_passed_over() {
     let staged = client
         .query_one("SELECT member, line_no, row_group FROM trips.stg_trip_data", &[])
         .unwrap();
-    assert_eq!((staged.get(0), staged.get(1), staged.get(2)), ("data/3.csv", 3_i64, None::<i32>));
+    assert_eq!((staged.get(0), staged.get(1), staged.get(2)), ("data/3.csv", 3_i64, None::<i64>));
     let notices = notices.lock().unwrap();
     let about: Vec<&String> =
         notices.iter().filter(|notice| notice.contains("README.txt")).collect();

@@ -7,7 +7,6 @@ use trips_tests::{Database, rows_as_csv, server_error};
 fn a_damaged_container_leaves_nothing() {
     let database = Database::on_shared();
     let mut client = database.client();
-    client.batch_execute("SET trips.max_compression_ratio = 5000").unwrap();
     let csv = rows_as_csv(20, 3);
     let (mut refused, mut loaded) = (0, 0);
     for damaged in all(&csv) {

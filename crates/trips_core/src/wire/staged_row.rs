@@ -225,7 +225,7 @@ impl StagedRows {
     pub fn of_member(
         &self,
         member: Option<&str>,
-        place: impl Fn(u64) -> (Option<i32>, u64),
+        place: impl Fn(u64) -> (Option<u64>, u64),
     ) -> Result<Vec<u8>, TryReserveError> {
         let more = member.map_or(0, str::len) + 16;
         let mut bytes = Vec::new();
@@ -241,7 +241,7 @@ impl StagedRows {
                 row.optional(from.value().flatten());
             }
             row.optional(member.map(str::as_bytes));
-            row.optional(row_group.map(i32::to_be_bytes).as_ref().map(|bytes| &bytes[..]));
+            row.optional(row_group.map(u64::to_be_bytes).as_ref().map(|bytes| &bytes[..]));
         }
         Ok(bytes)
     }
