@@ -201,23 +201,22 @@ fn errors_of_records_name_the_member() {
     assert_eq!(database.ingest(&mut client, &path).rows, [4, 2, 0, 2]);
 }
 
-/// The n-th equal record of an archive is a trip of its own, in whichever members they are.
+/// The n-th equal record of a member is a trip of its own: an archive gives the trips of its members, one by one.
 #[test]
-fn equal_records_count_over_members() {
+fn equal_records_count_by_member() {
     let database = Database::on_shared();
     let mut client = database.client();
     // The feed of Vancouver: times are rounded to the hour.
     let header = "Departure,Return,Departure station,Return station\n";
     let line = "2024-01-31 08:00,2024-01-31 09:00,A,B\n";
     let member = |count: usize| [header, &line.repeat(count)].concat();
-    let one = database.file("one.csv", member(5));
-    let split = zip_of(&[("a.csv", member(2)), ("b.csv", member(1)), ("c.csv", member(2))]);
-    let split = database.file("split.zip", split);
-    for runs in ["RESET trips.work_mem", "SET trips.work_mem = '1MB'"] {
-        client.batch_execute(runs).unwrap();
-        client.batch_execute("DELETE FROM trips.hist_trip_data; DELETE FROM trips.loads").unwrap();
-        assert_eq!(database.ingest(&mut client, &split).rows, [5, 5, 0, 0]);
-        assert_eq!(database.ingest(&mut client, &one).rows, [5, 0, 5, 0]);
+    let members = [("a.csv", member(2)), ("b.csv", member(1)), ("c.csv", member(3))];
+    let archive = database.file("all.zip", zip_of(&members));
+    assert_eq!(database.ingest(&mut client, &archive).rows, [6, 3, 3, 0]);
+    for (name, content) in members {
+        let path = database.file(name, &content);
+        let count = i64::try_from(content.lines().count() - 1).unwrap();
+        assert_eq!(database.ingest(&mut client, &path).rows, [count, 0, count, 0], "{name}");
     }
 }
 
