@@ -12,6 +12,7 @@ mod derived;
 mod feed;
 mod file;
 mod file_name;
+mod format;
 mod history;
 mod partition;
 mod queue;
@@ -122,9 +123,7 @@ impl LoadError {
         }
         let file = file.clone();
         match error.kind() {
-            io::ErrorKind::InvalidData => {
-                FileError::Damaged { file, reason: error.to_string() }.into()
-            }
+            io::ErrorKind::InvalidData => FileError::of_format(file, &error).into(),
             _ => SourceError::Read { file, error }.into(),
         }
     }

@@ -11,7 +11,7 @@ pub mod places;
 pub mod stations;
 pub mod zones;
 
-pub use self::begin::{Begun, Reader, begin};
+pub use self::begin::{Reader, Sizes, begin, is_read_at_offsets};
 pub use self::detect::{Match, describe, detect};
 use crate::error::LoadError;
 

@@ -8,6 +8,7 @@ use trips_core::check::reject::{RejectedColumn, Rejection};
 use trips_core::check::trip_text::TripText;
 use trips_core::columns::{KEY_COUNT, TripColumn};
 use trips_core::model::error::{SqlState, ValueError};
+use trips_core::model::position::{Position, PositionKind};
 use trips_core::model::trip::MAX_TEXT;
 use trips_core::wire::staged_row::{self, StagedRows};
 
@@ -28,18 +29,24 @@ const RECORD_SIZE: i32 = LINE + 1;
 const RECORD: i32 = LINE + 2;
 const ROWS_AT_ONCE: c_long = 500;
 
-/// Appends rows to staging, of a member of an archive or of a file that is none.
+/// Appends rows to staging, of a member of an archive or of a file that is none, whose positions count this.
 pub fn append(
     rows: &StagedRows,
-    member: Option<&str>,
+    (member, positions): &(Option<String>, PositionKind),
     progress: &Progress,
 ) -> Result<(), LoadError> {
     let table = Table::open_for_insert(c"stg_trip_data");
     let publish = &mut || progress.publish();
-    let taken = match member {
-        None => copy_rows(&table, &staged_row::COLUMNS, &mut Some(rows.rows()), publish),
-        member => {
-            let rows = rows.of_member(member, |line| (None, line))?;
+    let taken = match (member, *positions) {
+        (None, PositionKind::Line | PositionKind::Record) => {
+            copy_rows(&table, &staged_row::COLUMNS, &mut Some(rows.rows()), publish)
+        }
+        (member, kind) => {
+            let place = |value| {
+                let position = Position { kind, value };
+                (position.row_group().map(u64::from), position.number())
+            };
+            let rows = rows.of_member(member.as_deref(), place)?;
             copy_rows(&table, &staged_row::MEMBER_COLUMNS, &mut Some(&rows[..]), publish)
         }
     };

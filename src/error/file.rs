@@ -13,6 +13,7 @@ use trips_core::text::list::quoted_names;
 use super::container;
 use super::feed::FeedError;
 use super::file_name::FileName;
+use super::format::FormatFault;
 use super::report::{Report, counted, reported};
 
 const COLUMNS: &str = "Use a first line with the columns region, origin_coord, destination_coord, date_time (or datetime) and datasource, each once, in any order, separated by commas. SELECT * FROM trips.detect_feed() shows what other feeds expect.";
@@ -61,8 +62,9 @@ pub enum FileError {
         error: ContainerError,
     },
     /// It is not as its format demands: what is wrong, and where.
-    Damaged {
+    Format {
         file: FileName,
+        fault: FormatFault,
         reason: String,
     },
     /// Members of an archive are of two feeds.
@@ -114,10 +116,7 @@ impl FileError {
             )
             .hint(unproved.hint()),
             Self::Container { file, error } => container::report(file, error),
-            Self::Damaged { file, reason } => {
-                bad_format(format!("could not load file {file}: {reason}"))
-                    .hint("Get the file again from where it was published.")
-            }
+            Self::Format { file, fault, reason } => fault.report(file, reason),
             Self::OtherFeed { file, feed, first: (member, first) } => bad_format(format!(
                 "file {file} is of feed {}, expected feed {}",
                 quoted(feed.as_bytes()),
@@ -153,7 +152,7 @@ impl FileError {
             | Self::Contradiction { file, .. }
             | Self::Unproved { file, .. }
             | Self::Container { file, .. }
-            | Self::Damaged { file, .. }
+            | Self::Format { file, .. }
             | Self::OtherFeed { file, .. }
             | Self::NoTrips { file }
             | Self::Threads { file, .. } => file,

@@ -2,11 +2,15 @@
 
 use trips_core::feed::choice::FeedChoice;
 use trips_core::format::ChunkReader;
-use trips_core::format::delimited::header::{FirstRecord, HeaderError, read_first_record};
-use trips_core::format::delimited::record::RecordReader;
+use trips_core::format::delimited::header::{FirstRecord, HeaderError};
 use trips_core::format::encoding::Decoder;
+use trips_core::format::text;
 
-use crate::source::{Content, Stream};
+use crate::settings;
+use crate::source::{Content, Contents, Stream};
+
+#[cfg(feature = "parquet")]
+mod parquet;
 
 /// Reads the chunks of a file or a member.
 pub type Reader = ChunkReader<Decoder<Stream>>;
@@ -21,21 +25,59 @@ pub struct Begun {
     pub position: Option<u64>,
 }
 
+/// Limits of what a thread reads.
+#[derive(Debug, Clone, Copy)]
+pub struct Sizes {
+    /// Bytes of the longest record.
+    max_record: usize,
+    /// Memory of a run, bytes.
+    work_mem: usize,
+}
+
+impl Sizes {
+    /// Those of the settings.
+    pub fn of_settings() -> Self {
+        Self { max_record: settings::max_record_size(), work_mem: settings::work_mem() }
+    }
+}
+
+/// Whether the records of a file are read at offsets of its stored bytes.
+pub fn is_read_at_offsets(contents: &Contents<'_>) -> bool {
+    contents.is_archive() || (contents.is_plain() && is_parquet(contents.first()))
+}
+
 /// Reads the beginning. The rest is unpacked ahead of its reader, if `is_ahead`. It calls nothing of PostgreSQL.
 ///
 /// # Errors
 /// Why the columns are not known.
 pub fn begin(
-    content: Content,
+    mut content: Content,
     choice: &FeedChoice,
-    max_record: usize,
+    sizes: Sizes,
     is_ahead: bool,
 ) -> Result<Begun, HeaderError> {
+    if is_parquet(&content.peek(MAGIC[0].len())?) {
+        return of_parquet(content, choice, sizes);
+    }
     let content = if is_ahead { content.ahead()? } else { content };
     let bytes = Decoder::detect(content.into_stream())?;
-    let encoding = bytes.encoding();
-    let mut reader = RecordReader::new(bytes, max_record).with_encoding(encoding);
-    let first = read_first_record(choice, &mut reader, max_record)?;
-    let position = Some(reader.position());
-    Ok(Begun { first, reader: reader.into(), position })
+    let text::Text { first, reader, covered } = text::open(bytes, choice, sizes.max_record)?;
+    Ok(Begun { first, reader, position: Some(covered) })
+}
+
+/// Parquet files begin with one of these, the second one if their footer is encrypted.
+const MAGIC: [&[u8; 4]; 2] = [b"PAR1", b"PARE"];
+
+fn is_parquet(first: &[u8]) -> bool {
+    MAGIC.iter().any(|magic| first.starts_with(&magic[..]))
+}
+
+#[cfg(feature = "parquet")]
+use self::parquet::begin as of_parquet;
+
+/// A library that was built without the format.
+#[cfg(not(feature = "parquet"))]
+fn of_parquet(_: Content, _: &FeedChoice, _: Sizes) -> Result<Begun, HeaderError> {
+    let error = trips_containers::ContainerError::unsupported("Parquet file");
+    Err(HeaderError::Read(error.into()))
 }

@@ -13,10 +13,9 @@ use trips_core::feed::zones::Zones;
 use trips_core::format::delimited::explain::{Explanation, Fit, explain};
 use trips_core::format::delimited::header::{FirstRecord, HeaderError};
 
-use super::begin::begin;
+use super::begin::{Sizes, begin};
 use super::definitions::catalogue;
 use crate::error::{FileError, LoadError};
-use crate::settings;
 use crate::source::{Access, Content, Contents, Source};
 
 /// A feed that a header fits or nearly fits.
@@ -96,9 +95,9 @@ fn first_record(
     content: Content,
     choice: &FeedChoice,
 ) -> Result<Result<FirstRecord, HeaderError>, LoadError> {
-    let (choice, max_record) = (choice.clone(), settings::max_record_size());
+    let (choice, sizes) = (choice.clone(), Sizes::of_settings());
     let file = content.file.clone();
-    let read = move |content: Content| begin(content, &choice, max_record, false);
+    let read = move |content: Content| begin(content, &choice, sizes, false);
     match content.process(read).unwrap_or_else(|error| Err(error.into())) {
         Err(HeaderError::Read(error)) => Err(LoadError::of_read(&file, error)),
         begun => Ok(begun.map(|begun| begun.first)),

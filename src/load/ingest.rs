@@ -10,6 +10,7 @@ use super::read::{Writing, read_file};
 use super::request::Request;
 use super::runs::{Loader, summarize};
 use crate::error::LoadError;
+use crate::feeds;
 use crate::ledger::{self, LoadRow, LoadSource, SameBytes};
 use crate::progress::{Passes, Phase, Progress};
 use crate::settings;
@@ -53,7 +54,7 @@ fn ingest(request: &Request<'_>, context: &LoadContext) -> Result<LoadRow, LoadE
     let mut loader = Loader::new(&history)?;
     let load_id = context.header.load_id;
     let contents = Contents::open(&file)?;
-    if !contents.is_read_in_order() && source.digest.is_none() {
+    if feeds::is_read_at_offsets(&contents) && source.digest.is_none() {
         source.digest = Some(hash(&file, source, context, &progress)?);
     }
     let mut writing = Writing { load_id, loader: &mut loader, progress: &progress };

@@ -9,7 +9,7 @@ use trips_core::model::time_form::DayMonthOrder;
 
 use super::request::Request;
 use crate::error::{FileError, FileName, LoadError};
-use crate::feeds::{self, Reader};
+use crate::feeds::{self, Reader, Sizes};
 use crate::settings::{self, LoadOptions};
 use crate::source::{Content, Contents, Reading, beside};
 
@@ -57,9 +57,9 @@ pub fn open(
 /// Reads the header. The rest is unpacked ahead of its reader, if there is one.
 pub fn begin(content: Content, choice: &FeedChoice, is_ahead: bool) -> Result<Opened, LoadError> {
     let (file, reading) = (content.file.clone(), content.reading.clone());
-    let (is_plain, max_record) = (content.is_plain, settings::max_record_size());
+    let (is_plain, sizes) = (content.is_plain, Sizes::of_settings());
     let choice = choice.clone();
-    let work = move |content: Content| feeds::begin(content, &choice, max_record, is_ahead);
+    let work = move |content: Content| feeds::begin(content, &choice, sizes, is_ahead);
     let begun = content.process(work).unwrap_or_else(|error| Err(error.into()));
     let begun = begun.and_then(|begun| Ok((begun.first.plan?, begun.reader, begun.position)));
     let (plan, reader, position) = begun.map_err(|error| match error {

@@ -60,7 +60,7 @@ pub fn read_file(
         }
         limit.begin(&opened.file, &opened.plan);
         let (before, feed) = (writing.loader.totals, opened.plan.feed_name().to_owned());
-        writing.loader.begin_member(opened.file.member.clone());
+        writing.loader.begin_member(opened.file.member.clone(), opened.reader.position_kind());
         // Equal records are numbered by themselves in each member.
         writing.loader.set_identity(&opened.plan.feed().definition.identity);
         read_member(request, opened, (&mut limit, &mut counts), writing)?;

@@ -8,6 +8,7 @@ use trips_core::feed::choice::Options;
 use trips_core::feed::definition::IdentityRule;
 use trips_core::key::Identity;
 use trips_core::model::error::{SqlState, ValueError};
+use trips_core::model::position::PositionKind;
 use trips_core::model::trip::Trip;
 use trips_core::sort::batch::{self, RunBlocks};
 use trips_core::sort::block::Block;
@@ -48,8 +49,8 @@ pub struct Loader<'a> {
     /// Present while the history has rows that are not counted yet.
     pending: Option<PendingCounts>,
     identity: LoadIdentity,
-    /// The member of an archive that is being read.
-    member: Option<String>,
+    /// The member of an archive that is being read, and what its positions count.
+    member: (Option<String>, PositionKind),
     /// Present in a merge: the records of a run that stay in staging.
     refused: Option<Vec<(u64, Rejection)>>,
     /// Where the rows of the load went so far.
@@ -64,7 +65,7 @@ impl<'a> Loader<'a> {
         let derived = DerivedCounts { days, flush_days, max_bytes, area_index };
         let (to_recount, pending, totals) = (Vec::new(), None, Totals::default());
         let identity = LoadIdentity::default();
-        let (member, refused) = (None, None);
+        let (member, refused) = ((None, PositionKind::Line), None);
         Ok(Self { history, derived, to_recount, pending, identity, member, refused, totals })
     }
 
@@ -73,9 +74,9 @@ impl<'a> Loader<'a> {
         self.identity = LoadIdentity::of(rule);
     }
 
-    /// Begins a member of an archive, or a file that is none.
-    pub fn begin_member(&mut self, member: Option<String>) {
-        self.member = member;
+    /// Begins a member of an archive, or a file that is none, whose positions count this.
+    pub fn begin_member(&mut self, member: Option<String>, positions: PositionKind) {
+        self.member = (member, positions);
     }
 
     /// Takes the trips out of a run whose ids are known at another time: they are duplicates, or staged.
@@ -137,8 +138,9 @@ impl<'a> Loader<'a> {
             return Ok(());
         };
         let Some(mut feed) = StagedFeed::named(name, Options::default())? else { return Ok(()) };
-        let member = self.member.clone();
-        let file = StagedFile { load: Some(load_id), member, has_row_groups: false };
+        let (member, positions) = self.member.clone();
+        let has_row_groups = positions == PositionKind::Row;
+        let file = StagedFile { load: Some(load_id), member, has_row_groups };
         occurrences::number_staged(&file, &mut feed, &mut self.identity)
     }
 
@@ -200,7 +202,7 @@ impl<'a> Loader<'a> {
             return Ok(());
         }
         self.totals.staged += rows.len() as u64;
-        staging::append(rows, self.member.as_deref(), progress)?;
+        staging::append(rows, &self.member, progress)?;
         progress.phase(Phase::Reading);
         Ok(())
     }

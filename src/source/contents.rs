@@ -23,6 +23,7 @@ pub type Stream = Box<dyn Read + Send>;
 pub struct Contents<'s> {
     source: &'s Source,
     packing: Packing,
+    first: Vec<u8>,
     /// The members, if the file is an archive, and what is read of it.
     archive: Option<(Arc<Archive>, Reading)>,
 }
@@ -57,7 +58,7 @@ impl<'s> Contents<'s> {
             return Err(LoadError::of_read(&source.path.as_str().into(), error.into()));
         }
         let packing = packing_of(&first);
-        let mut contents = Self { source, packing, archive: None };
+        let mut contents = Self { source, packing, first, archive: None };
         if packing == Packing::Zip {
             let (reading, budget) = (Reading::default(), contents.budget());
             let ranges = Arc::new(source.ranges(&reading));
@@ -86,9 +87,9 @@ impl<'s> Contents<'s> {
         self.archive.is_some()
     }
 
-    /// Whether the threads read the stored bytes in order, and hash them. Archives are read at offsets.
-    pub fn is_read_in_order(&self) -> bool {
-        !self.is_archive()
+    /// The first stored bytes.
+    pub fn first(&self) -> &[u8] {
+        &self.first
     }
 
     /// Whether it is no container.
