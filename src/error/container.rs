@@ -25,6 +25,9 @@ pub(super) fn report(file: &FileName, error: &ContainerError) -> Report {
         Kind::Limit(Limit::Ratio, _) => "trips.max_compression_ratio",
         Kind::Limit(Limit::Members, _) => "trips.max_archive_members",
         Kind::Limit(Limit::Depth, _) => "trips.max_archive_depth",
+        Kind::Limit(Limit::Memory, _) => {
+            return report.hint("Compress the file again with a smaller window.");
+        }
         _ => {
             return match error.hint() {
                 Some(hint) => report.hint(hint),

@@ -5,6 +5,7 @@ use trips_core::check::constraints::Constraints;
 use trips_core::check::reject::Rejection;
 use trips_core::model::error::SqlState;
 use trips_core::model::position::Position;
+use trips_core::model::position::PositionKind;
 
 use super::context::LoadContext;
 use super::merged_rows::{MergedRows, decide};
@@ -95,7 +96,8 @@ fn merge_file(
     let (mut run, mut of_feed) =
         (RunBuilder::new(load_id, loader), RunBuilder::new(load_id, loader));
     let member = file.member.as_deref();
-    loader.begin_member(file.member.clone());
+    let positions = if file.has_row_groups { PositionKind::Row } else { PositionKind::Line };
+    loader.begin_member(file.member.clone(), positions);
     let mut feed = StagedFeed::of_load(file.load, member)?;
     if let Some(feed) = &feed {
         loader.set_identity(feed.identity());

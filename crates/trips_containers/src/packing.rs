@@ -157,6 +157,10 @@ pub(crate) fn hint_for(name: &'static str) -> &'static str {
         ZIP_IN_STREAM => "Unpack the outer stream and load the zip archive.",
         DICTIONARY => "Compress the file without a dictionary.",
         CHECK => "Compress the file with the check crc64.",
+        "SQLite database" => "Export the table as CSV.",
+        "Avro file" | "ORC file" | "Arrow file" | "Feather file" | "HDF5 file" => {
+            "Convert the file to CSV or Parquet."
+        }
         _ => "Unpack the file, or pack it as gzip, zstd, bzip2, xz or zip.",
     }
 }

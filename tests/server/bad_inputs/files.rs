@@ -170,21 +170,22 @@ const GZIP: &[u8] = b"\x1f\x8b\x08\0\0\0\0\0\0\x03\x2b\x4a\x4d\xcf\xcc\xcf\xd3\x
 
 #[rustfmt::skip]
 fn not_text() -> Vec<Case> {
-    // No archive is opened: the first bytes refuse it, so that none can be a bomb.
     let is = |name, bytes: &[u8], words, hint| file(20, name, bytes).refuses("22P04", words, hint);
     let garbage: Vec<u8> = (0..=255_u8).cycle().map(|b| b.wrapping_mul(167)).take(100_000).collect();
     let behind = |magic: &[u8]| [magic, &garbage].concat();
     vec![
-        is("gzip, cut", GZIP, "is compressed by gzip", "gunzip"),
-        is("gzip, two bytes of it", &GZIP[..2], "is compressed by gzip", "gunzip"),
-        is("gzip, garbage in it", &behind(GZIP), "is compressed by gzip", "gunzip"),
-        is("zip", &behind(b"PK\x03\x04\x14\0"), "is a zip archive", "Unpack it"),
-        is("zstd", &behind(b"\x28\xb5\x2f\xfd"), "is compressed by zstd", "zstd -d"),
-        is("bzip2", &behind(b"BZh91AY&SY"), "is compressed by bzip2", "bunzip2"),
-        is("xz", &behind(b"\xfd7zXZ\0"), "is compressed by xz", "unxz"),
+        is("gzip, cut", GZIP, "gzip data is cut off at byte 30", "again"),
+        is("gzip, two bytes of it", &GZIP[..2], "gzip data is cut off at byte 2", "again"),
+        is("gzip, garbage in it", &behind(GZIP), "gzip data is invalid at byte 10", "again"),
+        is("zip", &behind(b"PK\x03\x04\x14\0"), "zip archive is cut off at byte", "again"),
+        file(20, "zstd", behind(b"\x28\xb5\x2f\xfd"))
+            .refuses("54000", "zstd frame needs too much memory at byte 0", "smaller window"),
+        is("bzip2", &behind(b"BZh91AY&SY"), "bzip2 data is invalid at byte 0", "again"),
+        is("xz", &behind(b"\xfd7zXZ\0"), "xz data is invalid at byte 0", "again"),
         is("Parquet", &behind(b"PAR1"), "is a Parquet file", "Convert it to CSV"),
         is("old workbook", &behind(b"\xd0\xcf\x11\xe0"), "is an old Excel workbook", "Save it as CSV"),
-        is("SQLite", &behind(b"SQLite format 3\0"), "is an SQLite database", "Export"),
+        file(20, "SQLite", behind(b"SQLite format 3\0"))
+            .refuses("0A000", "SQLite database cannot be loaded", "Export"),
         is("JSON", b"{\"region\": \"A\"}\n", "is JSON", "Convert it to CSV"),
         is("page of an error", b"<html><h1>502 Bad Gateway</h1></html>", "is HTML", "download"),
         is("other bytes", &garbage, "is binary", "Export it again"),
