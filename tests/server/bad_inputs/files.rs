@@ -186,7 +186,8 @@ fn not_text() -> Vec<Case> {
         is("old workbook", &behind(b"\xd0\xcf\x11\xe0"), "is an old Excel workbook", "Save it as CSV"),
         file(20, "SQLite", behind(b"SQLite format 3\0"))
             .refuses("0A000", "SQLite database cannot be loaded", "Export"),
-        is("JSON", b"{\"region\": \"A\"}\n", "is JSON", "Convert it to CSV"),
+        file(20, "JSON without the members of a feed", b"{\"region\": \"A\"}\n")
+            .refuses("42703", "columns origin_coord, destination_coord", "detect_feed"),
         is("page of an error", b"<html><h1>502 Bad Gateway</h1></html>", "is HTML", "download"),
         is("other bytes", &garbage, "is binary", "Export it again"),
         made(20, "64 GB of nothing", |cluster| {

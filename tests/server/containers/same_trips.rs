@@ -22,7 +22,22 @@ pub fn packed(csv: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
         ("trips.zip", zip_of(&members)),
         ("outer.zip", zip_of(&[("inner.zip", zip_of(&members))])),
         ("gz.zip", zip_of(&[("trips.csv.gz", pack::gzip(csv))])),
+        ("trips.jsonl", json_lines(csv)),
+        ("trips.jsonl.gz", pack::gzip(&json_lines(csv))),
+        ("mixed.zip", zip_of(&[("a.csv", part(first)), ("b.json", json_lines(&part(second)))])),
     ]
+}
+
+/// The records of a file without quotes, as an object in each line.
+fn json_lines(csv: &[u8]) -> Vec<u8> {
+    let text = std::str::from_utf8(csv).unwrap();
+    let (header, records) = text.split_once('\n').unwrap();
+    let object = |record: &str| {
+        let members = header.trim().split(',').zip(record.split(','));
+        let members = members.map(|(name, value)| (name.to_owned(), value.into()));
+        serde_json::Value::Object(members.collect()).to_string() + "\n"
+    };
+    records.lines().map(object).collect::<String>().into_bytes()
 }
 
 #[test]
