@@ -10,6 +10,7 @@ mod changes;
 mod concurrency;
 mod containers;
 mod cron;
+mod damaged;
 mod deferred;
 mod differential;
 mod digest;

@@ -176,7 +176,11 @@ impl ContainerError {
             }
             Kind::Encrypted => Some("Decrypt the archive before the load."),
             Kind::Unsupported(name) => Some(crate::packing::hint_for(name)),
-            Kind::Limit(..) | Kind::Empty => None,
+            Kind::Limit(Limit::Memory, _) => {
+                Some("Compress the file again with a smaller window or dictionary.")
+            }
+            Kind::Limit(..) => None,
+            Kind::Empty => Some("Load an archive that has a file of trips."),
         }
     }
 }

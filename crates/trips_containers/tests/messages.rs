@@ -126,7 +126,7 @@ fn of_archives() {
     check(
         &Zip::new(&[Entry::new("README", TRIPS)]).bytes,
         "archive has no file of trips: Found only the member \"README\", expected CSV, JSON or Parquet.",
-        None,
+        Some("Load an archive that has a file of trips."),
     );
     check(
         &Zip::new(&[Entry::new("[Content_Types].xml", "x"), Entry::new("xl/workbook.xml", "x")])

@@ -2,7 +2,9 @@
 
 use std::io;
 
-use zstd_safe::{DCtx, DParameter, InBuffer, OutBuffer, ResetDirective, get_error_name};
+use zstd_safe::{
+    DCtx, DParameter, InBuffer, OutBuffer, ResetDirective, get_error_name, get_frame_content_size,
+};
 
 use super::{Format, Step, cut, damaged, padded};
 use crate::error::{ContainerError, Kind, Limit};
@@ -19,8 +21,16 @@ const CHECKSUM_WRONG: usize = 22;
 const WINDOW_TOO_LARGE: usize = 16;
 const DICTIONARY_WRONG: usize = 32;
 
+/// Bytes of the longest header of a frame.
+const HEADER: usize = 18;
+
 /// Frames of zstd, also skippable ones.
-pub(crate) struct Zstd(DCtx<'static>);
+pub(crate) struct Zstd {
+    context: DCtx<'static>,
+    /// The size that the frame states, and what it has unpacked to.
+    stated: Option<u64>,
+    size: u64,
+}
 
 impl Zstd {
     /// Fails if there is no memory.
@@ -28,7 +38,7 @@ impl Zstd {
         let mut context = DCtx::try_create().ok_or(io::ErrorKind::OutOfMemory)?;
         let limited = context.set_parameter(DParameter::WindowLogMax(WINDOW_LOG));
         limited.map_err(|code| io::Error::other(get_error_name(code)))?;
-        Ok(Self(context))
+        Ok(Self { context, stated: None, size: 0 })
     }
 }
 
@@ -46,7 +56,10 @@ impl Format for Zstd {
             }
             _ => return Err(padded(Self::NAME, input)?.into()),
         }
-        let reset = self.0.reset(ResetDirective::SessionOnly);
+        // The library checks the size only if the last block has bytes. An invalid header is its error.
+        self.stated = get_frame_content_size(input.peek(HEADER)?).ok().flatten();
+        self.size = 0;
+        let reset = self.context.reset(ResetDirective::SessionOnly);
         reset.map_err(|code| io::Error::other(get_error_name(code)))?;
         Ok(true)
     }
@@ -54,8 +67,19 @@ impl Format for Zstd {
     fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, ContainerError> {
         let mut from = InBuffer::around(input);
         let mut into = OutBuffer::around(output);
-        let left = self.0.decompress_stream(&mut into, &mut from).map_err(error_of)?;
+        let left = self.context.decompress_stream(&mut into, &mut from).map_err(error_of)?;
+        self.size += into.pos() as u64;
         Ok(Step { read: from.pos(), written: into.pos(), ended: left == 0 })
+    }
+
+    fn end(&mut self, input: &mut Input) -> io::Result<()> {
+        match self.stated {
+            Some(stated) if stated != self.size => {
+                let error = damaged(Self::NAME, "size is wrong").at(input.offset());
+                Err(error.found(stated.to_string(), format!("{} as of the data", self.size)).into())
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -93,6 +93,9 @@ fn zstd(files: &mut Files<'_>) {
     files.fault("dictionary.csv.zst", dictionary, Fault::Unsupported);
     let window = [0x28, 0xb5, 0x2f, 0xfd, 0x00, 0xa0, 0x01, 0, 0];
     files.fault("window-1GiB.csv.zst", window, Fault::Limit(Limit::Memory));
+    // One empty block, with its checksum, in a frame of 4 bytes.
+    let empty = [0x28, 0xb5, 0x2f, 0xfd, 0x24, 4, 1, 0, 0, 0x99, 0xe9, 0xd8, 0x51];
+    files.fault("size-of-no-block.csv.zst", empty, Fault::Damaged);
     let reserved_block = [0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x58, 0x07, 0, 0];
     files.fault("block-type.csv.zst", reserved_block, Fault::Damaged);
     let skippable = [&[0x50, 0x2a, 0x4d, 0x18, 100, 0, 0, 0], [0; 50].as_slice()].concat();
