@@ -98,20 +98,24 @@ impl Read for RangeReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let left = usize::try_from(self.end.saturating_sub(self.offset)).unwrap_or(usize::MAX);
         let wanted = buffer.len().min(left);
+        if wanted == 0 {
+            return Ok(0);
+        }
         let count = self.ranges.read_at(self.offset, &mut buffer[..wanted])?;
         self.offset += count as u64;
         Ok(count)
     }
 }
 
-/// Fills the buffer from an offset on, as far as the bytes go.
+/// Fills the buffer from an offset on, as far as the bytes go. What a file says may be any offset.
 pub(crate) fn read_at_most(
     ranges: &dyn Ranges,
     offset: u64,
     buffer: &mut [u8],
 ) -> io::Result<usize> {
     let mut filled = 0;
-    while filled < buffer.len() {
+    let size = ranges.size();
+    while filled < buffer.len() && offset < size {
         match ranges.read_at(offset + filled as u64, &mut buffer[filled..]) {
             Ok(0) => break,
             Ok(count) => filled += count,

@@ -97,6 +97,21 @@ impl Files<'_> {
     }
 }
 
+impl<'a> Files<'a> {
+    /// The first line of the content.
+    fn header(&self) -> &'a [u8] {
+        self.content.split_inclusive(|&byte| byte == b'\n').next().unwrap_or_default()
+    }
+
+    /// The content as two files, each with the header.
+    fn halves(&self) -> (&'a [u8], Vec<u8>) {
+        let half = self.content.len() / 2;
+        let line = self.content[half..].iter().position(|&byte| byte == b'\n').expect("a line");
+        let (first, second) = self.content.split_at(half + line + 1);
+        (first, [self.header(), second].concat())
+    }
+}
+
 /// Offsets all over a file, always the same ones.
 fn offsets(size: usize, count: usize) -> impl Iterator<Item = usize> {
     let mut state = size as u64;

@@ -6,10 +6,8 @@ use crate::containers::pack;
 use crate::containers::zip::{Descriptor, Entry, Zip, as_zip64};
 
 pub(super) fn add(files: &mut Files<'_>) {
-    let (first, second) = files.content.split_at(files.content.len() / 2);
-    let header =
-        &files.content[..=files.content.iter().position(|&byte| byte == b'\n').expect("a line")];
-    let members = [Entry::new("a.csv", first), Entry::new("b.csv", [header, second].concat())];
+    let (first, second) = files.halves();
+    let members = [Entry::new("a.csv", first), Entry::new("b.csv", second)];
     let zip = Zip::new(&members);
     ends(files, &zip);
     for (index, at) in [(0, "first"), (1, "second")] {
@@ -103,7 +101,7 @@ fn locals(files: &mut Files<'_>, zip: &Zip, index: usize, name: &str) {
     }
     let data = &zip.data[index];
     files.fault(format!("data-{name}.zip"), zip.set(data.start, &[0xff; 4]), Fault::Damaged);
-    files.fault(format!("data-{name}-end.zip"), zip.set(data.end - 4, &[0; 4]), Fault::Damaged);
+    files.add(format!("data-{name}-end.zip"), zip.set(data.end - 4, &[0; 4]), AnyFault);
 }
 
 fn last_record(files: &mut Files<'_>, zip: &Zip) {
@@ -194,9 +192,9 @@ fn descriptors(files: &mut Files<'_>, members: &[Entry; 2]) {
 
 /// Damage inside an archive or a stream that is inside.
 fn inner(files: &mut Files<'_>) {
-    let (first, rest) = files.content.split_at(files.content.len() / 2);
+    let (first, rest) = files.halves();
     let good = Entry::new("a.csv", first);
-    let inner = Zip::new(&[Entry::new("b.csv", rest)]);
+    let inner = Zip::new(&[Entry::new("b.csv", &rest)]);
     for (name, method) in [("stored", 0), ("deflated", 8)] {
         let damaged = [
             ("crc", inner.set(inner.entries[0] + 16, &[0; 4]), Fault::Damaged),
@@ -209,7 +207,7 @@ fn inner(files: &mut Files<'_>) {
             files.fault(format!("inner-{name}-{what}.zip"), zip.bytes, fault);
         }
         for (format, make) in pack::STREAMS {
-            let packed = make(rest);
+            let packed = make(&rest);
             let cut =
                 Entry::new(format!("b.csv.{format}"), &packed[..packed.len() - 1]).method(method);
             files.fault(
@@ -220,7 +218,7 @@ fn inner(files: &mut Files<'_>) {
         }
     }
     for method in [9, 12, 93, 95] {
-        let zip = Zip::new(&[good.clone(), Entry::new("b.csv", rest).method(method)]);
+        let zip = Zip::new(&[good.clone(), Entry::new("b.csv", &rest).method(method)]);
         let data = &zip.data[1];
         let at = data.start + data.len() / 2;
         files.fault(format!("method-{method}-data.zip"), flipped(&zip.bytes, at), Fault::Damaged);

@@ -29,9 +29,9 @@ pub(super) fn add(files: &mut Files<'_>) {
     files.fault("members-inside.zip", Zip::new(&members).bytes, Fault::Limit(Limit::Members));
 }
 
-/// Trips and then one long line of zeros; by DEFLATE only zeros, because trips lower the ratio.
+/// A header and then one long line of zeros.
 fn bombs(files: &mut Files<'_>) {
-    let zeros = vec![b'0'; DEFLATE_BOMB];
+    let zeros = [files.header(), &vec![b'0'; DEFLATE_BOMB]].concat();
     let ratio = Fault::Limit(Limit::Ratio);
     for (format, make) in pack::STREAMS {
         let bomb = if format == "gz" { &zeros } else { &zeros[..BOMB] };
