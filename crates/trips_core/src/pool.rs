@@ -12,9 +12,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::format::ChunkReader;
 use crate::format::delimited::header_state::HeaderState;
 use crate::format::parser::{Parsed, Parser};
+use crate::format::{Chunk, ChunkReader};
 use crate::sort::batch::{self, Batch, TimeRange};
 use crate::sort::block::Block;
 use crate::sort::groups::GroupCache;
@@ -71,11 +71,34 @@ enum Done {
 }
 
 struct Shared<R> {
-    reader: Mutex<(ChunkReader<R>, u64)>,
+    reader: Mutex<Reading<R>>,
     parser: Parser,
     /// The header after the last chunk that has left: most likely those of the next ones.
     header: Mutex<HeaderState>,
     stop: AtomicBool,
+}
+
+/// The reader of the file, which one thread at a time uses.
+struct Reading<R> {
+    reader: ChunkReader<R>,
+    /// The number of the next chunk.
+    number: u64,
+    /// A read failed, or panicked: what a second one returns would be another error, or bytes behind a gap.
+    has_failed: bool,
+}
+
+impl<R: Read> Reading<R> {
+    /// The next chunk. After an error, the file has ended for the other threads: the error is on its way.
+    fn next_chunk(&mut self) -> Result<Option<Chunk>, PoolError> {
+        if self.has_failed {
+            return Ok(None);
+        }
+        self.has_failed = true;
+        let chunk = self.reader.next_chunk(CHUNK, self.number)?;
+        self.has_failed = false;
+        self.number += 1;
+        Ok(chunk)
+    }
 }
 
 /// The threads of one file.
@@ -127,7 +150,7 @@ impl<R: Read + Send + 'static> Pool<R> {
         let reader = reader.into();
         let job_bytes = reader.job_bytes();
         let shared = Arc::new(Shared {
-            reader: Mutex::new((reader, 0)),
+            reader: Mutex::new(Reading { reader, number: 0, has_failed: false }),
             parser,
             header: Mutex::new(header.clone()),
             stop: AtomicBool::new(false),
@@ -295,21 +318,7 @@ impl<R: Read> Shared<R> {
     }
 
     fn parse(&self, results: &Sender<Done>) -> Result<Done, PoolError> {
-        let chunk = {
-            let mut reading = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
-            let (reader, number) = &mut *reading;
-            match reader.next_chunk(CHUNK, *number) {
-                Ok(chunk) => {
-                    *number += 1;
-                    chunk
-                }
-                // It is sent before another thread reads on: errors that follow from it arrive later.
-                Err(error) => {
-                    let _ = results.send(Done::Failed(error.into()));
-                    None
-                }
-            }
-        };
+        let chunk = self.reader.lock().unwrap_or_else(PoisonError::into_inner).next_chunk()?;
         let Some(chunk) = chunk else { return Ok(Done::EndOfFile) };
         let header = self.header.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let whole = self.parse_chunk(chunk, header, results)?;

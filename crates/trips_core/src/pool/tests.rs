@@ -41,6 +41,30 @@ fn a_thread_that_panics_says_why() {
     assert_eq!(error.to_string(), "a thread failed: the disk said no");
 }
 
+/// Returns lines, then an error, then others.
+struct Fails(u32);
+
+impl Read for Fails {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0 += 1;
+        match self.0 {
+            1..4 => (&b"x\n".repeat(50_000)[..]).read(buffer),
+            4 => Err(io::Error::other("the first")),
+            _ => Err(io::Error::other("another")),
+        }
+    }
+}
+
+/// A file that failed is not read again: what it then says is not what is wrong with it.
+#[test]
+fn the_first_error_of_a_file_is_the_one_that_is_reported() {
+    for _ in 0..200 {
+        let mut pool = start(Fails(0), 4);
+        let error = pool.read_run(1 << 30, || (), |_| Ok::<(), PoolError>(())).unwrap_err();
+        assert_eq!(error.to_string(), "the first");
+    }
+}
+
 /// Every line once, in order, with many threads; and threads that wait for their turn end with the pool.
 #[test]
 fn rejected_lines_come_in_pieces_and_in_order() {
