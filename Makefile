@@ -2,7 +2,7 @@
 # missing. PG=18 (with PG_CONFIG=…, where it is not Debian's) takes another PostgreSQL.
 
 .PHONY: help demo all up down logs spark-submit-insert spark-weekly-avg spark-local spark-stop test-spark test-docker \
-  bench-spark bench-small bench-wide test test-reliability test-16 test-17 test-18 test-upgrade build setup bench bench-overhead bench-100m install psql watch stop lint pgspot fmt test-oracle bench-questions \
+  bench-spark bench-small bench-wide bench-containers test test-reliability test-16 test-17 test-18 test-upgrade build setup bench bench-overhead bench-100m install psql watch stop lint pgspot fmt test-oracle bench-questions \
   fuzz deny licences sample freeze clean distclean
 
 help: ## this list
@@ -70,6 +70,9 @@ setup: ## install what is missing (Debian packages, cargo-pgrx)
 
 bench: build ## compare with bare COPY and the historical pipeline (minutes; BENCH_ROWS, BENCH_ROUNDS)
 	@scripts/bench.sh compare && scripts/bench.sh wide
+
+bench-containers: build ## the same trips as CSV, gzip, zstd and zip: time and memory of a load (3 minutes; BENCH_ROWS, BENCH_ROUNDS)
+	@scripts/bench.sh containers
 
 bench-wide: build ## files of feeds with many columns, compared with bare COPY (5 minutes; BENCH_ROWS, BENCH_ROUNDS)
 	@scripts/bench.sh wide

@@ -1,9 +1,10 @@
-//! `trips_bench compare`, `wide`, `spark`, `hundred_million`, `questions`, `overhead`, `small`; `BENCH_ROWS`, `BENCH_ROUNDS` and
+//! `trips_bench compare`, `containers`, `wide`, `spark`, `hundred_million`, `questions`, `overhead`, `small`; `BENCH_ROWS`, `BENCH_ROUNDS` and
 //! `BENCH_FILES` change the sizes.
 //!
 //! Each starts a private, durable cluster, prints what it measures, and leaves it in `target/bench/`.
 
 mod compare;
+mod containers;
 mod hundred_million;
 mod measure;
 mod others;
@@ -45,6 +46,7 @@ fn run() -> Result<()> {
     };
     match command.as_str() {
         "compare" => compare::run(option("rows", 2_000_000)?, option("rounds", 5)?),
+        "containers" => containers::run(option("rows", 2_000_000)?, option("rounds", 5)?),
         "wide" => wide::run(option("rows", 2_000_000)?, option("rounds", 5)?),
         "spark" => spark::run(option("rows", 2_000_000)?, option("rounds", 3)?),
         "hundred_million" => {
@@ -54,7 +56,7 @@ fn run() -> Result<()> {
         "overhead" => overhead::run(option("rows", 2_000_000)?, option("rounds", 9)?),
         "small" => small::run(option("files", 1_000)?, option("rounds", 25)?),
         _ => Err(
-            "usage: trips_bench compare | wide | spark | hundred_million | questions | overhead | small"
+            "usage: trips_bench compare | containers | wide | spark | hundred_million | questions | overhead | small"
                 .into(),
         ),
     }
