@@ -7,7 +7,7 @@ use super::file_name::FileName;
 use super::report::Report;
 
 /// Of a container that cannot be unpacked.
-pub(super) fn report(file: &FileName, error: &ContainerError) -> Report {
+pub(super) fn report(file: &FileName, error: &ContainerError, shows_content: bool) -> Report {
     let code = match error.kind() {
         Kind::Damaged | Kind::Cut | Kind::Padded | Kind::Empty => {
             Code::ERRCODE_BAD_COPY_FILE_FORMAT
@@ -16,7 +16,9 @@ pub(super) fn report(file: &FileName, error: &ContainerError) -> Report {
         Kind::Unsupported(_) | Kind::Encrypted => Code::ERRCODE_FEATURE_NOT_SUPPORTED,
     };
     let report = Report::new(code, format!("could not load file {file}: {}", error.message()));
-    let report = match error.detail() {
+    // Of the other kinds, it has bytes that were found.
+    let is_figure = matches!(error.kind(), Kind::Limit(..) | Kind::Cut);
+    let report = match error.detail().filter(|_| shows_content || is_figure) {
         Some(detail) => report.detail(detail),
         None => report,
     };

@@ -60,12 +60,16 @@ pub enum FileError {
     Container {
         file: FileName,
         error: ContainerError,
+        /// Whether the error may quote bytes of the file.
+        shows_content: bool,
     },
     /// It is not as its format demands: what is wrong, and where.
     Format {
         file: FileName,
         fault: FormatFault,
         reason: String,
+        /// Where it is, without contents of the file.
+        place: Option<String>,
     },
     /// Members of an archive are of two feeds.
     OtherFeed {
@@ -115,8 +119,10 @@ impl FileError {
                 format!("could not load file {file}: {}", unproved.message()),
             )
             .hint(unproved.hint()),
-            Self::Container { file, error } => container::report(file, error),
-            Self::Format { file, fault, reason } => fault.report(file, reason),
+            Self::Container { file, error, shows_content } => {
+                container::report(file, error, *shows_content)
+            }
+            Self::Format { file, fault, reason, .. } => fault.report(file, reason),
             Self::OtherFeed { file, feed, first: (member, first) } => bad_format(format!(
                 "file {file} is of feed {}, expected feed {}",
                 quoted(feed.as_bytes()),

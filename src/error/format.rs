@@ -3,6 +3,7 @@
 use std::io;
 
 use pgrx::PgSqlErrorCode as Code;
+use trips_core::format::json::error::JsonError;
 
 use super::file::FileError;
 use super::file_name::FileName;
@@ -42,21 +43,32 @@ impl FormatFault {
 impl FileError {
     /// The error of the reader of a format.
     pub fn of_format(file: FileName, error: &io::Error) -> Self {
-        Self::Format { file, fault: fault_of(error), reason: error.to_string() }
+        let (fault, place) = match JsonError::of(error) {
+            Some(JsonError { line, column, .. }) => {
+                (FormatFault::Damaged, Some(format!("line {line}, column {column}")))
+            }
+            None => of_parquet(error),
+        };
+        Self::Format { file, fault, reason: error.to_string(), place }
     }
 }
 
 #[cfg(feature = "parquet")]
-fn fault_of(error: &io::Error) -> FormatFault {
+fn of_parquet(error: &io::Error) -> (FormatFault, Option<String>) {
     use trips_core::format::parquet::fault::{FaultKind, ParquetFault};
-    match ParquetFault::of(error).map(|fault| fault.kind) {
-        Some(FaultKind::Limit) => FormatFault::Limit,
-        Some(FaultKind::Unsupported) => FormatFault::Unsupported,
-        Some(FaultKind::Damaged) | None => FormatFault::Damaged,
-    }
+    let Some(fault) = ParquetFault::of(error) else { return (FormatFault::Damaged, None) };
+    let kind = match fault.kind {
+        FaultKind::Limit => FormatFault::Limit,
+        FaultKind::Unsupported => FormatFault::Unsupported,
+        FaultKind::Damaged => FormatFault::Damaged,
+    };
+    let group = fault.row_group.map(|number| format!("row group {number}"));
+    let byte = fault.byte.map(|byte| format!("byte {byte}"));
+    let parts: Vec<String> = group.into_iter().chain(byte).collect();
+    (kind, (!parts.is_empty()).then(|| parts.join(", ")))
 }
 
 #[cfg(not(feature = "parquet"))]
-fn fault_of(_: &io::Error) -> FormatFault {
-    FormatFault::Damaged
+fn of_parquet(_: &io::Error) -> (FormatFault, Option<String>) {
+    (FormatFault::Damaged, None)
 }

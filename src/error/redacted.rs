@@ -75,6 +75,18 @@ impl FileError {
                 let ambiguous = Evidence { shown, ..unproved.ambiguous.clone() };
                 Self::Unproved { file: file.clone(), unproved: Unproved { ambiguous } }
             }
+            Self::Container { file, error, .. } => {
+                let (file, error) = (file.clone(), error.clone());
+                Self::Container { file, error, shows_content: false }
+            }
+            Self::Format { file, fault, place, .. } => {
+                let (file, place) = (file.clone(), place.clone());
+                let reason = match &place {
+                    Some(place) => format!("{place}: the reason is {instead}"),
+                    None => format!("the reason is {instead}"),
+                };
+                Self::Format { file, fault: *fault, reason, place }
+            }
             // Rust's own messages quote the text at which they stopped.
             Self::Threads { file, .. } => {
                 let error = PoolError::Thread(format!("the reason is {instead}"));

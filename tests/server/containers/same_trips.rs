@@ -1,7 +1,7 @@
 //! The same trips, packed in each way: whichever is first brings all of them.
 
 use trips_testkit::containers::pack;
-use trips_tests::{Database, real_trips};
+use trips_tests::{Database, eventually, real_trips, rows_as_csv};
 
 use super::zip_of;
 
@@ -103,8 +103,28 @@ fn all_ways_read_packed_files() {
         assert_eq!(count("SELECT rows_staged FROM trips.stage($1)"), 100, "{name}");
         let row = client.query_one("SELECT rows_inserted FROM trips.merge_staged(NULL)", &[]);
         assert_eq!(row.unwrap().get::<_, i64>(0), 100, "{name}");
-        let pattern = database.path("*");
-        let row = client.query_one(&format!("CALL trips.ingest_new('{pattern}')"), &[]).unwrap();
-        assert_eq!([0, 1, 2].map(|i| row.get::<_, i64>(i))[2], 0, "{name}");
+    }
+}
+
+/// The queue, and the new files of a directory.
+#[test]
+fn background_loads_read_packed_files() {
+    let files = packed(&real_trips());
+    let database = Database::on_shared();
+    let mut client = database.client();
+    for (name, bytes) in &files {
+        database.file(name, bytes);
+    }
+    let pattern = database.path("*");
+    let row = client.query_one(&format!("CALL trips.ingest_new('{pattern}')"), &[]).unwrap();
+    let all = i64::try_from(files.len()).unwrap();
+    assert_eq!([0, 1, 2].map(|i| row.get::<_, i64>(i)), [all, 0, 0]);
+    let sum = "SELECT sum(l.rows_inserted), sum(l.rows_duplicate) FROM trips.loads AS l";
+    eventually(&mut client, sum, format!("100|{}", 100 * (all - 1)));
+    for (name, bytes) in packed(&rows_as_csv(50, 9)) {
+        let path = database.file(&format!("queued-{name}"), bytes);
+        let load_id: i64 = client.query_one("SELECT trips.submit($1)", &[&path]).unwrap().get(0);
+        let state = format!("SELECT state, rows_read FROM trips.loads WHERE load_id = {load_id}");
+        eventually(&mut client, &state, "loaded|50");
     }
 }
