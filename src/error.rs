@@ -118,7 +118,7 @@ impl LoadError {
         }
         if let Some(error) = ContainerError::of(&error) {
             let member = error.member().map(str::to_owned).or_else(|| file.member.clone());
-            let file = FileName { path: file.path.clone(), member };
+            let file = FileName::of(&file.path, member);
             return FileError::Container { file, error: error.clone(), shows_content: true }.into();
         }
         let file = file.clone();

@@ -31,6 +31,7 @@ pub struct Sizes {
     /// Bytes of the longest record.
     max_record: usize,
     /// Memory of a run, bytes.
+    #[cfg_attr(not(feature = "parquet"), expect(dead_code, reason = "Parquet is read at offsets"))]
     work_mem: usize,
 }
 

@@ -57,7 +57,7 @@ pub fn sort(
         }
     }
     let Some((_, feed)) = first else {
-        let file = FileName { path: contents.path().to_owned(), member: None };
+        let file = FileName::of(contents.path(), None);
         return Err(FileError::NoTrips { file }.into());
     };
     with_stations(contents, (choice, shows_content), &feed, trips, stations)

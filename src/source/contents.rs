@@ -119,7 +119,7 @@ impl<'s> Contents<'s> {
     /// Those of the archive.
     pub fn read(&self, index: usize) -> Result<Content, LoadError> {
         let member = self.member(index).map(str::to_owned);
-        let file = FileName { path: self.source.path.clone(), member };
+        let file = FileName::of(&self.source.path, member);
         let (bytes, reading) = match &self.archive {
             Some((archive, reading)) => {
                 let stream =
@@ -147,7 +147,7 @@ impl<'s> Contents<'s> {
     }
 
     fn error(&self, member: Option<String>, error: io::Error) -> LoadError {
-        LoadError::of_read(&FileName { path: self.source.path.clone(), member }, error)
+        LoadError::of_read(&FileName::of(&self.source.path, member), error)
     }
 }
 
@@ -221,6 +221,7 @@ impl Content {
     ///
     /// # Errors
     /// Those of the file, of a container, or of the temporary file.
+    #[cfg_attr(not(feature = "parquet"), expect(dead_code, reason = "Parquet is read at offsets"))]
     pub fn into_ranges(self) -> io::Result<Box<dyn Ranges>> {
         match self.bytes {
             Unpacked::Stored(_, ranges) => Ok(Box::new(ranges)),

@@ -125,7 +125,7 @@ fn one_merge_after_the_other() {
         for staging in ["ingest", "stage"] {
             client.batch_execute(RESET).unwrap();
             load(&database, &mut client, "before.csv", &hires(&vec![true; before]));
-            let path = database.file("file.csv", &hires(&[false, true, false, false]));
+            let path = database.file("file.csv", hires(&[false, true, false, false]));
             let sql = format!("SELECT load_id FROM trips.{staging}($1)");
             let load_id: i64 = client.query_one(&sql, &[&path]).unwrap().get(0);
             let first = if staging == "ingest" {

@@ -67,7 +67,6 @@ impl Position {
     pub const fn row_group(self) -> Option<u32> {
         match self.kind {
             // 24 bits.
-            #[expect(clippy::cast_possible_truncation)]
             PositionKind::Row => Some((self.value >> ROW_BITS) as u32),
             PositionKind::Line | PositionKind::Record => None,
         }
