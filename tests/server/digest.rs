@@ -5,6 +5,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::thread;
 
+use trips_testkit::containers::zip::{Entry, with_comment};
 use trips_tests::{Database, FIVE_COLUMNS, Load, digest, eventually, server_error, trip_line};
 
 /// A file that is written through memory: its pages are dirty, so its times stay as they are.
@@ -98,4 +99,40 @@ fn bytes_that_change_while_a_load_waits_are_not_loaded() {
         assert_eq!(Load::from_row(&row).summary(), ("loaded", [1, 1, 0, 0]), "{region}");
         assert_eq!(row.get::<_, Vec<u8>>("digest"), digest(content(region).as_bytes()));
     }
+}
+
+/// An archive is read at offsets: it is hashed before and after. A changed comment of it changes no member.
+#[test]
+fn an_archive_that_changes_while_its_load_waits_is_not_loaded() {
+    let database = Database::on_shared();
+    let content = format!("{FIVE_COLUMNS}{}", trip_line("Archived", 1));
+    let archive =
+        |comment: &str| with_comment(&[Entry::new("trips.csv", &content)], comment.as_bytes());
+    // A load of the same size makes the next one hash its file before it waits.
+    let mut client = database.client();
+    database.ingest(&mut client, &database.file("same size.zip", archive("zero")));
+    let other = database.file("other.csv", format!("{FIVE_COLUMNS}{}", trip_line("Other", 2)));
+    let bytes = archive("one.");
+    let path = database.file("written.zip", &bytes);
+    let mapping = Mapping::of(&path);
+    let at = bytes.len() - "one.".len();
+    mapping.write(at, b"two.");
+    let changed_at = mapping.changed_at();
+    let mut holder = database.client();
+    let mut holding = holder.transaction().unwrap();
+    holding.query_one("SELECT trips.ingest($1)", &[&other]).unwrap();
+    let error = thread::scope(|scope| {
+        let load = scope
+            .spawn(|| database.client().query_one("SELECT trips.ingest($1)", &[&path]).map(|_| ()));
+        wait_for_waiting(&database);
+        mapping.write(at, b"six.");
+        assert_eq!(mapping.changed_at(), changed_at, "the kernel has reported the change");
+        holding.commit().unwrap();
+        load.join().unwrap().expect_err("the bytes were hashed before they changed")
+    });
+    let (code, message, _) = server_error(&error);
+    assert_eq!(code, "55006", "{message}");
+    let row = client.query_one("SELECT * FROM trips.ingest($1)", &[&path]).unwrap();
+    assert_eq!(Load::from_row(&row).summary(), ("loaded", [1, 0, 1, 0]));
+    assert_eq!(row.get::<_, Vec<u8>>("digest"), digest(&archive("six.")));
 }
