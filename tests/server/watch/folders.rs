@@ -4,6 +4,8 @@ use std::fs;
 use std::time::Duration;
 
 use postgres::Client;
+use trips_testkit::containers::pack;
+use trips_testkit::containers::zip::{Entry, Zip};
 use trips_tests::{Cluster, eventually, server_error, until};
 
 use super::{land, loads_of, make_inbox, one, rows, start, start_in, wait_for_rows, watcher};
@@ -31,6 +33,23 @@ fn a_parent_is_renamed_and_made_anew() {
     cluster.file("parent/inbox/e.csv", one("e", 1));
     wait_for_rows(&mut client, 4);
     assert_eq!(loads_of(&mut client, "d.csv"), 0);
+}
+
+/// Packed files land, and are loaded once they are whole; a damaged one is a failed load.
+#[test]
+fn packed_files() {
+    let (cluster, inbox) = start("trips.watch_pattern = '*'");
+    make_inbox(&inbox);
+    let mut client = cluster.client();
+    land(&cluster, "inbox/a.csv.gz", pack::gzip(one("a", 1).as_bytes()));
+    wait_for_rows(&mut client, 1);
+    let archive = Zip::new(&[Entry::new("b.csv", one("b", 1)), Entry::new("c.csv", one("c", 1))]);
+    land(&cluster, "inbox/b.zip", &archive.bytes);
+    wait_for_rows(&mut client, 3);
+    land(&cluster, "inbox/cut.zip", &archive.bytes[..archive.bytes.len() - 9]);
+    let failed = "SELECT count(*), min(error_code) FROM trips.loads WHERE state = 'failed'";
+    eventually(&mut client, failed, "1|22P04");
+    assert_eq!(rows(&mut client), 3);
 }
 
 /// Files are known by their names, whatever is in them: at the start, and when they land.
