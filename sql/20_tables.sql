@@ -106,6 +106,7 @@ CREATE TABLE trips.loads (
   started_at     timestamptz,
   finished_at    timestamptz,
   file_changed_at timestamptz,
+  source_version text,
   options        jsonb,
   CONSTRAINT loads_pkey PRIMARY KEY (load_id),
   CONSTRAINT loads_state_check CHECK (
@@ -130,7 +131,7 @@ CREATE INDEX loads_source_idx ON trips.loads USING hash (source);
 COMMENT ON TABLE trips.loads IS 'The ledger: one row for each load, committed together with its trips';
 COMMENT ON COLUMN trips.loads.load_id IS 'Number of the load';
 COMMENT ON SEQUENCE trips.loads_load_id_seq IS 'Numbers of loads in trips.loads';
-COMMENT ON COLUMN trips.loads.source IS 'Path of the file on the server, or another name of the source';
+COMMENT ON COLUMN trips.loads.source IS 'Path of the file on the server, address of the object, or another name of the source';
 COMMENT ON COLUMN trips.loads.feed IS
   'Feed of the file, by its header; NULL if the load has not read the header';
 COMMENT ON COLUMN trips.loads.digest IS 'BLAKE3 of the file, 32 bytes; NULL if no file was read to its end';
@@ -150,7 +151,8 @@ COMMENT ON COLUMN trips.loads.requested_by IS 'Name of the requesting role at th
 COMMENT ON COLUMN trips.loads.requested_at IS 'Time of the request';
 COMMENT ON COLUMN trips.loads.started_at IS 'Start of the load';
 COMMENT ON COLUMN trips.loads.finished_at IS 'End of the load, shortly before its commit';
-COMMENT ON COLUMN trips.loads.file_changed_at IS 'Change time (ctime) of the file when the load opened it';
+COMMENT ON COLUMN trips.loads.file_changed_at IS 'Change time (ctime) of the file, or Last-Modified of the object, when the load opened it';
+COMMENT ON COLUMN trips.loads.source_version IS 'ETag of the object, or its Last-Modified where the server has no ETags; NULL for a file';
 COMMENT ON COLUMN trips.loads.options IS
   'Arguments and settings that decide which records the load accepts; NULL for an unfinished load or a load without a file';
 

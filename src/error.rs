@@ -20,6 +20,7 @@ mod redacted;
 mod report;
 mod request;
 mod source;
+mod store;
 mod upload;
 
 pub use self::derived::DerivedError;
@@ -33,6 +34,9 @@ use self::report::reported;
 pub use self::report::{Report, counted};
 pub use self::request::RequestError;
 pub use self::source::SourceError;
+pub use self::store::StoreFault;
+#[cfg(feature = "object_store")]
+pub use self::store::StoreFaultKind;
 pub use self::upload::UploadError;
 
 /// Why a load ends without its rows.
@@ -120,6 +124,9 @@ impl LoadError {
             let member = error.member().map(str::to_owned).or_else(|| file.member.clone());
             let file = FileName::of(&file.path, member);
             return FileError::Container { file, error: error.clone(), shows_content: true }.into();
+        }
+        if let Some(fault) = StoreFault::of(&error) {
+            return SourceError::Store(fault.clone()).into();
         }
         let file = file.clone();
         match error.kind() {

@@ -84,6 +84,18 @@ pub fn same_bytes(digest: &[u8; 32], bytes: u64) -> Option<SameBytes> {
     .map(|(load_id, staged)| SameBytes { load_id, staged })
 }
 
+/// The first load of this version of an object, among all that are committed now. Its bytes need not be fetched.
+pub fn same_object(source: &LoadSource) -> Option<SameBytes> {
+    let version = source.version.as_deref()?;
+    two_bigints(
+        c"SELECT load_id, rows_staged FROM trips.loads
+           WHERE source = $1 AND bytes_read = $2 AND source_version = $3 AND state = 'loaded'
+           ORDER BY load_id",
+        &[source.name.as_str().into(), bigint(source.bytes).into(), version.into()],
+    )
+    .map(|(load_id, staged)| SameBytes { load_id, staged })
+}
+
 /// Whether a load has loaded a file of this size: only then can the bytes be known.
 pub fn has_size(bytes: u64) -> bool {
     let found = two_bigints(
@@ -103,7 +115,7 @@ pub fn record_end(
 ) -> Result<LoadRow, LoadError> {
     let state = if totals.is_some() { "loaded" } else { "skipped" };
     let totals = totals.unwrap_or_default();
-    let args: [DatumWithOid<'_>; 15] = [
+    let args: [DatumWithOid<'_>; 16] = [
         header.load_id.into(),
         source.name.as_str().into(),
         source.digest.map(Vec::from).into(),
@@ -119,13 +131,14 @@ pub fn record_end(
         source.changed_at.into(),
         source.options.as_deref().into(),
         source.feed.as_deref().into(),
+        source.version.as_deref().into(),
     ];
     returned_row(
         "INSERT INTO trips.loads AS l (load_id, source, digest, bytes_read, state, rows_read,
                 rows_inserted, rows_duplicate, rows_staged, same_as, requested_by, requested_at,
-                started_at, finished_at, file_changed_at, options, feed)
+                started_at, finished_at, file_changed_at, options, feed, source_version)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, clock_timestamp(),
-                 timestamptz '2000-01-01 00:00:00+00' + $13 * interval '1 microsecond', $14::jsonb, $15)
+                 timestamptz '2000-01-01 00:00:00+00' + $13 * interval '1 microsecond', $14::jsonb, $15, $16)
              ON CONFLICT (load_id) DO UPDATE
             SET source = EXCLUDED.source, digest = EXCLUDED.digest,
                 bytes_read = EXCLUDED.bytes_read, state = EXCLUDED.state,
@@ -133,7 +146,8 @@ pub fn record_end(
                 rows_duplicate = EXCLUDED.rows_duplicate, rows_staged = EXCLUDED.rows_staged,
                 same_as = EXCLUDED.same_as, started_at = EXCLUDED.started_at,
                 finished_at = EXCLUDED.finished_at, file_changed_at = EXCLUDED.file_changed_at,
-                options = EXCLUDED.options, feed = EXCLUDED.feed, error_code = NULL, error = NULL
+                options = EXCLUDED.options, feed = EXCLUDED.feed,
+                source_version = EXCLUDED.source_version, error_code = NULL, error = NULL
          RETURNING l",
         &args,
     )

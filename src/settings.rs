@@ -50,6 +50,9 @@ static MAINTAIN_AREA_INDEX: GucSetting<bool> = GucSetting::<bool>::new(true);
 static DATA_DIRECTORIES: GucSetting<Option<CString>> =
     GucSetting::<Option<CString>>::new(Some(c""));
 
+/// Prefixes of addresses of objects that loads may read.
+static ALLOWED_URLS: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+
 static EARLIEST_DATE: GucSetting<Option<CString>> =
     GucSetting::<Option<CString>>::new(Some(c"1970-01-01"));
 static LATEST_DATE: GucSetting<Option<CString>> =
@@ -191,6 +194,14 @@ pub fn data_directories() -> Vec<String> {
     let text = text_of(&DATA_DIRECTORIES);
     let names = text.split(',').map(str::trim).filter(|name| name.starts_with('/'));
     names.map(str::to_owned).collect()
+}
+
+/// Prefixes of the addresses of objects that may be loaded.
+#[cfg(feature = "object_store")]
+pub fn allowed_urls() -> Vec<String> {
+    let text = text_of(&ALLOWED_URLS);
+    let prefixes = text.split(',').map(str::trim).filter(|prefix| !prefix.is_empty());
+    prefixes.map(str::to_owned).collect()
 }
 
 /// The constraints of a trip.

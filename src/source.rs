@@ -2,7 +2,7 @@
 //!
 //! Its bytes are read in order, and hashed meanwhile ([`Bytes`]), or at offsets, after a pass that hashes them.
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{Metadata, OpenOptions};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
@@ -11,19 +11,26 @@ mod access;
 mod beside;
 mod bytes;
 mod contents;
+#[cfg(feature = "object_store")]
+mod growing;
 pub mod listing;
 mod local;
+#[cfg_attr(not(feature = "object_store"), path = "source/no_objects.rs")]
+mod objects;
 mod spool;
+mod stored;
 mod version;
 
 use pgrx::check_for_interrupts;
 
 pub use self::access::Access;
 pub use self::beside::beside;
+use self::bytes::FileRanges;
 pub use self::bytes::{Bytes, Reading};
-use self::bytes::{FileRanges, read_at};
 pub use self::contents::{Content, Contents, Stream};
 use self::local::{confined, server_files};
+use self::objects::ObjectFile;
+use self::stored::Stored;
 pub use self::version::FileVersion;
 use self::version::changed_at;
 use crate::error::{LoadError, RequestError, SourceError};
@@ -34,17 +41,32 @@ const HASHED_AT_ONCE: usize = 1024 * 1024;
 /// Opening a pipe without a writer must not block; a terminal must not become the server's.
 const FLAGS: i32 = libc::O_NONBLOCK | libc::O_NOCTTY;
 
-/// An open file of trips.
+/// An open file or object of trips.
 #[derive(Debug)]
 pub struct Source {
     path: String,
-    file: Arc<File>,
-    opened: Metadata,
+    stored: Arc<Stored>,
+    /// What the kernel said of a file; None for an object.
+    opened: Option<Metadata>,
+}
+
+/// Whether a text is the address of an object and not a path: it begins with a scheme and `://`.
+pub fn is_url(text: &str) -> bool {
+    text.split_once("://").is_some_and(|(scheme, _)| {
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+    })
 }
 
 impl Source {
-    /// Opens a regular file by its absolute path, if this access allows it.
+    /// Opens a regular file by its absolute path, if this access allows it, or an object by its address, if
+    /// `trips.allowed_urls` does.
     pub fn open(path: &str, access: &Access) -> Result<Self, LoadError> {
+        if is_url(path) {
+            let object = ObjectFile::open(path)?;
+            let path = object.path();
+            return Ok(Self { path, stored: Arc::new(Stored::Object(object)), opened: None });
+        }
         if !Path::new(path).is_absolute() {
             return Err(RequestError::RelativePath(path.to_owned()).into());
         }
@@ -82,27 +104,50 @@ impl Source {
         if server_files::holds(&file, path) {
             return Err(SourceError::DataOfServer(path.to_owned()).into());
         }
-        Ok(Self { path: path.to_owned(), file: Arc::new(file), opened })
+        let stored = Arc::new(Stored::File(file));
+        Ok(Self { path: path.to_owned(), stored, opened: Some(opened) })
     }
 
-    /// Size of the file when it was opened, bytes.
+    /// Path of the file, or the normal form of the address of an object.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Size when it was opened, bytes.
     pub fn size(&self) -> u64 {
-        self.opened.len()
+        match &*self.stored {
+            Stored::File(_) => self.opened.as_ref().map_or(0, Metadata::len),
+            Stored::Object(object) => object.size(),
+        }
     }
 
-    /// When it was changed last: its ctime, microseconds since 2000-01-01 UTC.
-    pub fn changed_at(&self) -> i64 {
-        changed_at(&self.opened)
+    /// When it was changed last: the ctime of a file, Last-Modified of an object; microseconds since 2000-01-01 UTC.
+    pub fn changed_at(&self) -> Option<i64> {
+        match &*self.stored {
+            Stored::File(_) => self.opened.as_ref().map(changed_at),
+            Stored::Object(object) => object.changed_at(),
+        }
+    }
+
+    /// What the store changes with each write of an object: its ETag, or Last-Modified. None for a file.
+    pub fn version(&self) -> Option<&str> {
+        match &*self.stored {
+            Stored::File(_) => None,
+            Stored::Object(object) => Some(object.version()),
+        }
     }
 
     /// BLAKE3 of all bytes. `done` gets the number of hashed bytes now and then.
     pub fn digest(&self, mut done: impl FnMut(u64)) -> Result<[u8; 32], LoadError> {
+        if let Stored::Object(object) = &*self.stored {
+            return object.digest(&mut done).map_err(|error| self.read_error(error));
+        }
         let mut hasher = blake3::Hasher::new();
         let mut buffer = vec![0; HASHED_AT_ONCE];
         let mut total = 0;
         loop {
             check_for_interrupts!();
-            let count = read_at(&self.file, total, &mut buffer);
+            let count = self.stored.read_at(total, &mut buffer, || Ok(()));
             let count = count.map_err(|error| self.read_error(error))?;
             if count == 0 {
                 break;
@@ -118,7 +163,7 @@ impl Source {
     pub fn first(&self, count: usize) -> Result<Vec<u8>, LoadError> {
         let (mut bytes, mut length) = (vec![0; count], 0);
         while length < count {
-            let read = read_at(&self.file, length as u64, &mut bytes[length..]);
+            let read = self.stored.read_at(length as u64, &mut bytes[length..], || Ok(()));
             match read.map_err(|error| self.read_error(error))? {
                 0 => break,
                 count => length += count,
@@ -130,12 +175,12 @@ impl Source {
 
     /// All bytes in order, through the same descriptor.
     pub fn bytes(&self) -> Bytes {
-        Bytes::of(self.file.clone())
+        Bytes::of(self.stored.clone())
     }
 
     /// The bytes at offsets. They are counted, and not hashed.
     pub fn ranges(&self, reading: &Reading) -> FileRanges {
-        FileRanges::of(self.file.clone(), self.size(), reading.clone())
+        FileRanges::of(self.stored.clone(), self.size(), reading.clone())
     }
 
     /// The digest of the loaded bytes. It must equal the digest of an earlier hash, and the file must be unchanged
@@ -157,12 +202,15 @@ impl Source {
         Ok(digest)
     }
 
-    /// Fails if the file has changed since it was opened.
+    /// Fails if the file has changed since it was opened. The requests for an object fail by themselves.
     pub fn require_unchanged(&self) -> Result<(), LoadError> {
-        let now = self.file.metadata().map_err(|error| self.read_error(error))?;
+        let (Stored::File(file), Some(opened)) = (&*self.stored, &self.opened) else {
+            return Ok(());
+        };
+        let now = file.metadata().map_err(|error| self.read_error(error))?;
         let identity =
             |m: &Metadata| (m.len(), m.mtime(), m.mtime_nsec(), m.ctime(), m.ctime_nsec());
-        if identity(&now) == identity(&self.opened) {
+        if identity(&now) == identity(opened) {
             Ok(())
         } else {
             Err(SourceError::Changed(self.path.clone()).into())

@@ -5,6 +5,7 @@ use std::io;
 use pgrx::PgSqlErrorCode as Code;
 use trips_core::text::escape::quoted_path;
 
+use super::StoreFault;
 use super::file_name::FileName;
 use super::report::{Report, reported};
 
@@ -28,6 +29,8 @@ pub enum SourceError {
         kind: &'static str,
     },
     Changed(String),
+    /// An object of a store.
+    Store(StoreFault),
 }
 
 reported!(SourceError);
@@ -72,6 +75,7 @@ impl SourceError {
                 format!("{} is {kind}, not a regular file", quoted_path(path)),
             )
             .hint("Use the path of a regular file."),
+            Self::Store(fault) => fault.report(),
             Self::Changed(path) => Report::new(
                 Code::ERRCODE_OBJECT_IN_USE,
                 format!("file {} changed while it was read", quoted_path(path)),
@@ -85,6 +89,7 @@ fn code_of(error: &io::Error) -> Code {
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Code::ERRCODE_UNDEFINED_FILE,
         io::ErrorKind::PermissionDenied => Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Code::ERRCODE_DISK_FULL,
         _ => Code::ERRCODE_IO_ERROR,
     }
 }

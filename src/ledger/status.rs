@@ -280,20 +280,21 @@ const CRASHES: i64 = 3;
 
 /// The files that no load has loaded in their present state and that are not queued. A failed file counts as new if it
 /// has changed since, if it failed with other options than these, or if the failure was temporary. Temporary are: a
-/// lost connection or lock, a full disk, a cancel, a stop of the server (up to the third), a file that changed while it
+/// lost connection or lock, refused credentials, a full disk, a cancel, a stop of the server (up to the third), a file that changed while it
 /// was read, and database objects that were not as a load needs them. A file whose rows were staged with other options
 /// counts as new once more: its bytes are known, and the load reports the rows.
 pub fn not_loaded_yet(files: Vec<FileVersion>, options: &str) -> Result<Vec<NewFile>, LoadError> {
     let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
     let sizes: Vec<i64> = files.iter().map(|file| bigint(file.size)).collect();
     let changes: Vec<i64> = files.iter().map(|file| file.changed_at).collect();
+    let versions: Vec<Option<&str>> = files.iter().map(|file| file.version.as_deref()).collect();
     let mut found: Vec<Option<bool>> = vec![None; files.len()];
     Spi::connect(|client| {
         let query = "SELECT f.index, l.failures > 0
-               FROM unnest($1, $2, $3) WITH ORDINALITY AS f (path, size, changed_at, index)
+               FROM unnest($1, $2, $3, $6) WITH ORDINALITY AS f (path, size, changed_at, version, index)
               CROSS JOIN LATERAL (
                     SELECT count(*) FILTER (WHERE CASE l.state
-                               WHEN 'failed' THEN l.error_code !~ '^(08|09|40|53|55|57|58030|42P01|42P07)'
+                               WHEN 'failed' THEN l.error_code !~ '^(08|09|28|40|53|55|57|58030|42P01|42P07)'
                                                   AND l.options = $5::jsonb
                                WHEN 'loaded' THEN l.rows_staged = 0 OR l.options IS NULL
                                                   OR l.options = $5::jsonb
@@ -305,9 +306,17 @@ pub fn not_loaded_yet(files: Vec<FileVersion>, options: &str) -> Result<Vec<NewF
                        AND (l.state = 'queued'
                             OR l.bytes_read = f.size
                                AND l.file_changed_at = timestamptz '2000-01-01 00:00:00+00'
-                                                       + f.changed_at * interval '1 microsecond')) AS l
+                                                       + f.changed_at * interval '1 microsecond'
+                               AND (l.source_version = f.version) IS NOT false)) AS l
               WHERE l.ends = 0 AND l.crashes < $4";
-        let args = [paths.into(), sizes.into(), changes.into(), CRASHES.into(), options.into()];
+        let args = [
+            paths.into(),
+            sizes.into(),
+            changes.into(),
+            CRASHES.into(),
+            options.into(),
+            versions.into(),
+        ];
         for row in client.select(query, None, &args)? {
             let index = row.get::<i64>(1)?.and_then(|index| usize::try_from(index - 1).ok());
             if let Some(slot) = index.and_then(|index| found.get_mut(index)) {

@@ -101,6 +101,8 @@ pub struct LoadSource {
     pub bytes: u64,
     /// When the file was changed last (its ctime): microseconds since 2000-01-01 UTC.
     pub changed_at: Option<i64>,
+    /// What the store changes with each write of an object; None for a file.
+    pub version: Option<String>,
     /// The feed of the file, when its header was read.
     pub feed: Option<String>,
     /// Arguments and settings that decide which records are valid: a JSON object.

@@ -34,7 +34,9 @@ pub fn load_file(request: &Request<'_>, context: LoadContext) -> Result<LoadRow,
 fn ingest(request: &Request<'_>, context: &LoadContext) -> Result<LoadRow, LoadError> {
     let file = Source::open(request.path, request.access)?;
     let source = &mut *context.source.borrow_mut();
-    (source.bytes, source.changed_at) = (file.size(), Some(file.changed_at()));
+    (source.bytes, source.changed_at) = (file.size(), file.changed_at());
+    file.path().clone_into(&mut source.name);
+    source.version = file.version().map(str::to_owned);
     let progress = begin_progress(request, context, &file);
 
     // Without a lock first: known bytes do not wait for a running load.
@@ -74,7 +76,7 @@ fn begin_progress(request: &Request<'_>, context: &LoadContext, file: &Source) -
     Progress::begin(header.load_id, header.role, file.size(), passes, interval)
 }
 
-/// The load that has the same bytes, if any. The file is hashed here only if the ledger has a file of its size. Otherwise
+/// The load that has the same bytes, if any. A known version of an object is not fetched. The file is hashed here only if the ledger has a file of its size. Otherwise
 /// its bytes are new, and are hashed while they are parsed.
 fn find_same_bytes(
     file: &Source,
@@ -82,6 +84,9 @@ fn find_same_bytes(
     context: &LoadContext,
     progress: &Progress,
 ) -> Result<Option<SameBytes>, LoadError> {
+    if let Some(known) = ledger::same_object(source) {
+        return Ok(Some(known));
+    }
     if source.digest.is_none() && ledger::has_size(source.bytes) {
         source.digest = Some(hash(file, source, context, progress)?);
     }

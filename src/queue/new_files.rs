@@ -16,7 +16,7 @@ use crate::source::listing::{self, Listing};
 pub fn try_lock_pattern(pattern: &str) -> Result<bool, LoadError> {
     let role = session::current_user();
     let access = &Access::of_pattern(role, pattern);
-    access.require_any(pattern)?;
+    access.require_any_match(pattern)?;
     listing::require_access(pattern, access)?;
     // Roles do not block each other: each load checks by itself whether its file is known.
     let hash = blake3::hash(&[&role.to_u32().to_le_bytes(), pattern.as_bytes()].concat());
@@ -32,7 +32,7 @@ pub fn find(
     options: LoadOptions<'_>,
 ) -> Result<Vec<String>, LoadError> {
     let access = &Access::of_pattern(session::current_user(), pattern);
-    access.require_any(pattern)?;
+    access.require_any_match(pattern)?;
     let mut listing = listing::list(pattern, access, after)?;
     if after.is_none() {
         warn_of_skipped(&listing);

@@ -28,6 +28,7 @@ pub fn submit(request: &Submission<'_>) -> Result<i64, LoadError> {
     access.require_any(path)?;
     // A mistyped path is an error of this statement, not of the worker.
     let source = Source::open(path, access)?;
+    let path = source.path();
     let context = LoadContext::begin(path)?;
     let load_id = context.header.load_id;
     let load_source =

@@ -32,6 +32,26 @@ impl Check for Directories {
     }
 }
 
+/// `trips.allowed_urls`.
+pub struct Urls;
+
+impl Check for Urls {
+    #[cfg(feature = "object_store")]
+    fn fault(text: &str) -> Option<&'static CStr> {
+        let prefixes = text.split(',').map(str::trim);
+        let is_fit = text.trim().is_empty() || trips_store::Policy::parse(prefixes).is_ok();
+        (!is_fit).then_some(
+            c"The value must be prefixes of addresses, such as s3://bucket/incoming, separated by commas, or empty.",
+        )
+    }
+
+    #[cfg(not(feature = "object_store"))]
+    fn fault(text: &str) -> Option<&'static CStr> {
+        let is_fit = text.trim().is_empty();
+        (!is_fit).then_some(c"The value must be empty: this build does not support object stores.")
+    }
+}
+
 /// `trips.watch_directory`.
 pub struct WatchDirectory;
 

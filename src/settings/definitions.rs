@@ -3,10 +3,10 @@
 use pgrx::{GucContext, GucFlags, GucRegistry};
 
 use super::{
-    DATA_DIRECTORIES, EARLIEST_DATE, EVENT_RETENTION_MINUTES, LATEST_DATE, MAINTAIN_AREA_INDEX,
-    MAX_ARCHIVE_DEPTH, MAX_ARCHIVE_MEMBERS, MAX_COMPRESSION_RATIO, MAX_ERRORS, MAX_NEW_PARTITIONS,
-    MAX_RECORD_SIZE, MAX_UNPACKED_SIZE_KB, MAX_WORKERS, NOTICE_INTERVAL_MS, PARSE_THREADS,
-    WATCH_DATABASE, WATCH_DIRECTORY, WATCH_INTERVAL_MS, WATCH_PATTERN, WORK_MEM_KB,
+    ALLOWED_URLS, DATA_DIRECTORIES, EARLIEST_DATE, EVENT_RETENTION_MINUTES, LATEST_DATE,
+    MAINTAIN_AREA_INDEX, MAX_ARCHIVE_DEPTH, MAX_ARCHIVE_MEMBERS, MAX_COMPRESSION_RATIO, MAX_ERRORS,
+    MAX_NEW_PARTITIONS, MAX_RECORD_SIZE, MAX_UNPACKED_SIZE_KB, MAX_WORKERS, NOTICE_INTERVAL_MS,
+    PARSE_THREADS, WATCH_DATABASE, WATCH_DIRECTORY, WATCH_INTERVAL_MS, WATCH_PATTERN, WORK_MEM_KB,
     ZERO_COORDINATES, checks,
 };
 use crate::pg::guc::define_text;
@@ -207,6 +207,15 @@ fn define_constraints() {
             c"Absolute paths, separated by commas; empty for none. Includes subdirectories.",
         ],
         &DATA_DIRECTORIES,
+        GucContext::Suset,
+    );
+    define_text::<checks::Urls>(
+        [
+            c"trips.allowed_urls",
+            c"Addresses of objects that may be loaded.",
+            c"Prefixes such as s3://bucket/incoming, separated by commas; empty for none. A prefix allows the addresses that continue it by whole components.",
+        ],
+        &ALLOWED_URLS,
         GucContext::Suset,
     );
     for (name, short, setting) in [

@@ -2,7 +2,7 @@
 
 use pgrx::pg_sys;
 
-use super::listing;
+use super::{is_url, listing, objects};
 use crate::error::{LoadError, SourceError};
 use crate::pg::session;
 use crate::settings;
@@ -31,7 +31,7 @@ impl Access {
     /// The same for the files of a pattern: no link leads out of the directory before its first wildcard.
     pub fn of_pattern(role: pg_sys::Oid, pattern: &str) -> Self {
         match Self::of(role) {
-            Self::AnyFile => Self::Within(listing::fixed_directory(pattern)),
+            Self::AnyFile if !is_url(pattern) => Self::Within(listing::fixed_directory(pattern)),
             access => access,
         }
     }
@@ -41,8 +41,23 @@ impl Access {
         !matches!(self, Self::Below(_))
     }
 
-    /// Refuses a role that may load no file.
+    /// Refuses a role that may load no file, and the address of an object that nobody may load.
     pub fn require_any(&self, path: &str) -> Result<(), LoadError> {
+        if is_url(path) {
+            return objects::require_allowed(path).map(drop);
+        }
+        self.require_any_file(path)
+    }
+
+    /// The same for a pattern.
+    pub fn require_any_match(&self, pattern: &str) -> Result<(), LoadError> {
+        if is_url(pattern) {
+            return objects::require_pattern_allowed(pattern).map(drop);
+        }
+        self.require_any_file(pattern)
+    }
+
+    fn require_any_file(&self, path: &str) -> Result<(), LoadError> {
         match self {
             Self::Below(directories) if directories.is_empty() => {
                 Err(SourceError::MayNotRead(path.to_owned()).into())

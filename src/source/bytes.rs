@@ -1,17 +1,17 @@
 //! The stored bytes of a file: in order, hashed and counted as they are read, or at offsets, counted.
 
-use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use trips_containers::Ranges;
 
+use super::stored::Stored;
+
 /// The bytes of a file in order. Another thread may own it: [`Bytes::reading`] has what it has read.
 #[derive(Debug)]
 pub struct Bytes {
-    file: Arc<File>,
+    file: Arc<Stored>,
     at: u64,
     reading: Reading,
 }
@@ -93,7 +93,7 @@ impl Reading {
 
 impl Bytes {
     /// The bytes from the beginning of a file. Its own position is not used.
-    pub(super) fn of(file: Arc<File>) -> Self {
+    pub(super) fn of(file: Arc<Stored>) -> Self {
         Self { file, at: 0, reading: Reading::default() }
     }
 
@@ -106,7 +106,7 @@ impl Bytes {
 impl Read for Bytes {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.reading.require_wanted()?;
-        let count = read_at(&self.file, self.at, buffer)?;
+        let count = self.file.read_at(self.at, buffer, || self.reading.require_wanted())?;
         self.reading.hash(&buffer[..count]);
         self.at += count as u64;
         self.reading.add(count);
@@ -117,7 +117,7 @@ impl Read for Bytes {
 /// The bytes of a file at offsets.
 #[derive(Debug)]
 pub struct FileRanges {
-    file: Arc<File>,
+    file: Arc<Stored>,
     size: u64,
     reading: Reading,
     is_counted: bool,
@@ -125,7 +125,7 @@ pub struct FileRanges {
 
 impl FileRanges {
     /// The bytes of a file of this size.
-    pub(super) fn of(file: Arc<File>, size: u64, reading: Reading) -> Self {
+    pub(super) fn of(file: Arc<Stored>, size: u64, reading: Reading) -> Self {
         Self { file, size, reading, is_counted: true }
     }
 
@@ -147,7 +147,8 @@ impl Ranges for FileRanges {
         if wanted == 0 {
             return Ok(0);
         }
-        let count = read_at(&self.file, offset, &mut buffer[..wanted])?;
+        let require_wanted = || self.reading.require_wanted();
+        let count = self.file.read_at(offset, &mut buffer[..wanted], require_wanted)?;
         if self.is_counted {
             self.reading.add(count);
         }
@@ -172,15 +173,5 @@ impl Read for Wanted {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.reading.require_wanted()?;
         self.source.read(buffer)
-    }
-}
-
-/// Reads at an offset, also after a signal.
-pub(super) fn read_at(file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-    loop {
-        match file.read_at(buffer, offset) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => return result,
-        }
     }
 }

@@ -12,6 +12,7 @@ use super::Source;
 use super::beside::beside;
 use super::bytes::{Bytes, FileRanges, Reading, Wanted};
 use super::spool::{TemporaryFiles, spool};
+use super::stored::Stored;
 use crate::error::{FileName, LoadError};
 use crate::os::signals;
 use crate::settings;
@@ -226,8 +227,9 @@ impl Content {
         match self.bytes {
             Unpacked::Stored(_, ranges) => Ok(Box::new(ranges)),
             Unpacked::Stream(mut stream) => {
-                let file = Arc::new(spool(&mut *stream)?);
+                let file = spool(&mut *stream)?;
                 let size = file.metadata()?.len();
+                let file = Arc::new(Stored::File(file));
                 Ok(Box::new(FileRanges::of(file, size, self.reading).uncounted()))
             }
         }

@@ -10,8 +10,9 @@ use glob::{MatchOptions, Pattern, PatternError};
 use pgrx::check_for_interrupts;
 
 use super::local::{confined, writers};
+use super::stored::Stored;
 use super::version::changed_at;
-use super::{Access, FileVersion, Source};
+use super::{Access, FileVersion, Source, is_url, objects};
 use crate::error::{LoadError, RequestError, SourceError};
 use crate::os::lease::Writers;
 
@@ -59,7 +60,7 @@ const MAX_WILDCARDS: usize = 32;
 
 /// The first files in the order of their paths, as many as memory allows.
 #[derive(Default)]
-struct First<'a> {
+pub(super) struct First<'a> {
     /// Files up to this path are skipped.
     after: Option<&'a str>,
     files: BTreeMap<String, FileVersion>,
@@ -69,8 +70,24 @@ struct First<'a> {
     unreadable: (u64, Vec<String>),
 }
 
-impl First<'_> {
-    fn add(&mut self, file: FileVersion) {
+impl<'a> First<'a> {
+    /// The files after this path.
+    pub(super) fn after(after: Option<&'a str>) -> Self {
+        First { after, ..First::default() }
+    }
+
+    pub(super) fn into_listing(self) -> Listing {
+        let First { files, is_cut, others, unreadable, .. } = self;
+        Listing { files: files.into_values().collect(), is_cut, others, unreadable }
+    }
+
+    /// The same, with this number of other matches.
+    #[cfg(feature = "object_store")]
+    pub(super) fn with_others(self, others: u64) -> Self {
+        First { others, ..self }
+    }
+
+    pub(super) fn add(&mut self, file: FileVersion) {
         if self.after.is_some_and(|after| file.path.as_str() <= after) {
             return;
         }
@@ -133,6 +150,10 @@ pub(super) fn relative_to<'a>(root: &Path, path: &'a Path) -> &'a Path {
 
 /// Refuses a pattern whose files the access does not reach. Returns the directory that no path may leave.
 pub fn require_access(pattern: &str, access: &Access) -> Result<Option<PathBuf>, LoadError> {
+    if is_url(pattern) {
+        objects::require_pattern_allowed(pattern)?;
+        return Ok(None);
+    }
     if !Path::new(pattern).is_absolute() {
         return Err(RequestError::RelativePath(pattern.to_owned()).into());
     }
@@ -146,8 +167,11 @@ pub fn require_access(pattern: &str, access: &Access) -> Result<Option<PathBuf>,
     }
 }
 
-/// The files of an absolute pattern, after a path: any component may contain `*`, `?` or `[…]`.
+/// The files of an absolute pattern, or the objects of an address with a pattern, after a path: any component may contain `*`, `?` or `[…]`.
 pub fn list(pattern: &str, access: &Access, after: Option<&str>) -> Result<Listing, LoadError> {
+    if is_url(pattern) {
+        return objects::list(pattern, after);
+    }
     let root = require_access(pattern, access)?;
     let mut components = Vec::new();
     for component in Path::new(pattern).components() {
@@ -221,7 +245,7 @@ fn list_components(
     components: &[PatternComponent],
     after: Option<&str>,
 ) -> Result<Listing, LoadError> {
-    let (root, mut first) = (ListingRoot { root }, First { after, ..First::default() });
+    let (root, mut first) = (ListingRoot { root }, First::after(after));
     // One level per component with wildcards, independent of the pattern's length.
     let mut levels = Vec::new();
     levels.extend(descend(&root, from.to_owned(), components, 0, &mut first)?);
@@ -252,8 +276,7 @@ fn list_components(
             levels.extend(descend(&root, path, components, component, &mut first)?);
         }
     }
-    let First { files, is_cut, others, unreadable, .. } = first;
-    Ok(Listing { files: files.into_values().collect(), is_cut, others, unreadable })
+    Ok(first.into_listing())
 }
 
 fn unreadable(path: &Path, error: io::Error) -> LoadError {
@@ -326,10 +349,17 @@ pub fn find(path: &str, access: &Access) -> Option<FileVersion> {
 
 fn found(path: String, metadata: &Metadata) -> FileVersion {
     let (size, links) = (metadata.len(), metadata.nlink());
-    FileVersion { path, size, changed_at: changed_at(metadata), links }
+    FileVersion { path, size, changed_at: changed_at(metadata), links, version: None }
 }
 
 /// The processes that have the file open for writing, as far as the kernel reports them.
 pub fn writers(path: &str, access: &Access) -> Writers {
-    Source::open(path, access).map_or(Writers::Unknown, |source| writers::of(&source.file))
+    // An object appears when it is complete.
+    if is_url(path) {
+        return Writers::Unknown;
+    }
+    Source::open(path, access).map_or(Writers::Unknown, |source| match &*source.stored {
+        Stored::File(file) => writers::of(file),
+        Stored::Object(_) => Writers::Unknown,
+    })
 }

@@ -82,6 +82,7 @@ fn find(condition: &str, values: &[DatumWithOid<'_>]) -> Result<Option<OpenUploa
             digest: row.get::<Vec<u8>>(3)?.and_then(|digest| digest.try_into().ok()),
             bytes: row.get::<i64>(4)?.and_then(|n| n.try_into().ok()).ok_or_else(missing)?,
             changed_at: None,
+            version: None,
             options: None,
         };
         let reader_options = row.get(5)?.ok_or_else(missing)?;
