@@ -2,7 +2,7 @@
 # missing. PG=18 (with PG_CONFIG=…, where it is not Debian's) takes another PostgreSQL.
 
 .PHONY: help demo all up down logs spark-submit-insert spark-weekly-avg spark-local spark-stop test-spark test-docker \
-  bench-spark bench-small bench-wide bench-containers test test-reliability test-16 test-17 test-18 test-upgrade build setup bench bench-overhead bench-100m install psql watch stop lint pgspot fmt test-oracle bench-questions \
+  bench-spark bench-small bench-wide bench-containers test test-reliability test-16 test-17 test-18 test-upgrade build setup bench bench-overhead bench-100m install psql watch stop lint pgspot fmt test-oracle test-stores bench-questions \
   fuzz deny licences sample freeze clean distclean
 
 help: ## this list
@@ -49,6 +49,9 @@ test-docker: ## make all from a clean clone, and what must be true of it; SUITE=
 
 test-oracle: build ## 500 random questions beside DuckDB and H3's own library, and the pictures (a minute)
 	@scripts/test_oracle.sh
+
+test-stores: build ## loads from an S3 server (moto) and from Azurite, which it installs into .tools; bucket events (a minute)
+	@scripts/test_stores.sh
 
 test-16: ## the tests that need a server on PostgreSQL 16, which it installs into .tools (PG_CONFIG_16 takes another)
 	@scripts/test_pg.sh 16

@@ -291,7 +291,10 @@ pub fn not_loaded_yet(files: Vec<FileVersion>, options: &str) -> Result<Vec<NewF
     let mut found: Vec<Option<bool>> = vec![None; files.len()];
     Spi::connect(|client| {
         let query = "SELECT f.index, l.failures > 0
-               FROM unnest($1, $2, $3, $6) WITH ORDINALITY AS f (path, size, changed_at, version, index)
+               FROM (SELECT path, size, version, index, timestamptz '2000-01-01 00:00:00+00'
+                            + changed_at * interval '1 microsecond' AS changed_at
+                       FROM unnest($1, $2, $3, $6) WITH ORDINALITY
+                            AS f (path, size, changed_at, version, index)) AS f
               CROSS JOIN LATERAL (
                     SELECT count(*) FILTER (WHERE CASE l.state
                                WHEN 'failed' THEN l.error_code !~ '^(08|09|28|40|53|55|57|58030|42P01|42P07)'
@@ -305,9 +308,11 @@ pub fn not_loaded_yet(files: Vec<FileVersion>, options: &str) -> Result<Vec<NewF
                      WHERE l.source = f.path
                        AND (l.state = 'queued'
                             OR l.bytes_read = f.size
-                               AND l.file_changed_at = timestamptz '2000-01-01 00:00:00+00'
-                                                       + f.changed_at * interval '1 microsecond'
-                               AND (l.source_version = f.version) IS NOT false)) AS l
+                               AND CASE WHEN f.version IS NULL THEN l.file_changed_at = f.changed_at
+                                        WHEN l.source_version IS NOT NULL THEN l.source_version = f.version
+                                        -- A failed load has no version. Listings may have fractions of seconds.
+                                        ELSE date_trunc('second', l.file_changed_at)
+                                             = date_trunc('second', f.changed_at) END)) AS l
               WHERE l.ends = 0 AND l.crashes < $4";
         let args = [
             paths.into(),

@@ -14,6 +14,8 @@ use crate::{Database, Programs};
 
 /// How long a server may take to start.
 const START: Duration = Duration::from_secs(180);
+/// The file beside the data with variables of the environment, one in a line.
+const ENVIRONMENT: &str = "environment";
 
 /// A running server of its own, with its own data and socket. It ends, and its files go, when this
 /// value does; when the test process is killed, the kernel ends it.
@@ -69,9 +71,23 @@ impl Cluster {
         Self::make(programs.bin(), "", Content::Bare)
     }
 
+    /// A server with the extension, with more lines in its configuration and more variables in its environment.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn start_in(configuration: &str, variables: &[(String, String)]) -> Self {
+        let (bin, directory) = (PathBuf::from(env("TRIPS_TEST_BIN")), new_directory());
+        write_environment(&directory, variables);
+        Self::make_at(bin, directory, configuration, Content::Extension)
+    }
+
     fn make(bin: PathBuf, configuration: &str, content: Content) -> Self {
+        Self::make_at(bin, new_directory(), configuration, content)
+    }
+
+    fn make_at(bin: PathBuf, directory: PathBuf, configuration: &str, content: Content) -> Self {
         let template = template(&bin, content);
-        let directory = new_directory();
         let data = directory.join("data");
         copy(&template, &data);
         configure(&data, configuration);
@@ -107,6 +123,11 @@ impl Cluster {
     pub(crate) fn stop(mut self) {
         self.stop_server();
         self.database.directory = PathBuf::new();
+    }
+
+    /// Sets the variables that the server has from its next start on.
+    pub fn set_environment(&self, variables: &[(String, String)]) {
+        write_environment(&self.directory, variables);
     }
 
     /// Adds lines to the configuration of the server.
@@ -155,14 +176,21 @@ impl Drop for Cluster {
     }
 }
 
+fn write_environment(directory: &Path, variables: &[(String, String)]) {
+    let lines: String = variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+    fs::write(directory.join(ENVIRONMENT), lines).expect("a file of the cluster");
+}
+
 pub(crate) fn spawn(bin: &Path, directory: &Path) -> Child {
     let data = directory.join("data");
     let socket = format!("unix_socket_directories = '{}'", directory.display());
     configure(&data, &socket);
+    let variables = fs::read_to_string(directory.join(ENVIRONMENT)).unwrap_or_default();
     let log = fs::File::options().create(true).append(true).open(directory.join("log"));
     server_command(bin.join("postgres"))
         .arg("-D")
         .arg(&data)
+        .envs(variables.lines().filter_map(|line| line.split_once('=')))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log.expect("a log"))

@@ -12,7 +12,9 @@ fn main() -> ExitCode {
         eprintln!("usage: with_cluster PROGRAM [ARGUMENTS]");
         return ExitCode::FAILURE;
     };
-    let cluster = Cluster::start();
+    // More lines of the server's configuration.
+    let cluster =
+        Cluster::start_with(&std::env::var("WITH_CLUSTER_CONFIGURATION").unwrap_or_default());
     let directory = cluster.path("");
     let status = Command::new(&program)
         .args(arguments)

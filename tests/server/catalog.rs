@@ -271,6 +271,7 @@ fn settings_have_units_and_bounds() {
     assert_eq!(
         settings,
         [
+            ("trips.allowed_urls", None, "superuser", true),
             ("trips.data_directories", None, "superuser", true),
             ("trips.earliest_date", None, "user", true),
             ("trips.event_retention", Some("min"), "superuser", true),

@@ -38,6 +38,7 @@ documents! {
     limits: "docs/limits.md",
     feeds: "docs/feeds.md",
     install: "docs/install.md",
+    stores: "docs/stores.md",
 }
 
 #[test]

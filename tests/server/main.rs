@@ -31,6 +31,7 @@ mod many_loads;
 mod memory;
 mod monitor;
 mod monitor_ends;
+mod objects;
 mod partitions;
 mod pollution;
 mod privileges;

@@ -154,9 +154,10 @@ fn list(state: &State, request: &Request) -> Answer {
         xml += &format!("<NextContinuationToken>{last}</NextContinuationToken>");
     }
     for (key, stored) in page {
-        let second = stored.version % 60;
+        // With a fraction, which Last-Modified cannot have.
+        let (minute, second) = (stored.version / 60 % 60, stored.version % 60);
         xml += &format!(
-            "<Contents><Key>{key}</Key><LastModified>2026-11-26T10:00:{second:02}.000Z</LastModified>\
+            "<Contents><Key>{key}</Key><LastModified>2026-11-26T10:{minute:02}:{second:02}.123Z</LastModified>\
              <ETag>&quot;{:032x}&quot;</ETag><Size>{}</Size></Contents>",
             stored.version,
             stored.bytes.len()

@@ -1,6 +1,7 @@
 //! The crate against a server of objects with faults (`trips_bucket`).
 
 mod faults;
+mod gcs;
 mod listing;
 mod objects;
 mod policy;
