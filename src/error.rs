@@ -34,9 +34,7 @@ use self::report::reported;
 pub use self::report::{Report, counted};
 pub use self::request::RequestError;
 pub use self::source::SourceError;
-pub use self::store::StoreFault;
-#[cfg(feature = "object_store")]
-pub use self::store::StoreFaultKind;
+pub use self::store::{StoreFault, StoreFaultKind};
 pub use self::upload::UploadError;
 
 /// Why a load ends without its rows.

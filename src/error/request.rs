@@ -11,32 +11,13 @@ pub enum RequestError {
     NullArgument(&'static str),
     OnError(String),
     MaxErrors(i64),
-    Rows {
-        rows: i32,
-        limit: usize,
-    },
-    TooLong {
-        argument: &'static str,
-        bytes: usize,
-        limit: usize,
-    },
-    Name {
-        argument: &'static str,
-        reason: String,
-    },
+    Rows { rows: i32, limit: usize },
+    TooLong { argument: &'static str, bytes: usize, limit: usize },
+    Name { argument: &'static str, reason: String },
     RelativePath(String),
-    /// The text is not repeated: it may have a password or a signature.
-    Url(String),
-    NoStores,
-    Pattern {
-        pattern: String,
-        error: String,
-    },
+    Pattern { pattern: String, error: String },
     UnknownLoad(i64),
-    Dates {
-        earliest: String,
-        latest: String,
-    },
+    Dates { earliest: String, latest: String },
     DatabaseEncoding,
 }
 
@@ -71,17 +52,6 @@ impl RequestError {
                 format!("path {} is not absolute", quoted_path(path)),
             )
             .hint("Use an absolute path of the server."),
-            Self::Url(reason) => Report::new(
-                Code::ERRCODE_INVALID_NAME,
-                "invalid address of an object",
-            )
-            .detail(format!("The reason is: {reason}."))
-            .hint("Use an address such as s3://bucket/key, without a user, a password or a query."),
-            Self::NoStores => Report::new(
-                Code::ERRCODE_FEATURE_NOT_SUPPORTED,
-                "this build does not support object stores",
-            )
-            .hint("Build the extension with the Cargo feature object_store."),
             Self::Pattern { pattern, error } => Report::new(
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,
                 format!("invalid file name pattern {}: {error}", quoted_path(pattern)),

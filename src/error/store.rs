@@ -12,6 +12,10 @@ use super::report::Report;
 #[cfg_attr(not(feature = "object_store"), allow(dead_code, reason = "nothing fails"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreFaultKind {
+    /// The text is not an address. It is not repeated: it may have a password or a signature.
+    Address,
+    /// This build has no clients of stores.
+    NoStores,
     NotAllowed,
     /// The host has an address that is refused.
     RefusedAddress,
@@ -63,6 +67,19 @@ impl StoreFault {
 
     /// SQLSTATE, message, DETAIL and HINT.
     pub fn report(&self) -> Report {
+        match self.kind {
+            StoreFaultKind::Address => {
+                return Report::new(Code::ERRCODE_INVALID_NAME, "invalid address of an object")
+                    .detail(format!("The reason is: {}.", self.reason))
+                    .hint("Use an address such as s3://bucket/key, without a user, a password or a query.");
+            }
+            StoreFaultKind::NoStores => {
+                let message = "this build does not support object stores";
+                return Report::new(Code::ERRCODE_FEATURE_NOT_SUPPORTED, message)
+                    .hint("Build the extension with the Cargo feature object_store.");
+            }
+            _ => {}
+        }
         let url = quoted_path(&self.url);
         if self.kind == StoreFaultKind::NotAllowed && self.reason.is_empty() {
             return Report::new(
@@ -72,7 +89,12 @@ impl StoreFault {
             .detail("trips.allowed_urls does not have a prefix of the address.")
             .hint("Ask a superuser to add a prefix of the address to trips.allowed_urls.");
         }
-        let (code, hint) = match self.kind {
+        let (code, hint) = self.code_and_hint();
+        Report::new(code, format!("could not read object {url}: {}", self.reason)).hint(hint)
+    }
+
+    fn code_and_hint(&self) -> (Code, &'static str) {
+        match self.kind {
             StoreFaultKind::NotAllowed => (
                 Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
                 "Use the address to which the server redirects, and add its prefix to trips.allowed_urls.",
@@ -106,8 +128,9 @@ impl StoreFault {
                 "Copy the object to a file of the server, and load that.",
             ),
             StoreFaultKind::Cancelled => (Code::ERRCODE_QUERY_CANCELED, "Load the object again."),
-            StoreFaultKind::Internal => (Code::ERRCODE_INTERNAL_ERROR, "Load the object again."),
-        };
-        Report::new(code, format!("could not read object {url}: {}", self.reason)).hint(hint)
+            StoreFaultKind::Internal | StoreFaultKind::Address | StoreFaultKind::NoStores => {
+                (Code::ERRCODE_INTERNAL_ERROR, "Load the object again.")
+            }
+        }
     }
 }

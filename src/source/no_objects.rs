@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::io;
 
 use super::listing::Listing;
-use crate::error::{LoadError, RequestError};
+use crate::error::{LoadError, SourceError, StoreFault, StoreFaultKind};
 
 /// There is none.
 pub struct ObjectFile(Infallible);
@@ -57,5 +57,6 @@ pub fn require_pattern_allowed(_text: &str) -> Result<(), LoadError> {
 }
 
 fn refused() -> LoadError {
-    RequestError::NoStores.into()
+    let (url, kind, reason) = (String::new(), StoreFaultKind::NoStores, String::new());
+    SourceError::Store(StoreFault { url, kind, reason }).into()
 }

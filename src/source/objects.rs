@@ -20,7 +20,7 @@ use super::growing::Growing;
 use super::listing::{First, Listing};
 use super::spool::TemporaryFiles;
 use super::version::micros_of;
-use crate::error::{LoadError, RequestError, SourceError, StoreFault, StoreFaultKind};
+use crate::error::{LoadError, SourceError, StoreFault, StoreFaultKind};
 use crate::os::signals;
 use crate::settings;
 
@@ -156,7 +156,8 @@ pub fn require_pattern_allowed(text: &str) -> Result<Pattern, LoadError> {
 
 /// The text is not repeated: it may have a password or a signature.
 fn invalid(error: UrlError) -> LoadError {
-    RequestError::Url(error.to_string()).into()
+    let (kind, reason) = (StoreFaultKind::Address, error.to_string());
+    SourceError::Store(StoreFault { url: String::new(), kind, reason }).into()
 }
 
 fn not_allowed(url: &Url) -> LoadError {
