@@ -8,7 +8,7 @@ cd "$root"
 
 # For one kind of machine, whichever this one is. Crates that run in the compiler only are not linked.
 crates() {
-  cargo tree --locked --package trips_pipeline --no-default-features --features "pg$pg,object_store" \
+  cargo tree --locked --package trips_pipeline --no-default-features --features "pg$pg,object_store,parquet" \
     --edges normal,no-proc-macro --target x86_64-unknown-linux-gnu \
     --prefix none --format '{p} | {l}' |
     sed -E 's/ \(\*\)$//; s/ \(\/[^)]*\)//; s/^([^ ]+) v([^ ]+)/\1 | \2/' | LC_ALL=C sort -u

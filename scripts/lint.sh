@@ -7,7 +7,7 @@ step "rustfmt"
 cargo fmt --all --check
 cargo fmt --manifest-path fuzz/Cargo.toml --check
 step "clippy"
-cargo clippy --workspace --all-targets --no-default-features --features "pg$pg,object_store" --locked -- -D warnings
+cargo clippy --workspace --all-targets --no-default-features --features "pg$pg,object_store,parquet" --locked -- -D warnings
 step "licences"
 "$root/scripts/licences.sh" check
 step "rustdoc"

@@ -32,6 +32,7 @@ mod memory;
 mod monitor;
 mod monitor_ends;
 mod objects;
+mod parquet;
 mod partitions;
 mod pollution;
 mod privileges;

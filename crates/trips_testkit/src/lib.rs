@@ -10,7 +10,10 @@ mod copied;
 pub mod date;
 pub mod feed_fixtures;
 pub mod file;
+pub mod found;
 mod outcome;
+pub mod parquet;
+pub mod parquet_file;
 pub mod place;
 pub mod point;
 pub mod program;
@@ -23,11 +26,12 @@ pub mod value;
 pub type Check = fn(&[u8]);
 
 /// Every check, with the name of its fuzz target and of its directory of seeds.
-pub const CHECKS: [(&str, Check); 13] = [
+pub const CHECKS: [(&str, Check); 14] = [
     ("bzip2", containers::check::check_bzip2),
     ("date", date::check_bytes),
     ("file", file::check_bytes),
     ("gzip", containers::check::check_gzip),
+    ("parquet", parquet_file::check_bytes),
     ("place", place::check_bytes),
     ("point", point::check_bytes),
     ("program", program::check_bytes),

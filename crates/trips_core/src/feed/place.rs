@@ -30,7 +30,7 @@ pub struct PlaceRules<'a> {
 }
 
 /// The fields of a place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum PlaceText<'a> {
     /// Two fields of degrees.
     Pair {
@@ -39,6 +39,8 @@ pub enum PlaceText<'a> {
         /// The latitude.
         latitude: &'a [u8],
     },
+    /// Longitude and latitude, where the file has numbers.
+    Degrees(f64, f64),
     /// Well-known text.
     Wkt(&'a [u8]),
     /// Latitude and longitude in one field, with or without brackets.
@@ -78,6 +80,7 @@ pub fn place(text: PlaceText<'_>, rules: &PlaceRules<'_>) -> Result<Option<Point
             let numbers = degrees(longitude).zip(degrees(latitude));
             numbers.ok_or_else(|| not_degrees(longitude, latitude)).and_then(on_earth)
         }
+        PlaceText::Degrees(longitude, latitude) => on_earth((longitude, latitude)),
         PlaceText::Wkt(text) => {
             let Some(text) = rules.nulls.trimmed(text).filter(|text| !is_empty_point(text)) else {
                 return Ok(None);

@@ -18,6 +18,7 @@ mod scratch;
 mod tail_values;
 mod times;
 mod trip;
+mod typed;
 
 pub use self::not_numbers::NotNumbers;
 pub use self::scratch::Scratch;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::feed::definition::{Area, Definition, Dialect, IdentityRule, TimeKind};
-use crate::feed::value::Nulls;
+use crate::feed::value::{Nulls, number};
 use crate::feed::zones::Zones;
 use crate::key::Scheme;
 use crate::model::decimal::DecimalMark;
@@ -19,6 +19,8 @@ pub(crate) const UTC_OFFSET: &str = "utc_offset";
 pub(crate) struct FeedRules {
     pub(crate) nulls: Nulls,
     pub(crate) decimal: DecimalMark,
+    /// Whether a word for NULL is a number, as `-1`.
+    pub(crate) has_null_numbers: bool,
     pub(crate) forms: Option<TimeForms>,
     pub(crate) order: DayMonthOrder,
     /// The zones of instants: that of the feed, and then that of each area.
@@ -49,8 +51,10 @@ impl FeedRules {
             detail_names.push(UTC_OFFSET.to_owned());
         }
         let decimal = dialect.decimal;
+        let is_number = |word: &String| number(word.as_bytes(), decimal).is_some();
+        let has_null_numbers = feed.form.nulls.iter().any(is_number);
         let nulls = Nulls::new(&feed.form.nulls);
-        Self { nulls, decimal, forms, order, clocks, zones, scheme, detail_names }
+        Self { nulls, decimal, has_null_numbers, forms, order, clocks, zones, scheme, detail_names }
     }
 
     /// The number of the first area that has the point.

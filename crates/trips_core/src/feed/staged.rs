@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::feed::definition::{ColumnId, Definition, IdentityRule};
-use crate::feed::fields::Fields;
+use crate::feed::fields::{FieldTime, Fields};
 use crate::feed::file_feed::FileFeed;
 use crate::feed::header_columns::HeaderColumns;
 use crate::feed::program::FeedProgram;
 use crate::key::TripKey;
 use crate::model::decimal::DecimalMark;
+use crate::model::error::ValueError;
 use crate::model::time_form::DayMonthOrder;
 use crate::text::whitespace;
 
@@ -18,6 +19,8 @@ use crate::text::whitespace;
 const DECIMAL: &str = "$decimal";
 /// The member that says the order of day and month, where the file decides it.
 const ORDER: &str = "$order";
+/// The member that lists the columns whose texts are of times that the file has as numbers: a JSON array of their names.
+const TIMES: &str = "$times";
 /// The member that says which equal record of the file is before this one: see [`Preceding`].
 const OCCURRENCE: &str = "$occurrence";
 /// The first character of such a member. The name of a column that begins with it has one more.
@@ -37,6 +40,8 @@ pub struct FeedRecord {
     decimal: DecimalMark,
     order: Option<DayMonthOrder>,
     preceding: Option<Preceding>,
+    /// The columns that the file has as times, not as texts.
+    times: Vec<ColumnId>,
 }
 
 /// The equal records of a file that are trips, when another one of them is in staging.
@@ -92,11 +97,13 @@ impl FeedRecord {
     ///
     /// The members `$decimal` (`.` or `,`) and `$order` (`MM/DD` or `DD/MM`) say how the texts are written. A column
     /// whose name begins with `$` has a member with one more `$`. The member `$occurrence` is [`Preceding`].
+    /// The member `$times` lists the columns that the file had as times: their texts have one form in all feeds.
     #[must_use]
     pub fn of_json(feed: &Definition, json: &str) -> Option<Self> {
         let object: BTreeMap<String, String> = serde_json::from_str(json).ok()?;
         let mut texts = vec![None; feed.columns.len()];
         let (mut decimal, mut order, mut preceding) = (DecimalMark::Point, None, None);
+        let mut times = Vec::new();
         for (name, text) in object {
             let is_column = !name.starts_with(MARK) || name[1..].starts_with(MARK);
             if is_column {
@@ -111,11 +118,16 @@ impl FeedRecord {
                     let orders = [DayMonthOrder::MonthFirst, DayMonthOrder::DayFirst];
                     order = Some(orders.into_iter().find(|order| order.pattern() == text)?);
                 }
+                (TIMES, text) => {
+                    let names: Vec<String> = serde_json::from_str(text).ok()?;
+                    let columns = names.iter().map(|name| feed.column(name));
+                    times = columns.collect::<Option<_>>()?;
+                }
                 (OCCURRENCE, text) => preceding = Some(Preceding::of_text(text)?),
                 _ => return None,
             }
         }
-        Some(Self { texts, decimal, order, preceding })
+        Some(Self { texts, decimal, order, preceding, times })
     }
 
     /// What its program depends on.
@@ -156,6 +168,11 @@ impl Fields for FeedRecord {
     fn text(&self, column: ColumnId) -> Option<Cow<'_, [u8]>> {
         self.texts[usize::from(column.0)].as_ref().map(|text| text.as_bytes().into())
     }
+
+    fn time(&self, column: ColumnId) -> Option<Result<FieldTime, ValueError>> {
+        let text = self.texts[usize::from(column.0)].as_ref()?;
+        self.times.contains(&column).then(|| FieldTime::of_text(text)).flatten()
+    }
 }
 
 /// The JSON object of a record: the columns that may be kept, by their own names. None if a text cannot be stored.
@@ -168,6 +185,12 @@ pub(crate) fn json_of(program: &FeedProgram, fields: &impl Fields) -> Option<Str
         object.insert(member_of(&column.name), text);
     }
     // A merge reads the texts as the file was read.
+    let is_time = |(id, _): &(ColumnId, _)| program.may_keep(*id) && fields.time(*id).is_some();
+    let times = (0..).map(ColumnId).zip(&definition.columns).filter(is_time);
+    let times: Vec<&str> = times.map(|(_, column)| column.name.as_str()).collect();
+    if !times.is_empty() {
+        object.insert(TIMES.into(), serde_json::to_string(&times).ok()?);
+    }
     if program.feed.dialect.decimal == DecimalMark::Comma {
         object.insert(DECIMAL.into(), ",".to_owned());
     }

@@ -104,6 +104,9 @@ impl FeedProgram {
 
     /// A column of times in the key, which is an instant or not.
     fn time_of_column(&self, id: ColumnId, fields: &impl Fields, message: &mut KeyMessage<'_>) {
+        if let Some(Ok(parsed)) = self.typed_time(&[id], fields, None) {
+            return time(message, parsed);
+        }
         let rules = &self.feed.rules;
         let text = fields.text(id).unwrap_or_default();
         let parsed = rules.forms.as_ref().and_then(|f| f.parse(&text, rules.order).ok().flatten());

@@ -43,6 +43,10 @@ impl FeedProgram {
         position: Position,
     ) -> Result<Option<ParsedTime>, ValueError> {
         let rules = &self.feed.rules;
+        let clock = scratch.clocks.first_mut().and_then(Option::as_mut);
+        if let Some(typed) = self.typed_time(columns, fields, clock) {
+            return typed.map(Some);
+        }
         let Some(forms) = &rules.forms else { return Ok(None) };
         let parsed = self.with_time_text(columns, fields, |text| {
             let parsed = forms.parse(text, rules.order)?;

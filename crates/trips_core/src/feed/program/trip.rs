@@ -112,6 +112,11 @@ impl FeedProgram {
         };
         let point = match &source.place {
             Place::LonLat { longitude, latitude } => {
+                let numbers = fields.number(*longitude).zip(fields.number(*latitude));
+                if let Some((longitude, latitude)) = numbers.filter(|_| !rules.has_null_numbers) {
+                    let point = place(PlaceText::Degrees(longitude, latitude), &place_rules)?;
+                    return self.located(point, constraints);
+                }
                 let (longitude, latitude) = (text(*longitude), text(*latitude));
                 let (longitude, latitude) = (&*longitude, &*latitude);
                 place(PlaceText::Pair { longitude, latitude }, &place_rules)?
@@ -123,8 +128,17 @@ impl FeedProgram {
             }
             Place::Zone { id, .. } => return self.zone(source, *id, fields, year),
         };
+        self.located(point, constraints)
+    }
+
+    /// An end at a point.
+    fn located(
+        &self,
+        point: Option<Point>,
+        constraints: &Constraints,
+    ) -> Result<Known<'_>, ValueError> {
         let point = constraints.check_point(point)?;
-        let area = point.and_then(|point| FeedRules::area_of(&feed.areas, point));
+        let area = point.and_then(|p| FeedRules::area_of(&self.feed.definition.areas, p));
         Ok(Known { point, area, ..Known::default() })
     }
 
@@ -153,10 +167,19 @@ impl FeedProgram {
         fields: &'f impl Fields,
     ) -> Result<Option<Canonical<'f>>, ValueError> {
         let rules = &self.feed.rules;
-        let Some(text) = fields.text(column) else { return Ok(None) };
         let kind = self.feed.definition.get(column).kind;
+        if kind == ColumnKind::Number
+            && !rules.has_null_numbers
+            && let Some(number) = fields.number(column)
+        {
+            return Ok(Some(Canonical::Number(number + 0.0))); // -0 + 0 is 0
+        }
+        let Some(text) = fields.text(column) else { return Ok(None) };
         if kind != ColumnKind::Time {
             return canonical(text, kind, &rules.nulls, rules.decimal);
+        }
+        if let Some(typed) = self.typed_time(&[column], fields, None) {
+            return typed.map(|parsed| Some(Canonical::Time(parsed.time)));
         }
         let time = rules.nulls.trimmed(&text).zip(rules.forms.as_ref());
         let parsed = time.and_then(|(text, forms)| forms.parse(text, rules.order).ok().flatten());

@@ -20,7 +20,8 @@ fn names_of_columns_are_not_those_of_the_form() {
     let feed = feed();
     let texts = ["d", "c", "a", "b", "01/02/2024 10:00", "1,5"].map(|text| Some(text.to_owned()));
     let (decimal, order) = (DecimalMark::Comma, Some(DayMonthOrder::DayFirst));
-    let record = FeedRecord { texts: texts.to_vec(), decimal, order, preceding: None };
+    let record =
+        FeedRecord { texts: texts.to_vec(), decimal, order, preceding: None, times: Vec::new() };
     let json = json_of(&record.program(&feed), &record).unwrap();
     let expected = r#"{"$$":"d","$$$order":"c","$$decimal":"a","$$order":"b","$decimal":",","$order":"DD/MM","at":"01/02/2024 10:00","price":"1,5"}"#;
     assert_eq!(json, expected);

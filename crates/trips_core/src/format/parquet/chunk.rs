@@ -1,0 +1,177 @@
+//! Rows of a row group, decoded, which a thread parses by itself.
+
+use std::sync::Arc;
+
+use super::column::{Column, Raw};
+use super::kind::Kind;
+use super::row::{ParquetRow, Texts};
+use super::value::int96_micros;
+use crate::feed::plan::Plan;
+use crate::format::fields_record::RecordChunk;
+
+/// Bytes that are kept of each value of a row that is too long.
+const KEPT_OF_LONG: usize = 4096;
+
+/// Rows of a row group: only the columns that a plan needs.
+#[derive(Debug, Default)]
+pub struct ParquetChunk {
+    pub(super) number: u64,
+    pub(super) covers: u64,
+    /// The number of the row group, from 0.
+    pub(super) row_group: u32,
+    /// The number of its first row in the row group, from 1.
+    pub(super) first_row: u64,
+    pub(super) rows: usize,
+    pub(super) columns: Vec<Slice>,
+    /// The names of the fields of the file.
+    pub(super) names: Arc<[String]>,
+    /// For each of them the number of its column here.
+    pub(super) by_field: Arc<[Option<usize>]>,
+    /// The rows that are too long, in their order.
+    pub(super) long: Vec<usize>,
+}
+
+/// Some values of a column.
+#[derive(Debug)]
+pub(super) struct Slice {
+    pub(super) kind: Kind,
+    present: Vec<bool>,
+    values: Values,
+}
+
+/// A value for each row, whatever it is where the row has none.
+#[derive(Debug)]
+enum Values {
+    Int(Vec<i64>),
+    Float(Vec<f32>),
+    Double(Vec<f64>),
+    Bytes { ends: Vec<u32>, data: Vec<u8> },
+}
+
+/// A value that is not NULL.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Value<'v> {
+    Int(i64),
+    Float(f32),
+    Double(f64),
+    Bytes(&'v [u8]),
+}
+
+impl Slice {
+    pub(super) fn new(column: &Column) -> Self {
+        let values = match column.raw {
+            Raw::Bool(_) | Raw::I32(_) | Raw::I64(_) | Raw::I96(_) => Values::Int(Vec::new()),
+            Raw::F32(_) => Values::Float(Vec::new()),
+            Raw::F64(_) => Values::Double(Vec::new()),
+            Raw::Bytes(_) | Raw::Fixed(_) => Values::Bytes { ends: Vec::new(), data: Vec::new() },
+        };
+        Self { kind: column.kind, present: Vec::new(), values }
+    }
+
+    /// The value of a row; None if it is NULL.
+    pub(super) fn value(&self, row: usize) -> Option<Value<'_>> {
+        if !*self.present.get(row)? {
+            return None;
+        }
+        match &self.values {
+            Values::Int(values) => values.get(row).map(|value| Value::Int(*value)),
+            Values::Float(values) => values.get(row).map(|value| Value::Float(*value)),
+            Values::Double(values) => values.get(row).map(|value| Value::Double(*value)),
+            Values::Bytes { ends, data } => {
+                let start = if row == 0 { 0 } else { *ends.get(row - 1)? };
+                data.get(start as usize..*ends.get(row)? as usize).map(Value::Bytes)
+            }
+        }
+    }
+
+    /// Appends decoded rows of the column, from one on. Each row that is too long is truncated.
+    pub(super) fn append(&mut self, column: &mut Column, from: usize, is_long: &[bool]) {
+        let unsigned = self.kind == Kind::Unsigned;
+        let rows = from..from + is_long.len();
+        let mut next = column.taken;
+        self.present.reserve(is_long.len());
+        for (row, is_long) in rows.zip(is_long) {
+            let value = column.next_value(row, &mut next);
+            self.present.push(value.is_some());
+            match (&mut self.values, &column.raw, value) {
+                (Values::Int(values), raw, at) => {
+                    values.push(at.map_or(0, |at| integer(raw, at, unsigned)));
+                }
+                (Values::Float(values), Raw::F32(raw), at) => {
+                    values.push(at.and_then(|at| raw.get(at)).copied().unwrap_or(0.0));
+                }
+                (Values::Double(values), Raw::F64(raw), at) => {
+                    values.push(at.and_then(|at| raw.get(at)).copied().unwrap_or(0.0));
+                }
+                (Values::Bytes { ends, data }, raw, at) => {
+                    let bytes = at.and_then(|at| raw.bytes(at)).unwrap_or_default();
+                    let most = if *is_long { KEPT_OF_LONG } else { usize::MAX };
+                    data.extend_from_slice(bytes.get(..most).unwrap_or(bytes));
+                    // A chunk is under 4 GiB: its reader ends it before.
+                    ends.push(u32::try_from(data.len()).unwrap_or(u32::MAX));
+                }
+                _ => {}
+            }
+        }
+        column.taken = next;
+    }
+
+    fn memory(&self) -> usize {
+        self.present.capacity()
+            + match &self.values {
+                Values::Int(values) => values.capacity() * 8,
+                Values::Float(values) => values.capacity() * 4,
+                Values::Double(values) => values.capacity() * 8,
+                Values::Bytes { ends, data } => ends.capacity() * 4 + data.capacity(),
+            }
+    }
+}
+
+/// An integer of any physical type.
+fn integer(raw: &Raw, at: usize, unsigned: bool) -> i64 {
+    match raw {
+        Raw::Bool(values) => values.get(at).map_or(0, |value| i64::from(*value)),
+        Raw::I32(values) if unsigned => {
+            values.get(at).map_or(0, |value| i64::from(value.cast_unsigned()))
+        }
+        Raw::I32(values) => values.get(at).map_or(0, |value| i64::from(*value)),
+        Raw::I64(values) => values.get(at).copied().unwrap_or(0),
+        Raw::I96(values) => values.get(at).map_or(0, |value| int96_micros(value.data())),
+        Raw::F32(_) | Raw::F64(_) | Raw::Bytes(_) | Raw::Fixed(_) => 0,
+    }
+}
+
+impl ParquetChunk {
+    /// Bytes of memory.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        self.columns.iter().map(Slice::memory).sum()
+    }
+}
+
+impl RecordChunk for ParquetChunk {
+    type Record<'r> = ParquetRow<'r>;
+
+    fn number(&self) -> u64 {
+        self.number
+    }
+
+    fn covers(&self) -> u64 {
+        self.covers
+    }
+
+    fn for_each<E>(
+        &mut self,
+        plan: &Plan,
+        max_record: usize,
+        mut each: impl FnMut(&ParquetRow<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let texts = Texts::of(self, plan);
+        let mut long = self.long.iter().copied().peekable();
+        for row in 0..self.rows {
+            let is_long = long.next_if_eq(&row).is_some();
+            each(&ParquetRow { chunk: self, texts: &texts, plan, row, is_long, max_record })?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,229 @@
+//! Parquet files, as publishers write them.
+
+use postgres::Client;
+use trips_testkit::parquet::{Column, Layout, Value, write};
+use trips_tests::{Cluster, peak_memory, server_error};
+
+use super::containers::{refused, zip_of};
+
+/// Microseconds from 1970 to 2025-03-09 01:40:00.
+const BEGIN: i64 = 1_741_484_400_000_000;
+const MINUTE: i64 = 60_000_000;
+const WALL: &str = "int64 {} (TIMESTAMP(MICROS,false))";
+
+fn ints(values: impl IntoIterator<Item = i64>) -> Vec<Option<Value>> {
+    values.into_iter().map(|value| Some(Value::Int(value))).collect()
+}
+
+fn texts(values: impl IntoIterator<Item = &'static str>) -> Vec<Option<Value>> {
+    values.into_iter().map(|value| Some(Value::from(value))).collect()
+}
+
+fn column(schema: &str, name: &str, values: Vec<Option<Value>>) -> Column {
+    Column::new(&format!("optional {}", schema.replace("{}", name)), values)
+}
+
+/// Four trips of TLC green; one begins in the hour that New York skips. Times are divided by `divisor`.
+fn green(time: &str, divisor: i64) -> Vec<u8> {
+    // 01:40, 02:15, noon on 4 July, 01:30 on 2 November.
+    let starts = [0, 35, 169_100, 342_710].map(|minutes| BEGIN + minutes * MINUTE);
+    let ends = starts.map(|start| (start + 9 * MINUTE) / divisor);
+    let starts = starts.map(|start| start / divisor);
+    let columns = [
+        column("int32 {}", "VendorID", ints([2; 4])),
+        column(time, "lpep_pickup_datetime", ints(starts)),
+        column(time, "lpep_dropoff_datetime", ints(ends)),
+        column("binary {} (STRING)", "store_and_fwd_flag", texts(["N"; 4])),
+        column("int64 {}", "RatecodeID", ints([1; 4])),
+        column("int32 {}", "PULocationID", ints([41, 42, 43, 44])),
+        column("int32 {}", "DOLocationID", ints([42, 43, 44, 45])),
+        column("int64 {}", "passenger_count", ints([1; 4])),
+        column("double {}", "trip_distance", vec![Some(Value::Number(1.2)); 4]),
+        column("int32 {} (UNKNOWN)", "ehail_fee", vec![None; 4]),
+    ];
+    write(&columns, Layout::default())
+}
+
+/// The same as CSV.
+const GREEN: &str = "VendorID,lpep_pickup_datetime,lpep_dropoff_datetime,store_and_fwd_flag,RatecodeID,PULocationID,DOLocationID,passenger_count,trip_distance
+2,2025-03-09 01:40:00,2025-03-09 01:49:00,N,1,41,42,1,1.2
+2,2025-03-09 02:15:00,2025-03-09 02:24:00,N,1,42,43,1,1.2
+2,2025-07-04 12:00:00,2025-07-04 12:09:00,N,1,43,44,1,1.2
+2,2025-11-04 01:30:00,2025-11-04 01:39:00,N,1,44,45,1,1.2
+";
+
+fn count(client: &mut Client, query: &str) -> i64 {
+    client.query_one(query, &[]).unwrap().get(0)
+}
+
+#[test]
+fn a_month_as_csv_and_as_parquet_is_loaded_once_in_every_time_zone() {
+    for zone in ["UTC", "America/New_York", "Asia/Kolkata"] {
+        let cluster = Cluster::start();
+        let mut client = cluster.client();
+        client.batch_execute(&format!("SET timezone = '{zone}'")).unwrap();
+        let csv = cluster.file("green.csv", GREEN);
+        let micros = cluster.file("us.parquet", green(WALL, 1));
+        let millis = cluster.file("ms.parquet", green("int64 {} (TIMESTAMP(MILLIS,false))", 1000));
+        let zip = cluster.file("both.zip", zip_of(&[("a/us.parquet", green(WALL, 1))]));
+        assert_eq!(cluster.ingest(&mut client, &micros).rows, [4, 4, 0, 0], "{zone}");
+        for path in [&csv, &millis, &zip] {
+            assert_eq!(cluster.ingest(&mut client, path).rows, [4, 0, 4, 0], "{zone}, {path}");
+        }
+        let skipped =
+            "SELECT count(*) FROM trips.hist_trip_data WHERE date_time = '2025-03-09 02:15'";
+        assert_eq!(count(&mut client, skipped), 1);
+        let known = "SELECT count(*) FROM trips.hist_trip_data WHERE origin_coord IS NOT NULL AND details ? 'trip_distance'";
+        assert_eq!(count(&mut client, known), 4);
+    }
+}
+
+/// Trips of TLC for-hire vehicles with these ids of zones.
+fn fhv(zone: &str, minute: i64, zones: Vec<Option<Value>>) -> Vec<u8> {
+    let rows = i64::try_from(zones.len()).unwrap();
+    let at = |offset| ints((0..rows).map(|row| BEGIN + (row + minute + offset) * MINUTE));
+    let same = |text| texts((0..rows).map(|_| text));
+    let columns = [
+        column("binary {} (STRING)", "dispatching_base_num", same("B00001")),
+        column(WALL, "pickup_datetime", at(0)),
+        column(WALL, "dropOff_datetime", at(7)),
+        column(zone, "PUlocationID", zones.clone()),
+        column(zone, "DOlocationID", zones),
+        column("int32 {} (UNKNOWN)", "SR_Flag", same("").iter().map(|_| None).collect()),
+        column("binary {} (STRING)", "Affiliated_base_number", same("B00001   ")),
+    ];
+    write(&columns, Layout::default())
+}
+
+#[test]
+fn zones_are_null_and_change_their_type() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let number = |value| Some(Value::Number(value));
+    let doubles = fhv("double {}", 0, vec![number(264.0), number(7.0), None]);
+    let doubles = cluster.file("nulls.parquet", doubles);
+    assert_eq!(cluster.ingest(&mut client, &doubles).rows, [3, 3, 0, 0]);
+    let places = "SELECT count(*) FROM trips.hist_trip_data WHERE origin_coord IS NULL";
+    assert_eq!(count(&mut client, places), 2, "264 is unknown, and NULL is");
+    // The first one is known, the others begin in other minutes.
+    let ints = cluster.file("ints.parquet", fhv("int64 {}", 0, ints([264, 8, 9])));
+    assert_eq!(cluster.ingest(&mut client, &ints).rows, [3, 2, 1, 0]);
+}
+
+/// Trips of Uber, whose texts have the month first: here they are times. One has no time, one no place on earth.
+fn uber() -> Vec<u8> {
+    let times =
+        [Some(Value::Int(BEGIN)), None, Some(Value::Int(i64::MAX)), Some(Value::Int(BEGIN))];
+    let columns = [
+        column(WALL, "Date/Time", times.to_vec()),
+        column(
+            "double {}",
+            "Lat",
+            [40.7, 40.7, 40.7, 940.7].map(|n| Some(Value::Number(n))).to_vec(),
+        ),
+        column("double {}", "Lon", vec![Some(Value::Number(-73.9)); 4]),
+        column("binary {}", "Base", texts(["B02512"; 4])),
+        column("binary {}", "driver_name", texts(["secret"; 4])),
+    ];
+    write(&columns, Layout { group_rows: 3, ..Layout::default() })
+}
+
+#[test]
+fn a_rejected_record_has_its_row_group_and_its_row() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let path = cluster.file("uber.parquet", uber());
+    assert_eq!(cluster.ingest(&mut client, &path).rows, [4, 1, 0, 3]);
+    let query = "SELECT row_group, line_no, error_code, raw_line, record::text
+                 FROM trips.stg_trip_data ORDER BY row_group, line_no";
+    let rows = client.query(query, &[]).unwrap();
+    let found: Vec<(i64, i64, String)> =
+        rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
+    let expected = [(0, 2, "23502"), (0, 3, "22008"), (1, 1, "22003")];
+    assert_eq!(found, expected.map(|(group, row, code)| (group, row, code.to_owned())));
+    let raw: String = rows[0].get(3);
+    assert_eq!(raw, r#"{"Date/Time":null,"Lat":40.7,"Lon":-73.9,"Base":"B02512"}"#);
+    let record: String = rows[2].get(4);
+    assert!(record.contains(r#""Date/Time": "2025-03-09 01:40:00""#), "{record}");
+    let load = "SELECT trips.ingest($1, on_error => 'abort', force => true)";
+    let (code, message, _) = server_error(&client.query(load, &[&path]).unwrap_err());
+    assert_eq!(code, "23502");
+    assert!(message.contains("row group 0, row 2"), "{message}");
+}
+
+#[test]
+fn what_is_staged_merges_to_the_same_trips() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let path = cluster.file("uber.parquet", uber());
+    let query = "SELECT (trips.stage($1)).load_id";
+    let load: i64 = client.query_one(query, &[&path]).unwrap().get(0);
+    let merge = "SELECT (m).rows_inserted FROM (SELECT trips.merge_staged($1) AS m) AS merged";
+    assert_eq!(client.query_one(merge, &[&load]).unwrap().get::<_, i64>(0), 1);
+    // The load of the same file finds the same trip.
+    let again =
+        "SELECT (l).rows_duplicate FROM (SELECT trips.ingest($1, force => true) AS l) AS loads";
+    assert_eq!(client.query_one(again, &[&path]).unwrap().get::<_, i64>(0), 1);
+}
+
+#[test]
+fn a_preview_reads_parquet() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let path = cluster.file("green.parquet", green(WALL, 1));
+    let rows = client.query("SELECT * FROM trips.preview($1)", &[&path]).unwrap();
+    let trips = rows.iter().filter(|row| row.get::<_, String>(0) == "trip").count();
+    assert_eq!(trips, 4);
+    let feed = "SELECT feed FROM trips.detect_feed($1) LIMIT 1";
+    assert_eq!(client.query_one(feed, &[&path]).unwrap().get::<_, String>(0), "tlc_green");
+    assert_eq!(count(&mut client, "SELECT count(*) FROM trips.hist_trip_data"), 0);
+}
+
+#[test]
+fn a_damaged_file_is_refused_with_its_column() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let good = green(WALL, 1);
+    let mut flipped = good.clone();
+    // The type of the first page.
+    flipped[5] = 0x7f;
+    let path = cluster.file("flipped.parquet", flipped);
+    let (code, message, _) = refused(&mut client, &path);
+    assert_eq!(code, "22P04");
+    assert!(message.contains("row group 0, column VendorID, byte 4"), "{message}");
+    for cut in [good.len() - 1, good.len() / 2, 8] {
+        let path = cluster.file(&format!("cut{cut}.parquet"), &good[..cut]);
+        assert_eq!(refused(&mut client, &path).0, "22P04", "{cut}");
+    }
+}
+
+/// All trips are in one row group, whose values are many times the memory.
+#[test]
+fn a_row_group_may_be_larger_than_the_memory() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    client.batch_execute("SET trips.work_mem = '4MB'; SET trips.parse_threads = 4").unwrap();
+    let rows = 400_000;
+    let text = |row: i64| Some(Value::Bytes(format!("region {} {row:0100}", row % 50).into()));
+    let time = |row: i64| {
+        format!("2018-05-01 {:02}:{:02}:{:02}", row / 3600 % 24, row / 60 % 60, row % 60)
+    };
+    let columns = [
+        column("binary {}", "region", (0..rows).map(|row| text(row % 1000)).collect()),
+        column("binary {}", "origin_coord", texts((0..rows).map(|_| "POINT (14.4 50.1)"))),
+        column("binary {}", "destination_coord", texts((0..rows).map(|_| "POINT (14.5 50.2)"))),
+        column(
+            "binary {}",
+            "date_time",
+            (0..rows).map(|row| Some(Value::Bytes(time(row).into()))).collect(),
+        ),
+        column("binary {}", "datasource", (0..rows).map(|row| text(row)).collect()),
+    ];
+    let path = cluster.file("large.parquet", write(&columns, Layout::default()));
+    let query = "SELECT (l).rows_inserted FROM (SELECT trips.ingest($1) AS l) AS loads";
+    let (row, peak) = peak_memory(&mut client, |client| client.query_one(query, &[&path]));
+    assert_eq!(row.unwrap().get::<_, i64>(0), rows);
+    let megabytes = peak / (1024 * 1024);
+    println!("{megabytes} MB");
+    assert!(megabytes <= 4 + 64, "{megabytes} MB");
+}
