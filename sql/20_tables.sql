@@ -298,21 +298,25 @@ CREATE UNLOGGED TABLE trips.upload_parts (
   bytes            bigint NOT NULL,
   rows_read        bigint NOT NULL,
   rows_rejected    bigint NOT NULL,
+  of_content       bigint,
   content          bytea  NOT NULL,
   -- A repeated task has no effect: a second part with the same offset is not stored.
   CONSTRAINT upload_parts_pkey PRIMARY KEY (load_id, first_byte),
   CONSTRAINT upload_parts_load_id_fkey FOREIGN KEY (load_id) REFERENCES trips.uploads (load_id),
   CONSTRAINT upload_parts_counts_check CHECK (
-    first_byte >= 0 AND bytes > 0 AND rows_read >= rows_rejected AND rows_rejected >= 0)
+    first_byte >= 0 AND bytes > 0 AND rows_read >= rows_rejected AND rows_rejected >= 0
+    AND first_byte + bytes <= of_content)
 );
 -- It is written once and read once; compression would cost more than the space it saves.
 ALTER TABLE trips.upload_parts ALTER COLUMN content SET STORAGE EXTERNAL;
 COMMENT ON TABLE trips.upload_parts IS 'Stored parts of trips.uploads';
 COMMENT ON COLUMN trips.upload_parts.load_id IS 'Number of the upload in trips.uploads';
-COMMENT ON COLUMN trips.upload_parts.first_byte IS 'Offset of the part in the file, in bytes';
-COMMENT ON COLUMN trips.upload_parts.bytes IS 'Size of the part in the file, in bytes';
+COMMENT ON COLUMN trips.upload_parts.first_byte IS 'Offset of the part in the file, in bytes; of a packed file or Parquet, in its content';
+COMMENT ON COLUMN trips.upload_parts.bytes IS 'Size of the part in the file or its content, in bytes; in Parquet, number of rows, one more with the first row';
 COMMENT ON COLUMN trips.upload_parts.rows_read IS 'Number of records in the part';
 COMMENT ON COLUMN trips.upload_parts.rows_rejected IS 'Number of rejected records in the part';
+COMMENT ON COLUMN trips.upload_parts.of_content IS
+  'Size of the whole content, if offsets are not those of the bytes of the file; otherwise NULL';
 COMMENT ON COLUMN trips.upload_parts.content IS 'Trips and rejected records, as encoded by trips_reader';
 
 -- The daily roll-up ------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ const LOADER: [&str; 8] = [
     "EXECUTE ON PROCEDURE trips.ingest_new(text, bigint, bigint, bigint, text, text, text)",
     "SELECT ON trips.loads, trips.load_members, trips.load_errors, trips.load_progress, trips.events, trips.uploads,
        trips.feeds, trips.all_feeds, trips.zones",
-    "SELECT (load_id, first_byte, bytes, rows_read, rows_rejected) ON trips.upload_parts",
+    "SELECT (load_id, first_byte, bytes, rows_read, rows_rejected, of_content) ON trips.upload_parts",
     "INSERT (region, origin_coord, destination_coord, date_time, datasource) ON trips.stg_trip_data",
 ];
 

@@ -1,26 +1,18 @@
 //! Multipart uploads: a client creates one, uploads its parts, and completes or aborts it.
 
+mod merge;
 pub mod parts;
 
-use std::sync::Arc;
-
 use pgrx::{check_for_interrupts, pg_sys};
-use trips_core::feed::definition::Definition;
-use trips_core::upload::decode::DecodeError;
 use trips_core::upload::part;
-use trips_core::upload::part_reader::{Content, PartReader, PartSource, Stop};
-use trips_core::wire::staged_row::StagedRows;
+use trips_core::upload::part_reader::{PartReader, PartSource, Stop};
 
-use self::parts::{OpenUpload, StoredPart};
+use self::merge::Merge;
+use self::parts::OpenUpload;
 use crate::error::{FileError, LoadError, UploadError};
 use crate::feeds::definitions;
-use crate::history::History;
-use crate::ledger::{self, LoadHeader, LoadRow, LoadSource, Totals};
-use crate::load::{
-    LoadContext, Loader, OwnerPrivileges, RunBuilder, record_failure_of, summarize,
-    warn_of_zero_coordinates,
-};
-use crate::os::memory;
+use crate::ledger::{self, LoadHeader, LoadRow, LoadSource};
+use crate::load::{LoadContext, OwnerPrivileges, record_failure_of, summarize};
 use crate::pg::locks::Lock;
 use crate::pg::session;
 use crate::progress::{Passes, Phase, Progress};
@@ -69,7 +61,8 @@ pub fn upload_part(load_id: i64, content: &[u8]) -> Result<bool, LoadError> {
     let feed = definitions::definition(header.feed_name())?;
     let found = reader.read(&constraints, &feed.identity, max_record, |_| Ok(()));
     let found = found.map_err(|stop| of(load_id, stop))?;
-    let (end, bytes) = (header.first_byte + header.bytes, open.source.bytes);
+    let end = header.first_byte + header.bytes;
+    let bytes = if header.content > 0 { header.content } else { open.source.bytes };
     if end > bytes {
         return Err(UploadError::BeyondTheEnd { end, bytes }.into());
     }
@@ -139,74 +132,15 @@ fn load_all(context: &LoadContext) -> Result<LoadRow, LoadError> {
         Some(known) => context.skip(source, known)?,
         None => {
             context.register(source);
-            let totals = merge_parts(&history, load_id, &mut source.feed, &progress)?;
-            summarize(totals.inserted, &progress)?;
-            context.record_end(source, Some(totals), None)?
+            let merged = Merge::begin(&history, load_id, bytes, &progress)?.all(&mut source.feed)?;
+            ledger::record_members(load_id, &merged.members)?;
+            summarize(merged.totals.inserted, &progress)?;
+            context.record_end(source, Some(merged.totals), None)?
         }
     };
     ledger::delete_failure(load_id)?;
     parts::delete(load_id)?;
     Ok(row)
-}
-
-/// Loads the parts. `feed_name` becomes the name of their feed.
-fn merge_parts(
-    history: &History,
-    load_id: i64,
-    feed_name: &mut Option<String>,
-    progress: &Progress,
-) -> Result<Totals, LoadError> {
-    progress.phase(Phase::Reading);
-    let mut loader = Loader::new(history)?;
-    let mut run = RunBuilder::new(load_id, &loader);
-    let (constraints, max_record) = (settings::constraints()?, settings::max_record_size());
-    let (mut rows, mut zero_coordinates, mut offset) = (0, 0, -1);
-    let mut feed: Option<Arc<Definition>> = None;
-    while let Some(part) = StoredPart::after(load_id, offset)? {
-        offset = part.offset;
-        let reader = begin(load_id, part)?;
-        let part = reader.header;
-        let feed = match &feed {
-            Some(feed) => feed,
-            None => {
-                let first = feed.insert(definitions::definition(part.feed_name())?);
-                loader.set_identity(&first.identity);
-                *feed_name = Some(first.name.clone());
-                first
-            }
-        };
-        if feed.name != part.feed_name() {
-            return Err(of(load_id, Stop::Part(DecodeError::OtherFeed)));
-        }
-        let take = |content: Content<'_>| {
-            match content {
-                Content::Trip(trip, tail, identity, line) => {
-                    run.push_feed(trip, tail, identity, line)?;
-                }
-                Content::Rejected(rows, count) => {
-                    loader.stage(&StagedRows::copy(rows, count)?, progress)?;
-                    memory::release_free();
-                }
-            }
-            if run.is_full() {
-                run.write(&mut loader, false, progress)?;
-                memory::release_free();
-                progress.phase(Phase::Reading);
-            }
-            Ok(())
-        };
-        reader
-            .read(&constraints, &feed.identity, max_record, take)
-            .map_err(|stop| of(load_id, stop))?;
-        rows += part.rows;
-        zero_coordinates += part.zero_coordinates;
-        loader.totals.duplicate += part.duplicates;
-        progress.read(part.first_byte + part.bytes, rows);
-    }
-    run.write(&mut loader, true, progress)?;
-    loader.end_file(load_id, feed_name.as_deref())?;
-    warn_of_zero_coordinates(zero_coordinates);
-    Ok(loader.totals)
 }
 
 /// Begins to read a part, whose content is not trusted. The parts of an upload cover its file once, and none has more

@@ -2,20 +2,15 @@
 
 use std::sync::Arc;
 
-use trips_core::feed::definition::{Definition, Place, StationColumns, Zero};
-use trips_core::feed::place::PlaceRules;
-use trips_core::feed::stations::{
-    StationForm, Stations, StationsError, YEARS, read_stations, year_of,
-};
-use trips_core::feed::value::Nulls;
+use trips_core::feed::definition::{Definition, StationColumns};
+use trips_core::feed::stations::{StationsError, YEARS, stations_of, year_of};
 use trips_core::feed::zones::{NYC_TAXI_ZONES, ZoneRow};
 use trips_core::format::encoding::Decoder;
-use trips_core::model::decimal::DecimalMark;
 
 use super::definitions::definition;
 use super::zones;
 use crate::error::{FeedError, FileName, LoadError, report_records};
-use crate::source::{Access, Content, Contents, Source, Stream};
+use crate::source::{Access, Content, Contents, Source};
 
 /// The stations of a member of an archive, for the load of its trips only.
 #[derive(Debug)]
@@ -69,7 +64,9 @@ pub fn of_content(
         year => year,
     };
     let definition = definition.clone();
-    let work = move |content: Content| read(&definition, year, content.into_stream());
+    let work = move |content: Content| {
+        stations_of(&definition, year, Decoder::detect(content.into_stream())?)
+    };
     let stations = content.process(work).unwrap_or_else(|error| Err(error.into()));
     match stations {
         Ok(stations) => {
@@ -88,29 +85,4 @@ fn columns_and_set(feed: &Definition) -> Result<(&StationColumns, &str), FeedErr
         (Some(columns), Some(set)) => Ok((columns, set)),
         _ => Err(FeedError::NoStations(feed.name.clone())),
     }
-}
-
-fn read(feed: &Definition, year: Option<i32>, stream: Stream) -> Result<Stations, StationsError> {
-    let Some(names) = &feed.stations else { return Ok(Stations::default()) };
-    let nulls = Nulls::new(&feed.form.nulls);
-    let id = feed.origin.iter().chain(&feed.destination).find_map(|place| match place {
-        Place::Zone { id, .. } => Some(feed.get(*id).kind),
-        _ => None,
-    });
-    let rules = PlaceRules {
-        feed: &feed.name,
-        bounds: feed.bounds,
-        zero_is_unknown: feed.zero == Zero::Unknown,
-        nulls: &nulls,
-        decimal: DecimalMark::Point,
-    };
-    let form = StationForm {
-        names,
-        dialects: &feed.form.dialects,
-        encodings: &feed.form.encodings,
-        id: id.unwrap_or_default(),
-        rules,
-        year,
-    };
-    read_stations(Decoder::detect(stream)?, &form)
 }

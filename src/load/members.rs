@@ -2,6 +2,7 @@
 
 use pgrx::check_for_interrupts;
 use trips_core::feed::choice::FeedChoice;
+use trips_core::feed::members::{self, MembersError};
 use trips_core::format::delimited::header::HeaderError;
 
 use super::open;
@@ -31,92 +32,55 @@ pub fn sort(
     if !contents.is_archive() {
         return Ok(Members { trips: vec![0], choice, stations: Vec::new() });
     }
-    let (mut trips, mut stations) = (Vec::new(), Vec::new());
-    let mut first: Option<(String, String)> = None;
-    for index in 0..contents.len() {
+    let feed_of = |index: usize, choice: &FeedChoice| {
         check_for_interrupts!();
-        let name = contents.member(index).unwrap_or_default();
-        let opened = open::begin(contents.read(index)?, &choice, false);
-        let (file, feed) = match opened {
-            Ok(opened) => {
-                trips.push(index);
-                (opened.file, opened.plan.feed_name().to_owned())
-            }
-            Err(error) => {
-                let feeds = station_feeds(error, contents, index, &choice)?;
-                stations.push((index, name.to_owned(), feeds));
-                continue;
-            }
-        };
-        match &first {
-            None => first = Some((name.to_owned(), feed)),
-            Some((_, of_first)) if *of_first == feed => {}
-            Some(first) => {
-                return Err(FileError::OtherFeed { file, feed, first: first.clone() }.into());
-            }
-        }
-    }
-    let Some((_, feed)) = first else {
-        let file = FileName::of(contents.path(), None);
-        return Err(FileError::NoTrips { file }.into());
+        let opened = open::begin(contents.read(index)?, choice, false)?;
+        Ok::<_, LoadError>(opened.plan.feed_name().to_owned())
     };
-    with_stations(contents, (choice, shows_content), &feed, trips, stations)
+    let sorted = members::sort(contents.len(), &choice, feed_of, header_error);
+    let sorted = sorted.map_err(|error| refused(contents, error))?;
+    with_stations(contents, (choice, shows_content), sorted)
 }
 
-/// The feeds whose station files have the header of this member; otherwise its error.
-fn station_feeds(
-    error: LoadError,
-    contents: &Contents<'_>,
-    index: usize,
-    choice: &FeedChoice,
-) -> Result<Vec<String>, LoadError> {
-    let is_header = matches!(&error, LoadError::File(FileError::Header { error, .. })
-        if matches!(error, HeaderError::Stations(_) | HeaderError::Columns(_)));
-    if !is_header {
-        return Err(error);
-    }
-    // With a given feed, the header was compared with that of its trips only.
-    let any = FeedChoice { feed: None, ..choice.clone() };
-    let error = match choice.feed {
-        None => error,
-        Some(_) => match open::begin(contents.read(index)?, &any, false) {
-            Err(again @ LoadError::File(FileError::Header { .. })) if is_of_stations(&again) => {
-                again
-            }
-            _ => error,
-        },
-    };
+/// The error of a header that this is, if it is one.
+fn header_error(error: &LoadError) -> Option<&HeaderError> {
     match error {
-        LoadError::File(FileError::Header { error: HeaderError::Stations(feeds), .. }) => Ok(feeds),
-        error => Err(error),
+        LoadError::File(FileError::Header { error, .. }) => Some(error),
+        _ => None,
     }
 }
 
-fn is_of_stations(error: &LoadError) -> bool {
-    matches!(error, LoadError::File(FileError::Header { error: HeaderError::Stations(_), .. }))
+/// The error of an archive.
+fn refused(contents: &Contents<'_>, error: MembersError<LoadError>) -> LoadError {
+    let name = |index: usize| contents.member(index).map(str::to_owned);
+    let file = |index: Option<usize>| FileName::of(contents.path(), index.and_then(name));
+    let error = match error {
+        MembersError::Member(error) => return error,
+        MembersError::OtherFeed { index, feed, first: (first, of_first) } => {
+            let first = (name(first).unwrap_or_default(), of_first);
+            FileError::OtherFeed { file: file(Some(index)), feed, first }
+        }
+        MembersError::OtherStations { index, feeds } => {
+            FileError::Header { file: file(Some(index)), error: HeaderError::Stations(feeds) }
+        }
+        MembersError::NoTrips => FileError::NoTrips { file: file(None) },
+    };
+    error.into()
 }
 
-/// Adds the stations to the zones of this load. Stations of other feeds are members of another feed.
+/// Adds the stations to the zones of this load.
 fn with_stations(
     contents: &Contents<'_>,
     (choice, shows_content): (FeedChoice, bool),
-    feed: &str,
-    trips: Vec<usize>,
-    stations: Vec<(usize, String, Vec<String>)>,
+    sorted: members::Members,
 ) -> Result<Members, LoadError> {
-    let mut names = Vec::new();
-    let mut rows = Vec::new();
-    for (index, name, feeds) in stations {
+    let members::Members { feed, trips, stations } = sorted;
+    let (mut names, mut rows) = (Vec::new(), Vec::new());
+    for index in stations {
         check_for_interrupts!();
-        let content = contents.read(index)?;
-        if !feeds.iter().any(|name| name == feed) {
-            let file = content.file;
-            let error = HeaderError::Stations(feeds);
-            return Err(FileError::Header { file, error }.into());
-        }
-        let Some(definition) = choice.catalogue.get(feed) else { continue };
-        rows.push(stations::of_content(definition, content, None, shows_content)?);
-        names.push(name);
+        let Some(definition) = choice.catalogue.get(&feed) else { continue };
+        rows.push(stations::of_content(definition, contents.read(index)?, None, shows_content)?);
+        names.extend(contents.member(index).map(str::to_owned));
     }
     let choice = match rows.is_empty() {
         true => choice,

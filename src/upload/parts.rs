@@ -94,19 +94,21 @@ fn find(condition: &str, values: &[DatumWithOid<'_>]) -> Result<Option<OpenUploa
 /// the same part.
 pub fn add(part: PartHeader, found: PartCounts, content: &[u8]) -> Result<bool, LoadError> {
     let number = |count: u64| i64::try_from(count).map_err(|_| LoadError::OutOfMemory);
+    let of_content = Some(number(part.content)?).filter(|units| *units > 0);
     Spi::connect_mut(|client| {
-        let args: [DatumWithOid<'_>; 6] = [
+        let args: [DatumWithOid<'_>; 7] = [
             part.load_id.into(),
             number(part.first_byte)?.into(),
             number(part.bytes)?.into(),
             number(part.rows)?.into(),
             number(found.rejected)?.into(),
+            of_content.into(),
             content.into(),
         ];
         let added = client.update(
             "INSERT INTO trips.upload_parts
-                    (load_id, first_byte, bytes, rows_read, rows_rejected, content)
-             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (load_id, first_byte) DO NOTHING",
+                    (load_id, first_byte, bytes, rows_read, rows_rejected, of_content, content)
+             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (load_id, first_byte) DO NOTHING",
             None,
             &args,
         )?;
@@ -114,7 +116,8 @@ pub fn add(part: PartHeader, found: PartCounts, content: &[u8]) -> Result<bool, 
     })
 }
 
-/// The first byte of a file of `bytes` bytes that is not in exactly one part of its upload.
+/// The first byte of a file of `bytes` bytes that is not in exactly one part of its upload. If the parts are of its
+/// content, the first unit of that.
 pub fn first_gap(load_id: i64, bytes: u64) -> Result<Option<i64>, LoadError> {
     let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
     let gap = Spi::connect(|client| {
@@ -123,7 +126,9 @@ pub fn first_gap(load_id: i64, bytes: u64) -> Result<Option<i64>, LoadError> {
                 "SELECT min(p.behind)
                    FROM (SELECT lag(first_byte + bytes, 1, 0::bigint) OVER by_offset AS behind, first_byte
                            FROM (SELECT first_byte, bytes FROM trips.upload_parts WHERE load_id = $1
-                                 UNION ALL SELECT $2, 0) AS parts
+                                 UNION ALL
+                                 SELECT coalesce(max(of_content), $2), 0 FROM trips.upload_parts
+                                  WHERE load_id = $1) AS parts
                          WINDOW by_offset AS (ORDER BY first_byte, bytes DESC)) AS p
                   WHERE p.behind <> p.first_byte",
                 Some(1),

@@ -132,6 +132,37 @@ impl Chunk {
         }
     }
 
+    /// Number of bytes of the file that it covers.
+    #[must_use]
+    pub fn covers(&self) -> u64 {
+        match self {
+            Self::Delimited(chunk) => chunk.covers,
+            Self::Json(chunk) => chunk.covers(),
+            #[cfg(feature = "parquet")]
+            Self::Parquet(chunk) => chunk.covers(),
+        }
+    }
+
+    /// Parses the next chunk of a file whose records up to it have this header; a header in the chunk changes it.
+    ///
+    /// # Errors
+    /// There is no memory.
+    ///
+    /// # Panics
+    /// Never: the rows of a chunk take fewer bytes than the limit.
+    pub fn parse_next(
+        &mut self,
+        parser: &Parser,
+        header: &mut HeaderState,
+    ) -> Result<Parsed, TryReserveError> {
+        let give = |_| -> Result<(), TryReserveError> { unreachable!("it is one partial") };
+        let parsed = self.parse(parser, header, usize::MAX, give)?;
+        if let Some(after) = &parsed.header {
+            *header = after.clone();
+        }
+        Ok(parsed)
+    }
+
     /// Calls `each` with every record of this plan, or why it has no fields, until it fails. A later header counts as a
     /// record.
     ///

@@ -1,8 +1,13 @@
 //! Reads splits of files of trips for a server: with the parser of `trips.ingest`, into parts for `trips.upload_part`.
 //! `docker/spark/load.py` runs it on every worker of a cluster.
 
+mod checked;
+mod contents;
 mod options;
 mod order;
+mod parts;
+mod piece;
+mod pieces;
 mod read;
 mod split;
 
@@ -14,15 +19,19 @@ use std::process::ExitCode;
 use options::Options;
 
 const USAGE: &str = "usage:
-  trips_reader split FILE [split_bytes=N] [max_record_size=N] [FEED]
+  trips_reader split FILE [split_bytes=N] [max_record_size=N] [LIMITS] [FEED]
       looks through a file and prints one line of JSON: its size, time and BLAKE3, and its splits as
       [first_byte, bytes, first_line, BLAKE3 of the header and the split, columns, if a second header has changed
-      them or the file decides the order of day and month]; or, under \"refused\", why the file is refused
+      them or the file decides the order of day and month]; or, under \"refused\", why the file is refused.
+      A packed file, JSON, Parquet or text in UTF-16 has pieces of its content: a stream is one, and so is each member
+      of an archive; Parquet has row groups. A sixth value is then the piece, and first_byte and bytes count the content
   trips_reader read FILE load_id=N first_byte=N bytes=N first_line=N blake3=D file_bytes=N mtime_ns=N
-               [columns=C] [max_record_size=N] [earliest_date=D] [latest_date=D] [zero_coordinates=keep|warn|stage]
-               [FEED]
-      reads one split, which is held in memory, and prints its parts, each behind its length (8 bytes, big-endian)
+               [columns=C] [piece=P] [max_record_size=N] [earliest_date=D] [latest_date=D]
+               [zero_coordinates=keep|warn|stage] [LIMITS] [FEED]
+      reads one split, which is held in memory, or one piece, and prints its parts, each behind its length (8 bytes,
+      big-endian)
   trips_reader version
+LIMITS: max_unpacked_size=BYTES max_compression_ratio=N max_archive_members=N max_archive_depth=N, as the settings
 FEED: feed=NAME feed_file=PATH region=TEXT datasource=TEXT; the header decides the feed unless it is given; feed_file is
       the definition of a feed that is not built in; the options of split and read must be the same
 exit codes: 1; 3 when the file changed meanwhile; 4 when its times contradict its feed";
@@ -36,6 +45,8 @@ enum Failure {
     File { path: String, error: io::Error },
     #[error("file {0} changed since it was split")]
     Changed(String),
+    #[error("file {path}: stations of the archive: {error}")]
+    Stations { path: String, error: String },
     #[error("file {path}: {message}")]
     Contradiction { path: String, message: String },
     #[error("out of memory")]

@@ -14,7 +14,7 @@ use trips_core::text::escape::quoted;
 use crate::{Failure, shown};
 
 /// The names that may be given.
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 22] = [
     "feed",
     "feed_file",
     "region",
@@ -32,6 +32,11 @@ const NAMES: [&str; 17] = [
     "earliest_date",
     "latest_date",
     "zero_coordinates",
+    "piece",
+    "max_unpacked_size",
+    "max_compression_ratio",
+    "max_archive_members",
+    "max_archive_depth",
 ];
 
 /// Options as they were given.

@@ -15,24 +15,20 @@ use trips_core::format::delimited::record::RecordReader;
 use trips_core::format::parser::{Parser, Target};
 use trips_core::split::{Split, SplitReader};
 use trips_core::text::escape::quoted;
-use trips_core::upload::part::{self as upload_part, Part};
+use trips_core::upload::part::Piece;
 
 use crate::options::{Options, open};
-use crate::{Failure, order, shown};
-
-/// A part ends when it covers this many bytes of the file, or takes this many of memory: a rejected line of two bytes
-/// takes a hundred times as many.
-const COVERED: u64 = 8 * 1024 * 1024;
-const MEMORY: usize = 40 * 1024 * 1024;
-
-/// Limit of the bytes of a part in addition to its trips and its lines.
-const HEADER: usize = 4096;
+use crate::parts::Parts;
+use crate::{Failure, order, piece, shown};
 
 /// A split, and after it the rest of the file: a malformed record at its end depends on the bytes that follow.
 type Bytes = Chain<Cursor<Vec<u8>>, File>;
 
 /// Reads the split and prints its parts.
 pub fn run(path: &Path, options: &Options<'_>, out: &mut impl Write) -> Result<(), Failure> {
+    if let Some(text) = options.text("piece") {
+        return piece::read(path, text, options, out);
+    }
     let split = Split {
         first_byte: options.number("first_byte", None)?,
         bytes: options.number("bytes", None)?,
@@ -64,8 +60,8 @@ pub fn run(path: &Path, options: &Options<'_>, out: &mut impl Write) -> Result<(
     let (target, constraints) = (Target::Upload, options.constraints()?);
     let parser =
         Parser { plan, target, load_id, max_record, constraints, keeps_grid_points: false };
-    let most_bytes = upload_part::most_bytes(max_record);
-    let mut part = Part::new(load_id, split.first_byte, &feed);
+    let ids = (load_id, split.first_byte);
+    let mut parts = Parts::new(out, ids, (&feed, Piece::default()), max_record);
     loop {
         let begin = reader.position();
         let Some(chunk) = reader.next_chunk().map_err(failed)? else { break };
@@ -73,26 +69,9 @@ pub fn run(path: &Path, options: &Options<'_>, out: &mut impl Write) -> Result<(
         if let Some(found) = parsed.proofs.contradiction(order, &feed) {
             return Err(Failure::Contradiction { path: shown(path), message: found.message });
         }
-        // A longer part would be refused. One chunk alone is never longer.
-        let more = parsed.block.bytes() + parsed.staged.bytes() + HEADER;
-        if part.rows > 0 && part.memory() + more > most_bytes {
-            write(&mut part, out)?;
-            part = Part::new(load_id, begin, &feed);
-        }
-        part.push(&parsed)?;
-        // The header is a part of the first one.
-        part.bytes = reader.position() - part.first_byte;
-        if part.bytes >= COVERED || part.memory() >= MEMORY {
-            write(&mut part, out)?;
-            part = Part::new(load_id, reader.position(), &feed);
-        }
+        parts.push(&parsed, (begin, reader.position()))?;
     }
-    // A header without rows is a part, too.
-    part.bytes = reader.position() - part.first_byte;
-    if part.bytes > 0 {
-        write(&mut part, out)?;
-    }
-    Ok(())
+    parts.finish(reader.position())
 }
 
 /// Reads the header and the split, and compares them with the digest.
@@ -152,11 +131,4 @@ impl<R: Read> Read for Kept<R> {
         self.bytes.extend_from_slice(&buffer[..count]);
         Ok(count)
     }
-}
-
-fn write(part: &mut Part, out: &mut impl Write) -> Result<(), Failure> {
-    part.close()?;
-    let bytes = part.encode()?;
-    out.write_all(&(bytes.len() as u64).to_be_bytes()).map_err(Failure::Write)?;
-    out.write_all(&bytes).map_err(Failure::Write)
 }

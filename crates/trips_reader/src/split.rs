@@ -9,23 +9,29 @@ use trips_core::feed::day_month::Unproved;
 use trips_core::format::delimited::header::{HeaderError, UNCLOSED_QUOTES};
 use trips_core::split::{FileSplits, Passed, find_splits};
 
+use crate::contents::has_pieces;
 use crate::options::{Options, open};
-use crate::{Failure, order, shown};
+use crate::{Failure, order, pieces, shown};
 
 /// Approximate bytes of a split, by default.
-const SPLIT_BYTES: u64 = 16 * 1024 * 1024;
+pub const SPLIT_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Prints the result.
 pub fn run(path: &Path, options: &Options<'_>, out: &mut impl Write) -> Result<(), Failure> {
     let split_bytes = options.number("split_bytes", Some(SPLIT_BYTES))?;
     let max_record = options.max_record_size()?;
     let (file, size, mtime_ns) = open(path)?;
+    let failed = |error| Failure::File { path: shown(path), error };
+    if has_pieces(&open(path)?.0).map_err(failed)? {
+        let found = pieces::split(path, (file, size, mtime_ns), options)?;
+        return end(path, (size, mtime_ns), &found, out);
+    }
     let digests = RefCell::new(Digests::new(split_bytes));
     let source = Hashed { source: file, digests: &digests };
     let passed = |what| digests.borrow_mut().pass(what);
     let choice = options.choice()?;
     let found = match find_splits(&choice, source, max_record, split_bytes, passed) {
-        Err(HeaderError::Read(error)) => return Err(Failure::File { path: shown(path), error }),
+        Err(HeaderError::Read(error)) => return Err(failed(error)),
         Err(error) => refused(path, error.sqlstate().code(), &error.to_string()),
         Ok(FileSplits { unclosed, .. }) if unclosed.len() == UNCLOSED_QUOTES => {
             let last = unclosed[UNCLOSED_QUOTES - 1];
@@ -64,6 +70,16 @@ pub fn run(path: &Path, options: &Options<'_>, out: &mut impl Write) -> Result<(
             })
         }
     };
+    end(path, (size, mtime_ns), &found, out)
+}
+
+/// Prints what was found, unless the file has changed meanwhile.
+fn end(
+    path: &Path,
+    (size, mtime_ns): (u64, i128),
+    found: &Value,
+    out: &mut impl Write,
+) -> Result<(), Failure> {
     let (_, size_now, mtime_now) = open(path)?;
     if (size_now, mtime_now) != (size, mtime_ns) {
         return Err(Failure::Changed(shown(path)));
@@ -71,7 +87,8 @@ pub fn run(path: &Path, options: &Options<'_>, out: &mut impl Write) -> Result<(
     writeln!(out, "{found}").map_err(Failure::Write)
 }
 
-fn refused(path: &Path, code: &str, reason: &str) -> Value {
+/// Why the file is refused.
+pub fn refused(path: &Path, code: &str, reason: &str) -> Value {
     json!({ "refused": { "code": code, "message": format!("file {}: {reason}", shown(path)) } })
 }
 

@@ -12,11 +12,14 @@ use csv::{ByteRecord, ReaderBuilder};
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::feed::definition::{ColumnKind, Dialect, StationColumns, fold, fold_encoded};
+use crate::feed::definition::{
+    ColumnKind, Definition, Dialect, Place, StationColumns, Zero, fold, fold_encoded,
+};
 use crate::feed::place::{PlaceRules, PlaceText, place};
-use crate::feed::value;
+use crate::feed::value::{self, Nulls};
 use crate::feed::zones::ZoneRow;
 use crate::model::canonical::Canonical;
+use crate::model::decimal::DecimalMark;
 use crate::model::error::{SqlState, ValueError};
 use crate::text::encoding::{Encoding, encoding_of_record};
 use crate::text::list::columns_are;
@@ -132,6 +135,33 @@ impl<'r> Station<'r> {
             (None, None) => PlaceText::Pair { longitude: self.longitude, latitude: self.latitude },
         }
     }
+}
+
+/// Reads a station file of a feed, whose stations are valid in this year; None: always.
+///
+/// # Errors
+/// Those of [`read_stations`].
+pub fn stations_of<R: Read>(
+    feed: &Definition,
+    year: Option<i32>,
+    source: R,
+) -> Result<Stations, StationsError> {
+    let Some(names) = &feed.stations else { return Ok(Stations::default()) };
+    let nulls = Nulls::new(&feed.form.nulls);
+    let id = feed.origin.iter().chain(&feed.destination).find_map(|place| match place {
+        Place::Zone { id, .. } => Some(feed.get(*id).kind),
+        _ => None,
+    });
+    let rules = PlaceRules {
+        feed: &feed.name,
+        bounds: feed.bounds,
+        zero_is_unknown: feed.zero == Zero::Unknown,
+        nulls: &nulls,
+        decimal: DecimalMark::Point,
+    };
+    let (dialects, encodings) = (&feed.form.dialects, &feed.form.encodings);
+    let id = id.unwrap_or_default();
+    read_stations(source, &StationForm { names, dialects, encodings, id, rules, year })
 }
 
 /// Reads a station file: CSV, with a header.

@@ -61,6 +61,12 @@ pub enum DecodeError {
     /// The parts before it are of another feed.
     #[error("it is of another feed than the parts before it")]
     OtherFeed,
+    /// The parts before it are of another content of the file, or of a later member.
+    #[error("it is of another content of the file than the parts before it")]
+    OtherContent,
+    /// It does not name the member of an archive that it is of, or names one without a number.
+    #[error("invalid name of a member")]
+    Member,
     /// A rejected line does not have the columns or their values, names another load, or is too long.
     #[error("rejected row {number} {fault}")]
     Line {

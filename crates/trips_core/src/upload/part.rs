@@ -1,12 +1,15 @@
 //! A part of a file that a client has read: its trips, its rejected lines, and their position, as bytes.
 //!
 //! ```text
-//! "trips" 0 0 3 | load_id | first_byte | bytes | rows | duplicates | zero_coordinates   8 bytes each, big-endian
+//! "trips" 0 0 4 | load_id | first_byte | bytes | rows | duplicates | zero_coordinates   8 bytes each, big-endian
+//! content | number of the member | kind of positions                                   8 bytes each, big-endian
 //! name of the feed (64 bytes, zeros at its end)
-//! length, trips | length, rejected lines (see crate::wire::staged_row)
+//! length, trips | length, rejected lines (see crate::wire::staged_row) | length, name of the member
 //! a trip: its key part (see crate::key) | length of its tail (4 bytes) | its tail; without bytes, it is NULL
 //!   of a feed with another scheme than content: | line (8 bytes) | length of its message (4 bytes) | its message
 //! ```
+//!
+//! Offsets are those of the bytes of the file if `content` is 0. Otherwise they count its content: see [`Piece`].
 //!
 //! In a tail, `details` is JSON text: its bytes on disk depend on the machine. A message and not a key identifies a trip:
 //! the server computes the key.
@@ -16,22 +19,39 @@ use std::collections::TryReserveError;
 use crate::check::constraints::Constraints;
 use crate::feed::definition::IdentityRule;
 use crate::format::parser::Parsed;
+use crate::model::position::PositionKind;
 use crate::sort::block::Block;
 use crate::upload::decode::DecodeError;
-use crate::upload::part_reader::{Content, FEED_NAME, HEADER, MAGIC, PartHeader, PartReader};
+use crate::upload::part_reader::{Content, FEED_NAME, HEADER, KINDS, MAGIC, PartHeader, PartReader};
 use crate::wire::staged_row::StagedRows;
 
 /// The longest part, unless a record needs more: see [`most_bytes`].
 const MAX_BYTES: usize = 64 * 1024 * 1024;
+
+/// Which content of a file a part is of, if the offsets of the part are not those of the file's bytes.
+///
+/// The content of a packed file is what it unpacks to; that of an archive, what its members with trips unpack to, one
+/// after the other; that of Parquet, its rows, after one unit for the footer. So each record has a unit at least.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Piece {
+    /// Units of the whole content: the parts cover them. 0 if the offsets are those of the file's bytes.
+    pub content: u64,
+    /// Number of the member of an archive, from 1, among those with trips; 0 for a file that is no archive.
+    pub member_no: u64,
+    /// Its name.
+    pub member: String,
+    /// What the positions of its records count.
+    pub kind: PositionKind,
+}
 
 /// Some consecutive records of a file.
 #[derive(Debug, Default)]
 pub struct Part {
     /// The number of the load.
     pub load_id: i64,
-    /// Its offset in the file; the first part includes the header, and begins at 0.
+    /// Its offset in the file, or in its content; the first part includes the header, and begins at 0.
     pub first_byte: u64,
-    /// Number of bytes of the file that it covers.
+    /// Number of bytes of the file, or units of its content, that it covers.
     pub bytes: u64,
     /// Number of its records: always trips + duplicates + rejected lines.
     pub rows: u64,
@@ -45,6 +65,8 @@ pub struct Part {
     pub staged: StagedRows,
     /// The name of the file's feed.
     pub feed: String,
+    /// The content that it is of.
+    pub piece: Piece,
 }
 
 impl Part {
@@ -89,11 +111,15 @@ impl Part {
     pub fn encode(&self) -> Result<Vec<u8>, TryReserveError> {
         let lines = self.staged.rows();
         let mut out = Vec::new();
-        out.try_reserve_exact(HEADER + self.block.part_bytes() + 8 + lines.len())?;
+        let member = self.piece.member.as_bytes();
+        let sections = [self.block.part_bytes(), lines.len(), member.len()];
+        out.try_reserve_exact(HEADER + 16 + sections.iter().sum::<usize>())?;
         out.extend_from_slice(&MAGIC);
         out.extend_from_slice(&self.load_id.to_be_bytes());
         let (first, bytes) = (self.first_byte, self.bytes);
-        for number in [first, bytes, self.rows, self.duplicates, self.zero_coordinates] {
+        let kind = KINDS.iter().position(|kind| *kind == self.piece.kind).unwrap_or(0) as u64;
+        let counts = [first, bytes, self.rows, self.duplicates, self.zero_coordinates];
+        for number in counts.into_iter().chain([self.piece.content, self.piece.member_no, kind]) {
             out.extend_from_slice(&number.to_be_bytes());
         }
         let mut name = [0; FEED_NAME];
@@ -114,6 +140,8 @@ impl Part {
         }
         out.extend_from_slice(&(lines.len() as u64).to_be_bytes());
         out.extend_from_slice(lines);
+        out.extend_from_slice(&(member.len() as u64).to_be_bytes());
+        out.extend_from_slice(member);
         Ok(out)
     }
 
@@ -128,6 +156,7 @@ impl Part {
     ) -> Result<Self, DecodeError> {
         let reader = PartReader::new(bytes)?;
         let feed = reader.header.feed_name().to_owned();
+        let piece = reader.piece();
         let PartHeader { load_id, first_byte, bytes: covered, rows, .. } = reader.header;
         let PartHeader { duplicates, zero_coordinates, .. } = reader.header;
         let (mut block, mut staged) = (Block::default(), StagedRows::default());
@@ -142,7 +171,7 @@ impl Part {
         })?;
         block.sort()?;
         let bytes = covered;
-        let part = Self { load_id, first_byte, bytes, rows, feed, ..Self::default() };
+        let part = Self { load_id, first_byte, bytes, rows, feed, piece, ..Self::default() };
         Ok(Self { duplicates, zero_coordinates, block, staged, ..part })
     }
 }

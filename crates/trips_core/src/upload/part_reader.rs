@@ -5,14 +5,16 @@ use std::ops::Range;
 use crate::check::constraints::Constraints;
 use crate::feed::definition::IdentityRule;
 use crate::key::{Identity, MAX_MESSAGE};
+use crate::model::position::PositionKind;
 use crate::model::trip::Trip;
 use crate::sort::block::{Block, MAX_TAIL};
 use crate::upload::decode::{self, DecodeError};
+use crate::upload::part::Piece;
 use crate::wire::copy_binary::Cursor;
 use crate::wire::staged_row::{self, StagedRows};
 
 /// The first bytes of a part: the last one is the version.
-pub(crate) const MAGIC: [u8; 8] = *b"trips\0\0\x03";
+pub(crate) const MAGIC: [u8; 8] = *b"trips\0\0\x04";
 /// Bytes of the name of a feed.
 pub(crate) const FEED_NAME: usize = 64;
 
@@ -20,7 +22,14 @@ pub(crate) const FEED_NAME: usize = 64;
 const SLICE: usize = 1024 * 1024;
 
 /// The bytes before the trips, with the trips' length.
-pub(crate) const HEADER: usize = 8 * 8 + FEED_NAME;
+pub(crate) const HEADER: usize = 11 * 8 + FEED_NAME;
+
+/// The kinds of positions, by their numbers in a part.
+pub(crate) const KINDS: [PositionKind; 3] =
+    [PositionKind::Line, PositionKind::Record, PositionKind::Row];
+
+/// The longest name of a member: each level of archives adds up to 64 KiB.
+const MAX_MEMBER: u64 = 1024 * 1024;
 
 /// The source of the bytes of a part.
 pub trait PartSource {
@@ -87,6 +96,12 @@ pub struct PartHeader {
     pub duplicates: u64,
     /// Number of records with the coordinate `(0, 0)`, if it is to be reported.
     pub zero_coordinates: u64,
+    /// Units of the content of the file; 0 if offsets are those of its bytes.
+    pub content: u64,
+    /// Number of the member of an archive, from 1; 0 for a file that is no archive.
+    pub member_no: u64,
+    /// What the positions of its records count.
+    pub kind: PositionKind,
     feed: [u8; FEED_NAME],
 }
 
@@ -113,6 +128,8 @@ pub struct PartCounts {
 pub struct PartReader<S> {
     /// Its header.
     pub header: PartHeader,
+    /// The name of the member; empty for a file that is no archive.
+    pub member: String,
     source: S,
     trips: Range<usize>,
     rejected: Range<usize>,
@@ -137,18 +154,30 @@ impl<S: PartSource> PartReader<S> {
             rows: next()?,
             duplicates: next()?,
             zero_coordinates: next()?,
+            content: next()?,
+            member_no: next()?,
+            kind: kind(next()?)?,
             feed: from.array().ok_or(DecodeError::Length)?,
         };
         let mut next = || from.number().ok_or(DecodeError::Length);
         let trips = section(HEADER, next()?, size)?;
-        let begin = section(trips.end, 8, size)?;
-        let length = read(&mut source, begin.start, begin.len())?;
-        let length = Cursor(length).number().ok_or(DecodeError::Length)?;
-        let rejected = section(begin.end, length, size)?;
-        if rejected.end != size {
+        let rejected = following(&mut source, &trips, size)?;
+        let member = following(&mut source, &rejected, size)?;
+        if member.end != size || member.len() as u64 > MAX_MEMBER {
             return Err(DecodeError::Length.into());
         }
-        Ok(Self { header, source, trips, rejected })
+        let name = read(&mut source, member.start, member.len())?;
+        let name = std::str::from_utf8(name).ok().filter(|name| !name.contains('\0'));
+        let name = name.filter(|name| name.is_empty() == (header.member_no == 0));
+        let member = name.ok_or(DecodeError::Member)?.to_owned();
+        Ok(Self { header, member, source, trips, rejected })
+    }
+
+    /// The content that the part is of.
+    #[must_use]
+    pub fn piece(&self) -> Piece {
+        let PartHeader { content, member_no, kind, .. } = self.header;
+        Piece { content, member_no, member: self.member.clone(), kind }
     }
 
     /// Reads the part, passes all of it to `take`, and checks everything that our own reader checks. The content is
@@ -231,7 +260,7 @@ impl PartHeader {
         std::str::from_utf8(&self.feed[..end]).ok().filter(|_| is_padded).unwrap_or_default()
     }
 
-    /// A record has at least one byte. So sums over the parts of a file stay below its size.
+    /// A record has at least one byte, or unit of the content. So sums over the parts of a file stay below its size.
     fn check(&self, found: PartCounts) -> Result<(), DecodeError> {
         let Self { first_byte, bytes, rows, duplicates, zero_coordinates, .. } = *self;
         let found = found.trips + found.rejected;
@@ -245,6 +274,24 @@ impl PartHeader {
         }
         Ok(())
     }
+}
+
+/// The kind of positions with this number.
+fn kind(number: u64) -> Result<PositionKind, DecodeError> {
+    let kind = usize::try_from(number).ok().and_then(|number| KINDS.get(number).copied());
+    kind.ok_or(DecodeError::Length)
+}
+
+/// The section behind another one: its length, and its bytes.
+fn following<S: PartSource>(
+    source: &mut S,
+    before: &Range<usize>,
+    size: usize,
+) -> Result<Range<usize>, Stop<S::Error>> {
+    let length = section(before.end, 8, size)?;
+    let bytes = read(source, length.start, length.len())?;
+    let bytes = Cursor(bytes).number().ok_or(DecodeError::Length)?;
+    Ok(section(length.end, bytes, size)?)
 }
 
 /// This many bytes from an offset on, if they exist.

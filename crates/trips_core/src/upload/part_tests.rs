@@ -388,7 +388,7 @@ fn a_part_names_its_feed() {
     assert_eq!(name(&part), part.feed);
     let mut bytes = part.encode().unwrap();
     for byte in [0, 0xff] {
-        bytes[70] = byte;
+        bytes[94] = byte;
         assert_eq!(PartReader::new(&bytes[..]).unwrap().header.feed_name(), "");
     }
 }
