@@ -5,6 +5,9 @@ trips.upload_part(), each part in its own transaction. trips.upload_part() does 
 that Spark repeats, runs twice, or loses with its worker has no effect. When all parts of a file are stored,
 trips.complete_upload() loads the file into the history in one transaction, in the order of the files.
 
+trips_reader splits CSV at ends of records. A packed file, JSON or text in UTF-16 is one piece, an archive has one for
+each member, and Parquet has row groups.
+
 All workers must see the files under the same path. Patterns are allowed. The job reports a file that it cannot load
 (refused: its header or its format is invalid; failed: all other errors), and loads the other files. The exit status
 is 1 then.
@@ -21,8 +24,11 @@ import time
 
 from trips_spark import connect, context, environment, has_workers
 
-# The settings of the server that decide which rows are valid.
+# The settings of the server that decide which rows are valid, and which files are too large when they are unpacked.
 SETTINGS = ("max_record_size", "earliest_date", "latest_date", "zero_coordinates")
+LIMITS = ("max_unpacked_size", "max_compression_ratio", "max_archive_members", "max_archive_depth")
+# Those that have a unit.
+SIZES = ("max_record_size", "max_unpacked_size")
 
 # Transient errors: lock not available, serialization failure, deadlock. The delay doubles with each retry.
 TRANSIENT = ("55P03", "40001", "40P01")
@@ -132,9 +138,9 @@ def settings_of(client):
     """Returns the settings of the server as options of trips_reader. The first query loads the library."""
     client.execute("SELECT trips.trip_key('', NULL, NULL, '2000-01-01', NULL)")
     rules = {name: client.execute("SELECT current_setting(%s)", (f"trips.{name}",)).fetchone()[0]
-             for name in SETTINGS}
-    (size,) = client.execute("SELECT pg_size_bytes(%s)", (rules["max_record_size"],)).fetchone()
-    return {**rules, "max_record_size": size}
+             for name in SETTINGS + LIMITS}
+    sizes = {name: client.execute("SELECT pg_size_bytes(%s)", (rules[name],)).fetchone()[0] for name in SIZES}
+    return {**rules, **sizes}
 
 
 def covers(parts, first, end):
@@ -155,7 +161,8 @@ class Job:
         version = subprocess.run([self.reader, "version"], capture_output=True, text=True, check=True).stdout.strip()
         how = {"split_bytes": wanted.split_bytes, **self.settings}
         self.reader_options = " ".join([f"trips_reader {version}", *(f"{name}={value}" for name, value in how.items())])
-        self.options = [f"split_bytes={wanted.split_bytes}", f"max_record_size={self.settings['max_record_size']}"]
+        self.options = [f"split_bytes={wanted.split_bytes}",
+                        *(f"{name}={self.settings[name]}" for name in ("max_record_size", *LIMITS))]
         # The result of each file: loaded, skipped, refused or failed.
         self.ends = {}
 
@@ -204,8 +211,8 @@ class Job:
             {"path": path, "options": {
                 "load_id": load_id, "first_byte": first, "bytes": size, "first_line": line, "blake3": digest,
                 "file_bytes": file["bytes"], "mtime_ns": file["mtime_ns"], **self.settings,
-                **({"columns": columns} if columns else {})}}
-            for first, size, line, digest, columns in file["splits"] if not covers(arrived, first, first + size)]
+                **({"columns": columns} if columns else {}), **({"piece": piece[0]} if piece else {})}}
+            for first, size, line, digest, columns, *piece in file["splits"] if not covers(arrived, first, first + size)]
 
     def stage(self, splits):
         """Uploads these splits with a task for each; reports the files of failed tasks."""
@@ -283,7 +290,7 @@ def arguments():
     parser.add_argument("--reader", default=os.environ.get("TRIPS_READER", "trips_reader"),
                         help="trips_reader, as the workers find it")
     parser.add_argument("--split-bytes", type=int, default=16 << 20,
-                        help="size of a split in bytes; a worker holds it in memory")
+                        help="size of a split in bytes; a worker holds a split of CSV in memory")
     parser.add_argument("--only-stage", action="store_true", help="do not complete the uploads")
     parser.add_argument("--slow", type=float, default=0.0, help=argparse.SUPPRESS)
     return parser.parse_args()
