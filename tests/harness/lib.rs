@@ -37,7 +37,7 @@ pub use misplaced::misplaced;
 pub use programs::{Programs, extension_file};
 pub use psql::Psql;
 pub use spark::Spark;
-pub use upload_parts::{digest, parts_of};
+pub use upload_parts::{digest, parts_by_reader, parts_of};
 pub use wait::{eventually, notifications_until, stays, text_of, until, until_within};
 
 /// A ledger row as tests look at it.

@@ -1,5 +1,8 @@
 //! Files as outside readers upload them.
 
+use std::ffi::OsString;
+
+use serde_json::Value;
 use trips_core::check::constraints::Constraints;
 use trips_core::feed::choice::FeedChoice;
 use trips_core::format::delimited::header::read_header;
@@ -55,4 +58,52 @@ pub fn parts_of(file: &[u8], load_id: i64, bytes: usize) -> Vec<Vec<u8>> {
         parts.push(part.encode().expect("memory"));
     }
     parts
+}
+
+/// The parts of a file as `trips_reader` prints them for a load, with splits of about this many bytes.
+///
+/// # Errors
+/// SQLSTATE and message, if it refuses the file.
+///
+/// # Panics
+/// When it fails otherwise.
+pub fn parts_by_reader(
+    path: &str,
+    load_id: i64,
+    split_bytes: u64,
+) -> Result<Vec<Vec<u8>>, (String, String)> {
+    let run = |arguments: Vec<String>| {
+        let arguments: Vec<OsString> = arguments.into_iter().map(OsString::from).collect();
+        let mut out = Vec::new();
+        trips_reader::run(&arguments, &mut out).unwrap_or_else(|error| panic!("{path}: {error}"));
+        out
+    };
+    let split = run(vec!["split".into(), path.into(), format!("split_bytes={split_bytes}")]);
+    let found: Value = serde_json::from_slice(&split).expect("JSON");
+    if let Some(refused) = found.get("refused") {
+        let text = |name: &str| refused[name].as_str().expect("a text").to_owned();
+        return Err((text("code"), text("message")));
+    }
+    let mut parts = Vec::new();
+    for split in found["splits"].as_array().expect("splits") {
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let mut arguments = vec!["read".into(), path.into(), format!("load_id={load_id}")];
+        let values = ["first_byte", "bytes", "first_line", "blake3", "columns", "piece"];
+        let values = values.iter().zip(split.as_array().expect("a split"));
+        let known = [("file_bytes", &found["bytes"]), ("mtime_ns", &found["mtime_ns"])];
+        for (name, value) in values.map(|(name, value)| (*name, value)).chain(known) {
+            if !value.is_null() {
+                arguments.push(format!("{name}={}", text(value)));
+            }
+        }
+        let printed = run(arguments);
+        let mut rest = &printed[..];
+        while let Some((length, behind)) = rest.split_first_chunk() {
+            let length = usize::try_from(u64::from_be_bytes(*length)).expect("a length");
+            let (part, behind) = behind.split_at(length);
+            parts.push(part.to_vec());
+            rest = behind;
+        }
+    }
+    Ok(parts)
 }

@@ -5,6 +5,7 @@ mod damaged;
 mod refused;
 mod same_trips;
 mod unpacking;
+mod uploads;
 
 use postgres::Client;
 use trips_testkit::containers::zip::{Entry, Zip};

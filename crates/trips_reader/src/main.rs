@@ -1,90 +1,15 @@
-//! Reads splits of files of trips for a server: with the parser of `trips.ingest`, into parts for `trips.upload_part`.
-//! `docker/spark/load.py` runs it on every worker of a cluster.
-
-mod checked;
-mod contents;
-mod options;
-mod order;
-mod parts;
-mod piece;
-mod pieces;
-mod read;
-mod split;
+//! Reads splits of files of trips for a server: see the library.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
-use std::path::Path;
 use std::process::ExitCode;
 
-use options::Options;
-
-const USAGE: &str = "usage:
-  trips_reader split FILE [split_bytes=N] [max_record_size=N] [LIMITS] [FEED]
-      looks through a file and prints one line of JSON: its size, time and BLAKE3, and its splits as
-      [first_byte, bytes, first_line, BLAKE3 of the header and the split, columns, if a second header has changed
-      them or the file decides the order of day and month]; or, under \"refused\", why the file is refused.
-      A packed file, JSON, Parquet or text in UTF-16 has pieces of its content: a stream is one, and so is each member
-      of an archive; Parquet has row groups. A sixth value is then the piece, and first_byte and bytes count the content
-  trips_reader read FILE load_id=N first_byte=N bytes=N first_line=N blake3=D file_bytes=N mtime_ns=N
-               [columns=C] [piece=P] [max_record_size=N] [earliest_date=D] [latest_date=D]
-               [zero_coordinates=keep|warn|stage] [LIMITS] [FEED]
-      reads one split, which is held in memory, or one piece, and prints its parts, each behind its length (8 bytes,
-      big-endian)
-  trips_reader version
-LIMITS: max_unpacked_size=BYTES max_compression_ratio=N max_archive_members=N max_archive_depth=N, as the settings
-FEED: feed=NAME feed_file=PATH region=TEXT datasource=TEXT; the header decides the feed unless it is given; feed_file is
-      the definition of a feed that is not built in; the options of split and read must be the same
-exit codes: 1; 3 when the file changed meanwhile; 4 when its times contradict its feed";
-
-/// The error that ends the program.
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    #[error("{0}\n{USAGE}")]
-    Usage(String),
-    #[error("file {path}: {error}")]
-    File { path: String, error: io::Error },
-    #[error("file {0} changed since it was split")]
-    Changed(String),
-    #[error("file {path}: stations of the archive: {error}")]
-    Stations { path: String, error: String },
-    #[error("file {path}: {message}")]
-    Contradiction { path: String, message: String },
-    #[error("out of memory")]
-    Memory(#[from] std::collections::TryReserveError),
-    #[error("could not write the output: {0}")]
-    Write(io::Error),
-}
-
-/// A path for messages.
-fn shown(path: &Path) -> String {
-    path.to_string_lossy().into_owned()
-}
-
-fn run() -> Result<(), Failure> {
-    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
-    let mut out = io::stdout().lock();
-    // A path may be any bytes; an option must be text.
-    let texts: Vec<&str> = arguments.iter().map(|a| a.to_str().unwrap_or_default()).collect();
-    let path = || Path::new(&arguments[1]);
-    match texts[..] {
-        ["version"] => writeln!(out, "{}", env!("CARGO_PKG_VERSION")).map_err(Failure::Write),
-        ["split", _, ref options @ ..] => split::run(path(), &Options::of(options)?, &mut out),
-        ["read", _, ref options @ ..] => read::run(path(), &Options::of(options)?, &mut out),
-        _ => Err(Failure::Usage("missing or unknown command".into())),
-    }
-}
-
 fn main() -> ExitCode {
-    match run() {
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    match trips_reader::run(&arguments, &mut std::io::stdout().lock()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            eprintln!("trips_reader: {failure}");
-            // The exit status says whether another attempt could succeed.
-            match failure {
-                Failure::Changed(_) => ExitCode::from(3),
-                Failure::Contradiction { .. } => ExitCode::from(4),
-                _ => ExitCode::FAILURE,
-            }
+        Err(failed) => {
+            eprintln!("trips_reader: {failed}");
+            ExitCode::from(failed.status)
         }
     }
 }

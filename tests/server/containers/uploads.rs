@@ -1,0 +1,171 @@
+//! Packed files in parts, as `trips_reader` makes them: the result is that of `trips.ingest`.
+
+use postgres::Client;
+use trips_tests::{Database, Load, digest, parts_by_reader, real_trips, server_error};
+
+use super::same_trips::packed;
+use super::{csv, zip_of};
+use trips_testkit::containers::pack;
+
+/// What a load leaves, without its number and its times.
+const RESULTS: [&str; 5] = [
+    "SELECT trip_key, region, origin_coord::text, destination_coord::text, date_time, datasource, ended_at, trip_id, details
+       FROM trips.hist_trip_data",
+    "SELECT l.source, to_jsonb(s) - 'load_id' - 'staged_at' FROM trips.stg_trip_data AS s JOIN trips.loads AS l USING (load_id)",
+    "SELECT source, feed, digest, bytes_read, state, rows_read, rows_inserted, rows_duplicate, rows_staged FROM trips.loads",
+    "SELECT l.source, to_jsonb(m) - 'load_id' FROM trips.load_members AS m JOIN trips.loads AS l USING (load_id)",
+    "SELECT * FROM trips.daily_trip_counts",
+];
+
+fn results(client: &mut Client) -> Vec<String> {
+    let mut all = Vec::new();
+    for query in RESULTS {
+        let query = format!("SELECT q::text FROM ({query}) AS q ORDER BY 1");
+        let rows = client.query(&query, &[]).unwrap();
+        all.push(format!("{} rows", rows.len()));
+        all.extend(rows.iter().map(|row| row.get::<_, String>(0)));
+    }
+    all
+}
+
+fn upload(client: &mut Client, path: &str, split_bytes: u64) -> Load {
+    let file = std::fs::read(path).unwrap();
+    let bytes = i64::try_from(file.len()).unwrap();
+    let create = "SELECT * FROM trips.create_upload($1, $2, $3, 'reader')";
+    let row = client.query_one(create, &[&path, &digest(&file), &bytes]).unwrap();
+    let load_id = Load::from_row(&row).load_id;
+    let mut parts = parts_by_reader(path, load_id, split_bytes).unwrap();
+    // In whatever order they arrive.
+    parts.reverse();
+    for part in parts {
+        let stored = client.query_one("SELECT trips.upload_part($1, $2)", &[&load_id, &part]);
+        assert!(stored.unwrap_or_else(|error| panic!("{path}: {error:?}")).get::<_, bool>(0));
+    }
+    let row = client.query_one("SELECT * FROM trips.complete_upload($1)", &[&load_id]);
+    Load::from_row(&row.unwrap_or_else(|error| panic!("{path}: {error:?}")))
+}
+
+/// Loads files in two histories, and compares what they leave.
+fn require_same(files: &[(&str, Vec<u8>)]) {
+    let (one, two) = (Database::on_shared(), Database::on_shared());
+    let (mut client, mut other) = (one.client(), two.client());
+    for (name, bytes) in files {
+        let path = one.file(name, bytes);
+        let ingested = one.ingest(&mut client, &path);
+        let uploaded = upload(&mut other, &path, 1);
+        assert_eq!(uploaded.summary(), ingested.summary(), "{name}");
+    }
+    let (expected, found) = (results(&mut client), results(&mut other));
+    let differs = expected.iter().zip(&found).find(|(a, b)| a != b);
+    assert_eq!((differs, expected.len()), (None, found.len()));
+    let left = "SELECT count(*) FROM trips.upload_parts";
+    assert_eq!(other.query_one(left, &[]).unwrap().get::<_, i64>(0), 0);
+}
+
+/// Whichever is first brings all trips: each file has a history of its own.
+#[test]
+fn the_same_trips_in_each_way() {
+    let files = packed(&real_trips());
+    for file in &files {
+        require_same(std::slice::from_ref(file));
+    }
+    require_same(&files);
+}
+
+/// Rejected records have the member and their positions in it.
+#[test]
+fn rejected_records_have_their_members() {
+    let bad = |name: &str| {
+        let good = format!("{name},,,2018-05-01 00:00:00,\n");
+        csv(&[&good, "ragged\n", &good, "A,POINT (1 99),,2018-05-01 00:00:00,x\n"])
+    };
+    let json = "[{\"region\": \"A\", \"date_time\": \"2018-05-01 00:00:00\", \"origin_coord\": null, \"destination_coord\": null, \"datasource\": null},
+ {\"region\": \"A\", \"date_time\": \"never\", \"origin_coord\": null, \"destination_coord\": null, \"datasource\": null}]";
+    let inner = zip_of(&[("c.csv", bad("C")), ("README.txt", "no trips".to_owned())]);
+    let members: [(&str, Vec<u8>); 4] = [
+        ("b.csv.gz", pack::gzip(bad("B").as_bytes())),
+        ("a.csv", bad("A").into_bytes()),
+        ("d.json", json.as_bytes().to_vec()),
+        ("inner.zip", inner),
+    ];
+    require_same(&[
+        ("bad.csv.zst", pack::zstd(bad("D").as_bytes())),
+        ("bad.zip", zip_of(&members)),
+        ("bad.json", json.as_bytes().to_vec()),
+    ]);
+}
+
+/// Ids, equal records and the stations of an archive, whose feed has no coordinates.
+#[test]
+fn stations_and_identity() {
+    let header = "trip_id,starttime,stoptime,bikeid,tripduration,from_station_id,from_station_name,to_station_id,to_station_name,usertype,gender,birthyear\n";
+    let trip = |id: u32| {
+        format!("{id},6/30/2015 23:57,6/30/2015 23:59,{id},300,5,A,6,B,Subscriber,,\n")
+    };
+    let stations = "id,name,latitude,longitude,dpcapacity,landmark,online date\n5,A,41.8,-87.6,15,1,6/28/2013\n6,B,41.9,-87.7,15,1,6/28/2013\n";
+    let files = [
+        ("trips_2.csv", [header, &trip(3), &trip(1)].concat()),
+        ("Divvy_Stations_2015.csv", stations.to_owned()),
+        ("trips_1.csv", [header, &trip(1), &trip(2), "bad,,,,,,,,,,,\n"].concat()),
+    ];
+    require_same(&[("divvy_2015.zip", zip_of(&files))]);
+}
+
+/// A file that `trips.ingest` refuses is refused with the same SQLSTATE.
+#[test]
+fn refused_files() {
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let csv = real_trips();
+    let (gzip, other) = (pack::gzip(&csv), "Base,Lat\nB02512,40.7\n".to_owned());
+    let mut flipped = gzip.clone();
+    let crc = flipped.len() - 6;
+    flipped[crc] ^= 1;
+    let files: [(&str, Vec<u8>); 6] = [
+        ("cut.csv.gz", gzip[..gzip.len() - 20].to_vec()),
+        ("flipped.csv.gz", flipped),
+        ("padded.csv.gz", [&gzip[..], b"more"].concat()),
+        ("book.xlsx", zip_of(&[("[Content_Types].xml", "x"), ("xl/workbook.xml", "x")])),
+        ("no_feed.zip", zip_of(&[("a.csv", csv.clone()), ("b.csv", other.into_bytes())])),
+        ("empty.zip", zip_of(&[("README.txt", "no trips")])),
+    ];
+    for (name, bytes) in &files {
+        let path = database.file(name, bytes);
+        let error = client.query("SELECT trips.ingest($1)", &[&path]).expect_err(name);
+        let (code, message) = parts_by_reader(&path, 1, 1).expect_err(name);
+        assert_eq!(code, server_error(&error).0, "{message}");
+        assert!(message.contains(name), "{message}");
+    }
+}
+
+/// A part that names another content, or no member, is refused.
+#[test]
+fn parts_of_different_contents() {
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let csv = real_trips();
+    let path = database.file("trips.csv.gz", pack::gzip(&csv));
+    let file = std::fs::read(&path).unwrap();
+    let (size, digest) = (i64::try_from(file.len()).unwrap(), digest(&file));
+    let create = "SELECT load_id FROM trips.create_upload('a', $1, $2, 'r')";
+    let load_id: i64 = client.query_one(create, &[&digest, &size]).unwrap().get(0);
+    let parts = parts_by_reader(&path, load_id, 1).unwrap();
+    let [part] = &parts[..] else { panic!("{} parts", parts.len()) };
+    let mut store = |part: &[u8]| {
+        let stored = client.query_one("SELECT trips.upload_part($1, $2)", &[&load_id, &part]);
+        stored.map(|row| row.get::<_, bool>(0)).map_err(|error| server_error(&error).0)
+    };
+    // The units of the content, the number of the member, and the kind of positions.
+    for (byte, value) in [(63, 0), (63, 1), (71, 1), (79, 3)] {
+        let mut other = part.clone();
+        let old = std::mem::replace(&mut other[byte], value);
+        if byte == 63 {
+            other[56..63].fill(0);
+        }
+        assert_ne!(old, value);
+        assert_eq!(store(&other), Err("22P03".to_owned()), "{byte} {value}");
+    }
+    assert_eq!(store(part), Ok(true));
+    let row = client.query_one("SELECT rows_inserted FROM trips.complete_upload($1)", &[&load_id]);
+    assert_eq!(row.unwrap().get::<_, i64>(0), 100);
+}
