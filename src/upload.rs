@@ -132,7 +132,8 @@ fn load_all(context: &LoadContext) -> Result<LoadRow, LoadError> {
         Some(known) => context.skip(source, known)?,
         None => {
             context.register(source);
-            let merged = Merge::begin(&history, load_id, bytes, &progress)?.all(&mut source.feed)?;
+            let merged =
+                Merge::begin(&history, load_id, bytes, &progress)?.all(&mut source.feed)?;
             ledger::record_members(load_id, &merged.members)?;
             summarize(merged.totals.inserted, &progress)?;
             context.record_end(source, Some(merged.totals), None)?

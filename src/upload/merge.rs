@@ -81,11 +81,7 @@ impl<'a> Merge<'a> {
         Ok(Merged { totals: self.loader.totals, members: self.members })
     }
 
-    fn part(
-        &mut self,
-        part: StoredPart,
-        feed_name: &mut Option<String>,
-    ) -> Result<(), LoadError> {
+    fn part(&mut self, part: StoredPart, feed_name: &mut Option<String>) -> Result<(), LoadError> {
         let (load_id, progress) = (self.load_id, self.progress);
         let refused = |error| Err(of(load_id, Stop::Part(error)));
         let reader = begin(load_id, part)?;

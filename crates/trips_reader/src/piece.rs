@@ -1,12 +1,11 @@
 //! Reads a piece of the content of a file into parts.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use trips_core::feed::choice::FeedChoice;
 use trips_core::format::delimited::header::HeaderError;
 use trips_core::format::parser::{Parser, Target};
 use trips_core::model::position::PositionKind;

@@ -77,11 +77,7 @@ pub fn split(
     }
 }
 
-fn scan(
-    path: &Path,
-    checked: &Arc<Checked>,
-    options: &Options<'_>,
-) -> Result<Vec<Value>, Stop> {
+fn scan(path: &Path, checked: &Arc<Checked>, options: &Options<'_>) -> Result<Vec<Value>, Stop> {
     let contents = Contents::open(checked.clone(), limits(options)?);
     let contents = contents.map_err(|error| stop_of(path, "", error))?;
     let mut scan = Scan {
@@ -115,8 +111,7 @@ impl Scan<'_> {
             let begun = contents.begin((index, None), choice, self.max_record);
             begun.map(|begun| begun.plan.feed_name().to_owned()).map_err(|error| (index, error))
         };
-        let header_error = |(_, error): &(usize, HeaderError)| -> Option<&HeaderError> { Some(error) };
-        let sorted = members::sort(contents.len(), &self.choice, feed_of, header_error);
+        let sorted = members::sort(contents.len(), &self.choice, feed_of, |(_, error)| Some(error));
         let sorted = sorted.map_err(|error| match error {
             MembersError::Member((index, error)) => self.stop_of_header(index, error),
             MembersError::OtherFeed { index, feed, first: (first, of_first) } => {
@@ -193,7 +188,8 @@ impl Scan<'_> {
             for line in chunk.unclosed() {
                 unclosed += 1;
                 if unclosed == UNCLOSED_QUOTES {
-                    let what = "quoted fields are not closed; the last one is in the record at line";
+                    let what =
+                        "quoted fields are not closed; the last one is in the record at line";
                     let reason = format!("{UNCLOSED_QUOTES} {what} {line}");
                     return Err(Stop::Refused("22P04", self.named(index, reason)));
                 }
@@ -258,9 +254,7 @@ impl Scan<'_> {
     fn stop_of_header(&self, index: usize, error: HeaderError) -> Stop {
         match error {
             HeaderError::Read(error) => self.stop_of(index, error),
-            error => {
-                Stop::Refused(error.sqlstate().code(), self.named(index, error.to_string()))
-            }
+            error => Stop::Refused(error.sqlstate().code(), self.named(index, error.to_string())),
         }
     }
 }

@@ -99,9 +99,8 @@ fn rejected_records_have_their_members() {
 #[test]
 fn stations_and_identity() {
     let header = "trip_id,starttime,stoptime,bikeid,tripduration,from_station_id,from_station_name,to_station_id,to_station_name,usertype,gender,birthyear\n";
-    let trip = |id: u32| {
-        format!("{id},6/30/2015 23:57,6/30/2015 23:59,{id},300,5,A,6,B,Subscriber,,\n")
-    };
+    let trip =
+        |id: u32| format!("{id},6/30/2015 23:57,6/30/2015 23:59,{id},300,5,A,6,B,Subscriber,,\n");
     let stations = "id,name,latitude,longitude,dpcapacity,landmark,online date\n5,A,41.8,-87.6,15,1,6/28/2013\n6,B,41.9,-87.7,15,1,6/28/2013\n";
     let files = [
         ("trips_2.csv", [header, &trip(3), &trip(1)].concat()),

@@ -22,7 +22,9 @@ use crate::format::parser::Parsed;
 use crate::model::position::PositionKind;
 use crate::sort::block::Block;
 use crate::upload::decode::DecodeError;
-use crate::upload::part_reader::{Content, FEED_NAME, HEADER, KINDS, MAGIC, PartHeader, PartReader};
+use crate::upload::part_reader::{
+    Content, FEED_NAME, HEADER, KINDS, MAGIC, PartHeader, PartReader,
+};
 use crate::wire::staged_row::StagedRows;
 
 /// The longest part, unless a record needs more: see [`most_bytes`].

@@ -14,5 +14,6 @@ pub fn arguments(file: &Value, split: &Value) -> Vec<String> {
         format!("mtime_ns={}", file["mtime_ns"].as_str().unwrap()),
     ];
     arguments.extend(split[4].as_str().map(|columns| format!("columns={columns}")));
+    arguments.extend(split[5].as_str().map(|piece| format!("piece={piece}")));
     arguments
 }
