@@ -8,10 +8,9 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use trips_containers::Ranges;
-use trips_core::format::parquet::ReadAt;
 
 /// Bytes of a block.
 const BLOCK: usize = 256 * 1024;
@@ -142,19 +141,6 @@ impl Ranges for Checked {
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         self.read_from(offset, buffer)
-    }
-}
-
-/// Bytes at offsets, for a reader of Parquet.
-pub struct AtOffsets(pub Arc<dyn Ranges>);
-
-impl ReadAt for AtOffsets {
-    fn size(&self) -> u64 {
-        self.0.size()
-    }
-
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read_at(offset, buffer)
     }
 }
 

@@ -1,44 +1,40 @@
 //! Files that are not split at bytes: packed ones, JSON, Parquet, and text in UTF-16.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::fs::File;
+use std::io::{self, Read};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use trips_containers::{
     Archive, Budget, ContainerError, FIRST_BYTES, Kind, Limits, Packing, RangeReader, Ranges,
-    Spool, packing_of, unpack, unsupported_kind_of,
+    packing_of, unpack, unsupported_kind_of,
 };
 use trips_core::feed::choice::FeedChoice;
 use trips_core::feed::plan::Plan;
 use trips_core::feed::stations::{StationsError, stations_of, year_of};
 use trips_core::feed::zones::{NYC_TAXI_ZONES, Zones, nyc_taxi_zones};
-use trips_core::format::delimited::header::{HeaderError, plan_of_names};
+use trips_core::format::delimited::header::HeaderError;
 use trips_core::format::encoding::{Decoder, utf16_of};
 use trips_core::format::json::layout::is_json;
-use trips_core::format::parquet::ParquetReader;
 use trips_core::format::sniff::SNIFF_BYTES;
 use trips_core::format::{ChunkReader, text};
 
-use crate::checked::{AtOffsets, Checked};
+use crate::checked::Checked;
 use crate::options::Options;
+use crate::spool::TemporaryFiles;
 use crate::{Failure, shown};
 
 /// What a file of Parquet begins with.
 const PARQUET: &[u8; 4] = b"PAR1";
-
-/// Limit of the memory of the pages of Parquet that are in memory at a time.
-const PARQUET_MEMORY: usize = 256 * 1024 * 1024;
 
 /// Unpacked bytes.
 pub type Stream = Box<dyn Read + Send>;
 
 /// What a file contains.
 pub struct Contents {
-    checked: Arc<Checked>,
-    packing: Packing,
+    pub(crate) checked: Arc<Checked>,
+    pub(crate) packing: Packing,
     limits: Limits,
     archive: Option<Archive>,
 }
@@ -136,27 +132,16 @@ impl Contents {
         Ok(Begun { plan: first.plan?, reader, position: covered, row_groups: None })
     }
 
+    /// A program that was built without the format.
+    #[cfg(not(feature = "parquet"))]
     fn begin_parquet(
         &self,
-        stream: Stream,
-        row_groups: Option<Range<usize>>,
-        choice: &FeedChoice,
-        max_record: usize,
+        _: Stream,
+        _: Option<Range<usize>>,
+        _: &FeedChoice,
+        _: usize,
     ) -> Result<Begun, HeaderError> {
-        let ranges: Arc<dyn Ranges> = match self.packing {
-            Packing::Plain => self.checked.clone(),
-            _ => Arc::new(Spooled::of(stream)?),
-        };
-        let mut reader = ParquetReader::open(Box::new(AtOffsets(ranges)), PARQUET_MEMORY)?;
-        let plan = plan_of_names(choice, &reader.names())?;
-        reader.set_plan(&plan, max_record)?;
-        let rows = reader.row_groups().collect();
-        let is_first = row_groups.as_ref().is_none_or(|groups| groups.start == 0);
-        if let Some(groups) = row_groups {
-            reader.set_row_groups(groups);
-        }
-        let position = u64::from(is_first);
-        Ok(Begun { plan, reader: reader.into(), position, row_groups: Some(rows) })
+        Err(HeaderError::Read(ContainerError::unsupported("Parquet file").into()))
     }
 
     /// The choice with the stations of these members.
@@ -227,44 +212,4 @@ pub fn refusal(error: &io::Error, member: &str) -> Option<(&'static str, String)
     }
     let is_damaged = error.kind() == io::ErrorKind::InvalidData;
     is_damaged.then(|| ("22P04", format!("{}{error}", named(member))))
-}
-
-/// Temporary files without names.
-struct TemporaryFiles;
-
-impl Spool for TemporaryFiles {
-    fn create(&self) -> io::Result<File> {
-        static NUMBER: AtomicU64 = AtomicU64::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("trips_reader.{}.{number}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path)?;
-        std::fs::remove_file(&path)?;
-        Ok(file)
-    }
-}
-
-/// Unpacked bytes in a temporary file.
-struct Spooled {
-    file: File,
-    size: u64,
-}
-
-impl Spooled {
-    fn of(mut stream: Stream) -> io::Result<Self> {
-        let mut file = TemporaryFiles.create()?;
-        let size = io::copy(&mut stream, &mut file)?;
-        file.flush()?;
-        Ok(Self { file, size })
-    }
-}
-
-impl Ranges for Spooled {
-    fn size(&self) -> u64 {
-        self.size
-    }
-
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        std::os::unix::fs::FileExt::read_at(&self.file, buffer, offset)
-    }
 }

@@ -5,11 +5,14 @@ mod checked;
 mod contents;
 mod options;
 mod order;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod parts;
 mod piece;
 mod pieces;
 mod read;
 mod split;
+mod spool;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
