@@ -206,3 +206,54 @@ fn limits_and_damage_refuse_a_file() {
     assert_eq!(found["refused"]["code"], "22P04", "{found}");
     std::fs::remove_file(path).unwrap();
 }
+
+/// A file of Parquet with these numbers of rows in its row groups.
+#[cfg(feature = "parquet")]
+fn parquet(rows: usize, group_rows: usize) -> Vec<u8> {
+    use trips_testkit::parquet::{Column, Layout, Value, write};
+    let text = |of: &dyn Fn(usize) -> String| {
+        (0..rows).map(|row| Some(Value::Bytes(of(row).into_bytes()))).collect::<Vec<_>>()
+    };
+    // One row has no point.
+    let point = |row: usize| if row == 7 { "nowhere".to_owned() } else { "POINT (1 2)".to_owned() };
+    let time = |row: usize| format!("2018-05-01 10:{:02}:{:02}", row / 60 % 60, row % 60);
+    let columns = [
+        Column::new("optional binary region (UTF8)", text(&|row| format!("T{row}"))),
+        Column::new("optional binary origin_coord (UTF8)", text(&point)),
+        Column::new("optional binary destination_coord (UTF8)", vec![None; rows]),
+        Column::new("optional binary date_time (UTF8)", text(&time)),
+        Column::new("optional binary datasource (UTF8)", vec![None; rows]),
+    ];
+    write(&columns, Layout { group_rows, ..Layout::default() })
+}
+
+#[test]
+#[cfg(feature = "parquet")]
+fn row_groups_are_pieces() {
+    let bytes = parquet(20_000, 3_000);
+    let path = write("trips.parquet", &bytes);
+    let found = split(&path);
+    assert_eq!(found["splits"].as_array().unwrap().len(), 7, "{found}");
+    let all = parts(&path);
+    // A unit for the footer, and one for each row.
+    assert_eq!((all[0].piece.kind, all[0].piece.content), (PositionKind::Row, 20_001));
+    assert_eq!(counts(&all), (19_999, 1));
+    // By default, row groups are together in a piece.
+    let whole = run("split", &path, Vec::new()).unwrap();
+    let whole: Value = serde_json::from_slice(&whole).unwrap();
+    assert_eq!(whole["splits"].as_array().unwrap().len(), 1, "{whole}");
+    std::fs::remove_file(path).unwrap();
+    let members = [Entry::new("a.parquet", &bytes), Entry::new("b.csv", csv("B", 5))];
+    let path = write("parquet.zip", &Zip::new(&members).bytes);
+    assert_eq!(counts(&parts(&path)), (20_004, 2));
+    std::fs::remove_file(path).unwrap();
+}
+
+#[test]
+#[cfg(feature = "parquet")]
+fn parquet_without_rows_is_a_piece() {
+    let path = write("empty.parquet", &parquet(0, 10));
+    let all = parts(&path);
+    assert_eq!((all.len(), all[0].bytes, counts(&all)), (1, 1, (0, 0)));
+    std::fs::remove_file(path).unwrap();
+}
