@@ -1,6 +1,9 @@
-//! The same twenty files through `trips.ingest` and through Spark, which loses a worker on the way.
+//! The same twenty-six files through `trips.ingest` and through Spark, which loses a worker on the way.
 
 use postgres::Client;
+use trips_testkit::containers::pack;
+use trips_testkit::containers::zip::{Entry, Zip};
+use trips_testkit::parquet::{self, Column, Layout, Value};
 use trips_tests::{
     Cluster, FIVE_COLUMNS, Spark, lines_of, month_as_csv, rows_as_csv, trip_line, until,
 };
@@ -12,16 +15,70 @@ const SAMPLE: &[u8] = include_bytes!("../../samples/trips_sample.csv");
 const AVERAGES: &str = "SELECT * FROM trips.weekly_avg()";
 /// By file: the number of a load that was refused is not used again.
 const STAGED: &str = "SELECT l.source, s.line_no, s.region, s.origin_coord, s.destination_coord, s.date_time,
-        s.datasource, s.raw_line, s.raw_bytes, s.column_name, s.error_code, s.error
-   FROM trips.stg_trip_data AS s JOIN trips.loads AS l USING (load_id) ORDER BY l.source, s.line_no";
+        s.datasource, s.raw_line, s.raw_bytes, s.column_name, s.error_code, s.error, s.member, s.row_group
+   FROM trips.stg_trip_data AS s JOIN trips.loads AS l USING (load_id)
+  ORDER BY l.source, s.member, s.row_group, s.line_no";
+const MEMBERS: &str = "SELECT l.source, m.member_no, m.member, m.feed, m.rows_read, m.rows_inserted, m.rows_duplicate, m.rows_staged
+   FROM trips.load_members AS m JOIN trips.loads AS l USING (load_id) ORDER BY l.source, m.member_no";
 const BOOKS: &str =
     "SELECT l.source, l.digest, l.bytes_read, l.state, l.rows_read, l.rows_inserted,
         l.rows_duplicate, l.rows_staged, same.source AS same_as
    FROM trips.loads AS l LEFT JOIN trips.loads AS same ON same.load_id = l.same_as
   WHERE l.state <> 'failed' ORDER BY l.source";
 
-/// Twenty files: clean ones, of which one is many tasks; ones that overlap; dirty ones; ones that are
-/// refused; and one that is there twice.
+/// Packed files and other formats, which are not split at bytes: most with rejected records.
+fn packed(large: &[u8]) -> Vec<Vec<u8>> {
+    let july = month_as_csv(20_000, 8, "2018-07-01");
+    let member = |seed: u32, name: &str| {
+        let rows =
+            [rows_as_csv(500, seed.into()), format!("ragged\n{name},,,never,x\n").into_bytes()];
+        rows.concat()
+    };
+    let zip = |first: u32| {
+        let entries = (first..first + 6).map(|i| Entry::new(format!("{i}.csv"), member(i, "zip")));
+        Zip::new(&entries.collect::<Vec<_>>()).bytes
+    };
+    let outer = [
+        Entry::new("inner.zip", zip(30)),
+        Entry::new("README.txt", "no trips"),
+        Entry::new("b.csv.gz", pack::gzip(&member(40, "gz"))),
+    ];
+    let record = |i: u32| {
+        format!(
+            "{{\"region\": \"J{i}\", \"origin_coord\": null, \"destination_coord\": null, \"date_time\": \"2018-08-0{} 00:00:00\", \"datasource\": null}}\n",
+            i % 12
+        )
+    };
+    vec![
+        // Cut in the middle of a record.
+        pack::in_two(&july, pack::gzip),
+        pack::zstd(lines_of(large, 10_000..30_000).as_ref()),
+        zip(20),
+        Zip::new(&outer).bytes,
+        (0..5_000).map(record).collect::<String>().into_bytes(),
+        parquet_of(5_000),
+    ]
+}
+
+/// Parquet of five row groups, with a bad row in each.
+fn parquet_of(rows: usize) -> Vec<u8> {
+    let texts = |of: &dyn Fn(usize) -> String| {
+        (0..rows).map(|row| Some(Value::Bytes(of(row).into_bytes()))).collect::<Vec<_>>()
+    };
+    let point = |row: usize| if row % 1_000 == 7 { "nowhere".into() } else { "POINT (1 2)".into() };
+    let time = |row: usize| format!("2018-09-01 10:{:02}:{:02}", row / 60 % 60, row % 60);
+    let columns = [
+        Column::new("optional binary region (UTF8)", texts(&|row| format!("P{row}"))),
+        Column::new("optional binary origin_coord (UTF8)", texts(&point)),
+        Column::new("optional binary destination_coord (UTF8)", vec![None; rows]),
+        Column::new("optional binary date_time (UTF8)", texts(&time)),
+        Column::new("optional binary datasource (UTF8)", vec![None; rows]),
+    ];
+    parquet::write(&columns, Layout { group_rows: 1_000, ..Layout::default() })
+}
+
+/// Twenty-six files: clean ones, of which one is many tasks; ones that overlap; dirty ones; ones that are
+/// refused; one that is there twice; and packed ones.
 fn files() -> Vec<Vec<u8>> {
     let large = month_as_csv(60_000, 1, "2018-05-01");
     let other = month_as_csv(12_000, 2, "2018-06-15");
@@ -44,7 +101,8 @@ fn files() -> Vec<Vec<u8>> {
         .collect();
     let sample = String::from_utf8(SAMPLE.to_vec()).expect("UTF-8");
     let with_header = |lines: &[u8]| [FIVE_COLUMNS.as_bytes(), lines].concat();
-    vec![
+    let packed = packed(&large);
+    let mut files = vec![
         large.clone(),
         other.clone(),
         rows_as_csv(5_000, 3),
@@ -66,7 +124,9 @@ fn files() -> Vec<Vec<u8>> {
         // Refused: something else than CSV, and nothing at all.
         b"\x1f\x8b\x08 not text".to_vec(),
         Vec::new(),
-    ]
+    ];
+    files.extend(packed);
+    files
 }
 
 #[test]
@@ -101,7 +161,7 @@ fn ingest_and_spark_give_the_same_and_a_lost_worker_changes_nothing() {
         refused.len() == 2 && refused.iter().all(|line| line.contains("22P04")),
         "{printed}\n{errors}"
     );
-    assert!(printed.contains("loaded 17 of 20 files"), "{printed}");
+    assert!(printed.contains("loaded 23 of 26 files"), "{printed}");
 
     compare(&mut client, &mut other);
     // Once more: all bytes are known, and nothing is staged.
@@ -137,7 +197,7 @@ fn compare(client: &mut Client, other: &mut Client) {
     let (trips, digest) = history(client);
     assert!(trips > 90_000, "{trips} trips");
     assert_eq!((trips, digest), history(other));
-    for query in [BOOKS, STAGED, AVERAGES] {
+    for query in [BOOKS, STAGED, MEMBERS, AVERAGES] {
         let (expected, found) = (texts(client, query), texts(other, query));
         assert!(expected.len() > 10, "{query}");
         let differs = expected.iter().zip(&found).find(|(a, b)| a != b);
