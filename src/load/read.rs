@@ -58,7 +58,7 @@ pub fn read_file(
         if number == 0 && request.access.shows_content() {
             notices::unused_columns(opened.plan.not_stored());
         }
-        limit.begin(&opened.file, &opened.plan);
+        limit.begin(&opened.file, &opened.plan, opened.reader.position_kind());
         let (before, feed) = (writing.loader.totals, opened.plan.feed_name().to_owned());
         writing.loader.begin_member(opened.file.member.clone(), opened.reader.position_kind());
         // Equal records are numbered by themselves in each member.
@@ -113,7 +113,7 @@ fn read_member(
         let run = run.map_err(|stopped| stopped.of(&file))?;
         let is_end = run.is_last;
         if run.trips() > 0 {
-            write_run(&file, &mut pool, run, writing)?;
+            write_run(&file, &mut pool, run, limit, writing)?;
             writing.progress.phase(Phase::Reading);
         }
         writing.progress.end_run();
@@ -179,12 +179,14 @@ fn write_run(
     file: &FileName,
     pool: &mut Pool<impl Read + Send + 'static>,
     mut run: Run,
+    limit: &mut ErrorLimit,
     writing: &mut Writing<'_, '_>,
 ) -> Result<(), LoadError> {
     let Writing { load_id, loader, progress } = writing;
     progress.begin_run(run.trips() as u64);
     memory::release_free();
-    loader.remove_known_ids(*load_id, &mut run.blocks, run.is_last, progress)?;
+    let late = loader.remove_known_ids(*load_id, &mut run.blocks, run.is_last, progress)?;
+    limit.check_late(late)?;
     let mut batches = pool.batches(run.blocks);
     let blocks = RunBlocks::new(batches.blocks());
     let mut next_batch = || {

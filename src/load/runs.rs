@@ -20,6 +20,7 @@ use trips_core::sort::record_texts::RecordText;
 use trips_core::text::escape::quoted;
 use trips_core::wire::staged_row::StagedRows;
 
+use super::error_limit::LateErrors;
 use super::identity::LoadIdentity;
 use super::occurrences;
 use super::staged_feed::StagedFeed;
@@ -80,13 +81,14 @@ impl<'a> Loader<'a> {
     }
 
     /// Takes the trips out of a run whose ids are known at another time: they are duplicates, or staged.
+    /// Returns those that are staged.
     pub fn remove_known_ids(
         &mut self,
         load_id: i64,
         blocks: &mut [Block],
         is_last_run: bool,
         progress: &Progress,
-    ) -> Result<(), LoadError> {
+    ) -> Result<LateErrors, LoadError> {
         let known = self.identity.remove_known_ids(self.history, blocks, is_last_run)?;
         self.totals.duplicate += known.duplicates;
         progress.wrote(known.duplicates + known.to_stage.len() as u64);
@@ -97,21 +99,23 @@ impl<'a> Loader<'a> {
                 refused.push((trip.line, same_id(trip, text.id)));
             }
             self.totals.staged += known.to_stage.len() as u64;
-            return Ok(());
+            return Ok(LateErrors::default());
         }
-        let mut rows = StagedRows::default();
+        let (mut rows, mut errors) = (StagedRows::default(), LateErrors::default());
         for trip in &known.to_stage {
             // A part of an upload has no texts of its trips.
             let without = RecordText { line: trip.line, ..RecordText::default() };
             let text = blocks[trip.block].text(trip.line).unwrap_or(without);
             let reason = same_id(trip, text.id);
+            errors.add(trip.line, &reason);
             rows.push_rejected_record(load_id, (text.line, text.raw), text.json, &reason)?;
             if rows.bytes() > STAGED_AT_ONCE {
                 self.stage(&std::mem::take(&mut rows), progress)?;
             }
         }
         blocks.iter_mut().for_each(Block::drop_texts);
-        self.stage(&rows, progress)
+        self.stage(&rows, progress)?;
+        Ok(errors)
     }
 
     /// The trips are further records of the file of this load, which are staged. They stay there if a trip with their id

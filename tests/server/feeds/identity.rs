@@ -92,6 +92,19 @@ fn the_same_id_with_the_policy_stage() {
     let staged =
         "SELECT line_no, error_code, error LIKE '%2024-06-01 09:00:00%' FROM trips.stg_trip_data";
     assert_eq!(text_of(&mut client, staged), "2|23505|t");
+    // It is a bad row for the arguments of the load.
+    let third = "Number,When,Kind\n10,2024-06-01 09:00:00,a\n8,2024-06-03 09:00:00,a\n";
+    let path = database.file("3.csv", third);
+    for (argument, code) in [("on_error => 'abort'", "23505"), ("max_errors => 0", "22P04")] {
+        let load = format!("SELECT trips.ingest($1, {argument})");
+        let error = client.query(&load, &[&path]).unwrap_err();
+        let error = error.as_db_error().unwrap();
+        let text = format!("{} {}", error.message(), error.detail().unwrap_or_default());
+        assert_eq!(error.code().code(), code, "{argument}: {text}");
+        assert!(text.contains("line 3, column trip_id"), "{argument}: {text}");
+    }
+    let count = "SELECT count(*) FROM trips.hist_trip_data WHERE trip_id = '10'";
+    assert_eq!(text_of(&mut client, count), "0");
 }
 
 fn hires(copies: &[usize]) -> String {
