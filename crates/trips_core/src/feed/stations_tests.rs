@@ -60,6 +60,22 @@ fn read(file: &str, names: &StationColumns) -> Vec<Seen> {
     stations.rows.into_iter().map(|row| (row.id, row.name, row.point.map(point))).collect()
 }
 
+/// A station of Boston or Washington has a number of the table, and the number that is in the trips.
+#[test]
+fn ids_are_those_of_the_trips() {
+    for (feed, file) in [
+        ("hubway", "id,terminal,station,municipal,lat,lng,status\n3,B32006,Elm St,Boston,42.3,-71.1,Existing\n"),
+        ("hubway", "Station,Station ID,Latitude,Longitude,Municipality,# of Docks\nElm St,B32006,42.3,-71.1,Boston,15\n"),
+        ("capital", "OBJECTID,ID,ADDRESS,TERMINAL_NUMBER,LATITUDE,LONGITUDE\n9,1,Elm St,B32006,42.3,-71.1\n"),
+        ("capital", "id,name,terminal,lat,long\n1,Elm St,B32006,42.3,-71.1\n"),
+    ] {
+        let names = crate::feed::builtin::get(feed).and_then(|feed| feed.stations.clone());
+        let found = read(file, &names.expect("station files"));
+        let found: Vec<_> = found.iter().map(|(id, _, point)| (id.as_str(), *point)).collect();
+        assert_eq!(found, [("B32006", Some((-71.1, 42.3)))], "{file}");
+    }
+}
+
 /// One station with id 35, Elm St, in every layout.
 #[test]
 fn files_of_all_feeds() {

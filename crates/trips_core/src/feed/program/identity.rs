@@ -84,7 +84,7 @@ impl FeedProgram {
                         Rejection::of_value(column(name), e)
                     };
                     let value = self.canonical(id, fields).map_err(of_column)?;
-                    if is_id && value.is_none() {
+                    if is_id && value.is_none() && !self.may_lack(id) {
                         let reason = format!("{} is empty", self.feed.definition.get(id).name);
                         return Err(of_column(ValueError::new(SqlState::NotNullViolation, reason)));
                     }
@@ -100,6 +100,15 @@ impl FeedProgram {
             }
         }
         message.finish().map_err(|e| Rejection { column: None, state: e.state, reason: e.reason })
+    }
+
+    /// Whether a column of the id may be NULL: another one is the feed's own id of a trip, and this one only
+    /// separates the trips of several systems.
+    #[cold]
+    fn may_lack(&self, column: ColumnId) -> bool {
+        let is_own = |value: &IdentityValue, own| matches!(value, IdentityValue::Column(id, _) if *id == own);
+        let own = self.feed.definition.trip_id.filter(|own| *own != column);
+        own.is_some_and(|own| self.identity.iter().any(|value| is_own(value, own)))
     }
 
     /// A column of times in the key, which is an instant or not.
