@@ -86,6 +86,7 @@ fn every_fault_has_its_path_what_is_there_and_what_may_be_there() {
         ("/form", Some(json!({ "dialects": [{ "delimiter": ",", "decimal": "," }] })), r#"at $.form.dialects[0].decimal: found ",", expected "." or ",", and not the delimiter"#),
         ("/form", Some(json!({ "encodings": ["latin1"] })), r#"at $.form.encodings[0]: found "latin1", expected utf-8"#),
         ("/form", Some(json!({ "encodings": ["utf-8", "utf-16le"] })), "at $.form.encodings: found an array of 2 items, expected utf-16le and utf-16be alone"),
+        ("/form", Some(json!({ "nulls": ["NULL", " NULL"] })), r#"at $.form.nulls[1]: found " NULL", expected a word of 1 to 32 characters without blanks around it"#),
         ("/time/forms/0", Some(json!("YYYY-QQ")), r#"at $.time.forms[0]: found "YYYY-QQ", expected "#),
         ("/time/forms/0", Some(json!("epoch")), r#"at $.time.forms[0]: found "epoch", expected "#),
         ("/time/kind", Some(json!("utc")), "at $.time.zone: found nothing, expected a time zone, as the kind is not local"),
@@ -94,6 +95,7 @@ fn every_fault_has_its_path_what_is_there_and_what_may_be_there() {
         ("/ended_at", Some(json!({ "points": "to" })), "at $.ended_at.seconds: found nothing, expected seconds, over 0, up to 86400"),
         ("/origin/0", Some(json!({ "longitude": "lon" })), "at $.origin[0]: found an object of 1 member, expected longitude and latitude, wkt"),
         ("/origin/0", Some(json!({ "wkt": "place" })), r#"at $.origin[0].wkt: found "place", expected a column of $.columns, by its own name"#),
+        ("/origin/0", Some(json!({ "zone_set": "nyc_taxi_zones", "id": "lon" })), r#"at $.origin[0].id: found "lon", expected a column of the type id or text"#),
         ("/box", Some(json!([17, 49, 16, 50])), "at $.box: found an array of 4 items, expected west before east, and south before north"),
         ("/box", Some(json!([17, 49, 18])), "at $.box: found an array of 3 items, expected four numbers of degrees: west, south, east, north"),
         ("/box", Some(json!([1, 95, 2, 96])), "at $.box[1]: found 95, expected degrees: a longitude up to 180, a latitude up to 90"),
@@ -145,6 +147,26 @@ fn the_namespace_of_a_built_in_feed_is_not_for_users() {
             "at $.identity.namespace: found \"{found}\", expected a namespace that no built-in feed has"
         );
         assert_eq!(texts, [expected]);
+    }
+}
+
+/// A station or a trip with longitude and latitude swapped is not accepted.
+#[test]
+fn the_box_of_a_built_in_feed_finds_swapped_coordinates() {
+    // Files of several countries; "rpc" has the French territories overseas.
+    let everywhere = ["mds", "mds_2", "rpc", "trips"];
+    for feed in builtin::all().iter().filter(|feed| !everywhere.contains(&feed.name.as_str())) {
+        let places = || feed.origin.iter().chain(&feed.destination);
+        let has_coordinates = places().any(|place| !matches!(place, Place::Zone { .. }));
+        let Some(bounds) = feed.bounds else {
+            assert!(feed.stations.is_none() && !has_coordinates, "{} has no box", feed.name);
+            continue;
+        };
+        let middle = |a: f64, b: f64| f64::midpoint(a, b);
+        let longitude = middle(bounds.west, bounds.east);
+        let latitude = middle(bounds.south, bounds.north);
+        assert!(bounds.contains(longitude, latitude), "{}", feed.name);
+        assert!(!bounds.contains(latitude, longitude), "{}", feed.name);
     }
 }
 

@@ -10,6 +10,7 @@ mod parse;
 mod parts;
 mod reader;
 mod rules;
+mod used;
 
 use std::collections::HashMap;
 use std::fmt;

@@ -57,8 +57,10 @@ impl HeaderColumns {
         if !missing.is_empty() || nearest.is_none() {
             return Err(Unresolved::Missing(missing));
         }
-        for (column, found) in feed.columns.iter().zip(&mut positions) {
-            if !column.coalesce && found.len() > 1 {
+        let used = feed.used_columns();
+        for ((id, column), found) in (0..).map(ColumnId).zip(&feed.columns).zip(&mut positions) {
+            // Nothing of the other columns is stored.
+            if !column.coalesce && found.len() > 1 && used.contains(&id) {
                 return Err(Unresolved::Duplicate {
                     name: column.name.clone(),
                     first: found[0] + 1,
@@ -103,5 +105,31 @@ impl HeaderColumns {
         let named = fields.filter(|((_, name), column)| column.is_none() && !is_passed_over(name));
         // As the header spells them.
         named.map(|((name, _), _)| quoted(name.trim_ascii())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::feed::builtin;
+
+    fn find(names: &str) -> Result<HeaderColumns, Unresolved> {
+        let folded: Vec<String> = names.split(',').map(str::to_owned).collect();
+        HeaderColumns::find(builtin::get("citibike").expect("a feed"), &folded)
+    }
+
+    #[test]
+    fn a_column_may_be_there_twice_if_nothing_of_it_is_stored() {
+        const NAMES: &str = "starttime,stoptime,start station id,start station latitude,\
+            start station longitude,end station id,end station latitude,end station longitude,bikeid";
+        for name in ["gender", "birth year", "nobody knows it", ""] {
+            assert!(find(&format!("{NAMES},{name},{name}")).is_ok(), "{name}");
+        }
+        for name in ["usertype", "bike type", "starttime"] {
+            let found = find(&format!("{name},{NAMES},usertype,bike type"));
+            let is_it =
+                |error| matches!(error, Unresolved::Duplicate { name: found, .. } if found == name);
+            assert!(found.is_err_and(is_it), "{name}");
+        }
     }
 }

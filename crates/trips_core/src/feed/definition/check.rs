@@ -1,9 +1,7 @@
 //! What the members of a definition demand of each other.
 
 use super::reader::{Errors, Node, member_path};
-use super::{
-    ColumnId, Definition, EndedAt, IdentityColumn, IdentityRule, Place, TripEnd, ValueSource,
-};
+use super::{ColumnKind, Definition, IdentityColumn, IdentityRule, Place, TripEnd, ValueSource};
 use crate::model::time_form::{TimeForms, TimeKind};
 
 pub(super) const TITLE_EXPECTED: &str = "a text of 1 to 200 characters without blanks around it";
@@ -21,6 +19,7 @@ pub(super) fn definition(definition: &Definition, root: &Node<'_>, errors: &mut 
     time(definition, root, errors);
     versions(definition, root, errors);
     sources(definition, root, errors);
+    zone_ids(definition, root, errors);
     identity(definition, root, errors);
     personal(definition, root, errors);
     details(definition, root, errors);
@@ -101,6 +100,23 @@ fn sources(definition: &Definition, root: &Node<'_>, errors: &mut Errors) {
     }
 }
 
+/// Ids of zones are texts: a number or a time is none of them.
+fn zone_ids(definition: &Definition, root: &Node<'_>, errors: &mut Errors) {
+    for (member, places) in
+        [("origin", &definition.origin), ("destination", &definition.destination)]
+    {
+        for (at, place) in places.iter().enumerate() {
+            let Place::Zone { id, .. } = place else { continue };
+            let column = definition.get(*id);
+            if !matches!(column.kind, ColumnKind::Id { .. } | ColumnKind::Text) {
+                let path = format!("{}[{at}].id", root.member(member).path);
+                let found = crate::text::escape::quoted(column.name.as_bytes());
+                errors.add(path, found, "a column of the type id or text");
+            }
+        }
+    }
+}
+
 fn identity(definition: &Definition, root: &Node<'_>, errors: &mut Errors) {
     let node = root.member("identity");
     let columns = node.member("columns");
@@ -127,30 +143,7 @@ fn identity(definition: &Definition, root: &Node<'_>, errors: &mut Errors) {
 
 /// Columns that are stored, and must not be personal.
 fn personal(definition: &Definition, root: &Node<'_>, errors: &mut Errors) {
-    let mut used: Vec<ColumnId> = definition.time.columns.clone();
-    match &definition.ended_at {
-        Some(EndedAt::Columns(columns)) => used.extend(columns),
-        Some(EndedAt::Points { points, .. }) => used.push(*points),
-        None => {}
-    }
-    used.extend(definition.origin.iter().chain(&definition.destination).flat_map(Place::columns));
-    let values = definition.region.iter().chain(&definition.datasource);
-    used.extend(values.filter_map(|value| match value {
-        ValueSource::Column(column) => Some(*column),
-        _ => None,
-    }));
-    match &definition.identity {
-        IdentityRule::Content => {}
-        IdentityRule::Columns { columns, .. } => {
-            used.extend(columns.iter().filter_map(|column| match column {
-                IdentityColumn::Column(column) => Some(*column),
-                IdentityColumn::Time | IdentityColumn::EndedAt => None,
-            }));
-        }
-        IdentityRule::SourceId { columns, .. } => used.extend(columns),
-    }
-    used.extend(definition.trip_id);
-    used.extend(&definition.details);
+    let used = definition.used_columns();
     for (at, column) in definition.personal.iter().enumerate() {
         if used.contains(column) {
             let path = format!("{}[{at}]", root.member("personal").path);

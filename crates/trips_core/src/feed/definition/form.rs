@@ -1,5 +1,6 @@
 //! The member `form`: how the files of a feed are written.
 
+use super::check::is_text;
 use super::reader::{Members, Node};
 use super::rules::Reader;
 use super::{Dialect, Encoding, Form};
@@ -40,12 +41,16 @@ impl Reader<'_> {
         if encodings.exists() {
             form.encodings = self.encodings(&encodings);
         }
-        form.nulls = self.texts(&node.member("nulls"), (1, 32), 16, "a word of 1 to 32 characters");
+        // Fields are compared without blanks around them.
+        let is_word = |text: &str| is_text(text, 32);
+        let expected = "a word of 1 to 32 characters without blanks around it";
+        form.nulls = self.texts(&node.member("nulls"), is_word, 16, expected);
         let surplus = [("refuse", false), ("empty", true)];
         let expected = "refuse or empty";
         form.surplus_empty = node.member("surplus").word(&surplus, false, expected, self.errors);
-        form.records =
-            self.texts(&node.member("records"), (0, 200), 8, "a dotted path, or an empty text");
+        let is_path = |text: &str| text.chars().count() <= 200;
+        let expected = "a dotted path, or an empty text";
+        form.records = self.texts(&node.member("records"), is_path, 8, expected);
         form
     }
 
@@ -94,17 +99,16 @@ impl Reader<'_> {
     fn texts(
         &mut self,
         node: &Node<'_>,
-        (shortest, longest): (usize, usize),
+        is_valid: impl Fn(&str) -> bool,
         most: usize,
         expected: &'static str,
     ) -> Vec<String> {
         if !node.exists() {
             return Vec::new();
         }
-        let is_valid = |text: &str| (shortest..=longest).contains(&text.chars().count());
         let items =
             node.items((1, most), "a list that is not empty, of up to 16 texts", self.errors);
-        let text = |item: &Node<'_>| item.text(is_valid, expected, self.errors).map(str::to_owned);
+        let text = |item: &Node<'_>| item.text(&is_valid, expected, self.errors).map(str::to_owned);
         items.iter().filter_map(text).collect()
     }
 }
