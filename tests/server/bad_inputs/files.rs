@@ -182,7 +182,7 @@ fn not_text() -> Vec<Case> {
             .refuses("54000", "zstd frame needs too much memory at byte 0", "smaller window"),
         is("bzip2", &behind(b"BZh91AY&SY"), "bzip2 data is invalid at byte 0", "again"),
         is("xz", &behind(b"\xfd7zXZ\0"), "xz data is invalid at byte 0", "again"),
-        is("Parquet", &behind(b"PAR1"), "is a Parquet file", "Convert it to CSV"),
+        is("Parquet", &behind(b"PAR1"), "does not end with the mark PAR1", "again"),
         is("old workbook", &behind(b"\xd0\xcf\x11\xe0"), "is an old Excel workbook", "Save it as CSV"),
         file(20, "SQLite", behind(b"SQLite format 3\0"))
             .refuses("0A000", "SQLite database cannot be loaded", "Export"),

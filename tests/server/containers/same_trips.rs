@@ -1,6 +1,7 @@
 //! The same trips, packed in each way: whichever is first brings all of them.
 
 use trips_testkit::containers::pack;
+use trips_testkit::parquet::{Column, Layout, Value, write};
 use trips_tests::{Database, eventually, real_trips, rows_as_csv};
 
 use super::zip_of;
@@ -24,6 +25,8 @@ pub fn packed(csv: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
         ("gz.zip", zip_of(&[("trips.csv.gz", pack::gzip(csv))])),
         ("trips.jsonl", json_lines(csv)),
         ("trips.jsonl.gz", pack::gzip(&json_lines(csv))),
+        ("trips.parquet", parquet(csv)),
+        ("parquet.zip", zip_of(&[("trips.parquet", parquet(csv))])),
         ("mixed.zip", zip_of(&[("a.csv", part(first)), ("b.json", json_lines(&part(second)))])),
     ]
 }
@@ -104,6 +107,20 @@ fn all_ways_read_packed_files() {
         let row = client.query_one("SELECT rows_inserted FROM trips.merge_staged(NULL)", &[]);
         assert_eq!(row.unwrap().get::<_, i64>(0), 100, "{name}");
     }
+}
+
+/// The records of a file without quotes as texts, in row groups of 30 rows.
+fn parquet(csv: &[u8]) -> Vec<u8> {
+    let text = std::str::from_utf8(csv).unwrap();
+    let mut records = text.lines().map(|record| record.split(',').collect::<Vec<_>>());
+    let header = records.next().unwrap();
+    let records: Vec<Vec<&str>> = records.collect();
+    let column = |(at, name): (usize, &&str)| {
+        let values = records.iter().map(|record| Some(Value::from(record[at])));
+        Column::new(&format!("optional binary {name} (STRING)"), values.collect())
+    };
+    let columns: Vec<Column> = header.iter().enumerate().map(column).collect();
+    write(&columns, Layout { group_rows: 30, ..Layout::default() })
 }
 
 /// The queue, and the new files of a directory.
