@@ -292,10 +292,15 @@ mod tests {
 
     #[test]
     fn row_groups_become_pieces_that_have_rows() {
-        assert_eq!(pieces_of(&[], 100, 1), [0..0]);
-        assert_eq!(pieces_of(&[0, 0], 100, 1), [0..2]);
-        assert_eq!(pieces_of(&[10, 10, 0], 100, 1), [0..1, 1..3]);
-        assert_eq!(pieces_of(&[10, 10, 10], 300, 150), [0..2, 2..3]);
-        assert_eq!(pieces_of(&[0, 10, 10], 100, 1000), [0..3]);
+        let require = |rows: &[u64], size, split_bytes, expected: &[(usize, usize)]| {
+            let found = pieces_of(rows, size, split_bytes);
+            let found: Vec<_> = found.into_iter().map(|range| (range.start, range.end)).collect();
+            assert_eq!(found, expected, "{rows:?}");
+        };
+        require(&[], 100, 1, &[(0, 0)]);
+        require(&[0, 0], 100, 1, &[(0, 2)]);
+        require(&[10, 10, 0], 100, 1, &[(0, 1), (1, 3)]);
+        require(&[10, 10, 10], 300, 150, &[(0, 2), (2, 3)]);
+        require(&[0, 10, 10], 100, 1000, &[(0, 3)]);
     }
 }
