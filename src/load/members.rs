@@ -2,8 +2,8 @@
 
 use pgrx::check_for_interrupts;
 use trips_core::feed::choice::FeedChoice;
-use trips_core::feed::members::{self, MembersError};
 use trips_core::format::delimited::header::HeaderError;
+use trips_core::format::members::{self, MembersError};
 
 use super::open;
 use crate::error::{FileError, FileName, LoadError};

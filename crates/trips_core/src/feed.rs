@@ -8,7 +8,6 @@ pub mod detect;
 pub mod fields;
 pub mod file_feed;
 pub(crate) mod header_columns;
-pub mod members;
 pub(crate) mod names;
 pub mod place;
 pub mod plan;

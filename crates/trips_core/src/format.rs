@@ -20,6 +20,7 @@ pub mod delimited;
 pub mod encoding;
 pub mod fields_record;
 pub mod json;
+pub mod members;
 pub mod order;
 #[cfg(feature = "parquet")]
 pub mod parquet;

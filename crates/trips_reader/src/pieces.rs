@@ -10,9 +10,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use trips_core::feed::choice::FeedChoice;
 use trips_core::feed::day_month::Unproved;
-use trips_core::feed::members::{self, Members, MembersError};
 use trips_core::format::Chunk;
 use trips_core::format::delimited::header::{HeaderError, UNCLOSED_QUOTES};
+use trips_core::format::members::{self, Members, MembersError};
 use trips_core::format::order::{OrderError, find_order};
 use trips_core::model::time_form::DayMonthOrder;
 

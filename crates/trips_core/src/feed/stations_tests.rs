@@ -64,9 +64,18 @@ fn read(file: &str, names: &StationColumns) -> Vec<Seen> {
 #[test]
 fn ids_are_those_of_the_trips() {
     for (feed, file) in [
-        ("hubway", "id,terminal,station,municipal,lat,lng,status\n3,B32006,Elm St,Boston,42.3,-71.1,Existing\n"),
-        ("hubway", "Station,Station ID,Latitude,Longitude,Municipality,# of Docks\nElm St,B32006,42.3,-71.1,Boston,15\n"),
-        ("capital", "OBJECTID,ID,ADDRESS,TERMINAL_NUMBER,LATITUDE,LONGITUDE\n9,1,Elm St,B32006,42.3,-71.1\n"),
+        (
+            "hubway",
+            "id,terminal,station,municipal,lat,lng,status\n3,B32006,Elm St,Boston,42.3,-71.1,Existing\n",
+        ),
+        (
+            "hubway",
+            "Station,Station ID,Latitude,Longitude,Municipality,# of Docks\nElm St,B32006,42.3,-71.1,Boston,15\n",
+        ),
+        (
+            "capital",
+            "OBJECTID,ID,ADDRESS,TERMINAL_NUMBER,LATITUDE,LONGITUDE\n9,1,Elm St,B32006,42.3,-71.1\n",
+        ),
         ("capital", "id,name,terminal,lat,long\n1,Elm St,B32006,42.3,-71.1\n"),
     ] {
         let names = crate::feed::builtin::get(feed).and_then(|feed| feed.stations.clone());
