@@ -52,7 +52,7 @@ impl<E> From<E> for MembersError<E> {
 /// When a member cannot be opened, is of no feed, or is of another feed than the first one; or no member has trips.
 ///
 /// ```
-/// use trips_core::feed::{choice::FeedChoice, members};
+/// use trips_core::{feed::choice::FeedChoice, format::members};
 /// let feeds = ["uber_2014", "uber_2014"];
 /// let feed_of = |index: usize, _: &FeedChoice| Ok::<_, ()>(feeds[index].to_owned());
 /// let sorted = members::sort(2, &FeedChoice::builtin(), feed_of, |()| None);
