@@ -217,7 +217,7 @@ fn a_row_group_may_be_larger_than_the_memory() {
             "date_time",
             (0..rows).map(|row| Some(Value::Bytes(time(row).into()))).collect(),
         ),
-        column("binary {}", "datasource", (0..rows).map(|row| text(row)).collect()),
+        column("binary {}", "datasource", (0..rows).map(text).collect()),
     ];
     let path = cluster.file("large.parquet", write(&columns, Layout::default()));
     let query = "SELECT (l).rows_inserted FROM (SELECT trips.ingest($1) AS l) AS loads";
