@@ -194,6 +194,31 @@ fn positions_of_documents() {
     }
 }
 
+#[test]
+fn features_with_times_are_in_their_order() {
+    let feature = |properties: &str, x: u8| {
+        format!(r#"{{"properties":{properties},"geometry":{{"coordinates":[{x},{x}]}}}}"#)
+    };
+    let ends = |features: &[(&str, u8)]| {
+        let features: Vec<String> = features.iter().map(|(p, x)| feature(p, *x)).collect();
+        let document = format!(r#"{{"features":[{}]}}"#, features.join(","));
+        let found = geojson::positions(document.as_bytes()).expect("positions");
+        assert_eq!(found.count, features.len() as u64);
+        [found.first, found.last].map(|position| position.expect("a position")[0])
+    };
+    let (one, two, three) =
+        (r#"{"timestamp":1}"#, r#"{"a":{"timestamp":9},"timestamp":2.5}"#, r#"{"timestamp":3}"#);
+    assert_eq!(ends(&[(one, 1), (two, 2), (three, 3)]), [1.0, 3.0]);
+    assert_eq!(ends(&[(two, 2), (three, 3), (one, 1)]), [1.0, 3.0]);
+    assert_eq!(ends(&[(three, 3), (one, 1), (two, 2)]), [1.0, 3.0]);
+    // Equal times are in the order of the document.
+    assert_eq!(ends(&[(one, 1), (one, 2), (one, 3)]), [1.0, 3.0]);
+    // Without the time of one, nobody knows the order.
+    for none in ["null", "{}", r#"{"timestamp":null}"#, r#"{"timestamp":"1"}"#, "[1]", "1", "true"] {
+        assert_eq!(ends(&[(three, 3), (none, 1), (two, 2)]), [3.0, 2.0], "{none}");
+    }
+}
+
 /// The stack is limited.
 #[test]
 fn a_deep_document_is_an_error() {

@@ -23,7 +23,7 @@ const fn kind(magic: &'static [u8], name: &'static str, advice: &'static str) ->
 }
 
 #[rustfmt::skip]
-static KINDS: [FileKind; 22] = [
+static KINDS: [FileKind; 20] = [
     // UTF-32 before UTF-16: the mark of UTF-32 begins with that of UTF-16.
     kind(b"\xff\xfe\0\0", "encoded in UTF-32", "Convert it with iconv -f UTF-32 -t UTF-8."),
     kind(b"\0\0\xfe\xff", "encoded in UTF-32", "Convert it with iconv -f UTF-32 -t UTF-8."),
@@ -44,8 +44,6 @@ static KINDS: [FileKind; 22] = [
     kind(b"SQLite format 3\0", "an SQLite database", "Export the table as CSV."),
     kind(b"PGCOPY\n\xff\r\n\0", "in the binary format of COPY", "Write it with COPY … (FORMAT csv, HEADER)."),
     kind(b"%PDF-", "a PDF document", "Ask its sender for CSV."),
-    kind(b"{", "JSON", "Convert it to CSV."),
-    kind(b"[{", "JSON", "Convert it to CSV."),
     kind(b"<", "HTML or XML", "Check its first lines: it may be the error page of a download."),
 ];
 
@@ -108,7 +106,6 @@ mod tests {
             (b"\0\0\0r\0\0\0e", "encoded in UTF-32"),
             (b"PK\x03\x04\x14", "a zip archive or an Excel workbook"),
             (b"PAR1\x15\x04", "a Parquet file"),
-            (b"{\"region\": 1}", "JSON"),
             (b"<!DOCTYPE html>", "HTML or XML"),
         ] {
             assert_eq!(kind_of(first).map(|kind| kind.name), Some(name), "{first:?}");

@@ -1,13 +1,6 @@
-//! What the text of a value means: escapes, whitespace, exponents.
-
-use std::borrow::Cow;
+//! What the text of a value means: its escapes and its whitespace.
 
 use crate::format::json::syntax::string_end;
-
-/// The most places by which an exponent moves the point of a number that is written out.
-const MAX_SHIFT: i32 = 30;
-/// The most digits of a number that is written out.
-const MAX_DIGITS: usize = 60;
 
 /// The code unit of `\uXXXX` at the beginning of a text.
 pub(super) fn unit(text: &[u8]) -> Option<u16> {
@@ -85,59 +78,6 @@ pub(super) fn compact(text: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// A number with an exponent in digits only, if it has not many: `1e3` is `1000`. Its digits do not change.
-pub(super) fn written_out(number: &[u8]) -> Option<Cow<'_, [u8]>> {
-    let at = number.iter().position(|byte| matches!(byte, b'e' | b'E'))?;
-    let exponent = std::str::from_utf8(&number[at + 1..]).ok()?.parse::<i32>().ok()?;
-    let (sign, digits) = match &number[..at] {
-        [b'-', rest @ ..] => (&b"-"[..], rest),
-        rest => (&b""[..], rest),
-    };
-    let point = digits.iter().position(|byte| *byte == b'.').unwrap_or(digits.len());
-    let whole: Vec<u8> = digits.iter().copied().filter(|byte| *byte != b'.').collect();
-    if exponent.abs() > MAX_SHIFT || whole.len() > MAX_DIGITS {
-        return None;
-    }
-    let point = i32::try_from(point).ok()? + exponent;
-    let mut out = sign.to_vec();
-    let length = i32::try_from(whole.len()).ok()?;
-    if point <= 0 {
-        out.extend_from_slice(b"0.");
-        out.extend((point..0).map(|_| b'0'));
-        out.extend_from_slice(&whole);
-    } else {
-        let integer = usize::try_from(point.min(length)).ok()?;
-        out.extend_from_slice(&whole[..integer]);
-        out.extend((length..point).map(|_| b'0'));
-        if integer < whole.len() {
-            out.push(b'.');
-            out.extend_from_slice(&whole[integer..]);
-        }
-    }
-    Some(plain(&out).into_owned().into())
-}
-
-/// A number of digits without zeros around it that say nothing.
-fn plain(number: &[u8]) -> Cow<'_, [u8]> {
-    let (sign, digits) = match number {
-        [b'-', rest @ ..] => (&b"-"[..], rest),
-        rest => (&b""[..], rest),
-    };
-    let mut digits = digits;
-    while let [b'0', rest @ ..] = digits
-        && rest.first().is_some_and(u8::is_ascii_digit)
-    {
-        digits = rest;
-    }
-    if digits.contains(&b'.') {
-        while let [rest @ .., b'0'] = digits {
-            digits = rest;
-        }
-        digits = digits.strip_suffix(b".").unwrap_or(digits);
-    }
-    [sign, digits].concat().into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,30 +103,5 @@ mod tests {
         let mut out = Vec::new();
         compact(b"{ \"a b\" :\t[ 1 ,\r\n \"\\\" \" ] }", &mut out);
         assert_eq!(out, b"{\"a b\":[1,\"\\\" \"]}");
-    }
-
-    #[test]
-    fn exponents_are_written_out() {
-        for (number, expected) in [
-            ("1e3", Some("1000")),
-            ("1E+3", Some("1000")),
-            ("1.5e3", Some("1500")),
-            ("1.717229100000e12", Some("1717229100000")),
-            ("-1.25e1", Some("-12.5")),
-            ("1.25e-3", Some("0.00125")),
-            ("12.50e-1", Some("1.25")),
-            ("0e5", Some("0")),
-            ("0.001e3", Some("1")),
-            ("10e-1", Some("1")),
-            ("123456789012345678901234567890e1", Some("1234567890123456789012345678900")),
-            ("1e31", None),
-            ("1e-31", None),
-            ("1e99999999999", None),
-            ("1000", None),
-            ("-1.5", None),
-        ] {
-            let found = written_out(number.as_bytes());
-            assert_eq!(found.as_deref(), expected.map(str::as_bytes), "{number}");
-        }
     }
 }

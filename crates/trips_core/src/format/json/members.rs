@@ -8,7 +8,7 @@ use memchr::memchr3;
 use crate::check::reject::Rejection;
 use crate::feed::definition::{ColumnId, fold};
 use crate::feed::plan::Plan;
-use crate::format::json::literal::{compact, unescape, written_out};
+use crate::format::json::literal::{compact, unescape};
 use crate::format::json::scan::MAX_DEPTH;
 use crate::format::json::syntax::{self, Cursor, Expected, Fault, Kind};
 use crate::model::error::SqlState;
@@ -260,13 +260,6 @@ impl RecordMembers {
                     .map_err(|_| Expected::Characters)?;
                 true
             }
-            Kind::Number => match written_out(bytes) {
-                Some(number) => {
-                    self.texts.extend_from_slice(&number);
-                    true
-                }
-                None => false,
-            },
             Kind::Container if memchr3(b' ', b'\n', b'\t', bytes).is_some() => {
                 compact(bytes, &mut self.texts);
                 true
