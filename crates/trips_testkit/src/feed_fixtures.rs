@@ -155,7 +155,7 @@ impl Fixture {
     }
 
     /// The records of the file, the header first; its delimiter; and its byte order mark, if it has one.
-    fn records(&self) -> (Vec<ByteRecord>, u8, &'static [u8]) {
+    pub(crate) fn records(&self) -> (Vec<ByteRecord>, u8, &'static [u8]) {
         let (mark, text) = match self.bytes.strip_prefix(BYTE_ORDER_MARK) {
             Some(text) => (BYTE_ORDER_MARK, text),
             None => (&b""[..], &self.bytes[..]),
@@ -165,6 +165,13 @@ impl Fixture {
         reader.has_headers(false).flexible(true).delimiter(delimiter);
         let records = reader.from_reader(text).into_byte_records();
         (records.map(|record| record.expect("CSV")).collect(), delimiter, mark)
+    }
+
+    /// The same trips in a file of JSON, if the folder has one.
+    #[must_use]
+    pub fn json(&self) -> Option<Vec<u8>> {
+        let path = directory().join(&self.feed).join(file_name(&self.version));
+        fs::read(path.with_extension("json")).ok()
     }
 
     /// The file with a secret in all personal columns and in a column that the feed does not know, and with more records

@@ -9,8 +9,10 @@ pub mod containers;
 mod copied;
 pub mod date;
 pub mod feed_fixtures;
+pub mod feed_json;
 pub mod file;
 pub mod found;
+pub mod json;
 mod outcome;
 pub mod parquet;
 pub mod parquet_file;
@@ -26,11 +28,12 @@ pub mod value;
 pub type Check = fn(&[u8]);
 
 /// Every check, with the name of its fuzz target and of its directory of seeds.
-pub const CHECKS: [(&str, Check); 14] = [
+pub const CHECKS: [(&str, Check); 15] = [
     ("bzip2", containers::check::check_bzip2),
     ("date", date::check_bytes),
     ("file", file::check_bytes),
     ("gzip", containers::check::check_gzip),
+    ("json", json::check_bytes),
     ("parquet", parquet_file::check_bytes),
     ("place", place::check_bytes),
     ("point", point::check_bytes),

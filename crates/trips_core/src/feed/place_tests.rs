@@ -214,7 +214,8 @@ fn features_with_times_are_in_their_order() {
     // Equal times are in the order of the document.
     assert_eq!(ends(&[(one, 1), (one, 2), (one, 3)]), [1.0, 3.0]);
     // Without the time of one, nobody knows the order.
-    for none in ["null", "{}", r#"{"timestamp":null}"#, r#"{"timestamp":"1"}"#, "[1]", "1", "true"] {
+    for none in ["null", "{}", r#"{"timestamp":null}"#, r#"{"timestamp":"1"}"#, "[1]", "1", "true"]
+    {
         assert_eq!(ends(&[(three, 3), (none, 1), (two, 2)]), [3.0, 2.0], "{none}");
     }
 }

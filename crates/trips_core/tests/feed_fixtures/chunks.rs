@@ -1,6 +1,6 @@
 //! Files in chunks, as loads read them: the batches have the expected trips, and the same keys in any style.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, TryReserveError};
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -16,21 +16,21 @@ use trips_core::sort::ids::RunIds;
 use trips_core::wire::jsonb;
 use trips_testkit::feed_fixtures::{Fixture, Style, fixtures};
 
-use super::{MAX_RECORD, open};
+use super::{MAX_RECORD, open_any};
 
 /// The result of a file.
 #[derive(Debug)]
-struct Found {
+pub(super) struct Found {
     /// The trips as JSON, without lines, in an order of their own; equal ones of a feed with ids are one.
-    trips: Vec<Value>,
-    keys: BTreeSet<TripKey>,
+    pub(super) trips: Vec<Value>,
+    pub(super) keys: BTreeSet<TripKey>,
     /// Line, SQLSTATE and column of each rejected record.
-    rejected: Vec<(u64, String, Option<String>)>,
+    pub(super) rejected: Vec<(u64, String, Option<String>)>,
 }
 
 /// Reads a file in chunks of about this size.
-fn read(file: &[u8], chunk_size: usize) -> Result<Found, HeaderError> {
-    let (mut reader, plan) = open(file)?;
+pub(super) fn read(file: &[u8], chunk_size: usize) -> Result<Found, HeaderError> {
+    let (mut reader, plan) = open_any(file)?;
     let constraints = Constraints::default();
     let (target, load_id) = (Target::History, 1);
     let parser = Parser {
@@ -45,7 +45,12 @@ fn read(file: &[u8], chunk_size: usize) -> Result<Found, HeaderError> {
     let mut blocks: Vec<Block> = Vec::new();
     let mut rejected = Vec::new();
     while let Some(chunk) = reader.next_chunk(chunk_size, 0).expect("memory") {
-        let parsed = parser.parse_next(chunk, &mut header).expect("memory");
+        let give = |_| -> Result<(), TryReserveError> { unreachable!("it is one partial") };
+        let mut chunk = chunk;
+        let parsed = chunk.parse(&parser, &header, usize::MAX, give).expect("memory");
+        if let Some(after) = &parsed.header {
+            header = after.clone();
+        }
         let (order, feed) = (parser.plan.feed().order(), parser.plan.feed_name());
         assert_eq!(parsed.proofs.contradiction(order, feed).map(|c| c.message), None);
         for bad in &parsed.first_bad {

@@ -74,7 +74,7 @@ fn each_file_is_of_a_version() {
         for file in files.map(Result::unwrap) {
             let name = file.file_name().into_string().expect("UTF-8");
             let (name, extension) = name.split_once('.').expect("an extension");
-            assert!(["csv", "expected.json"].contains(&extension), "{name}.{extension}");
+            assert!(["csv", "json", "expected.json"].contains(&extension), "{name}.{extension}");
             found.insert(format!("{}/{name}", folder.file_name().into_string().expect("UTF-8")));
         }
     }
