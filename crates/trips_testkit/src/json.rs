@@ -61,11 +61,7 @@ pub fn check(file: &[u8], max_record: usize, chunk: usize, sizes: &[usize]) {
     }
 }
 
-fn open<'f>(
-    file: &'f [u8],
-    max_record: usize,
-    sizes: &'f [usize],
-) -> Option<(Reader<'f>, Plan)> {
+fn open<'f>(file: &'f [u8], max_record: usize, sizes: &'f [usize]) -> Option<(Reader<'f>, Plan)> {
     let source = Decoder::of(ShortReads::of(file, sizes), Encoding::Utf8);
     let opened = text::open(source, &FEEDS, max_record);
     let Text { first, reader, .. } = opened.inspect_err(|e| check_reason(&e.to_string())).ok()?;
@@ -107,7 +103,8 @@ fn read(mut reader: Reader<'_>, plan: &Plan, max_record: usize, size: usize) -> 
 fn check_list(file: &[u8], max_record: usize, found: &Found) {
     let Ok(items) = serde_json::from_slice::<Vec<serde_json::Value>>(file) else { return };
     assert_eq!(found.records.len(), items.len(), "a record is lost");
-    let is_fault = |reason: &String| reason.contains("is not JSON") && !reason.contains("an object");
+    let is_fault =
+        |reason: &String| reason.contains("is not JSON") && !reason.contains("an object");
     for (position, record) in &found.records {
         assert!(!record.as_ref().is_err_and(is_fault), "{position}: {record:?}");
         let is_cut = record.as_ref().is_err_and(|reason| reason.contains("truncated"));
