@@ -190,13 +190,15 @@ pub fn rows(file: &StagedFile) -> Result<StagedBatches, LoadError> {
           ORDER BY {} FOR UPDATE OF s SKIP LOCKED",
         columns(|name| format!("octet_length(s.{name})")),
         columns(|name| format!("s.{name}")),
-        if load.is_some() {
-            "s.load_id = $1 AND s.member IS NOT DISTINCT FROM $2::text"
-        } else {
-            "$1 IS NULL AND $2::text IS NULL AND NOT EXISTS (SELECT FROM trips.loads AS l
-              WHERE l.load_id = s.load_id AND l.state = 'loaded')"
+        match (load, member) {
+            (Some(_), Some(_)) => "s.load_id = $1 AND s.member = $2::text",
+            (Some(_), None) => "s.load_id = $1 AND $2::text IS NULL AND s.member IS NULL",
+            (None, _) => {
+                "$1 IS NULL AND $2::text IS NULL AND NOT EXISTS (SELECT FROM trips.loads AS l
+                  WHERE l.load_id = s.load_id AND l.state = 'loaded')"
+            }
         },
-        // The rows of a load have an index in the order of their lines.
+        // The rows of a load, and of a member, have an index in the order of their lines.
         if *has_row_groups {
             "s.row_group, s.line_no, s.ctid"
         } else {

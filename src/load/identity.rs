@@ -28,12 +28,22 @@ pub struct LoadIdentity {
     continued: Option<Continued>,
 }
 
+/// The records of a merge for which the history is asked how many equal ones the load has inserted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// None: the load has inserted no trips.
+    None,
+    /// Those that do not say it themselves. The trips may be of another member of the archive.
+    Silent,
+    /// All.
+    All,
+}
+
 /// The records of a load that are trips already.
 #[derive(Debug)]
 struct Continued {
     load_id: i64,
-    /// Whether the load has inserted trips.
-    has_trips: bool,
+    asked: Asked,
     /// What the records of the run say.
     said: Vec<EqualRecords>,
     is_sorted: bool,
@@ -73,10 +83,9 @@ impl LoadIdentity {
     }
 
     /// The trips are further records of the file of this load.
-    pub fn continue_load(&mut self, load_id: i64, has_trips: bool) {
+    pub fn continue_load(&mut self, load_id: i64, asked: Asked) {
         if self.occurrences.is_some() {
-            self.continued =
-                Some(Continued { load_id, has_trips, said: Vec::new(), is_sorted: true });
+            self.continued = Some(Continued { load_id, asked, said: Vec::new(), is_sorted: true });
         }
     }
 
@@ -131,25 +140,40 @@ impl LoadIdentity {
 impl Continued {
     /// The equal records of the load that are trips already, for each record of a batch.
     fn before(&mut self, history: &History, batch: &Batch) -> Result<Vec<EqualRecords>, LoadError> {
-        let mut keys = batch.equal_records()?;
-        if self.has_trips {
-            history.count_records_of(self.load_id, &mut keys)?;
-        }
         if !self.is_sorted {
             self.said.sort_unstable();
             self.is_sorted = true;
         }
-        for key in &mut keys {
-            // The greatest number of the same key.
-            let of_key = |said: &EqualRecords| (said.date_time, said.base);
-            let after = self.said.partition_point(|said| of_key(said) <= of_key(key));
-            let last = after.checked_sub(1).map(|at| self.said[at]);
-            if let Some(said) = last.filter(|said| of_key(said) == of_key(key)) {
-                key.records = key.records.max(said.records);
+        let mut keys = batch.equal_records()?;
+        let mut silent = Vec::new();
+        keys.retain_mut(|key| match self.said_of(key) {
+            Some(records) => {
+                key.records = records;
+                true
             }
+            None => {
+                silent.push(*key);
+                false
+            }
+        });
+        if self.asked != Asked::None {
+            history.count_records_of(self.load_id, &mut silent)?;
         }
+        if self.asked == Asked::All {
+            history.count_records_of(self.load_id, &mut keys)?;
+        }
+        keys.append(&mut silent);
+        keys.sort_unstable();
         keys.retain(|key| key.records > 0);
         Ok(keys)
+    }
+
+    /// The greatest number that a record of the run says for this key.
+    fn said_of(&self, key: &EqualRecords) -> Option<u64> {
+        let of_key = |said: &EqualRecords| (said.date_time, said.base);
+        let after = self.said.partition_point(|said| of_key(said) <= of_key(key));
+        let last = &self.said[after.checked_sub(1)?];
+        (of_key(last) == of_key(key)).then_some(last.records)
     }
 }
 

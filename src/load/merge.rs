@@ -101,8 +101,7 @@ fn merge_file(
     let mut feed = StagedFeed::of_load(file.load, member)?;
     if let Some(feed) = &feed {
         loader.set_identity(feed.identity());
-        // The history does not say of which member a trip is.
-        loader.continue_load(load_id, member.is_none() && ledger::has_trips(load_id)?);
+        loader.continue_load(load_id, ledger::has_trips(load_id)?);
     }
     let max_record = settings::max_record_size();
     let mut batches = staging::rows(file)?;

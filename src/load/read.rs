@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use trips_core::feed::program::NotNumbers;
-use trips_core::format::parser::{Parsed, Parser};
+use trips_core::format::parser::{Parsed, Parser, Target};
 use trips_core::pool::{Pool, PoolError, Run};
 use trips_core::sort::batch::RunBlocks;
 
@@ -64,7 +64,9 @@ pub fn read_file(
         // Equal records are numbered by themselves in each member.
         writing.loader.set_identity(&opened.plan.feed().definition.identity);
         read_member(request, opened, (&mut limit, &mut counts), writing)?;
-        writing.loader.end_file(writing.load_id, Some(&feed))?;
+        if request.target != Target::Staging {
+            writing.loader.end_file(writing.load_id, Some(&feed))?;
+        }
         if let Some(name) = contents.member(index) {
             let totals = writing.loader.totals.since(before);
             loaded.push(LoadMember { name: name.to_owned(), feed, totals });

@@ -21,7 +21,7 @@ use trips_core::text::escape::quoted;
 use trips_core::wire::staged_row::StagedRows;
 
 use super::error_limit::LateErrors;
-use super::identity::LoadIdentity;
+use super::identity::{Asked, LoadIdentity};
 use super::occurrences;
 use super::staged_feed::StagedFeed;
 use crate::derived::{areas, changes, daily_counts, view};
@@ -52,6 +52,10 @@ pub struct Loader<'a> {
     identity: LoadIdentity,
     /// The member of an archive that is being read, and what its positions count.
     member: (Option<String>, PositionKind),
+    /// The rows of the load that were staged before this member.
+    staged_before: u64,
+    /// Whether no earlier load or merge has made trips of the records of the load.
+    is_whole: bool,
     /// Present in a merge: the records of a run that stay in staging.
     refused: Option<Vec<(u64, Rejection)>>,
     /// Where the rows of the load went so far.
@@ -67,7 +71,19 @@ impl<'a> Loader<'a> {
         let (to_recount, pending, totals) = (Vec::new(), None, Totals::default());
         let identity = LoadIdentity::default();
         let (member, refused) = ((None, PositionKind::Line), None);
-        Ok(Self { history, derived, to_recount, pending, identity, member, refused, totals })
+        let (staged_before, is_whole) = (0, true);
+        Ok(Self {
+            history,
+            derived,
+            to_recount,
+            pending,
+            identity,
+            member,
+            staged_before,
+            is_whole,
+            refused,
+            totals,
+        })
     }
 
     /// Sets the identity of the trips: that of their feed. By default it is the content of the trips.
@@ -78,6 +94,7 @@ impl<'a> Loader<'a> {
     /// Begins a member of an archive, or a file that is none, whose positions count this.
     pub fn begin_member(&mut self, member: Option<String>, positions: PositionKind) {
         self.member = (member, positions);
+        self.staged_before = self.totals.staged;
     }
 
     /// Takes the trips out of a run whose ids are known at another time: they are duplicates, or staged.
@@ -119,9 +136,15 @@ impl<'a> Loader<'a> {
     }
 
     /// The trips are further records of the file of this load, which are staged. They stay there if a trip with their id
-    /// has another time: see [`Loader::take_refused`].
+    /// has another time: see [`Loader::take_refused`]. The history does not say of which member a trip is.
     pub fn continue_load(&mut self, load_id: i64, has_trips: bool) {
-        self.identity.continue_load(load_id, has_trips);
+        let asked = match (has_trips, &self.member.0) {
+            (false, _) => Asked::None,
+            (true, Some(_)) => Asked::Silent,
+            (true, None) => Asked::All,
+        };
+        self.identity.continue_load(load_id, asked);
+        self.is_whole = !has_trips;
         self.refused = Some(Vec::new());
     }
 
@@ -138,19 +161,22 @@ impl<'a> Loader<'a> {
     /// Ends a file, or a member of an archive, whose runs are written: its staged records get the number of their equal
     /// records that are trips. A merge continues after it.
     pub fn end_file(&mut self, load_id: i64, feed: Option<&str>) -> Result<(), LoadError> {
-        let Some(name) = feed.filter(|_| self.leaves_lists() && self.identity.has_lists()) else {
+        // A merge asks the history about records of members that do not say it.
+        let says_none = self.member.0.is_some() && self.is_whole;
+        let is_known = says_none || self.identity.has_lists();
+        let Some(name) = feed.filter(|_| self.leaves_lists() && is_known) else {
             return Ok(());
         };
         let Some(mut feed) = StagedFeed::named(name, Options::default())? else { return Ok(()) };
         let (member, positions) = self.member.clone();
         let has_row_groups = positions == PositionKind::Row;
         let file = StagedFile { load: Some(load_id), member, has_row_groups };
-        occurrences::number_staged(&file, &mut feed, &mut self.identity)
+        occurrences::number_staged(&file, &mut feed, &mut self.identity, says_none)
     }
 
     /// Whether the counts of all runs are needed after the last run, for staged records.
     fn leaves_lists(&self) -> bool {
-        self.identity.counts_occurrences() && self.totals.staged > 0
+        self.identity.counts_occurrences() && self.totals.staged > self.staged_before
     }
 
     /// Whether batches need the grid points of their trips.

@@ -103,16 +103,19 @@ impl StagedFeed {
         Ok(StagedTrip { trip, preceding: record.preceding(), id })
     }
 
-    /// The time and the key of a record, if its identity columns are valid.
+    /// The time and the key of a record, if its identity columns are valid, and whether it says how many equal records
+    /// are trips.
     pub fn identity_of(
         &mut self,
         json: &str,
         position: Position,
         constraints: &Constraints,
-    ) -> Option<(Timestamp, TripKey)> {
+    ) -> Option<(Timestamp, TripKey, bool)> {
         let record = FeedRecord::of_json(&self.feed.definition, json)?;
         let (program, scratch) = self.prepare(&record);
-        program.identity_of(&record, position, scratch, constraints)
+        let (date_time, base) = program.identity_of(&record, position, scratch, constraints)?;
+        let says = record.preceding().is_some_and(|preceding| preceding.base == base);
+        Some((date_time, base, says))
     }
 
     /// The program for a record, and its buffers.

@@ -2,6 +2,7 @@
 //! stations.
 
 mod agreement;
+mod archives;
 mod arguments;
 mod definitions;
 mod details;

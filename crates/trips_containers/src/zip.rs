@@ -50,6 +50,7 @@ impl Archive {
     pub fn open(ranges: Arc<dyn Ranges>, budget: &Budget, spool: &dyn Spool) -> io::Result<Self> {
         let mut opening = level::Opening::new(budget, spool);
         opening.open(ranges, 1, "")?;
+        opening.check_names()?;
         let (members, sources) = opening.members.into_iter().unzip();
         let archive =
             Self { members, sources, passed_over: opening.passed_over, budget: budget.clone() };

@@ -158,3 +158,19 @@ fn streams_in_streams_are_unpacked_to_the_depth() {
         }
     }
 }
+
+/// Programs differ in which of two members they read.
+#[test]
+fn names_of_members_are_unique() {
+    let twice = |name: &str| Entry::new(name, TRIPS);
+    let inner = Zip::new(&[twice("a.csv")]).bytes;
+    for members in [
+        vec![twice("a.csv"), twice("b.csv"), Entry::new("a.csv", "x")],
+        vec![Entry::new("i", &inner), twice("i/a.csv")],
+    ] {
+        let error = content_of(&Zip::new(&members).bytes, Limits::default()).unwrap_err();
+        assert!(error.to_string().contains("two members of one name"), "{error}");
+    }
+    let others = [twice("a.csv"), Entry::new("README", "x"), Entry::new("README", "x")];
+    assert_eq!(content(&Zip::new(&others).bytes), one("a.csv"));
+}

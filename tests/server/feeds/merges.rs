@@ -6,7 +6,7 @@ use trips_tests::{Database, text_of};
 use super::fixtures::{RESET, ingest};
 
 /// Bikes without ids: equal records of a file are trips of their own. Coordinates do not identify them.
-const HIRES: &str = r#"SELECT trips.create_feed('hires', '{
+pub const HIRES: &str = r#"SELECT trips.create_feed('hires', '{
     "title": "Hires",
     "columns": {"at": {"type": "time"}, "bike": {"type": "id"}, "lon": {}, "lat": {}},
     "versions": {"1": ["at", "bike", "lon", "lat"]},

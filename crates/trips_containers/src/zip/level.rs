@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use super::Member;
 use super::directory::{self, Entry, check_encryption};
-use super::fields::named;
+use super::fields::{ZIP, named};
 use super::member::{Data, Method};
 use super::passed_over::{PassedOver, reason_for};
 use super::{end, layout, office};
 use crate::budget::{Budget, Marks};
 use crate::peel::{Peeled, peel};
 use crate::ranges::{Part, Ranges, Spool, Spooled};
+use crate::stream::damaged;
 
 /// Bytes that are copied into a file of the spool at once.
 const BLOCK: usize = 256 << 10;
@@ -98,6 +99,19 @@ impl<'a> Opening<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Two members of one name are an error: programs differ in which of them they read.
+    pub(super) fn check_names(&self) -> io::Result<()> {
+        let mut names: Vec<&str> =
+            self.members.iter().map(|(member, _)| member.name.as_str()).collect();
+        names.sort_unstable();
+        match names.windows(2).find(|pair| pair[0] == pair[1]) {
+            Some(pair) => {
+                Err(damaged(ZIP, "archive has two members of one name").in_member(pair[0]).into())
+            }
+            None => Ok(()),
+        }
     }
 
     /// Adds a member, or the members of an archive that it is.
