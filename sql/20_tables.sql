@@ -54,11 +54,9 @@ CREATE TABLE trips.stg_trip_data (
   member            text,
   row_group         bigint
 );
--- Loads look up their own rows by this index; rows of other writers have no load_id and no line_no.
-CREATE INDEX stg_trip_data_load_id_line_no_idx ON trips.stg_trip_data (load_id, line_no);
--- A load looks up the rows of one member by this index, whatever the number of its members.
-CREATE INDEX stg_trip_data_load_id_member_line_no_idx ON trips.stg_trip_data (load_id, member, line_no)
-  WHERE member IS NOT NULL;
+-- Loads look up their own rows by this index, and those of one member, whatever the number of its members. Rows of other
+-- writers have no load_id and no line_no.
+CREATE INDEX stg_trip_data_load_id_member_line_no_idx ON trips.stg_trip_data (load_id, member, line_no);
 -- There is no key, because other writers may insert a row twice; so replicas find a row by all of its columns.
 ALTER TABLE trips.stg_trip_data REPLICA IDENTITY FULL;
 COMMENT ON TABLE trips.stg_trip_data IS 'Staging: rejected records of files, staged rows, and rows of other writers';

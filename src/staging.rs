@@ -202,7 +202,7 @@ pub fn rows(file: &StagedFile) -> Result<StagedBatches, LoadError> {
         if *has_row_groups {
             "s.row_group, s.line_no, s.ctid"
         } else {
-            "s.load_id, s.line_no, s.ctid"
+            "s.load_id, s.member, s.line_no, s.ctid"
         },
     );
     let cursor = Spi::connect_mut(|client| {

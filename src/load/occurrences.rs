@@ -55,10 +55,7 @@ pub fn number_staged(
 }
 
 /// Sets the member of these records, and forgets them.
-fn set(
-    identity: &mut LoadIdentity,
-    records: &mut Vec<Record>,
-) -> Result<(), LoadError> {
+fn set(identity: &mut LoadIdentity, records: &mut Vec<Record>) -> Result<(), LoadError> {
     records.sort_unstable();
     let mut keys: Vec<EqualRecords> = records.iter().map(|&(key, ..)| key).collect();
     identity.count_all(&mut keys)?;

@@ -83,7 +83,7 @@ const FRAGMENTS: [Fragment; 9] = [
     ("COMMENT ON COLUMN trips.stg_trip_data.row_group IS", ";\n", None),
     ("REVOKE ALL ON FUNCTION trips.stage(text, text, text, text)", ";\n", None),
     ("ALTER TABLE trips.daily_trip_counts REPLICA IDENTITY", ";\n", None),
-    ("CREATE INDEX stg_trip_data_load_id_line_no_idx", ";\n", None),
+    ("CREATE INDEX stg_trip_data_load_id_member_line_no_idx", ";\n", None),
     ("SELECT pg_catalog.pg_extension_config_dump('trips.loads', '')", ";\n", None),
     (
         "  CONSTRAINT loads_digest_check",
