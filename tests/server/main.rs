@@ -23,6 +23,7 @@ mod feeds;
 mod headers;
 mod inbox;
 mod ingest;
+mod json;
 mod jsonb;
 mod keys;
 mod leaks;
