@@ -52,7 +52,9 @@ fn value(definition: &Definition, name: &str, text: &str) -> Value {
     let is_of =
         |kind: fn(ColumnKind) -> bool| column.is_some_and(|id| kind(definition.get(id).kind));
     let json = || serde_json::from_str::<Value>(text).ok();
-    let number = || json().filter(|json| json.is_number() && json.to_string() == text);
+    // A number whose own spelling is that of the file.
+    let is_own = |json: &Value| serde_json::to_string(json).is_ok_and(|own| own == text);
+    let number = || json().filter(|json| json.is_number() && is_own(json));
     match text {
         "" => Value::Null,
         _ if is_of(|kind| kind == ColumnKind::Json) => json().unwrap_or_else(|| text.into()),

@@ -23,11 +23,13 @@ static FEEDS: LazyLock<FeedChoice> = LazyLock::new(FeedChoice::builtin);
 
 type Reader<'f> = ChunkReader<Decoder<ShortReads<'f>>>;
 
+/// The texts of a record by its columns, or why it has none.
+type Texts = Result<Vec<Option<Vec<u8>>>, String>;
+
 /// What a file has.
 #[derive(Debug, Default, PartialEq)]
 struct Found {
-    /// The texts of each record, or why it has none.
-    records: Vec<(Position, Result<Vec<Option<Vec<u8>>>, String>)>,
+    records: Vec<(Position, Texts)>,
     /// What ended the reading.
     error: Option<String>,
 }
@@ -94,8 +96,7 @@ fn read(mut reader: Reader<'_>, plan: &Plan, max_record: usize, size: usize) -> 
         });
         assert_eq!(result, Ok(()));
     }
-    let is_before = |a: &(Position, _), b: &(Position, _)| a.0.value < b.0.value;
-    assert!(found.records.is_sorted_by(|a, b| is_before(a, b)));
+    assert!(found.records.is_sorted_by(|(a, _), (b, _)| a.value < b.value));
     found
 }
 

@@ -34,8 +34,11 @@ fn open(file: &[u8]) -> Result<(RecordReader<&[u8]>, Plan), HeaderError> {
     Ok((reader, plan))
 }
 
+/// A reader of a file of any format of text, and its plan.
+type Opened<'f> = (ChunkReader<Decoder<&'f [u8]>>, Plan);
+
 /// The same for a file of any format of text.
-fn open_any(file: &[u8]) -> Result<(ChunkReader<Decoder<&[u8]>>, Plan), HeaderError> {
+fn open_any(file: &[u8]) -> Result<Opened<'_>, HeaderError> {
     let begin = || {
         let source = Decoder::of(file, Encoding::Utf8);
         let opened = text::open(source, &FeedChoice::builtin(), MAX_RECORD)?;
