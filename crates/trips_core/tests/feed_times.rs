@@ -29,40 +29,24 @@ fn read(feed: &str, text: &str, order: DayMonthOrder) -> Result<String, String> 
     }
 }
 
+/// Feeds that publish `YYYY-MM-DD HH24:MI:SS`, some with a fraction.
+const OF_ISO_TIMES: &[&str] = &[
+    "tlc_yellow",
+    "tlc_green",
+    "tlc_fhv",
+    "tlc_fhvhv",
+    "lyft",
+    "citibike",
+    "capital",
+    "mibici",
+    "toronto",
+    "uber_2015",
+];
+
 /// The forms that cities publish, one row for each form and each feed that has it.
 const PUBLISHED: &[(&[&str], &str, &str)] = &[
-    (
-        &[
-            "tlc_yellow",
-            "tlc_green",
-            "tlc_fhv",
-            "tlc_fhvhv",
-            "lyft",
-            "citibike",
-            "capital",
-            "mibici",
-            "toronto",
-            "uber_2015",
-        ],
-        "2024-05-31 23:59:59.123",
-        "2024-05-31 23:59:59.123",
-    ),
-    (
-        &[
-            "tlc_yellow",
-            "tlc_green",
-            "tlc_fhv",
-            "tlc_fhvhv",
-            "lyft",
-            "citibike",
-            "capital",
-            "mibici",
-            "toronto",
-            "uber_2015",
-        ],
-        "2024-05-31 23:59:59",
-        "2024-05-31 23:59:59",
-    ),
+    (OF_ISO_TIMES, "2024-05-31 23:59:59.123", "2024-05-31 23:59:59.123"),
+    (OF_ISO_TIMES, "2024-05-31 23:59:59", "2024-05-31 23:59:59"),
     (&["baywheels"], "2017-12-31 16:57:39.6540", "2017-12-31 16:57:39.654"),
     (&["bixi_a", "divvy", "london_2022", "bixi_b"], "2014-04-15 00:01", "2014-04-15 00:01:00"),
     (
