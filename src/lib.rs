@@ -42,7 +42,8 @@ mod upload;
 
 pgrx::extension_sql_file!("../sql/10_schema.sql", name = "schema", bootstrap);
 pgrx::extension_sql_file!("../sql/20_tables.sql", name = "tables", requires = ["schema"]);
-pgrx::extension_sql_file!("../sql/25_feeds.sql", name = "feeds", requires = ["tables"]);
+pgrx::extension_sql_file!("../sql/22_uploads.sql", name = "uploads", requires = ["tables"]);
+pgrx::extension_sql_file!("../sql/25_feeds.sql", name = "feeds", requires = ["uploads"]);
 pgrx::extension_sql_file!("../sql/30_load.sql", name = "load", requires = ["feeds"]);
 pgrx::extension_sql_file!("../sql/40_queue.sql", name = "queue", requires = ["load"]);
 pgrx::extension_sql_file!("../sql/50_upload.sql", name = "upload", requires = ["queue"]);
