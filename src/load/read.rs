@@ -73,8 +73,8 @@ pub fn read_file(
         }
     }
     notices::zero_coordinates(counts.zero_coordinates);
-    notices::unknown_places(counts.unknown_places);
     if let Some(definition) = definition {
+        notices::unknown_places(counts.unknown_places, definition.stations.is_some());
         notices::not_numbers(&counts.not_numbers.named(&definition));
     }
     Ok((last, loaded))

@@ -83,13 +83,8 @@ fn files_that_are_not_of_stations_change_nothing() {
     assert_eq!(zones(&mut client), Vec::<String>::new());
 }
 
-/// A bad record costs no good one, and nothing is dropped silently.
-#[test]
-fn bad_stations_and_repeated_ids_are_reported() {
-    let (database, mut client) = database();
-    let year = Some(2023);
-    let content = "id,label,lon,lat\n\n1,A,16,49\n2,B,east,49\n3,C,16,99\n,D,16,49\n4,E,16.5,49.5\n1,F,16.1,49.1\n";
-    let path = database.file("s.csv", content);
+/// A session, and its notices.
+fn listener(database: &Database) -> (Client, Arc<Mutex<String>>) {
     let said = Arc::new(Mutex::new(String::new()));
     let received = said.clone();
     let mut config = database.config();
@@ -99,7 +94,41 @@ fn bad_stations_and_repeated_ids_are_reported() {
         writeln!(received.lock().unwrap(), "{severity}:  {message}\n{detail}\nHINT:  {hint}")
             .unwrap();
     });
-    let mut listener = config.connect(NoTls).unwrap();
+    (config.connect(NoTls).unwrap(), said)
+}
+
+/// Zone 264 is the publisher's id of a place that is not known: no file has its coordinates.
+#[test]
+fn only_a_feed_with_station_files_advises_to_load_them() {
+    let database = Database::on_shared();
+    let (mut client, said) = listener(&database);
+    let path = database.file(
+        "uber.csv",
+        "Dispatching_base_num,Pickup_date,Affiliated_base_num,locationID\nB02617,2015-05-17 09:47:00,B02617,264\n",
+    );
+    client.query("SELECT trips.ingest($1)", &[&path]).unwrap();
+    let zones = std::mem::take(&mut *said.lock().unwrap());
+    assert!(zones.contains("1 origin or destination is NULL"), "{zones}");
+    assert!(!zones.contains("load_stations"), "{zones}");
+    let path = database.file(
+        "divvy.csv",
+        "trip_id,starttime,stoptime,bikeid,tripduration,from_station_id,from_station_name,to_station_id,to_station_name,usertype,gender,birthyear\n\
+         901,6/30/2016 23:57,7/1/2016 0:10,2,788,90001,Elm St,90002,Oak St,Customer,,\n",
+    );
+    client.query("SELECT trips.ingest($1)", &[&path]).unwrap();
+    let stations = std::mem::take(&mut *said.lock().unwrap());
+    assert!(stations.contains("2 origins or destinations are NULL"), "{stations}");
+    assert!(stations.contains("Run trips.load_stations()"), "{stations}");
+}
+
+/// A bad record costs no good one, and nothing is dropped silently.
+#[test]
+fn bad_stations_and_repeated_ids_are_reported() {
+    let (database, mut client) = database();
+    let year = Some(2023);
+    let content = "id,label,lon,lat\n\n1,A,16,49\n2,B,east,49\n3,C,16,99\n,D,16,49\n4,E,16.5,49.5\n1,F,16.1,49.1\n";
+    let path = database.file("s.csv", content);
+    let (mut listener, said) = listener(&database);
     assert_eq!(listener.query_one(LOAD, &[&path, &year]).unwrap().get::<_, i64>(0), 2);
     let reported = std::mem::take(&mut *said.lock().unwrap());
     for line in [
