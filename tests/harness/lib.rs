@@ -38,7 +38,9 @@ pub use programs::{Programs, extension_file};
 pub use psql::Psql;
 pub use spark::Spark;
 pub use upload_parts::{digest, parts_by_reader, parts_of};
-pub use wait::{eventually, notifications_until, stays, text_of, until, until_within};
+pub use wait::{
+    eventually, notifications_until, stays, takes_less_than, text_of, until, until_within,
+};
 
 /// A ledger row as tests look at it.
 #[derive(Debug, Clone, PartialEq, Eq)]
