@@ -74,7 +74,7 @@ setup: ## install what is missing (Debian packages, cargo-pgrx)
 bench: build ## compare with bare COPY and the historical pipeline (minutes; BENCH_ROWS, BENCH_ROUNDS)
 	@scripts/bench.sh compare && scripts/bench.sh wide
 
-bench-containers: build ## the same trips as CSV, gzip, zstd and zip: time and memory of a load (3 minutes; BENCH_ROWS, BENCH_ROUNDS)
+bench-containers: build ## the same trips as CSV, gzip, zstd, zip, Parquet and JSON lines: time and memory of a load (4 minutes; BENCH_ROWS, BENCH_ROUNDS)
 	@scripts/bench.sh containers
 
 bench-wide: build ## files of feeds with many columns, compared with bare COPY (5 minutes; BENCH_ROWS, BENCH_ROUNDS)

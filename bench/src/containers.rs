@@ -1,4 +1,4 @@
-//! The same trips as CSV and in containers: seconds and memory of a load, in turns.
+//! The same trips as CSV, in containers, as Parquet and as JSON lines: seconds and memory of a load, in turns.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -6,6 +6,7 @@ use std::fs;
 
 use trips_testkit::containers::pack;
 use trips_testkit::containers::zip::{Entry, Zip};
+use trips_testkit::parquet::{Column, Layout, Value, write};
 use trips_tests::{Cluster, peak_memory};
 
 use crate::measure::{empty_history, generate, ingest};
@@ -50,9 +51,58 @@ fn files(cluster: &Cluster, rows: u64) -> Result<Vec<(&'static str, String)>> {
     let mut files = vec![(PLAIN, path)];
     files.push(("gzip", cluster.file("trips.csv.gz", pack::gzip(&text))));
     files.push(("zstd", cluster.file("trips.csv.zst", pack::zstd(&text))));
+    let csv = std::str::from_utf8(&text)?;
+    files.push(("Parquet", cluster.file("trips.parquet", parquet(csv)?)));
+    files.push(("JSON lines", cluster.file("trips.jsonl", json_lines(csv))));
     let zip = Zip::new(&[Entry::new("trips.csv", text)]);
     files.push(("zip", cluster.file("trips.zip", zip.bytes)));
     Ok(files)
+}
+
+/// The header and the records of a file without quotes.
+fn records(csv: &str) -> (Vec<&str>, impl Iterator<Item = Vec<&str>>) {
+    let mut lines = csv.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    (lines.next().unwrap_or_default(), lines)
+}
+
+/// Pages with snappy and dictionaries, as publishers write them; times are typed.
+fn parquet(csv: &str) -> Result<Vec<u8>> {
+    let (names, records) = records(csv);
+    let mut columns = Vec::new();
+    for name in &names {
+        let is_time = *name == "datetime";
+        let schema = if is_time {
+            format!("optional int64 {name} (TIMESTAMP(MICROS,false))")
+        } else {
+            format!("optional binary {name} (STRING)")
+        };
+        columns.push((Column::new(&schema, Vec::new()), is_time));
+    }
+    for record in records {
+        for ((column, is_time), text) in columns.iter_mut().zip(record) {
+            let value = match *is_time {
+                true => {
+                    let time = chrono::NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f")?;
+                    Value::Int(time.and_utc().timestamp_micros())
+                }
+                false => Value::from(text),
+            };
+            column.values.push(Some(value).filter(|_| !text.is_empty()));
+        }
+    }
+    let columns: Vec<Column> = columns.into_iter().map(|(column, _)| column).collect();
+    Ok(write(&columns, Layout::default()))
+}
+
+/// An object in each line.
+fn json_lines(csv: &str) -> String {
+    let (names, records) = records(csv);
+    let object = |record: Vec<&str>| {
+        let members =
+            names.iter().zip(record).map(|(&name, value)| (name.to_owned(), value.into()));
+        serde_json::Value::Object(members.collect()).to_string() + "\n"
+    };
+    records.map(object).collect()
 }
 
 fn report(
