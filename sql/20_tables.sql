@@ -109,6 +109,8 @@ CREATE TABLE trips.loads (
   file_changed_at timestamptz,
   source_version text,
   options        jsonb,
+  rows_deleted   bigint      NOT NULL DEFAULT 0,
+  staged_deleted bigint      NOT NULL DEFAULT 0,
   CONSTRAINT loads_pkey PRIMARY KEY (load_id),
   CONSTRAINT loads_state_check CHECK (
     state = ANY (ARRAY['queued', 'running', 'loaded', 'skipped', 'failed'])),
@@ -116,6 +118,8 @@ CREATE TABLE trips.loads (
     rows_read = rows_inserted + rows_duplicate + rows_staged),
   CONSTRAINT loads_counts_check CHECK (
     bytes_read >= 0 AND rows_inserted >= 0 AND rows_duplicate >= 0 AND rows_staged >= 0),
+  CONSTRAINT loads_deleted_check CHECK (
+    rows_deleted >= 0 AND staged_deleted BETWEEN 0 AND rows_staged),
   CONSTRAINT loads_digest_check CHECK (pg_catalog.octet_length(digest) = 32),
   CONSTRAINT loads_same_as_check CHECK (same_as <> load_id AND (state <> 'skipped' OR same_as IS NOT NULL)),
   CONSTRAINT loads_error_check CHECK (state <> 'failed' OR (error_code IS NOT NULL AND error IS NOT NULL))
@@ -143,7 +147,10 @@ COMMENT ON COLUMN trips.loads.rows_read IS
   'Records of the file, without the header and empty lines: rows_inserted + rows_duplicate + rows_staged';
 COMMENT ON COLUMN trips.loads.rows_inserted IS 'Rows that the load inserted into the history';
 COMMENT ON COLUMN trips.loads.rows_duplicate IS 'Rows whose trip was in the history, or earlier in the same file';
-COMMENT ON COLUMN trips.loads.rows_staged IS 'Rows of the load in trips.stg_trip_data';
+COMMENT ON COLUMN trips.loads.rows_staged IS
+  'Rows that the load staged and no merge has promoted: in trips.stg_trip_data, but for staged_deleted';
+COMMENT ON COLUMN trips.loads.rows_deleted IS 'Trips of the load that trips.delete_trips() has deleted';
+COMMENT ON COLUMN trips.loads.staged_deleted IS 'Staged rows of the load that trips.delete_trips() has deleted';
 COMMENT ON COLUMN trips.loads.error_code IS 'SQLSTATE of a failed load';
 COMMENT ON COLUMN trips.loads.error IS
   'Message of a failed load, without content of the file; trips.load_errors has the full error';

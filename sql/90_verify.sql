@@ -77,9 +77,9 @@ AS $body$
     SELECT count(*) AS faults, min(load_id) AS first
       FROM (SELECT COALESCE(h.load_id, l.load_id) AS load_id
               FROM (SELECT h.load_id, count(*) AS trips FROM trips.hist_trip_data AS h GROUP BY 1) AS h
-              FULL JOIN (SELECT * FROM trips.loads AS l WHERE l.rows_inserted > 0) AS l
+              FULL JOIN (SELECT * FROM trips.loads AS l WHERE l.rows_inserted > l.rows_deleted) AS l
                 ON l.load_id = h.load_id
-             WHERE h.trips IS DISTINCT FROM l.rows_inserted) AS f
+             WHERE h.trips IS DISTINCT FROM l.rows_inserted - l.rows_deleted) AS f
   ), key AS (
     SELECT count(*) AS faults, min(h.date_time) AS first
       FROM trips.hist_trip_data AS h
@@ -146,7 +146,7 @@ AS $body$
                            FROM trips.stg_trip_data AS s
                           GROUP BY 1) AS s ON s.load_id = l.load_id
              WHERE l.state = 'loaded'
-               AND COALESCE(s.waiting, 0) <> l.rows_staged) AS f
+               AND COALESCE(s.waiting, 0) <> l.rows_staged - l.staged_deleted) AS f
   )
   SELECT v.check_name, v.faults = 0,
          CASE WHEN v.faults = 0 THEN v.good ELSE format(v.bad, v.faults, v.first) END

@@ -77,7 +77,7 @@ pub fn resume(load_id: i64, role: pg_sys::Oid) -> Result<LoadHeader, LoadError> 
 /// of its claimed digest.
 pub fn same_bytes(digest: &[u8; 32], bytes: u64) -> Option<SameBytes> {
     two_bigints(
-        c"SELECT load_id, rows_staged FROM trips.loads
+        c"SELECT load_id, rows_staged - staged_deleted FROM trips.loads
            WHERE bytes_read = $1 AND digest = $2 AND state = 'loaded' AND same_as IS NULL",
         &[bigint(bytes).into(), digest.as_slice().into()],
     )
@@ -88,7 +88,7 @@ pub fn same_bytes(digest: &[u8; 32], bytes: u64) -> Option<SameBytes> {
 pub fn same_object(source: &LoadSource) -> Option<SameBytes> {
     let version = source.version.as_deref()?;
     two_bigints(
-        c"SELECT load_id, rows_staged FROM trips.loads
+        c"SELECT load_id, rows_staged - staged_deleted FROM trips.loads
            WHERE source = $1 AND bytes_read = $2 AND source_version = $3 AND state = 'loaded'
            ORDER BY load_id",
         &[source.name.as_str().into(), bigint(source.bytes).into(), version.into()],
@@ -167,7 +167,7 @@ pub fn unrecorded_row(header: &LoadHeader, source: &LoadSource) -> Result<LoadRo
         "SELECT l FROM jsonb_populate_record(NULL::trips.loads, jsonb_build_object(
                   'load_id', $1::bigint, 'source', $2::text, 'digest', $3::bytea, 'bytes_read', $4::bigint,
                   'state', 'running', 'rows_read', 0, 'rows_inserted', 0, 'rows_duplicate', 0,
-                  'rows_staged', 0, 'requested_by', $5::text, 'requested_at', $6::timestamptz)) AS l",
+                  'rows_staged', 0, 'rows_deleted', 0, 'staged_deleted', 0, 'requested_by', $5::text, 'requested_at', $6::timestamptz)) AS l",
         &args,
     )
 }
@@ -186,9 +186,9 @@ pub fn add_merged(load_id: i64, totals: Totals) -> Result<LoadRow, LoadError> {
         "UPDATE trips.loads AS l
             SET rows_inserted = l.rows_inserted + $2,
                 rows_duplicate = l.rows_duplicate + $3,
-                rows_staged = greatest(l.rows_staged - $2 - $3, $4),
+                rows_staged = greatest(l.rows_staged - $2 - $3, $4 + l.staged_deleted),
                 rows_read = l.rows_inserted + $2 + l.rows_duplicate + $3
-                            + greatest(l.rows_staged - $2 - $3, $4)
+                            + greatest(l.rows_staged - $2 - $3, $4 + l.staged_deleted)
           WHERE l.load_id = $1
          RETURNING l",
         &args,

@@ -299,7 +299,7 @@ pub fn not_loaded_yet(files: Vec<FileVersion>, options: &str) -> Result<Vec<NewF
                     SELECT count(*) FILTER (WHERE CASE l.state
                                WHEN 'failed' THEN l.error_code !~ '^(08|09|28|40|53|55|57|58030|42P01|42P07)'
                                                   AND l.options = $5::jsonb
-                               WHEN 'loaded' THEN l.rows_staged = 0 OR l.options IS NULL
+                               WHEN 'loaded' THEN l.rows_staged = l.staged_deleted OR l.options IS NULL
                                                   OR l.options = $5::jsonb
                                ELSE true END) AS ends,
                            count(*) FILTER (WHERE l.state = 'failed') AS failures,
