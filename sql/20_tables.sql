@@ -111,9 +111,14 @@ CREATE TABLE trips.loads (
   options        jsonb,
   rows_deleted   bigint      NOT NULL DEFAULT 0,
   staged_deleted bigint      NOT NULL DEFAULT 0,
+  commit_no      bigint,
+  days           datemultirange,
+  requested_by_oid oid,
+  retracted_at   timestamptz,
+  retracted_by   text,
   CONSTRAINT loads_pkey PRIMARY KEY (load_id),
   CONSTRAINT loads_state_check CHECK (
-    state = ANY (ARRAY['queued', 'running', 'loaded', 'skipped', 'failed'])),
+    state = ANY (ARRAY['queued', 'running', 'loaded', 'skipped', 'failed', 'retracted'])),
   CONSTRAINT loads_balance_check CHECK (
     rows_read = rows_inserted + rows_duplicate + rows_staged),
   CONSTRAINT loads_counts_check CHECK (
@@ -122,7 +127,9 @@ CREATE TABLE trips.loads (
     rows_deleted >= 0 AND staged_deleted BETWEEN 0 AND rows_staged),
   CONSTRAINT loads_digest_check CHECK (pg_catalog.octet_length(digest) = 32),
   CONSTRAINT loads_same_as_check CHECK (same_as <> load_id AND (state <> 'skipped' OR same_as IS NOT NULL)),
-  CONSTRAINT loads_error_check CHECK (state <> 'failed' OR (error_code IS NOT NULL AND error IS NOT NULL))
+  CONSTRAINT loads_error_check CHECK (state <> 'failed' OR (error_code IS NOT NULL AND error IS NOT NULL)),
+  CONSTRAINT loads_retracted_check CHECK (
+    (state = 'retracted') = (retracted_at IS NOT NULL) AND (state = 'retracted') = (retracted_by IS NOT NULL))
 );
 -- Enforces that a load loads the same bytes only once; a forced load has same_as. The size is the first column: a file
 -- whose size is new has new bytes, and the load does not hash it before it reads it. The size is part of the key
@@ -142,7 +149,7 @@ COMMENT ON COLUMN trips.loads.feed IS
 COMMENT ON COLUMN trips.loads.digest IS 'BLAKE3 of the file, 32 bytes; NULL if no file was read to its end';
 COMMENT ON COLUMN trips.loads.bytes_read IS 'Size of the file in bytes';
 COMMENT ON COLUMN trips.loads.state IS
-  'State of the load: queued, running, loaded, skipped (another load has the same bytes) or failed';
+  'State of the load: queued, running, loaded, skipped (another load has the same bytes), failed or retracted';
 COMMENT ON COLUMN trips.loads.rows_read IS
   'Records of the file, without the header and empty lines: rows_inserted + rows_duplicate + rows_staged';
 COMMENT ON COLUMN trips.loads.rows_inserted IS 'Rows that the load inserted into the history';
@@ -163,6 +170,13 @@ COMMENT ON COLUMN trips.loads.file_changed_at IS 'Change time (ctime) of the fil
 COMMENT ON COLUMN trips.loads.source_version IS 'ETag of the object, or its Last-Modified where the server has no ETags; NULL for a file';
 COMMENT ON COLUMN trips.loads.options IS
   'Arguments and settings that decide which records the load accepts; NULL for an unfinished load or a load without a file';
+COMMENT ON COLUMN trips.loads.commit_no IS 'Place of the load in the order of commits; NULL unless the load was loaded';
+COMMENT ON COLUMN trips.loads.days IS
+  'Days with trips of the load: at most 1000 ranges, which may have other days between; NULL if it inserted none';
+COMMENT ON COLUMN trips.loads.requested_by_oid IS
+  'OID of the requesting role, for trips.retract(); NULL unless the load was loaded';
+COMMENT ON COLUMN trips.loads.retracted_at IS 'Time at which trips.retract() took the load back; its counts stay';
+COMMENT ON COLUMN trips.loads.retracted_by IS 'Name of the role that called trips.retract()';
 
 -- Archives have several files of trips. The counts are those of the load itself: a merge of staged rows changes only
 -- the row of trips.loads.
@@ -332,7 +346,7 @@ COMMENT ON TABLE trips.events IS
 COMMENT ON COLUMN trips.events.seq IS 'Number of the event; a later event is never visible before an earlier one';
 COMMENT ON SEQUENCE trips.events_seq_seq IS 'Numbers of events in trips.events';
 COMMENT ON COLUMN trips.events.load_id IS 'Number of the load';
-COMMENT ON COLUMN trips.events.state IS 'State of the load: queued, running, loaded, skipped or failed';
+COMMENT ON COLUMN trips.events.state IS 'State of the load: queued, running, loaded, skipped, failed or retracted';
 COMMENT ON COLUMN trips.events.bytes_done IS
   'Processed bytes of the file; reading a byte and writing its trip each count half';
 COMMENT ON COLUMN trips.events.bytes_total IS 'Size of the file in bytes';

@@ -28,6 +28,8 @@ REVOKE ALL ON FUNCTION trips.grant_loader(regrole) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.grant_reader(regrole) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.submit(text, text, bigint, boolean, text, text, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.cancel(bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION trips.retract(bigint, boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION trips.replace(text, bigint, text, bigint, boolean, text, text, text) FROM PUBLIC;
 REVOKE ALL ON PROCEDURE trips.ingest_new(text, bigint, bigint, bigint, text, text, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.schedule(text, text, text, text, text, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.unschedule(text) FROM PUBLIC;

@@ -11,6 +11,7 @@ mod load;
 mod privileges;
 mod questions;
 mod queue;
+mod retract;
 mod upload;
 mod verify;
 

@@ -19,6 +19,7 @@ mod queue;
 mod redacted;
 mod report;
 mod request;
+mod retract;
 mod source;
 mod store;
 mod upload;
@@ -33,6 +34,7 @@ pub use self::queue::QueueError;
 use self::report::reported;
 pub use self::report::{Report, counted};
 pub use self::request::RequestError;
+pub use self::retract::RetractError;
 pub use self::source::SourceError;
 pub use self::store::{StoreFault, StoreFaultKind};
 pub use self::upload::UploadError;
@@ -49,6 +51,7 @@ pub enum LoadError {
     Queue(QueueError),
     Upload(UploadError),
     Feed(FeedError),
+    Retract(RetractError),
     /// A table accepted fewer rows than were inserted.
     RowsVanished {
         table: &'static str,
@@ -79,6 +82,7 @@ impl LoadError {
             Self::Queue(error) => error.report(),
             Self::Upload(error) => error.report(),
             Self::Feed(error) => error.report(),
+            Self::Retract(error) => error.report(),
             Self::RowsVanished { table, offered, taken } => Report::new(
                 Code::ERRCODE_TRIGGERED_ACTION_EXCEPTION,
                 format!("table {table} accepted {taken} of {}", counted(*offered, "row", "rows")),
@@ -157,6 +161,7 @@ impl LoadError {
     pub fn is_recorded(&self) -> bool {
         match self {
             Self::Request(_)
+            | Self::Retract(_)
             | Self::Feed(_)
             | Self::Source(SourceError::MayNotRead(_) | SourceError::MayNotPreview(_))
             | Self::History(HistoryError::OtherOwner { .. }) => false,
@@ -186,6 +191,7 @@ from!(
     Queue(QueueError),
     Upload(UploadError),
     Feed(FeedError),
+    Retract(RetractError),
     Query(pgrx::spi::SpiError)
 );
 

@@ -11,6 +11,7 @@ const LOADER: [&str; 8] = [
     "USAGE ON SCHEMA trips, trips_internal",
     "EXECUTE ON FUNCTION trips.ingest(text, text, bigint, boolean, text, text, text), trips.stage(text, text, text, text),
        trips.merge_staged(bigint), trips.submit(text, text, bigint, boolean, text, text, text), trips.cancel(bigint),
+       trips.retract(bigint, boolean), trips.replace(text, bigint, text, bigint, boolean, text, text, text),
        trips.schedule(text, text, text, text, text, text), trips.unschedule(text),
        trips.create_upload(text, bytea, bigint, text), trips.upload_part(bigint, bytea),
        trips.complete_upload(bigint), trips.abort_upload(bigint)",

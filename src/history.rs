@@ -7,6 +7,7 @@
 mod append;
 mod bounds;
 mod change_triggers;
+mod claims;
 mod copy_form;
 mod existing_keys;
 mod lock;
@@ -17,6 +18,7 @@ mod partitions;
 pub mod pending_counts;
 pub mod places;
 mod repair;
+mod retract;
 mod same_ids;
 
 use std::ffi::CStr;
@@ -30,9 +32,11 @@ pub use self::change_triggers::{
     create_all_triggers, days_of, has_change_triggers, require_plain_partitions,
     require_sane_dates, sync_triggers, without_own_partition,
 };
+pub use self::claims::{Traces, delete_of as delete_claims_of, take_over};
 use self::partitions::Created;
 pub use self::partitions::NewPartitions;
 pub use self::repair::{Moved, damaged_partitions, move_misplaced, with_counts_deferred};
+pub use self::retract::{delete_trips_of, while_removing};
 use crate::pg::relation::Attribute;
 
 const HISTORY: &CStr = c"hist_trip_data";

@@ -2,6 +2,7 @@
 
 mod failure;
 mod members;
+mod retract;
 mod status;
 mod types;
 
@@ -19,6 +20,9 @@ use crate::pg::spi::{self, Snapshot};
 
 pub use self::failure::LoadFailure;
 pub use self::members::{LoadMember, record_members};
+pub use self::retract::{
+    Retractable, find_to_retract, has_newer_changes, record_retracted, take_over,
+};
 pub use self::status::{
     NewFile, close_abandoned, delete_failure, info_of_running, is_queued, not_done, not_loaded_yet,
     record_failed, record_job_failed, record_lost, record_queued, record_running, requested_by,
@@ -115,7 +119,8 @@ pub fn record_end(
 ) -> Result<LoadRow, LoadError> {
     let state = if totals.is_some() { "loaded" } else { "skipped" };
     let totals = totals.unwrap_or_default();
-    let args: [DatumWithOid<'_>; 16] = [
+    let (first_days, last_days) = bounds_of_days(&source.days);
+    let args: [DatumWithOid<'_>; 19] = [
         header.load_id.into(),
         source.name.as_str().into(),
         source.digest.map(Vec::from).into(),
@@ -132,13 +137,20 @@ pub fn record_end(
         source.options.as_deref().into(),
         source.feed.as_deref().into(),
         source.version.as_deref().into(),
+        header.role.into(),
+        first_days.into(),
+        last_days.into(),
     ];
     returned_row(
         "INSERT INTO trips.loads AS l (load_id, source, digest, bytes_read, state, rows_read,
                 rows_inserted, rows_duplicate, rows_staged, same_as, requested_by, requested_at,
-                started_at, finished_at, file_changed_at, options, feed, source_version)
+                started_at, finished_at, file_changed_at, options, feed, source_version, requested_by_oid, commit_no, days)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, clock_timestamp(),
-                 timestamptz '2000-01-01 00:00:00+00' + $13 * interval '1 microsecond', $14::jsonb, $15, $16)
+                 timestamptz '2000-01-01 00:00:00+00' + $13 * interval '1 microsecond', $14::jsonb, $15, $16,
+                 CASE $5 WHEN 'loaded' THEN $17 END,
+                 CASE $5 WHEN 'loaded' THEN nextval('trips_internal.commit_no_seq'::regclass) END,
+                 (SELECT range_agg(daterange(date '2000-01-01' + d.first, date '2000-01-01' + d.last + 1))
+                    FROM unnest($18::int[], $19::int[]) AS d (first, last)))
              ON CONFLICT (load_id) DO UPDATE
             SET source = EXCLUDED.source, digest = EXCLUDED.digest,
                 bytes_read = EXCLUDED.bytes_read, state = EXCLUDED.state,
@@ -147,7 +159,8 @@ pub fn record_end(
                 same_as = EXCLUDED.same_as, started_at = EXCLUDED.started_at,
                 finished_at = EXCLUDED.finished_at, file_changed_at = EXCLUDED.file_changed_at,
                 options = EXCLUDED.options, feed = EXCLUDED.feed,
-                source_version = EXCLUDED.source_version, error_code = NULL, error = NULL
+                source_version = EXCLUDED.source_version, requested_by_oid = EXCLUDED.requested_by_oid,
+                commit_no = EXCLUDED.commit_no, days = EXCLUDED.days, error_code = NULL, error = NULL
          RETURNING l",
         &args,
     )
@@ -175,16 +188,25 @@ pub fn unrecorded_row(header: &LoadHeader, source: &LoadSource) -> Result<LoadRo
 /// Updates the counts of a load after a merge of its staged rows; `totals.staged` of them stay there.
 ///
 /// If rows were deleted from staging by hand, the ledger keeps their count. If rows were added by hand, it adds them.
-pub fn add_merged(load_id: i64, totals: Totals) -> Result<LoadRow, LoadError> {
-    let args: [DatumWithOid<'_>; 4] = [
+pub fn add_merged(load_id: i64, totals: Totals, days: &[(i32, i32)]) -> Result<LoadRow, LoadError> {
+    let (first_days, last_days) = bounds_of_days(days);
+    let args: [DatumWithOid<'_>; 6] = [
         load_id.into(),
         bigint(totals.inserted).into(),
         bigint(totals.duplicate).into(),
         bigint(totals.staged).into(),
+        first_days.into(),
+        last_days.into(),
     ];
     returned_row(
         "UPDATE trips.loads AS l
-            SET rows_inserted = l.rows_inserted + $2,
+            SET days = (SELECT CASE WHEN count(*) > 1000 THEN datemultirange(range_merge(range_agg(r.days)))
+                                    ELSE range_agg(r.days) END
+                          FROM (SELECT unnest(l.days)
+                                UNION ALL
+                                SELECT daterange(date '2000-01-01' + d.first, date '2000-01-01' + d.last + 1)
+                                  FROM unnest($5::int[], $6::int[]) AS d (first, last)) AS r (days)),
+                rows_inserted = l.rows_inserted + $2,
                 rows_duplicate = l.rows_duplicate + $3,
                 rows_staged = greatest(l.rows_staged - $2 - $3, $4 + l.staged_deleted),
                 rows_read = l.rows_inserted + $2 + l.rows_duplicate + $3
@@ -243,7 +265,8 @@ pub fn has_trips(load_id: i64) -> Result<bool, LoadError> {
 /// Derived data of all loads (roll-up, summary) could not be written correctly with it.
 pub fn has_newer_loads() -> Result<bool, LoadError> {
     const STATE: &CStr =
-        c"SELECT count(*), coalesce(sum(rows_inserted), 0)::bigint FROM trips.loads
+        // Each retract changes the sum: its trips pass to other loads, or its state changes.
+        c"SELECT count(*), (coalesce(sum(rows_inserted), 0) + count(retracted_at))::bigint FROM trips.loads
            WHERE rows_inserted > 0 AND $1 IS NOT NULL";
     let now = two_bigints(STATE, &[Vec::<u8>::new().into()]);
     let then = Spi::connect(|client| {
@@ -264,6 +287,12 @@ fn returned_row(query: &str, args: &[DatumWithOid<'_>]) -> Result<LoadRow, LoadE
     let row =
         Spi::connect_mut(|client| client.update(query, None, args)?.first().get_one::<Tuple>())?;
     Ok(row.ok_or(pgrx::spi::SpiError::InvalidPosition)?.into())
+}
+
+/// The first and the last days of ranges, as arrays. NULL is unbounded.
+fn bounds_of_days(days: &[(i32, i32)]) -> (Vec<Option<i32>>, Vec<Option<i32>>) {
+    let first = days.iter().map(|days| Some(days.0).filter(|&day| day > i32::MIN)).collect();
+    (first, days.iter().map(|days| Some(days.1).filter(|&day| day < i32::MAX)).collect())
 }
 
 fn bigint(count: u64) -> i64 {

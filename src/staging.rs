@@ -12,7 +12,7 @@ use trips_core::model::position::{Position, PositionKind};
 use trips_core::model::trip::MAX_TEXT;
 use trips_core::wire::staged_row::{self, StagedRows};
 
-use crate::error::LoadError;
+use crate::error::{LoadError, RetractError};
 use crate::pg::copy::copy_rows;
 use crate::pg::relation::Table;
 use crate::pg::spi;
@@ -51,6 +51,25 @@ pub fn append(
         }
     };
     LoadError::require_all("trips.stg_trip_data", rows.len() as u64, taken)
+}
+
+/// Deletes the staged rows of a load and returns their number. No session waits for a staged row while it holds the history
+/// lock.
+///
+/// # Errors
+/// 55P03 if another transaction has locked one of them.
+pub fn delete_of(load_id: i64) -> Result<u64, LoadError> {
+    let query = "WITH free AS (SELECT s.ctid FROM trips.stg_trip_data AS s WHERE s.load_id = $1
+                                  FOR UPDATE SKIP LOCKED)
+                 DELETE FROM trips.stg_trip_data AS s USING free WHERE s.ctid = free.ctid";
+    let deleted = Spi::connect_mut(|client| {
+        Ok::<_, LoadError>(client.update(query, None, &[load_id.into()])?.len() as u64)
+    })?;
+    let left = "SELECT EXISTS (SELECT FROM trips.stg_trip_data AS s WHERE s.load_id = $1)";
+    match Spi::get_one_with_args::<bool>(left, &[load_id.into()])? {
+        Some(true) => Err(RetractError::StagedInUse(load_id).into()),
+        _ => Ok(deleted),
+    }
 }
 
 /// A staged row. Its fields are read only if their length allows a trip.

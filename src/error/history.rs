@@ -8,6 +8,7 @@ use super::report::{Report, reported};
 #[derive(Debug)]
 pub enum HistoryError {
     Date { date: String },
+    DamagedClaims { number: i64 },
     InUse,
     RowSecurity { table: String },
     OtherOwner { table: String, owner: String, of_ledger: String },
@@ -24,6 +25,11 @@ impl HistoryError {
                 format!("date_time {date} is out of range"),
             )
             .detail("date_time must be from 0001-01-01 to 9999-12-31."),
+            Self::DamagedClaims { number } => Report::new(
+                Code::ERRCODE_DATA_CORRUPTED,
+                format!("block {number} of table trips_internal.claims is damaged"),
+            )
+            .hint("Delete the block; loads whose trips it has do not get them from a retracted load."),
             Self::InUse => Report::new(
                 Code::ERRCODE_LOCK_NOT_AVAILABLE,
                 "could not obtain the history lock",

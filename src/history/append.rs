@@ -11,6 +11,7 @@ use trips_core::sort::block::Block;
 use trips_core::sort::counts::DailyCounts;
 
 use super::change_triggers::days_of;
+use super::claims::Traces;
 use super::existing_keys::ExistingKeys;
 use super::new_rows::{NewRows, Walk};
 use super::partitions::{self, Partition};
@@ -81,7 +82,7 @@ impl History {
         &self,
         blocks: &RunBlocks,
         next_batch: &mut NextBatch<'_>,
-        derived: &mut DerivedCounts,
+        (derived, traces): (&mut DerivedCounts, &mut Traces),
         progress: &Progress,
     ) -> Result<Appended, LoadError> {
         self.created.require_few_more(&blocks.borrow())?;
@@ -90,9 +91,11 @@ impl History {
         let mut total = Appended::default();
         while let Some(time) = walk.next_time()? {
             derived.make_room()?;
+            traces.make_room(progress)?;
             let partition = Partition::open(time, &self.created)?;
             let trips = batch::count_within(&blocks.borrow(), partition.bounds);
-            let (appended, to_build) = append_to(partition, trips, &mut walk, derived, progress)?;
+            let (appended, to_build) =
+                append_to(partition, trips, &mut walk, (derived, traces), progress)?;
             if let Some(table) = to_build {
                 let bytes = blocks.borrow().iter().map(Block::bytes).sum();
                 build_index(&table, bytes)?;
@@ -101,6 +104,7 @@ impl History {
             total.duplicates += appended.duplicates;
             total.to_recount.extend(appended.to_recount);
         }
+        traces.write_claims(progress)?;
         Ok(total)
     }
 }
@@ -111,7 +115,7 @@ fn append_to(
     partition: Partition,
     trips: usize,
     walk: &mut Walk<'_, '_>,
-    derived: &mut DerivedCounts,
+    (derived, traces): (&mut DerivedCounts, &mut Traces),
     progress: &Progress,
 ) -> Result<(Appended, Option<String>), LoadError> {
     let (table, bounds) = (&partition.table, partition.bounds);
@@ -120,7 +124,9 @@ fn append_to(
     // The stored rows are known only after the insert.
     let is_altered = table.has_user_before_triggers();
     if is_altered {
-        to_recount.extend(days_of(table.oid()));
+        let days = days_of(table.oid());
+        traces.add_days(days.unwrap_or(Days::ALL))?;
+        to_recount.extend(days);
     }
     let in_bulk = whole.is_none()
         && is_worth_a_build(&partition, trips)
@@ -136,7 +142,7 @@ fn append_to(
     // Creating the partition has reset the progress of the backend.
     progress.phase(Phase::Inserting);
     let counted = (!is_altered).then_some(&mut *derived);
-    let mut rows = NewRows::new(walk, bounds, known, counted, progress);
+    let mut rows = NewRows::new(walk, bounds, known, counted, traces, progress);
     let taken = if is_direct {
         progress.inserts_without_copy(table.oid());
         let check = |micros| require_within(bounds, Timestamp(micros), table);

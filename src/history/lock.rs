@@ -16,7 +16,7 @@ use crate::pg::relation::Table;
 use crate::pg::table_locks::{self, LockResult, Mode};
 
 /// The tables that a load writes to, in the order in which it locks them.
-const WRITTEN: [&CStr; 8] = [
+const WRITTEN: [&CStr; 9] = [
     HISTORY,
     c"stg_trip_data",
     c"daily_trip_counts",
@@ -24,6 +24,7 @@ const WRITTEN: [&CStr; 8] = [
     c"summarized_trip_data",
     c"trips_internal.area_directory",
     c"trips_internal.area_pages",
+    c"trips_internal.claims",
     // At its commit.
     c"events",
 ];

@@ -8,6 +8,7 @@ use trips_core::model::partition_bounds::{Bound, PartitionBounds};
 use trips_core::model::timestamp::Timestamp;
 use trips_core::sort::batch::Batch;
 
+use super::claims::Traces;
 use super::copy_form;
 use super::existing_keys::ExistingKeys;
 use super::{Appended, DerivedCounts, NextBatch};
@@ -66,6 +67,7 @@ pub struct NewRows<'a, 'b, 'c> {
     known: Option<ExistingKeys<'a>>,
     /// None if the stored rows may differ.
     derived: Option<&'a mut DerivedCounts>,
+    traces: &'a mut Traces,
     progress: &'a Progress,
     /// The ranges of new rows in the batch, in bytes.
     new: Vec<Range<usize>>,
@@ -87,6 +89,7 @@ impl<'a, 'b, 'c> NewRows<'a, 'b, 'c> {
         bounds: PartitionBounds,
         known: Option<ExistingKeys<'a>>,
         derived: Option<&'a mut DerivedCounts>,
+        traces: &'a mut Traces,
         progress: &'a Progress,
     ) -> Self {
         Self {
@@ -94,6 +97,7 @@ impl<'a, 'b, 'c> NewRows<'a, 'b, 'c> {
             bounds,
             known,
             derived,
+            traces,
             progress,
             new: Vec::new(),
             new_trips: Vec::new(),
@@ -141,9 +145,11 @@ impl<'a, 'b, 'c> NewRows<'a, 'b, 'c> {
             let known = self.known.as_mut().filter(|known| !known.is_over());
             if known.is_some_and(|known| known.has(entry)) {
                 self.appended.duplicates += 1;
+                self.traces.claims.add(entry.date_time, &entry.key)?;
                 continue;
             }
             self.appended.inserted += 1;
+            self.traces.days.add(entry.date_time.day())?;
             if let Some(days) = &mut days {
                 days.add(entry.date_time.day(), entry.group)?;
             }
@@ -172,8 +178,10 @@ impl<'a, 'b, 'c> NewRows<'a, 'b, 'c> {
     /// Index of the next rows in the batch.
     fn next_range(&mut self) -> Option<Range<usize>> {
         while self.given == self.new.len() {
-            // The rest follows when the counts are written.
-            if self.derived.as_ref().is_some_and(|derived| derived.is_full()) {
+            // The rest follows when the counts and claims are written.
+            if self.derived.as_ref().is_some_and(|derived| derived.is_full())
+                || self.traces.is_full()
+            {
                 return None;
             }
             let next = self.walk.next_within(self.bounds);

@@ -107,6 +107,8 @@ pub struct LoadSource {
     pub feed: Option<String>,
     /// Arguments and settings that decide which records are valid: a JSON object.
     pub options: Option<String>,
+    /// The days on which it inserted trips, since 2000-01-01: ranges, both ends inside, in order.
+    pub days: Vec<(i32, i32)>,
 }
 
 /// The feed of a load, and the arguments of the load that its trips depend on.

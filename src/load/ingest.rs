@@ -53,7 +53,7 @@ fn ingest(request: &Request<'_>, context: &LoadContext) -> Result<LoadRow, LoadE
 
     progress.read(0, 0);
     context.register(source);
-    let mut loader = Loader::new(&history)?;
+    let mut loader = Loader::new(&history, context.header.load_id)?;
     let load_id = context.header.load_id;
     let contents = Contents::open(&file)?;
     if feeds::is_read_at_offsets(&contents) && source.digest.is_none() {
@@ -64,6 +64,7 @@ fn ingest(request: &Request<'_>, context: &LoadContext) -> Result<LoadRow, LoadE
     source.digest = Some(file.digest_of_loaded(&reading, source.digest)?);
     ledger::record_members(load_id, &members)?;
     summarize(loader.totals.inserted, &progress)?;
+    source.days = loader.take_days();
     context.record_end(source, Some(loader.totals), known.map(|known| known.load_id))
 }
 

@@ -49,15 +49,15 @@ fn merge(header: &LoadHeader, only: Option<i64>) -> Result<Option<LoadRow>, Load
     for load in loads {
         progress.phase(Phase::Reading);
         let load_id = load.unwrap_or(header.load_id);
-        let totals =
+        let (totals, days) =
             merge_load(&history, load, load_id, &constraints, &mut new_partitions, &progress)?;
         inserted += totals.inserted;
         newest = match load {
-            Some(load_id) => Some(ledger::add_merged(load_id, totals)?),
+            Some(load_id) => Some(ledger::add_merged(load_id, totals, &days)?),
             // Other sessions may have locked all of these rows.
             None if totals.read() == 0 => newest,
             None => {
-                let source = LoadSource { name: SOURCE.to_owned(), ..LoadSource::default() };
+                let source = LoadSource { name: SOURCE.to_owned(), days, ..LoadSource::default() };
                 Some(ledger::record_end(header, &source, Some(totals), None)?)
             }
         };
@@ -74,14 +74,14 @@ fn merge_load(
     constraints: &Constraints,
     new_partitions: &mut NewPartitions,
     progress: &Progress,
-) -> Result<Totals, LoadError> {
-    let mut loader = Loader::new(history)?;
+) -> Result<(Totals, Vec<(i32, i32)>), LoadError> {
+    let mut loader = Loader::new(history, load_id)?;
     let mut rows_read = 0;
     for file in staging::files(load)? {
         let checks = (constraints, &mut *new_partitions);
         merge_file(&file, load_id, &mut loader, checks, (progress, &mut rows_read))?;
     }
-    Ok(loader.totals)
+    Ok((loader.totals, loader.take_days()))
 }
 
 /// Merges the rows of a file. Equal records are numbered by themselves in each member of an archive.

@@ -27,7 +27,7 @@ use super::staged_feed::StagedFeed;
 use crate::derived::{areas, changes, daily_counts, view};
 use crate::error::LoadError;
 use crate::history::pending_counts::PendingCounts;
-use crate::history::{Days, DerivedCounts, History, NextBatch};
+use crate::history::{Days, DerivedCounts, History, NextBatch, Traces};
 use crate::ledger::{self, Totals};
 use crate::pg::session;
 use crate::progress::{Phase, Progress};
@@ -45,6 +45,8 @@ const BYTES_AT_ONCE: usize = 512 * 1024;
 pub struct Loader<'a> {
     history: &'a History,
     derived: DerivedCounts,
+    /// What a retract of the load needs to know.
+    traces: Traces,
     /// Days to count again.
     to_recount: Vec<Days>,
     /// Present while the history has rows that are not counted yet.
@@ -64,7 +66,7 @@ pub struct Loader<'a> {
 
 impl<'a> Loader<'a> {
     /// A load without runs so far.
-    pub fn new(history: &'a History) -> Result<Self, LoadError> {
+    pub fn new(history: &'a History, load_id: i64) -> Result<Self, LoadError> {
         let area_index = settings::maintains_area_index().then(areas::start_builder).transpose()?;
         let (days, max_bytes) = (DailyCounts::default(), settings::work_mem().min(COUNTED) / 2);
         let derived = DerivedCounts { days, flush_days, max_bytes, area_index };
@@ -75,6 +77,7 @@ impl<'a> Loader<'a> {
         Ok(Self {
             history,
             derived,
+            traces: Traces::of(load_id),
             to_recount,
             pending,
             identity,
@@ -203,8 +206,8 @@ impl<'a> Loader<'a> {
             batch.as_mut().map_or(Ok(()), number)?;
             Ok(batch)
         };
-        let derived = &mut self.derived;
-        let appended = self.history.append(blocks, &mut next_numbered, derived, progress)?;
+        let kept = (&mut self.derived, &mut self.traces);
+        let appended = self.history.append(blocks, &mut next_numbered, kept, progress)?;
         if is_numbered && !leaves_no_list {
             self.identity.end_run()?;
         }
@@ -212,6 +215,11 @@ impl<'a> Loader<'a> {
         self.totals.duplicate += appended.duplicates;
         self.to_recount.extend(appended.to_recount);
         Ok(())
+    }
+
+    /// Takes the days on which the load has inserted trips.
+    pub fn take_days(&mut self) -> Vec<(i32, i32)> {
+        self.traces.days.take()
     }
 
     /// Flushes the counts of the run to the daily counts, and its grid points to the area index.

@@ -28,6 +28,8 @@ pub enum Mode {
     ShareRowExclusive,
     /// EXCLUSIVE: to refresh a materialized view concurrently.
     Exclusive,
+    /// ACCESS EXCLUSIVE: to truncate.
+    AccessExclusive,
 }
 
 impl Mode {
@@ -38,6 +40,7 @@ impl Mode {
             Self::Share => pg_sys::ShareLock,
             Self::ShareRowExclusive => pg_sys::ShareRowExclusiveLock,
             Self::Exclusive => pg_sys::ExclusiveLock,
+            Self::AccessExclusive => pg_sys::AccessExclusiveLock,
         };
         mode as pg_sys::LOCKMODE
     }
@@ -45,7 +48,8 @@ impl Mode {
     /// The modes that it conflicts with, as pg_locks names them: those of the list from this one on. (SHARE does not
     /// conflict with itself. A holder of SHARE is not waited for, and so not found.)
     fn conflicting(self) -> &'static [&'static str] {
-        const MODES: [&str; 7] = [
+        const MODES: [&str; 8] = [
+            "AccessShareLock",
             "RowShareLock",
             "RowExclusiveLock",
             "ShareUpdateExclusiveLock",
@@ -55,10 +59,11 @@ impl Mode {
             "AccessExclusiveLock",
         ];
         match self {
-            Self::RowExclusive => &MODES[3..],
-            Self::ShareUpdateExclusive => &MODES[2..],
-            Self::Share | Self::ShareRowExclusive => &MODES[1..],
-            Self::Exclusive => &MODES,
+            Self::RowExclusive => &MODES[4..],
+            Self::ShareUpdateExclusive => &MODES[3..],
+            Self::Share | Self::ShareRowExclusive => &MODES[2..],
+            Self::Exclusive => &MODES[1..],
+            Self::AccessExclusive => &MODES,
         }
     }
 }

@@ -23,6 +23,8 @@ use crate::settings;
 pub struct Merged {
     /// Where its rows went.
     pub totals: Totals,
+    /// The days on which it inserted trips.
+    pub days: Vec<(i32, i32)>,
     /// Its members, if its file is an archive.
     pub members: Vec<LoadMember>,
 }
@@ -52,7 +54,7 @@ impl<'a> Merge<'a> {
         progress: &'a Progress,
     ) -> Result<Self, LoadError> {
         progress.phase(Phase::Reading);
-        let loader = Loader::new(history)?;
+        let loader = Loader::new(history, load_id)?;
         let run = RunBuilder::new(load_id, &loader);
         let (piece, feed, members, rows, zero_coordinates) = (None, None, Vec::new(), 0, 0);
         Ok(Self {
@@ -78,7 +80,8 @@ impl<'a> Merge<'a> {
         }
         self.end_piece()?;
         warn_of_zero_coordinates(self.zero_coordinates);
-        Ok(Merged { totals: self.loader.totals, members: self.members })
+        let days = self.loader.take_days();
+        Ok(Merged { totals: self.loader.totals, days, members: self.members })
     }
 
     fn part(&mut self, part: StoredPart, feed_name: &mut Option<String>) -> Result<(), LoadError> {

@@ -84,6 +84,7 @@ fn find(condition: &str, values: &[DatumWithOid<'_>]) -> Result<Option<OpenUploa
             changed_at: None,
             version: None,
             options: None,
+            days: Vec::new(),
         };
         let reader_options = row.get(5)?.ok_or_else(missing)?;
         Ok(Some(OpenUpload { header, source, reader_options }))

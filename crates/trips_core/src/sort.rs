@@ -2,7 +2,9 @@
 
 pub mod batch;
 pub mod block;
+pub mod claims;
 pub mod counts;
+pub mod day_ranges;
 pub mod groups;
 pub mod id_lists;
 pub mod ids;

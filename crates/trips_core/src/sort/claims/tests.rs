@@ -1,0 +1,81 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn claim() -> impl Strategy<Value = Claim> {
+    let time = prop_oneof![any::<i64>(), 0..200_i64, Just(i64::MIN), Just(i64::MAX)];
+    (time, prop_oneof![any::<[u8; 16]>(), (0..3_u8).prop_map(|byte| [byte; 16])])
+        .prop_map(|(time, key)| (Timestamp(time), key))
+}
+
+proptest! {
+    #[test]
+    fn what_is_encoded_is_decoded(mut claims in prop::collection::vec(claim(), 0..300)) {
+        claims.sort_unstable();
+        match ClaimBlock::of(&claims).unwrap() {
+            None => prop_assert!(claims.is_empty()),
+            Some(block) => {
+                prop_assert_eq!(block.trips as usize, claims.len());
+                prop_assert_eq!(block.last, claims[claims.len() - 1].0);
+                prop_assert_eq!(block.claims(), Ok(claims));
+            }
+        }
+    }
+
+    #[test]
+    fn other_bytes_are_refused_or_sorted(
+        first in any::<i64>(), trips in any::<u32>(), mut bytes in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
+        if let Some(version) = bytes.first_mut() {
+            *version = VERSION;
+        }
+        if let Ok(claims) = decode(Timestamp(first), trips, &bytes) {
+            prop_assert!(claims.is_sorted() && claims.len() == trips as usize);
+        }
+    }
+
+    #[test]
+    fn a_damaged_block_is_not_the_same(
+        mut claims in prop::collection::vec(claim(), 1..50), at in any::<prop::sample::Index>(), change in 1..=255_u8,
+    ) {
+        claims.sort_unstable();
+        let mut block = ClaimBlock::of(&claims).unwrap().unwrap();
+        let at = at.index(block.bytes.len());
+        block.bytes[at] ^= change;
+        prop_assert_ne!(block.claims(), Ok(claims));
+        block.bytes.pop();
+        prop_assert_eq!(block.claims(), Err(DamagedClaims));
+    }
+
+    #[test]
+    fn new_claims_are_kept_in_sorted_blocks(claims in prop::collection::vec(claim(), 0..300)) {
+        let mut new = NewClaims::default();
+        for (time, key) in &claims {
+            new.add(*time, key).unwrap();
+        }
+        prop_assert_eq!(new.is_empty(), claims.is_empty());
+        let blocks = new.take();
+        let decoded: Vec<Claim> = blocks.iter().flat_map(|block| block.claims().unwrap()).collect();
+        prop_assert_eq!(decoded, claims);
+        prop_assert_eq!((new.bytes(), new.is_empty()), (0, true));
+    }
+}
+
+#[test]
+fn a_block_has_a_limited_number_of_trips() {
+    let mut new = NewClaims::default();
+    for i in 0..10_000 {
+        new.add(Timestamp(i / 3), &[7; 16]).unwrap();
+    }
+    let blocks = new.take();
+    assert_eq!(blocks.iter().map(|block| block.trips).collect::<Vec<_>>(), [4096, 4096, 1808]);
+    // A trip of the second or the microsecond after takes 17 bytes.
+    assert!(blocks.iter().all(|block| block.bytes.len() == 1 + 17 * block.trips as usize));
+}
+
+#[test]
+fn a_number_of_trips_takes_no_memory() {
+    assert_eq!(decode(Timestamp(0), u32::MAX, &[VERSION; 40]), Err(DamagedClaims));
+    assert_eq!(decode(Timestamp(0), 0, &[VERSION]), Err(DamagedClaims));
+    assert_eq!(decode(Timestamp(0), 1, &[]), Err(DamagedClaims));
+}

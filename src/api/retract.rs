@@ -1,0 +1,54 @@
+//! Loads that are taken back.
+
+use pgrx::pg_extern;
+use pgrx::pg_sys::panic::ErrorReport;
+use trips_core::format::parser::Target;
+
+use super::load::begin;
+use super::{OfFeed, load_options, require_utf8, text};
+use crate::error::RequestError;
+use crate::ledger::LoadRow;
+use crate::limits;
+use crate::load::{Request, load_file};
+use crate::pg::{error_fields, session};
+use crate::retract;
+use crate::source::Access;
+
+/// `trips.retract(load_id, cascade) -> trips.loads`
+#[pg_extern(sql = false)]
+fn retract(load_id: Option<i64>, cascade: Option<bool>) -> Result<LoadRow, ErrorReport> {
+    let _errors = error_fields::preserve();
+    session::require_writable(c"trips.retract()");
+    require_utf8()?;
+    let load_id = load_id.ok_or(RequestError::NullArgument("load_id"))?;
+    let _cascade = cascade.ok_or(RequestError::NullArgument("cascade"))?;
+    Ok(retract::retract(load_id)?)
+}
+
+/// `trips.replace(path, load_id, on_error, max_errors, force, feed, region, datasource) -> trips.loads`
+#[pg_extern(sql = false)]
+#[allow(clippy::too_many_arguments, reason = "those of trips.ingest, and the load")]
+fn replace(
+    path: Option<&[u8]>,
+    load_id: Option<i64>,
+    on_error: Option<&[u8]>,
+    max_errors: Option<i64>,
+    force: Option<bool>,
+    feed: Option<&[u8]>,
+    region: Option<&[u8]>,
+    datasource: Option<&[u8]>,
+) -> Result<LoadRow, ErrorReport> {
+    let _errors = error_fields::preserve();
+    session::require_writable(c"trips.replace()");
+    let of_feed = OfFeed::of(feed, region, datasource)?;
+    let options = load_options(text("on_error", on_error)?, max_errors, of_feed)?;
+    let force = force.ok_or(RequestError::NullArgument("force"))?;
+    let path = limits::path("path", text("path", path)?)?;
+    let load_id = load_id.ok_or(RequestError::NullArgument("load_id"))?;
+    let access = &Access::of(session::current_user());
+    access.require_any(path)?;
+    retract::retract(load_id)?;
+    let request = Request { path, access, target: Target::History, force, options };
+    // Queries with the active snapshot do not see what was retracted.
+    Ok(session::with_new_snapshot(|| load_file(&request, begin(path, access)?))?)
+}
