@@ -77,7 +77,8 @@ AS $body$
     SELECT count(*) AS faults, min(load_id) AS first
       FROM (SELECT COALESCE(h.load_id, l.load_id) AS load_id
               FROM (SELECT h.load_id, count(*) AS trips FROM trips.hist_trip_data AS h GROUP BY 1) AS h
-              FULL JOIN (SELECT * FROM trips.loads AS l WHERE l.rows_inserted > l.rows_deleted) AS l
+              FULL JOIN (SELECT * FROM trips.loads AS l
+                          WHERE l.state = 'loaded' AND l.rows_inserted > l.rows_deleted) AS l
                 ON l.load_id = h.load_id
              WHERE h.trips IS DISTINCT FROM l.rows_inserted - l.rows_deleted) AS f
   ), key AS (
@@ -147,6 +148,11 @@ AS $body$
                           GROUP BY 1) AS s ON s.load_id = l.load_id
              WHERE l.state = 'loaded'
                AND COALESCE(s.waiting, 0) <> l.rows_staged - l.staged_deleted) AS f
+  ), claims AS (
+    SELECT count(*) AS faults, min(c.load_id) AS first
+      FROM (SELECT c.load_id, sum(c.trips) AS trips FROM trips_internal.claims AS c GROUP BY 1) AS c
+     WHERE NOT EXISTS (SELECT FROM trips.loads AS l
+                        WHERE l.load_id = c.load_id AND l.state = 'loaded' AND c.trips <= l.rows_duplicate)
   )
   SELECT v.check_name, v.faults = 0,
          CASE WHEN v.faults = 0 THEN v.good ELSE format(v.bad, v.faults, v.first) END
@@ -197,7 +203,11 @@ AS $body$
           UNION ALL
           SELECT 'staging', faults, first::text, 'rows_staged of each load in trips.loads matches staging',
                  'rows_staged in trips.loads differs from the number of rows in trips.stg_trip_data (loads: %s, the first is load %s)'
-            FROM staged) AS v (check_name, faults, first, good, bad);
+            FROM staged
+          UNION ALL
+          SELECT 'claims', faults, first::text, 'trips_internal.claims has duplicates of loads in trips.loads only',
+                 'trips_internal.claims has trips of loads that are not loaded, or more trips than rows_duplicate (loads: %s, the first is load %s); delete these claims'
+            FROM claims) AS v (check_name, faults, first, good, bad);
 $body$;
 COMMENT ON FUNCTION trips.verify() IS
   'Compares the history with all data derived from it, and returns one row for each check. Requires trips.grant_reader()';

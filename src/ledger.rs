@@ -85,7 +85,7 @@ pub fn same_bytes(digest: &[u8; 32], bytes: u64) -> Option<SameBytes> {
            WHERE bytes_read = $1 AND digest = $2 AND state = 'loaded' AND same_as IS NULL",
         &[bigint(bytes).into(), digest.as_slice().into()],
     )
-    .map(|(load_id, staged)| SameBytes { load_id, staged })
+    .map(|(load_id, staged)| SameBytes { load_id, staged, is_retracted: false })
 }
 
 /// The first load of this version of an object, among all that are committed now. Its bytes need not be fetched.
@@ -97,17 +97,34 @@ pub fn same_object(source: &LoadSource) -> Option<SameBytes> {
            ORDER BY load_id",
         &[source.name.as_str().into(), bigint(source.bytes).into(), version.into()],
     )
-    .map(|(load_id, staged)| SameBytes { load_id, staged })
+    .map(|(load_id, staged)| SameBytes { load_id, staged, is_retracted: false })
 }
 
-/// Whether a load has loaded a file of this size: only then can the bytes be known.
-pub fn has_size(bytes: u64) -> bool {
-    let found = two_bigints(
+/// The last load of these bytes, which is retracted.
+pub fn retracted_bytes(digest: &[u8; 32], bytes: u64) -> Option<SameBytes> {
+    two_bigints(
+        c"SELECT load_id, rows_staged FROM trips.loads
+           WHERE bytes_read = $1 AND digest = $2 AND state = 'retracted' ORDER BY load_id DESC",
+        &[bigint(bytes).into(), digest.as_slice().into()],
+    )
+    .map(|(load_id, _)| SameBytes { load_id, staged: 0, is_retracted: true })
+}
+
+/// Whether a load has loaded a file of this size: only then can the bytes be known. Retracted loads count if they are
+/// wanted.
+pub fn has_size(bytes: u64, or_retracted: bool) -> bool {
+    let loaded = two_bigints(
         c"SELECT load_id, rows_staged FROM trips.loads
            WHERE bytes_read = $1 AND state = 'loaded' AND same_as IS NULL LIMIT 1",
         &[bigint(bytes).into()],
     );
-    found.is_some()
+    let retracted = || {
+        two_bigints(
+            c"SELECT load_id, rows_staged FROM trips.loads WHERE bytes_read = $1 AND state = 'retracted' LIMIT 1",
+            &[bigint(bytes).into()],
+        )
+    };
+    loaded.is_some() || or_retracted && retracted().is_some()
 }
 
 /// Inserts the row of a load that is done, or skipped because of `same_as` if it has no totals.

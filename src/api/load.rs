@@ -41,7 +41,8 @@ fn ingest(
     let path = limits::path("path", text("path", path)?)?;
     let access = &Access::of(session::current_user());
     let target = Target::History;
-    let request = Request { path, access, target, force, options };
+    let is_automatic = false;
+    let request = Request { path, access, target, force, is_automatic, options };
     Ok(load_file(&request, begin(path, access)?)?)
 }
 
@@ -61,7 +62,8 @@ fn stage(
     let OfFeed { feed, region, datasource } = OfFeed::of(feed, region, datasource)?;
     let options = LoadOptions { feed, region, datasource, ..LoadOptions::default() };
     let force = false;
-    let request = Request { path, access, target, force, options };
+    let is_automatic = false;
+    let request = Request { path, access, target, force, is_automatic, options };
     Ok(load_file(&request, begin(path, access)?)?)
 }
 

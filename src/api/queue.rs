@@ -69,8 +69,8 @@ fn ingest_match(
     let path = limits::path("path", text("path", path)?)?;
     let options = load_options("stage", None, OfFeed::of(feed, region, datasource)?)?;
     let access = &Access::of_pattern(session::current_user(), pattern);
-    let (target, force) = (Target::History, false);
-    let request = load::Request { path, access, target, force, options };
+    let (target, force, is_automatic) = (Target::History, false, true);
+    let request = load::Request { path, access, target, force, is_automatic, options };
     Ok(load_file(&request, begin(path, access)?)?)
 }
 

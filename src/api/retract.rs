@@ -48,7 +48,8 @@ fn replace(
     let access = &Access::of(session::current_user());
     access.require_any(path)?;
     retract::retract(load_id)?;
-    let request = Request { path, access, target: Target::History, force, options };
+    let request =
+        Request { path, access, target: Target::History, force, is_automatic: false, options };
     // Queries with the active snapshot do not see what was retracted.
     Ok(session::with_new_snapshot(|| load_file(&request, begin(path, access)?))?)
 }

@@ -232,8 +232,14 @@ fn load(access: &Access, path: &str) -> Result<(), Failed> {
         let work = || -> Result<(), LoadError> {
             extension::begin_work(ledger::TABLE)?;
             let context = LoadContext::begin_as_owner(path)?;
-            let request =
-                Request { path, access, target: Target::History, force: false, options: options() };
+            let request = Request {
+                path,
+                access,
+                target: Target::History,
+                force: false,
+                is_automatic: true,
+                options: options(),
+            };
             session::require_writable(c"trips.watch_directory");
             load_file(&request, context).map(drop)
         };

@@ -211,6 +211,7 @@ fn run(job: &QueuedLoad) -> Result<(), LoadError> {
         path: &job.path,
         access,
         target: Target::History,
+        is_automatic: false,
         force: job.force,
         options: job.options.get(),
     };

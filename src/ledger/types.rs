@@ -129,6 +129,8 @@ pub struct SameBytes {
     pub load_id: i64,
     /// Number of its rows in staging.
     pub staged: i64,
+    /// It is retracted since.
+    pub is_retracted: bool,
 }
 
 /// The progress of a load.

@@ -40,13 +40,13 @@ fn ingest(request: &Request<'_>, context: &LoadContext) -> Result<LoadRow, LoadE
     let progress = begin_progress(request, context, &file);
 
     // Without a lock first: known bytes do not wait for a running load.
-    let known = find_same_bytes(&file, source, context, &progress)?;
+    let known = find_same_bytes(request, &file, (source, context), &progress)?;
     if let Some(known) = known.filter(|_| !request.force) {
         return context.skip(source, known);
     }
     progress.phase(Phase::Waiting);
     let history = context.lock_history(source)?;
-    let known = find_same_bytes(&file, source, context, &progress)?;
+    let known = find_same_bytes(request, &file, (source, context), &progress)?;
     if let Some(known) = known.filter(|_| !request.force) {
         return context.skip(source, known);
     }
@@ -80,18 +80,23 @@ fn begin_progress(request: &Request<'_>, context: &LoadContext, file: &Source) -
 /// The load that has the same bytes, if any. A known version of an object is not fetched. The file is hashed here only if the ledger has a file of its size. Otherwise
 /// its bytes are new, and are hashed while they are parsed.
 fn find_same_bytes(
+    request: &Request<'_>,
     file: &Source,
-    source: &mut LoadSource,
-    context: &LoadContext,
+    (source, context): (&mut LoadSource, &LoadContext),
     progress: &Progress,
 ) -> Result<Option<SameBytes>, LoadError> {
     if let Some(known) = ledger::same_object(source) {
         return Ok(Some(known));
     }
-    if source.digest.is_none() && ledger::has_size(source.bytes) {
+    if source.digest.is_none() && ledger::has_size(source.bytes, request.is_automatic) {
         source.digest = Some(hash(file, source, context, progress)?);
     }
-    Ok(source.digest.and_then(|digest| ledger::same_bytes(&digest, source.bytes)))
+    let Some(digest) = source.digest else { return Ok(None) };
+    let known = ledger::same_bytes(&digest, source.bytes);
+    if known.is_some() || !request.is_automatic {
+        return Ok(known);
+    }
+    Ok(ledger::retracted_bytes(&digest, source.bytes))
 }
 
 /// Hashes the file. A long hash registers the load with the load monitor.

@@ -103,6 +103,13 @@ pub fn unused_columns(columns: &[String]) {
 
 /// Points to the staged rows of the load that has the same bytes.
 pub fn same_bytes(known: SameBytes) {
+    if known.is_retracted {
+        let load_id = known.load_id;
+        let message = format!("skipping the file: load {load_id} loaded it and is retracted");
+        Report::new(Code::ERRCODE_SUCCESSFUL_COMPLETION, message)
+            .hint("Use trips.ingest() to load it again.")
+            .notice();
+    }
     if known.staged > 0 {
         let (load_id, staged) = (known.load_id, known.staged);
         let staged = counted(staged, "row", "rows");

@@ -91,7 +91,14 @@ pub fn preview(
     let file = Source::open(path, access)?;
     let (abort_on_error, max_errors, region, datasource) = (false, None, None, None);
     let options = LoadOptions { abort_on_error, max_errors, feed, region, datasource };
-    let request = Request { path, access, target: Target::History, force: false, options };
+    let request = Request {
+        path,
+        access,
+        target: Target::History,
+        force: false,
+        is_automatic: false,
+        options,
+    };
     let contents = Contents::open(&file)?;
     let Members { trips, choice, .. } = members::sort(&contents, open::choice(&request)?, true)?;
     let mut preview: Option<Preview> = None;

@@ -16,6 +16,8 @@ pub struct Request<'a> {
     pub target: Target,
     /// Load it although its bytes are known.
     pub force: bool,
+    /// Nobody has asked for this file: bytes of a retracted load are known, too.
+    pub is_automatic: bool,
     /// Which records it takes.
     pub options: LoadOptions<'a>,
 }

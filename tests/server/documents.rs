@@ -29,6 +29,7 @@ macro_rules! documents {
 
 documents! {
     loading: "docs/loading.md",
+    retract: "docs/retract.md",
     querying: "docs/querying.md",
     readme: "README.md",
     reference: "docs/reference.md",

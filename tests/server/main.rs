@@ -44,6 +44,7 @@ mod queue;
 mod queued_loads;
 mod reader;
 mod repair;
+mod retract;
 mod roles;
 mod schema;
 mod search_path;
