@@ -20,6 +20,8 @@ COMMENT ON FUNCTION trips.grant_reader(regrole) IS
 REVOKE ALL ON FUNCTION trips.ingest(text, text, bigint, boolean, text, text, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.stage(text, text, text, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.merge_staged(bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION trips.explain_staged(bigint, int) FROM PUBLIC;
+REVOKE ALL ON FUNCTION trips.retry_staged(bigint, text, boolean, text, boolean, text, text, text, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.create_upload(text, bytea, bigint, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.upload_part(bigint, bytea) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.complete_upload(bigint) FROM PUBLIC;

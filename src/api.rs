@@ -12,6 +12,7 @@ mod privileges;
 mod questions;
 mod queue;
 mod retract;
+mod staged;
 mod upload;
 mod verify;
 

@@ -21,6 +21,7 @@ mod report;
 mod request;
 mod retract;
 mod source;
+mod staged;
 mod store;
 mod upload;
 
@@ -36,6 +37,7 @@ pub use self::report::{Report, counted};
 pub use self::request::RequestError;
 pub use self::retract::RetractError;
 pub use self::source::SourceError;
+pub use self::staged::StagedError;
 pub use self::store::{StoreFault, StoreFaultKind};
 pub use self::upload::UploadError;
 
@@ -52,6 +54,7 @@ pub enum LoadError {
     Upload(UploadError),
     Feed(FeedError),
     Retract(RetractError),
+    Staged(StagedError),
     /// A table accepted fewer rows than were inserted.
     RowsVanished {
         table: &'static str,
@@ -83,6 +86,7 @@ impl LoadError {
             Self::Upload(error) => error.report(),
             Self::Feed(error) => error.report(),
             Self::Retract(error) => error.report(),
+            Self::Staged(error) => error.report(),
             Self::RowsVanished { table, offered, taken } => Report::new(
                 Code::ERRCODE_TRIGGERED_ACTION_EXCEPTION,
                 format!("table {table} accepted {taken} of {}", counted(*offered, "row", "rows")),
@@ -163,6 +167,7 @@ impl LoadError {
             Self::Request(_)
             | Self::Retract(_)
             | Self::Feed(_)
+            | Self::Staged(_)
             | Self::Source(SourceError::MayNotRead(_) | SourceError::MayNotPreview(_))
             | Self::History(HistoryError::OtherOwner { .. }) => false,
             Self::Upload(error) => error.is_of_content(),
@@ -192,6 +197,7 @@ from!(
     Upload(UploadError),
     Feed(FeedError),
     Retract(RetractError),
+    Staged(StagedError),
     Query(pgrx::spi::SpiError)
 );
 

@@ -7,7 +7,7 @@ use crate::pg::session;
 
 /// Loading, and watching one's loads. File privileges are pg_read_server_files, or the setting trips.data_directories.
 /// Applications insert into the five columns of staging.
-const LOADER: [&str; 8] = [
+const LOADER: [&str; 9] = [
     "USAGE ON SCHEMA trips, trips_internal",
     "EXECUTE ON FUNCTION trips.ingest(text, text, bigint, boolean, text, text, text), trips.stage(text, text, text, text),
        trips.merge_staged(bigint), trips.submit(text, text, bigint, boolean, text, text, text), trips.cancel(bigint),
@@ -15,6 +15,8 @@ const LOADER: [&str; 8] = [
        trips.schedule(text, text, text, text, text, text), trips.unschedule(text),
        trips.create_upload(text, bytea, bigint, text), trips.upload_part(bigint, bytea),
        trips.complete_upload(bigint), trips.abort_upload(bigint)",
+    "EXECUTE ON FUNCTION trips.explain_staged(bigint, int),
+       trips.retry_staged(bigint, text, boolean, text, boolean, text, text, text, text)",
     "EXECUTE ON FUNCTION trips_internal.try_lock_pattern(text), trips_internal.new_files(text, text, text, text, text),
        trips_internal.ingest_match(text, text, text, text, text), trips_internal.require_pg_cron(text),
        trips_internal.running_loads(), trips_internal.builtin_feeds()",

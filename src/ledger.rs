@@ -12,7 +12,7 @@ use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
 use pgrx::heap_tuple::PgHeapTuple;
 use pgrx::{AllocatedByRust, Spi, pg_sys};
 
-use crate::error::LoadError;
+use crate::error::{LoadError, RequestError, StagedError};
 use crate::pg::relation::Table;
 use crate::pg::row::row_type;
 use crate::pg::session::{self, RunsAsOwner};
@@ -254,6 +254,24 @@ pub fn find_loaded(load_id: i64) -> Result<Option<LoadRow>, LoadError> {
         if found.is_empty() { Ok(None) } else { found.first().get_one::<Tuple>() }
     })?;
     Ok(row.map(LoadRow::from))
+}
+
+/// Fails unless a load is done.
+///
+/// # Errors
+/// 42704 if the ledger does not have it; 55000 if it has another state.
+pub fn require_loaded(load_id: i64) -> Result<(), LoadError> {
+    let state = spi::first(
+        c"SELECT l.state FROM trips.loads AS l WHERE l.load_id = $1",
+        &[load_id.into()],
+        Snapshot::Statement,
+        |row| row.text(1).unwrap_or_default(),
+    );
+    match state {
+        None => Err(RequestError::UnknownLoad(load_id).into()),
+        Some(state) if state == "loaded" => Ok(()),
+        Some(state) => Err(StagedError::NotLoaded { load_id, state }.into()),
+    }
 }
 
 /// The feed of a load, or of a member of its archive; None if it has none.

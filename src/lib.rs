@@ -48,7 +48,8 @@ pgrx::extension_sql_file!("../sql/22_uploads.sql", name = "uploads", requires = 
 pgrx::extension_sql_file!("../sql/24_claims.sql", name = "claims", requires = ["uploads"]);
 pgrx::extension_sql_file!("../sql/25_feeds.sql", name = "feeds", requires = ["claims"]);
 pgrx::extension_sql_file!("../sql/30_load.sql", name = "load", requires = ["feeds"]);
-pgrx::extension_sql_file!("../sql/35_retract.sql", name = "retract", requires = ["load"]);
+pgrx::extension_sql_file!("../sql/32_staged.sql", name = "staged", requires = ["load"]);
+pgrx::extension_sql_file!("../sql/35_retract.sql", name = "retract", requires = ["staged"]);
 pgrx::extension_sql_file!("../sql/40_queue.sql", name = "queue", requires = ["retract"]);
 pgrx::extension_sql_file!("../sql/50_upload.sql", name = "upload", requires = ["queue"]);
 pgrx::extension_sql_file!("../sql/60_questions.sql", name = "questions", requires = ["upload"]);

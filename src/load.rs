@@ -2,6 +2,7 @@
 
 mod context;
 mod error_limit;
+mod explain;
 mod failure;
 mod identity;
 mod ingest;
@@ -15,13 +16,16 @@ mod open;
 pub mod preview;
 mod read;
 mod request;
+mod retry;
 mod runs;
 mod staged_feed;
 
 pub use self::context::{LoadContext, OwnerPrivileges};
+pub use self::explain::explain;
 pub use self::failure::record_failure_of;
 pub use self::ingest::load_file;
-pub use self::merge::merge_staged;
+pub use self::merge::{merge_staged, retry_staged};
 pub use self::notices::zero_coordinates as warn_of_zero_coordinates;
 pub use self::request::Request;
+pub use self::retry::Retry;
 pub use self::runs::{Loader, RunBuilder, summarize};

@@ -5,13 +5,15 @@ use std::ffi::{CString, c_long};
 use pgrx::datum::DatumWithOid;
 use pgrx::{Spi, check_for_interrupts};
 use trips_core::check::reject::{RejectedColumn, Rejection};
-use trips_core::check::trip_text::TripText;
 use trips_core::columns::{KEY_COUNT, TripColumn};
 use trips_core::model::error::{SqlState, ValueError};
 use trips_core::model::position::{Position, PositionKind};
 use trips_core::model::trip::MAX_TEXT;
 use trips_core::wire::staged_row::{self, StagedRows};
 
+mod waiting;
+
+pub use self::waiting::each_waiting;
 use crate::error::{LoadError, RetractError};
 use crate::pg::copy::copy_rows;
 use crate::pg::relation::Table;
@@ -91,11 +93,11 @@ pub struct StagedRow {
 
 impl StagedRow {
     /// The fields of the trip, or the reason why they are not read: together they are longer than a record.
-    pub fn texts(&self, max_record: usize) -> Result<TripText<'_>, Rejection> {
+    pub fn values(&self, max_record: usize) -> Result<[&[u8]; KEY_COUNT], Rejection> {
         if self.sizes.iter().sum::<usize>() > max_record {
             return Err(self.too_long(max_record));
         }
-        Ok(TripText::of(self.values.each_ref().map(|value| value.as_slice().into())))
+        Ok(self.values.each_ref().map(Vec::as_slice))
     }
 
     /// The longest field is too long.

@@ -2,16 +2,14 @@
 
 use pgrx::check_for_interrupts;
 use trips_core::check::constraints::Constraints;
-use trips_core::check::reject::Rejection;
-use trips_core::model::error::SqlState;
-use trips_core::model::position::Position;
 use trips_core::model::position::PositionKind;
 
 use super::context::LoadContext;
 use super::merged_rows::{MergedRows, decide};
+use super::retry::Retry;
 use super::runs::{Loader, RunBuilder, summarize};
-use super::staged_feed::StagedFeed;
-use crate::error::{LoadError, RequestError};
+use super::staged_feed::{Found, StagedFeed, read};
+use crate::error::{LoadError, RequestError, StagedError};
 use crate::history::{History, NewPartitions};
 use crate::ledger::{self, LoadHeader, LoadRow, LoadSource, Totals};
 use crate::progress::{Passes, Phase, Progress};
@@ -25,13 +23,29 @@ const SOURCE: &str = "trips.stg_trip_data";
 /// that it changed, if any.
 pub fn merge_staged(only: Option<i64>) -> Result<Option<LoadRow>, LoadError> {
     let context = LoadContext::begin(SOURCE)?;
-    let row = merge(&context.header, only)?;
+    let row = merge(&context.header, only, &Retry::default())?;
     context.finish();
     Ok(row)
 }
 
+/// Merges the staged rows of one load for the current user, read under other rules. Returns its ledger row.
+///
+/// # Errors
+/// 42704 if the load, or the member, has no such rows; 55000 if the load has another state than `loaded`; 42703 if no
+/// record has the columns of the feed.
+pub fn retry_staged(load_id: i64, retry: &Retry) -> Result<LoadRow, LoadError> {
+    let context = LoadContext::begin(SOURCE)?;
+    let row = merge(&context.header, Some(load_id), retry)?;
+    context.finish();
+    row.ok_or_else(|| RequestError::UnknownLoad(load_id).into())
+}
+
 /// Rows of other writers become a load of their own, with this header.
-fn merge(header: &LoadHeader, only: Option<i64>) -> Result<Option<LoadRow>, LoadError> {
+fn merge(
+    header: &LoadHeader,
+    only: Option<i64>,
+    retry: &Retry,
+) -> Result<Option<LoadRow>, LoadError> {
     let interval = settings::notice_interval();
     let progress = Progress::begin(header.load_id, header.role, 0, Passes::Reading, interval);
     progress.phase(Phase::Waiting);
@@ -41,6 +55,8 @@ fn merge(header: &LoadHeader, only: Option<i64>) -> Result<Option<LoadRow>, Load
     if loads.is_empty()
         && let Some(load_id) = only
     {
+        retry.require_member(load_id, &[])?;
+        ledger::require_loaded(load_id)?;
         let row = ledger::find_loaded(load_id)?;
         return Ok(Some(row.ok_or(RequestError::UnknownLoad(load_id))?));
     }
@@ -49,8 +65,8 @@ fn merge(header: &LoadHeader, only: Option<i64>) -> Result<Option<LoadRow>, Load
     for load in loads {
         progress.phase(Phase::Reading);
         let load_id = load.unwrap_or(header.load_id);
-        let (totals, days) =
-            merge_load(&history, load, load_id, &constraints, &mut new_partitions, &progress)?;
+        let checks = (&constraints, &mut new_partitions);
+        let (totals, days) = merge_load(&history, (load, load_id), retry, checks, &progress)?;
         inserted += totals.inserted;
         newest = match load {
             Some(load_id) => Some(ledger::add_merged(load_id, totals, &days)?),
@@ -69,19 +85,29 @@ fn merge(header: &LoadHeader, only: Option<i64>) -> Result<Option<LoadRow>, Load
 /// Merges the rows of a load (None: of applications), which become rows of the load of this number.
 fn merge_load(
     history: &History,
-    load: Option<i64>,
-    load_id: i64,
-    constraints: &Constraints,
-    new_partitions: &mut NewPartitions,
+    (load, load_id): (Option<i64>, i64),
+    retry: &Retry,
+    (constraints, new_partitions): (&Constraints, &mut NewPartitions),
     progress: &Progress,
 ) -> Result<(Totals, Vec<(i32, i32)>), LoadError> {
     let mut loader = Loader::new(history, load_id)?;
-    let mut rows_read = 0;
-    for file in staging::files(load)? {
+    let (mut rows_read, mut fits) = (0, false);
+    let files = staging::files(load)?;
+    retry.require_member(load_id, &files)?;
+    for file in files.iter().filter(|file| retry.takes(file)) {
+        let mut feed = StagedFeed::of_load(file.load, file.member.as_deref(), retry)?;
+        retry.check(file, feed.as_ref())?;
         let checks = (constraints, &mut *new_partitions);
-        merge_file(&file, load_id, &mut loader, checks, (progress, &mut rows_read))?;
+        let reading = (&mut feed, retry);
+        merge_file(file, load_id, &mut loader, reading, checks, (progress, &mut rows_read))?;
+        fits |= feed.is_none_or(|feed| feed.fits());
     }
-    Ok((loader.totals, loader.take_days()))
+    match &retry.feed {
+        Some(feed) if rows_read > 0 && !fits => {
+            Err(StagedError::Columns { load_id, feed: feed.clone() }.into())
+        }
+        _ => Ok((loader.totals, loader.take_days())),
+    }
 }
 
 /// Merges the rows of a file. Equal records are numbered by themselves in each member of an archive.
@@ -89,17 +115,16 @@ fn merge_file(
     file: &StagedFile,
     load_id: i64,
     loader: &mut Loader<'_>,
+    (feed, retry): (&mut Option<StagedFeed>, &Retry),
     (constraints, new_partitions): (&Constraints, &mut NewPartitions),
     (progress, rows_read): (&Progress, &mut u64),
 ) -> Result<(), LoadError> {
     // Rows whose five fields were filled in by hand have another identity than records of a feed.
     let (mut run, mut of_feed) =
         (RunBuilder::new(load_id, loader), RunBuilder::new(load_id, loader));
-    let member = file.member.as_deref();
     let positions = if file.has_row_groups { PositionKind::Row } else { PositionKind::Line };
     loader.begin_member(file.member.clone(), positions);
-    let mut feed = StagedFeed::of_load(file.load, member)?;
-    if let Some(feed) = &feed {
+    if let Some(feed) = &*feed {
         loader.set_identity(feed.identity());
         loader.continue_load(load_id, ledger::has_trips(load_id)?);
     }
@@ -110,14 +135,13 @@ fn merge_file(
         check_for_interrupts!();
         let mut merged = MergedRows::default();
         let count = batches.next_batch(max_record, |row| {
-            let trip = match (&row.record, &mut feed) {
-                (None, _) => {
-                    return merged.add(row, max_record, constraints, new_partitions, &mut run);
+            let trip = match read(feed, row, max_record, constraints) {
+                Found::Columns => {
+                    let reading = (max_record, constraints, retry);
+                    return merged.add(row, reading, new_partitions, &mut run);
                 }
-                (Some(record), Some(feed)) => {
-                    feed.trip(record, Position::line(row.line), constraints)
-                }
-                (Some(_), None) => Err(unknown_feed()),
+                Found::Nothing => return Ok(()),
+                Found::Trip(trip) => trip,
             };
             // Not the line: other writers may have rows with the same one.
             order += 1;
@@ -138,12 +162,9 @@ fn merge_file(
             progress.phase(Phase::Reading);
         }
         if is_last {
-            return loader.end_file(load_id, feed.as_ref().map(StagedFeed::name));
+            // The other records are still those of the feed of their load.
+            let own = feed.as_ref().filter(|feed| !feed.is_other());
+            return loader.end_file(load_id, own.map(StagedFeed::name));
         }
     }
-}
-
-/// Why a record of a feed stays that does not exist any more.
-fn unknown_feed() -> Rejection {
-    Rejection::of_record(SqlState::UndefinedObject, "the feed of the load does not exist")
 }

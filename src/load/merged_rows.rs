@@ -2,10 +2,12 @@
 
 use trips_core::check::constraints::Constraints;
 use trips_core::check::reject::Rejection;
+use trips_core::check::trip_text::TripText;
 use trips_core::feed::staged::Preceding;
 use trips_core::sort::occurrences::EqualRecords;
 use trips_core::sort::record_texts::RecordText;
 
+use super::retry::Retry;
 use super::runs::{Loader, RunBuilder};
 use super::staged_feed::StagedTrip;
 use crate::error::LoadError;
@@ -30,8 +32,7 @@ impl MergedRows {
     pub fn add(
         &mut self,
         row: &StagedRow,
-        max_record: usize,
-        constraints: &Constraints,
+        (max_record, constraints, retry): (usize, &Constraints, &Retry),
         new_partitions: &mut NewPartitions,
         run: &mut RunBuilder,
     ) -> Result<(), LoadError> {
@@ -40,7 +41,8 @@ impl MergedRows {
             self.raw.push(ctid);
             return Ok(());
         }
-        let texts = row.texts(max_record);
+        let texts =
+            row.values(max_record).map(|values| TripText::of(retry.texts(values, constraints)));
         match texts.as_ref().map_err(Clone::clone).and_then(|texts| texts.validate(constraints)) {
             Ok(trip) => match new_partitions.refuse(trip.date_time)? {
                 None => {

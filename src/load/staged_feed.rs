@@ -4,28 +4,48 @@ use std::sync::Arc;
 
 use trips_core::check::constraints::Constraints;
 use trips_core::check::reject::Rejection;
-use trips_core::columns::TripColumn;
+use trips_core::columns::KEY_COUNT;
 use trips_core::feed::choice::Options;
-use trips_core::feed::day_month::TimeProofs;
-use trips_core::feed::definition::{IdentityRule, SameId};
+use trips_core::feed::definition::{Definition, IdentityRule, SameId};
 use trips_core::feed::file_feed::FileFeed;
-use trips_core::feed::program::{FeedProgram, FeedTrip, Scratch};
-use trips_core::feed::staged::{self, FeedRecord, Preceding, RecordForm};
+use trips_core::feed::program::FeedTrip;
+use trips_core::feed::staged::{FeedRecord, Preceding};
 use trips_core::key::TripKey;
-use trips_core::model::error::{SqlState, ValueError};
+use trips_core::mend::StagedReader;
+use trips_core::mend::rules::{Rules, Times};
+use trips_core::model::error::SqlState;
 use trips_core::model::position::Position;
 use trips_core::model::timestamp::Timestamp;
-use trips_core::wire::jsonb::DetailsForm;
 
+use super::retry::Retry;
 use crate::error::LoadError;
 use crate::feeds;
 use crate::ledger;
+use crate::staging::StagedRow;
 
 /// The feed of a load, for its staged records.
 pub struct StagedFeed {
-    feed: Arc<FileFeed>,
-    /// The form of the last record, and the program for it.
-    last: Option<(RecordForm, FeedProgram, Scratch)>,
+    reader: StagedReader,
+    rules: Rules,
+    /// Present if the records are read as those of another feed than that of the load.
+    other: Option<OtherFeed>,
+}
+
+/// The feed of a load whose records are read as those of another feed.
+struct OtherFeed {
+    /// None if it was dropped, or the load has none.
+    from: Option<Arc<Definition>>,
+    /// Whether a record has the columns of the other feed.
+    fits: bool,
+}
+
+/// The texts of a staged row.
+#[derive(Clone, Copy)]
+pub enum StagedTexts<'a> {
+    /// The JSON object of a record.
+    Record(&'a str),
+    /// The five columns.
+    Columns([&'a [u8]; KEY_COUNT]),
 }
 
 /// A trip of a staged record.
@@ -38,13 +58,72 @@ pub struct StagedTrip<'s> {
     pub id: Option<String>,
 }
 
+/// What a staged row is.
+pub enum Found<'s> {
+    /// A row of the five columns.
+    Columns,
+    /// A record without the columns of the feed that the caller names. It stays as it is.
+    Nothing,
+    /// A record of a feed: a trip, or the reason why it is none.
+    Trip(Result<StagedTrip<'s>, Rejection>),
+}
+
+/// What a staged row is by the feed of its load, or by the feed that the caller names. Its line is for messages.
+pub fn read<'s>(
+    feed: &'s mut Option<StagedFeed>,
+    row: &StagedRow,
+    max_record: usize,
+    constraints: &Constraints,
+) -> Found<'s> {
+    let texts = match (&row.record, &feed, row.values(max_record)) {
+        (Some(json), ..) => StagedTexts::Record(json),
+        (None, Some(feed), Ok(values)) if feed.is_other() && !row.is_raw => {
+            StagedTexts::Columns(values)
+        }
+        (None, ..) => return Found::Columns,
+    };
+    match feed {
+        Some(feed) => {
+            let trip = feed.trip(texts, Position::line(row.line), constraints);
+            trip.map_or(Found::Nothing, Found::Trip)
+        }
+        None => {
+            let reason = "the feed of the load does not exist";
+            Found::Trip(Err(Rejection::of_record(SqlState::UndefinedObject, reason)))
+        }
+    }
+}
+
 impl StagedFeed {
-    /// The feed of a load, or of a member of its archive, with the arguments of the load; None if it has no feed, or the
-    /// feed was dropped.
-    pub fn of_load(load_id: Option<i64>, member: Option<&str>) -> Result<Option<Self>, LoadError> {
+    /// The feed of a load, or of a member of its archive, with the arguments of the load and of the call; None if it has no
+    /// feed, or the feed was dropped.
+    pub fn of_load(
+        load_id: Option<i64>,
+        member: Option<&str>,
+        retry: &Retry,
+    ) -> Result<Option<Self>, LoadError> {
         let used = load_id.map(|load_id| ledger::feed_of(load_id, member)).transpose()?.flatten();
-        let Some(used) = used else { return Ok(None) };
-        Self::named(&used.feed, Options { region: used.region, datasource: used.datasource })
+        let (own, region, datasource) = match used {
+            Some(used) => (Some(used.feed), used.region, used.datasource),
+            None => (None, None, None),
+        };
+        let other = retry.feed.as_ref().filter(|feed| own.as_ref() != Some(*feed));
+        let Some(name) = other.or(own.as_ref()) else { return Ok(None) };
+        let given = retry.options.clone();
+        let options = Options {
+            region: given.region.or(region),
+            datasource: given.datasource.or(datasource),
+        };
+        let Some(feed) = Self::named(name, options)? else { return Ok(None) };
+        let other = match (other, &own) {
+            (None, _) => None,
+            (Some(_), None) => Some(OtherFeed { from: None, fits: false }),
+            (Some(_), Some(own)) => {
+                let choice = feeds::choice(None, Options::default())?;
+                Some(OtherFeed { from: choice.catalogue.get(own).cloned(), fits: false })
+            }
+        };
+        Ok(Some(Self { rules: retry.rules.clone(), other, ..feed }))
     }
 
     /// The feed of this name; None if it was dropped.
@@ -52,18 +131,33 @@ impl StagedFeed {
         let choice = feeds::choice(Some(name), options)?;
         let Some(definition) = choice.catalogue.get(name).cloned() else { return Ok(None) };
         let Some(&dialect) = definition.form.dialects.first() else { return Ok(None) };
-        let feed = Arc::new(FileFeed::new(definition, dialect, &choice));
-        Ok(Some(Self { feed, last: None }))
+        let reader = StagedReader::new(Arc::new(FileFeed::new(definition, dialect, &choice)));
+        Ok(Some(Self { reader, rules: Rules::default(), other: None }))
     }
 
     /// Its name.
     pub fn name(&self) -> &str {
-        &self.feed.definition.name
+        &self.reader.definition().name
     }
 
     /// The identity of its trips.
     pub fn identity(&self) -> &IdentityRule {
-        &self.feed.definition.identity
+        &self.reader.definition().identity
+    }
+
+    /// Whether it has a time zone.
+    pub fn has_zone(&self) -> bool {
+        self.reader.has_zone()
+    }
+
+    /// Whether records are read as those of another feed than that of the load.
+    pub fn is_other(&self) -> bool {
+        self.other.is_some()
+    }
+
+    /// Whether a record had the columns of that feed so far.
+    pub fn fits(&self) -> bool {
+        self.other.as_ref().is_none_or(|other| other.fits)
     }
 
     /// Whether a record is staged if a trip with its id has another time.
@@ -71,36 +165,48 @@ impl StagedFeed {
         matches!(self.identity(), IdentityRule::SourceId { policy: SameId::Stage, .. })
     }
 
-    /// The trip of a record, which is a JSON object. Its position is for messages.
+    /// The trip of a record. Its position is for messages. None if it has not the columns of the feed that the caller names.
     pub fn trip(
         &mut self,
-        json: &str,
+        texts: StagedTexts<'_>,
         position: Position,
         constraints: &Constraints,
-    ) -> Result<StagedTrip<'_>, Rejection> {
-        let record = FeedRecord::of_json(&self.feed.definition, json).ok_or_else(|| {
+    ) -> Option<Result<StagedTrip<'_>, Rejection>> {
+        let Some(mut record) = self.record(texts) else {
             let reason = "the column record is not an object of the feed's columns and texts";
-            Rejection::of_record(SqlState::InvalidTextRepresentation, reason)
-        })?;
-        let order = record.order().filter(|_| self.feed.needs_order());
-        if order.is_none() && self.feed.needs_order() {
-            return Err(of_time(
-                SqlState::InvalidDatetimeFormat,
-                "the column record has no member $order: expected MM/DD or DD/MM".to_owned(),
-            ));
+            let is_own = self.other.is_none();
+            return is_own
+                .then(|| Err(Rejection::of_record(SqlState::InvalidTextRepresentation, reason)));
+        };
+        if let Some(other) = &mut self.other {
+            other.fits = true;
         }
-        let stages_same_ids = self.stages_same_ids();
-        let name = self.feed.definition.name.clone();
-        let (program, scratch) = self.prepare(&record);
-        scratch.proofs = TimeProofs::default();
-        program.trip(&record, position, scratch, constraints)?;
-        // A time in another order of day and month would be another time.
-        if let Some(found) = scratch.proofs.contradiction(order, &name) {
-            return Err(of_time(SqlState::DatetimeFieldOverflow, found.message));
+        if !self.rules.is_empty()
+            && let Some(mended) = self.reader.mended(&record, &self.rules, position, constraints)
+        {
+            record = mended;
         }
-        let id = stages_same_ids.then(|| staged::id_of(program, &record));
-        let trip = program.trip(&record, position, scratch, constraints)?;
-        Ok(StagedTrip { trip, preceding: record.preceding(), id })
+        let id = self.stages_same_ids().then(|| self.reader.id_of(&record));
+        let preceding = record.preceding();
+        let trip = self.reader.trip(&record, position, constraints);
+        Some(trip.map(|trip| StagedTrip { trip, preceding, id }))
+    }
+
+    /// Whether a time of a record is a date in the other order of day and month only.
+    pub fn contradicts(&self, json: &str, times: &Times) -> bool {
+        let record = self.record(StagedTexts::Record(json));
+        record.is_some_and(|record| self.reader.contradicts(&record, times))
+    }
+
+    fn record(&self, texts: StagedTexts<'_>) -> Option<FeedRecord> {
+        let feed = self.reader.definition();
+        match (texts, &self.other) {
+            (StagedTexts::Record(json), None) => FeedRecord::of_json(feed, json),
+            (StagedTexts::Record(json), Some(other)) => {
+                FeedRecord::of_other_feed(other.from.as_deref(), feed, json)
+            }
+            (StagedTexts::Columns(texts), _) => FeedRecord::of_trip_columns(feed, texts),
+        }
     }
 
     /// The time and the key of a record, if its identity columns are valid, and whether it says how many equal records
@@ -111,27 +217,9 @@ impl StagedFeed {
         position: Position,
         constraints: &Constraints,
     ) -> Option<(Timestamp, TripKey, bool)> {
-        let record = FeedRecord::of_json(&self.feed.definition, json)?;
-        let (program, scratch) = self.prepare(&record);
-        let (date_time, base) = program.identity_of(&record, position, scratch, constraints)?;
+        let record = FeedRecord::of_json(self.reader.definition(), json)?;
+        let (date_time, base) = self.reader.identity_of(&record, position, constraints)?;
         let says = record.preceding().is_some_and(|preceding| preceding.base == base);
         Some((date_time, base, says))
     }
-
-    /// The program for a record, and its buffers.
-    fn prepare(&mut self, record: &FeedRecord) -> (&FeedProgram, &mut Scratch) {
-        let form = record.form();
-        let last = self.last.take().filter(|(last, ..)| *last == form);
-        let feed = &self.feed;
-        let (_, program, scratch) = self.last.insert(last.unwrap_or_else(|| {
-            let program = record.program(feed);
-            let scratch = program.scratch(DetailsForm::OnDisk);
-            (form, program, scratch)
-        }));
-        (program, scratch)
-    }
-}
-
-fn of_time(state: SqlState, reason: String) -> Rejection {
-    Rejection::of_value(TripColumn::DateTime, ValueError::new(state, reason))
 }

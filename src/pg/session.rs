@@ -78,6 +78,14 @@ pub fn has_row_security(table: pg_sys::Oid) -> bool {
     u32::try_from(found) == Ok(enabled)
 }
 
+/// Whether the current user may read all columns and all rows of a table.
+pub fn may_read_all(table: pg_sys::Oid) -> bool {
+    let select = pg_sys::AclMode::from(pg_sys::ACL_SELECT);
+    // SAFETY: two oids: an unknown table is an ERROR.
+    let found = unsafe { pg_sys::pg_class_aclcheck(table, current_user(), select) };
+    found == pg_sys::AclResult::ACLCHECK_OK && !has_row_security(table)
+}
+
 /// Whether the role is the other one, or a member of it, or a superuser.
 pub fn is_member_of(role: pg_sys::Oid, of: pg_sys::Oid) -> bool {
     // SAFETY: two oids; an unknown role is not a member of any.

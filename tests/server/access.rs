@@ -230,6 +230,8 @@ fn what_is_granted() {
         ("SELECT * FROM trips.weekly_avg()", "42501", "ok"),
         ("SELECT * FROM trips.latest_datasource()", "42501", "ok"),
         ("SELECT trips.merge_staged()", "ok", "42501"),
+        ("SELECT trips.retry_staged(99)", "42704", "42501"),
+        ("SELECT trips.explain_staged(99)", "42704", "42501"),
         ("SELECT trips.ingest('/nowhere.csv')", "42501", "42501"),
         ("INSERT INTO trips.stg_trip_data (region) VALUES ('x')", "ok", "42501"),
         ("INSERT INTO trips.stg_trip_data (load_id) VALUES (1)", "42501", "42501"),

@@ -12,7 +12,7 @@ mod encodings;
 pub mod fixtures;
 mod identity;
 mod in_use;
-mod merges;
+pub mod merges;
 mod personal;
 mod preview;
 mod repeated;

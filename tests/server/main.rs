@@ -52,6 +52,7 @@ mod sessions;
 mod settings;
 mod signatures;
 mod similar;
+mod staged;
 mod staging;
 mod standby;
 mod stress;

@@ -166,6 +166,32 @@ fn what_is_staged_merges_to_the_same_trips() {
     assert_eq!(client.query_one(again, &[&path]).unwrap().get::<_, i64>(0), 1);
 }
 
+/// Records with longitude and latitude swapped, whose times are no texts.
+#[test]
+fn a_second_reading_of_parquet() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let numbers = |number: f64| vec![Some(Value::Number(number)); 2];
+    let columns = [
+        column(WALL, "Date/Time", ints([BEGIN, BEGIN + MINUTE])),
+        column("double {}", "Lat", numbers(-73.9)),
+        column("double {}", "Lon", numbers(40.7)),
+        column("binary {}", "Base", texts(["B02512"; 2])),
+    ];
+    let swapped = write(&columns, Layout { group_rows: 1, ..Layout::default() });
+    let path = cluster.file("uber.parquet", swapped);
+    assert_eq!(cluster.ingest(&mut client, &path).rows, [2, 0, 0, 2]);
+    let query = "SELECT retry, records, examples::text FROM trips.explain_staged(1)";
+    let row = client.query_one(query, &[]).unwrap();
+    let (retry, records, examples): (String, i64, String) = (row.get(0), row.get(1), row.get(2));
+    assert_eq!((records, retry.contains("swap_coordinates => true")), (2, true), "{retry}");
+    assert!(examples.contains(r#""row_group": 1"#), "{examples}");
+    let row = client.query_one(retry.as_str(), &[]).unwrap();
+    assert_eq!((row.get("rows_inserted"), row.get("rows_staged")), (2_i64, 0_i64));
+    let place = "SELECT count(*) FROM trips.hist_trip_data WHERE origin_coord[0] = -73.9";
+    assert_eq!(count(&mut client, place), 2);
+}
+
 #[test]
 fn a_preview_reads_parquet() {
     let cluster = Cluster::start();

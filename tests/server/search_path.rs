@@ -17,6 +17,8 @@ const STEPS: &[&str] = &[
     "UPDATE trips.stg_trip_data SET region = 'Turin', date_time = '2018-06-06 06:06:06'",
     "SELECT state, rows_inserted, rows_staged FROM trips.merge_staged(5)",
     "SELECT state, rows_inserted, rows_staged FROM trips.merge_staged()",
+    "SELECT column_name, error_code, reason, records, examples, proposal, retry FROM trips.explain_staged(4)",
+    "SELECT state, rows_inserted, rows_staged FROM trips.retry_staged(4, region => 'Turin', date_order => 'DMY', swap_coordinates => true)",
     "SELECT * FROM trips.weekly_avg()",
     "SELECT trips.datasource_regions('baba_car')",
     "SELECT * FROM trips.latest_datasource(3)",

@@ -40,12 +40,14 @@ fn a_standby_has_everything_and_goes_on_when_promoted() {
         (format!("trips.ingest('{may}')"), "trips.ingest()"),
         (format!("trips.stage('{may}')"), "trips.stage()"),
         ("trips.merge_staged()".into(), "trips.merge_staged()"),
+        ("trips.retry_staged(1)".into(), "trips.retry_staged()"),
     ] {
         let error = on_standby.query(&format!("SELECT {call}"), &[]).unwrap_err();
         let (code, message, _) = server_error(&error);
         assert_eq!(code, "25006");
         assert_eq!(message, format!("cannot execute {function} during recovery"));
     }
+    on_standby.query("SELECT * FROM trips.explain_staged(1)", &[]).unwrap();
     assert!(on_standby.query("SELECT * FROM trips.load_progress", &[]).unwrap().is_empty());
 
     // The directory of the file must outlive its server.

@@ -18,9 +18,11 @@
 
 pub mod check;
 pub mod columns;
+pub mod explain;
 pub mod feed;
 pub mod format;
 pub mod key;
+pub mod mend;
 pub mod model;
 pub mod pool;
 pub mod sort;

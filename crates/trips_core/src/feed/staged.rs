@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::feed::definition::{ColumnId, Definition, IdentityRule};
+use crate::columns::{KEY_COUNT, TripColumn};
+use crate::feed::definition::{ColumnId, Definition, IdentityRule, Required};
 use crate::feed::fields::{FieldTime, Fields};
 use crate::feed::file_feed::FileFeed;
 use crate::feed::header_columns::HeaderColumns;
@@ -130,6 +131,99 @@ impl FeedRecord {
         Some(Self { texts, decimal, order, preceding, times })
     }
 
+    /// The record in a JSON object of another feed. A column of this feed is that of the same name; else of another spelling
+    /// that the other feed has for it. None if it is none, or if it lacks columns that all versions of the feed have.
+    #[must_use]
+    pub fn of_other_feed(from: Option<&Definition>, feed: &Definition, json: &str) -> Option<Self> {
+        let object: BTreeMap<String, String> = serde_json::from_str(json).ok()?;
+        let mut renamed = serde_json::Map::new();
+        for (member, text) in object {
+            match own_name(&member) {
+                None if member == TIMES => {
+                    let names: Vec<String> = serde_json::from_str(&text).ok()?;
+                    let names = names.iter().filter_map(|name| name_in(from, feed, name));
+                    let names = serde_json::to_string(&names.collect::<Vec<_>>()).ok()?;
+                    renamed.insert(member, names.into());
+                }
+                None => drop(renamed.insert(member, text.into())),
+                Some(name) => {
+                    if let Some(name) = name_in(from, feed, name) {
+                        renamed.entry(member_of(name)).or_insert(text.into());
+                    }
+                }
+            }
+        }
+        let json = serde_json::to_string(&renamed).ok()?;
+        Self::of_json(feed, &json).filter(|record| record.is_of_version(feed))
+    }
+
+    /// The record of a feed that has the five columns, with these texts. None if it lacks columns that all versions of the
+    /// feed have, or if a text is not UTF-8.
+    #[must_use]
+    pub fn of_trip_columns(feed: &Definition, texts: [&[u8]; KEY_COUNT]) -> Option<Self> {
+        let (decimal, order, preceding) = (DecimalMark::Point, None, None);
+        let none = vec![None; feed.columns.len()];
+        let mut record = Self { texts: none, decimal, order, preceding, times: Vec::new() };
+        for (column, text) in TripColumn::ALL.into_iter().zip(texts) {
+            if let Some(id) = feed.column_of_header(column.name().as_bytes()) {
+                record.set_text(id, std::str::from_utf8(text).ok()?.to_owned());
+            }
+        }
+        Some(record).filter(|record| record.is_of_version(feed))
+    }
+
+    /// Number of the columns that it has.
+    #[must_use]
+    pub fn column_count(&self) -> usize {
+        self.texts.iter().flatten().count()
+    }
+
+    /// Whether it has the columns of a version of the feed.
+    fn is_of_version(&self, feed: &Definition) -> bool {
+        let has = |required: &Required| self.texts[usize::from(required.column().0)].is_some();
+        feed.versions.iter().any(|version| version.required.iter().all(has))
+    }
+
+    /// Whether the file has a column as times.
+    #[must_use]
+    pub fn has_times(&self, column: ColumnId) -> bool {
+        self.times.contains(&column)
+    }
+
+    /// Sets the text of a column.
+    pub fn set_text(&mut self, column: ColumnId, text: String) {
+        self.texts[usize::from(column.0)] = Some(text);
+    }
+
+    /// Sets the time of a column, as [`FieldTime::of_text`] reads it.
+    pub fn set_time(&mut self, column: ColumnId, text: String) {
+        self.set_text(column, text);
+        if !self.times.contains(&column) {
+            self.times.push(column);
+        }
+    }
+
+    /// Exchanges the texts of two columns.
+    pub fn swap_texts(&mut self, one: ColumnId, other: ColumnId) {
+        self.texts.swap(usize::from(one.0), usize::from(other.0));
+    }
+
+    /// The decimal mark of its texts.
+    #[must_use]
+    pub fn decimal(&self) -> DecimalMark {
+        self.decimal
+    }
+
+    /// Sets the decimal mark of its texts.
+    pub fn set_decimal(&mut self, decimal: DecimalMark) {
+        self.decimal = decimal;
+    }
+
+    /// Sets the order of day and month of its file.
+    pub fn set_order(&mut self, order: DayMonthOrder) {
+        self.order = Some(order);
+    }
+
     /// What its program depends on.
     #[must_use]
     pub fn form(&self) -> RecordForm {
@@ -198,6 +292,31 @@ pub(crate) fn json_of(program: &FeedProgram, fields: &impl Fields) -> Option<Str
         object.insert(ORDER.into(), order.pattern().to_owned());
     }
     serde_json::to_string(&object).ok()
+}
+
+/// The names of the columns of a record, in no order. None if the text is not an object of texts.
+#[must_use]
+pub fn names_of(json: &str) -> Option<Vec<String>> {
+    let object: BTreeMap<String, Cow<'_, str>> = serde_json::from_str(json).ok()?;
+    Some(object.keys().filter_map(|member| own_name(member)).map(str::to_owned).collect())
+}
+
+/// The column of a member; None for a member that says how texts are written.
+fn own_name(member: &str) -> Option<&str> {
+    match member.strip_prefix(MARK) {
+        Some(name) if !name.starts_with(MARK) => None,
+        Some(name) => Some(name),
+        None => Some(member),
+    }
+}
+
+/// The name of a feed's column that another feed has under this name.
+fn name_in<'f>(from: Option<&Definition>, feed: &'f Definition, name: &str) -> Option<&'f str> {
+    let column = feed.column_of_header(name.as_bytes()).or_else(|| {
+        let spellings = &from?.get(from?.column(name)?).spellings;
+        spellings.iter().find_map(|spelling| feed.column_of_header(spelling.as_bytes()))
+    })?;
+    Some(&feed.get(column).name)
 }
 
 /// The name of the member of a column.
