@@ -67,6 +67,8 @@ pub fn explain_and_prove(client: &mut Client, load_id: i64) -> Vec<Explained> {
     let count = format!("SELECT count(*) FROM trips.stg_trip_data WHERE load_id = {load_id}");
     assert_eq!(text_of(client, &count), sum.to_string(), "{found:?}");
     for row in &found {
+        let [_, code, reason] = &row.group;
+        assert_eq!(code.is_some(), reason.is_some(), "{row:?}");
         let Some(retry) = &row.retry else { continue };
         client.batch_execute("BEGIN").unwrap();
         client.query(retry.as_str(), &[]).unwrap_or_else(|error| panic!("{retry}: {error:?}"));
