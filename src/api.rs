@@ -6,6 +6,7 @@
 
 mod areas;
 mod changes;
+mod deletion;
 mod feeds;
 mod load;
 mod privileges;

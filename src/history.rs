@@ -9,6 +9,7 @@ mod bounds;
 mod change_triggers;
 mod claims;
 mod copy_form;
+mod deletion;
 mod existing_keys;
 mod lock;
 mod new_rows;
@@ -32,7 +33,8 @@ pub use self::change_triggers::{
     create_all_triggers, days_of, has_change_triggers, require_plain_partitions,
     require_sane_dates, sync_triggers, without_own_partition,
 };
-pub use self::claims::{Traces, delete_of as delete_claims_of, take_over};
+pub use self::claims::{Traces, delete_of as delete_claims_of, forget_deleted, take_over};
+pub use self::deletion::DeletedTrips;
 use self::partitions::Created;
 pub use self::partitions::NewPartitions;
 pub use self::repair::{Moved, damaged_partitions, move_misplaced, with_counts_deferred};

@@ -1,5 +1,6 @@
 //! The ledger `trips.loads`: one row per load.
 
+mod deletion;
 mod failure;
 mod members;
 mod retract;
@@ -18,6 +19,9 @@ use crate::pg::row::row_type;
 use crate::pg::session::{self, RunsAsOwner};
 use crate::pg::spi::{self, Snapshot};
 
+pub use self::deletion::{
+    DeletedOfLoad, add_deleted, arrival_of, delete_failures, require_newest_staged,
+};
 pub use self::failure::LoadFailure;
 pub use self::members::{LoadMember, record_members};
 pub use self::retract::{

@@ -7,6 +7,7 @@
 //! * `trips_core` (a crate of its own, without PostgreSQL): bytes to valid, keyed, sorted trips;
 //! * [`load`]: files and staged rows into the history; [`upload`]: files that clients send in parts;
 //! * [`retract`]: loads that are taken back;
+//! * [`deletion`]: trips that are deleted on request;
 //! * [`history`], [`staging`], [`derived`], [`ledger`], [`events`], [`queue`]: each owns its tables, and no other room
 //!   writes to them;
 //! * [`feeds`]: the kinds of files that loads know, and the zones and stations of their trips;
@@ -21,6 +22,7 @@ pgrx::pg_module_magic!(name, version);
 
 mod api;
 mod background;
+mod deletion;
 mod derived;
 mod error;
 mod events;
@@ -55,7 +57,8 @@ pgrx::extension_sql_file!("../sql/50_upload.sql", name = "upload", requires = ["
 pgrx::extension_sql_file!("../sql/60_questions.sql", name = "questions", requires = ["upload"]);
 pgrx::extension_sql_file!("../sql/70_areas.sql", name = "areas", requires = ["questions"]);
 pgrx::extension_sql_file!("../sql/80_changes.sql", name = "changes", requires = ["areas"]);
-pgrx::extension_sql_file!("../sql/90_verify.sql", name = "verify", requires = ["changes"]);
+pgrx::extension_sql_file!("../sql/85_deletion.sql", name = "deletion", requires = ["changes"]);
+pgrx::extension_sql_file!("../sql/90_verify.sql", name = "verify", requires = ["deletion"]);
 pgrx::extension_sql_file!(
     "../sql/99_privileges.sql",
     name = "privileges",

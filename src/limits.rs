@@ -51,6 +51,19 @@ pub fn name<'a>(argument: &'static str, text: &'a str) -> Result<&'a str, LoadEr
     Err(RequestError::Name { argument, reason }.into())
 }
 
+/// The value of a condition on a text of trips, without whitespace around it.
+///
+/// # Errors
+/// 22023 if it is empty, or no trip could have it.
+pub fn condition<'a>(argument: &'static str, text: &'a str) -> Result<&'a str, LoadError> {
+    let reason = match trip_text::text(text.as_bytes()) {
+        Ok(Some(value)) => return Ok(value),
+        Ok(None) => "the value is empty".to_owned(),
+        Err(error) => error.reason,
+    };
+    Err(RequestError::Condition { argument, reason }.into())
+}
+
 /// The beginning of an invalid word, for its error.
 pub fn wrong_word(text: &str) -> String {
     text.chars().take(KEPT).collect()

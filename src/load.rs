@@ -29,3 +29,4 @@ pub use self::notices::zero_coordinates as warn_of_zero_coordinates;
 pub use self::request::Request;
 pub use self::retry::Retry;
 pub use self::runs::{Loader, RunBuilder, summarize};
+pub use self::staged_feed::StagedFeed;

@@ -1,5 +1,7 @@
 //! Staging `trips.stg_trip_data`: rows that are not in the history, and why.
 
+mod deletion;
+
 use std::ffi::{CString, c_long};
 
 use pgrx::datum::DatumWithOid;
@@ -19,6 +21,8 @@ use crate::pg::copy::copy_rows;
 use crate::pg::relation::Table;
 use crate::pg::spi;
 use crate::progress::Progress;
+
+pub use self::deletion::delete_where;
 
 /// Number of staged rows that are fetched and processed at a time. Long values are stored out of line and not fetched
 /// with them.
@@ -202,13 +206,23 @@ pub fn files(load: Option<i64>) -> Result<Vec<StagedFile>, LoadError> {
 /// Rows that another transaction has locked are skipped: they stay for the next merge, and no session waits for them
 /// while it holds the history lock.
 pub fn rows(file: &StagedFile) -> Result<StagedBatches, LoadError> {
+    open(file, "SKIP LOCKED", "", &[])
+}
+
+/// Opens a cursor on the rows of a file, with more columns, which may use arguments from `$3` on.
+fn open(
+    file: &StagedFile,
+    locked: &str,
+    more: &str,
+    arguments: &[Option<&str>],
+) -> Result<StagedBatches, LoadError> {
     let StagedFile { load, member, has_row_groups } = file;
     // A value that is stored out of line is fetched when it is used, and its length is known before.
     let query = format!(
         "SELECT s.ctid::text, (s.error_code IS NOT NULL)::int,
-                {}, {}, s.line_no, pg_column_size(s.record), s.record
+                {}, {}, s.line_no, pg_column_size(s.record), s.record{more}
            FROM trips.stg_trip_data AS s WHERE {}
-          ORDER BY {} FOR UPDATE OF s SKIP LOCKED",
+          ORDER BY {} FOR UPDATE OF s {locked}",
         columns(|name| format!("octet_length(s.{name})")),
         columns(|name| format!("s.{name}")),
         match (load, member) {
@@ -226,9 +240,10 @@ pub fn rows(file: &StagedFile) -> Result<StagedBatches, LoadError> {
             "s.load_id, s.member, s.line_no, s.ctid"
         },
     );
+    let mut args: Vec<DatumWithOid<'_>> = vec![(*load).into(), member.as_deref().into()];
+    args.extend(arguments.iter().map(|&text| DatumWithOid::from(text)));
     let cursor = Spi::connect_mut(|client| {
-        let cursor = client
-            .try_open_cursor_mut(query.as_str(), &[(*load).into(), member.as_deref().into()])?;
+        let cursor = client.try_open_cursor_mut(query.as_str(), &args)?;
         Ok::<_, LoadError>(cursor.detach_into_name())
     })?;
     let cursor = CString::new(cursor).unwrap_or_default();

@@ -34,7 +34,7 @@ const _: () = assert!(trips_areas::MAX_PAGES <= 256, "a segment has more pages t
 
 /// Weeks that a change by hand has touched are rebuilt at once if they have up to this many trips together: a second or
 /// two of reading. Others wait for `trips.rebuild()`.
-const WORTH_FILLING: i64 = 1_000_000;
+pub const WORTH_FILLING: i64 = 1_000_000;
 
 thread_local! {
     /// Calls of [`delete_weeks`] of this backend.
@@ -176,15 +176,16 @@ pub fn fill() -> Result<(), LoadError> {
     fill_weeks(weeks_with_trips()?)
 }
 
-/// Rebuilds the index of the weeks of these days, which were deleted and counted again, if they have few trips.
-pub fn refill(days: &[Days]) -> Result<(), LoadError> {
+/// Rebuilds the index of the weeks of these days, which were deleted and counted again, if they have at most so many
+/// trips.
+pub fn refill(days: &[Days], most: Option<i64>) -> Result<(), LoadError> {
     let mut weeks = BTreeMap::new();
     for days in days {
         weeks.extend(trips_of_weeks(*days)?);
     }
     if weeks.is_empty()
         || !settings::maintains_area_index()
-        || weeks.values().sum::<i64>() > WORTH_FILLING
+        || most.is_some_and(|most| weeks.values().sum::<i64>() > most)
     {
         return Ok(());
     }

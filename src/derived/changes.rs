@@ -151,10 +151,19 @@ pub fn require_newest_snapshot() -> Result<(), LoadError> {
 /// fires it, area index included. So the index follows when all days are counted: from the deletion of a week to its
 /// rebuild, no such trigger fires. One on the index itself may fire: [`areas::write`] then deletes its weeks again.
 pub fn count_again(days: &[Days]) -> Result<(), LoadError> {
+    count_days(days, Some(areas::WORTH_FILLING))
+}
+
+/// As [`count_again`], and rebuilds the area index of all their weeks.
+pub fn count_all_again(days: &[Days]) -> Result<(), LoadError> {
+    count_days(days, None)
+}
+
+fn count_days(days: &[Days], worth_filling: Option<i64>) -> Result<(), LoadError> {
     require_newest_snapshot()?;
     days.iter().try_for_each(|&days| daily_counts::count_again(days))?;
     days.iter().try_for_each(|&days| areas::delete_weeks(days))?;
-    areas::refill(days)?;
+    areas::refill(days, worth_filling)?;
     view::refresh_if_not_kept()
 }
 

@@ -2,7 +2,7 @@
 
 use pgrx::PgSqlErrorCode as Code;
 
-use super::report::{Report, reported};
+use super::report::{Report, counted, reported};
 
 /// Why the history is not changed.
 #[derive(Debug)]
@@ -10,6 +10,8 @@ pub enum HistoryError {
     Date { date: String },
     DamagedClaims { number: i64 },
     InUse,
+    Detaching { table: String },
+    NotDeleted { table: String, trips: u64 },
     RowSecurity { table: String },
     OtherOwner { table: String, owner: String, of_ledger: String },
 }
@@ -36,6 +38,20 @@ impl HistoryError {
             )
             .detail("The load that holds it waits for a lock of this transaction.")
             .hint("Roll back and repeat the transaction. After DETACH PARTITION … CONCURRENTLY, run ALTER TABLE trips.hist_trip_data DETACH PARTITION … FINALIZE."),
+            Self::Detaching { table } => Report::new(
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                format!("partition {table} is being detached"),
+            )
+            .detail("Queries of the history do not see its trips.")
+            .hint("Run ALTER TABLE trips.hist_trip_data DETACH PARTITION … FINALIZE, and repeat the call."),
+            Self::NotDeleted { table, trips } => Report::new(
+                Code::ERRCODE_TRIGGERED_ACTION_EXCEPTION,
+                format!(
+                    "could not delete {} from partition {table}",
+                    counted(*trips, "trip", "trips")
+                ),
+            )
+            .hint("Drop the trigger of the table that suppresses deletions."),
             Self::RowSecurity { table } => Report::new(
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                 format!("row-level security of table {table} applies to its owner"),

@@ -14,6 +14,10 @@ pub enum RequestError {
     Rows { rows: i32, limit: usize },
     TooLong { argument: &'static str, bytes: usize, limit: usize },
     Name { argument: &'static str, reason: String },
+    NoCondition,
+    Condition { argument: &'static str, reason: String },
+    InfiniteTime(&'static str),
+    Period,
     RelativePath(String),
     Pattern { pattern: String, error: String },
     UnknownLoad(i64),
@@ -47,6 +51,28 @@ impl RequestError {
                 format!("invalid value for argument {argument}: {reason}"),
             )
             .hint("Use a name as in a file, or NULL for the value of the feed."),
+            Self::NoCondition => Report::new(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                "trips.delete_trips() needs a condition",
+            )
+            .hint(
+                "Use at least one of the arguments region, before, since, datasource and trip_id.",
+            ),
+            Self::Condition { argument, reason } => Report::new(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("invalid value for argument {argument}: {reason}"),
+            )
+            .hint("Use a value as trips.hist_trip_data has it, or NULL for no condition."),
+            Self::InfiniteTime(argument) => Report::new(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("{argument} must be a finite time"),
+            )
+            .hint("Omit the argument for no limit on that side."),
+            Self::Period => Report::new(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                "since must be earlier than before",
+            )
+            .hint("Use a time for since that is earlier than that for before."),
             Self::RelativePath(path) => Report::new(
                 Code::ERRCODE_INVALID_NAME,
                 format!("path {} is not absolute", quoted_path(path)),

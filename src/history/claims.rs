@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::ffi::CStr;
 
 use pgrx::datum::{DatumWithOid, Timestamp as PgTimestamp};
+use pgrx::spi::SpiHeapTupleData;
 use pgrx::{Spi, Uuid, check_for_interrupts};
 use trips_core::model::partition_bounds::{Bound, PartitionBounds};
 use trips_core::model::timestamp::Timestamp;
@@ -148,17 +149,53 @@ fn next_block(from: i64, after: i64, all: bool) -> Result<Option<StoredBlock>, L
                                    && (SELECT l.days FROM trips.loads AS l WHERE l.load_id = $2))
                       ORDER BY c.claim_no LIMIT 1";
         let mut found = client.update(query, Some(1), &[after.into(), from.into(), all.into()])?;
-        let Some(row) = found.next() else { return Ok(None) };
-        let (number, load_id) = (row.get::<i64>(1)?, row.get::<i64>(2)?);
-        let (first, trips) = (row.get::<PgTimestamp>(3)?, row.get::<i32>(4)?);
-        let keys = row.get::<Vec<u8>>(5)?.unwrap_or_default();
-        let damaged = || HistoryError::DamagedClaims { number: number.unwrap_or_default() };
-        let first = Timestamp(first.ok_or_else(damaged)?.into());
-        let trips = trips.and_then(|trips| u32::try_from(trips).ok()).unwrap_or_default();
-        let claims = claims::decode(first, trips, &keys).map_err(|_| damaged())?;
-        let (number, load_id) = (number.unwrap_or_default(), load_id.unwrap_or_default());
-        Ok(Some(StoredBlock { number, load_id, claims }))
+        found.next().map(|row| stored_block(&row)).transpose()
     })
+}
+
+/// A block, by its number, its load, its first time, its number of trips, and its bytes.
+fn stored_block(row: &SpiHeapTupleData<'_>) -> Result<StoredBlock, LoadError> {
+    let (number, load_id) = (row.get::<i64>(1)?, row.get::<i64>(2)?);
+    let (first, trips) = (row.get::<PgTimestamp>(3)?, row.get::<i32>(4)?);
+    let keys = row.get::<Vec<u8>>(5)?.unwrap_or_default();
+    let damaged = || HistoryError::DamagedClaims { number: number.unwrap_or_default() };
+    let first = Timestamp(first.ok_or_else(damaged)?.into());
+    let trips = trips.and_then(|trips| u32::try_from(trips).ok()).unwrap_or_default();
+    let claims = claims::decode(first, trips, &keys).map_err(|_| damaged())?;
+    let (number, load_id) = (number.unwrap_or_default(), load_id.unwrap_or_default());
+    Ok(StoredBlock { number, load_id, claims })
+}
+
+/// Deletes the claims of trips that were deleted on request: those of these days that the history does not have. One
+/// block is in memory at a time.
+pub fn forget_deleted(days: &[Days]) -> Result<(), LoadError> {
+    let first = days.iter().map(|days| days.first.unwrap_or(i32::MIN)).min();
+    let last = days.iter().map(|days| days.last.unwrap_or(i32::MAX)).max();
+    let (Some(first), Some(last)) = (first, last) else { return Ok(()) };
+    let mut after = i64::MIN;
+    loop {
+        check_for_interrupts!();
+        let block = Spi::connect_mut(|client| {
+            let query = "SELECT c.claim_no, c.load_id, c.first_time, c.trips, c.keys
+                           FROM trips_internal.claims AS c
+                          WHERE c.claim_no > $1
+                            AND c.last_time::date - date '2000-01-01' >= $2
+                            AND c.first_time::date - date '2000-01-01' <= $3
+                          ORDER BY c.claim_no LIMIT 1";
+            let arguments = [after.into(), first.into(), last.into()];
+            let mut found = client.update(query, Some(1), &arguments)?;
+            found.next().map(|row| stored_block(&row)).transpose()
+        })?;
+        let Some(mut block) = block else { return Ok(()) };
+        after = block.number;
+        let loads = super::occurrences::loads_of(&block.claims);
+        let before = block.claims.len();
+        let mut loads = loads.iter();
+        block.claims.retain(|_| loads.next().is_some_and(Option::is_some));
+        if block.claims.len() < before {
+            write_rest(&block)?;
+        }
+    }
 }
 
 /// Passes those of these trips that the one load has to the other. Returns their positions.

@@ -66,7 +66,7 @@ impl History {
 }
 
 /// The load of each trip that the history has.
-fn loads_of(wanted: &[(Timestamp, TripKey)]) -> Vec<Option<i64>> {
+pub(super) fn loads_of(wanted: &[(Timestamp, TripKey)]) -> Vec<Option<i64>> {
     let times: Vec<String> = wanted.iter().map(|(time, _)| time.full_text()).collect();
     let hex = |key: &TripKey| format!("{:032x}", u128::from_be_bytes(*key));
     let keys: Vec<String> = wanted.iter().map(|(_, key)| hex(key)).collect();

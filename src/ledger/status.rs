@@ -91,7 +91,7 @@ fn record_failed_end(
 
 /// The privileges of the owner of the complete errors. None if that role is not a member of the ledger's owner, who is
 /// the current user: its triggers would run with the ledger owner's privileges.
-fn as_owner_of_failures() -> Option<(RunsAsOwner, Table)> {
+pub(super) fn as_owner_of_failures() -> Option<(RunsAsOwner, Table)> {
     let table = Table::find_for_insert(c"trips_internal.load_failures")?;
     let may = session::is_member_of(table.owner(), session::current_user());
     may.then(|| (session::run_as_owner(&table), table))

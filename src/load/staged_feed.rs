@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use trips_core::check::conditions::FoundValues;
 use trips_core::check::constraints::Constraints;
 use trips_core::check::reject::Rejection;
 use trips_core::columns::KEY_COUNT;
@@ -221,5 +222,18 @@ impl StagedFeed {
         let (date_time, base) = self.reader.identity_of(&record, position, constraints)?;
         let says = record.preceding().is_some_and(|preceding| preceding.base == base);
         Some((date_time, base, says))
+    }
+
+    /// What a record says of its values, each by itself.
+    pub fn found_values(
+        &mut self,
+        json: &str,
+        position: Position,
+        constraints: &Constraints,
+    ) -> FoundValues {
+        match FeedRecord::of_json(self.reader.definition(), json) {
+            Some(record) => self.reader.found_values(&record, position, constraints),
+            None => FoundValues::UNKNOWN,
+        }
     }
 }

@@ -28,7 +28,7 @@ pub enum Mode {
     ShareRowExclusive,
     /// EXCLUSIVE: to refresh a materialized view concurrently.
     Exclusive,
-    /// ACCESS EXCLUSIVE: to truncate.
+    /// ACCESS EXCLUSIVE: to drop or truncate a table.
     AccessExclusive,
 }
 

@@ -19,6 +19,7 @@ const MEMBERS: &[&str] = &[
     "function trips.create_feed(text,jsonb)",
     "function trips.create_upload(text,bytea,bigint,text)",
     "function trips.datasource_regions(text)",
+    "function trips.delete_trips(text,timestamp without time zone,timestamp without time zone,text,text)",
     "function trips.detect_feed(text)",
     "function trips.drop_feed(text)",
     "function trips.events_since(bigint)",

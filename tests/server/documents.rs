@@ -28,6 +28,7 @@ macro_rules! documents {
 }
 
 documents! {
+    deletion: "docs/deletion.md",
     loading: "docs/loading.md",
     retract: "docs/retract.md",
     querying: "docs/querying.md",

@@ -12,6 +12,7 @@ mod containers;
 mod cron;
 mod damaged;
 mod deferred;
+mod deletion;
 mod differential;
 mod digest;
 mod documents;

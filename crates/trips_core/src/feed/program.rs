@@ -12,6 +12,7 @@ use crate::feed::zones::ZoneSetId;
 use crate::key::Identity;
 use crate::model::trip::Trip;
 
+mod found_values;
 mod identity;
 mod not_numbers;
 mod scratch;

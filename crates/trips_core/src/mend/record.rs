@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::places::{swapped_lat_lon, swapped_wkt, with_points};
 use super::rules::{Rules, Times, is_of_place, is_out_of_place};
+use crate::check::conditions::FoundValues;
 use crate::check::constraints::Constraints;
 use crate::check::reject::Rejection;
 use crate::columns::TripColumn;
@@ -117,6 +118,21 @@ impl StagedReader {
     ) -> Option<(Timestamp, TripKey)> {
         let (program, scratch) = self.prepare(record);
         program.identity_of(record, position, scratch, constraints)
+    }
+
+    /// What a record says of its values, each by itself.
+    #[must_use]
+    pub fn found_values(
+        &mut self,
+        record: &FeedRecord,
+        position: Position,
+        constraints: &Constraints,
+    ) -> FoundValues {
+        let has_order = record.order().is_some() || !self.feed.needs_order();
+        let (program, scratch) = self.prepare(record);
+        let found = program.found_values(record, position, scratch, constraints);
+        let date_time = found.date_time.filter(|_| has_order);
+        FoundValues { date_time, ..found }
     }
 
     /// The record as the rules mean it; None if they change nothing in it.

@@ -210,7 +210,7 @@ impl FeedProgram {
     }
 
     /// The first of some values that is not NULL.
-    fn name<'p>(
+    pub(super) fn name<'p>(
         &'p self,
         sources: &'p [ValueSource],
         fields: &impl Fields,
@@ -292,12 +292,7 @@ impl FeedProgram {
         let has_details = written.map_err(|e| Rejection::of_value(column("details"), e))?;
         let trip_id = self.trip_id.map(|id| self.canonical(id, fields)).transpose();
         let trip_id = trip_id.map_err(|e| Rejection::of_value(column("trip_id"), e))?.flatten();
-        let trip_id = match &trip_id {
-            None => None,
-            Some(Canonical::Text(text) | Canonical::Json(text)) => Some(Cow::Borrowed(&**text)),
-            Some(Canonical::Number(number)) => Some(Cow::Owned(number.to_string())),
-            Some(Canonical::Time(time)) => Some(Cow::Owned(time.full_text())),
-        };
+        let trip_id = trip_id.as_ref().map(text_of_id);
         scratch.tail.clear();
         if times.ended_at.is_none() && trip_id.is_none() && !has_details {
             return Ok(());
@@ -310,6 +305,15 @@ impl FeedProgram {
         tail.optional(trip_id.as_ref().map(|text| text.as_bytes()));
         tail.optional(has_details.then_some(&scratch.payload[..]));
         Ok(())
+    }
+}
+
+/// An id as the history has it.
+pub(super) fn text_of_id<'c>(id: &'c Canonical<'_>) -> Cow<'c, str> {
+    match id {
+        Canonical::Text(text) | Canonical::Json(text) => Cow::Borrowed(&**text),
+        Canonical::Number(number) => Cow::Owned(number.to_string()),
+        Canonical::Time(time) => Cow::Owned(time.full_text()),
     }
 }
 
