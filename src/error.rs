@@ -14,6 +14,7 @@ mod file;
 mod file_name;
 mod format;
 mod history;
+mod members;
 mod partition;
 mod queue;
 mod redacted;
@@ -23,6 +24,7 @@ mod retract;
 mod source;
 mod staged;
 mod store;
+mod temp_file;
 mod upload;
 
 pub use self::derived::DerivedError;
@@ -30,6 +32,7 @@ pub use self::feed::{FeedError, report_records};
 pub use self::file::FileError;
 pub use self::file_name::FileName;
 pub use self::history::HistoryError;
+pub use self::members::report_members;
 pub use self::partition::PartitionError;
 pub use self::queue::QueueError;
 use self::report::reported;
@@ -39,6 +42,7 @@ pub use self::retract::RetractError;
 pub use self::source::SourceError;
 pub use self::staged::StagedError;
 pub use self::store::{StoreFault, StoreFaultKind};
+pub use self::temp_file::TempFileLimit;
 pub use self::upload::UploadError;
 
 /// Why a load ends without its rows.
@@ -63,6 +67,7 @@ pub enum LoadError {
     },
     Serialization,
     OutOfMemory,
+    TempFileLimit(TempFileLimit),
     /// A temporary file is not as it was written.
     TemporaryFile(io::Error),
     /// A query of ours failed in SPI itself.
@@ -100,6 +105,10 @@ impl LoadError {
             Self::OutOfMemory => Report::new(Code::ERRCODE_OUT_OF_MEMORY, "out of memory")
                 .detail("The load failed while it read rows.")
                 .hint("Decrease trips.work_mem."),
+            Self::TempFileLimit(limit) => {
+                Report::new(Code::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED, limit.to_string())
+                    .hint("Increase temp_file_limit, or unpack the file before the load.")
+            }
             Self::TemporaryFile(error) => Report::new(
                 Code::ERRCODE_IO_ERROR,
                 format!("could not read a temporary file: {error}"),
@@ -125,6 +134,9 @@ impl LoadError {
     pub fn of_read(file: &FileName, error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::OutOfMemory {
             return Self::OutOfMemory;
+        }
+        if let Some(limit) = TempFileLimit::of(&error) {
+            return Self::TempFileLimit(limit);
         }
         if let Some(error) = ContainerError::of(&error) {
             let member = error.member().map(str::to_owned).or_else(|| file.member.clone());
