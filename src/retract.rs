@@ -3,6 +3,7 @@
 use crate::derived::changes;
 use crate::error::{LoadError, RequestError, RetractError};
 use crate::events;
+use crate::feeds::zones;
 use crate::history::{self, Days, History};
 use crate::ledger::{self, LoadRow, Retractable};
 use crate::load::OwnerPrivileges;
@@ -46,6 +47,7 @@ fn require(
 /// Removes what the load has brought. The history is locked.
 fn take_back(load_id: i64, load: &Retractable) -> Result<(), LoadError> {
     staging::delete_of(load_id)?;
+    zones::forget_merged()?;
     history::delete_claims_of(load_id)?;
     let days = load.days.iter().map(|&(first, last)| Days { first, last }).collect::<Vec<_>>();
     let (taken, days) = history::while_removing(|| {

@@ -10,6 +10,7 @@ use super::retry::Retry;
 use super::runs::{Loader, RunBuilder, summarize};
 use super::staged_feed::{Found, StagedFeed, read};
 use crate::error::{LoadError, RequestError, StagedError};
+use crate::feeds::zones;
 use crate::history::{History, NewPartitions};
 use crate::ledger::{self, LoadHeader, LoadRow, LoadSource, Totals};
 use crate::progress::{Passes, Phase, Progress};
@@ -78,6 +79,7 @@ fn merge(
             }
         };
     }
+    zones::forget_merged()?;
     summarize(inserted, &progress)?;
     Ok(newest)
 }

@@ -6,7 +6,7 @@ use trips_core::check::conditions::FoundValues;
 use trips_core::check::constraints::Constraints;
 use trips_core::check::reject::Rejection;
 use trips_core::columns::KEY_COUNT;
-use trips_core::feed::choice::Options;
+use trips_core::feed::choice::{FeedChoice, Options};
 use trips_core::feed::definition::{Definition, IdentityRule, SameId};
 use trips_core::feed::file_feed::FileFeed;
 use trips_core::feed::program::FeedTrip;
@@ -115,7 +115,11 @@ impl StagedFeed {
             region: given.region.or(region),
             datasource: given.datasource.or(datasource),
         };
-        let Some(feed) = Self::named(name, options)? else { return Ok(None) };
+        let choice = match load_id {
+            Some(load_id) => feeds::choice_of_load(load_id, name, options)?,
+            None => feeds::choice(Some(name), options)?,
+        };
+        let Some(feed) = Self::of_choice(name, &choice)? else { return Ok(None) };
         let other = match (other, &own) {
             (None, _) => None,
             (Some(_), None) => Some(OtherFeed { from: None, fits: false }),
@@ -129,10 +133,13 @@ impl StagedFeed {
 
     /// The feed of this name; None if it was dropped.
     pub fn named(name: &str, options: Options) -> Result<Option<Self>, LoadError> {
-        let choice = feeds::choice(Some(name), options)?;
+        Self::of_choice(name, &feeds::choice(Some(name), options)?)
+    }
+
+    fn of_choice(name: &str, choice: &FeedChoice) -> Result<Option<Self>, LoadError> {
         let Some(definition) = choice.catalogue.get(name).cloned() else { return Ok(None) };
         let Some(&dialect) = definition.form.dialects.first() else { return Ok(None) };
-        let reader = StagedReader::new(Arc::new(FileFeed::new(definition, dialect, &choice)));
+        let reader = StagedReader::new(Arc::new(FileFeed::new(definition, dialect, choice)));
         Ok(Some(Self { reader, rules: Rules::default(), other: None }))
     }
 
