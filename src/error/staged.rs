@@ -98,20 +98,19 @@ impl StagedError {
                 "Create a feed with the time zone of the trips, and name it in the argument feed.",
             ),
             Self::OtherOrder { member, line, proves, expected } => {
-                let of =
-                    member.as_ref().map(|member| format!("member {}, ", quoted(member.as_bytes())));
-                Report::new(
-                    Code::ERRCODE_DATETIME_FIELD_OVERFLOW,
-                    format!(
-                        "{}line {line} proves {proves}, expected {expected}",
-                        of.unwrap_or_default()
-                    ),
-                )
-                .detail("One file has one order of day and month.")
-                .hint("Correct the records of the other order first, or use another date_order.")
+                other_order(member.as_deref(), *line, proves, expected)
             }
         }
     }
+}
+
+fn other_order(member: Option<&str>, line: u64, proves: &str, expected: &str) -> Report {
+    let of = member.map(|member| format!("member {}, ", quoted(member.as_bytes())));
+    let of = of.unwrap_or_default();
+    let message = format!("{of}line {line} proves {proves}, expected {expected}");
+    Report::new(Code::ERRCODE_DATETIME_FIELD_OVERFLOW, message)
+        .detail("One file has one order of day and month.")
+        .hint("Correct the records of the other order first, or use another date_order.")
 }
 
 fn invalid(argument: &str, value: &impl std::fmt::Display) -> Report {

@@ -16,7 +16,7 @@ const FORMS: [&str; 7] = [
     "epoch_us",
 ];
 /// How times are read: as the feed does, in the two orders, in a form.
-const TIMES: u8 = 3 + FORMS.len() as u8;
+const TIMES: u8 = 10;
 /// The number of causes. Each has a bit in a set.
 pub(super) const COUNT: u8 = TIMES * 4;
 
@@ -155,6 +155,8 @@ impl RuleTable {
         &self.0[cause.bit().trailing_zeros() as usize]
     }
 }
+
+const _: () = assert!(TIMES as usize == 3 + FORMS.len());
 
 #[cfg(test)]
 mod tests {

@@ -41,7 +41,7 @@ pub(super) fn of_time(text: &str) -> u64 {
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     let serial = text.parse().is_ok_and(|days: f64| is_number && SERIALS.contains(&days));
     let offset = WITH_OFFSET.as_ref().is_some_and(|form| form.canonical(text.as_bytes()).is_some());
-    u64::from(serial) * SERIAL | u64::from(offset) * OFFSET
+    (u64::from(serial) * SERIAL) | (u64::from(offset) * OFFSET)
 }
 
 /// Whether a spreadsheet has rounded an id: it wrote `1.23E+15`.

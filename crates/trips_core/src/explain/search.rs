@@ -224,9 +224,9 @@ impl Checker {
             }
             Subject::Record(record) => {
                 let feed = self.feed.as_ref()?;
-                let texts = match column {
-                    "date_time" => return feed.time_text(record),
-                    "trip_id" => return self.id(subject),
+                match column {
+                    "date_time" => feed.time_text(record),
+                    "trip_id" => self.id(subject),
                     "origin_coord" => feed.place_texts(record, true),
                     "destination_coord" => feed.place_texts(record, false),
                     _ => feed
@@ -234,8 +234,7 @@ impl Checker {
                         .column(column)
                         .and_then(|id| record.text(id))
                         .map(|text| String::from_utf8_lossy(&text).into_owned()),
-                };
-                texts
+                }
             }
             Subject::Unread => None,
         }

@@ -91,7 +91,7 @@ impl Tally {
         for (key, outcomes) in groups {
             all.extend(explained(&scope, &key, outcomes, (&orders, examples), &checker.feeds()));
         }
-        all.sort_by(|one, other| other.records.cmp(&one.records));
+        all.sort_by_key(|found| std::cmp::Reverse(found.records));
         all
     }
 
