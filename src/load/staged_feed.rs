@@ -60,6 +60,7 @@ pub struct StagedTrip<'s> {
 }
 
 /// What a staged row is.
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 pub enum Found<'s> {
     /// A row of the five columns.
     Columns,
