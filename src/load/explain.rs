@@ -44,7 +44,10 @@ pub fn explain(
         };
         let choice = match &choice {
             Some(choice) => FeedChoice::clone(choice),
-            None => choice.insert(feeds::choice(None, options)?).clone(),
+            None => {
+                let name = name.as_deref().unwrap_or_default();
+                choice.insert(feeds::choice_of_load(load_id, name, options)?).clone()
+            }
         };
         let feed = name.and_then(|name| choice.catalogue.get(&name).cloned());
         let mut checker = Checker::new(feed.as_ref(), choice, constraints);
