@@ -308,9 +308,12 @@ pub fn has_newer_loads() -> Result<bool, LoadError> {
         c"SELECT count(*), (coalesce(sum(rows_inserted), 0) + count(retracted_at))::bigint FROM trips.loads
            WHERE rows_inserted > 0 AND $1 IS NOT NULL";
     let now = two_bigints(STATE, &[Vec::<u8>::new().into()]);
-    let then = Spi::connect(|client| {
-        let query = STATE.to_str().unwrap_or_default();
-        client.select(query, Some(1), &[Vec::<u8>::new().into()])?.first().get_two::<i64, i64>()
+    // The active snapshot is older than the changes of the calling statement.
+    let then = session::with_new_snapshot(|| {
+        Spi::connect(|client| {
+            let query = STATE.to_str().unwrap_or_default();
+            client.select(query, Some(1), &[Vec::<u8>::new().into()])?.first().get_two::<i64, i64>()
+        })
     })?;
     Ok(now != then.0.zip(then.1))
 }

@@ -50,6 +50,5 @@ fn replace(
     retract::retract(load_id)?;
     let request =
         Request { path, access, target: Target::History, force, is_automatic: false, options };
-    // Queries with the active snapshot do not see what was retracted.
-    Ok(session::with_new_snapshot(|| load_file(&request, begin(path, access)?))?)
+    Ok(load_file(&request, begin(path, access)?)?)
 }

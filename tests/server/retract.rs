@@ -181,7 +181,7 @@ fn the_same_bytes_can_be_loaded_again() {
     let pattern = path.replace("a.csv", "*.csv");
     let first = database.ingest(&mut client, &path);
     retract(&mut client, first.load_id);
-    let mut call = |client: &mut Client| -> [i64; 3] {
+    let call = |client: &mut Client| -> [i64; 3] {
         let row = client.query_one(&format!("CALL trips.ingest_new('{pattern}')"), &[]).unwrap();
         [0, 1, 2].map(|i| row.get(i))
     };

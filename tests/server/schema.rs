@@ -54,13 +54,13 @@ fn a_function_that_the_library_lacks() {
     let mut client = database.client();
     let error = client
         .batch_execute(
-            "CREATE FUNCTION trips.retract(bigint) RETURNS trips.loads LANGUAGE c
-               AS '$libdir/trips_pipeline', 'retract_wrapper'",
+            "CREATE FUNCTION trips.later_edition(bigint) RETURNS trips.loads LANGUAGE c
+               AS '$libdir/trips_pipeline', 'later_edition_wrapper'",
         )
         .unwrap_err();
     let (code, message, _) = server_error(&error);
     assert_eq!(code, "42883");
-    assert!(message.contains("retract_wrapper"), "{message}");
+    assert!(message.contains("later_edition_wrapper"), "{message}");
 }
 
 /// The tables of a later version: what this library does not know of is left alone.
