@@ -27,7 +27,7 @@ COMMENT ON COLUMN trips.hist_trip_data.date_time IS 'Start of the trip: local ti
 COMMENT ON COLUMN trips.hist_trip_data.datasource IS 'Sender of the trip; NULL if the field was empty';
 COMMENT ON COLUMN trips.hist_trip_data.trip_key IS
   'Key of the trip by the identity of its feed; for feed trips, the result of trips.trip_key() of its other columns';
-COMMENT ON COLUMN trips.hist_trip_data.load_id IS 'First load of trips.loads that inserted the trip';
+COMMENT ON COLUMN trips.hist_trip_data.load_id IS 'Load of trips.loads that inserted the trip, or corrected it last';
 COMMENT ON COLUMN trips.hist_trip_data.ended_at IS
   'End of the trip: local time of the feed, in microseconds; NULL if the feed has none';
 COMMENT ON COLUMN trips.hist_trip_data.trip_id IS
@@ -98,6 +98,7 @@ CREATE TABLE trips.loads (
   rows_read      bigint      NOT NULL DEFAULT 0,
   rows_inserted  bigint      NOT NULL DEFAULT 0,
   rows_duplicate bigint      NOT NULL DEFAULT 0,
+  rows_corrected bigint      NOT NULL DEFAULT 0,
   rows_staged    bigint      NOT NULL DEFAULT 0,
   error_code     text,
   error          text,
@@ -120,9 +121,9 @@ CREATE TABLE trips.loads (
   CONSTRAINT loads_state_check CHECK (
     state = ANY (ARRAY['queued', 'running', 'loaded', 'skipped', 'failed', 'retracted'])),
   CONSTRAINT loads_balance_check CHECK (
-    rows_read = rows_inserted + rows_duplicate + rows_staged),
+    rows_read = rows_inserted + rows_duplicate + rows_corrected + rows_staged),
   CONSTRAINT loads_counts_check CHECK (
-    bytes_read >= 0 AND rows_inserted >= 0 AND rows_duplicate >= 0 AND rows_staged >= 0),
+    bytes_read >= 0 AND rows_inserted >= 0 AND rows_duplicate >= 0 AND rows_corrected >= 0 AND rows_staged >= 0),
   CONSTRAINT loads_deleted_check CHECK (
     rows_deleted >= 0 AND staged_deleted BETWEEN 0 AND rows_staged),
   CONSTRAINT loads_digest_check CHECK (pg_catalog.octet_length(digest) = 32),
@@ -151,9 +152,11 @@ COMMENT ON COLUMN trips.loads.bytes_read IS 'Size of the file in bytes';
 COMMENT ON COLUMN trips.loads.state IS
   'State of the load: queued, running, loaded, skipped (another load has the same bytes), failed or retracted';
 COMMENT ON COLUMN trips.loads.rows_read IS
-  'Records of the file, without the header and empty lines: rows_inserted + rows_duplicate + rows_staged';
+  'Records of the file, without the header and empty lines: rows_inserted + rows_duplicate + rows_corrected + rows_staged';
 COMMENT ON COLUMN trips.loads.rows_inserted IS 'Rows that the load inserted into the history';
 COMMENT ON COLUMN trips.loads.rows_duplicate IS 'Rows whose trip was in the history, or earlier in the same file';
+COMMENT ON COLUMN trips.loads.rows_corrected IS
+  'Rows whose values replaced those of a trip with the same id; trips.corrections has the old values';
 COMMENT ON COLUMN trips.loads.rows_staged IS
   'Rows that the load staged and no merge has promoted: in trips.stg_trip_data, but for staged_deleted';
 COMMENT ON COLUMN trips.loads.rows_deleted IS 'Trips of the load that trips.delete_trips() has deleted';
@@ -188,12 +191,13 @@ CREATE TABLE trips.load_members (
   rows_read      bigint NOT NULL,
   rows_inserted  bigint NOT NULL,
   rows_duplicate bigint NOT NULL,
+  rows_corrected bigint NOT NULL,
   rows_staged    bigint NOT NULL,
   CONSTRAINT load_members_pkey PRIMARY KEY (load_id, member_no),
   CONSTRAINT load_members_balance_check CHECK (
-    rows_read = rows_inserted + rows_duplicate + rows_staged),
+    rows_read = rows_inserted + rows_duplicate + rows_corrected + rows_staged),
   CONSTRAINT load_members_counts_check CHECK (
-    member_no >= 1 AND rows_inserted >= 0 AND rows_duplicate >= 0 AND rows_staged >= 0)
+    member_no >= 1 AND rows_inserted >= 0 AND rows_duplicate >= 0 AND rows_corrected >= 0 AND rows_staged >= 0)
 );
 COMMENT ON TABLE trips.load_members IS 'Members of loaded archives that have trips, with their counts of rows';
 COMMENT ON COLUMN trips.load_members.load_id IS 'Number of the load in trips.loads';
@@ -202,10 +206,12 @@ COMMENT ON COLUMN trips.load_members.member IS
   'Name of the member in the archive; names of an inner archive and its member are joined by a slash';
 COMMENT ON COLUMN trips.load_members.feed IS 'Feed of the member, by its header';
 COMMENT ON COLUMN trips.load_members.rows_read IS
-  'Records of the member, without the header and empty lines: rows_inserted + rows_duplicate + rows_staged';
+  'Records of the member, without the header and empty lines: rows_inserted + rows_duplicate + rows_corrected + rows_staged';
 COMMENT ON COLUMN trips.load_members.rows_inserted IS 'Rows of the member that the load inserted into the history';
 COMMENT ON COLUMN trips.load_members.rows_duplicate IS
   'Rows of the member whose trip was in the history, or earlier in the same file';
+COMMENT ON COLUMN trips.load_members.rows_corrected IS
+  'Rows of the member whose values replaced those of a trip with the same id';
 COMMENT ON COLUMN trips.load_members.rows_staged IS 'Rows of the member that the load staged';
 
 -- The errors that the sessions of failed loads reported. A message may contain content of the file, so that not all

@@ -76,11 +76,17 @@ AS $body$
   ), ledger AS (
     SELECT count(*) AS faults, min(load_id) AS first
       FROM (SELECT COALESCE(h.load_id, l.load_id) AS load_id
-              FROM (SELECT h.load_id, count(*) AS trips FROM trips.hist_trip_data AS h GROUP BY 1) AS h
-              FULL JOIN (SELECT * FROM trips.loads AS l
-                          WHERE l.state = 'loaded' AND l.rows_inserted > l.rows_deleted) AS l
+              -- A correction replaces a version of a trip: the load of that version is in trips.corrections then.
+              FROM (SELECT v.load_id, sum(v.versions) AS versions
+                      FROM (SELECT h.load_id, count(*) AS versions FROM trips.hist_trip_data AS h GROUP BY 1
+                            UNION ALL
+                            SELECT c.corrected_load_id, count(*) FROM trips.corrections AS c GROUP BY 1) AS v
+                     GROUP BY 1) AS h
+              FULL JOIN (SELECT l.load_id, l.rows_inserted + l.rows_corrected - l.rows_deleted AS versions
+                           FROM trips.loads AS l
+                          WHERE l.state = 'loaded' AND l.rows_inserted + l.rows_corrected > l.rows_deleted) AS l
                 ON l.load_id = h.load_id
-             WHERE h.trips IS DISTINCT FROM l.rows_inserted - l.rows_deleted) AS f
+             WHERE h.versions IS DISTINCT FROM l.versions) AS f
   ), key AS (
     SELECT count(*) AS faults, min(h.date_time) AS first
       FROM trips.hist_trip_data AS h
@@ -173,8 +179,8 @@ AS $body$
                  'the area index is damaged, or differs from the history (weeks: %s, the first from %s); run SELECT trips.rebuild()'
             FROM area
           UNION ALL
-          SELECT 'ledger', faults, first::text, 'rows_inserted of each load in trips.loads matches the history',
-                 'rows_inserted in trips.loads differs from the number of trips in the history (loads: %s, the first is load %s); manual changes of the history do not update trips.loads'
+          SELECT 'ledger', faults, first::text, 'rows_inserted and rows_corrected of each load in trips.loads match the history and trips.corrections',
+                 'rows_inserted + rows_corrected in trips.loads differs from the number of trips in the history and in trips.corrections (loads: %s, the first is load %s); manual changes of the history do not update trips.loads'
             FROM ledger
           UNION ALL
           SELECT 'keys', faults, first::text, 'each trip_key matches its trip',

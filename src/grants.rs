@@ -34,7 +34,8 @@ const LOADER: [&str; 9] = [
 const READER: [&str; 4] = [
     "USAGE ON SCHEMA trips, trips_internal",
     "SELECT ON trips.hist_trip_data, trips.daily_trip_counts, trips.weekly_trip_counts,
-       trips.summarized_trip_data, trips.loads, trips.load_members, trips.load_progress, trips.events, trips.feeds, trips.all_feeds, trips.zones,
+       trips.summarized_trip_data, trips.corrections, trips.loads, trips.load_members, trips.load_progress,
+       trips.events, trips.feeds, trips.all_feeds, trips.zones,
        trips_internal.area_directory, trips_internal.area_pages",
     "EXECUTE ON FUNCTION trips.verify()",
     // The functions and views that users query call these with the users' own privileges.

@@ -141,7 +141,7 @@ pub fn record_end(
     let state = if totals.is_some() { "loaded" } else { "skipped" };
     let totals = totals.unwrap_or_default();
     let (first_days, last_days) = bounds_of_days(&source.days);
-    let args: [DatumWithOid<'_>; 19] = [
+    let args: [DatumWithOid<'_>; 20] = [
         header.load_id.into(),
         source.name.as_str().into(),
         source.digest.map(Vec::from).into(),
@@ -161,22 +161,25 @@ pub fn record_end(
         header.role.into(),
         first_days.into(),
         last_days.into(),
+        bigint(totals.corrected).into(),
     ];
     returned_row(
         "INSERT INTO trips.loads AS l (load_id, source, digest, bytes_read, state, rows_read,
                 rows_inserted, rows_duplicate, rows_staged, same_as, requested_by, requested_at,
-                started_at, finished_at, file_changed_at, options, feed, source_version, requested_by_oid, commit_no, days)
+                started_at, finished_at, file_changed_at, options, feed, source_version, requested_by_oid, commit_no, days,
+                rows_corrected)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, clock_timestamp(),
                  timestamptz '2000-01-01 00:00:00+00' + $13 * interval '1 microsecond', $14::jsonb, $15, $16,
                  CASE $5 WHEN 'loaded' THEN $17 END,
                  CASE $5 WHEN 'loaded' THEN nextval('trips_internal.commit_no_seq'::regclass) END,
                  (SELECT range_agg(daterange(date '2000-01-01' + d.first, date '2000-01-01' + d.last + 1))
-                    FROM unnest($18::int[], $19::int[]) AS d (first, last)))
+                    FROM unnest($18::int[], $19::int[]) AS d (first, last)), $20)
              ON CONFLICT (load_id) DO UPDATE
             SET source = EXCLUDED.source, digest = EXCLUDED.digest,
                 bytes_read = EXCLUDED.bytes_read, state = EXCLUDED.state,
                 rows_read = EXCLUDED.rows_read, rows_inserted = EXCLUDED.rows_inserted,
-                rows_duplicate = EXCLUDED.rows_duplicate, rows_staged = EXCLUDED.rows_staged,
+                rows_duplicate = EXCLUDED.rows_duplicate,
+                rows_corrected = EXCLUDED.rows_corrected, rows_staged = EXCLUDED.rows_staged,
                 same_as = EXCLUDED.same_as, started_at = EXCLUDED.started_at,
                 finished_at = EXCLUDED.finished_at, file_changed_at = EXCLUDED.file_changed_at,
                 options = EXCLUDED.options, feed = EXCLUDED.feed,
@@ -201,7 +204,8 @@ pub fn unrecorded_row(header: &LoadHeader, source: &LoadSource) -> Result<LoadRo
         "SELECT l FROM jsonb_populate_record(NULL::trips.loads, jsonb_build_object(
                   'load_id', $1::bigint, 'source', $2::text, 'digest', $3::bytea, 'bytes_read', $4::bigint,
                   'state', 'running', 'rows_read', 0, 'rows_inserted', 0, 'rows_duplicate', 0,
-                  'rows_staged', 0, 'rows_deleted', 0, 'staged_deleted', 0, 'requested_by', $5::text, 'requested_at', $6::timestamptz)) AS l",
+                  'rows_corrected', 0, 'rows_staged', 0, 'rows_deleted', 0, 'staged_deleted', 0,
+                  'requested_by', $5::text, 'requested_at', $6::timestamptz)) AS l",
         &args,
     )
 }
@@ -211,11 +215,12 @@ pub fn unrecorded_row(header: &LoadHeader, source: &LoadSource) -> Result<LoadRo
 /// If rows were deleted from staging by hand, the ledger keeps their count. If rows were added by hand, it adds them.
 pub fn add_merged(load_id: i64, totals: Totals, days: &[(i32, i32)]) -> Result<LoadRow, LoadError> {
     let (first_days, last_days) = bounds_of_days(days);
-    let args: [DatumWithOid<'_>; 6] = [
+    let args: [DatumWithOid<'_>; 7] = [
         load_id.into(),
         bigint(totals.inserted).into(),
         bigint(totals.duplicate).into(),
         bigint(totals.staged).into(),
+        bigint(totals.corrected).into(),
         first_days.into(),
         last_days.into(),
     ];
@@ -226,12 +231,13 @@ pub fn add_merged(load_id: i64, totals: Totals, days: &[(i32, i32)]) -> Result<L
                           FROM (SELECT unnest(l.days)
                                 UNION ALL
                                 SELECT daterange(date '2000-01-01' + d.first, date '2000-01-01' + d.last + 1)
-                                  FROM unnest($5::int[], $6::int[]) AS d (first, last)) AS r (days)),
+                                  FROM unnest($6::int[], $7::int[]) AS d (first, last)) AS r (days)),
                 rows_inserted = l.rows_inserted + $2,
                 rows_duplicate = l.rows_duplicate + $3,
-                rows_staged = greatest(l.rows_staged - $2 - $3, $4 + l.staged_deleted),
-                rows_read = l.rows_inserted + $2 + l.rows_duplicate + $3
-                            + greatest(l.rows_staged - $2 - $3, $4 + l.staged_deleted)
+                rows_corrected = l.rows_corrected + $5,
+                rows_staged = greatest(l.rows_staged - $2 - $3 - $5, $4 + l.staged_deleted),
+                rows_read = l.rows_inserted + $2 + l.rows_duplicate + $3 + l.rows_corrected + $5
+                            + greatest(l.rows_staged - $2 - $3 - $5, $4 + l.staged_deleted)
           WHERE l.load_id = $1
          RETURNING l",
         &args,
@@ -294,8 +300,8 @@ pub fn feed_of(load_id: i64, member: Option<&str>) -> Result<Option<UsedFeed>, L
 
 /// Whether a load has inserted trips.
 pub fn has_trips(load_id: i64) -> Result<bool, LoadError> {
-    let query =
-        "SELECT count(*) > 0 FROM trips.loads AS l WHERE l.load_id = $1 AND l.rows_inserted > 0";
+    let query = "SELECT count(*) > 0 FROM trips.loads AS l
+          WHERE l.load_id = $1 AND l.rows_inserted + l.rows_corrected > 0";
     Ok(Spi::get_one_with_args::<bool>(query, &[load_id.into()])?.unwrap_or(false))
 }
 
@@ -305,8 +311,8 @@ pub fn has_trips(load_id: i64) -> Result<bool, LoadError> {
 pub fn has_newer_loads() -> Result<bool, LoadError> {
     const STATE: &CStr =
         // Each retract changes the sum: its trips pass to other loads, or its state changes.
-        c"SELECT count(*), (coalesce(sum(rows_inserted), 0) + count(retracted_at))::bigint FROM trips.loads
-           WHERE rows_inserted > 0 AND $1 IS NOT NULL";
+        c"SELECT count(*), (coalesce(sum(rows_inserted + rows_corrected), 0) + count(retracted_at))::bigint
+            FROM trips.loads WHERE rows_inserted + rows_corrected > 0 AND $1 IS NOT NULL";
     let now = two_bigints(STATE, &[Vec::<u8>::new().into()]);
     // The active snapshot is older than the changes of the calling statement.
     let then = session::with_new_snapshot(|| {

@@ -47,7 +47,12 @@ mod upload;
 pgrx::extension_sql_file!("../sql/10_schema.sql", name = "schema", bootstrap);
 pgrx::extension_sql_file!("../sql/20_tables.sql", name = "tables", requires = ["schema"]);
 pgrx::extension_sql_file!("../sql/22_uploads.sql", name = "uploads", requires = ["tables"]);
-pgrx::extension_sql_file!("../sql/24_claims.sql", name = "claims", requires = ["uploads"]);
+pgrx::extension_sql_file!(
+    "../sql/23_corrections.sql",
+    name = "corrections",
+    requires = ["uploads"]
+);
+pgrx::extension_sql_file!("../sql/24_claims.sql", name = "claims", requires = ["corrections"]);
 pgrx::extension_sql_file!("../sql/25_feeds.sql", name = "feeds", requires = ["claims"]);
 pgrx::extension_sql_file!("../sql/30_load.sql", name = "load", requires = ["feeds"]);
 pgrx::extension_sql_file!("../sql/32_staged.sql", name = "staged", requires = ["load"]);

@@ -23,11 +23,11 @@ pub fn require_all_rows() -> Result<(), LoadError> {
 pub fn require_one_owner(ledger_owner: pg_sys::Oid) -> Result<(), LoadError> {
     let query = "SELECT c.oid::regclass::text, c.relowner::regrole::text, $1::regrole::text
            FROM (SELECT to_regclass('trips.' || w.name)::oid
-                   FROM unnest('{hist_trip_data, stg_trip_data, load_members, uploads, upload_parts, daily_trip_counts, weekly_trip_counts,
+                   FROM unnest('{hist_trip_data, stg_trip_data, corrections, load_members, uploads, upload_parts, daily_trip_counts, weekly_trip_counts,
                                  summarized_trip_data}'::text[]) AS w (name)
                  UNION ALL
                  SELECT to_regclass('trips_internal.' || w.name)::oid
-                   FROM unnest('{load_failures, load_stations, claims, area_directory, area_pages}'::text[]) AS w (name)
+                   FROM unnest('{load_failures, load_stations, kept_versions, claims, area_directory, area_pages}'::text[]) AS w (name)
                  UNION ALL
                  SELECT i.inhrelid FROM pg_inherits AS i WHERE i.inhparent = 'trips.hist_trip_data'::regclass)
                 AS written (oid)

@@ -28,22 +28,23 @@ pub fn record_members(load_id: i64, members: &[LoadMember]) -> Result<(), LoadEr
         };
         let names: Vec<&str> = members.iter().map(|member| member.name.as_str()).collect();
         let feeds: Vec<&str> = members.iter().map(|member| member.feed.as_str()).collect();
-        let args: [DatumWithOid<'_>; 7] = [
+        let args: [DatumWithOid<'_>; 8] = [
             load_id.into(),
             bigint((first * AT_ONCE) as u64).into(),
             names.into(),
             feeds.into(),
             counts(|totals| totals.inserted).into(),
             counts(|totals| totals.duplicate).into(),
+            counts(|totals| totals.corrected).into(),
             counts(|totals| totals.staged).into(),
         ];
         Spi::run_with_args(
             "INSERT INTO trips.load_members (load_id, member_no, member, feed, rows_read, rows_inserted,
-                    rows_duplicate, rows_staged)
-             SELECT $1, $2 + m.number, m.name, m.feed, m.inserted + m.duplicate + m.staged, m.inserted,
-                    m.duplicate, m.staged
-               FROM unnest($3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[])
-                    WITH ORDINALITY AS m (name, feed, inserted, duplicate, staged, number)",
+                    rows_duplicate, rows_corrected, rows_staged)
+             SELECT $1, $2 + m.number, m.name, m.feed, m.inserted + m.duplicate + m.corrected + m.staged,
+                    m.inserted, m.duplicate, m.corrected, m.staged
+               FROM unnest($3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[])
+                    WITH ORDINALITY AS m (name, feed, inserted, duplicate, corrected, staged, number)",
             &args,
         )?;
     }

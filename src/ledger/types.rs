@@ -57,6 +57,8 @@ pub struct Totals {
     pub inserted: u64,
     /// Nowhere: the history already has that trip, or an earlier row of the load had it.
     pub duplicate: u64,
+    /// Into the history, for a trip with the same id and other values.
+    pub corrected: u64,
     /// Into staging.
     pub staged: u64,
 }
@@ -67,13 +69,14 @@ impl Totals {
         Self {
             inserted: self.inserted - before.inserted,
             duplicate: self.duplicate - before.duplicate,
+            corrected: self.corrected - before.corrected,
             staged: self.staged - before.staged,
         }
     }
 
     /// All of them.
     pub fn read(self) -> u64 {
-        self.inserted + self.duplicate + self.staged
+        self.inserted + self.duplicate + self.corrected + self.staged
     }
 }
 
