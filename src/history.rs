@@ -21,6 +21,7 @@ pub mod places;
 mod repair;
 mod retract;
 mod same_ids;
+mod undo;
 
 use std::ffi::CStr;
 
@@ -39,6 +40,10 @@ use self::partitions::Created;
 pub use self::partitions::NewPartitions;
 pub use self::repair::{Moved, damaged_partitions, move_misplaced, with_counts_deferred};
 pub use self::retract::{delete_trips_of, while_removing};
+pub use self::undo::{
+    Gain, corrected_by, delete_kept_versions, pass_on_corrections, raise_kept_versions,
+    undo_corrections,
+};
 use crate::pg::relation::Attribute;
 
 const HISTORY: &CStr = c"hist_trip_data";

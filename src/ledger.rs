@@ -25,7 +25,7 @@ pub use self::deletion::{
 pub use self::failure::LoadFailure;
 pub use self::members::{LoadMember, record_members};
 pub use self::retract::{
-    Retractable, find_to_retract, has_newer_changes, record_retracted, take_over,
+    Gained, Retractable, find_to_retract, has_newer_changes, record_retracted, take_over,
 };
 pub use self::status::{
     NewFile, close_abandoned, delete_failure, info_of_running, is_queued, not_done, not_loaded_yet,

@@ -1,18 +1,23 @@
 //! A load is taken back: what only it has brought goes, what other loads have as well passes to them.
 
+use std::collections::BTreeMap;
+
+use pgrx::check_for_interrupts;
+
 use crate::derived::changes;
 use crate::error::{LoadError, RequestError, RetractError};
 use crate::events;
 use crate::feeds::zones;
-use crate::history::{self, Days, History};
-use crate::ledger::{self, LoadRow, Retractable};
+use crate::history::{self, Days, Gain, History};
+use crate::ledger::{self, Gained, LoadRow, Retractable};
 use crate::load::OwnerPrivileges;
 use crate::pg::session;
 use crate::queue::running::Caller;
 use crate::staging;
 
-/// Retracts a load for the current user.
-pub fn retract(load_id: i64) -> Result<LoadRow, LoadError> {
+/// Retracts a load for the current user, with `cascade` after the later loads that have corrected its trips. Returns the row
+/// of the load.
+pub fn retract(load_id: i64, cascade: bool) -> Result<LoadRow, LoadError> {
     let (caller, retracted_by) = (Caller::now(), session::role_name(session::current_user()));
     let _privileges = OwnerPrivileges::acquire()?;
     // A role without the privilege waits for no load.
@@ -21,11 +26,30 @@ pub fn retract(load_id: i64) -> Result<LoadRow, LoadError> {
     if session::has_one_snapshot() && ledger::has_newer_changes()? {
         return Err(LoadError::Serialization);
     }
-    let load = require(&caller, load_id, ledger::find_to_retract(load_id, true)?)?;
-    take_back(load_id, &load)?;
-    let row = ledger::record_retracted(load_id, &retracted_by)?;
-    events::publish_at_commit(load_id);
-    Ok(row)
+    // The last one is retracted first; those before it wait for it.
+    let mut waiting = vec![load_id];
+    loop {
+        check_for_interrupts!();
+        let Some(&load_id) = waiting.last() else {
+            return Err(RequestError::UnknownLoad(load_id).into());
+        };
+        let load = require(&caller, load_id, ledger::find_to_retract(load_id, true)?)?;
+        if let Some(&by) = history::corrected_by(load_id)?.first() {
+            let is_cyclic = waiting.contains(&by);
+            if !cascade || is_cyclic {
+                return Err(RetractError::Corrected { load_id, by, is_cyclic }.into());
+            }
+            waiting.push(by);
+            continue;
+        }
+        take_back(load_id, &load)?;
+        let row = ledger::record_retracted(load_id, &retracted_by)?;
+        events::publish_at_commit(load_id);
+        waiting.pop();
+        if waiting.is_empty() {
+            return Ok(row);
+        }
+    }
 }
 
 /// Fails unless this is a load that the caller can retract.
@@ -44,31 +68,55 @@ fn require(
     Ok(load)
 }
 
-/// Removes what the load has brought. The history is locked.
+/// Removes what the load has brought. The history is locked, and no other load has corrected its trips.
 fn take_back(load_id: i64, load: &Retractable) -> Result<(), LoadError> {
     staging::delete_of(load_id)?;
     zones::forget_merged()?;
     history::delete_claims_of(load_id)?;
+    history::delete_kept_versions(load_id)?;
     let days = load.days.iter().map(|&(first, last)| Days { first, last }).collect::<Vec<_>>();
-    let (taken, days) = history::while_removing(|| {
-        let mut taken = history::take_over(load_id, false)?;
-        let mut found = taken.values().sum::<i64>();
-        found += history::delete_trips_of(load_id, &days)?;
-        // Changes by hand may have moved trips to other days.
-        if found < load.trips {
-            for (other, trips) in history::take_over(load_id, true)? {
-                *taken.entry(other).or_default() += trips;
-            }
-            history::delete_trips_of(load_id, &[Days::ALL])?;
-        }
-        Ok(taken)
-    })?;
+    let (gains, days) = history::while_removing(|| remove_trips(load_id, load, &days))?;
     if !days.is_empty() {
         // Queries with the active snapshot do not see what was removed.
         session::with_new_snapshot(|| changes::count_again(&days))?;
     }
-    for (other, trips) in taken {
-        ledger::take_over(other, load_id, trips)?;
+    for (other, gained) in gains {
+        ledger::take_over(other, load_id, gained)?;
     }
     ledger::delete_failure(load_id)
+}
+
+/// Passes the trips of a load to others, or deletes them. Returns what the others get.
+fn remove_trips(
+    load_id: i64,
+    load: &Retractable,
+    days: &[Days],
+) -> Result<BTreeMap<i64, Gained>, LoadError> {
+    let mut gains: BTreeMap<i64, Gained> = BTreeMap::new();
+    let mut found = 0;
+    for (other, trips) in history::take_over(load_id, false)? {
+        gains.entry(other).or_default().inserted += trips;
+        found += trips;
+    }
+    for Gain { load_id: other, trips, .. } in history::pass_on_corrections(load_id)? {
+        let gained = gains.entry(other).or_default();
+        gained.inserted -= trips;
+        gained.corrected += trips;
+    }
+    found += history::undo_corrections(load_id)?;
+    for Gain { load_id: other, trips, days } in history::raise_kept_versions(load_id)? {
+        let gained = gains.entry(other).or_default();
+        gained.inserted += trips;
+        gained.days = days;
+        found += trips;
+    }
+    found += history::delete_trips_of(load_id, days)?;
+    // Changes by hand may have moved trips to other days.
+    if found < load.trips {
+        for (other, trips) in history::take_over(load_id, true)? {
+            gains.entry(other).or_default().inserted += trips;
+        }
+        history::delete_trips_of(load_id, &[Days::ALL])?;
+    }
+    Ok(gains)
 }

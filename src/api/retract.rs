@@ -21,8 +21,8 @@ fn retract(load_id: Option<i64>, cascade: Option<bool>) -> Result<LoadRow, Error
     session::require_writable(c"trips.retract()");
     require_utf8()?;
     let load_id = load_id.ok_or(RequestError::NullArgument("load_id"))?;
-    let _cascade = cascade.ok_or(RequestError::NullArgument("cascade"))?;
-    Ok(retract::retract(load_id)?)
+    let cascade = cascade.ok_or(RequestError::NullArgument("cascade"))?;
+    Ok(retract::retract(load_id, cascade)?)
 }
 
 /// `trips.replace(path, load_id, on_error, max_errors, force, feed, region, datasource) -> trips.loads`
@@ -47,7 +47,7 @@ fn replace(
     let load_id = load_id.ok_or(RequestError::NullArgument("load_id"))?;
     let access = &Access::of(session::current_user());
     access.require_any(path)?;
-    retract::retract(load_id)?;
+    retract::retract(load_id, false)?;
     let request =
         Request { path, access, target: Target::History, force, is_automatic: false, options };
     Ok(load_file(&request, begin(path, access)?)?)

@@ -10,6 +10,7 @@ pub enum RetractError {
     State { load_id: i64, state: String },
     MayNotRetract(i64),
     StagedInUse(i64),
+    Corrected { load_id: i64, by: i64, is_cyclic: bool },
 }
 
 reported!(RetractError);
@@ -33,6 +34,15 @@ impl RetractError {
                 format!("permission denied to retract load {load_id}"),
             )
             .detail("Only members of the role that requested the load, or of the owner of trips.loads, can retract it."),
+            Self::Corrected { load_id, by, is_cyclic } => Report::new(
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                format!("cannot retract load {load_id}: load {by} has corrected its trips"),
+            )
+            .hint(if *is_cyclic {
+                "Use trips.delete_trips(): each of the loads has corrected trips of the other."
+            } else {
+                "Use cascade => true to retract the later load, too."
+            }),
             Self::StagedInUse(load_id) => Report::new(
                 Code::ERRCODE_LOCK_NOT_AVAILABLE,
                 format!("could not lock the staged rows of load {load_id}"),

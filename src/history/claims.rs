@@ -88,6 +88,8 @@ impl Traces {
 struct StoredBlock {
     number: i64,
     load_id: i64,
+    /// Its load has committed after the other one: it may claim what that one has corrected.
+    is_later: bool,
     claims: Vec<Claim>,
 }
 
@@ -123,7 +125,7 @@ pub fn take_over(from: i64, all: bool) -> Result<TakenOver, LoadError> {
             let (first, end) = (before(bounds.lower), before(bounds.upper));
             if first < end {
                 let some = &block.claims[first..end];
-                for number in take_some(name, some, (from, block.load_id))? {
+                for number in take_some(name, some, (from, block.load_id, block.is_later))? {
                     used[first + number] = true;
                     count += 1;
                 }
@@ -142,14 +144,17 @@ pub fn take_over(from: i64, all: bool) -> Result<TakenOver, LoadError> {
 /// The next block of another load.
 fn next_block(from: i64, after: i64, all: bool) -> Result<Option<StoredBlock>, LoadError> {
     Spi::connect_mut(|client| {
-        let query = "SELECT c.claim_no, c.load_id, c.first_time, c.trips, c.keys
+        let query = "SELECT c.claim_no, c.load_id, c.first_time, c.trips, c.keys,
+                            (SELECT l.commit_no FROM trips.loads AS l WHERE l.load_id = c.load_id)
+                            > (SELECT l.commit_no FROM trips.loads AS l WHERE l.load_id = $2)
                        FROM trips_internal.claims AS c
                       WHERE c.claim_no > $1 AND c.load_id <> $2
                         AND ($3 OR daterange(c.first_time::date, c.last_time::date, '[]')
                                    && (SELECT l.days FROM trips.loads AS l WHERE l.load_id = $2))
                       ORDER BY c.claim_no LIMIT 1";
         let mut found = client.update(query, Some(1), &[after.into(), from.into(), all.into()])?;
-        found.next().map(|row| stored_block(&row)).transpose()
+        let Some(row) = found.next() else { return Ok(None) };
+        Ok(Some(StoredBlock { is_later: row.get(6)? == Some(true), ..stored_block(&row)? }))
     })
 }
 
@@ -163,7 +168,7 @@ fn stored_block(row: &SpiHeapTupleData<'_>) -> Result<StoredBlock, LoadError> {
     let trips = trips.and_then(|trips| u32::try_from(trips).ok()).unwrap_or_default();
     let claims = claims::decode(first, trips, &keys).map_err(|_| damaged())?;
     let (number, load_id) = (number.unwrap_or_default(), load_id.unwrap_or_default());
-    Ok(StoredBlock { number, load_id, claims })
+    Ok(StoredBlock { number, load_id, is_later: false, claims })
 }
 
 /// Deletes the claims of trips that were deleted on request: those of these days that the history does not have. One
@@ -202,7 +207,7 @@ pub fn forget_deleted(days: &[Days]) -> Result<(), LoadError> {
 fn take_some(
     table: &str,
     claims: &[Claim],
-    (from, to): (i64, i64),
+    (from, to, is_later): (i64, i64, bool),
 ) -> Result<Vec<usize>, LoadError> {
     let Some(oid) = Spi::get_one_with_args::<pgrx::pg_sys::Oid>(
         "SELECT to_regclass($1)::oid",
@@ -218,7 +223,8 @@ fn take_some(
     let _settings = OwnSettings::for_lookups();
     pending_counts::while_filling(oid, || {
         Spi::connect_mut(|client| {
-            let args: [DatumWithOid<'_>; 4] = [times.into(), keys.into(), to.into(), from.into()];
+            let args: [DatumWithOid<'_>; 5] =
+                [times.into(), keys.into(), to.into(), from.into(), is_later.into()];
             // Each trip by the primary key. OFFSET 0 keeps the planner from reading the whole partition for each block.
             let query = format!(
                 "WITH found AS MATERIALIZED (
@@ -227,6 +233,8 @@ fn take_some(
                     CROSS JOIN LATERAL (
                           SELECT t.ctid AS tid FROM ONLY {table} AS t
                            WHERE t.date_time = c.date_time AND t.trip_key = c.trip_key AND t.load_id = $4
+                             AND ($5 OR NOT EXISTS (SELECT FROM trips.corrections AS k
+                                                     WHERE k.load_id = $4 AND k.trip_key = t.trip_key))
                           OFFSET 0) AS h)
                  UPDATE ONLY {table} AS h SET load_id = $3 FROM found AS f WHERE h.ctid = f.tid
                  RETURNING f.number"

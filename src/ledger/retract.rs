@@ -15,8 +15,6 @@ pub struct Retractable {
     pub role: Option<pg_sys::Oid>,
     /// Number of its trips, by its counts.
     pub trips: i64,
-    /// Number of its staged rows.
-    pub staged: i64,
     /// The days of its trips, since 2000-01-01: ranges, both ends inside; None is unbounded.
     pub days: Vec<(Option<i32>, Option<i32>)>,
 }
@@ -29,7 +27,7 @@ pub fn find_to_retract(load_id: i64, locks: bool) -> Result<Option<Retractable>,
         let query = format!(
             "SELECT l.state, (SELECT r.oid FROM pg_roles AS r
                                WHERE r.oid = l.requested_by_oid AND r.rolname = l.requested_by),
-                    l.rows_inserted - l.rows_deleted, l.rows_staged
+                    l.rows_inserted + l.rows_corrected - l.rows_deleted
                FROM trips.loads AS l WHERE l.load_id = $1 {lock}"
         );
         let mut rows = client.update(&query, Some(1), &[load_id.into()])?;
@@ -38,7 +36,6 @@ pub fn find_to_retract(load_id: i64, locks: bool) -> Result<Option<Retractable>,
             state: row.get(1)?.unwrap_or_default(),
             role: row.get(2)?,
             trips: row.get(3)?.unwrap_or(0),
-            staged: row.get(4)?.unwrap_or(0),
             days: Vec::new(),
         }))
     })?;
@@ -59,16 +56,38 @@ fn days_of(load_id: i64) -> Result<Vec<(Option<i32>, Option<i32>)>, LoadError> {
     })
 }
 
-/// Counts trips of one load, which were duplicates of another, as inserted by the one. The days of its trips may be any of
-/// the other's.
-pub fn take_over(load_id: i64, from: i64, trips: i64) -> Result<(), LoadError> {
-    let args: [DatumWithOid<'_>; 3] = [load_id.into(), from.into(), trips.into()];
+/// What a load gets from a retracted one. All of it was counted as duplicates.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Gained {
+    /// Trips that it is the first to have inserted now.
+    pub inserted: i64,
+    /// Trips that it is the first to have corrected now.
+    pub corrected: i64,
+    /// Days of the trips, in addition to those of the retracted load.
+    pub days: Option<(i32, i32)>,
+}
+
+/// Counts what a load gets from another. The days of its trips may be any of the other's.
+pub fn take_over(load_id: i64, from: i64, gained: Gained) -> Result<(), LoadError> {
+    let (first, last) = gained.days.unzip();
+    let args: [DatumWithOid<'_>; 6] = [
+        load_id.into(),
+        from.into(),
+        gained.inserted.into(),
+        gained.corrected.into(),
+        first.into(),
+        last.into(),
+    ];
     Ok(Spi::run_with_args(
         "UPDATE trips.loads AS l
-            SET rows_inserted = l.rows_inserted + $3, rows_duplicate = l.rows_duplicate - $3,
+            SET rows_inserted = l.rows_inserted + $3, rows_corrected = l.rows_corrected + $4,
+                rows_duplicate = l.rows_duplicate - $3 - $4,
                 days = (SELECT CASE WHEN count(*) > 1000 THEN datemultirange(range_merge(range_agg(r.days)))
                                     ELSE range_agg(r.days) END
-                          FROM (SELECT unnest(o.days) FROM trips.loads AS o WHERE o.load_id IN ($1, $2)) AS r (days))
+                          FROM (SELECT unnest(o.days) FROM trips.loads AS o WHERE o.load_id IN ($1, $2)
+                                UNION ALL
+                                SELECT daterange(date '2000-01-01' + $5, date '2000-01-01' + $6 + 1)
+                                 WHERE $5 IS NOT NULL) AS r (days))
           WHERE l.load_id = $1",
         &args,
     )?)
