@@ -56,7 +56,7 @@ const BREAKS: [(&str, &[&str]); 27] = [
     ("DELETE FROM trips_internal.area_directory WHERE week = '2018-05-07'", &[]),
     (
         "UPDATE trips.loads SET rows_inserted = rows_inserted + 1, rows_duplicate = rows_duplicate - 1 WHERE load_id = 2",
-        &["ledger"],
+        &["ledger", "claims"],
     ),
     ("DELETE FROM trips.hist_trip_data WHERE region = 'Lyon'", &["ledger"]),
     ("UPDATE trips.hist_trip_data SET datasource = 'other' WHERE region = 'Lyon'", &["keys"]),
