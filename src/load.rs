@@ -1,6 +1,7 @@
 //! Loads: a file into the history or into staging, staged rows into the history. `upload` uses the same steps.
 
 mod context;
+mod corrections;
 mod error_limit;
 mod explain;
 mod failure;
@@ -18,6 +19,7 @@ mod read;
 mod request;
 mod retry;
 mod runs;
+mod same_id;
 mod staged_feed;
 
 pub use self::context::{LoadContext, OwnerPrivileges};

@@ -30,6 +30,7 @@ pub mod safe_drop;
 pub mod session;
 pub mod shared_state;
 pub mod spi;
+pub mod stored_row;
 pub mod subtransaction;
 pub mod table_locks;
 pub mod temp_file;

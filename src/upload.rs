@@ -136,7 +136,7 @@ fn load_all(context: &LoadContext) -> Result<LoadRow, LoadError> {
                 Merge::begin(&history, load_id, bytes, &progress)?.all(&mut source.feed)?;
             ledger::record_members(load_id, &merged.members)?;
             source.days = merged.days;
-            summarize(merged.totals.inserted, &progress)?;
+            summarize(merged.totals.inserted + merged.totals.corrected, &progress)?;
             context.record_end(source, Some(merged.totals), None)?
         }
     };

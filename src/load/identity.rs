@@ -7,7 +7,7 @@ use trips_core::feed::definition::IdentityRule;
 use trips_core::key::Scheme;
 use trips_core::sort::batch::Batch;
 use trips_core::sort::block::Block;
-use trips_core::sort::ids::{Removed, SameId};
+use trips_core::sort::ids::Resolved;
 use trips_core::sort::occurrences::{EqualRecords, Occurrences};
 
 use super::known_ids::KnownIds;
@@ -66,20 +66,23 @@ impl LoadIdentity {
         }
     }
 
-    /// Removes the trips of a run whose ids are known at another time, in the history or in the run.
-    pub fn remove_known_ids(
+    /// Decides on the records of a run whose ids are known, in the history or in the run.
+    pub fn resolve_known_ids(
         &mut self,
         history: &History,
-        blocks: &mut [Block],
+        blocks: &[Block],
         is_last_run: bool,
-    ) -> Result<SameIds, LoadError> {
+    ) -> Result<Resolved, LoadError> {
         let has_ids = blocks.iter().any(|block| block.scheme() == Scheme::SourceId);
-        let Some(ids) = self.ids.as_mut().filter(|_| has_ids) else {
-            return Ok(SameIds::default());
-        };
-        let Removed { count, trips } = ids.remove(history, blocks, is_last_run)?;
-        let duplicates = if ids.stages() { 0 } else { count as u64 };
-        Ok(SameIds { duplicates, to_stage: trips })
+        match self.ids.as_mut().filter(|_| has_ids) {
+            Some(ids) => ids.resolve(history, blocks, is_last_run),
+            None => Ok(Resolved::default()),
+        }
+    }
+
+    /// The history takes the records of a run. Later runs follow.
+    pub fn add_known_ids(&mut self, blocks: &[Block]) -> Result<(), LoadError> {
+        self.ids.as_mut().map_or(Ok(()), |ids| ids.add(blocks))
     }
 
     /// The trips are further records of the file of this load.
@@ -175,15 +178,6 @@ impl Continued {
         let last = &self.said[after.checked_sub(1)?];
         (of_key(last) == of_key(key)).then_some(last.records)
     }
-}
-
-/// The trips of a run whose ids are known at another time.
-#[derive(Debug, Default)]
-pub struct SameIds {
-    /// Number of those that count as duplicates.
-    pub duplicates: u64,
-    /// Those that are staged.
-    pub to_stage: Vec<SameId>,
 }
 
 /// PostgreSQL itself reports the errors of the file system.

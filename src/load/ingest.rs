@@ -63,7 +63,8 @@ fn ingest(request: &Request<'_>, context: &LoadContext) -> Result<LoadRow, LoadE
     let (reading, members) = read_file(request, &contents, source, &mut writing)?;
     source.digest = Some(file.digest_of_loaded(&reading, source.digest)?);
     ledger::record_members(load_id, &members)?;
-    summarize(loader.totals.inserted, &progress)?;
+    loader.end(&progress)?;
+    summarize(loader.totals.inserted + loader.totals.corrected, &progress)?;
     source.days = loader.take_days();
     context.record_end(source, Some(loader.totals), known.map(|known| known.load_id))
 }

@@ -3,11 +3,11 @@
 //! A run reads the keys of the history within the window of its trips. If these are many for the trips of a run, the
 //! next runs would read most of them again. So from then on they are kept in lists, and each key is read once.
 
-use trips_core::feed::definition::SameId as Policy;
+use trips_core::key::SameId as Policy;
 use trips_core::model::timestamp::Timestamp;
 use trips_core::sort::block::Block;
 use trips_core::sort::id_lists::IdLists;
-use trips_core::sort::ids::{Removed, RunIds};
+use trips_core::sort::ids::{Resolved, RunIds};
 
 use super::identity::{MakeFile, of_file};
 use crate::error::LoadError;
@@ -42,28 +42,26 @@ impl KnownIds {
         Self { window_days, policy, was_long: false, lists: None }
     }
 
-    /// Removes the trips of a run whose ids are known at another time, in the history or in the run. They are returned
-    /// if they are to be staged.
-    pub fn remove(
+    /// Decides on the records of a run whose ids are known, in the history or in the run.
+    pub fn resolve(
         &mut self,
         history: &History,
-        blocks: &mut [Block],
+        blocks: &[Block],
         is_last_run: bool,
-    ) -> Result<Removed, LoadError> {
+    ) -> Result<Resolved, LoadError> {
         let mut ids = RunIds::of(blocks, self.window_days)?;
         if let Some(range) = ids.time_range() {
             self.find(history, &mut ids, range, is_last_run)?;
         }
-        let removed = ids.remove_from(blocks, self.stages())?;
-        if let Some(HistoryLists { lists, .. }) = self.lists.as_mut().filter(|_| !is_last_run) {
-            lists.add_blocks(blocks).map_err(of_file)?;
-        }
-        Ok(removed)
+        // A trip of a list may have left the history.
+        let known = ids.known()?;
+        history.each_known(&known, |trip, row| ids.found(blocks, trip, || row.values()))?;
+        Ok(ids.resolve(blocks, self.policy)?)
     }
 
-    /// Whether they are staged. Otherwise they are duplicates.
-    pub fn stages(&self) -> bool {
-        self.policy == Policy::Stage
+    /// The records of a run that the history takes: later runs have to know them.
+    pub fn add(&mut self, blocks: &[Block]) -> Result<(), LoadError> {
+        self.lists.as_mut().map_or(Ok(()), |all| all.lists.add_blocks(blocks)).map_err(of_file)
     }
 
     /// Notes the trips of the history in this range.

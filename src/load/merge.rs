@@ -68,7 +68,7 @@ fn merge(
         let load_id = load.unwrap_or(header.load_id);
         let checks = (&constraints, &mut new_partitions);
         let (totals, days) = merge_load(&history, (load, load_id), retry, checks, &progress)?;
-        inserted += totals.inserted;
+        inserted += totals.inserted + totals.corrected;
         newest = match load {
             Some(load_id) => Some(ledger::add_merged(load_id, totals, &days)?),
             // Other sessions may have locked all of these rows.
@@ -104,6 +104,7 @@ fn merge_load(
         merge_file(file, load_id, &mut loader, reading, checks, (progress, &mut rows_read))?;
         fits |= feed.is_none_or(|feed| feed.fits());
     }
+    loader.end(progress)?;
     match &retry.feed {
         Some(feed) if rows_read > 0 && !fits => {
             Err(StagedError::Columns { load_id, feed: feed.clone() }.into())

@@ -196,7 +196,7 @@ fn write_run(
     let Writing { load_id, loader, progress } = writing;
     progress.begin_run(run.trips() as u64);
     memory::release_free();
-    let late = loader.remove_known_ids(*load_id, &mut run.blocks, run.is_last, progress)?;
+    let late = loader.resolve_known_ids(*load_id, &mut run.blocks, run.is_last, progress)?;
     limit.check_late(late)?;
     let mut batches = pool.batches(run.blocks);
     let blocks = RunBlocks::new(batches.blocks());

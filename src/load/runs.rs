@@ -3,11 +3,10 @@
 use std::collections::TryReserveError;
 use std::sync::Arc;
 
-use trips_core::check::reject::{RejectedColumn, Rejection};
+use trips_core::check::reject::Rejection;
 use trips_core::feed::choice::Options;
 use trips_core::feed::definition::IdentityRule;
 use trips_core::key::Identity;
-use trips_core::model::error::{SqlState, ValueError};
 use trips_core::model::position::PositionKind;
 use trips_core::model::trip::Trip;
 use trips_core::sort::batch::{self, RunBlocks};
@@ -17,13 +16,13 @@ use trips_core::sort::groups::GroupCache;
 use trips_core::sort::ids::SameId;
 use trips_core::sort::occurrences::EqualRecords;
 use trips_core::sort::record_texts::RecordText;
-use trips_core::text::escape::quoted;
 use trips_core::wire::staged_row::StagedRows;
 
+use super::corrections::Corrections;
 use super::error_limit::LateErrors;
 use super::identity::{Asked, LoadIdentity};
-use super::occurrences;
 use super::staged_feed::StagedFeed;
+use super::{occurrences, same_id};
 use crate::derived::{areas, changes, daily_counts, view};
 use crate::error::LoadError;
 use crate::history::pending_counts::PendingCounts;
@@ -52,6 +51,8 @@ pub struct Loader<'a> {
     /// Present while the history has rows that are not counted yet.
     pending: Option<PendingCounts>,
     identity: LoadIdentity,
+    /// What the load has corrected.
+    corrections: Corrections,
     /// The member of an archive that is being read, and what its positions count.
     member: (Option<String>, PositionKind),
     /// The rows of the load that were staged before this member.
@@ -71,7 +72,7 @@ impl<'a> Loader<'a> {
         let (days, max_bytes) = (DailyCounts::default(), settings::work_mem().min(COUNTED) / 2);
         let derived = DerivedCounts { days, flush_days, max_bytes, area_index };
         let (to_recount, pending, totals) = (Vec::new(), None, Totals::default());
-        let identity = LoadIdentity::default();
+        let (identity, corrections) = (LoadIdentity::default(), Corrections::default());
         let (member, refused) = ((None, PositionKind::Line), None);
         let (staged_before, is_whole) = (0, true);
         Ok(Self {
@@ -81,6 +82,7 @@ impl<'a> Loader<'a> {
             to_recount,
             pending,
             identity,
+            corrections,
             member,
             staged_before,
             is_whole,
@@ -100,40 +102,58 @@ impl<'a> Loader<'a> {
         self.staged_before = self.totals.staged;
     }
 
-    /// Takes the trips out of a run whose ids are known at another time: they are duplicates, or staged.
-    /// Returns those that are staged.
-    pub fn remove_known_ids(
+    /// Takes the records out of a run whose ids are known: they are duplicates, or staged. Trips that a record corrects
+    /// leave the history. Returns the records that are staged.
+    pub fn resolve_known_ids(
         &mut self,
         load_id: i64,
         blocks: &mut [Block],
         is_last_run: bool,
         progress: &Progress,
     ) -> Result<LateErrors, LoadError> {
-        let known = self.identity.remove_known_ids(self.history, blocks, is_last_run)?;
+        let mut known = self.identity.resolve_known_ids(self.history, blocks, is_last_run)?;
         self.totals.duplicate += known.duplicates;
         progress.wrote(known.duplicates + known.to_stage.len() as u64);
-        if let Some(refused) = &mut self.refused {
-            refused.try_reserve(known.to_stage.len())?;
-            for trip in &known.to_stage {
-                let text = blocks[trip.block].text(trip.line).unwrap_or_default();
-                refused.push((trip.line, same_id(trip, text.id)));
-            }
-            self.totals.staged += known.to_stage.len() as u64;
-            return Ok(LateErrors::default());
+        let errors = self.stage_same_ids(load_id, &known.to_stage, blocks, progress)?;
+        self.history.write_versions(load_id, blocks, &known.versions, progress)?;
+        known.replaced.sort_unstable();
+        self.corrections.add(&known);
+        self.history.remove_corrected(load_id, &known.replaced)?;
+        self.history.write_passed(load_id, blocks, &known.passed, progress)?;
+        known.apply(blocks);
+        blocks.iter_mut().for_each(Block::drop_texts);
+        if !is_last_run {
+            self.identity.add_known_ids(blocks)?;
         }
+        Ok(errors)
+    }
+
+    /// Stages records of a run. Those of a merge stay in staging.
+    fn stage_same_ids(
+        &mut self,
+        load_id: i64,
+        to_stage: &[SameId],
+        blocks: &[Block],
+        progress: &Progress,
+    ) -> Result<LateErrors, LoadError> {
         let (mut rows, mut errors) = (StagedRows::default(), LateErrors::default());
-        for trip in &known.to_stage {
+        for trip in to_stage {
             // A part of an upload has no texts of its trips.
             let without = RecordText { line: trip.line, ..RecordText::default() };
-            let text = blocks[trip.block].text(trip.line).unwrap_or(without);
-            let reason = same_id(trip, text.id);
+            let text = blocks[trip.place.block].text(trip.line).unwrap_or(without);
+            let reason = same_id::rejection(self.history, blocks, trip, text.id)?;
+            if let Some(refused) = &mut self.refused {
+                refused.try_reserve(1)?;
+                refused.push((trip.line, reason));
+                self.totals.staged += 1;
+                continue;
+            }
             errors.add(trip.line, &reason);
             rows.push_rejected_record(load_id, (text.line, text.raw), text.json, &reason)?;
             if rows.bytes() > STAGED_AT_ONCE {
                 self.stage(&std::mem::take(&mut rows), progress)?;
             }
         }
-        blocks.iter_mut().for_each(Block::drop_texts);
         self.stage(&rows, progress)?;
         Ok(errors)
     }
@@ -211,7 +231,9 @@ impl<'a> Loader<'a> {
         if is_numbered && !leaves_no_list {
             self.identity.end_run()?;
         }
-        self.totals.inserted += appended.inserted;
+        let (inserted, corrected) = self.corrections.of_run(appended.inserted);
+        self.totals.inserted += inserted;
+        self.totals.corrected += corrected;
         self.totals.duplicate += appended.duplicates;
         self.to_recount.extend(appended.to_recount);
         Ok(())
@@ -234,6 +256,17 @@ impl<'a> Loader<'a> {
         if days.is_empty() { Ok(()) } else { changes::count_again(&days) }
     }
 
+    /// Ends the load, or a merge of some of its records: days of corrected trips are counted again, and the
+    /// materialized view follows.
+    pub fn end(&mut self, progress: &Progress) -> Result<(), LoadError> {
+        let days = self.corrections.take_days();
+        if !days.is_empty() {
+            progress.phase(Phase::Summarizing);
+            changes::count_again(&days)?;
+        }
+        Ok(())
+    }
+
     /// Appends rows to staging.
     pub fn stage(&mut self, rows: &StagedRows, progress: &Progress) -> Result<(), LoadError> {
         if rows.is_empty() {
@@ -244,22 +277,6 @@ impl<'a> Loader<'a> {
         progress.phase(Phase::Reading);
         Ok(())
     }
-}
-
-/// Why a trip is staged whose id is known at another time.
-fn same_id(trip: &SameId, id: &str) -> Rejection {
-    let SameId { date_time, kept, .. } = trip;
-    let reason = match id {
-        "" => {
-            format!("the trip starts at {date_time}, but another one with its id starts at {kept}")
-        }
-        id => format!(
-            "the trip with the id {} starts at {date_time}, but another one with this id starts at {kept}",
-            quoted(id.as_bytes())
-        ),
-    };
-    let error = ValueError::new(SqlState::UniqueViolation, reason);
-    Rejection::of_value(RejectedColumn::Feed("trip_id".into()), error)
 }
 
 /// Flushes counts to the daily counts, some at a time.
@@ -347,7 +364,7 @@ impl RunBuilder {
         let mut last = std::mem::take(&mut self.last);
         last.sort()?;
         self.push_block(last)?;
-        loader.remove_known_ids(self.load_id, &mut self.blocks, is_last, progress)?;
+        loader.resolve_known_ids(self.load_id, &mut self.blocks, is_last, progress)?;
         let blocks = RunBlocks::new(Arc::new(std::mem::take(&mut self.blocks)));
         self.bytes = 0;
         let mut time_ranges = batch::time_ranges(&blocks.borrow(), TRIPS_IN_BATCH).into_iter();
@@ -366,12 +383,12 @@ impl RunBuilder {
     }
 }
 
-/// Updates the materialized view at the end of a load that has inserted rows.
+/// Updates the materialized view at the end of a load that has inserted or corrected rows.
 ///
 /// # Errors
 /// 40001 if another load has committed since the snapshot of this transaction: its trips would be missing.
-pub fn summarize(inserted: u64, progress: &Progress) -> Result<(), LoadError> {
-    if inserted == 0 {
+pub fn summarize(changed: u64, progress: &Progress) -> Result<(), LoadError> {
+    if changed == 0 {
         return Ok(());
     }
     if session::has_one_snapshot() && ledger::has_newer_loads()? {

@@ -1,10 +1,13 @@
 //! The keys of a primary key `(timestamp, uuid)`, in its order.
 
+use std::collections::TryReserveError;
+
 use pgrx::{PgTupleDesc, pg_sys};
 
 use super::compat;
 use super::relation::Table;
 use super::safe_drop::drop_unless_panicking;
+use super::stored_row::StoredColumns;
 
 /// Bytes before the values of an index entry: `IndexTupleData` padded to 8.
 const HEADER: usize = 8;
@@ -28,6 +31,8 @@ pub struct KeyScan<'a> {
     snapshot: pg_sys::Snapshot,
     slot: *mut pg_sys::TupleTableSlot,
     visibility_map: pg_sys::Buffer,
+    /// Whether the slot has the row of the current entry.
+    is_fetched: bool,
     /// The two columns of the key that is sought; the scan points to them.
     members: Box<[pg_sys::ScanKeyData; 2]>,
     /// The uuid of that key.
@@ -62,7 +67,8 @@ impl<'a> KeyScan<'a> {
             let slot = pg_sys::table_slot_create(heap, std::ptr::null_mut());
             let visibility_map = pg_sys::InvalidBuffer as pg_sys::Buffer;
             let (members, target) = (Box::default(), Box::default());
-            Self { table, index, scan, snapshot, slot, visibility_map, members, target }
+            let is_fetched = false;
+            Self { table, index, scan, snapshot, slot, visibility_map, is_fetched, members, target }
         }
     }
 
@@ -102,6 +108,7 @@ impl<'a> KeyScan<'a> {
     /// The next key of a visible row.
     pub fn advance(&mut self) -> Option<Key> {
         loop {
+            self.clear();
             // SAFETY: the scan was begun by us and positioned by `seek`.
             let tid = unsafe {
                 pg_sys::index_getnext_tid(self.scan, pg_sys::ScanDirection::ForwardScanDirection)
@@ -127,10 +134,40 @@ impl<'a> KeyScan<'a> {
             if u32::from(status) & pg_sys::VISIBILITYMAP_ALL_VISIBLE != 0 {
                 return true;
             }
-            let found = pg_sys::index_fetch_heap(self.scan, self.slot);
-            pg_sys::ExecClearTuple(self.slot);
-            found
+            self.is_fetched = pg_sys::index_fetch_heap(self.scan, self.slot);
+            self.is_fetched
         }
+    }
+
+    /// The slot has no row.
+    fn clear(&mut self) {
+        if std::mem::take(&mut self.is_fetched) {
+            // SAFETY: the slot is ours, and nobody has its values.
+            unsafe { pg_sys::ExecClearTuple(self.slot) };
+        }
+    }
+
+    /// Replaces `out` by the values of the current entry's row, each with its length, as binary COPY writes them; `details`
+    /// is as PostgreSQL stores it. Returns whether there is such a row.
+    ///
+    /// # Errors
+    /// When there is no memory.
+    pub fn read_row(
+        &mut self,
+        columns: &StoredColumns,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, TryReserveError> {
+        out.clear();
+        if !self.is_fetched {
+            // SAFETY: the scan is at an entry that `advance` has returned; its heap and the slot are open. The entry is
+            // fetched once: it would not be found from a later version of its row.
+            self.is_fetched = unsafe { pg_sys::index_fetch_heap(self.scan, self.slot) };
+        }
+        if self.is_fetched {
+            // SAFETY: the slot has a row of the table, whose columns these are.
+            unsafe { columns.read(self.slot, out)? };
+        }
+        Ok(self.is_fetched)
     }
 
     /// The key of the current entry.

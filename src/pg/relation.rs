@@ -20,7 +20,7 @@ pub struct Attribute {
 }
 
 impl Attribute {
-    fn is(&self, found: &pg_sys::FormData_pg_attribute) -> bool {
+    pub(super) fn is(&self, found: &pg_sys::FormData_pg_attribute) -> bool {
         self.is_named(found) && found.atttypid == self.type_oid
     }
 

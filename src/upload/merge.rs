@@ -79,6 +79,7 @@ impl<'a> Merge<'a> {
             self.part(part, feed_name)?;
         }
         self.end_piece()?;
+        self.loader.end(self.progress)?;
         warn_of_zero_coordinates(self.zero_coordinates);
         let days = self.loader.take_days();
         Ok(Merged { totals: self.loader.totals, days, members: self.members })

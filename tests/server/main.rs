@@ -9,6 +9,7 @@ mod catalog;
 mod changes;
 mod concurrency;
 mod containers;
+mod corrections;
 mod cron;
 mod damaged;
 mod deferred;

@@ -34,6 +34,35 @@ pub enum Scheme {
     SourceId,
 }
 
+/// What happens to a record with a known id and other values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SameId {
+    /// It is a duplicate: the first values stay.
+    Keep,
+    /// It corrects the trip: its values replace the others.
+    Replace,
+    /// It is staged, SQLSTATE 23505.
+    Stage,
+}
+
+impl SameId {
+    /// The words of a definition.
+    pub const WORDS: [(&'static str, Self); 3] =
+        [("keep", Self::Keep), ("replace", Self::Replace), ("stage", Self::Stage)];
+
+    /// The policy of a word.
+    #[must_use]
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::WORDS.iter().find(|(other, _)| *other == word).map(|(_, policy)| *policy)
+    }
+
+    /// Its word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        Self::WORDS.iter().find(|(_, policy)| *policy == self).map_or("", |(word, _)| word)
+    }
+}
+
 /// What identifies one record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Identity<'a> {

@@ -11,3 +11,4 @@ pub mod ids;
 pub mod occurrences;
 pub mod record_texts;
 mod row;
+pub mod versions;

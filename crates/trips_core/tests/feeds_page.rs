@@ -299,6 +299,7 @@ fn identity(feed: &Definition) -> String {
         IdentityRule::SourceId { namespace, columns: ids, window_days, policy } => {
             let policy = match policy {
                 SameId::Keep => "the first stays",
+                SameId::Replace => "the last replaces",
                 SameId::Stage => "it is staged",
             };
             let (names, days) =

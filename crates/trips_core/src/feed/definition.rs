@@ -15,12 +15,13 @@ mod used;
 use std::collections::HashMap;
 use std::fmt;
 
+pub use crate::key::SameId;
 pub use crate::model::time_form::TimeKind;
 pub(crate) use name::fold_encoded;
 pub use name::{fold, is_passed_over};
 pub use parts::{
     Area, BoundingBox, Dialect, Encoding, EndedAt, Form, IdentityColumn, IdentityRule, LinePoint,
-    Place, RawLine, SameId, StationColumns, TimeRule, TripEnd, Unproved, ValueSource, Zero,
+    Place, RawLine, StationColumns, TimeRule, TripEnd, Unproved, ValueSource, Zero,
 };
 
 /// A fault of a definition: where it is, what is there, and what may be there.

@@ -18,7 +18,7 @@ use trips_areas::{Coord, GridPoint};
 use crate::columns::{self, TripColumn};
 use crate::sort::block::Block;
 use crate::sort::groups::{GroupCache, Groups};
-use crate::sort::row::RowRange;
+use crate::sort::row::{NULL_TAIL, RowRange};
 use crate::wire::copy_binary::{RowWriter, values_of};
 
 /// One of this many trips of a block is sampled to divide the time.
@@ -27,9 +27,6 @@ const SAMPLE_STEP: usize = 64;
 const MAX_BATCH_BYTES: usize = 2 * 1024 * 1024;
 /// Length of a row in addition to its key part and its tail: the number of its columns, `trip_key`, `load_id`.
 const ROW_OVERHEAD: usize = 2 + columns::fixed_bytes(columns::TRIP_KEY, columns::TAIL);
-
-/// A tail of NULLs, each with the length -1.
-const NULL_TAIL: [u8; columns::TAIL_COUNT * 4] = [0xff; columns::TAIL_COUNT * 4];
 
 /// A trip in the order of the history's index, and its row in the batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -236,7 +233,7 @@ pub fn build(
         let mut row = RowWriter::row(&mut batch.rows, columns);
         row.encoded(key_part).value(&key).int8(load_id);
         if has_tails {
-            row.encoded(if trip.tail().is_empty() { &NULL_TAIL } else { trip.tail() });
+            row.encoded(trip.whole_tail());
         }
         let end = u32::try_from(batch.rows.len()).expect("a batch is under 4 GiB");
         batch.entries.push(BatchEntry { date_time, key, group, end });

@@ -177,12 +177,13 @@ impl Block {
     }
 
     /// Keeps one of several equal trips of a sorted block, the first in the file; returns how many it has dropped.
-    /// If equal records are different trips, it keeps all.
+    /// If equal records are different trips, or have the feed's own ids, it keeps all: a later record of an id may have
+    /// other values, also of another time.
     ///
     /// # Errors
     /// When there is no memory.
     pub fn dedup(&mut self) -> Result<usize, TryReserveError> {
-        if self.counts_occurrences() {
+        if self.counts_occurrences() || self.scheme == Scheme::SourceId {
             return Ok(0);
         }
         let mut kept = Vec::new();

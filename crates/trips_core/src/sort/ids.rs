@@ -1,12 +1,15 @@
-//! The ids of a run: the same id at another time, in the run itself or in the history.
+//! The ids of a run: the same id with other values, in the run itself or in the history.
 //!
 //! The unique index is by time first. So it does not find the same id at another time, and neither does a batch.
 //! Each record is compared with the trips that are kept: those of the history, and those of earlier records. So neither
-//! runs nor the times of other trips change the result.
+//! runs nor the times of other trips change the result: a file has the result of its parts, one after the other.
 
-use std::collections::{HashMap, TryReserveError};
+mod kept;
 
-use crate::key::TripKey;
+use std::collections::TryReserveError;
+
+use self::kept::KeptTrips;
+use crate::key::{SameId as Policy, TripKey};
 use crate::model::timestamp::Timestamp;
 use crate::sort::block::Block;
 
@@ -14,19 +17,28 @@ use crate::sort::block::Block;
 const FILTER_BITS_OF_AN_ID: usize = 16;
 const MICROS_PER_DAY: i64 = 86_400_000_000;
 
-/// A trip whose id another one has, at another time.
+/// A trip with the id of another one and other values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SameId {
     /// The first line of its record.
     pub line: u64,
-    /// Its block, by its number in the run.
-    pub block: usize,
+    /// Where it is in the run.
+    pub place: Place,
     /// Its key.
     pub key: TripKey,
     /// Its time.
     pub date_time: Timestamp,
     /// The time of the trip that stays.
     pub kept: Timestamp,
+}
+
+/// Where a trip is in a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// Its block, by its number in the run.
+    pub block: usize,
+    /// Its number in the block.
+    pub at: usize,
 }
 
 /// The ids of the trips of a run, to be compared with each other and with the history.
@@ -38,24 +50,53 @@ pub struct RunIds {
     filter: Vec<u64>,
     /// Keys of the run that the history has, and their times there.
     existing: Vec<(TripKey, Timestamp)>,
+    /// A bit for each trip of the run: the history has it with the same time and the same values.
+    equal: Vec<u64>,
+    /// The number of the first trip of each block.
+    starts: Vec<usize>,
     time_range: Option<(Timestamp, Timestamp)>,
     /// Two trips of one id are the same trip if their times are this close, microseconds.
     window: i64,
 }
 
-/// The trips of a run that were removed.
+/// What becomes of the records of a run whose ids are known.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Removed {
-    /// Their number.
-    pub count: usize,
-    /// The trips in the order of the file, if they are wanted.
-    pub trips: Vec<SameId>,
+pub struct Resolved {
+    /// Number of removed records that are duplicates.
+    pub duplicates: u64,
+    /// Number of records that correct a trip.
+    pub corrected: u64,
+    /// Records that are staged, in the order of the file.
+    pub to_stage: Vec<SameId>,
+    /// Trips of the history that leave it, because a record corrects them: their time and key, and the new time.
+    pub replaced: Vec<(Timestamp, TripKey, Timestamp)>,
+    /// Records that a later one of the run corrects, in the order of the file for each id, and the new time.
+    pub passed: Vec<(Place, Timestamp)>,
+    /// Records with other values than their trip in the history, which stays, and the time of that trip.
+    pub versions: Vec<(Place, Timestamp)>,
+    /// The records that leave the run.
+    removed: Vec<Place>,
+}
+
+impl Resolved {
+    /// Removes the records that leave the run. No place is valid afterwards.
+    pub fn apply(mut self, blocks: &mut [Block]) {
+        self.removed.sort_unstable();
+        for of_block in self.removed.chunk_by(|a, b| a.block == b.block) {
+            let numbers: Vec<usize> = of_block.iter().map(|place| place.at).collect();
+            blocks[of_block[0].block].remove(&numbers);
+        }
+    }
 }
 
 impl RunIds {
     /// Bytes of memory for a trip that the history has.
-    pub const COST: usize =
-        size_of::<(u64, u32)>() + FILTER_BITS_OF_AN_ID / 4 + size_of::<(TripKey, Timestamp)>();
+    pub const COST: usize = size_of::<(u64, u32)>()
+        + FILTER_BITS_OF_AN_ID / 4
+        + 2 * size_of::<(TripKey, Timestamp)>()
+        // What becomes of it: its place, and where it was in the history.
+        + size_of::<Place>()
+        + size_of::<(Timestamp, TripKey, Timestamp)>();
 
     /// The ids of sorted blocks. Two trips of one id are the same trip if their times differ by this many days at most.
     ///
@@ -72,7 +113,11 @@ impl RunIds {
         filter.try_reserve_exact(words)?;
         filter.resize(words, 0);
         let window = i64::from(window_days) * MICROS_PER_DAY;
-        let mut run = Self { ids, filter, existing: Vec::new(), time_range: None, window };
+        let mut equal = Vec::new();
+        equal.try_reserve_exact(count / 64 + 1)?;
+        equal.resize(count / 64 + 1, 0);
+        let (existing, starts) = (Vec::new(), starts_of(blocks)?);
+        let mut run = Self { ids, filter, existing, equal, starts, time_range: None, window };
         let mut number = 0_u32;
         for block in blocks {
             for row in block.rows() {
@@ -138,22 +183,72 @@ impl RunIds {
         self.ids.is_empty()
     }
 
-    /// Removes the trips of the run whose id a kept trip has at another time, within the window: a trip of the history,
-    /// or one of an earlier record. An equal trip is not another one: the batch compares it. `wants_trips` says whether
-    /// the removed trips are returned.
+    /// The trips of the history that may be those of the run, in the order of the index.
     ///
     /// # Errors
     /// When there is no memory.
-    pub fn remove_from(
-        mut self,
-        blocks: &mut [Block],
-        wants_trips: bool,
-    ) -> Result<Removed, TryReserveError> {
+    pub fn known(&mut self) -> Result<Vec<(Timestamp, TripKey)>, TryReserveError> {
         self.existing.sort_unstable();
         self.existing.dedup();
-        let starts = starts_of(blocks)?;
-        let (mut positions, mut removed) = (Vec::new(), Removed::default());
-        let mut trips: Vec<SameId> = Vec::new();
+        let mut known = Vec::new();
+        known.try_reserve_exact(self.existing.len())?;
+        known.extend(self.existing.iter().map(|&(key, date_time)| (date_time, key)));
+        known.sort_unstable();
+        self.existing.clear();
+        Ok(known)
+    }
+
+    /// The history has this trip of [`RunIds::known`]. `values` returns its values, as [`EncodedRow::is_equal`] compares
+    /// them: it is called if the run has a record of the same time.
+    ///
+    /// # Errors
+    /// When there is no memory; those of `values`.
+    pub fn found<'v, E: From<TryReserveError>>(
+        &mut self,
+        blocks: &[Block],
+        (date_time, key): &(Timestamp, TripKey),
+        values: impl FnOnce() -> Result<&'v [u8], E>,
+    ) -> Result<(), E> {
+        self.existing.try_reserve(1)?;
+        self.existing.push((*key, *date_time));
+        let first = first_bytes(key);
+        let from = self.ids.partition_point(|id| id.0 < first);
+        let (mut values, mut stored) = (Some(values), &[][..]);
+        for &(other, number) in &self.ids[from..] {
+            if other != first {
+                break;
+            }
+            let place = position(&self.starts, number);
+            let block = &blocks[place.block];
+            let range = block.ranges()[place.at];
+            let row = block.row(range);
+            if range.date_time != *date_time || block.base_key(&row) != *key {
+                continue;
+            }
+            if let Some(values) = values.take() {
+                stored = values()?;
+            }
+            if row.is_equal(stored) {
+                self.equal[number as usize / 64] |= 1 << (number % 64);
+            }
+        }
+        Ok(())
+    }
+
+    /// Decides on the records whose id a trip has within the window: one of the history, or one of an earlier record.
+    /// An equal record is a duplicate. One with other values is what `policy` says. The other records stay in the run,
+    /// and the first record that is equal to a trip of the history, which the batches find.
+    ///
+    /// # Errors
+    /// When there is no memory.
+    pub fn resolve(
+        mut self,
+        blocks: &[Block],
+        policy: Policy,
+    ) -> Result<Resolved, TryReserveError> {
+        self.existing.sort_unstable();
+        let mut resolved = Resolved::default();
+        let mut trips: Vec<(SameId, u32)> = Vec::new();
         let mut same_first = self.ids.as_slice();
         while let Some(&(first, _)) = same_first.first() {
             let end = same_first.iter().take_while(|id| id.0 == first).count();
@@ -168,34 +263,24 @@ impl RunIds {
             trips.clear();
             trips.try_reserve(group.len())?;
             for &(_, number) in group {
-                let (block, at) = position(&starts, number);
-                trips.push(trip_of(blocks, block, at));
+                trips.push((trip_of(blocks, position(&self.starts, number)), number));
             }
             // By key, then by the order of the file.
-            let mut order: Vec<usize> = (0..trips.len()).collect();
-            order.sort_unstable_by_key(|&i| (trips[i].key, trips[i].line, i));
-            for same_id in order.chunk_by(|&a, &b| trips[a].key == trips[b].key) {
-                let history = self.times_in_history(&trips[same_id[0]].key);
-                let mut kept = KeptTimes::of(history, self.window, same_id.len())?;
-                for &i in same_id {
-                    let Some(kept) = kept.other_than(trips[i].date_time) else { continue };
-                    positions.try_reserve(1)?;
-                    positions.push(position(&starts, group[i].1));
-                    if wants_trips {
-                        removed.trips.try_reserve(1)?;
-                        removed.trips.push(SameId { kept, ..trips[i] });
-                    }
+            trips.sort_unstable_by_key(|(trip, number)| (trip.key, trip.line, *number));
+            for same_id in trips.chunk_by(|(a, _), (b, _)| a.key == b.key) {
+                let history = self.times_in_history(&same_id[0].0.key);
+                if same_id.len() > 1 || !history.is_empty() {
+                    KeptTrips::of(history, self.window, policy).add(
+                        blocks,
+                        same_id,
+                        &self.equal,
+                        &mut resolved,
+                    )?;
                 }
             }
         }
-        removed.count = positions.len();
-        positions.sort_unstable();
-        for of_block in positions.chunk_by(|a, b| a.0 == b.0) {
-            let numbers: Vec<usize> = of_block.iter().map(|&(_, at)| at).collect();
-            blocks[of_block[0].0].remove(&numbers);
-        }
-        removed.trips.sort_unstable_by_key(|same_id| (same_id.line, same_id.block));
-        Ok(removed)
+        resolved.to_stage.sort_unstable_by_key(|same_id| (same_id.line, same_id.place));
+        Ok(resolved)
     }
 
     fn times_in_history(&self, key: &TripKey) -> &[(TripKey, Timestamp)] {
@@ -229,63 +314,21 @@ fn starts_of(blocks: &[Block]) -> Result<Vec<usize>, TryReserveError> {
     Ok(starts)
 }
 
-/// The block of a trip of the run, and its number there.
-fn position(starts: &[usize], number: u32) -> (usize, usize) {
+/// Where a trip of the run is, by its number.
+fn position(starts: &[usize], number: u32) -> Place {
     let number = number as usize;
     // Blocks without trips begin where the one after them does.
     let block = starts.partition_point(|&start| start <= number).saturating_sub(1);
-    (block, number - starts[block])
+    Place { block, at: number - starts[block] }
 }
 
-fn trip_of(blocks: &[Block], number: usize, at: usize) -> SameId {
-    let block = &blocks[number];
-    let range = block.ranges()[at];
+fn trip_of(blocks: &[Block], place: Place) -> SameId {
+    let block = &blocks[place.block];
+    let range = block.ranges()[place.at];
     let row = block.row(range);
     let line = row.identity().map_or(0, |identity| identity.line);
     let date_time = range.date_time;
-    SameId { line, block: number, key: block.base_key(&row), date_time, kept: date_time }
-}
-
-/// The times of the kept trips of one id.
-struct KeptTimes<'h> {
-    /// Those of the history, sorted.
-    history: &'h [(TripKey, Timestamp)],
-    window: i64,
-    /// Those of the run. Two times of one part differ by the window at most, so each part has one of them.
-    run: HashMap<i64, Timestamp>,
-}
-
-impl<'h> KeptTimes<'h> {
-    /// Those of the history; the run has so many records of the id.
-    fn of(
-        history: &'h [(TripKey, Timestamp)],
-        window: i64,
-        records: usize,
-    ) -> Result<Self, TryReserveError> {
-        let mut run = HashMap::new();
-        // A single record is compared with the history only.
-        run.try_reserve(if records > 1 { records } else { 0 })?;
-        Ok(Self { history, window, run })
-    }
-
-    /// The time of a kept trip, if this time is another one within its window. If there is no kept trip, this one is kept.
-    fn other_than(&mut self, time: Timestamp) -> Option<Timestamp> {
-        let from = Timestamp(time.0.saturating_sub(self.window));
-        let to = Timestamp(time.0.saturating_add(self.window));
-        let after = |bound| self.history.partition_point(|&(_, kept)| kept < bound);
-        let equal = self.history.get(after(time)).is_some_and(|&(_, kept)| kept == time);
-        let part = time.0.div_euclid(self.window + 1);
-        if equal || self.run.get(&part) == Some(&time) {
-            return None;
-        }
-        let in_history = self.history.get(after(from)).map(|&(_, kept)| kept);
-        let in_run = (part - 1..=part + 1).filter_map(|part| self.run.get(&part).copied());
-        let near = in_history.into_iter().chain(in_run).find(|kept| (from..=to).contains(kept));
-        if near.is_none() && self.run.capacity() > 0 {
-            self.run.insert(part, time);
-        }
-        near
-    }
+    SameId { line, place, key: block.base_key(&row), date_time, kept: date_time }
 }
 
 #[cfg(test)]

@@ -1,8 +1,11 @@
 //! A row of a block: the encoded values of a trip, and where they are.
 
+use crate::columns;
 use crate::key::MAX_MESSAGE;
 use crate::model::timestamp::Timestamp;
 
+/// A tail of NULLs, each with the length -1.
+pub(crate) const NULL_TAIL: [u8; columns::TAIL_COUNT * 4] = [0xff; columns::TAIL_COUNT * 4];
 /// Number of bits for the length of the key part in a row's lengths; the others are for the tail.
 pub(super) const KEY_BITS: u32 = 12;
 /// What a row may have after its key part.
@@ -61,6 +64,22 @@ impl<'a> EncodedRow<'a> {
     /// The columns after the key part; empty if all of them are NULL.
     pub(crate) fn tail(&self) -> &'a [u8] {
         &self.bytes[self.key_length as usize..]
+    }
+
+    /// Whether it has these values, which are encoded in the same way, with a tail.
+    pub(crate) fn is_equal(&self, values: &[u8]) -> bool {
+        let tail = values.strip_prefix(self.key_part());
+        tail.is_some_and(|tail| tail == self.whole_tail())
+    }
+
+    /// Whether two rows have the same values.
+    pub(crate) fn has_values_of(&self, other: &EncodedRow<'_>) -> bool {
+        self.key_part() == other.key_part() && self.whole_tail() == other.whole_tail()
+    }
+
+    /// The columns after the key part, also if all of them are NULL.
+    pub(crate) fn whole_tail(&self) -> &'a [u8] {
+        if self.tail().is_empty() { &NULL_TAIL } else { self.tail() }
     }
 
     /// The bytes of which its key is made, or the key.

@@ -25,7 +25,7 @@ mod tape;
 
 use self::container::{Container, FALSE, NULL, NUMERIC, STRING, TRUE, pad};
 use self::numeric::Decimal;
-pub use self::read::text_of;
+pub use self::read::{copy_value, text_of};
 use self::tape::{Node, Tape, Value};
 
 /// The longest details of a record, in bytes.

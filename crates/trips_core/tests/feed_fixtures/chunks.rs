@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use trips_core::check::constraints::Constraints;
 use trips_core::format::delimited::header::HeaderError;
 use trips_core::format::parser::{Parser, Target};
-use trips_core::key::{Scheme, TripKey, occurrence_key};
+use trips_core::key::{SameId, Scheme, TripKey, occurrence_key};
 use trips_core::model::timestamp::Timestamp;
 use trips_core::sort::batch;
 use trips_core::sort::block::Block;
@@ -61,7 +61,7 @@ pub(super) fn read(file: &[u8], chunk_size: usize) -> Result<Found, HeaderError>
     }
     if parser.plan.feed().scheme() == Scheme::SourceId {
         let ids = RunIds::of(&blocks, 45).expect("memory");
-        ids.remove_from(&mut blocks, false).expect("memory");
+        ids.resolve(&blocks, SameId::Keep).expect("memory").apply(&mut blocks);
     }
     let mut cache = GroupCache::default();
     let batch = batch::build(&blocks, (None, None), 1, false, &mut cache).expect("memory");

@@ -1,6 +1,7 @@
 //! The members of a definition.
 
 use super::{ColumnId, fold};
+use crate::key::SameId;
 use crate::model::decimal::DecimalMark;
 use crate::model::time_form::TimeKind;
 pub use crate::text::encoding::Encoding;
@@ -217,13 +218,17 @@ pub enum IdentityColumn {
     EndedAt,
 }
 
-/// What happens to a record with a known id and another time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SameId {
-    /// It is a duplicate.
-    Keep,
-    /// It is staged, SQLSTATE 23505.
-    Stage,
+impl IdentityRule {
+    /// The same rule with this policy, if it has one and one is given.
+    #[must_use]
+    pub fn with_policy(self, given: Option<SameId>) -> Self {
+        match (self, given) {
+            (Self::SourceId { namespace, columns, window_days, .. }, Some(policy)) => {
+                Self::SourceId { namespace, columns, window_days, policy }
+            }
+            (rule, _) => rule,
+        }
+    }
 }
 
 /// What staging keeps of the text of a rejected record.

@@ -8,8 +8,9 @@ use super::parse::{MAX_COLUMNS, spellings_of, word};
 use super::reader::{Errors, Members, Node};
 use super::{
     Area, BoundingBox, Column, ColumnId, EndedAt, IdentityColumn, IdentityRule, LinePoint, Place,
-    RawLine, Required, SameId, StationColumns, TimeRule, TripEnd, Unproved, ValueSource, Zero,
+    RawLine, Required, StationColumns, TimeRule, TripEnd, Unproved, ValueSource, Zero,
 };
+use crate::key::SameId;
 use crate::model::time_form::TimeKind;
 use crate::model::zone::TimeZone;
 
@@ -315,9 +316,13 @@ impl Reader<'_> {
                 let days = node.member("window_days");
                 let expected = "a whole number of days from 0 to 400";
                 let window_days = days.whole_or(Some(45), (0, 400), expected, self.errors);
-                let policies = [("keep", SameId::Keep), ("stage", SameId::Stage)];
                 let policy = node.member("policy");
-                let policy = policy.word(&policies, SameId::Keep, "keep or stage", self.errors);
+                let policy = policy.word(
+                    &SameId::WORDS,
+                    SameId::Keep,
+                    "keep, replace or stage",
+                    self.errors,
+                );
                 let namespace = namespace?.into();
                 Some(IdentityRule::SourceId {
                     namespace,

@@ -18,15 +18,19 @@ fn key(id: u8) -> TripKey {
     Identity::SourceId(&message(id)).key_of_message().unwrap()
 }
 
-/// Records by id and time, in these blocks.
-fn blocks(records: &[(u8, i64)], of_block: usize) -> Vec<Block> {
+/// A record: its id, its time, and another value.
+type Record = (u8, i64, u8);
+
+/// Records in these blocks.
+fn blocks(records: &[Record], of_block: usize) -> Vec<Block> {
     let records: Vec<_> = records.iter().zip(1..).collect();
-    let of = |records: &[(&(u8, i64), u64)]| {
+    let of = |records: &[(&Record, u64)]| {
         let mut block = Block::default();
-        for &(&(id, time), line) in records {
-            let (origin, destination, datasource) = (None, None, None);
-            let date_time = Timestamp(time);
-            let trip = Trip { region: "r", origin, destination, date_time, datasource };
+        for &(&(id, time, value), line) in records {
+            let (origin, destination, date_time) = (None, None, Timestamp(time));
+            let region = value.to_string();
+            let (region, datasource) = (region.as_str(), None);
+            let trip = Trip { region, origin, destination, date_time, datasource };
             block.push_feed(&trip, &[], Identity::SourceId(&message(id)), line).unwrap();
         }
         block.sort().unwrap();
@@ -37,6 +41,13 @@ fn blocks(records: &[(u8, i64)], of_block: usize) -> Vec<Block> {
     blocks
 }
 
+/// The values of a record as the history shows them.
+fn values(record: Record) -> Vec<u8> {
+    let blocks = blocks(&[record], 1);
+    let row = blocks[1].rows().chain(blocks[0].rows()).next().unwrap();
+    [row.key_part(), row.whole_tail()].concat()
+}
+
 fn left(blocks: &[Block]) -> Vec<u64> {
     let rows = blocks.iter().flat_map(Block::rows);
     let mut lines: Vec<u64> = rows.map(|row| row.identity().unwrap().line).collect();
@@ -44,88 +55,103 @@ fn left(blocks: &[Block]) -> Vec<u64> {
     lines
 }
 
-/// The rest of a run, and the lines that were removed with the times of their kept trips, in windows of days.
-fn remove(
-    records: &[(u8, i64)],
-    history: &[(u8, i64)],
-    window: u16,
+/// What becomes of a run, and the lines that stay in it, in windows of days.
+fn resolve(
+    records: &[Record],
+    history: &[Record],
+    (window, policy): (u16, Policy),
     of_block: usize,
-) -> (Vec<u64>, Vec<(u64, i64)>) {
+) -> (Resolved, Vec<u64>) {
     let mut run = blocks(records, of_block);
     let mut ids = RunIds::of(&run, window).unwrap();
     let range = ids.time_range();
-    for &(id, time) in history {
+    for &(id, time, _) in history {
         if range.is_some_and(|(first, last)| (first..=last).contains(&Timestamp(time))) {
             ids.existing(Timestamp(time), &key(id)).unwrap();
         }
     }
-    let removed = ids.remove_from(&mut run, true).unwrap();
-    assert_eq!(removed.count, removed.trips.len());
-    (left(&run), removed.trips.iter().map(|same| (same.line, same.kept.0)).collect())
+    let known = ids.known().unwrap();
+    assert!(known.is_sorted());
+    for trip in &known {
+        let found = |record: &&Record| (Timestamp(record.1), key(record.0)) == *trip;
+        let stored = values(*history.iter().find(found).unwrap());
+        ids.found(&run, trip, || Ok::<_, TryReserveError>(&stored)).unwrap();
+    }
+    let resolved = ids.resolve(&run, policy).unwrap();
+    let copy = Resolved { removed: resolved.removed.clone(), ..Resolved::default() };
+    copy.apply(&mut run);
+    (resolved, left(&run))
 }
 
-/// Lines in the order of the file that stay, and those that are removed: each is compared with the kept trips.
-fn naive(records: &[(u8, i64)], kept: &mut Vec<(u8, i64)>, window: u16) -> (Vec<u64>, Vec<u64>) {
-    let (mut stay, mut removed) = (Vec::new(), Vec::new());
-    for (&(id, time), line) in records.iter().zip(1..) {
-        let is_near = |&(other, kept): &(u8, i64)| {
-            other == id && (kept - time).abs() <= i64::from(window) * DAY
-        };
-        if kept.contains(&(id, time)) || !kept.iter().any(is_near) {
-            stay.push(line);
-            kept.push((id, time));
-        } else {
-            removed.push(line);
-        }
-    }
-    (stay, removed)
+/// The lines that are staged with the times of their kept trips, and those that stay.
+fn staged(records: &[Record], history: &[Record], window: u16) -> (Vec<u64>, Vec<(u64, i64)>) {
+    let (resolved, left) = resolve(records, history, (window, Policy::Stage), 2);
+    (left, resolved.to_stage.iter().map(|same| (same.line, same.kept.0)).collect())
 }
 
 const DAY: i64 = MICROS_PER_DAY;
 
 #[test]
 fn the_first_record_stays() {
-    let mut run = blocks(&[(1, 50), (2, 10), (1, 40), (1, 50), (3, 7)], 2);
+    let run = blocks(&[(1, 50, 0), (3, 7, 0)], 2);
     let ids = RunIds::of(&run, 0).unwrap();
     assert_eq!(ids.time_range(), Some((Timestamp(7), Timestamp(50))));
     let ids = RunIds::of(&run, 1).unwrap();
     assert_eq!(ids.time_range(), Some((Timestamp(7 - DAY), Timestamp(50 + DAY))));
-    let found = ids.remove_from(&mut run, true).unwrap();
-    let (date_time, kept) = (Timestamp(40), Timestamp(50));
-    assert_eq!(found.trips, [SameId { line: 3, block: 2, key: key(1), date_time, kept }]);
-    assert_eq!(left(&run), [1, 2, 4, 5], "an equal record is left to the batch");
-    let mut run = blocks(&[(1, 50), (1, 40)], 2);
-    let count = RunIds::of(&run, 1).unwrap().remove_from(&mut run, false).unwrap();
-    assert_eq!(count, Removed { count: 1, trips: Vec::new() });
+    let records = [(1, 50, 0), (2, 10, 0), (1, 40, 0), (1, 50, 0), (3, 7, 0), (2, 10, 1)];
+    assert_eq!(staged(&records, &[], 1), (vec![1, 2, 5], vec![(3, 50), (6, 10)]));
+    let (resolved, left) = resolve(&records, &[], (1, Policy::Keep), 2);
+    assert_eq!((resolved.duplicates, left), (3, vec![1, 2, 5]));
+    assert_eq!(resolved.versions, [], "all records are of one load");
 }
 
 #[test]
 fn the_history_comes_first() {
-    let records = [(1, 50), (1, 40), (2, 10), (3, 7), (3, 8)];
-    let history = [(1, 40), (2, 11), (200, 99), (3, 7), (3, 8)];
-    assert_eq!(remove(&records, &history, 1, 3), (vec![2, 4, 5], vec![(1, 40), (3, 11)]));
+    let records = [(1, 50, 0), (1, 40, 0), (2, 10, 0), (3, 7, 0), (3, 7, 0), (3, 7, 1)];
+    let history = [(1, 40, 0), (2, 11, 0), (200, 99, 0), (3, 7, 0)];
+    let found = staged(&records, &history, 1);
+    assert_eq!(found, (vec![2, 4], vec![(1, 40), (3, 11), (6, 7)]), "the batch finds equal ones");
+    let (resolved, left) = resolve(&records, &history, (1, Policy::Keep), 2);
+    assert_eq!((resolved.duplicates, left), (4, vec![2, 4]));
+    let mut kept: Vec<i64> = resolved.versions.iter().map(|(_, kept)| kept.0).collect();
+    kept.sort_unstable();
+    assert_eq!(kept, [7, 11, 40]);
+}
+
+/// The last record wins, and each one before it is a version of its own.
+#[test]
+fn a_later_record_corrects() {
+    let records = [(1, 40, 0), (1, 50, 0), (1, 50, 1), (1, 50, 1), (1, 40, 0), (2, 9, 0)];
+    let (resolved, left) = resolve(&records, &[(1, 40, 0)], (1, Policy::Replace), 2);
+    assert_eq!(left, [5, 6]);
+    assert_eq!((resolved.duplicates, resolved.corrected), (2, 3), "the first equals the history");
+    assert_eq!(resolved.replaced, [(Timestamp(40), key(1), Timestamp(50))]);
+    let new: Vec<i64> = resolved.passed.iter().map(|(_, time)| time.0).collect();
+    assert_eq!(new, [50, 40]);
 }
 
 /// Beyond the window the same id is another trip, in one run as in two. The end of the window is in it.
 #[test]
 fn each_pair_is_compared_with_the_window() {
-    let far = [(1, 0), (1, 10 * DAY), (1, 10 * DAY + 1), (1, 20 * DAY + 1), (2, 5 * DAY)];
-    assert_eq!(remove(&far, &[], 10, 2), (vec![1, 3, 5], vec![(2, 0), (4, 10 * DAY + 1)]));
-    assert_eq!(remove(&far[2..3], &far[..1], 10, 2), (vec![1], vec![]));
-    assert_eq!(remove(&far[..1], &far[1..3], 10, 2), (vec![], vec![(1, 10 * DAY)]));
+    let far =
+        [(1, 0, 0), (1, 10 * DAY, 0), (1, 10 * DAY + 1, 0), (1, 20 * DAY + 1, 0), (2, 5 * DAY, 0)];
+    assert_eq!(staged(&far, &[], 10), (vec![1, 3, 5], vec![(2, 0), (4, 10 * DAY + 1)]));
+    assert_eq!(staged(&far[2..3], &far[..1], 10), (vec![1], vec![]));
+    assert_eq!(staged(&far[..1], &far[1..3], 10), (vec![], vec![(1, 10 * DAY)]));
     // A chain: the second is the first, and the third is not the second, which is not kept.
-    let chain = [(1, 0), (1, 8 * DAY), (1, 16 * DAY)];
-    assert_eq!(remove(&chain, &[], 10, 1), (vec![1, 3], vec![(2, 0)]));
+    let chain = [(1, 0, 0), (1, 8 * DAY, 0), (1, 16 * DAY, 0)];
+    assert_eq!(staged(&chain, &[], 10), (vec![1, 3], vec![(2, 0)]));
     let chain = [chain[1], chain[0], chain[2]];
-    assert_eq!(remove(&chain, &[], 10, 1), (vec![1], vec![(2, 8 * DAY), (3, 8 * DAY)]));
+    assert_eq!(staged(&chain, &[], 10), (vec![1], vec![(2, 8 * DAY), (3, 8 * DAY)]));
 }
 
 #[test]
 fn a_run_may_be_empty() {
     let mut ids = RunIds::of(&[Block::default()], 3).unwrap();
     ids.existing(Timestamp(1), &key(1)).unwrap();
-    assert_eq!(ids.time_range(), None);
-    assert_eq!(ids.remove_from(&mut [Block::default()], true).unwrap(), Removed::default());
+    assert_eq!((ids.time_range(), ids.len()), (None, 0));
+    ids.known().unwrap();
+    assert_eq!(ids.resolve(&[Block::default()], Policy::Replace).unwrap(), Resolved::default());
 }
 
 type NewFile = fn() -> std::io::Result<Cursor<Vec<u8>>>;
@@ -151,13 +177,16 @@ fn long_lists_are_searched() {
             lists.add(time(i), &key(id)).unwrap();
         }
     }
-    let records: Vec<(u8, i64)> = (0..=250).map(|id| (id, -DAY)).collect();
-    let mut run = blocks(&records, 100);
+    let records: Vec<Record> = (0..=250).map(|id| (id, -DAY, 0)).collect();
+    let run = blocks(&records, 100);
     let mut ids = RunIds::of(&run, u16::MAX).unwrap();
     lists.find(&mut ids).unwrap();
-    let removed = ids.remove_from(&mut run, true).unwrap();
-    let found: Vec<(u8, i64)> = removed
-        .trips
+    for trip in ids.known().unwrap() {
+        ids.found(&run, &trip, || Ok::<_, TryReserveError>(&[])).unwrap();
+    }
+    let resolved = ids.resolve(&run, Policy::Stage).unwrap();
+    let found: Vec<(u8, i64)> = resolved
+        .to_stage
         .iter()
         .map(|same| (u8::try_from(same.line - 1).unwrap(), same.kept.0))
         .collect();
@@ -169,53 +198,85 @@ fn long_lists_are_searched() {
     assert_eq!(found, expected);
 }
 
-proptest! {
-    /// Lists of the history and of earlier runs say the same as the history itself.
-    #[test]
-    fn lists_are_the_history(
-        records in prop::collection::vec((0_u8..9, 0_i64..60), 0..200),
-        window in 0_u16..12,
-        of_run in 1_usize..70,
-        memory in 1_usize..100,
-    ) {
-        let records: Vec<(u8, i64)> = records.iter().map(|&(id, days)| (id, days * DAY)).collect();
-        let (mut known, mut lists) = (Vec::new(), lists(memory));
-        for run in records.chunks(of_run) {
-            let mut blocks = blocks(run, 20);
-            let mut ids = RunIds::of(&blocks, window).unwrap();
-            prop_assert_eq!((ids.len(), ids.is_empty()), (run.len(), false));
-            lists.find(&mut ids).unwrap();
-            ids.remove_from(&mut blocks, false).unwrap();
-            lists.add_blocks(&blocks).unwrap();
-            prop_assert_eq!(left(&blocks), naive(run, &mut known, window).0);
-        }
+/// A loop over all records in their order: the history, and the records that are inserted, duplicates, corrected, staged.
+fn naive(records: &[Record], history: &mut Vec<Record>, window: u16, policy: Policy) -> [u64; 4] {
+    let mut counts = [0; 4];
+    let window = i64::from(window) * DAY;
+    for &record @ (id, time, _) in records {
+        let near = |&at: &usize| {
+            let (other, kept, _) = history[at];
+            other == id && (kept - time).abs() <= window
+        };
+        let found = (0..history.len())
+            .filter(near)
+            .min_by_key(|&at| (history[at].1 != time, history[at].1));
+        let outcome = match (found, policy) {
+            (None, _) => {
+                history.push(record);
+                0
+            }
+            (Some(at), _) if history[at] == record => 1,
+            (Some(_), Policy::Keep) => 1,
+            (Some(at), Policy::Replace) => {
+                history[at] = record;
+                2
+            }
+            (Some(_), Policy::Stage) => 3,
+        };
+        counts[outcome] += 1;
     }
+    history.sort_unstable();
+    counts
+}
 
+proptest! {
     /// Whatever files, runs and blocks are: as a loop over all records in their order.
     #[test]
     fn files_runs_and_blocks_do_not_matter(
-        records in prop::collection::vec((0_u8..5, 0_i64..60, -1_i64..2), 0..60),
-        before in prop::collection::vec((0_u8..5, 0_i64..60), 0..6),
+        records in prop::collection::vec((0_u8..5, 0_i64..40, -1_i64..2, 0_u8..2), 0..60),
+        before in prop::collection::vec((0_u8..5, 0_i64..40, 0_u8..2), 0..6),
         window in 0_u16..12,
-        of_run in 1_usize..70,
-        of_block in 1_usize..12,
+        (of_run, of_block) in (1_usize..70, 1_usize..12),
+        policy in prop::sample::select(vec![Policy::Keep, Policy::Replace, Policy::Stage]),
     ) {
-        let records: Vec<(u8, i64)> =
-            records.iter().map(|&(id, days, micros)| (id, days * DAY + micros)).collect();
-        let mut history: Vec<(u8, i64)> = before.iter().map(|&(id, days)| (id, days * DAY)).collect();
-        let mut known = history.clone();
+        let records: Vec<Record> = records
+            .iter()
+            .map(|&(id, days, micros, value)| (id, days * DAY + micros, value))
+            .collect();
+        let mut history = Vec::new();
+        naive(&before.iter().map(|&(id, days, v)| (id, days * DAY, v)).collect::<Vec<_>>(), &mut history, 0, Policy::Keep);
+        let mut expected = history.clone();
+        let expected_counts = naive(&records, &mut expected, window, policy);
+        let mut counts = [0; 4];
         for run in records.chunks(of_run) {
-            let (stay, removed) = naive(run, &mut known, window);
-            let (left, found) = remove(run, &history, window, of_block);
-            prop_assert_eq!(&left, &stay);
-            let lines: Vec<u64> = found.iter().map(|&(line, _)| line).collect();
-            prop_assert_eq!(lines, removed);
-            for (line, kept) in found {
-                let (id, time) = run[usize::try_from(line).unwrap() - 1];
-                prop_assert!(known.contains(&(id, kept)) && kept != time);
-                prop_assert!((kept - time).abs() <= i64::from(window) * DAY);
+            let (resolved, left) = resolve(run, &history, (window, policy), of_block);
+            let before = history.len();
+            for (time, key_of_trip, _) in &resolved.replaced {
+                history.retain(|&(id, old, _)| (Timestamp(old), key(id)) != (*time, *key_of_trip));
             }
-            history.extend(left.iter().map(|&line| run[usize::try_from(line).unwrap() - 1]));
+            prop_assert_eq!(before - history.len(), resolved.replaced.len());
+            let mut rows = 0;
+            for line in left {
+                let record = run[usize::try_from(line).unwrap() - 1];
+                // The unique index.
+                match history.iter().find(|other| (other.0, other.1) == (record.0, record.1)) {
+                    Some(other) => {
+                        prop_assert_eq!(*other, record);
+                        counts[1] += 1;
+                    }
+                    None => {
+                        history.push(record);
+                        rows += 1;
+                    }
+                }
+            }
+            counts[0] += rows + resolved.passed.len() as u64 - resolved.corrected;
+            counts[1] += resolved.duplicates;
+            counts[2] += resolved.corrected;
+            counts[3] += resolved.to_stage.len() as u64;
         }
+        history.sort_unstable();
+        prop_assert_eq!(history, expected);
+        prop_assert_eq!(counts, expected_counts);
     }
 }

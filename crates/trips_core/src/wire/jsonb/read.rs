@@ -1,10 +1,16 @@
 //! Details as JSON text: binary COPY wants it.
 
+use std::collections::TryReserveError;
+
 use super::container::{
     ARRAY, CONTAINER, COUNT, FALSE, HAS_OFFSET, KIND, LENGTH, NULL, NUMERIC, OBJECT, STRING, TRUE,
 };
 use super::numeric;
 
+/// The version of the binary format of `jsonb`, which is before its text.
+const COPY_VERSION: u8 = 1;
+/// Bytes of the length of a value.
+const LENGTH_LEN: usize = 4;
 /// Deeper containers than a writer makes are refused.
 const MAX_DEPTH: u32 = 66;
 
@@ -13,6 +19,25 @@ const MAX_DEPTH: u32 = 66;
 /// None if the bytes are not those of an object; then the text is incomplete.
 pub fn text_of(details: &[u8], out: &mut Vec<u8>) -> Option<()> {
     container(details, 0, out)
+}
+
+/// Appends details as a value of binary COPY, with its length: the version of the format, and JSON text.
+///
+/// # Errors
+/// When there is no memory.
+///
+/// # Panics
+/// When the bytes are not details that a [`super::DetailsWriter`] wrote on this machine.
+pub fn copy_value(details: &[u8], out: &mut Vec<u8>) -> Result<(), TryReserveError> {
+    let begin = out.len();
+    // A text repeats the bytes of the value; digits of numbers and escapes are longer.
+    out.try_reserve(LENGTH_LEN + 1 + 8 * details.len())?;
+    out.extend_from_slice(&[0; LENGTH_LEN]);
+    out.push(COPY_VERSION);
+    text_of(details, out).expect("details are an object");
+    let length = i32::try_from(out.len() - begin - LENGTH_LEN).expect("details are short");
+    out[begin..begin + LENGTH_LEN].copy_from_slice(&length.to_be_bytes());
+    Ok(())
 }
 
 /// A container and the position of what is being read in it.
