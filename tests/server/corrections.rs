@@ -55,7 +55,7 @@ fn versions(client: &mut Client) -> String {
     text_of(
         client,
         "SELECT coalesce(string_agg(format('%s %s %s %s %s', trip_id, date_time, details ->> 'Kind', load_id,
-                 kept_date_time), ', ' ORDER BY version_no), '') FROM trips_internal.kept_versions",
+                 kept_date_time), ', ' ORDER BY trip_id), '') FROM trips_internal.kept_versions",
     )
 }
 
@@ -115,8 +115,8 @@ fn the_policy_keep() {
     assert_eq!(history(&mut client), format!("{before}, 5 2024-06-10 11:00:00 a 2"));
     assert_eq!(
         versions(&mut client),
-        "4 2024-06-10 11:00:00 a 2 2024-05-10 11:00:00, 1 2024-05-31 10:00:00 b 2 2024-05-31 10:00:00, \
-         3 2024-05-31 12:00:00 a 2 2024-05-31 11:00:00"
+        "1 2024-05-31 10:00:00 b 2 2024-05-31 10:00:00, 3 2024-05-31 12:00:00 a 2 2024-05-31 11:00:00, \
+         4 2024-06-10 11:00:00 a 2 2024-05-10 11:00:00"
     );
     assert_eq!(corrections(&mut client), "");
     verify(&mut client);

@@ -95,7 +95,7 @@ fn the_same_id_with_the_policy_stage() {
     assert_eq!(
         text_of(&mut client, staged),
         "2 23505 the trip with the id \"7.0\" starts at 2024-06-02 09:00:00, but another one with this id starts at 2024-06-01 09:00:00\n\
-         3 23505 the trip with the id \"8\" has other values than another one with this id: details is \"{\\\"Kind\\\": \\\"b\\\"}\" instead of \"{\\\"Kind\\\": \\\"a\\\"}\""
+         3 23505 the trip with the id \"8\" has other values than another one with this id: details is \"{\"Kind\": \"b\"}\" instead of \"{\"Kind\": \"a\"}\""
     );
     // It is a bad row for the arguments of the load.
     let third = "Number,When,Kind\n10,2024-06-01 09:00:00,a\n8,2024-06-03 09:00:00,a\n";
