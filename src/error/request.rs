@@ -30,7 +30,6 @@ reported!(RequestError);
 impl RequestError {
     /// SQLSTATE, message, DETAIL and HINT.
     pub fn report(&self) -> Report {
-        let refused = |message: String| Report::new(Code::ERRCODE_INVALID_PARAMETER_VALUE, message);
         match self {
             Self::NullArgument(name) => Report::new(
                 Code::ERRCODE_NULL_VALUE_NOT_ALLOWED,
@@ -87,6 +86,10 @@ impl RequestError {
             }
         }
     }
+}
+
+fn refused(message: String) -> Report {
+    Report::new(Code::ERRCODE_INVALID_PARAMETER_VALUE, message)
 }
 
 fn invalid(argument: &str, value: &impl std::fmt::Display) -> Report {
