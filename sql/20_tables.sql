@@ -259,6 +259,7 @@ CREATE TABLE trips.queue (
   feed       text,
   region     text,
   datasource text,
+  on_change  text,
   settings   jsonb   NOT NULL,
   attempts   int     NOT NULL DEFAULT 0,
   CONSTRAINT queue_pkey PRIMARY KEY (load_id)
@@ -274,6 +275,8 @@ COMMENT ON COLUMN trips.queue.feed IS 'Argument feed of trips.submit(); NULL to 
 COMMENT ON COLUMN trips.queue.region IS 'Argument region of trips.submit(); NULL for the region of the feed';
 COMMENT ON COLUMN trips.queue.datasource IS
   'Argument datasource of trips.submit(); NULL for the datasource of the feed';
+COMMENT ON COLUMN trips.queue.on_change IS
+  'Argument on_change of trips.submit(); NULL for the policy of the feed';
 COMMENT ON COLUMN trips.queue.settings IS 'Settings of the submitting session that the load uses';
 COMMENT ON COLUMN trips.queue.attempts IS
   'Number of workers that have started the load; five failed workers make it fail';

@@ -11,6 +11,7 @@ CREATE UNLOGGED TABLE trips.uploads (
   requested_by   text        NOT NULL,
   requested_at   timestamptz NOT NULL,
   role           oid         NOT NULL,
+  on_change      text,
   CONSTRAINT uploads_pkey PRIMARY KEY (load_id),
   -- By role: an abandoned upload does not keep other roles from uploading the same file.
   CONSTRAINT uploads_digest_key UNIQUE (digest, role),
@@ -27,6 +28,8 @@ COMMENT ON COLUMN trips.uploads.reader_options IS
 COMMENT ON COLUMN trips.uploads.requested_by IS 'Name of the role that created the upload, at that time';
 COMMENT ON COLUMN trips.uploads.requested_at IS 'Time when the upload was created';
 COMMENT ON COLUMN trips.uploads.role IS 'OID of the role that created the upload; its members may continue it';
+COMMENT ON COLUMN trips.uploads.on_change IS
+  'Argument on_change of trips.create_upload(); NULL for the policy of the feed';
 
 CREATE UNLOGGED TABLE trips.upload_parts (
   load_id          bigint NOT NULL,

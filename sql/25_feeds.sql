@@ -139,14 +139,14 @@ AS 'MODULE_PATHNAME', 'detect_feed_wrapper';
 COMMENT ON FUNCTION trips.detect_feed(text) IS
   'Returns the feeds that the header of a file fits, the best first, and how its columns become trips; otherwise the nearest feed and what the header lacks. Requires the privileges of trips.ingest()';
 
-CREATE FUNCTION trips.preview(path text, feed text DEFAULT NULL, rows int DEFAULT 10) RETURNS TABLE (
+CREATE FUNCTION trips.preview(path text, feed text DEFAULT NULL, rows int DEFAULT 10, on_change text DEFAULT NULL) RETURNS TABLE (
   kind text, line_no bigint, region text, origin_coord point, destination_coord point, date_time timestamp,
   datasource text, ended_at timestamp, trip_id text, details jsonb, error_code text, note text
 )
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'preview_wrapper';
-COMMENT ON FUNCTION trips.preview(text, text, int) IS
+COMMENT ON FUNCTION trips.preview(text, text, int, text) IS
   'Returns what a load of a file would do and writes nothing: the feed, its columns, what is not stored, the first trips and the first rejected records. Requires EXECUTE (trips.grant_loader()) and pg_read_server_files';
 
 -- pg_dump dumps the rows of these tables, although the tables belong to the extension; CREATE EXTENSION inserts the

@@ -3,12 +3,12 @@
 
 CREATE FUNCTION trips.ingest(
   path text, on_error text DEFAULT 'stage', max_errors bigint DEFAULT NULL, force boolean DEFAULT false,
-  feed text DEFAULT NULL, region text DEFAULT NULL, datasource text DEFAULT NULL
+  feed text DEFAULT NULL, region text DEFAULT NULL, datasource text DEFAULT NULL, on_change text DEFAULT NULL
 ) RETURNS trips.loads
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'ingest_wrapper';
-COMMENT ON FUNCTION trips.ingest(text, text, bigint, boolean, text, text, text) IS
+COMMENT ON FUNCTION trips.ingest(text, text, bigint, boolean, text, text, text, text) IS
   'Loads a CSV file of the server into the history and returns its row of trips.loads. Requires trips.grant_loader(), and pg_read_server_files or a file below trips.data_directories';
 
 CREATE FUNCTION trips.stage(

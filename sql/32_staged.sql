@@ -14,10 +14,10 @@ COMMENT ON FUNCTION trips.explain_staged(bigint, int) IS
 CREATE FUNCTION trips.retry_staged(
   load_id bigint, feed text DEFAULT NULL, swap_coordinates boolean DEFAULT false, date_order text DEFAULT NULL,
   decimal_comma boolean DEFAULT false, time_form text DEFAULT NULL, region text DEFAULT NULL,
-  datasource text DEFAULT NULL, member text DEFAULT NULL
+  datasource text DEFAULT NULL, member text DEFAULT NULL, on_change text DEFAULT NULL
 ) RETURNS trips.loads
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'retry_staged_wrapper';
-COMMENT ON FUNCTION trips.retry_staged(bigint, text, boolean, text, boolean, text, text, text, text) IS
+COMMENT ON FUNCTION trips.retry_staged(bigint, text, boolean, text, boolean, text, text, text, text, text) IS
   'Reads the staged records of a load again under other rules, moves those that are valid into the history, and returns the row of the load. Requires trips.grant_loader()';

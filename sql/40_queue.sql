@@ -13,12 +13,12 @@ COMMENT ON FUNCTION trips.events_since(bigint) IS
 
 CREATE FUNCTION trips.submit(
   path text, on_error text DEFAULT 'stage', max_errors bigint DEFAULT NULL, force boolean DEFAULT false,
-  feed text DEFAULT NULL, region text DEFAULT NULL, datasource text DEFAULT NULL
+  feed text DEFAULT NULL, region text DEFAULT NULL, datasource text DEFAULT NULL, on_change text DEFAULT NULL
 ) RETURNS bigint
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'submit_wrapper';
-COMMENT ON FUNCTION trips.submit(text, text, bigint, boolean, text, text, text) IS
+COMMENT ON FUNCTION trips.submit(text, text, bigint, boolean, text, text, text, text) IS
   'Queues a file for a background worker and returns the number of the load. Requires the privileges of trips.ingest(); the owner of the tables must have access to the file too';
 
 CREATE FUNCTION trips.cancel(load_id bigint) RETURNS void
@@ -36,27 +36,29 @@ COMMENT ON FUNCTION trips_internal.try_lock_pattern(text) IS
   'Locks a pattern for the current role until the end of the transaction; returns false if another session has locked it. Requires trips.grant_loader() and access to the pattern';
 
 CREATE FUNCTION trips_internal.new_files(
-  pattern text, after text DEFAULT NULL, feed text DEFAULT NULL, region text DEFAULT NULL, datasource text DEFAULT NULL
+  pattern text, after text DEFAULT NULL, feed text DEFAULT NULL, region text DEFAULT NULL,
+  datasource text DEFAULT NULL, on_change text DEFAULT NULL
 ) RETURNS text[]
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'new_files_wrapper';
-COMMENT ON FUNCTION trips_internal.new_files(text, text, text, text, text) IS
+COMMENT ON FUNCTION trips_internal.new_files(text, text, text, text, text, text) IS
   'Returns the paths of a pattern''s files that no load with these options has loaded in their current version, in order, after a given path. Requires trips.grant_loader() and access to the pattern';
 
 CREATE FUNCTION trips_internal.ingest_match(
-  pattern text, path text, feed text DEFAULT NULL, region text DEFAULT NULL, datasource text DEFAULT NULL
+  pattern text, path text, feed text DEFAULT NULL, region text DEFAULT NULL, datasource text DEFAULT NULL,
+  on_change text DEFAULT NULL
 ) RETURNS trips.loads
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'ingest_match_wrapper';
-COMMENT ON FUNCTION trips_internal.ingest_match(text, text, text, text, text) IS
+COMMENT ON FUNCTION trips_internal.ingest_match(text, text, text, text, text, text) IS
   'Loads a file that matches a pattern, without following links out of the pattern''s directory, and returns its row of trips.loads. Requires trips.grant_loader() and access to the pattern';
 
 -- A procedure that commits cannot have a SET clause, so all names are qualified.
 CREATE PROCEDURE trips.ingest_new(
   pattern text, INOUT loaded bigint DEFAULT 0, INOUT skipped bigint DEFAULT 0, INOUT failed bigint DEFAULT 0,
-  feed text DEFAULT NULL, region text DEFAULT NULL, datasource text DEFAULT NULL
+  feed text DEFAULT NULL, region text DEFAULT NULL, datasource text DEFAULT NULL, on_change text DEFAULT NULL
 )
 LANGUAGE plpgsql
 AS $$
@@ -74,11 +76,11 @@ BEGIN
   is_free := trips_internal.try_lock_pattern(pattern);
   WHILE is_free LOOP
     -- The files after the last one; a call returns some thousands at most.
-    files := trips_internal.new_files(pattern, file, feed, region, datasource);
+    files := trips_internal.new_files(pattern, file, feed, region, datasource, on_change);
     EXIT WHEN pg_catalog.cardinality(files) OPERATOR(pg_catalog.=) 0;
     FOREACH file IN ARRAY files LOOP
       BEGIN
-        SELECT l.state INTO state FROM trips_internal.ingest_match(pattern, file, feed, region, datasource) AS l;
+        SELECT l.state INTO state FROM trips_internal.ingest_match(pattern, file, feed, region, datasource, on_change) AS l;
         IF state OPERATOR(pg_catalog.=) 'loaded' THEN
           loaded := loaded OPERATOR(pg_catalog.+) 1;
         ELSE
@@ -101,11 +103,12 @@ BEGIN
   END IF;
 END;
 $$;
-COMMENT ON PROCEDURE trips.ingest_new(text, bigint, bigint, bigint, text, text, text) IS
+COMMENT ON PROCEDURE trips.ingest_new(text, bigint, bigint, bigint, text, text, text, text) IS
   'Loads each file of a pattern that no load has loaded in its current version, each in its own transaction; returns the numbers of loaded, skipped and failed files. Requires the privileges of trips.ingest()';
 
 CREATE FUNCTION trips.schedule(
-  job text, cron text, pattern text, feed text DEFAULT NULL, region text DEFAULT NULL, datasource text DEFAULT NULL
+  job text, cron text, pattern text, feed text DEFAULT NULL, region text DEFAULT NULL,
+  datasource text DEFAULT NULL, on_change text DEFAULT NULL
 ) RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -130,7 +133,8 @@ BEGIN
   END IF;
   command := format('CALL trips.ingest_new(%L%s)', pattern,
     (SELECT string_agg(format(', %I => %L', a.name, a.value), '' ORDER BY a.number)
-       FROM (VALUES (1, 'feed', feed), (2, 'region', region), (3, 'datasource', datasource)) AS a (number, name, value)
+       FROM (VALUES (1, 'feed', feed), (2, 'region', region), (3, 'datasource', datasource),
+                    (4, 'on_change', on_change)) AS a (number, name, value)
       WHERE a.value IS NOT NULL));
   PERFORM trips_internal.require_pg_cron(format('SELECT cron.schedule_in_database(%L, %L, %L, %L)',
     job, cron, command, current_database()));
@@ -138,7 +142,7 @@ BEGIN
   RETURN number;
 END;
 $$;
-COMMENT ON FUNCTION trips.schedule(text, text, text, text, text, text) IS
+COMMENT ON FUNCTION trips.schedule(text, text, text, text, text, text, text) IS
   'Creates or replaces a pg_cron job that calls trips.ingest_new() in this database as the current role, and returns its number. Requires trips.grant_loader() and USAGE on schema cron';
 
 CREATE FUNCTION trips.unschedule(job text) RETURNS void

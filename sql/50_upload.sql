@@ -1,11 +1,11 @@
 -- Multipart uploads: a client creates one, uploads its parts, and completes or aborts it.
 
-CREATE FUNCTION trips.create_upload(source text, digest bytea, bytes bigint, reader_options text)
+CREATE FUNCTION trips.create_upload(source text, digest bytea, bytes bigint, reader_options text, on_change text DEFAULT NULL)
 RETURNS trips.loads
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'create_upload_wrapper';
-COMMENT ON FUNCTION trips.create_upload(text, bytea, bigint, text) IS
+COMMENT ON FUNCTION trips.create_upload(text, bytea, bigint, text, text) IS
   'Starts an upload of a file with this BLAKE3 digest and size in bytes, or continues it, and returns the row that trips.loads will have. Requires trips.grant_loader()';
 
 CREATE FUNCTION trips.upload_part(load_id bigint, part bytea) RETURNS boolean

@@ -39,8 +39,8 @@ pub fn delete_trips(conditions: &Conditions) -> Result<Deleted, LoadError> {
     changes::require_newest_snapshot()?;
     ledger::require_newest_staged()?;
     let mut of_loads: BTreeMap<i64, DeletedOfLoad> = BTreeMap::new();
-    let mut deleted = Deleted::default();
-    deleted.errors = ledger::delete_failures(conditions)?;
+    let errors = ledger::delete_failures(conditions)?;
+    let mut deleted = Deleted { errors, ..Deleted::default() };
     for (load, rows) in staged::delete(conditions)? {
         deleted.staged += rows;
         if let Some(load) = load {

@@ -12,6 +12,8 @@ use std::ffi::CStr;
 use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
 use pgrx::heap_tuple::PgHeapTuple;
 use pgrx::{AllocatedByRust, Spi, pg_sys};
+use trips_core::feed::choice::Options;
+use trips_core::key::SameId;
 
 use crate::error::{LoadError, RequestError, StagedError};
 use crate::pg::relation::Table;
@@ -287,14 +289,17 @@ pub fn require_loaded(load_id: i64) -> Result<(), LoadError> {
 /// The feed of a load, or of a member of its archive; None if it has none.
 pub fn feed_of(load_id: i64, member: Option<&str>) -> Result<Option<UsedFeed>, LoadError> {
     Spi::connect(|client| {
-        let query = "SELECT coalesce(m.feed, l.feed), l.options ->> 'region', l.options ->> 'datasource'
+        let query = "SELECT coalesce(m.feed, l.feed), l.options ->> 'region', l.options ->> 'datasource',
+                            l.options ->> 'on_change'
                        FROM trips.loads AS l
                        LEFT JOIN trips.load_members AS m ON m.load_id = l.load_id AND m.member = $2::text
                       WHERE l.load_id = $1 AND coalesce(m.feed, l.feed) IS NOT NULL";
         let mut found = client.select(query, Some(1), &[load_id.into(), member.into()])?;
         let Some(row) = found.next() else { return Ok(None) };
         let feed = row.get(1)?.unwrap_or_default();
-        Ok(Some(UsedFeed { feed, region: row.get(2)?, datasource: row.get(3)? }))
+        let on_change = row.get::<String>(4)?.and_then(|word| SameId::of_word(&word));
+        let options = Options { region: row.get(2)?, datasource: row.get(3)?, on_change };
+        Ok(Some(UsedFeed { feed, options }))
     })
 }
 

@@ -12,6 +12,7 @@ use pgrx::{
     JsonB, PgSqlErrorCode, PgTryBuilder, PgXactCallbackEvent, Spi, pg_sys, register_xact_callback,
 };
 use serde_json::{Map, Value};
+use trips_core::key::SameId;
 
 use crate::error::{LoadError, Report};
 use crate::pg::relation::Table;
@@ -55,6 +56,7 @@ pub struct QueuedOptions {
     feed: Option<String>,
     region: Option<String>,
     datasource: Option<String>,
+    on_change: Option<SameId>,
 }
 
 impl QueuedOptions {
@@ -67,6 +69,7 @@ impl QueuedOptions {
             feed: owned(options.feed),
             region: owned(options.region),
             datasource: owned(options.datasource),
+            on_change: options.on_change,
         }
     }
 
@@ -78,6 +81,7 @@ impl QueuedOptions {
             feed: self.feed.as_deref(),
             region: self.region.as_deref(),
             datasource: self.datasource.as_deref(),
+            on_change: self.on_change,
         }
     }
 }
@@ -130,7 +134,7 @@ pub fn enter(job: &QueuedLoad) -> Result<(), LoadError> {
 fn enter_job(job: &QueuedLoad) -> Result<(), LoadError> {
     let _owner = as_owner();
     let options = job.options.get();
-    let args: [DatumWithOid<'_>; 9] = [
+    let args: [DatumWithOid<'_>; 10] = [
         job.load_id.into(),
         job.path.as_str().into(),
         options.on_error().into(),
@@ -140,11 +144,12 @@ fn enter_job(job: &QueuedLoad) -> Result<(), LoadError> {
         options.region.into(),
         options.datasource.into(),
         JsonB(Value::Object(job.settings.clone())).into(),
+        options.on_change.map(SameId::word).into(),
     ];
     Ok(Spi::run_with_args(
         "INSERT INTO trips.queue (load_id, path, on_error, max_errors, force, feed, region, datasource,
-                settings)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                settings, on_change)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         &args,
     )?)
 }
@@ -178,7 +183,7 @@ pub fn begin(load_id: i64) -> Result<Option<QueuedLoad>, LoadError> {
     Spi::connect_mut(|client| {
         let query = "UPDATE trips.queue AS q SET attempts = q.attempts + 1 WHERE q.load_id = $1
                      RETURNING q.path, q.on_error, q.max_errors, q.force, q.settings, q.attempts,
-                               q.feed, q.region, q.datasource";
+                               q.feed, q.region, q.datasource, q.on_change";
         let mut rows = client.update(query, Some(1), &[load_id.into()])?;
         let Some(row) = rows.next() else { return Ok(None) };
         let settings = match row.get::<JsonB>(5)? {
@@ -195,6 +200,7 @@ pub fn begin(load_id: i64) -> Result<Option<QueuedLoad>, LoadError> {
                 feed: row.get(7)?,
                 region: row.get(8)?,
                 datasource: row.get(9)?,
+                on_change: row.get::<String>(10)?.and_then(|word| SameId::of_word(&word)),
             },
             settings,
             attempts: row.get(6)?.unwrap_or_default(),

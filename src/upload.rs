@@ -4,6 +4,8 @@ mod merge;
 pub mod parts;
 
 use pgrx::{check_for_interrupts, pg_sys};
+use serde_json::json;
+use trips_core::key::SameId;
 use trips_core::upload::part;
 use trips_core::upload::part_reader::{PartReader, PartSource, Stop};
 
@@ -18,12 +20,13 @@ use crate::pg::session;
 use crate::progress::{Passes, Phase, Progress};
 use crate::settings;
 
-/// Creates the upload of a file. If its role already uploads the file with the same reader options, that upload
-/// continues with its parts. With other options, a new upload replaces it.
+/// Creates the upload of a file. If its role already uploads the file with the same options, that upload continues
+/// with its parts. With other options, a new upload replaces it.
 pub fn create(
     context: LoadContext,
     source: LoadSource,
     reader_options: String,
+    on_change: Option<SameId>,
 ) -> Result<LoadRow, LoadError> {
     let header = &context.header;
     let digest = source.digest.unwrap_or_default();
@@ -32,13 +35,16 @@ pub fn create(
         context.finish();
         return Ok(row);
     }
-    let new = OpenUpload { header: header.clone(), source, reader_options };
+    let new = OpenUpload { header: header.clone(), source, reader_options, on_change };
     while !parts::create(&new)? {
         check_for_interrupts!();
         // Another session may have deleted it since: then the next attempt creates one.
         let Some(there) = parts::of_bytes(&digest, header.role)? else { continue };
         let load_id = there.header.load_id;
-        if there.reader_options == new.reader_options && there.source.bytes == new.source.bytes {
+        let is_same = there.reader_options == new.reader_options
+            && there.on_change == new.on_change
+            && there.source.bytes == new.source.bytes;
+        if is_same {
             return ledger::unrecorded_row(&there.header, &there.source);
         }
         if parts::lock(load_id)?.is_some() {
@@ -91,7 +97,7 @@ pub fn is_open(load_id: i64) -> Result<bool, LoadError> {
 pub fn complete(load_id: i64) -> Result<LoadRow, LoadError> {
     let caller = session::current_user();
     let privileges = OwnerPrivileges::acquire()?;
-    let Some(OpenUpload { header, source, .. }) = locked_by(load_id, caller)? else {
+    let Some(OpenUpload { header, mut source, on_change, .. }) = locked_by(load_id, caller)? else {
         let row = ledger::find_loaded(load_id)?;
         return row.ok_or_else(|| UploadError::Unknown(load_id).into());
     };
@@ -100,9 +106,11 @@ pub fn complete(load_id: i64) -> Result<LoadRow, LoadError> {
         let source_name = source.name;
         return Err(UploadError::Incomplete { load_id, byte, source_name }.into());
     }
+    source.options = on_change.map(|policy| json!({ "on_change": policy.word() }).to_string());
     // A worker that closes the loads of a stopped server may hold the lock for a moment.
     Lock::Load(load_id).lock();
-    record_failure_of(LoadContext::of(header, source, privileges), load_all)
+    let context = LoadContext::of(header, source, privileges);
+    record_failure_of(context, |context| load_all(context, on_change))
 }
 
 /// Locks an upload until the transaction ends, if it exists and the caller may use it.
@@ -112,7 +120,7 @@ fn locked_by(load_id: i64, caller: pg_sys::Oid) -> Result<Option<OpenUpload>, Lo
 }
 
 /// Loads all parts of a complete upload into the history.
-fn load_all(context: &LoadContext) -> Result<LoadRow, LoadError> {
+fn load_all(context: &LoadContext, on_change: Option<SameId>) -> Result<LoadRow, LoadError> {
     let (header, source) = (&context.header, &mut *context.source.borrow_mut());
     let (load_id, bytes) = (header.load_id, source.bytes);
     if let Some(limit) = settings::max_errors()
@@ -132,8 +140,8 @@ fn load_all(context: &LoadContext) -> Result<LoadRow, LoadError> {
         Some(known) => context.skip(source, known)?,
         None => {
             context.register(source);
-            let merged =
-                Merge::begin(&history, load_id, bytes, &progress)?.all(&mut source.feed)?;
+            let merge = Merge::begin(&history, (load_id, on_change), bytes, &progress)?;
+            let merged = merge.all(&mut source.feed)?;
             ledger::record_members(load_id, &merged.members)?;
             source.days = merged.days;
             summarize(merged.totals.inserted + merged.totals.corrected, &progress)?;

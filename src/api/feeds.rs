@@ -9,7 +9,7 @@ use trips_core::feed::zones::nyc_taxi_zones;
 use trips_core::model::timestamp::Timestamp;
 use trips_core::text::escape::quoted_path;
 
-use super::text;
+use super::{policy, text};
 use crate::error::{LoadError, RequestError, SourceError};
 use crate::feeds::{self, definitions, places, stations, zones};
 use crate::limits;
@@ -140,13 +140,14 @@ fn detect_feed(
     Ok(TableIterator::new(rows))
 }
 
-/// `trips.preview(path, feed, rows) -> setof (kind, line_no, …, note)`
+/// `trips.preview(path, feed, rows, on_change) -> setof (kind, line_no, …, note)`
 #[pg_extern(sql = false)]
 #[allow(clippy::type_complexity, reason = "the columns of the result")]
 fn preview(
     path: Option<&[u8]>,
     feed: Option<&[u8]>,
     rows: Option<i32>,
+    on_change: Option<&[u8]>,
 ) -> Result<
     TableIterator<
         'static,
@@ -173,11 +174,12 @@ fn preview(
     let rows = rows.ok_or(RequestError::NullArgument("rows"))?;
     let count = usize::try_from(rows).ok().filter(|rows| *rows <= preview::MAX_ROWS);
     let count = count.ok_or(RequestError::Rows { rows, limit: preview::MAX_ROWS })?;
+    let on_change = policy(on_change)?;
     let access = Access::of(session::current_user());
     if !access.shows_content() {
         return Err(LoadError::from(SourceError::MayNotPreview(path.to_owned())).into());
     }
-    let found = preview::preview(path, feed, count, &access)?;
+    let found = preview::preview(path, (feed, on_change), count, &access)?;
     Ok(TableIterator::new(rows_of(found)))
 }
 
@@ -203,6 +205,7 @@ fn rows_of(found: Preview) -> Vec<PreviewRow> {
     rows.extend(found.columns().into_iter().map(|text| note("column", None, None, text)));
     let not_stored = found.feed.not_stored.iter().cloned();
     rows.extend(not_stored.map(|name| note("not stored", None, None, name)));
+    rows.extend(found.on_change.map(|text| note("on_change", None, None, text)));
     let mut member = None;
     for trip in found.trips {
         if trip.member != member {

@@ -10,7 +10,7 @@ use trips_core::model::point::Point;
 use trips_core::model::timestamp::Timestamp;
 use trips_core::model::trip::Trip;
 
-use super::{OfFeed, load_options, require_utf8, text};
+use super::{load_options, of_feed, require_utf8, text};
 use crate::error::{LoadError, RequestError, UploadError};
 use crate::ledger::LoadRow;
 use crate::limits;
@@ -18,12 +18,13 @@ use crate::load::{self, LoadContext, Request, load_file};
 use crate::pg::error_fields;
 use crate::pg::session;
 use crate::queue::running;
-use crate::settings::LoadOptions;
 use crate::source::Access;
 use crate::upload;
 
-/// `trips.ingest(path, on_error, max_errors, force, feed, region, datasource) -> trips.loads`
+/// `trips.ingest(path, on_error, max_errors, force, feed, region, datasource, on_change)
+/// -> trips.loads`
 #[pg_extern(sql = false)]
+#[allow(clippy::too_many_arguments, reason = "the arguments of the SQL function")]
 fn ingest(
     path: Option<&[u8]>,
     on_error: Option<&[u8]>,
@@ -32,11 +33,12 @@ fn ingest(
     feed: Option<&[u8]>,
     region: Option<&[u8]>,
     datasource: Option<&[u8]>,
+    on_change: Option<&[u8]>,
 ) -> Result<LoadRow, ErrorReport> {
     let _errors = error_fields::preserve();
     session::require_writable(c"trips.ingest()");
-    let of_feed = OfFeed::of(feed, region, datasource)?;
-    let options = load_options(text("on_error", on_error)?, max_errors, of_feed)?;
+    let given = of_feed(feed, region, datasource, on_change)?;
+    let options = load_options(text("on_error", on_error)?, max_errors, given)?;
     let force = force.ok_or(RequestError::NullArgument("force"))?;
     let path = limits::path("path", text("path", path)?)?;
     let access = &Access::of(session::current_user());
@@ -59,8 +61,7 @@ fn stage(
     let path = limits::path("path", text("path", path)?)?;
     let target = Target::Staging;
     let access = &Access::of(session::current_user());
-    let OfFeed { feed, region, datasource } = OfFeed::of(feed, region, datasource)?;
-    let options = LoadOptions { feed, region, datasource, ..LoadOptions::default() };
+    let options = of_feed(feed, region, datasource, None)?;
     let force = false;
     let is_automatic = false;
     let request = Request { path, access, target, force, is_automatic, options };

@@ -6,7 +6,7 @@ use pgrx::pg_sys::panic::ErrorReport;
 use trips_core::format::parser::Target;
 
 use super::load::begin;
-use super::{OfFeed, load_options, text};
+use super::{load_options, of_feed, text};
 use crate::error::RequestError;
 use crate::ledger::LoadRow;
 use crate::limits;
@@ -18,8 +18,9 @@ use crate::queue::new_files;
 use crate::queue::submit::{self, Submission};
 use crate::source::Access;
 
-/// `trips.submit(path, on_error, max_errors, force, feed, region, datasource) -> bigint`
+/// `trips.submit(path, on_error, max_errors, force, feed, region, datasource, on_change) -> bigint`
 #[pg_extern(sql = false)]
+#[allow(clippy::too_many_arguments, reason = "the arguments of the SQL function")]
 fn submit(
     path: Option<&[u8]>,
     on_error: Option<&[u8]>,
@@ -28,11 +29,12 @@ fn submit(
     feed: Option<&[u8]>,
     region: Option<&[u8]>,
     datasource: Option<&[u8]>,
+    on_change: Option<&[u8]>,
 ) -> Result<i64, ErrorReport> {
     let _errors = error_fields::preserve();
     session::require_writable(c"trips.submit()");
-    let of_feed = OfFeed::of(feed, region, datasource)?;
-    let options = load_options(text("on_error", on_error)?, max_errors, of_feed)?;
+    let given = of_feed(feed, region, datasource, on_change)?;
+    let options = load_options(text("on_error", on_error)?, max_errors, given)?;
     let force = force.ok_or(RequestError::NullArgument("force"))?;
     let path = limits::path("path", text("path", path)?)?;
     Ok(submit::submit(&Submission { path, force, options })?)
@@ -54,7 +56,7 @@ fn try_lock_pattern(pattern: Option<&[u8]>) -> Result<bool, ErrorReport> {
     Ok(new_files::try_lock_pattern(limits::path("pattern", text("pattern", pattern)?)?)?)
 }
 
-/// `trips_internal.ingest_match(pattern, path, feed, region, datasource) -> trips.loads`
+/// `trips_internal.ingest_match(pattern, path, feed, region, datasource, on_change) -> trips.loads`
 #[pg_extern(sql = false)]
 fn ingest_match(
     pattern: Option<&[u8]>,
@@ -62,19 +64,20 @@ fn ingest_match(
     feed: Option<&[u8]>,
     region: Option<&[u8]>,
     datasource: Option<&[u8]>,
+    on_change: Option<&[u8]>,
 ) -> Result<LoadRow, ErrorReport> {
     let _errors = error_fields::preserve();
     session::require_writable(c"trips.ingest_new()");
     let pattern = limits::path("pattern", text("pattern", pattern)?)?;
     let path = limits::path("path", text("path", path)?)?;
-    let options = load_options("stage", None, OfFeed::of(feed, region, datasource)?)?;
+    let options = load_options("stage", None, of_feed(feed, region, datasource, on_change)?)?;
     let access = &Access::of_pattern(session::current_user(), pattern);
     let (target, force, is_automatic) = (Target::History, false, true);
     let request = load::Request { path, access, target, force, is_automatic, options };
     Ok(load_file(&request, begin(path, access)?)?)
 }
 
-/// `trips_internal.new_files(pattern, after, feed, region, datasource) -> text[]`
+/// `trips_internal.new_files(pattern, after, feed, region, datasource, on_change) -> text[]`
 #[pg_extern(sql = false)]
 fn new_files(
     pattern: Option<&[u8]>,
@@ -82,11 +85,12 @@ fn new_files(
     feed: Option<&[u8]>,
     region: Option<&[u8]>,
     datasource: Option<&[u8]>,
+    on_change: Option<&[u8]>,
 ) -> Result<Vec<String>, ErrorReport> {
     let _errors = error_fields::preserve();
     let pattern = limits::path("pattern", text("pattern", pattern)?)?;
     let after = after.map(|after| text("after", Some(after))).transpose()?;
     let after = after.map(|after| limits::path("after", after)).transpose()?;
-    let options = load_options("stage", None, OfFeed::of(feed, region, datasource)?)?;
+    let options = load_options("stage", None, of_feed(feed, region, datasource, on_change)?)?;
     Ok(new_files::find(pattern, after, options)?)
 }

@@ -5,7 +5,7 @@ use pgrx::pg_sys::panic::ErrorReport;
 use trips_core::format::parser::Target;
 
 use super::load::begin;
-use super::{OfFeed, load_options, require_utf8, text};
+use super::{load_options, of_feed, require_utf8, text};
 use crate::error::RequestError;
 use crate::ledger::LoadRow;
 use crate::limits;
@@ -25,7 +25,8 @@ fn retract(load_id: Option<i64>, cascade: Option<bool>) -> Result<LoadRow, Error
     Ok(retract::retract(load_id, cascade)?)
 }
 
-/// `trips.replace(path, load_id, on_error, max_errors, force, feed, region, datasource) -> trips.loads`
+/// `trips.replace(path, load_id, on_error, max_errors, force, feed, region, datasource, on_change)
+/// -> trips.loads`
 #[pg_extern(sql = false)]
 #[allow(clippy::too_many_arguments, reason = "those of trips.ingest, and the load")]
 fn replace(
@@ -37,11 +38,12 @@ fn replace(
     feed: Option<&[u8]>,
     region: Option<&[u8]>,
     datasource: Option<&[u8]>,
+    on_change: Option<&[u8]>,
 ) -> Result<LoadRow, ErrorReport> {
     let _errors = error_fields::preserve();
     session::require_writable(c"trips.replace()");
-    let of_feed = OfFeed::of(feed, region, datasource)?;
-    let options = load_options(text("on_error", on_error)?, max_errors, of_feed)?;
+    let given = of_feed(feed, region, datasource, on_change)?;
+    let options = load_options(text("on_error", on_error)?, max_errors, given)?;
     let force = force.ok_or(RequestError::NullArgument("force"))?;
     let path = limits::path("path", text("path", path)?)?;
     let load_id = load_id.ok_or(RequestError::NullArgument("load_id"))?;

@@ -8,7 +8,7 @@ use trips_core::feed::choice::Options;
 use trips_core::mend::rules::{Rules, Times};
 use trips_core::model::time_form::DayMonthOrder;
 
-use super::{OfFeed, require_utf8, text};
+use super::{of_feed, require_utf8, text};
 use crate::error::{LoadError, RequestError, StagedError, UploadError};
 use crate::ledger::LoadRow;
 use crate::limits;
@@ -62,8 +62,8 @@ fn explain_staged(
     })))
 }
 
-/// `trips.retry_staged(load_id, feed, swap_coordinates, date_order, decimal_comma, time_form, region, datasource, member)
-/// -> trips.loads`
+/// `trips.retry_staged(load_id, feed, swap_coordinates, date_order, decimal_comma, time_form, region, datasource, member,
+/// on_change) -> trips.loads`
 #[pg_extern(sql = false)]
 #[allow(clippy::too_many_arguments, reason = "the arguments of the SQL function")]
 fn retry_staged(
@@ -76,12 +76,13 @@ fn retry_staged(
     region: Option<&[u8]>,
     datasource: Option<&[u8]>,
     member: Option<&[u8]>,
+    on_change: Option<&[u8]>,
 ) -> Result<LoadRow, ErrorReport> {
     let _errors = error_fields::preserve();
     session::require_writable(c"trips.retry_staged()");
     require_utf8()?;
     let load_id = load_id.ok_or(RequestError::NullArgument("load_id"))?;
-    let of_feed = OfFeed::of(feed, region, datasource)?;
+    let given = of_feed(feed, region, datasource, on_change)?;
     let time_form = optional("time_form", time_form)?;
     let rules = Rules {
         swap_coordinates: swap_coordinates.ok_or(RequestError::NullArgument("swap_coordinates"))?,
@@ -89,9 +90,13 @@ fn retry_staged(
         times: times(optional("date_order", date_order)?, time_form)?,
     };
     let owned = |text: Option<&str>| text.map(str::to_owned);
-    let options = Options { region: owned(of_feed.region), datasource: owned(of_feed.datasource) };
+    let options = Options {
+        region: owned(given.region),
+        datasource: owned(given.datasource),
+        on_change: given.on_change,
+    };
     let member = owned(optional("member", member)?);
-    let (feed, time_form) = (owned(of_feed.feed), owned(time_form));
+    let (feed, time_form) = (owned(given.feed), owned(time_form));
     let retry = Retry { rules, time_form, feed, options, member };
     if upload::is_open(load_id)? {
         return Err(LoadError::from(UploadError::NotStaged(load_id)).into());

@@ -3,7 +3,7 @@
 use pgrx::pg_extern;
 use pgrx::pg_sys::panic::ErrorReport;
 
-use super::{require_utf8, text};
+use super::{policy, require_utf8, text};
 use crate::error::{LoadError, RequestError, UploadError};
 use crate::ledger::{LoadRow, LoadSource};
 use crate::limits;
@@ -12,13 +12,14 @@ use crate::pg::error_fields;
 use crate::pg::session;
 use crate::upload;
 
-/// `trips.create_upload(source, digest, bytes, reader_options) -> trips.loads`
+/// `trips.create_upload(source, digest, bytes, reader_options, on_change) -> trips.loads`
 #[pg_extern(sql = false)]
 fn create_upload(
     source: Option<&[u8]>,
     digest: Option<&[u8]>,
     bytes: Option<i64>,
     reader_options: Option<&[u8]>,
+    on_change: Option<&[u8]>,
 ) -> Result<LoadRow, ErrorReport> {
     let _errors = error_fields::preserve();
     session::require_writable(c"trips.create_upload()");
@@ -33,10 +34,12 @@ fn create_upload(
         .ok()
         .filter(|&bytes| bytes > 0)
         .ok_or_else(|| LoadError::from(UploadError::Bytes(bytes)))?;
+    let on_change = policy(on_change)?;
     let source_name = source.to_owned();
     let load_source =
         LoadSource { name: source_name, digest: Some(digest), bytes, ..LoadSource::default() };
-    Ok(upload::create(LoadContext::begin(source)?, load_source, reader_options.to_owned())?)
+    let context = LoadContext::begin(source)?;
+    Ok(upload::create(context, load_source, reader_options.to_owned(), on_change)?)
 }
 
 /// `trips.upload_part(load_id, part) -> boolean`

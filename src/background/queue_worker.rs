@@ -219,7 +219,7 @@ fn run(job: &QueuedLoad) -> Result<(), LoadError> {
 }
 
 fn may_submit(role: pgrx::pg_sys::Oid) -> bool {
-    let query = "SELECT has_function_privilege($1, 'trips.submit(text,text,bigint,boolean,text,text,text)', 'EXECUTE')";
+    let query = "SELECT has_function_privilege($1, 'trips.submit(text,text,bigint,boolean,text,text,text,text)', 'EXECUTE')";
     matches!(Spi::get_one_with_args::<bool>(query, &[role.into()]), Ok(Some(true)))
 }
 

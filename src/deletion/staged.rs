@@ -84,8 +84,11 @@ impl LineNames {
         };
         let definition = definition.as_deref();
         Ok(Self {
-            region: name(used.region, definition.map(|feed| feed.region.as_slice())),
-            datasource: name(used.datasource, definition.map(|feed| feed.datasource.as_slice())),
+            region: name(used.options.region, definition.map(|feed| feed.region.as_slice())),
+            datasource: name(
+                used.options.datasource,
+                definition.map(|feed| feed.datasource.as_slice()),
+            ),
         })
     }
 

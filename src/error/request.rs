@@ -10,6 +10,7 @@ use super::report::{Report, reported};
 pub enum RequestError {
     NullArgument(&'static str),
     OnError(String),
+    OnChange(String),
     MaxErrors(i64),
     Rows { rows: i32, limit: usize },
     TooLong { argument: &'static str, bytes: usize, limit: usize },
@@ -37,6 +38,8 @@ impl RequestError {
             ),
             Self::OnError(word) => invalid("on_error", &quoted(word.as_bytes()))
                 .hint("Use 'stage' to stage bad rows, or 'abort' to fail at the first one."),
+            Self::OnChange(word) => invalid("on_change", &quoted(word.as_bytes()))
+                .hint("Use 'keep', 'replace' or 'stage', or NULL for the policy of the feed."),
             Self::MaxErrors(limit) => invalid("max_errors", limit)
                 .hint("Use 0 or more, or NULL for the setting trips.max_errors."),
             Self::Rows { rows, limit } => invalid("rows", rows).hint(format!("Use 0 to {limit}.")),

@@ -15,9 +15,12 @@ pub struct Retractable {
     pub role: Option<pg_sys::Oid>,
     /// Number of its trips, by its counts.
     pub trips: i64,
-    /// The days of its trips, since 2000-01-01: ranges, both ends inside; None is unbounded.
-    pub days: Vec<(Option<i32>, Option<i32>)>,
+    /// The days of its trips.
+    pub days: Vec<Days>,
 }
+
+/// A range of days since 2000-01-01, both ends inside; None is unbounded.
+pub type Days = (Option<i32>, Option<i32>);
 
 /// The row of a load. A locked row cannot change before the transaction ends.
 pub fn find_to_retract(load_id: i64, locks: bool) -> Result<Option<Retractable>, LoadError> {
@@ -45,7 +48,7 @@ pub fn find_to_retract(load_id: i64, locks: bool) -> Result<Option<Retractable>,
     Ok(found)
 }
 
-fn days_of(load_id: i64) -> Result<Vec<(Option<i32>, Option<i32>)>, LoadError> {
+fn days_of(load_id: i64) -> Result<Vec<Days>, LoadError> {
     Spi::connect(|client| {
         let query =
             "SELECT lower(d.days) - date '2000-01-01', upper(d.days) - date '2000-01-01' - 1

@@ -2,6 +2,7 @@
 
 use pgrx::datum::TimestampWithTimeZone;
 use pgrx::pg_sys;
+use trips_core::feed::choice::Options;
 
 /// The longest name of a source in a message to the load monitor, bytes. A path has 4,096 at most.
 const MAX_SOURCE: usize = 8192;
@@ -119,10 +120,8 @@ pub struct LoadSource {
 pub struct UsedFeed {
     /// Name of the feed.
     pub feed: String,
-    /// The region of all trips, if it was given.
-    pub region: Option<String>,
-    /// The datasource of all trips, if it was given.
-    pub datasource: Option<String>,
+    /// The arguments.
+    pub options: Options,
 }
 
 /// An earlier load of the same bytes.

@@ -37,9 +37,7 @@ pub fn explain(
         let member = file.member.clone();
         let used = ledger::feed_of(load_id, member.as_deref())?;
         let (name, options) = match used {
-            Some(used) => {
-                (Some(used.feed), Options { region: used.region, datasource: used.datasource })
-            }
+            Some(used) => (Some(used.feed), used.options),
             None => (None, Options::default()),
         };
         let choice = match &choice {

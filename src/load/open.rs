@@ -29,9 +29,9 @@ pub struct Opened {
 
 /// The feeds that a file may be of.
 pub fn choice(request: &Request<'_>) -> Result<FeedChoice, LoadError> {
-    let LoadOptions { feed, region, datasource, .. } = request.options;
+    let LoadOptions { feed, region, datasource, on_change, .. } = request.options;
     let owned = |text: Option<&str>| text.map(str::to_owned);
-    let options = Options { region: owned(region), datasource: owned(datasource) };
+    let options = Options { region: owned(region), datasource: owned(datasource), on_change };
     feeds::choice(feed, options)
 }
 

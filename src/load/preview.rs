@@ -2,10 +2,11 @@
 
 use pgrx::check_for_interrupts;
 use trips_core::check::reject::BadLine;
-use trips_core::feed::definition::Definition;
+use trips_core::feed::definition::{Definition, IdentityRule};
 use trips_core::feed::program::{FeedTrip, TailValues};
 use trips_core::format::delimited::trip_reader::TripReader;
 use trips_core::format::parser::Target;
+use trips_core::key::SameId;
 use trips_core::model::point::Point;
 use trips_core::model::position::Position;
 use trips_core::model::timestamp::Timestamp;
@@ -42,6 +43,8 @@ pub struct Preview {
     pub records: u64,
     /// Whether these are all records of the file.
     pub is_whole: bool,
+    /// What happens to known ids with other values, if the caller gives it.
+    pub on_change: Option<String>,
 }
 
 /// A trip of a preview.
@@ -84,13 +87,12 @@ impl Preview {
 /// Those of a load that has not read a record yet; 22008 when times contradict the feed.
 pub fn preview(
     path: &str,
-    feed: Option<&str>,
+    (feed, on_change): (Option<&str>, Option<SameId>),
     rows: usize,
     access: &Access,
 ) -> Result<Preview, LoadError> {
     let file = Source::open(path, access)?;
-    let (abort_on_error, max_errors, region, datasource) = (false, None, None, None);
-    let options = LoadOptions { abort_on_error, max_errors, feed, region, datasource };
+    let options = LoadOptions { feed, on_change, ..LoadOptions::default() };
     let request = Request {
         path,
         access,
@@ -109,6 +111,8 @@ pub fn preview(
             preview.take().map_or_else(|| Ok(Preview::of(described()?)), Ok::<_, LoadError>)?;
         let so_far = preview.insert(so_far);
         so_far.is_whole = false;
+        so_far.on_change =
+            on_change.map(|given| of_known_ids(&opened.plan.feed().definition, given));
         so_far.read(opened, rows)?;
         if !so_far.is_whole {
             break;
@@ -120,7 +124,7 @@ pub fn preview(
 impl Preview {
     fn of(feed: Match) -> Self {
         let (trips, rejected) = (Vec::new(), Vec::new());
-        Self { feed, trips, rejected, records: 0, is_whole: false }
+        Self { feed, trips, rejected, records: 0, is_whole: false, on_change: None }
     }
 
     /// Reads a file or a member. The preview is whole so far if it was read to its end.
@@ -184,6 +188,18 @@ impl Preview {
 
     fn wants_more(&self, rows: usize) -> bool {
         self.records < MAX_RECORDS && (self.trips.len() < rows || self.rejected.len() < rows)
+    }
+}
+
+/// What happens to records with a known id and other values. The definition has the policy already.
+fn of_known_ids(feed: &Definition, given: SameId) -> String {
+    match feed.identity {
+        IdentityRule::SourceId { .. } => {
+            format!("records with a known id and other values: {}", given.word())
+        }
+        IdentityRule::Content | IdentityRule::Columns { .. } => {
+            "the trips of the feed have no ids: on_change has no effect".to_owned()
+        }
     }
 }
 

@@ -59,7 +59,7 @@ impl Retry {
             false => mended_texts(values, &self.rules, constraints),
         };
         let mut texts = mended.unwrap_or_else(|| values.map(Cow::Borrowed));
-        let Options { region, datasource } = &self.options;
+        let Options { region, datasource, .. } = &self.options;
         for (column, value) in [(TripColumn::Region, region), (TripColumn::Datasource, datasource)]
         {
             if let Some(value) = value {

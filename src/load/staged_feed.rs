@@ -105,16 +105,17 @@ impl StagedFeed {
         retry: &Retry,
     ) -> Result<Option<Self>, LoadError> {
         let used = load_id.map(|load_id| ledger::feed_of(load_id, member)).transpose()?.flatten();
-        let (own, region, datasource) = match used {
-            Some(used) => (Some(used.feed), used.region, used.datasource),
-            None => (None, None, None),
+        let (own, of_load) = match used {
+            Some(used) => (Some(used.feed), used.options),
+            None => (None, Options::default()),
         };
         let other = retry.feed.as_ref().filter(|feed| own.as_ref() != Some(*feed));
         let Some(name) = other.or(own.as_ref()) else { return Ok(None) };
         let given = retry.options.clone();
         let options = Options {
-            region: given.region.or(region),
-            datasource: given.datasource.or(datasource),
+            region: given.region.or(of_load.region),
+            datasource: given.datasource.or(of_load.datasource),
+            on_change: given.on_change.or(of_load.on_change),
         };
         let choice = match load_id {
             Some(load_id) => feeds::choice_of_load(load_id, name, options)?,

@@ -1,5 +1,7 @@
 //! Arguments of a load that decide, together with settings, which records it takes.
 
+use trips_core::key::SameId;
+
 use super::{constraints_as_text, max_new_partitions, max_record_size};
 
 /// Arguments of a load.
@@ -15,6 +17,8 @@ pub struct LoadOptions<'a> {
     pub region: Option<&'a str>,
     /// The datasource of all trips; None for that of the feed.
     pub datasource: Option<&'a str>,
+    /// What happens to known ids with other values; None for the policy of the feed.
+    pub on_change: Option<SameId>,
 }
 
 impl LoadOptions<'_> {
@@ -23,7 +27,12 @@ impl LoadOptions<'_> {
         let mut options = serde_json::Map::new();
         options.insert("on_error".into(), self.on_error().into());
         options.insert("max_errors".into(), self.max_errors.into());
-        let given = [("feed", self.feed), ("region", self.region), ("datasource", self.datasource)];
+        let given = [
+            ("feed", self.feed),
+            ("region", self.region),
+            ("datasource", self.datasource),
+            ("on_change", self.on_change.map(SameId::word)),
+        ];
         for (name, value) in given {
             value.map(|value| options.insert(name.into(), value.into()));
         }

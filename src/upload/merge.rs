@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use trips_core::feed::definition::Definition;
+use trips_core::key::SameId;
 use trips_core::upload::decode::DecodeError;
 use trips_core::upload::part::Piece;
 use trips_core::upload::part_reader::{Content, PartHeader, Stop};
@@ -32,6 +33,8 @@ pub struct Merged {
 /// The merge of an upload.
 pub struct Merge<'a> {
     load_id: i64,
+    /// What happens to known ids with other values; None for the policy of the feed.
+    on_change: Option<SameId>,
     /// Size of the file.
     bytes: u64,
     loader: Loader<'a>,
@@ -49,7 +52,7 @@ impl<'a> Merge<'a> {
     /// Begins the merge of an upload of a file of so many bytes.
     pub fn begin(
         history: &'a History,
-        load_id: i64,
+        (load_id, on_change): (i64, Option<SameId>),
         bytes: u64,
         progress: &'a Progress,
     ) -> Result<Self, LoadError> {
@@ -59,6 +62,7 @@ impl<'a> Merge<'a> {
         let (piece, feed, members, rows, zero_coordinates) = (None, None, Vec::new(), 0, 0);
         Ok(Self {
             load_id,
+            on_change,
             bytes,
             loader,
             run,
@@ -148,7 +152,7 @@ impl<'a> Merge<'a> {
         let member = Some(piece.member.clone()).filter(|_| piece.member_no > 0);
         self.loader.begin_member(member, piece.kind);
         // Equal records are numbered by themselves in each member.
-        self.loader.set_identity(&feed.identity);
+        self.loader.set_identity(&feed.identity.clone().with_policy(self.on_change));
         self.piece = Some((piece, self.loader.totals));
     }
 

@@ -2,6 +2,7 @@
 
 use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
 use pgrx::{Spi, check_for_interrupts, pg_sys};
+use trips_core::key::SameId;
 use trips_core::upload::part_reader::{PartCounts, PartHeader, PartSource};
 
 use crate::error::LoadError;
@@ -17,15 +18,17 @@ pub struct OpenUpload {
     pub source: LoadSource,
     /// How its reader splits and checks it.
     pub reader_options: String,
+    /// What happens to known ids with other values; None for the policy of the feed.
+    pub on_change: Option<SameId>,
 }
 
 const COLUMNS: &str =
-    "load_id, source, digest, bytes, reader_options, requested_by, requested_at, role";
+    "load_id, source, digest, bytes, reader_options, requested_by, requested_at, role, on_change";
 
 /// Inserts an upload; `false` when its role already uploads a file with these bytes.
 pub fn create(new: &OpenUpload) -> Result<bool, LoadError> {
-    let OpenUpload { header, source, reader_options } = new;
-    let args: [DatumWithOid<'_>; 8] = [
+    let OpenUpload { header, source, reader_options, on_change } = new;
+    let args: [DatumWithOid<'_>; 9] = [
         header.load_id.into(),
         source.name.as_str().into(),
         source.digest.map(Vec::from).into(),
@@ -34,9 +37,10 @@ pub fn create(new: &OpenUpload) -> Result<bool, LoadError> {
         header.requested_by.as_str().into(),
         header.started_at.into(),
         header.role.into(),
+        on_change.map(SameId::word).into(),
     ];
     let query = format!(
-        "INSERT INTO trips.uploads ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        "INSERT INTO trips.uploads ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
              ON CONFLICT (digest, role) DO NOTHING"
     );
     Spi::connect_mut(|client| Ok(client.update(query.as_str(), None, &args)?.len() == 1))
@@ -87,7 +91,8 @@ fn find(condition: &str, values: &[DatumWithOid<'_>]) -> Result<Option<OpenUploa
             days: Vec::new(),
         };
         let reader_options = row.get(5)?.ok_or_else(missing)?;
-        Ok(Some(OpenUpload { header, source, reader_options }))
+        let on_change = row.get::<String>(9)?.and_then(|word| SameId::of_word(&word));
+        Ok(Some(OpenUpload { header, source, reader_options, on_change }))
     })
 }
 

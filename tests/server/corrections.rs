@@ -224,7 +224,7 @@ fn a_rolled_back_load_corrects_nothing() {
     let before = history(&mut client);
     let bad = database.file("bad.csv", &(rides(&SECOND) + "6,never,a\n"));
     client.query_one("SELECT trips.ingest($1, 'abort')", &[&bad]).unwrap_err();
-    let good = database.file("good.csv", &rides(&SECOND));
+    let good = database.file("good.csv", rides(&SECOND));
     let mut transaction = client.transaction().unwrap();
     let row = transaction.query_one("SELECT * FROM trips.ingest($1)", &[&good]).unwrap();
     assert_eq!(counts(&row), [1, 1, 3, 0]);

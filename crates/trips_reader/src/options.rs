@@ -107,7 +107,9 @@ impl<'a> Options<'a> {
             feeds.push(Arc::new(feed));
         }
         let owned = |name: &str| self.text(name).map(str::to_owned);
-        let options = FeedOptions { region: owned("region"), datasource: owned("datasource") };
+        let (region, datasource) = (owned("region"), owned("datasource"));
+        // The server compares ids.
+        let options = FeedOptions { region, datasource, on_change: None };
         let catalogue = Arc::new(Catalogue::new(feeds));
         let mut zones = Zones::builtin();
         if let Some(path) = self.text("zones_file") {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::feed::builtin;
 use crate::feed::detect::Catalogue;
 use crate::feed::zones::Zones;
+use crate::key::SameId;
 
 /// Values that the caller of a load gives; they count before those of the feed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub struct Options {
     pub region: Option<String>,
     /// The data source of all trips.
     pub datasource: Option<String>,
+    /// What happens to known ids with other values. Feeds without ids ignore it.
+    pub on_change: Option<SameId>,
 }
 
 /// The feeds that a file may be of.

@@ -10,7 +10,7 @@ use crate::feed::definition::{
 };
 use crate::feed::names::FieldNames;
 use crate::feed::rules::FeedRules;
-use crate::key::Scheme;
+use crate::key::{SameId, Scheme};
 use crate::model::decimal::DecimalMark;
 use crate::model::time_form::{DayMonthOrder, TimeForms};
 
@@ -47,6 +47,7 @@ impl FileFeed {
         let names = FieldNames::of(&definition);
         let rules = FeedRules::of(&definition, dialect, choice.zones.clone());
         let options = choice.options.clone();
+        let definition = with_policy(definition, options.on_change);
         let five_columns = five_columns(&definition, dialect, &options);
         Self { definition, dialect, options, names, rules, five_columns }
     }
@@ -87,6 +88,18 @@ impl FileFeed {
     }
 }
 
+/// The definition with the policy that the caller gives, if its trips have ids.
+fn with_policy(definition: Arc<Definition>, given: Option<SameId>) -> Arc<Definition> {
+    match (&definition.identity, given) {
+        (IdentityRule::SourceId { policy, .. }, Some(given)) if *policy != given => {
+            let mut definition = (*definition).clone();
+            definition.identity = definition.identity.with_policy(Some(given));
+            Arc::new(definition)
+        }
+        _ => definition,
+    }
+}
+
 /// The columns of the five values, if the feed has nothing but them, as they are, in every version.
 fn five_columns(
     feed: &Definition,
@@ -107,7 +120,8 @@ fn five_columns(
         && feed.zero == Zero::Point
         && feed.identity == IdentityRule::Content
         && !feed.columns.iter().any(|column| column.coalesce)
-        && *options == Options::default();
+        && options.region.is_none()
+        && options.datasource.is_none();
     let is_plain_time = feed.time.kind == TimeKind::Local
         && !feed.time.hour_24
         && feed.time.forms == [FIVE_COLUMNS_TIME];
