@@ -159,7 +159,7 @@ COMMENT ON COLUMN trips.loads.rows_corrected IS
   'Rows whose values replaced those of a trip with the same id; trips.corrections has the old values';
 COMMENT ON COLUMN trips.loads.rows_staged IS
   'Rows that the load staged and no merge has promoted: in trips.stg_trip_data, but for staged_deleted';
-COMMENT ON COLUMN trips.loads.rows_deleted IS 'Trips of the load that trips.delete_trips() has deleted';
+COMMENT ON COLUMN trips.loads.rows_deleted IS 'Trips of the load, also those of trips.corrections, that trips.delete_trips() has deleted';
 COMMENT ON COLUMN trips.loads.staged_deleted IS 'Staged rows of the load that trips.delete_trips() has deleted';
 COMMENT ON COLUMN trips.loads.error_code IS 'SQLSTATE of a failed load';
 COMMENT ON COLUMN trips.loads.error IS

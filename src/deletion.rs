@@ -10,6 +10,7 @@ use trips_core::check::conditions::Conditions;
 
 use crate::derived::changes;
 use crate::error::LoadError;
+use crate::feeds::zones;
 use crate::history::pending_counts::PendingCounts;
 use crate::history::{self, Days, DeletedTrips, History};
 use crate::ledger::{self, DeletedOfLoad};
@@ -47,14 +48,24 @@ pub fn delete_trips(conditions: &Conditions) -> Result<Deleted, LoadError> {
             of_loads.entry(load).or_default().staged += rows;
         }
     }
-    let whole = with_counts(|| {
+    zones::forget_merged()?;
+    // While the trips are there that they are versions of.
+    let versions = history.delete_versions(conditions)?;
+    for (load, rows) in versions.of_loads {
+        of_loads.entry(load).or_default().trips += rows;
+    }
+    let mut days = versions.days;
+    let (some, whole) = with_counts(|| {
         let (rows, whole) = history.delete_trips(conditions)?;
         Ok((deleted.add(rows, &mut of_loads), whole))
     })?;
-    with_counts(|| {
+    days.extend(some);
+    let (some, ()) = with_counts(|| {
         let rows = history.drop_partitions(&whole, conditions)?;
         Ok((deleted.add(rows, &mut of_loads), ()))
     })?;
+    days.extend(some);
+    history::forget_deleted(&days)?;
     ledger::add_deleted(&of_loads)?;
     Ok(deleted)
 }
@@ -76,17 +87,16 @@ impl Deleted {
 }
 
 /// Changes the history. Then all days are counted again that the work returns, and those that triggers of users have
-/// changed meanwhile.
+/// changed meanwhile. They are returned.
 fn with_counts<T>(
     work: impl FnOnce() -> Result<(Vec<Days>, T), LoadError>,
-) -> Result<T, LoadError> {
+) -> Result<(Vec<Days>, T), LoadError> {
     let pending = PendingCounts::begin();
     let (days, result) = work()?;
     let days = pending.end(days);
     if !days.is_empty() {
-        history::forget_deleted(&days)?;
         // Queries with the active snapshot do not see what was deleted.
         session::with_new_snapshot(|| changes::count_all_again(&days))?;
     }
-    Ok(result)
+    Ok((days, result))
 }

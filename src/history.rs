@@ -10,6 +10,7 @@ mod change_triggers;
 mod claims;
 mod copy_form;
 mod corrections;
+mod deleted_versions;
 mod deletion;
 mod existing_keys;
 mod known_rows;

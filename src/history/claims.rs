@@ -171,8 +171,8 @@ fn stored_block(row: &SpiHeapTupleData<'_>) -> Result<StoredBlock, LoadError> {
     Ok(StoredBlock { number, load_id, is_later: false, claims })
 }
 
-/// Deletes the claims of trips that were deleted on request: those of these days that the history does not have. One
-/// block is in memory at a time.
+/// Deletes the claims of trips that were deleted on request: those of these days that neither the history nor
+/// `trips.corrections` has. One block is in memory at a time.
 pub fn forget_deleted(days: &[Days]) -> Result<(), LoadError> {
     let first = days.iter().map(|days| days.first.unwrap_or(i32::MIN)).min();
     let last = days.iter().map(|days| days.last.unwrap_or(i32::MAX)).max();
@@ -193,10 +193,10 @@ pub fn forget_deleted(days: &[Days]) -> Result<(), LoadError> {
         })?;
         let Some(mut block) = block else { return Ok(()) };
         after = block.number;
-        let loads = super::occurrences::loads_of(&block.claims);
+        let known = super::occurrences::have_versions(&block.claims);
         let before = block.claims.len();
-        let mut loads = loads.iter();
-        block.claims.retain(|_| loads.next().is_some_and(Option::is_some));
+        let mut known = known.iter();
+        block.claims.retain(|_| known.next() == Some(&true));
         if block.claims.len() < before {
             write_rest(&block)?;
         }

@@ -20,12 +20,6 @@ use crate::pg::relation::{Table, name_of};
 use crate::pg::spi::{self, Snapshot};
 use crate::pg::table_locks::{self, Mode};
 
-/// Whether a row `t` meets the conditions, by the arguments of [`arguments`].
-const MEETS: &str = "($1::text IS NULL OR t.region = $1)
-    AND ($2::text IS NULL OR t.datasource = $2)
-    AND ($3::text IS NULL OR t.trip_id = $3)
-    AND ($4::timestamp IS NULL OR t.date_time >= $4)
-    AND ($5::timestamp IS NULL OR t.date_time < $5)";
 
 /// A partition that may be dropped or truncated without an effect on other objects. Triggers are checked apart.
 const STANDS_ALONE: &str = "SELECT NOT EXISTS (
@@ -46,8 +40,19 @@ const STANDS_ALONE: &str = "SELECT NOT EXISTS (
   FROM pg_class AS c, pg_class AS h
  WHERE c.oid = $1 AND h.oid = 'trips.hist_trip_data'::regclass";
 
+/// Whether a row with this alias meets the conditions, by the arguments of [`arguments`].
+pub(super) fn meets(row: &str) -> String {
+    format!(
+        "(($1::text IS NULL OR {row}.region = $1)
+          AND ($2::text IS NULL OR {row}.datasource = $2)
+          AND ($3::text IS NULL OR {row}.trip_id = $3)
+          AND ($4::timestamp IS NULL OR {row}.date_time >= $4)
+          AND ($5::timestamp IS NULL OR {row}.date_time < $5))"
+    )
+}
+
 /// The arguments of statements with conditions.
-fn arguments(conditions: &Conditions) -> [DatumWithOid<'_>; 5] {
+pub(super) fn arguments(conditions: &Conditions) -> [DatumWithOid<'_>; 5] {
     let time = |time: Option<Timestamp>| time.and_then(|time| PgTimestamp::try_from(time.0).ok());
     let [region, datasource, trip_id] = conditions.texts();
     [
@@ -71,7 +76,7 @@ pub struct DeletedTrips {
 }
 
 impl DeletedTrips {
-    fn add(&mut self, load: Option<i64>, trips: i64) {
+    pub(super) fn add(&mut self, load: Option<i64>, trips: i64) {
         if let Some(load) = load {
             *self.of_loads.entry(load).or_default() += u64::try_from(trips).unwrap_or(0);
         }
@@ -168,7 +173,7 @@ fn is_whole(partition: pg_sys::Oid, conditions: &Conditions) -> Result<bool, Loa
     if Spi::get_one_with_args::<bool>(STANDS_ALONE, &[partition.into()])? != Some(true) {
         return Ok(false);
     }
-    let others = format!("SELECT EXISTS (SELECT FROM {name} AS t WHERE NOT ({MEETS}))");
+    let others = format!("SELECT EXISTS (SELECT FROM {name} AS t WHERE NOT {})", meets("t"));
     Ok(Spi::get_one_with_args::<bool>(&others, &arguments(conditions))? == Some(false))
 }
 
@@ -178,9 +183,9 @@ fn delete_from(
     conditions: &Conditions,
     deleted: &mut DeletedTrips,
 ) -> Result<(), LoadError> {
-    let name = name_of(partition);
+    let (name, meets) = (name_of(partition), meets("t"));
     let sql = format!(
-        "WITH gone AS (DELETE FROM {name} AS t WHERE {MEETS} RETURNING t.load_id, t.date_time)
+        "WITH gone AS (DELETE FROM {name} AS t WHERE {meets} RETURNING t.load_id, t.date_time)
          SELECT g.load_id, g.day, count(*), GROUPING(g.load_id)
            FROM (SELECT gone.load_id,
                         least(greatest(gone.date_time, '0001-01-01'), '9999-12-31')::date
@@ -202,7 +207,7 @@ fn delete_from(
     );
     let has_triggers = Table::open_oid_for_insert(partition).has_user_triggers();
     if has_triggers {
-        let left = format!("SELECT count(*) FROM {name} AS t WHERE {MEETS}");
+        let left = format!("SELECT count(*) FROM {name} AS t WHERE {meets}");
         let left = Spi::get_one_with_args::<i64>(&left, &arguments(conditions))?.unwrap_or(0);
         if left > 0 {
             return Err(HistoryError::NotDeleted { table: name, trips: left.unsigned_abs() }.into());

@@ -23,6 +23,11 @@ const FIND: &CStr = c"SELECT w.number, h.load_id
   CROSS JOIN LATERAL (
         SELECT t.load_id FROM trips.hist_trip_data AS t
          WHERE t.date_time = w.date_time AND t.trip_key = w.trip_key OFFSET 0) AS h";
+/// The same for old versions of corrected trips.
+const FIND_OLD: &CStr = c"SELECT w.number, NULL::bigint
+   FROM unnest($1::text[]::timestamp[], $2::text[]::uuid[]) WITH ORDINALITY AS w (date_time, trip_key, number)
+  WHERE EXISTS (SELECT FROM trips.corrections AS c
+                 WHERE c.trip_key = w.trip_key AND c.date_time = w.date_time OFFSET 0)";
 
 impl History {
     /// Raises the number of each record to that of its last equal record in the history that this load has inserted.
@@ -65,17 +70,37 @@ impl History {
     }
 }
 
+/// Whether the history has each trip, or `trips.corrections` has an old version of it at this time.
+pub(super) fn have_versions(wanted: &[(Timestamp, TripKey)]) -> Vec<bool> {
+    let mut have: Vec<bool> = loads_of(wanted).iter().map(Option::is_some).collect();
+    for (number, _) in find(FIND_OLD, wanted) {
+        if let Some(has) = have.get_mut(number) {
+            *has = true;
+        }
+    }
+    have
+}
+
 /// The load of each trip that the history has.
-pub(super) fn loads_of(wanted: &[(Timestamp, TripKey)]) -> Vec<Option<i64>> {
+fn loads_of(wanted: &[(Timestamp, TripKey)]) -> Vec<Option<i64>> {
+    let mut loads = vec![None; wanted.len()];
+    for (number, load) in find(FIND, wanted) {
+        if let Some(found) = loads.get_mut(number) {
+            *found = load;
+        }
+    }
+    loads
+}
+
+/// The positions of the trips that are found, and their loads.
+fn find(query: &CStr, wanted: &[(Timestamp, TripKey)]) -> Vec<(usize, Option<i64>)> {
     let times: Vec<String> = wanted.iter().map(|(time, _)| time.full_text()).collect();
     let hex = |key: &TripKey| format!("{:032x}", u128::from_be_bytes(*key));
     let keys: Vec<String> = wanted.iter().map(|(_, key)| hex(key)).collect();
-    let mut loads = vec![None; wanted.len()];
-    spi::query(FIND, &[times.into(), keys.into()], Snapshot::Latest, |row| {
+    let mut found = Vec::new();
+    spi::query(query, &[times.into(), keys.into()], Snapshot::Latest, |row| {
         let number = row.get::<i64>(1).and_then(|number| usize::try_from(number - 1).ok());
-        if let Some(load) = number.and_then(|number| loads.get_mut(number)) {
-            *load = row.get::<i64>(2);
-        }
+        found.extend(number.map(|number| (number, row.get::<i64>(2))));
     });
-    loads
+    found
 }

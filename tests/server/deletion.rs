@@ -1,5 +1,7 @@
 //! Trips that are deleted on request: they are gone from all tables, and all that is derived from them follows.
 
+mod versions;
+
 use postgres::Client;
 use trips_tests::{Database, FIVE_COLUMNS, month_as_csv, server_error};
 
