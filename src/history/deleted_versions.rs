@@ -112,7 +112,8 @@ impl Gone {
         let query = "DELETE FROM trips.corrections WHERE correction_id = ANY ($1)";
         Spi::run_with_args(query, &[numbers.into()])?;
         let times = std::mem::take(&mut self.times).into_iter();
-        let times: Vec<Option<PgTimestamp>> = times.map(|t| PgTimestamp::try_from(t).ok()).collect();
+        let times: Vec<Option<PgTimestamp>> =
+            times.map(|t| PgTimestamp::try_from(t).ok()).collect();
         let keys = std::mem::take(&mut self.keys);
         let arguments: [DatumWithOid<'_>; 2] = [times.into(), keys.into()];
         Ok(Spi::run_with_args(

@@ -20,7 +20,6 @@ use crate::pg::relation::{Table, name_of};
 use crate::pg::spi::{self, Snapshot};
 use crate::pg::table_locks::{self, Mode};
 
-
 /// A partition that may be dropped or truncated without an effect on other objects. Triggers are checked apart.
 const STANDS_ALONE: &str = "SELECT NOT EXISTS (
            SELECT FROM pg_depend AS d
