@@ -26,6 +26,7 @@ REVOKE ALL ON FUNCTION trips.create_upload(text, bytea, bigint, text, text) FROM
 REVOKE ALL ON FUNCTION trips.upload_part(bigint, bytea) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.complete_upload(bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.abort_upload(bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION trips.diff(text, text, text, text, text, int) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.delete_trips(text, timestamp, timestamp, text, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.grant_loader(regrole) FROM PUBLIC;
 REVOKE ALL ON FUNCTION trips.grant_reader(regrole) FROM PUBLIC;

@@ -7,6 +7,7 @@
 mod areas;
 mod changes;
 mod deletion;
+mod diff;
 mod feeds;
 mod load;
 mod privileges;

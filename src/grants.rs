@@ -21,7 +21,8 @@ const LOADER: [&str; 9] = [
        trips_internal.ingest_match(text, text, text, text, text, text), trips_internal.require_pg_cron(text),
        trips_internal.running_loads(), trips_internal.builtin_feeds()",
     // Not create_feed() and drop_feed(): a feed decides how the files of all loaders are read.
-    "EXECUTE ON FUNCTION trips.detect_feed(text), trips.preview(text, text, int, text), trips.load_stations(text, text, int),
+    "EXECUTE ON FUNCTION trips.detect_feed(text), trips.diff(text, text, text, text, text, int),
+       trips.preview(text, text, int, text), trips.load_stations(text, text, int),
        trips.complete_places(text, date, date)",
     "EXECUTE ON PROCEDURE trips.ingest_new(text, bigint, bigint, bigint, text, text, text, text)",
     "SELECT ON trips.loads, trips.load_members, trips.load_errors, trips.load_progress, trips.events, trips.uploads,

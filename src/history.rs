@@ -8,6 +8,7 @@ mod append;
 mod bounds;
 mod change_triggers;
 mod claims;
+mod compare;
 mod copy_form;
 mod corrections;
 mod deleted_versions;

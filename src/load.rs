@@ -2,6 +2,7 @@
 
 mod context;
 mod corrections;
+pub mod diff;
 mod error_limit;
 mod explain;
 mod failure;

@@ -57,6 +57,11 @@ impl History {
         Err(HistoryError::InUse.into())
     }
 
+    /// Only to compare with it: without any lock, so that other loads may change it meanwhile.
+    pub fn to_compare() -> Self {
+        Self { created: Created::default() }
+    }
+
     /// Acquires the history lock if it is free.
     pub fn try_lock_for_load() -> Result<Option<Self>, LoadError> {
         let history = oid()?;

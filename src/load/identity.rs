@@ -7,8 +7,9 @@ use trips_core::feed::definition::IdentityRule;
 use trips_core::key::Scheme;
 use trips_core::sort::batch::Batch;
 use trips_core::sort::block::Block;
-use trips_core::sort::ids::Resolved;
+use trips_core::sort::ids::{Resolved, Watch};
 use trips_core::sort::occurrences::{EqualRecords, Occurrences};
+use trips_core::sort::trial::Trial;
 
 use super::known_ids::KnownIds;
 use crate::error::LoadError;
@@ -78,6 +79,19 @@ impl LoadIdentity {
             Some(ids) => ids.resolve(history, blocks, is_last_run),
             None => Ok(Resolved::default()),
         }
+    }
+
+    /// The same for a run that is only compared: `watch` sees what becomes of each record. None if the run has no ids.
+    pub fn try_known_ids(
+        &mut self,
+        history: &History,
+        blocks: &[Block],
+        is_last_run: bool,
+        (trial, watch): (&mut Trial<TempFile, MakeFile>, &mut impl Watch),
+    ) -> Result<Option<Resolved>, LoadError> {
+        let has_ids = blocks.iter().any(|block| block.scheme() == Scheme::SourceId);
+        let ids = self.ids.as_mut().filter(|_| has_ids);
+        ids.map(|ids| ids.try_resolve(history, blocks, is_last_run, (trial, watch))).transpose()
     }
 
     /// The history takes the records of a run. Later runs follow.

@@ -7,7 +7,8 @@ use trips_core::key::SameId as Policy;
 use trips_core::model::timestamp::Timestamp;
 use trips_core::sort::block::Block;
 use trips_core::sort::id_lists::IdLists;
-use trips_core::sort::ids::{Resolved, RunIds};
+use trips_core::sort::ids::{Resolved, RunIds, Watch};
+use trips_core::sort::trial::Trial;
 
 use super::identity::{MakeFile, of_file};
 use crate::error::LoadError;
@@ -57,6 +58,28 @@ impl KnownIds {
         let known = ids.known()?;
         history.each_known(&known, |trip, row| ids.found(blocks, trip, || row.values()))?;
         Ok(ids.resolve(blocks, self.policy)?)
+    }
+
+    /// The same for a run that is only compared. Earlier runs would have changed some trips of the history.
+    pub fn try_resolve(
+        &mut self,
+        history: &History,
+        blocks: &[Block],
+        is_last_run: bool,
+        (trial, watch): (&mut Trial<TempFile, MakeFile>, &mut impl Watch),
+    ) -> Result<Resolved, LoadError> {
+        let mut ids = RunIds::of(blocks, self.window_days)?;
+        if let Some(range) = ids.time_range() {
+            self.find(history, &mut ids, range, is_last_run)?;
+        }
+        let changes = trial.changes(&mut ids).map_err(of_file)?;
+        let known = ids.known()?;
+        history.each_known(&known, |trip, row| match changes.have(trip) {
+            true => Ok(()),
+            false => ids.found(blocks, trip, || row.values()),
+        })?;
+        changes.found(&mut ids, blocks)?;
+        Ok(ids.resolve_seen(blocks, self.policy, watch)?)
     }
 
     /// The records of a run that the history takes: later runs have to know them.

@@ -21,6 +21,7 @@ const MEMBERS: &[&str] = &[
     "function trips.datasource_regions(text)",
     "function trips.delete_trips(text,timestamp without time zone,timestamp without time zone,text,text)",
     "function trips.detect_feed(text)",
+    "function trips.diff(text,text,text,text,text,integer)",
     "function trips.drop_feed(text)",
     "function trips.events_since(bigint)",
     "function trips.explain_staged(bigint,integer)",

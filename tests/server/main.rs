@@ -14,6 +14,7 @@ mod cron;
 mod damaged;
 mod deferred;
 mod deletion;
+mod diff;
 mod differential;
 mod digest;
 mod documents;

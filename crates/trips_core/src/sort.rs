@@ -11,4 +11,5 @@ pub mod ids;
 pub mod occurrences;
 pub mod record_texts;
 mod row;
+pub mod trial;
 pub mod versions;

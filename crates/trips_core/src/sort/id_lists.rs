@@ -12,27 +12,44 @@ use crate::model::timestamp::Timestamp;
 use crate::sort::block::Block;
 use crate::sort::ids::{RunIds, first_bytes};
 
-/// Bytes of an entry of a list: key, time.
-const ENTRY: usize = 16 + 8;
+/// Bytes of a key and a time.
+const KEY_AND_TIME: usize = 16 + 8;
 /// Entries that are read and written together.
 const PAGE: usize = 256;
 /// So many lists of one size become one.
 const MERGED: usize = 8;
 
-type Entry = (TripKey, Timestamp);
+/// What a list has of each trip besides its id and its time.
+pub trait Mark: Copy + Ord {
+    /// Number of its bytes.
+    const BYTES: usize;
+    /// Appends its bytes.
+    fn write(&self, out: &mut Vec<u8>);
+    /// That of such bytes.
+    fn read(bytes: &[u8]) -> Self;
+}
+
+impl Mark for () {
+    const BYTES: usize = 0;
+    fn write(&self, _: &mut Vec<u8>) {}
+    fn read(_: &[u8]) -> Self {}
+}
+
+/// A trip in a list.
+pub type Entry<K> = (TripKey, Timestamp, K);
 
 /// Trips by their ids; `make` makes a temporary file.
 #[derive(Debug)]
-pub struct IdLists<F, M> {
+pub struct IdLists<F, M, K = ()> {
     make: M,
     /// Trips that are in no list yet.
-    buffer: Vec<Entry>,
+    buffer: Vec<Entry<K>>,
     /// The most of them.
     most: usize,
     lists: Vec<List<F>>,
 }
 
-/// A sorted list.
+/// A sorted list, whose entries all have the same size.
 #[derive(Debug)]
 struct List<F> {
     file: F,
@@ -43,10 +60,10 @@ struct List<F> {
     pages: Vec<u64>,
 }
 
-impl<F: Read + Write + Seek, M: FnMut() -> io::Result<F>> IdLists<F, M> {
+impl<F: Read + Write + Seek, M: FnMut() -> io::Result<F>, K: Mark> IdLists<F, M, K> {
     /// None so far. So many bytes of memory are used for those that are in no list.
     pub fn new(make: M, bytes: usize) -> Self {
-        let most = (bytes / size_of::<Entry>()).max(1);
+        let most = (bytes / size_of::<Entry<K>>()).max(1);
         Self { make, buffer: Vec::new(), most, lists: Vec::new() }
     }
 
@@ -55,37 +72,28 @@ impl<F: Read + Write + Seek, M: FnMut() -> io::Result<F>> IdLists<F, M> {
     /// # Errors
     /// Errors of the temporary file; `OutOfMemory` when there is no memory.
     #[inline]
-    pub fn add(&mut self, date_time: Timestamp, key: &TripKey) -> io::Result<()> {
+    pub fn push(&mut self, entry: Entry<K>) -> io::Result<()> {
         if self.buffer.len() == self.most {
             self.write_buffer()?;
         }
         if self.buffer.capacity() == 0 {
             self.buffer.try_reserve_exact(self.most).map_err(of_memory)?;
         }
-        self.buffer.push((*key, date_time));
+        self.buffer.push(entry);
         Ok(())
     }
 
-    /// Adds the trips of sorted blocks.
+    /// Shows at least those whose ids a run has.
     ///
     /// # Errors
-    /// As [`IdLists::add`].
-    pub fn add_blocks(&mut self, blocks: &[Block]) -> io::Result<()> {
-        for block in blocks {
-            for (row, range) in block.rows().zip(block.ranges()) {
-                self.add(range.date_time, &block.base_key(&row))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Notes those whose ids a run has.
-    ///
-    /// # Errors
-    /// As [`IdLists::add`].
-    pub fn find(&mut self, ids: &mut RunIds) -> io::Result<()> {
-        for (key, date_time) in &self.buffer {
-            ids.existing(*date_time, key).map_err(of_memory)?;
+    /// As [`IdLists::push`].
+    pub fn each(
+        &mut self,
+        ids: &mut RunIds,
+        mut show: impl FnMut(&mut RunIds, &Entry<K>) -> Result<(), TryReserveError>,
+    ) -> io::Result<()> {
+        for entry in &self.buffer {
+            show(ids, entry).map_err(of_memory)?;
         }
         let mut bytes = Vec::new();
         for list in &mut self.lists {
@@ -94,10 +102,9 @@ impl<F: Read + Write + Seek, M: FnMut() -> io::Result<F>> IdLists<F, M> {
                 if !ids.has_between(from, *to.unwrap_or(&u64::MAX)) {
                     continue;
                 }
-                list.read(page, &mut bytes)?;
-                for entry in bytes.as_chunks::<ENTRY>().0 {
-                    let (key, date_time) = decode(entry);
-                    ids.existing(date_time, &key).map_err(of_memory)?;
+                list.read(page, size_of_entry::<K>(), &mut bytes)?;
+                for entry in bytes.chunks_exact(size_of_entry::<K>()) {
+                    show(ids, &decode(entry)).map_err(of_memory)?;
                 }
             }
         }
@@ -121,7 +128,7 @@ impl<F: Read + Write + Seek, M: FnMut() -> io::Result<F>> IdLists<F, M> {
             if self.lists.len() - begin < MERGED {
                 return Ok(());
             }
-            let merged = merge(&mut self.lists[begin..], (self.make)()?, level + 1)?;
+            let merged = merge::<F, K>(&mut self.lists[begin..], (self.make)()?, level + 1)?;
             self.lists.truncate(begin);
             self.lists.push(merged);
         }
@@ -129,47 +136,84 @@ impl<F: Read + Write + Seek, M: FnMut() -> io::Result<F>> IdLists<F, M> {
     }
 }
 
+impl<F: Read + Write + Seek, M: FnMut() -> io::Result<F>> IdLists<F, M> {
+    /// Adds a trip.
+    ///
+    /// # Errors
+    /// As [`IdLists::push`].
+    #[inline]
+    pub fn add(&mut self, date_time: Timestamp, key: &TripKey) -> io::Result<()> {
+        self.push((*key, date_time, ()))
+    }
+
+    /// Adds the trips of sorted blocks.
+    ///
+    /// # Errors
+    /// As [`IdLists::push`].
+    pub fn add_blocks(&mut self, blocks: &[Block]) -> io::Result<()> {
+        for block in blocks {
+            for (row, range) in block.rows().zip(block.ranges()) {
+                self.add(range.date_time, &block.base_key(&row))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes those whose ids a run has.
+    ///
+    /// # Errors
+    /// As [`IdLists::push`].
+    pub fn find(&mut self, ids: &mut RunIds) -> io::Result<()> {
+        self.each(ids, |ids, (key, date_time, ())| ids.existing(*date_time, key))
+    }
+}
+
+const fn size_of_entry<K: Mark>() -> usize {
+    KEY_AND_TIME + K::BYTES
+}
+
 impl<F: Read + Seek> List<F> {
-    /// Reads a page.
-    fn read(&mut self, page: usize, bytes: &mut Vec<u8>) -> io::Result<()> {
+    /// Reads a page, whose entries have this size.
+    fn read(&mut self, page: usize, entry: usize, bytes: &mut Vec<u8>) -> io::Result<()> {
         let before = (page * PAGE) as u64;
         let count = usize::try_from(self.entries - before).map_or(PAGE, |left| left.min(PAGE));
         bytes.clear();
-        bytes.try_reserve_exact(count * ENTRY).map_err(of_memory)?;
-        bytes.resize(count * ENTRY, 0);
-        self.file.seek(SeekFrom::Start(before * ENTRY as u64))?;
+        bytes.try_reserve_exact(count * entry).map_err(of_memory)?;
+        bytes.resize(count * entry, 0);
+        self.file.seek(SeekFrom::Start(before * entry as u64))?;
         self.file.read_exact(bytes)
     }
 }
 
 /// Writes a list.
-struct ListWriter<F> {
+struct ListWriter<F, K> {
     list: List<F>,
     bytes: Vec<u8>,
-    last: Option<Entry>,
+    last: Option<Entry<K>>,
 }
 
-impl<F: Write> ListWriter<F> {
+impl<F: Write, K: Mark> ListWriter<F, K> {
     fn new(file: F, level: u32) -> Self {
         let list = List { file, entries: 0, level, pages: Vec::new() };
         Self { list, bytes: Vec::new(), last: None }
     }
 
     /// Adds the next entry, unless it is the same as the last one.
-    fn push(&mut self, entry: &Entry) -> io::Result<()> {
+    fn push(&mut self, entry: &Entry<K>) -> io::Result<()> {
         if self.last.replace(*entry) == Some(*entry) {
             return Ok(());
         }
-        let (key, date_time) = entry;
+        let (key, date_time, mark) = entry;
         if self.list.entries.is_multiple_of(PAGE as u64) {
             self.flush()?;
-            self.bytes.try_reserve_exact(PAGE * ENTRY).map_err(of_memory)?;
+            self.bytes.try_reserve_exact(PAGE * size_of_entry::<K>()).map_err(of_memory)?;
             self.list.pages.try_reserve(1).map_err(of_memory)?;
             self.list.pages.push(first_bytes(key));
         }
         self.list.entries += 1;
         self.bytes.extend_from_slice(key);
         self.bytes.extend_from_slice(&date_time.0.to_be_bytes());
+        mark.write(&mut self.bytes);
         Ok(())
     }
 
@@ -195,42 +239,41 @@ struct Merged<'l, F> {
 
 impl<F: Read + Seek> Merged<'_, F> {
     /// The next entry.
-    fn peek(&mut self) -> io::Result<Option<Entry>> {
+    fn peek<K: Mark>(&mut self) -> io::Result<Option<Entry<K>>> {
         if self.at == self.bytes.len() {
             if self.page == self.list.pages.len() {
                 return Ok(None);
             }
-            self.list.read(self.page, &mut self.bytes)?;
+            self.list.read(self.page, size_of_entry::<K>(), &mut self.bytes)?;
             (self.page, self.at) = (self.page + 1, 0);
         }
-        Ok(self.bytes[self.at..].first_chunk().map(decode))
+        Ok(self.bytes[self.at..].get(..size_of_entry::<K>()).map(decode))
     }
 }
 
 /// One list of several.
-fn merge<F: Read + Write + Seek>(
+fn merge<F: Read + Write + Seek, K: Mark>(
     lists: &mut [List<F>],
     file: F,
     level: u32,
 ) -> io::Result<List<F>> {
-    let mut writer = ListWriter::new(file, level);
+    let mut writer = ListWriter::<F, K>::new(file, level);
     let begin = |list| Merged { list, page: 0, bytes: Vec::new(), at: 0 };
     let mut merged: Vec<Merged<'_, F>> = lists.iter_mut().map(begin).collect();
-    let mut next = merged.iter_mut().map(Merged::peek).collect::<io::Result<Vec<_>>>()?;
+    let mut next = merged.iter_mut().map(Merged::peek::<K>).collect::<io::Result<Vec<_>>>()?;
     loop {
         let entries = next.iter().enumerate().filter_map(|(i, entry)| Some(((*entry)?, i)));
         let Some((entry, i)) = entries.min() else { return writer.finish() };
         writer.push(&entry)?;
-        merged[i].at += ENTRY;
+        merged[i].at += size_of_entry::<K>();
         next[i] = merged[i].peek()?;
     }
 }
 
-fn decode(entry: &[u8; ENTRY]) -> Entry {
-    let mut key = [0; 16];
-    key.copy_from_slice(&entry[..16]);
-    let time = entry.last_chunk().map_or(0, |time| i64::from_be_bytes(*time));
-    (key, Timestamp(time))
+fn decode<K: Mark>(entry: &[u8]) -> Entry<K> {
+    let (key, rest) = entry.split_first_chunk().map_or(([0; 16], entry), |(key, rest)| (*key, rest));
+    let (time, mark) = rest.split_first_chunk().map_or((0, rest), |(time, mark)| (i64::from_be_bytes(*time), mark));
+    (key, Timestamp(time), K::read(mark))
 }
 
 fn of_memory(_: TryReserveError) -> io::Error {

@@ -12,6 +12,7 @@ use self::kept::KeptTrips;
 use crate::key::{SameId as Policy, TripKey};
 use crate::model::timestamp::Timestamp;
 use crate::sort::block::Block;
+use crate::sort::row::EncodedRow;
 
 /// One of this many bits of the filter is set at most.
 const FILTER_BITS_OF_AN_ID: usize = 16;
@@ -76,6 +77,31 @@ pub struct Resolved {
     pub versions: Vec<(Place, Timestamp)>,
     /// The records that leave the run.
     removed: Vec<Place>,
+}
+
+/// What becomes of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is a new trip.
+    New,
+    /// It is a duplicate.
+    Duplicate,
+    /// It corrects a trip: that of a record of the run, or one of the history or of an earlier run.
+    Corrected(Option<Place>),
+    /// It is staged.
+    Staged,
+}
+
+/// Sees what becomes of each record of a run.
+pub trait Watch {
+    /// A record, with the time of its trip in the history.
+    fn see(&mut self, record: impl FnOnce() -> SameId, outcome: Outcome);
+}
+
+/// Loads count the rows that they write.
+impl Watch for () {
+    #[inline]
+    fn see(&mut self, _: impl FnOnce() -> SameId, _: Outcome) {}
 }
 
 impl Resolved {
@@ -209,11 +235,39 @@ impl RunIds {
         (date_time, key): &(Timestamp, TripKey),
         values: impl FnOnce() -> Result<&'v [u8], E>,
     ) -> Result<(), E> {
+        let (mut values, mut stored) = (Some(values), &[][..]);
+        self.found_if(blocks, (*date_time, key), |row| {
+            if let Some(values) = values.take() {
+                stored = values()?;
+            }
+            Ok(row.is_equal(stored))
+        })
+    }
+
+    /// An earlier run, which only was compared, would have left this trip in the history.
+    ///
+    /// # Errors
+    /// When there is no memory.
+    pub fn found_before(
+        &mut self,
+        blocks: &[Block],
+        date_time: Timestamp,
+        key: &TripKey,
+        digest: u64,
+    ) -> Result<(), TryReserveError> {
+        self.found_if(blocks, (date_time, key), |row| Ok(row.digest() == digest))
+    }
+
+    fn found_if<E: From<TryReserveError>>(
+        &mut self,
+        blocks: &[Block],
+        (date_time, key): (Timestamp, &TripKey),
+        mut is_equal: impl FnMut(&EncodedRow<'_>) -> Result<bool, E>,
+    ) -> Result<(), E> {
         self.existing.try_reserve(1)?;
-        self.existing.push((*key, *date_time));
+        self.existing.push((*key, date_time));
         let first = first_bytes(key);
         let from = self.ids.partition_point(|id| id.0 < first);
-        let (mut values, mut stored) = (Some(values), &[][..]);
         for &(other, number) in &self.ids[from..] {
             if other != first {
                 break;
@@ -222,17 +276,18 @@ impl RunIds {
             let block = &blocks[place.block];
             let range = block.ranges()[place.at];
             let row = block.row(range);
-            if range.date_time != *date_time || block.base_key(&row) != *key {
-                continue;
-            }
-            if let Some(values) = values.take() {
-                stored = values()?;
-            }
-            if row.is_equal(stored) {
+            let is_of_trip = range.date_time == date_time && block.base_key(&row) == *key;
+            if is_of_trip && is_equal(&row)? {
                 self.equal[number as usize / 64] |= 1 << (number % 64);
             }
         }
         Ok(())
+    }
+
+    /// Whether a trip of the run may have this id.
+    pub(super) fn may_have(&self, key: &TripKey) -> bool {
+        let (word, bit) = self.place_in_filter(key);
+        self.filter[word] & bit != 0 && self.has_between(first_bytes(key), first_bytes(key))
     }
 
     /// Decides on the records whose id a trip has within the window: one of the history, or one of an earlier record.
@@ -241,10 +296,19 @@ impl RunIds {
     ///
     /// # Errors
     /// When there is no memory.
-    pub fn resolve(
+    pub fn resolve(self, blocks: &[Block], policy: Policy) -> Result<Resolved, TryReserveError> {
+        self.resolve_seen(blocks, policy, &mut ())
+    }
+
+    /// The same. The other one sees what becomes of each record.
+    ///
+    /// # Errors
+    /// When there is no memory.
+    pub fn resolve_seen(
         mut self,
         blocks: &[Block],
         policy: Policy,
+        watch: &mut impl Watch,
     ) -> Result<Resolved, TryReserveError> {
         self.existing.sort_unstable();
         let mut resolved = Resolved::default();
@@ -258,6 +322,7 @@ impl RunIds {
             let is_known =
                 self.existing.get(in_history).is_some_and(|(key, _)| first_bytes(key) == first);
             if group.len() == 1 && !is_known {
+                watch.see(|| trip_of(blocks, position(&self.starts, group[0].1)), Outcome::New);
                 continue;
             }
             trips.clear();
@@ -274,8 +339,10 @@ impl RunIds {
                         blocks,
                         same_id,
                         &self.equal,
-                        &mut resolved,
+                        (&mut resolved, watch),
                     )?;
+                } else {
+                    watch.see(|| same_id[0].0, Outcome::New);
                 }
             }
         }

@@ -113,6 +113,21 @@ impl<F: Read + Write + Seek, M: FnMut() -> io::Result<F>> Occurrences<F, M> {
         batch.renumber(before).map_err(|_| io::ErrorKind::OutOfMemory.into())
     }
 
+    /// Adds keys to the list of this run, each once. They are sorted, and after those that the run has added before.
+    ///
+    /// # Errors
+    /// Errors of the temporary file; `OutOfMemory` when there is no memory.
+    pub fn add(&mut self, keys: &[EqualRecords]) -> io::Result<()> {
+        self.wanted.clear();
+        self.wanted.try_reserve(keys.len()).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        let wanted = |key: &EqualRecords| {
+            let EqualRecords { date_time, base, records } = *key;
+            Wanted { date_time, base, records, before: 0 }
+        };
+        self.wanted.extend(keys.iter().map(wanted));
+        self.append()
+    }
+
     /// Ends a run that is not the last one.
     ///
     /// # Errors

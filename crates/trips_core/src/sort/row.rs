@@ -1,5 +1,7 @@
 //! A row of a block: the encoded values of a trip, and where they are.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use crate::columns;
 use crate::key::MAX_MESSAGE;
 use crate::model::timestamp::Timestamp;
@@ -75,6 +77,13 @@ impl<'a> EncodedRow<'a> {
     /// Whether two rows have the same values.
     pub(crate) fn has_values_of(&self, other: &EncodedRow<'_>) -> bool {
         self.key_part() == other.key_part() && self.whole_tail() == other.whole_tail()
+    }
+
+    /// A digest of the values: rows with the same values have the same one.
+    pub(crate) fn digest(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (self.key_part(), self.whole_tail()).hash(&mut hasher);
+        hasher.finish()
     }
 
     /// The columns after the key part, also if all of them are NULL.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, TryReserveError};
 
-use super::{Place, Resolved, SameId};
+use super::{Outcome, Place, Resolved, SameId, Watch};
 use crate::key::{SameId as Policy, TripKey};
 use crate::model::timestamp::Timestamp;
 use crate::sort::block::Block;
@@ -52,13 +52,14 @@ impl KeptTrips {
         blocks: &[Block],
         records: &[(SameId, u32)],
         equal: &[u64],
-        resolved: &mut Resolved,
+        (resolved, watch): (&mut Resolved, &mut impl Watch),
     ) -> Result<(), TryReserveError> {
         resolved.removed.try_reserve(records.len())?;
         for &(record, number) in records {
             let (place, time) = (record.place, record.date_time);
             let Some((kept, values)) = self.near(time) else {
                 self.trips.insert(time, KeptValues::Run(place));
+                watch.see(|| record, Outcome::New);
                 continue;
             };
             let is_equal = kept == time
@@ -68,6 +69,13 @@ impl KeptTrips {
                     }
                     KeptValues::Run(other) => are_equal(blocks, place, other),
                 };
+            let outcome = match (is_equal, values, self.policy) {
+                (true, ..) | (false, _, Policy::Keep) => Outcome::Duplicate,
+                (false, _, Policy::Stage) => Outcome::Staged,
+                (false, KeptValues::History { .. }, Policy::Replace) => Outcome::Corrected(None),
+                (false, KeptValues::Run(before), Policy::Replace) => Outcome::Corrected(Some(before)),
+            };
+            watch.see(|| SameId { kept, ..record }, outcome);
             match (is_equal, values) {
                 (true, KeptValues::History { equal: None }) => {
                     self.trips.insert(kept, KeptValues::History { equal: Some(place) });
