@@ -271,8 +271,11 @@ fn merge<F: Read + Write + Seek, K: Mark>(
 }
 
 fn decode<K: Mark>(entry: &[u8]) -> Entry<K> {
-    let (key, rest) = entry.split_first_chunk().map_or(([0; 16], entry), |(key, rest)| (*key, rest));
-    let (time, mark) = rest.split_first_chunk().map_or((0, rest), |(time, mark)| (i64::from_be_bytes(*time), mark));
+    let (key, rest) =
+        entry.split_first_chunk().map_or(([0; 16], entry), |(key, rest)| (*key, rest));
+    let (time, mark) = rest
+        .split_first_chunk()
+        .map_or((0, rest), |(time, mark)| (i64::from_be_bytes(*time), mark));
     (key, Timestamp(time), K::read(mark))
 }
 

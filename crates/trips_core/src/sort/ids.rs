@@ -5,10 +5,12 @@
 //! runs nor the times of other trips change the result: a file has the result of its parts, one after the other.
 
 mod kept;
+mod watch;
 
 use std::collections::TryReserveError;
 
 use self::kept::KeptTrips;
+pub use self::watch::{Outcome, Watch};
 use crate::key::{SameId as Policy, TripKey};
 use crate::model::timestamp::Timestamp;
 use crate::sort::block::Block;
@@ -77,31 +79,6 @@ pub struct Resolved {
     pub versions: Vec<(Place, Timestamp)>,
     /// The records that leave the run.
     removed: Vec<Place>,
-}
-
-/// What becomes of a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// It is a new trip.
-    New,
-    /// It is a duplicate.
-    Duplicate,
-    /// It corrects a trip: that of a record of the run, or one of the history or of an earlier run.
-    Corrected(Option<Place>),
-    /// It is staged.
-    Staged,
-}
-
-/// Sees what becomes of each record of a run.
-pub trait Watch {
-    /// A record, with the time of its trip in the history.
-    fn see(&mut self, record: impl FnOnce() -> SameId, outcome: Outcome);
-}
-
-/// Loads count the rows that they write.
-impl Watch for () {
-    #[inline]
-    fn see(&mut self, _: impl FnOnce() -> SameId, _: Outcome) {}
 }
 
 impl Resolved {

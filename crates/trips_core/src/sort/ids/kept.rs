@@ -73,7 +73,9 @@ impl KeptTrips {
                 (true, ..) | (false, _, Policy::Keep) => Outcome::Duplicate,
                 (false, _, Policy::Stage) => Outcome::Staged,
                 (false, KeptValues::History { .. }, Policy::Replace) => Outcome::Corrected(None),
-                (false, KeptValues::Run(before), Policy::Replace) => Outcome::Corrected(Some(before)),
+                (false, KeptValues::Run(before), Policy::Replace) => {
+                    Outcome::Corrected(Some(before))
+                }
             };
             watch.see(|| SameId { kept, ..record }, outcome);
             match (is_equal, values) {

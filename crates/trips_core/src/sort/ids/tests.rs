@@ -7,6 +7,7 @@ use crate::key::Identity;
 use crate::key::message::KeyMessage;
 use crate::model::trip::Trip;
 use crate::sort::id_lists::IdLists;
+use crate::sort::trial::Trial;
 
 fn message(id: u8) -> Vec<u8> {
     let mut out = Vec::new();
@@ -278,5 +279,60 @@ proptest! {
         history.sort_unstable();
         prop_assert_eq!(history, expected);
         prop_assert_eq!(counts, expected_counts);
+    }
+
+    /// A file that is only compared: the history does not change, and the counts are those of a load.
+    #[test]
+    fn a_trial_counts_as_a_load(
+        records in prop::collection::vec((0_u8..5, 0_i64..40, -1_i64..2, 0_u8..2), 0..60),
+        before in prop::collection::vec((0_u8..5, 0_i64..40, 0_u8..2), 0..6),
+        window in 0_u16..12,
+        (of_run, of_block, bytes) in (1_usize..70, 1_usize..12, 1_usize..400),
+        policy in prop::sample::select(vec![Policy::Keep, Policy::Replace, Policy::Stage]),
+    ) {
+        let records: Vec<Record> = records
+            .iter()
+            .map(|&(id, days, micros, value)| (id, days * DAY + micros, value))
+            .collect();
+        let mut history = Vec::new();
+        naive(&before.iter().map(|&(id, days, v)| (id, days * DAY, v)).collect::<Vec<_>>(), &mut history, 0, Policy::Keep);
+        let expected = naive(&records, &mut history.clone(), window, policy);
+        let mut trial = Trial::new((|| Ok(Cursor::new(Vec::new()))) as NewFile, bytes);
+        let mut counts = Counts::default();
+        for run in records.chunks(of_run) {
+            let mut run = blocks(run, of_block);
+            let mut ids = RunIds::of(&run, window).unwrap();
+            for &(id, time, _) in &history {
+                ids.existing(Timestamp(time), &key(id)).unwrap();
+            }
+            let changes = trial.changes(&mut ids).unwrap();
+            for trip in ids.known().unwrap().iter().filter(|trip| !changes.have(trip)) {
+                let found = |record: &&Record| (Timestamp(record.1), key(record.0)) == *trip;
+                let stored = values(*history.iter().find(found).unwrap());
+                ids.found(&run, trip, || Ok::<_, TryReserveError>(&stored)).unwrap();
+            }
+            changes.found(&mut ids, &run).unwrap();
+            let mut resolved = ids.resolve_seen(&run, policy, &mut counts).unwrap();
+            let replaced = std::mem::take(&mut resolved.replaced);
+            resolved.apply(&mut run);
+            trial.add(&replaced, &run).unwrap();
+        }
+        prop_assert_eq!(counts.0, expected);
+    }
+}
+
+/// The records that are inserted, duplicates, corrected, staged.
+#[derive(Debug, Default)]
+struct Counts([u64; 4]);
+
+impl Watch for Counts {
+    fn see(&mut self, _: impl FnOnce() -> SameId, outcome: Outcome) {
+        let at = match outcome {
+            Outcome::New => 0,
+            Outcome::Duplicate => 1,
+            Outcome::Corrected(_) => 2,
+            Outcome::Staged => 3,
+        };
+        self.0[at] += 1;
     }
 }
