@@ -199,5 +199,5 @@ fn numbers_have_64_bits(_: &Cluster, client: &mut Client) {
     let wide: i64 = client.query_one(query, &[]).unwrap().get(0);
     let narrow = query.replace("bigint", "integer");
     let narrow: i64 = client.query_one(&narrow, &[]).unwrap().get(0);
-    assert_eq!((wide, narrow), (12, 0));
+    assert_eq!((wide, narrow), (16, 0));
 }
