@@ -1,5 +1,8 @@
 //! Corrections: the same id with other values, by the policy of the feed.
 
+mod on_change;
+mod published;
+
 use postgres::Client;
 use trips_tests::{Database, text_of};
 

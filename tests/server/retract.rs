@@ -2,6 +2,7 @@
 
 mod corrections;
 mod laws;
+mod laws_of_corrections;
 
 use postgres::{Client, NoTls};
 use trips_tests::{
