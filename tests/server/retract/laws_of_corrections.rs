@@ -33,11 +33,11 @@ fn random_file(numbers: &mut Numbers, name: &str, most: u64) -> String {
     file + &format!("9{name},2024-06-10 08:00:00,x\n")
 }
 
-fn load(database: &Database, client: &mut Client, policy: &str, files: &[(String, String)]) {
+fn load(client: &mut Client, policy: &str, files: &[(String, String)]) {
     reset(client);
     client.batch_execute(&feed(policy)).unwrap();
     for (_, path) in files {
-        database.ingest(client, path);
+        client.execute("SELECT trips.ingest($1)", &[path]).unwrap();
     }
 }
 
@@ -73,10 +73,10 @@ fn corrections_of_random_files_are_undone() {
                 (name, path)
             })
             .collect();
-        load(&database, &mut client, policy, &files[..many - 1]);
+        load(&mut client, policy, &files[..many - 1]);
         let without_last = state(&mut client);
         let failed = "SELECT count(*) FROM trips.verify() WHERE NOT passed";
-        load(&database, &mut client, policy, &files);
+        load(&mut client, policy, &files);
         assert_eq!(count(&mut client, failed), 0, "case {case}");
         let last = number_of(&mut client, &files[many - 1].0);
         retract(&mut client, last);
@@ -87,7 +87,7 @@ fn corrections_of_random_files_are_undone() {
         );
 
         let one = usize::try_from(numbers.below(many as u64 - 1)).unwrap();
-        load(&database, &mut client, policy, &files);
+        load(&mut client, policy, &files);
         let number = number_of(&mut client, &files[one].0);
         if !try_retract(&mut client, number) {
             refused += 1;
@@ -100,7 +100,7 @@ fn corrections_of_random_files_are_undone() {
         let after = state(&mut client);
         let others = files.iter().enumerate().filter(|(i, _)| *i != one);
         let others: Vec<_> = others.map(|(_, file)| file.clone()).collect();
-        load(&database, &mut client, policy, &others);
+        load(&mut client, policy, &others);
         assert_eq!(after, state(&mut client), "case {case}, {policy}: without file {one}");
     }
     assert!(refused > 0 && retracted > 0, "{refused} refused, {retracted} retracted");
