@@ -35,19 +35,52 @@ impl Timestamp {
     /// `2018-05-01 00:00:00`, with the fraction of the second if it is not 0.
     #[must_use]
     pub fn full_text(self) -> String {
-        let Some((date, micros)) = calendar(self) else { return format!("{} µs", self.0) };
-        let (seconds, fraction) = (micros / MICROS_PER_SECOND, micros % MICROS_PER_SECOND);
-        let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-        let mut text = format!(
-            "{:04}-{:02}-{:02} {hour:02}:{minute:02}:{second:02}",
-            date.year(),
-            date.month(),
-            date.day()
-        );
-        if fraction > 0 {
-            text.push_str(format!(".{fraction:06}").trim_end_matches('0'));
+        let mut text = Vec::with_capacity(26);
+        self.append_full_text(&mut text);
+        String::from_utf8(text).unwrap_or_default()
+    }
+
+    /// Appends the text of [`Timestamp::full_text`], without an allocation for each time.
+    pub fn append_full_text(self, out: &mut Vec<u8>) {
+        let Some((date, micros)) = calendar(self) else {
+            return out.extend_from_slice(format!("{} µs", self.0).as_bytes());
+        };
+        match u32::try_from(date.year()) {
+            Ok(year @ 0..=9999) => push_digits(year, 4, out),
+            _ => out.extend_from_slice(format!("{:04}", date.year()).as_bytes()),
         }
-        text
+        // Less than a day: both fit.
+        let part = |part: i64| u32::try_from(part).unwrap_or(0);
+        let (seconds, fraction) =
+            (part(micros / MICROS_PER_SECOND), part(micros % MICROS_PER_SECOND));
+        for (mark, part) in [
+            (b'-', date.month()),
+            (b'-', date.day()),
+            (b' ', seconds / 3600),
+            (b':', seconds / 60 % 60),
+            (b':', seconds % 60),
+        ] {
+            out.push(mark);
+            push_digits(part, 2, out);
+        }
+        if fraction > 0 {
+            out.push(b'.');
+            push_digits(fraction, 6, out);
+            while out.last() == Some(&b'0') {
+                out.pop();
+            }
+        }
+    }
+}
+
+/// Appends the last digits of a number, with zeros before it.
+fn push_digits(number: u32, count: usize, out: &mut Vec<u8>) {
+    let mut rest = number;
+    let begin = out.len();
+    out.resize(begin + count, b'0');
+    for digit in out[begin..].iter_mut().rev() {
+        *digit = b"0123456789"[(rest % 10) as usize];
+        rest /= 10;
     }
 }
 
@@ -190,6 +223,18 @@ mod tests {
         ] {
             assert_eq!(parse(text.as_bytes()), Ok(Some(Timestamp(micros))), "{text}");
         }
+    }
+
+    #[test]
+    fn a_text_is_its_time() {
+        let last = 252_455_615_999_999_999;
+        for micros in (-63_082_281_600_000_000..=last).step_by(7_654_321_987_654_300).chain([last])
+        {
+            let text = Timestamp(micros).full_text();
+            assert_eq!(parse(text.as_bytes()), Ok(Some(Timestamp(micros))), "{text}");
+        }
+        assert_eq!(Timestamp(500_000).full_text(), "2000-01-01 00:00:00.5");
+        assert_eq!(Timestamp(i64::MAX).full_text(), "9223372036854775807 µs");
     }
 
     #[test]

@@ -28,7 +28,9 @@ impl Texts {
             let (Some(at), Some(Some(column))) = (*at, of_field.get(field)) else { continue };
             let kind = plan.feed().definition.get(*column).kind;
             let slice = &chunk.columns[at];
-            let is_typed = slice.kind.is_time() || kind == ColumnKind::Number;
+            // Feeds of five columns have no program: they read the texts of all columns.
+            let is_typed =
+                plan.program().is_some() && (slice.kind.is_time() || kind == ColumnKind::Number);
             if is_typed || slice.kind == Kind::Text {
                 continue;
             }

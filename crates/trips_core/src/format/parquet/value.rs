@@ -83,13 +83,13 @@ pub(super) fn int_text(kind: Kind, value: i64, out: &mut Vec<u8>) {
 }
 
 fn time_text(kind: Kind, of: FieldTime, out: &mut Vec<u8>) {
-    let text = of.time.full_text();
-    let text = match kind {
-        Kind::Date => text.get(..10).unwrap_or(&text),
-        Kind::Time(_) => text.get(11..).unwrap_or(&text),
-        _ => &text,
-    };
-    out.extend_from_slice(text.as_bytes());
+    let begin = out.len();
+    of.time.append_full_text(out);
+    match kind {
+        Kind::Date => out.truncate(begin + 10),
+        Kind::Time(_) => drop(out.drain(begin..begin + 11)),
+        _ => {}
+    }
     out.extend_from_slice(if of.is_instant { b"Z" } else { b"" });
 }
 
