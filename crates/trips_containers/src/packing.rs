@@ -152,7 +152,9 @@ pub(crate) fn hint_for(name: &'static str) -> &'static str {
     match name {
         WORKBOOK | OLD_OFFICE | OPEN_DOCUMENT => "Save the sheet as CSV.",
         OFFICE | "PDF document" | "program" => "Load a file of trips: CSV, JSON or Parquet.",
-        METHOD => "Pack the file again with the method deflate.",
+        METHOD => {
+            "Unpack the archive with the program that made it, and pack it again with the method deflate."
+        }
         SPLIT => "Join the parts to one archive.",
         ZIP_IN_STREAM => "Unpack the outer stream and load the zip archive.",
         DICTIONARY => "Compress the file without a dictionary.",

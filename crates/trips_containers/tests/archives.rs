@@ -25,7 +25,7 @@ fn one(name: &str) -> Content {
 
 #[test]
 fn every_method_and_form_of_a_member() {
-    for method in [0, 8, 9, 12, 93, 95] {
+    for method in [0, 8, 9, 12, 14, 93, 95] {
         for descriptor in
             [Descriptor::None, Descriptor::Plain, Descriptor::Signed, Descriptor::Large]
         {

@@ -117,9 +117,11 @@ fn of_archives() {
 fn of_archives_that_cannot_be_loaded() {
     check(
         &Zip::new(&[Entry::new("a.csv", TRIPS).method(98)]).bytes,
-        "member \"a.csv\": zip compression method is not supported at byte 0: Found method 98 (PPMd), expected stored, \
-         deflate, deflate64, bzip2, zstd or xz.",
-        Some("Pack the file again with the method deflate."),
+        "member \"a.csv\": zip compression method 98 (PPMd) is not supported at byte 0: Found method 98 (PPMd), \
+         expected stored, deflate, deflate64, bzip2, LZMA, zstd or xz.",
+        Some(
+            "Unpack the archive with the program that made it, and pack it again with the method deflate.",
+        ),
     );
     check(
         &Zip::new(&[Entry::new("a.csv", TRIPS).method(99)]).bytes,

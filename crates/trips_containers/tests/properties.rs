@@ -23,7 +23,7 @@ fn stream() -> impl Strategy<Value = Form> {
 }
 
 fn member() -> impl Strategy<Value = Entry> {
-    let method = prop_oneof![Just(0), Just(8), Just(9), Just(12), Just(93), Just(95)];
+    let method = prop_oneof![Just(0), Just(8), Just(9), Just(12), Just(14), Just(93), Just(95)];
     let descriptor = prop_oneof![
         Just(Descriptor::None),
         Just(Descriptor::Plain),
@@ -40,7 +40,11 @@ fn member() -> impl Strategy<Value = Entry> {
 }
 
 fn archive() -> impl Strategy<Value = (Zip, Content)> {
-    proptest::collection::vec(member(), 1..4).prop_map(|members| {
+    proptest::collection::vec(member(), 1..4).prop_map(|mut members| {
+        // Two members of one name are refused.
+        for (number, member) in members.iter_mut().enumerate() {
+            member.name.insert(0, b"0123"[number]);
+        }
         let name = |entry: &Entry| String::from_utf8_lossy(&entry.name).into_owned();
         let content = members.iter().map(|entry| (name(entry), entry.content.clone())).collect();
         (Zip::new(&members), content)

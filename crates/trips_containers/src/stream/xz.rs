@@ -10,7 +10,7 @@ use crate::input::Input;
 use crate::packing::CHECK;
 
 /// A decoder may need this much memory: `xz -9` has a dictionary of 64 MiB, and the rest is small.
-const MEMORY: u64 = 66 << 20;
+pub(super) const MEMORY: u64 = 66 << 20;
 
 const MAGIC: [u8; 6] = [0xfd, b'7', b'z', b'X', b'Z', 0];
 
@@ -41,17 +41,19 @@ impl Format for Xz {
             }
             _ => return Err(padded(Self::NAME, input)?.into()),
         }
-        self.0 = Some(decoder().map_err(error_of)?);
+        self.0 = Some(decoder().map_err(|error| error_of(Self::NAME, error))?);
         Ok(true)
     }
 
     fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, ContainerError> {
         let decoder = match &mut self.0 {
             Some(decoder) => decoder,
-            none => none.insert(decoder().map_err(error_of)?),
+            none => none.insert(decoder().map_err(|error| error_of(Self::NAME, error))?),
         };
         let (before_in, before_out) = (decoder.total_in(), decoder.total_out());
-        let status = decoder.process(input, output, Action::Run).map_err(error_of)?;
+        let status = decoder
+            .process(input, output, Action::Run)
+            .map_err(|error| error_of(Self::NAME, error))?;
         let read = usize::try_from(decoder.total_in() - before_in).unwrap_or(input.len());
         let written = usize::try_from(decoder.total_out() - before_out).unwrap_or(output.len());
         Ok(Step { read, written, ended: status == Status::StreamEnd })
@@ -62,26 +64,25 @@ fn decoder() -> Result<Stream, Error> {
     Stream::new_stream_decoder(MEMORY, TELL_UNSUPPORTED_CHECK)
 }
 
-fn error_of(error: Error) -> ContainerError {
+/// The error of a decoder of this format.
+pub(super) fn error_of(format: &str, error: Error) -> ContainerError {
+    let memory = |message: String| ContainerError::new(Kind::Limit(Limit::Memory, MEMORY), message);
     match error {
-        Error::MemLimit => ContainerError::new(
-            Kind::Limit(Limit::Memory, MEMORY),
-            "xz stream needs too much memory",
-        )
-        .found("a larger dictionary", format!("at most {MEMORY} bytes")),
-        Error::Mem => {
-            ContainerError::new(Kind::Limit(Limit::Memory, MEMORY), "no memory for the xz decoder")
-        }
+        Error::MemLimit => memory(format!("{format} stream needs too much memory"))
+            .found("a larger dictionary", format!("at most {MEMORY} bytes")),
+        Error::Mem => memory(format!("no memory for the {format} decoder")),
         Error::UnsupportedCheck => {
             ContainerError::new(Kind::Unsupported(CHECK), "xz integrity check is not supported")
         }
         Error::Data => {
-            damaged("xz", "data is invalid").found("data or a checksum that is wrong", "")
+            damaged(format, "data is invalid").found("data or a checksum that is wrong", "")
         }
-        Error::Format => damaged("xz", "header is invalid").found("bytes that are no header", ""),
-        Error::Options => damaged("xz", "header is invalid").found("options that are unknown", ""),
+        Error::Format => damaged(format, "header is invalid").found("bytes that are no header", ""),
+        Error::Options => {
+            damaged(format, "header is invalid").found("options that are unknown", "")
+        }
         Error::Program | Error::NoCheck => {
-            damaged("xz", "data is invalid").found("data that cannot be decoded", "")
+            damaged(format, "data is invalid").found("data that cannot be decoded", "")
         }
     }
 }

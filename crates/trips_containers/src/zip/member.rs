@@ -12,7 +12,7 @@ use crate::error::{ContainerError, Kind, bytes};
 use crate::input::Input;
 use crate::packing::METHOD;
 use crate::ranges::{RangeReader, Ranges};
-use crate::stream::{Bzip2, Deflate, Deflate64, Stored, Streams, Xz, Zstd, damaged};
+use crate::stream::{Bzip2, Deflate, Deflate64, Lzma, Stored, Streams, Xz, Zstd, damaged};
 
 /// What is needed to read a member.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +32,7 @@ pub(super) enum Method {
     Deflate,
     Deflate64,
     Bzip2,
+    Lzma,
     Zstd,
     Xz,
 }
@@ -43,6 +44,7 @@ impl Method {
             8 => Self::Deflate,
             9 => Self::Deflate64,
             12 => Self::Bzip2,
+            14 => Self::Lzma,
             // 20 was its first number.
             20 | 93 => Self::Zstd,
             95 => Self::Xz,
@@ -58,7 +60,6 @@ fn name_of(method: u16) -> &'static str {
         2..=5 => "reduce",
         6 => "implode",
         10 => "PKWARE implode",
-        14 => "LZMA",
         18 => "IBM TERSE",
         19 => "IBM LZ77",
         94 => "MP3",
@@ -73,13 +74,11 @@ impl Data {
     /// Of a member whose data begins at `start`.
     pub(super) fn of(entry: &Entry, start: u64) -> Result<Self, ContainerError> {
         let Some(method) = Method::of(entry.method) else {
-            let found = format!("method {} ({})", entry.method, name_of(entry.method));
-            return Err(ContainerError::new(
-                Kind::Unsupported(METHOD),
-                "zip compression method is not supported",
-            )
-            .at(entry.header)
-            .found(found, "stored, deflate, deflate64, bzip2, zstd or xz"));
+            let method = format!("method {} ({})", entry.method, name_of(entry.method));
+            let message = format!("zip compression {method} is not supported");
+            return Err(ContainerError::new(Kind::Unsupported(METHOD), message)
+                .at(entry.header)
+                .found(method, "stored, deflate, deflate64, bzip2, LZMA, zstd or xz"));
         };
         if method == Method::Stored && entry.stored != entry.unpacked {
             let error = damaged(ZIP, "sizes of a stored member differ").at(entry.offset);
@@ -105,6 +104,7 @@ impl Data {
             Method::Deflate => Box::new(Streams::new(Deflate::new(), input, meter)),
             Method::Deflate64 => Box::new(Streams::new(Deflate64::new(), input, meter)),
             Method::Bzip2 => Box::new(Streams::new(Bzip2::new(), input, meter)),
+            Method::Lzma => Box::new(Streams::new(Lzma::new(self.unpacked), input, meter)),
             Method::Zstd => Box::new(Streams::new(Zstd::new()?, input, meter)),
             Method::Xz => Box::new(Streams::new(Xz::new(), input, meter)),
         };

@@ -5,6 +5,7 @@ use std::io::Write;
 use bzip2::write::BzEncoder;
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder};
+use liblzma::stream::{LzmaOptions, Stream};
 use liblzma::write::XzEncoder;
 use zstd_safe::{CCtx, CParameter};
 
@@ -47,6 +48,16 @@ pub fn bzip2(content: &[u8]) -> Vec<u8> {
 pub fn xz(content: &[u8]) -> Vec<u8> {
     let mut encoder = XzEncoder::new(Vec::new(), 1);
     encoder.write_all(content).and_then(|()| encoder.finish()).expect("memory")
+}
+
+/// Data of LZMA as in zip, with a mark of its end.
+pub fn lzma(content: &[u8]) -> Vec<u8> {
+    let options = LzmaOptions::new_preset(1).expect("a preset");
+    let stream = Stream::new_lzma_encoder(&options).expect("memory");
+    let mut encoder = XzEncoder::new_stream(Vec::new(), stream);
+    let file = encoder.write_all(content).and_then(|()| encoder.finish()).expect("memory");
+    // The properties are before the size, and the data after it.
+    [&[9, 20, 5, 0], &file[..5], &file[13..]].concat()
 }
 
 /// A maker of a compressed stream, with its file extension.

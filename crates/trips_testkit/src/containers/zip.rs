@@ -11,7 +11,7 @@ pub struct Entry {
     pub name: Vec<u8>,
     /// The unpacked bytes.
     pub content: Vec<u8>,
-    /// 0, 8, 9, 12, 93 or 95; the data of any other one is stored.
+    /// 0, 8, 9, 12, 14, 93 or 95; the data of any other one is stored.
     pub method: u16,
     /// What follows the data.
     pub descriptor: Descriptor,
@@ -74,6 +74,7 @@ impl Entry {
             // Stored blocks are the same in both.
             9 => pack::deflate(&self.content, 0),
             12 => pack::bzip2(&self.content),
+            14 => pack::lzma(&self.content),
             93 => pack::zstd(&self.content),
             95 => pack::xz(&self.content),
             _ => self.content.clone(),

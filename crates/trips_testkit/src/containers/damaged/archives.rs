@@ -217,7 +217,7 @@ fn inner(files: &mut Files<'_>) {
             );
         }
     }
-    for method in [9, 12, 93, 95] {
+    for method in [9, 12, 14, 93, 95] {
         let zip = Zip::new(&[good.clone(), Entry::new("b.csv", &rest).method(method)]);
         let data = &zip.data[1];
         let at = data.start + data.len() / 2;
