@@ -14,6 +14,7 @@ mod file;
 mod file_name;
 mod format;
 mod history;
+mod members;
 mod partition;
 mod queue;
 mod redacted;
@@ -21,6 +22,7 @@ mod report;
 mod request;
 mod source;
 mod store;
+mod temp_file;
 mod upload;
 
 pub use self::derived::DerivedError;
@@ -28,6 +30,7 @@ pub use self::feed::{FeedError, report_records};
 pub use self::file::FileError;
 pub use self::file_name::FileName;
 pub use self::history::HistoryError;
+pub use self::members::report_members;
 pub use self::partition::PartitionError;
 pub use self::queue::QueueError;
 use self::report::reported;
@@ -35,6 +38,7 @@ pub use self::report::{Report, counted};
 pub use self::request::RequestError;
 pub use self::source::SourceError;
 pub use self::store::{StoreFault, StoreFaultKind};
+pub use self::temp_file::TempFileLimit;
 pub use self::upload::UploadError;
 
 /// Why a load ends without its rows.
@@ -57,6 +61,7 @@ pub enum LoadError {
     },
     Serialization,
     OutOfMemory,
+    TempFileLimit(TempFileLimit),
     /// A temporary file is not as it was written.
     TemporaryFile(io::Error),
     /// A query of ours failed in SPI itself.
@@ -92,6 +97,10 @@ impl LoadError {
             Self::OutOfMemory => Report::new(Code::ERRCODE_OUT_OF_MEMORY, "out of memory")
                 .detail("The load failed while it read rows.")
                 .hint("Decrease trips.work_mem."),
+            Self::TempFileLimit(limit) => {
+                Report::new(Code::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED, limit.to_string())
+                    .hint("Increase temp_file_limit, or unpack the file before the load.")
+            }
             Self::TemporaryFile(error) => Report::new(
                 Code::ERRCODE_IO_ERROR,
                 format!("could not read a temporary file: {error}"),
@@ -117,6 +126,9 @@ impl LoadError {
     pub fn of_read(file: &FileName, error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::OutOfMemory {
             return Self::OutOfMemory;
+        }
+        if let Some(limit) = TempFileLimit::of(&error) {
+            return Self::TempFileLimit(limit);
         }
         if let Some(error) = ContainerError::of(&error) {
             let member = error.member().map(str::to_owned).or_else(|| file.member.clone());

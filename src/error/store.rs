@@ -25,6 +25,8 @@ pub enum StoreFaultKind {
     /// It was replaced or removed while it was read.
     Changed,
     Network,
+    /// The certificate of the server is not trusted, or is one of another host.
+    Certificate,
     /// The store answered what its API does not have.
     Answer,
     Unsupported,
@@ -118,6 +120,10 @@ impl StoreFault {
                     Code::ERRCODE_PROTOCOL_VIOLATION
                 },
                 "Check the network and the endpoint in the environment of the server, then load the object again.",
+            ),
+            StoreFaultKind::Certificate => (
+                Code::ERRCODE_CONNECTION_FAILURE,
+                "Check the address. Add the certificate of an own authority to those of the system, or to a file that SSL_CERT_FILE names in the environment of the server, and restart it.",
             ),
             StoreFaultKind::Changed => (
                 Code::ERRCODE_OBJECT_IN_USE,

@@ -7,6 +7,13 @@ use pgrx::{check_for_interrupts, pg_sys};
 
 use super::safe_drop::drop_unless_panicking;
 
+/// `temp_file_limit` in bytes; None if there is no limit. For the backend's own thread.
+pub fn limit() -> Option<u64> {
+    // SAFETY: only the backend's own thread sets settings, and it reads this one here.
+    let kilobytes = unsafe { pg_sys::temp_file_limit };
+    u64::try_from(kilobytes).ok().map(|kilobytes| kilobytes * 1024)
+}
+
 /// A temporary file. Errors of the file system are ERRORs of PostgreSQL.
 pub struct TempFile {
     file: *mut pg_sys::BufFile,

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use trips_containers::Ranges;
 
+use super::spool::TemporaryFile;
 use super::stored::Stored;
 
 /// The bytes of a file in order. Another thread may own it: [`Bytes::reading`] has what it has read.
@@ -120,18 +121,12 @@ pub struct FileRanges {
     file: Arc<Stored>,
     size: u64,
     reading: Reading,
-    is_counted: bool,
 }
 
 impl FileRanges {
     /// The bytes of a file of this size.
     pub(super) fn of(file: Arc<Stored>, size: u64, reading: Reading) -> Self {
-        Self { file, size, reading, is_counted: true }
-    }
-
-    /// The same, of a file whose bytes are not the stored ones.
-    pub(super) fn uncounted(self) -> Self {
-        Self { is_counted: false, ..self }
+        Self { file, size, reading }
     }
 }
 
@@ -149,10 +144,26 @@ impl Ranges for FileRanges {
         }
         let require_wanted = || self.reading.require_wanted();
         let count = self.file.read_at(offset, &mut buffer[..wanted], require_wanted)?;
-        if self.is_counted {
-            self.reading.add(count);
-        }
+        self.reading.add(count);
         Ok(count)
+    }
+}
+
+/// Unpacked bytes in a temporary file, at offsets. They do not count as stored ones.
+#[derive(Debug)]
+pub(super) struct UnpackedRanges {
+    pub(super) file: TemporaryFile,
+    pub(super) reading: Reading,
+}
+
+impl Ranges for UnpackedRanges {
+    fn size(&self) -> u64 {
+        self.file.size()
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        self.reading.require_wanted()?;
+        self.file.read_at(offset, buffer)
     }
 }
 

@@ -10,9 +10,8 @@ use trips_containers::{
 
 use super::Source;
 use super::beside::beside;
-use super::bytes::{Bytes, FileRanges, Reading, Wanted};
-use super::spool::{TemporaryFiles, spool};
-use super::stored::Stored;
+use super::bytes::{Bytes, FileRanges, Reading, UnpackedRanges, Wanted};
+use super::spool::{self, TemporaryFiles, spool};
 use crate::error::{FileName, LoadError};
 use crate::os::signals;
 use crate::settings;
@@ -53,6 +52,7 @@ impl<'s> Contents<'s> {
     /// # Errors
     /// Those of the file, of an archive, and 0A000 for a kind of file that no load reads.
     pub fn open(source: &'s Source) -> Result<Self, LoadError> {
+        spool::set_limit();
         let first = source.first(FIRST_BYTES)?;
         if let Some(kind) = trips_containers::unsupported_kind_of(&first) {
             let error = ContainerError::unsupported(kind);
@@ -228,9 +228,7 @@ impl Content {
             Unpacked::Stored(_, ranges) => Ok(Box::new(ranges)),
             Unpacked::Stream(mut stream) => {
                 let file = spool(&mut *stream)?;
-                let size = file.metadata()?.len();
-                let file = Arc::new(Stored::File(file));
-                Ok(Box::new(FileRanges::of(file, size, self.reading).uncounted()))
+                Ok(Box::new(UnpackedRanges { file, reading: self.reading }))
             }
         }
     }

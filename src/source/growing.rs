@@ -1,13 +1,12 @@
 //! A temporary file that a thread fills while others read it.
 
-use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::error::StoreFault;
+use super::spool::TemporaryFile;
+use crate::error::{StoreFault, TempFileLimit};
 
 /// Bytes that the thread copies at once.
 const COPIED_AT_ONCE: usize = 256 * 1024;
@@ -18,7 +17,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The bytes of a source in a file without a name. The thread reads the source once, in order, and hashes it.
 pub struct Growing {
-    file: Arc<File>,
+    file: Arc<TemporaryFile>,
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
     /// Ends a read of the source that waits.
@@ -57,7 +56,7 @@ impl Growing {
     /// Starts the thread, which inherits the caller's signal mask. `stop` ends a read of the source.
     pub fn start(
         source: impl Read + Send + 'static,
-        file: File,
+        file: TemporaryFile,
         stop: impl Fn() + Send + Sync + 'static,
     ) -> io::Result<Self> {
         let (file, shared) = (Arc::new(file), Arc::<Shared>::default());
@@ -88,7 +87,7 @@ impl Growing {
                 let count = usize::try_from(state.written - offset).unwrap_or(usize::MAX);
                 let count = count.min(buffer.len());
                 drop(state);
-                return self.file.read_at(&mut buffer[..count], offset);
+                return self.file.read_at(offset, &mut buffer[..count]);
             }
             match &state.end {
                 Some(Ok(_)) => return Ok(0),
@@ -132,7 +131,11 @@ impl Drop for Growing {
 }
 
 /// Copies the source to the file, not far ahead of the readers.
-fn fill(mut source: impl Read, file: &File, shared: &Shared) -> Result<[u8; 32], io::Error> {
+fn fill(
+    mut source: impl Read,
+    file: &TemporaryFile,
+    shared: &Shared,
+) -> Result<[u8; 32], io::Error> {
     let mut hasher = blake3::Hasher::new();
     let mut buffer = vec![0; COPIED_AT_ONCE];
     loop {
@@ -151,7 +154,7 @@ fn fill(mut source: impl Read, file: &File, shared: &Shared) -> Result<[u8; 32],
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
         };
-        file.write_all_at(&buffer[..count], written)?;
+        file.append(&buffer[..count])?;
         hasher.update(&buffer[..count]);
         shared.state().written = written + count as u64;
         shared.changed.notify_all();
@@ -162,6 +165,9 @@ fn fill(mut source: impl Read, file: &File, shared: &Shared) -> Result<[u8; 32],
 fn copy(error: &io::Error) -> io::Error {
     if let Some(code) = error.raw_os_error() {
         return io::Error::from_raw_os_error(code);
+    }
+    if let Some(limit) = TempFileLimit::of(error) {
+        return io::Error::other(limit);
     }
     match error.get_ref().and_then(|inner| inner.downcast_ref::<StoreFault>()) {
         Some(inner) => io::Error::new(error.kind(), inner.clone()),

@@ -9,7 +9,6 @@ use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
 use pgrx::check_for_interrupts;
-use trips_containers::Spool;
 use trips_store::{
     Environment, ErrorKind, Object, ObjectStream, Options, Pattern, Policy, StoreError, Stores,
     Url, UrlError,
@@ -18,7 +17,7 @@ use trips_store::{
 use super::FileVersion;
 use super::growing::Growing;
 use super::listing::{First, Listing};
-use super::spool::TemporaryFiles;
+use super::spool::{self, TemporaryFile};
 use super::version::micros_of;
 use crate::error::{LoadError, SourceError, StoreFault, StoreFaultKind};
 use crate::os::signals;
@@ -41,6 +40,7 @@ impl ObjectFile {
     /// Describes the object of an address.
     pub fn open(text: &str) -> Result<Self, LoadError> {
         let url = require_allowed(text)?;
+        spool::set_limit();
         let stores = stores(&url)?;
         let object = stores.head(&url, &mut go_on).map_err(of_store)?;
         let (backend, growing) = (std::thread::current().id(), Mutex::default());
@@ -100,7 +100,7 @@ impl ObjectFile {
         }
         let stream = self.stores.open(&self.object).map_err(io::Error::other)?;
         let stopper = stream.stopper();
-        let file = TemporaryFiles.create()?;
+        let file = TemporaryFile::create()?;
         let _blocked = signals::BlockedSignals::all();
         let started = Arc::new(Growing::start(Faults(stream), file, move || stopper.stop())?);
         *growing = Some(started.clone());
@@ -217,6 +217,7 @@ fn fault_of(error: &StoreError) -> StoreFault {
         ErrorKind::Denied | ErrorKind::NoCredentials => StoreFaultKind::Credentials,
         ErrorKind::Changed => StoreFaultKind::Changed,
         ErrorKind::Network => StoreFaultKind::Network,
+        ErrorKind::Certificate => StoreFaultKind::Certificate,
         ErrorKind::Server => StoreFaultKind::Answer,
         ErrorKind::Unsupported => StoreFaultKind::Unsupported,
         ErrorKind::Cancelled => StoreFaultKind::Cancelled,

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use postgres::Client;
-use trips_bucket::{Fault, Server};
+use trips_bucket::{Fault, OF_ANOTHER_HOST, OF_LOOPBACK, Server};
 use trips_tests::{
     Cluster, FIVE_COLUMNS, eventually, rows_as_csv, server_error, takes_less_than, text_of,
     trip_line, until,
@@ -39,6 +39,58 @@ fn refused(client: &mut Client, path: &str) -> (String, String) {
 
 fn trips(client: &mut Client) -> i64 {
     client.query_one("SELECT count(*) FROM trips.hist_trip_data", &[]).unwrap().get(0)
+}
+
+/// The bytes of an object count as those of PostgreSQL's temporary files.
+#[test]
+fn an_object_has_the_limit_of_temporary_files() {
+    let (server, cluster, mut client) = start();
+    let csv = rows_as_csv(20_000, 1);
+    assert!(csv.len() > 1024 * 1024);
+    server.put("trips", "in/may.csv", &csv);
+    client.batch_execute("SET temp_file_limit = '1MB'").unwrap();
+    let (code, message) = refused(&mut client, "s3://trips/in/may.csv");
+    assert_eq!(code, "53400");
+    assert_eq!(message, "temporary file size exceeds temp_file_limit (1024kB)");
+    let failed = "SELECT state, error_code FROM trips.loads";
+    assert_eq!(text_of(&mut client, failed), "failed|53400");
+    client.batch_execute(&format!("SET temp_file_limit = {}", csv.len() / 1024 + 1)).unwrap();
+    assert_eq!(cluster.ingest(&mut client, "s3://trips/in/may.csv").rows[1], 20_000);
+}
+
+/// A server whose certificate the environment names is trusted. Others are refused, and no request reaches them.
+#[test]
+fn certificates_are_checked() {
+    let server = Server::start_tls(OF_LOOPBACK);
+    let other = Server::start_tls(OF_ANOTHER_HOST);
+    for server in [&server, &other] {
+        server.behave(|behaviour| behaviour.needs_key = false);
+        server.put("data", "may.csv", one("TLS", 1).as_bytes());
+    }
+    let (address, of_other) =
+        (format!("{}/data/may.csv", server.url()), format!("{}/data/may.csv", other.url()));
+    assert!(address.starts_with("https://127.0.0.1:"), "{address}");
+    let configuration = format!("trips.allowed_urls = '{}, {}'", server.url(), other.url());
+    let files = Cluster::start_in(&configuration, &[]);
+    let trusted = files.file("trusted.pem", format!("{}{}", OF_LOOPBACK.pem, OF_ANOTHER_HOST.pem));
+    let refuses = |cluster: &Cluster, address: &str| {
+        let mut client = cluster.client();
+        let error = client.query_one("SELECT trips.ingest($1)", &[&address]).expect_err(address);
+        let (code, message, hint) = server_error(&error);
+        assert_eq!(code, "08006", "{message}");
+        let reason = "the certificate of the server is not trusted, or is one of another host";
+        assert!(message.ends_with(reason) && message.contains(address), "{message}");
+        assert!(hint.contains("SSL_CERT_FILE"), "{hint}");
+        let failed = "SELECT state, error_code FROM trips.loads ORDER BY load_id DESC LIMIT 1";
+        assert_eq!(text_of(&mut client, failed), "failed|08006");
+    };
+    refuses(&files, &address);
+    let variables = [("SSL_CERT_FILE".to_owned(), trusted)];
+    let cluster = Cluster::start_in(&configuration, &variables);
+    let mut client = cluster.client();
+    assert_eq!(cluster.ingest(&mut client, &address).rows, [1, 1, 0, 0]);
+    refuses(&cluster, &of_other);
+    assert!(other.requests().is_empty(), "{:?}", other.requests());
 }
 
 /// The requests for bytes of objects so far.

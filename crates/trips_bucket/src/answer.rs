@@ -1,10 +1,9 @@
 //! Answers, with the faults that a test asks for.
 
-use std::io::Write;
-use std::net::TcpStream;
 use std::time::Duration;
 
 use super::request::Request;
+use super::tls::Connection;
 use super::{Behaviour, Fault, KEY_ID, Shared, State, Stored};
 
 /// How the body of an answer ends before its end.
@@ -37,7 +36,7 @@ impl Answer {
 }
 
 /// Answers a request; `false` if the connection has ended.
-pub fn answer(shared: &Shared, connection: &mut TcpStream, request: &Request) -> bool {
+pub fn answer(shared: &Shared, connection: &mut dyn Connection, request: &Request) -> bool {
     let mut end = None;
     let mut answer = None;
     let is_object = request.method == "GET" && request.parameter("list-type").is_none();
@@ -169,7 +168,7 @@ fn list(state: &State, request: &Request) -> Answer {
 
 fn send(
     shared: &Shared,
-    connection: &mut TcpStream,
+    connection: &mut dyn Connection,
     request: &Request,
     answer: &Answer,
     end: Option<End>,

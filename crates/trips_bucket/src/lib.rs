@@ -11,12 +11,19 @@
 
 mod answer;
 mod request;
+mod tls;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use rustls::ServerConfig;
+
+use self::tls::Connection;
+
+pub use self::tls::{Certificate, OF_ANOTHER_HOST, OF_LOOPBACK};
 
 /// The id of the access key that the server accepts.
 pub const KEY_ID: &str = "AKIDTRIPS";
@@ -88,6 +95,7 @@ struct State {
 /// A running server. It ends when it is dropped.
 pub struct Server {
     address: SocketAddr,
+    is_encrypted: bool,
     shared: Arc<Shared>,
 }
 
@@ -115,6 +123,20 @@ impl Server {
     ///
     /// Panics if no port is free.
     pub fn start() -> Self {
+        Self::start_with(None)
+    }
+
+    /// Starts a server that speaks TLS with this certificate.
+    ///
+    /// # Panics
+    ///
+    /// Panics if no port is free.
+    pub fn start_tls(certificate: Certificate) -> Self {
+        Self::start_with(Some(certificate))
+    }
+
+    fn start_with(certificate: Option<Certificate>) -> Self {
+        let (tls, is_encrypted) = (certificate.map(tls::config), certificate.is_some());
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port of loopback is free");
         let address = listener.local_addr().expect("a bound listener has an address");
         let shared = Arc::new(Shared {
@@ -129,12 +151,12 @@ impl Server {
                     break;
                 }
                 if let Ok(connection) = connection {
-                    let served = served.clone();
-                    std::thread::spawn(move || serve(&served, connection));
+                    let (served, tls) = (served.clone(), tls.clone());
+                    std::thread::spawn(move || serve(&served, connection, tls.as_ref()));
                 }
             }
         });
-        Self { address, shared }
+        Self { address, is_encrypted, shared }
     }
 
     /// The port on 127.0.0.1.
@@ -142,9 +164,9 @@ impl Server {
         self.address.port()
     }
 
-    /// Its address: `http://127.0.0.1:PORT`.
+    /// Its address: `http://127.0.0.1:PORT`, or `https`.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http{}://{}", if self.is_encrypted { "s" } else { "" }, self.address)
     }
 
     /// The variables with which clients of S3 find the server and its key.
@@ -215,14 +237,26 @@ impl State {
     }
 }
 
-fn serve(shared: &Shared, mut connection: TcpStream) {
+fn serve(shared: &Shared, mut connection: TcpStream, tls: Option<&Arc<ServerConfig>>) {
     shared.open.fetch_add(1, Ordering::Relaxed);
     let _ = connection.set_nodelay(true);
     let _ = connection.set_read_timeout(Some(Duration::from_millis(20)));
-    while let Some(request) = request::read(shared, &mut connection) {
-        if !answer::answer(shared, &mut connection, &request) {
-            break;
+    match tls {
+        None => serve_all(shared, &mut connection),
+        Some(tls) => {
+            if let Some(mut connection) = tls::accept(tls, connection) {
+                serve_all(shared, &mut connection);
+            }
         }
     }
     shared.open.fetch_sub(1, Ordering::Relaxed);
+}
+
+/// Answers the requests of a connection.
+fn serve_all(shared: &Shared, connection: &mut dyn Connection) {
+    while let Some(request) = request::read(shared, connection) {
+        if !answer::answer(shared, connection, &request) {
+            break;
+        }
+    }
 }

@@ -1,10 +1,10 @@
 //! Requests, as far as the server looks at them.
 
-use std::io::{ErrorKind, Read};
-use std::net::TcpStream;
+use std::io::ErrorKind;
 use std::ops::Range;
 
 use super::Shared;
+use super::tls::Connection;
 
 /// Limit of the head of a request, bytes.
 const MAX_HEAD: usize = 64 * 1024;
@@ -43,7 +43,7 @@ impl Request {
 }
 
 /// The next request of a connection; `None` at its end, or when the server stops.
-pub fn read(shared: &Shared, connection: &mut TcpStream) -> Option<Request> {
+pub fn read(shared: &Shared, connection: &mut dyn Connection) -> Option<Request> {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") && head.len() < MAX_HEAD {

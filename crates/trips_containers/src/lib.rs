@@ -38,6 +38,6 @@ pub use budget::{Budget, Limits};
 pub use error::{ContainerError, Kind, Limit};
 pub use packing::{FIRST_BYTES, Packing, packing_of, unsupported_kind_of};
 pub use peel::unpack;
-pub use ranges::{Part, RangeReader, Ranges, Spool};
+pub use ranges::{Part, RangeReader, Ranges, Spool, SpoolFile};
 pub use threaded::{Threaded, threaded};
 pub use zip::{Archive, Member, PassedOver, Reason};

@@ -1,7 +1,7 @@
 //! Bytes at offsets.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
@@ -17,7 +17,26 @@ pub trait Ranges: Send + Sync {
 /// Makes files for bytes that must be read at offsets, such as an inner archive.
 pub trait Spool: Send + Sync {
     /// A new empty file, which nobody else sees: its name is already removed.
-    fn create(&self) -> io::Result<File>;
+    fn create(&self) -> io::Result<Box<dyn SpoolFile>>;
+}
+
+/// A file of a spool.
+pub trait SpoolFile: Send + Sync {
+    /// Writes bytes at the end.
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Reads bytes from an offset on, as many as are at hand; 0 at or after the end.
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
+}
+
+impl SpoolFile for File {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write_all(bytes)
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        FileExt::read_at(self, buffer, offset)
+    }
 }
 
 impl Ranges for Vec<u8> {
@@ -34,9 +53,8 @@ impl Ranges for Vec<u8> {
 }
 
 /// A file of known size that nobody writes any more.
-#[derive(Debug)]
 pub(crate) struct Spooled {
-    pub(crate) file: File,
+    pub(crate) file: Box<dyn SpoolFile>,
     pub(crate) size: u64,
 }
 
@@ -46,7 +64,7 @@ impl Ranges for Spooled {
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        self.file.read_at(buffer, offset)
+        self.file.read_at(offset, buffer)
     }
 }
 

@@ -1,12 +1,10 @@
 //! Parquet: its footer, and some of its row groups.
 
-use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use trips_containers::{Packing, Ranges, Spool};
+use trips_containers::{Packing, Ranges, Spool, SpoolFile};
 use trips_core::feed::choice::FeedChoice;
 use trips_core::format::delimited::header::{HeaderError, plan_of_names};
 use trips_core::format::parquet::{ParquetReader, ReadAt};
@@ -16,6 +14,8 @@ use crate::spool::TemporaryFiles;
 
 /// Limit of the memory of the pages that are in memory at a time.
 const MEMORY: usize = 256 * 1024 * 1024;
+/// Bytes that are written to a temporary file at once.
+const BLOCK: usize = 256 * 1024;
 
 impl Contents {
     /// Reads the footer. Unpacked bytes are written to a temporary file before.
@@ -58,15 +58,25 @@ impl ReadAt for AtOffsets {
 
 /// Unpacked bytes in a temporary file.
 struct Spooled {
-    file: File,
+    file: Box<dyn SpoolFile>,
     size: u64,
 }
 
 impl Spooled {
     fn of(mut stream: Stream) -> io::Result<Self> {
         let mut file = TemporaryFiles.create()?;
-        let size = io::copy(&mut stream, &mut file)?;
-        Ok(Self { file, size })
+        let (mut block, mut size) = (vec![0; BLOCK], 0);
+        loop {
+            match stream.read(&mut block) {
+                Ok(0) => return Ok(Self { file, size }),
+                Ok(count) => {
+                    file.append(&block[..count])?;
+                    size += count as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 }
 
@@ -76,6 +86,6 @@ impl Ranges for Spooled {
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        FileExt::read_at(&self.file, buffer, offset)
+        self.file.read_at(offset, buffer)
     }
 }

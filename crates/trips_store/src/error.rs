@@ -19,6 +19,8 @@ pub enum ErrorKind {
     Changed,
     /// The store could not be reached, or it did not answer, for longer than the retries last.
     Network,
+    /// The certificate of the server is not trusted, or is one of another host.
+    Certificate,
     /// The store answered what its API does not have.
     Server,
     /// The object or the store lacks what a load needs.

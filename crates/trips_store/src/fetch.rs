@@ -213,7 +213,8 @@ pub fn of_fault(url: &Url, fault: Fault) -> Option<Failure> {
         Fault::Connect => Failure::Passing(network("no connection to the server")),
         Fault::Name => Failure::Passing(network("the name of the host is not known")),
         Fault::Certificate => {
-            Failure::Final(network("the certificate of the server is not trusted"))
+            let reason = "the certificate of the server is not trusted, or is one of another host";
+            Failure::Final(StoreError::new(ErrorKind::Certificate, url, reason))
         }
         Fault::Timeout => stalled(url),
         Fault::Ended => cut(url),

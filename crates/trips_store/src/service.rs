@@ -161,15 +161,13 @@ pub fn fault_of(error: &HttpError) -> Fault {
         if let Some(rustls::Error::InvalidCertificate(_)) = error.downcast_ref() {
             return Fault::Certificate;
         }
-        if let Some(error) = error.downcast_ref::<std::io::Error>() {
-            // Such an error keeps its cause in itself, not in its source.
-            match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-                Some(rustls::Error::InvalidCertificate(_)) => return Fault::Certificate,
-                _ if error.kind() == std::io::ErrorKind::TimedOut => fault = Fault::Timeout,
-                _ => {}
-            }
+        // Such an error keeps its cause in itself, not in its source. Clients of TLS put one in another one.
+        let error_of_system = error.downcast_ref::<std::io::Error>();
+        if error_of_system.is_some_and(|error| error.kind() == std::io::ErrorKind::TimedOut) {
+            fault = Fault::Timeout;
         }
-        cause = error.source();
+        let inner = error_of_system.and_then(std::io::Error::get_ref);
+        cause = inner.map(|inner| inner as _).or_else(|| error.source());
     }
     fault
 }

@@ -3,7 +3,12 @@
 use std::time::{Duration, Instant};
 
 use trips_testkit::containers::pack;
-use trips_tests::{Database, FIVE_COLUMNS, eventually, server_error, takes_less_than, trip_line};
+use trips_testkit::containers::zip::{Entry, Zip};
+use trips_testkit::parquet::{Column, Layout, Value, write};
+use trips_tests::{
+    Database, FIVE_COLUMNS, Load, eventually, month_as_csv, server_error, takes_less_than, text_of,
+    trip_line,
+};
 
 use super::{csv, zip_of};
 
@@ -62,5 +67,55 @@ fn names_of_members_are_labels() {
         assert_eq!(database.ingest(&mut client, &path).state, "loaded");
         let found = client.query_one("SELECT member FROM trips.load_members", &[]).unwrap();
         assert_eq!(found.get::<_, &str>(0), name);
+    }
+}
+
+/// Temporary files of a load have the limit of those of PostgreSQL. They count as long as they exist.
+#[test]
+fn temporary_files_have_a_limit() {
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let text = month_as_csv(4_000, 1, "2018-05-01");
+    let inner = Zip::new(&[Entry::new("a.csv", &text).method(0)]).bytes;
+    let texts = |text: &str| (0..4_000).map(|_| Some(Value::from(text))).collect();
+    let columns = ["region", "origin_coord", "destination_coord", "date_time", "datasource"];
+    let columns = columns.map(|name| {
+        let values = match name {
+            "date_time" => (0..4_000)
+                .map(|row| {
+                    Some(Value::from(&*format!(
+                        "2018-06-01 {:02}:{:02}:{:02}",
+                        row / 3600,
+                        row / 60 % 60,
+                        row % 60
+                    )))
+                })
+                .collect(),
+            "region" | "datasource" => texts("x"),
+            _ => texts("POINT (1 2)"),
+        };
+        Column::new(&format!("required binary {name}"), values)
+    });
+    let parquet = write(&columns, Layout { has_dictionary: false, ..Layout::uncompressed() });
+    for (name, bytes, size) in [
+        ("inner.zip", zip_of(&[("a.zip", &inner)]), inner.len()),
+        ("trips.parquet.gz", pack::gzip(&parquet), parquet.len()),
+    ] {
+        assert!(size > 200 * 1024, "{name}: {size} bytes");
+        let path = database.file(name, bytes);
+        client.batch_execute("SET temp_file_limit = '200kB'").unwrap();
+        let error = client.query("SELECT trips.ingest($1)", &[&path]).expect_err(name);
+        let (code, message, hint) = server_error(&error);
+        assert_eq!(code, "53400", "{message}");
+        let failed = "SELECT state, error_code FROM trips.loads ORDER BY load_id DESC LIMIT 1";
+        assert_eq!(text_of(&mut client, failed), "failed|53400");
+        assert_eq!(message, "temporary file size exceeds temp_file_limit (200kB)");
+        assert!(hint.starts_with("Increase temp_file_limit"), "{hint}");
+        client.batch_execute(&format!("SET temp_file_limit = {}", size / 1024 + 256)).unwrap();
+        for rows in [[4_000, 4_000, 0, 0], [4_000, 0, 4_000, 0], [4_000, 0, 4_000, 0]] {
+            let load = "SELECT * FROM trips.ingest($1, force => true)";
+            let row = client.query_one(load, &[&path]).unwrap();
+            assert_eq!(Load::from_row(&row).rows, rows, "{name}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Archives inside archives.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::sync::Arc;
 
 use super::Member;
@@ -151,7 +151,7 @@ impl<'a> Opening<'a> {
             match reader.read(&mut block) {
                 Ok(0) => return Ok(Spooled { file, size }),
                 Ok(count) => {
-                    file.write_all(&block[..count])?;
+                    file.append(&block[..count])?;
                     size += count as u64;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

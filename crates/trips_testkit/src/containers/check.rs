@@ -5,7 +5,9 @@ use std::io::{self, Cursor, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use trips_containers::{Archive, Budget, ContainerError, Limits, Packing, Spool, unpack};
+use trips_containers::{
+    Archive, Budget, ContainerError, Limits, Packing, Spool, SpoolFile, unpack,
+};
 
 /// Limits that keep a search quick.
 pub const SMALL: Limits = Limits { unpacked: 1 << 20, ratio: 5_000, members: 100, depth: 3 };
@@ -18,14 +20,14 @@ pub type Content = Vec<(String, Vec<u8>)>;
 pub struct TemporaryFiles;
 
 impl Spool for TemporaryFiles {
-    fn create(&self) -> io::Result<File> {
+    fn create(&self) -> io::Result<Box<dyn SpoolFile>> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let path =
             std::env::temp_dir().join(format!("trips-spool-{}-{number}", std::process::id()));
         let file = File::options().read(true).write(true).create_new(true).open(&path)?;
         std::fs::remove_file(path)?;
-        Ok(file)
+        Ok(Box::new(file))
     }
 }
 
