@@ -16,6 +16,8 @@ pub enum FormatFault {
     Damaged,
     /// Something in it is larger than a limit.
     Limit,
+    /// It needs more memory than trips.work_mem allows.
+    Memory,
     /// It uses what loads do not read.
     Unsupported,
 }
@@ -30,6 +32,10 @@ impl FormatFault {
             Self::Limit => (
                 Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
                 "Write the file again with smaller pages and row groups.",
+            ),
+            Self::Memory => (
+                Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+                "Increase trips.work_mem, or write the file again with smaller pages and dictionaries.",
             ),
             Self::Unsupported => (
                 Code::ERRCODE_FEATURE_NOT_SUPPORTED,
@@ -59,6 +65,7 @@ fn of_parquet(error: &io::Error) -> (FormatFault, Option<String>) {
     let Some(fault) = ParquetFault::of(error) else { return (FormatFault::Damaged, None) };
     let kind = match fault.kind {
         FaultKind::Limit => FormatFault::Limit,
+        FaultKind::Memory => FormatFault::Memory,
         FaultKind::Unsupported => FormatFault::Unsupported,
         FaultKind::Damaged => FormatFault::Damaged,
     };

@@ -4,6 +4,7 @@ use trips_core::feed::choice::FeedChoice;
 use trips_core::format::ChunkReader;
 use trips_core::format::delimited::header::{FirstRecord, HeaderError};
 use trips_core::format::encoding::Decoder;
+use trips_core::format::sniff::{PARQUET, is_parquet};
 use trips_core::format::text;
 
 use crate::settings;
@@ -57,20 +58,13 @@ pub fn begin(
     sizes: Sizes,
     is_ahead: bool,
 ) -> Result<Begun, HeaderError> {
-    if is_parquet(&content.peek(MAGIC[0].len())?) {
+    if is_parquet(&content.peek(PARQUET[0].len())?) {
         return of_parquet(content, choice, sizes);
     }
     let content = if is_ahead { content.ahead()? } else { content };
     let bytes = Decoder::detect(content.into_stream())?;
     let text::Text { first, reader, covered } = text::open(bytes, choice, sizes.max_record)?;
     Ok(Begun { first, reader, position: Some(covered) })
-}
-
-/// Parquet files begin with one of these, the second one if their footer is encrypted.
-const MAGIC: [&[u8; 4]; 2] = [b"PAR1", b"PARE"];
-
-fn is_parquet(first: &[u8]) -> bool {
-    MAGIC.iter().any(|magic| first.starts_with(&magic[..]))
 }
 
 #[cfg(feature = "parquet")]

@@ -1,10 +1,15 @@
 //! Parquet files, as publishers write them.
 
-use postgres::Client;
-use trips_testkit::parquet::{Column, Layout, Value, write};
-use trips_tests::{Cluster, peak_memory, server_error};
+use std::sync::{Arc, Mutex};
+
+use postgres::{Client, NoTls};
+use trips_testkit::parquet::{Column, Layout, Leaf, Value, write, write_nested};
+use trips_testkit::parquet_checksums::with_checksums;
+use trips_tests::{Cluster, Database, peak_memory, server_error};
 
 use super::containers::{refused, zip_of};
+
+const FIVE: [&str; 5] = ["region", "origin_coord", "destination_coord", "date_time", "datasource"];
 
 /// Microseconds from 1970 to 2025-03-09 01:40:00.
 const BEGIN: i64 = 1_741_484_400_000_000;
@@ -194,6 +199,134 @@ fn a_damaged_file_is_refused_with_its_column() {
     for cut in [good.len() - 1, good.len() / 2, 8] {
         let path = cluster.file(&format!("cut{cut}.parquet"), &good[..cut]);
         assert_eq!(refused(&mut client, &path).0, "22P04", "{cut}");
+    }
+}
+
+/// Columns that are no columns of the feed may have lists. One NOTICE names them.
+#[test]
+fn a_list_costs_no_trips_unless_it_is_a_column_of_the_feed() {
+    let database = Database::on_shared();
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let (of_client, mut config) = (said.clone(), database.config());
+    config.notice_callback(move |notice| {
+        of_client.lock().unwrap().push(notice.message().to_owned());
+    });
+    let mut client = config.connect(NoTls).unwrap();
+    let line = |name: &str| format!("required binary {name} (STRING);");
+    let five: String = FIVE.iter().map(|name| line(name)).collect();
+    let list = |name: &str| {
+        format!(
+            "optional group {name} (LIST) {{ repeated group list {{ optional binary element (STRING); }} }}"
+        )
+    };
+    let text = |text: &str| Leaf { values: vec![text.into()], ..Leaf::default() };
+    let values = ["A", "POINT (1 2)", "POINT (3 4)", "2018-05-01 00:00:00", "x"].map(text);
+    let tags = || Leaf {
+        values: vec!["2018-05-01 00:00:00".into(), "b".into()],
+        definition: vec![3, 3],
+        repetition: vec![0, 1],
+    };
+    let with_tags: Vec<Leaf> = values.iter().cloned().chain([tags()]).collect();
+    let of_time = values.iter().cloned().enumerate();
+    let of_time: Vec<Leaf> =
+        of_time.map(|(at, leaf)| if at == 3 { tags() } else { leaf }).collect();
+    let schema = five.replace(&line("date_time"), &list("date_time"));
+    let path = database.file("times.parquet", write_nested(&schema, &of_time, Layout::default()));
+    let (code, message, _) = refused(&mut client, &path);
+    assert_eq!(code, "0A000", "{message}");
+    assert!(message.contains("column \"date_time\": it has lists of values"), "{message}");
+    let schema = five + &list("tags");
+    let path = database.file("tags.parquet", write_nested(&schema, &with_tags, Layout::default()));
+    assert_eq!(database.ingest(&mut client, &path).rows, [1, 1, 0, 0]);
+    let ignored = "ignoring column \"tags\"";
+    assert_eq!(said.lock().unwrap().iter().filter(|said| *said == ignored).count(), 1);
+}
+
+#[test]
+fn files_and_row_groups_may_be_empty() {
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let schema: String = FIVE.iter().map(|name| format!("required binary {name};")).collect();
+    let columns = FIVE.map(|name| column("binary {}", name, Vec::new()));
+    for (name, file) in [
+        ("none.parquet", write(&columns, Layout::default())),
+        ("empty.parquet", write_nested(&schema, &FIVE.map(|_| Leaf::default()), Layout::default())),
+    ] {
+        let path = database.file(name, file);
+        assert_eq!(
+            database.ingest(&mut client, &path).summary(),
+            ("loaded", [0, 0, 0, 0]),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_page_that_is_not_that_of_its_checksum_is_refused() {
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let columns = FIVE.map(|name| {
+        let value = match name {
+            "date_time" => "2018-05-01 00:00:00",
+            "region" | "datasource" => "region",
+            _ => "POINT (1 2)",
+        };
+        column("binary {}", name, texts([value; 3]))
+    });
+    let mut file = with_checksums(&write(&columns, Layout::uncompressed()));
+    let good = database.file("good.parquet", &file);
+    let at = file.windows(6).position(|bytes| bytes == b"region").unwrap();
+    file[at] = b'R';
+    let path = database.file("flipped.parquet", &file);
+    let (code, message, _) = refused(&mut client, &path);
+    assert_eq!(code, "22P04");
+    assert!(
+        message.contains("row group 0, column region, byte 4: a page has the checksum "),
+        "{message}"
+    );
+    assert_eq!(database.ingest(&mut client, &good).rows, [3, 1, 2, 0]);
+}
+
+#[test]
+fn encrypted_files_are_refused_by_name() {
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let mut file = green(WALL, 1);
+    let end = file.len();
+    file[..4].copy_from_slice(b"PARE");
+    file[end - 4..].copy_from_slice(b"PARE");
+    let path = database.file("encrypted.parquet", &file);
+    let (code, message, _) = refused(&mut client, &path);
+    assert_eq!(code, "0A000");
+    assert!(message.ends_with("the footer of the file is encrypted"), "{message}");
+}
+
+/// The error has the size and the setting; with a larger setting the file is loaded.
+#[test]
+fn large_pages_need_a_larger_setting() {
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let rows = 70;
+    let long = |row: i64| Some(Value::Bytes(format!("{row:060000}").repeat(17).into()));
+    let columns = FIVE.map(|name| match name {
+        "date_time" => column("binary {}", name, texts(["2018-05-01 00:00:00"; 70])),
+        "datasource" => column("binary {}", name, (0..rows).map(long).collect()),
+        "region" => column("binary {}", name, texts(["A"; 70])),
+        name => column("binary {}", name, texts(["POINT (1 2)"; 70])),
+    });
+    for has_dictionary in [false, true] {
+        let (page_bytes, dictionary_bytes) = (usize::MAX, usize::MAX);
+        let layout = Layout { has_dictionary, page_bytes, dictionary_bytes, ..Layout::default() };
+        let path = database.file("large.parquet", write(&columns, layout));
+        client.batch_execute("SET trips.work_mem = '1MB'").unwrap();
+        let (code, message, hint) = refused(&mut client, &path);
+        assert_eq!(code, "54000");
+        assert!(message.contains("column datasource: its pages need "), "{message}");
+        assert!(message.ends_with(" bytes"), "{message}");
+        assert!(hint.starts_with("Increase trips.work_mem"), "{hint}");
+        client.batch_execute("SET trips.work_mem = '300MB'").unwrap();
+        // A datasource has 1,000 bytes at most.
+        assert_eq!(database.ingest(&mut client, &path).rows, [70, 0, 0, 70]);
     }
 }
 

@@ -15,6 +15,7 @@ pub mod found;
 pub mod json;
 mod outcome;
 pub mod parquet;
+pub mod parquet_checksums;
 pub mod parquet_file;
 pub mod place;
 pub mod point;

@@ -71,6 +71,8 @@ pub struct Layout {
     pub has_dictionary: bool,
     /// Whether pages are of version 2.
     pub is_v2: bool,
+    /// Bytes of a dictionary at most, about.
+    pub dictionary_bytes: usize,
 }
 
 impl Default for Layout {
@@ -81,7 +83,16 @@ impl Default for Layout {
             page_bytes: 1024 * 1024,
             has_dictionary: true,
             is_v2: false,
+            dictionary_bytes: 1024 * 1024,
         }
+    }
+}
+
+impl Layout {
+    /// Pages as they are.
+    #[must_use]
+    pub fn uncompressed() -> Self {
+        Self { compression: Compression::UNCOMPRESSED, ..Self::default() }
     }
 }
 
@@ -93,14 +104,7 @@ impl Default for Layout {
 pub fn write(columns: &[Column], layout: Layout) -> Vec<u8> {
     let lines: String = columns.iter().map(|column| format!("{};\n", column.schema)).collect();
     let schema = parse_message_type(&format!("message schema {{ {lines} }}")).expect("a schema");
-    let version =
-        if layout.is_v2 { WriterVersion::PARQUET_2_0 } else { WriterVersion::PARQUET_1_0 };
-    let mut properties = WriterProperties::builder()
-        .set_writer_version(version)
-        .set_compression(layout.compression)
-        .set_dictionary_enabled(layout.has_dictionary)
-        .set_data_page_size_limit(layout.page_bytes)
-        .set_write_batch_size(64);
+    let mut properties = properties_of(layout);
     for column in columns {
         properties = with_encoding(properties, column);
     }
@@ -113,11 +117,60 @@ pub fn write(columns: &[Column], layout: Layout) -> Vec<u8> {
         let mut group = writer.next_row_group().expect("a row group");
         for column in columns {
             let mut chunk = group.next_column().expect("a column").expect("as many columns");
-            put(chunk.untyped(), column, &column.values[start..end]);
+            let values = &column.values[start..end];
+            let levels: Vec<i16> = values.iter().map(|value| i16::from(value.is_some())).collect();
+            let levels = column.schema.starts_with("optional").then_some(&levels[..]);
+            put(chunk.untyped(), (levels, None), &values.iter().flatten().collect::<Vec<_>>());
             chunk.close().expect("a column chunk");
         }
         group.close().expect("a row group");
     }
+    writer.into_inner().expect("a file")
+}
+
+fn properties_of(layout: Layout) -> WriterPropertiesBuilder {
+    let version =
+        if layout.is_v2 { WriterVersion::PARQUET_2_0 } else { WriterVersion::PARQUET_1_0 };
+    WriterProperties::builder()
+        .set_writer_version(version)
+        .set_compression(layout.compression)
+        .set_dictionary_enabled(layout.has_dictionary)
+        .set_dictionary_page_size_limit(layout.dictionary_bytes)
+        .set_data_page_size_limit(layout.page_bytes)
+        .set_write_batch_size(64)
+}
+
+/// The values of a column in a group or a list.
+#[derive(Debug, Clone, Default)]
+pub struct Leaf {
+    /// Those that are not NULL.
+    pub values: Vec<Value>,
+    /// The definition level of each value, NULLs included; none if it cannot be NULL.
+    pub definition: Vec<i16>,
+    /// The repetition level of each value; none if it is not in a list.
+    pub repetition: Vec<i16>,
+}
+
+/// The bytes of a file with the columns of this schema, which may be in groups and lists, in one row group.
+///
+/// # Panics
+/// When the columns are not those of the schema.
+#[must_use]
+pub fn write_nested(schema: &str, leaves: &[Leaf], layout: Layout) -> Vec<u8> {
+    let schema = parse_message_type(&format!("message schema {{ {schema} }}")).expect("a schema");
+    let properties = Arc::new(properties_of(layout).build());
+    let mut writer =
+        SerializedFileWriter::new(Vec::new(), Arc::new(schema), properties).expect("a writer");
+    let mut group = writer.next_row_group().expect("a row group");
+    for leaf in leaves {
+        let levels = |levels: &'_ Vec<i16>| (!levels.is_empty()).then(|| levels.clone());
+        let (definition, repetition) = (levels(&leaf.definition), levels(&leaf.repetition));
+        let mut chunk = group.next_column().expect("a column").expect("as many columns");
+        let values: Vec<&Value> = leaf.values.iter().collect();
+        put(chunk.untyped(), (definition.as_deref(), repetition.as_deref()), &values);
+        chunk.close().expect("a column chunk");
+    }
+    group.close().expect("a row group");
     writer.into_inner().expect("a file")
 }
 
@@ -133,47 +186,47 @@ fn with_encoding(properties: WriterPropertiesBuilder, column: &Column) -> Writer
     }
 }
 
-fn put(writer: &mut ColumnWriter<'_>, column: &Column, values: &[Option<Value>]) {
-    let is_optional = column.schema.starts_with("optional");
+/// Writes values that are not NULL, with the definition and the repetition levels of all values.
+fn put(writer: &mut ColumnWriter<'_>, levels: (Option<&[i16]>, Option<&[i16]>), values: &[&Value]) {
     let int = |value: &Value| match value {
         Value::Int(value) => *value,
-        value => panic!("{value:?} in {}", column.schema),
+        value => panic!("{value:?} is no integer"),
     };
     let number = |value: &Value| match value {
         Value::Number(value) => *value,
-        value => panic!("{value:?} in {}", column.schema),
+        value => panic!("{value:?} is no number"),
     };
     let bytes = |value: &Value| match value {
         Value::Bytes(value) => value.clone(),
-        value => panic!("{value:?} in {}", column.schema),
+        value => panic!("{value:?} is no text"),
     };
     match writer {
         ColumnWriter::BoolColumnWriter(writer) => {
-            batch(writer, is_optional, values, |value| *value == Value::Bool(true));
+            batch(writer, levels, values, |value| *value == Value::Bool(true));
         }
-        ColumnWriter::Int32ColumnWriter(writer) => batch(writer, is_optional, values, |value| {
+        ColumnWriter::Int32ColumnWriter(writer) => batch(writer, levels, values, |value| {
             #[expect(clippy::cast_possible_truncation, reason = "the bits of 32")]
             let value = int(value) as i32;
             value
         }),
-        ColumnWriter::Int64ColumnWriter(writer) => batch(writer, is_optional, values, int),
-        ColumnWriter::Int96ColumnWriter(writer) => batch(writer, is_optional, values, |value| {
+        ColumnWriter::Int64ColumnWriter(writer) => batch(writer, levels, values, int),
+        ColumnWriter::Int96ColumnWriter(writer) => batch(writer, levels, values, |value| {
             let Value::Int96([a, b, c]) = value else { panic!("{value:?} is no INT96") };
             let mut number = Int96::new();
             number.set_data(*a, *b, *c);
             number
         }),
-        ColumnWriter::FloatColumnWriter(writer) => batch(writer, is_optional, values, |value| {
+        ColumnWriter::FloatColumnWriter(writer) => batch(writer, levels, values, |value| {
             #[expect(clippy::cast_possible_truncation, reason = "the nearest number")]
             let value = number(value) as f32;
             value
         }),
-        ColumnWriter::DoubleColumnWriter(writer) => batch(writer, is_optional, values, number),
+        ColumnWriter::DoubleColumnWriter(writer) => batch(writer, levels, values, number),
         ColumnWriter::ByteArrayColumnWriter(writer) => {
-            batch(writer, is_optional, values, |value| ByteArray::from(bytes(value)));
+            batch(writer, levels, values, |value| ByteArray::from(bytes(value)));
         }
         ColumnWriter::FixedLenByteArrayColumnWriter(writer) => {
-            batch(writer, is_optional, values, |value| {
+            batch(writer, levels, values, |value| {
                 FixedLenByteArray::from(ByteArray::from(bytes(value)))
             });
         }
@@ -182,12 +235,10 @@ fn put(writer: &mut ColumnWriter<'_>, column: &Column, values: &[Option<Value>])
 
 fn batch<T: DataType>(
     writer: &mut ColumnWriterImpl<'_, T>,
-    is_optional: bool,
-    values: &[Option<Value>],
+    (definition, repetition): (Option<&[i16]>, Option<&[i16]>),
+    values: &[&Value],
     of: impl Fn(&Value) -> T::T,
 ) {
-    let levels: Vec<i16> = values.iter().map(|value| i16::from(value.is_some())).collect();
-    let values: Vec<T::T> = values.iter().flatten().map(of).collect();
-    let levels = is_optional.then_some(&levels[..]);
-    writer.write_batch(&values, levels, None).expect("values");
+    let values: Vec<T::T> = values.iter().map(|value| of(value)).collect();
+    writer.write_batch(&values, definition, repetition).expect("values");
 }

@@ -228,7 +228,8 @@ impl ParquetReader {
         let rows = u64::try_from(metadata.num_rows()).unwrap_or(0);
         let mut columns = Vec::with_capacity(self.needed.len());
         let mut width = 0;
-        for &(field, leaf, kind) in &self.needed {
+        let needed = if rows == 0 { &[][..] } else { &self.needed };
+        for &(field, leaf, kind) in needed {
             let chunk = metadata.column(leaf);
             let bytes = range(chunk, self.source.size())
                 .map_err(|fault| located(fault.into(), number, &self.names[field]))?;

@@ -7,6 +7,20 @@ use crate::text::encoding::Encoding;
 /// Bytes at the beginning of a file that are checked.
 pub const SNIFF_BYTES: usize = 4096;
 
+/// What Parquet files begin with; the second one if their footer is encrypted.
+pub const PARQUET: [&[u8; 4]; 2] = [b"PAR1", b"PARE"];
+
+/// Whether a file with these first bytes is Parquet.
+///
+/// ```
+/// use trips_core::format::sniff::is_parquet;
+/// assert!(is_parquet(b"PAR1\x15") && is_parquet(b"PARE\x15") && !is_parquet(b"PARIS"));
+/// ```
+#[must_use]
+pub fn is_parquet(first: &[u8]) -> bool {
+    PARQUET.iter().any(|magic| first.starts_with(&magic[..]))
+}
+
 /// A kind that is not CSV in UTF-8.
 #[derive(Debug, PartialEq, Eq)]
 pub struct FileKind {

@@ -2,4 +2,5 @@
 
 mod damaged;
 mod same_keys;
+mod shapes;
 mod types;

@@ -84,7 +84,7 @@ fn types() -> impl Strategy<Value = Types> {
     ]);
     let layout = (compression, 1..300_usize, 64..4000_usize, any::<bool>(), any::<bool>());
     let layout = layout.prop_map(|(compression, group_rows, page_bytes, has_dictionary, is_v2)| {
-        Layout { compression, group_rows, page_bytes, has_dictionary, is_v2 }
+        Layout { compression, group_rows, page_bytes, has_dictionary, is_v2, ..Layout::default() }
     });
     let encoding =
         select(vec![None, None, Some(Encoding::PLAIN), Some(Encoding::DELTA_BINARY_PACKED)]);

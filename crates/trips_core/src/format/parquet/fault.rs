@@ -11,6 +11,8 @@ pub enum FaultKind {
     Damaged,
     /// Something is larger than a limit.
     Limit,
+    /// Its pages need more memory than the caller allows.
+    Memory,
     /// It uses something of Parquet that is not read.
     Unsupported,
 }

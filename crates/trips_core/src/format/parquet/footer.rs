@@ -45,7 +45,7 @@ pub(super) fn read(source: &dyn ReadAt) -> Result<ParquetMetaData> {
     read_exact(source, size - TAIL, &mut tail)?;
     let ([a, b, c, d, magic @ ..], at) = (tail, size - TAIL);
     if magic == *ENCRYPTED {
-        return Err(ParquetFault::unsupported("the file is encrypted").into());
+        return Err(ParquetFault::unsupported("the footer of the file is encrypted").into());
     }
     if magic != *MAGIC {
         let reason = "the file does not end with the mark PAR1: it is cut, or something follows it";
@@ -96,6 +96,10 @@ fn check(metadata: &ParquetMetaData, end: u64) -> std::result::Result<(), Parque
             let found = group.num_columns();
             return Err(in_group(format!("it has {found} of {columns} columns")));
         }
+        // Writers set any offsets of values that are not there.
+        if rows == Some(0) {
+            continue;
+        }
         for chunk in group.columns() {
             range(chunk, end).map_err(|fault| ParquetFault {
                 row_group: Some(number),
@@ -142,12 +146,19 @@ pub(super) fn fields(metadata: &ParquetMetaData) -> Vec<Field> {
             continue;
         }
         let name = schema.get_column_root(leaf).name();
-        let is_known = fields.last().is_some_and(|last| last.leaf.is_none() && last.name == name);
+        // Its columns with one value in a row may be between those with several ones.
+        let mut of_group = fields.iter().rev().take_while(|field| is_in(&field.name, name));
+        let is_known = of_group.any(|field| field.leaf.is_none());
         if !is_known {
             fields.push(Field { name: name.to_owned(), leaf: None, kind: None });
         }
     }
     fields
+}
+
+/// Whether a path is that of a group, or of a column in it.
+fn is_in(path: &str, group: &str) -> bool {
+    path.strip_prefix(group).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 /// Bytes of memory that a row of these values needs, without bytes of variable length.

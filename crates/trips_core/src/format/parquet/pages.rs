@@ -12,7 +12,7 @@ use parquet::file::metadata::ColumnChunkMetaData;
 use super::ReadAt;
 use super::codec::uncompress;
 use super::delta;
-use super::fault::{ParquetFault, Result};
+use super::fault::{FaultKind, ParquetFault, Result};
 use super::page::{ChunkBytes, DATA, DATA_V2, DICTIONARY, INDEX, PageHeader, encoding_of};
 
 /// Bytes of memory of a value of bytes in a dictionary, beside the bytes.
@@ -40,7 +40,7 @@ impl Budget {
                 "its pages need {now} bytes of memory at a time; the limit is {} bytes",
                 self.limit
             );
-            return Err(ParquetFault::limit(reason).into());
+            return Err(ParquetFault::new(FaultKind::Memory, reason).into());
         }
         Ok(())
     }

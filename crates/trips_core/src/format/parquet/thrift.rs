@@ -33,6 +33,8 @@ pub(super) enum Bad {
     Damaged(&'static str),
     /// A list is longer than [`MAX_LIST`].
     Long(u64),
+    /// They say that columns are encrypted.
+    Encrypted,
 }
 
 impl Bad {
@@ -44,6 +46,7 @@ impl Bad {
             Self::Long(found) => ParquetFault::limit(format!(
                 "{what} has a list of {found} elements; the limit is {MAX_LIST}"
             )),
+            Self::Encrypted => ParquetFault::unsupported("columns of the file are encrypted"),
         }
     }
 }
@@ -207,6 +210,8 @@ pub(super) fn check_footer(bytes: &[u8]) -> Result<(), Bad> {
     let mut footer = Compact::new(bytes);
     footer.structure(0, |id, footer, kind| match (id, kind) {
         (2, LIST) => check_schema(footer),
+        // The algorithm of a footer that is not encrypted itself.
+        (8, STRUCT) => Err(Bad::Encrypted),
         _ => footer.skip(kind, 1, false),
     })
 }
