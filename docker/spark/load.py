@@ -16,6 +16,7 @@ is 1 then.
 import argparse
 import concurrent.futures
 import glob
+import hashlib
 import json
 import os
 import subprocess
@@ -75,13 +76,25 @@ def read_exactly(stream, count):
     return data if len(data) == count else b""
 
 
-def upload_split(reader, settings, split, slow):
+def send(stream, data):
+    """Writes all data to a program, unless it has ended: its status and stderr have the reason."""
+    try:
+        stream.write(data)
+        stream.close()
+    except BrokenPipeError:
+        pass
+
+
+def upload_split(reader, settings, zones, split, slow):
     """Reads one split with trips_reader and uploads its parts; returns the numbers of new and repeated parts."""
     options = [f"{name}={value}" for name, value in split["options"].items()]
+    if zones:
+        options.append("zones_file=/dev/stdin")
     staged = repeated = 0
-    with subprocess.Popen([reader, "read", split["path"], *options], stdout=subprocess.PIPE,
+    with subprocess.Popen([reader, "read", split["path"], *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE) as process, connect(settings) as client:
         try:
+            send(process.stdin, zones)
             while length := read_exactly(process.stdout, 8):
                 # trips_reader ended; stderr has the reason.
                 part = read_exactly(process.stdout, int.from_bytes(length, "big"))
@@ -143,6 +156,14 @@ def settings_of(client):
     return {**rules, **sizes}
 
 
+def zones_of(client):
+    """Returns the zones and stations of the server as zones_file of trips_reader has them. It knows the built-in ones."""
+    rows = client.execute(
+        "SELECT zone_set, zone_id, valid_from, valid_to, region, point[0]::text, point[1]::text"
+        "  FROM trips.zones WHERE zone_set <> 'nyc_taxi_zones' ORDER BY 1, 2, 3, 4")
+    return "".join(f"{json.dumps(row)}\n" for row in rows).encode()
+
+
 def covers(parts, first, end):
     """Returns whether sorted parts cover all bytes from first up to end."""
     for begin, behind in parts:
@@ -158,8 +179,11 @@ class Job:
         self.context, self.reader, self.slow = None, wanted.reader, wanted.slow
         self.only_stage = wanted.only_stage
         self.settings = with_retries(settings_of)
+        self.zones = with_retries(zones_of)
         version = subprocess.run([self.reader, "version"], capture_output=True, text=True, check=True).stdout.strip()
         how = {"split_bytes": wanted.split_bytes, **self.settings}
+        if self.zones:
+            how["zones"] = hashlib.sha256(self.zones).hexdigest()
         self.reader_options = " ".join([f"trips_reader {version}", *(f"{name}={value}" for name, value in how.items())])
         self.options = [f"split_bytes={wanted.split_bytes}",
                         *(f"{name}={self.settings[name]}" for name in ("max_record_size", *LIMITS))]
@@ -217,9 +241,10 @@ class Job:
     def stage(self, splits):
         """Uploads these splits with a task for each; reports the files of failed tasks."""
         reader, settings, slow, attempts = self.reader, environment(), self.slow, self.attempts
+        zones = self.zones
 
         def work(split):
-            return upload_or_report(attempts, reader, settings, split, slow)
+            return upload_or_report(attempts, reader, settings, zones, split, slow)
 
         results = self.context.parallelize(splits, len(splits)).map(work).collect()
         for split, (_, _, failed) in zip(splits, results):
@@ -267,6 +292,8 @@ class Job:
     def run(self, paths):
         first, copies = {}, []
         for path, file in zip(paths, self.start(paths)):
+            for text in file.get("warnings", ()):
+                print(f"warning {shown(path)}: {text}", file=sys.stderr)
             if "refused" in file:
                 self.ends[path] = "refused"
                 report("refused", path, **file["refused"])

@@ -37,7 +37,7 @@ pub use misplaced::misplaced;
 pub use programs::{Programs, extension_file};
 pub use psql::Psql;
 pub use spark::Spark;
-pub use upload_parts::{digest, parts_by_reader, parts_of};
+pub use upload_parts::{digest, parts_and_warnings, parts_by_reader, parts_of};
 pub use wait::{
     eventually, notifications_until, stays, takes_less_than, text_of, until, until_within,
 };

@@ -11,6 +11,9 @@ use trips_core::format::order::find_order;
 use trips_core::format::parser::{Parser, Target};
 use trips_core::upload::part::Part;
 
+/// Parts, and the warnings beside them.
+type PartsAndWarnings = (Vec<Vec<u8>>, Vec<String>);
+
 const MAX_RECORD: usize = 1 << 20;
 
 /// BLAKE3 of a file's bytes.
@@ -72,6 +75,22 @@ pub fn parts_by_reader(
     load_id: i64,
     split_bytes: u64,
 ) -> Result<Vec<Vec<u8>>, (String, String)> {
+    Ok(parts_and_warnings(path, load_id, split_bytes, None)?.0)
+}
+
+/// The same with a file of zones, and with the warnings that it prints.
+///
+/// # Errors
+/// SQLSTATE and message, if it refuses the file.
+///
+/// # Panics
+/// When it fails otherwise.
+pub fn parts_and_warnings(
+    path: &str,
+    load_id: i64,
+    split_bytes: u64,
+    zones: Option<&str>,
+) -> Result<PartsAndWarnings, (String, String)> {
     let run = |arguments: Vec<String>| {
         let arguments: Vec<OsString> = arguments.into_iter().map(OsString::from).collect();
         let mut out = Vec::new();
@@ -88,6 +107,7 @@ pub fn parts_by_reader(
     for split in found["splits"].as_array().expect("splits") {
         let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let mut arguments = vec!["read".into(), path.into(), format!("load_id={load_id}")];
+        arguments.extend(zones.map(|zones| format!("zones_file={zones}")));
         let values = ["first_byte", "bytes", "first_line", "blake3", "columns", "piece"];
         let values = values.iter().zip(split.as_array().expect("a split"));
         let known = [("file_bytes", &found["bytes"]), ("mtime_ns", &found["mtime_ns"])];
@@ -105,5 +125,7 @@ pub fn parts_by_reader(
             rest = behind;
         }
     }
-    Ok(parts)
+    let warnings = found["warnings"].as_array().into_iter().flatten();
+    let warnings = warnings.filter_map(|warning| warning.as_str().map(str::to_owned));
+    Ok((parts, warnings.collect()))
 }

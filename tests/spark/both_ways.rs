@@ -1,4 +1,4 @@
-//! The same twenty-six files through `trips.ingest` and through Spark, which loses a worker on the way.
+//! The same twenty-seven files through `trips.ingest` and through Spark, which loses a worker on the way.
 
 use postgres::Client;
 use trips_testkit::containers::pack;
@@ -57,7 +57,15 @@ fn packed(large: &[u8]) -> Vec<Vec<u8>> {
         Zip::new(&outer).bytes,
         (0..5_000).map(record).collect::<String>().into_bytes(),
         parquet_of(5_000),
+        [DIVVY, &divvy(1), &divvy(2), "ragged\n"].concat().into_bytes(),
     ]
+}
+
+const DIVVY: &str = "trip_id,starttime,stoptime,bikeid,tripduration,from_station_id,from_station_name,to_station_id,to_station_name,usertype,gender,birthyear\n";
+
+/// A trip whose places are stations.
+fn divvy(id: u32) -> String {
+    format!("{id},6/30/2015 23:57,6/30/2015 23:59,{id},300,5,A,6,B,Subscriber,,\n")
 }
 
 /// Parquet of five row groups, with a bad row in each.
@@ -77,7 +85,7 @@ fn parquet_of(rows: usize) -> Vec<u8> {
     parquet::write(&columns, Layout { group_rows: 1_000, ..Layout::default() })
 }
 
-/// Twenty-six files: clean ones, of which one is many tasks; ones that overlap; dirty ones; ones that are
+/// Twenty-seven files: clean ones, of which one is many tasks; ones that overlap; dirty ones; ones that are
 /// refused; one that is there twice; and packed ones.
 fn files() -> Vec<Vec<u8>> {
     let large = month_as_csv(60_000, 1, "2018-05-01");
@@ -139,6 +147,11 @@ fn ingest_and_spark_give_the_same_and_a_lost_worker_changes_nothing() {
         .enumerate()
         .map(|(i, file)| one.file(&format!("{i:02}.csv"), file))
         .collect();
+    let stations = "id,name,latitude,longitude\n5,A,41.123456789,-87.6\n6,B,41.9,-87.7\n";
+    let stations = one.file("Divvy_Stations_2015.csv", stations);
+    for client in [&mut client, &mut other] {
+        client.query("SELECT trips.load_stations('divvy', $1)", &[&stations]).expect("stations");
+    }
     let refused: Vec<String> = paths
         .iter()
         .filter_map(|path| client.query_one("SELECT trips.ingest($1)", &[path]).err())
@@ -161,7 +174,7 @@ fn ingest_and_spark_give_the_same_and_a_lost_worker_changes_nothing() {
         refused.len() == 2 && refused.iter().all(|line| line.contains("22P04")),
         "{printed}\n{errors}"
     );
-    assert!(printed.contains("loaded 23 of 26 files"), "{printed}");
+    assert!(printed.contains("loaded 24 of 27 files"), "{printed}");
 
     compare(&mut client, &mut other);
     // Once more: all bytes are known, and nothing is staged.

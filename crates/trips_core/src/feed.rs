@@ -14,6 +14,7 @@ pub mod plan;
 pub mod program;
 pub(crate) mod rules;
 pub mod staged;
+mod station_year;
 pub mod stations;
 pub mod value;
 pub mod zones;

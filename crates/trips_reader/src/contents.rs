@@ -12,21 +12,18 @@ use trips_containers::{
 };
 use trips_core::feed::choice::FeedChoice;
 use trips_core::feed::plan::Plan;
-use trips_core::feed::stations::{StationsError, stations_of, year_of};
-use trips_core::feed::zones::{NYC_TAXI_ZONES, Zones, nyc_taxi_zones};
+use trips_core::feed::stations::{Stations, StationsError, stations_of, year_of};
+use trips_core::feed::zones::NYC_TAXI_ZONES;
 use trips_core::format::delimited::header::HeaderError;
 use trips_core::format::encoding::{Decoder, utf16_of};
 use trips_core::format::json::layout::is_json;
-use trips_core::format::sniff::SNIFF_BYTES;
+use trips_core::format::sniff::{PARQUET, SNIFF_BYTES, is_parquet};
 use trips_core::format::{ChunkReader, text};
 
 use crate::checked::Checked;
 use crate::options::Options;
 use crate::spool::TemporaryFiles;
 use crate::{Failure, shown};
-
-/// What a file of Parquet begins with.
-const PARQUET: &[u8; 4] = b"PAR1";
 
 /// Unpacked bytes.
 pub type Stream = Box<dyn Read + Send>;
@@ -57,7 +54,7 @@ pub fn has_pieces(file: &File) -> io::Result<bool> {
     file.take(SNIFF_BYTES as u64).read_to_end(&mut first)?;
     let at = first.len().min(FIRST_BYTES);
     Ok(packing_of(&first[..at]) != Packing::Plain
-        || first.starts_with(PARQUET)
+        || is_parquet(&first)
         || unsupported_kind_of(&first[..at]).is_some()
         || utf16_of(&first).is_some()
         || is_json(&first))
@@ -121,8 +118,8 @@ impl Contents {
     ) -> Result<Begun, HeaderError> {
         let mut stream = self.stream(index)?;
         let mut first = Vec::new();
-        (&mut stream).take(PARQUET.len() as u64).read_to_end(&mut first)?;
-        let is_parquet = first == PARQUET;
+        (&mut stream).take(PARQUET[0].len() as u64).read_to_end(&mut first)?;
+        let is_parquet = is_parquet(&first);
         let stream: Stream = Box::new(io::Cursor::new(first).chain(stream));
         if is_parquet {
             return self.begin_parquet(stream, row_groups, choice, max_record);
@@ -144,25 +141,26 @@ impl Contents {
         Err(HeaderError::Read(ContainerError::unsupported("Parquet file").into()))
     }
 
-    /// The choice with the stations of these members.
+    /// The choice with the stations of these members, and warnings of their other records.
     pub fn with_stations(
         &self,
         members: &[usize],
         feed: &str,
         choice: FeedChoice,
         path: &Path,
-    ) -> Result<FeedChoice, Failure> {
+    ) -> Result<(FeedChoice, Vec<String>), Failure> {
+        let mut warnings = Vec::new();
         let definition = choice.catalogue.get(feed).cloned();
-        let (Some(definition), false) = (definition, members.is_empty()) else { return Ok(choice) };
+        let (Some(definition), false) = (definition, members.is_empty()) else {
+            return Ok((choice, warnings));
+        };
         let failed = |error: String| Failure::Stations { path: shown(path), error };
         let set = definition.station_set().unwrap_or_default();
         if set == NYC_TAXI_ZONES {
             return Err(failed("the zones of the feed are built in".into()));
         }
         let by_year = definition.stations.as_ref().is_some_and(|columns| columns.by_year);
-        let mut zones = Zones::builder();
-        let builtin = nyc_taxi_zones().into_iter().map(|zone| (NYC_TAXI_ZONES, zone));
-        let mut rows: Vec<_> = builtin.collect();
+        let mut zones = choice.zones.to_builder();
         for &index in members {
             let name = self.member(index);
             let year = by_year.then(|| year_of(name).or_else(|| year_of(&shown(path)))).flatten();
@@ -173,13 +171,23 @@ impl Contents {
                 stations_of(&definition, year, Decoder::detect(self.stream(index)?)?)
             };
             let stations = read().map_err(|error| failed(format!("{name}: {error}")))?;
-            rows.extend(stations.rows.into_iter().map(|row| (set, row)));
+            warnings.extend(warning_of(name, &stations));
+            for row in stations.rows {
+                zones.add(set, row).map_err(|error| failed(error.to_string()))?;
+            }
         }
-        for (set, row) in rows {
-            zones.add(set, row).map_err(|error| failed(error.to_string()))?;
-        }
-        Ok(FeedChoice { zones: zones.build(), ..choice })
+        Ok((FeedChoice { zones: zones.build(), ..choice }, warnings))
     }
+}
+
+/// What is wrong with the records of a station file, if anything is.
+fn warning_of(member: &str, stations: &Stations) -> Option<String> {
+    let first = stations.errors.first()?;
+    let records = match stations.rejected {
+        1 => "1 record is not a station".to_owned(),
+        rejected => format!("{rejected} records are not stations"),
+    };
+    Some(format!("member {member}: {records}; line {}: {}", first.line, first.reason))
 }
 
 /// The limits, as the settings of the server define them.
@@ -211,5 +219,21 @@ pub fn refusal(error: &io::Error, member: &str) -> Option<(&'static str, String)
         return Some((code, [member, container.message(), detail.unwrap_or_default()].concat()));
     }
     let is_damaged = error.kind() == io::ErrorKind::InvalidData;
-    is_damaged.then(|| ("22P04", format!("{}{error}", named(member))))
+    is_damaged.then(|| (code_of_format(error), format!("{}{error}", named(member))))
+}
+
+/// SQLSTATE of an error of a format.
+#[cfg(feature = "parquet")]
+fn code_of_format(error: &io::Error) -> &'static str {
+    use trips_core::format::parquet::fault::{FaultKind, ParquetFault};
+    match ParquetFault::of(error).map(|fault| fault.kind) {
+        Some(FaultKind::Limit | FaultKind::Memory) => "54000",
+        Some(FaultKind::Unsupported) => "0A000",
+        Some(FaultKind::Damaged) | None => "22P04",
+    }
+}
+
+#[cfg(not(feature = "parquet"))]
+fn code_of_format(_: &io::Error) -> &'static str {
+    "22P04"
 }

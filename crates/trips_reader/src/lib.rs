@@ -13,6 +13,7 @@ mod pieces;
 mod read;
 mod split;
 mod spool;
+mod zones;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -34,8 +35,12 @@ const USAGE: &str = "usage:
       big-endian)
   trips_reader version
 LIMITS: max_unpacked_size=BYTES max_compression_ratio=N max_archive_members=N max_archive_depth=N, as the settings
-FEED: feed=NAME feed_file=PATH region=TEXT datasource=TEXT; the header decides the feed unless it is given; feed_file is
-      the definition of a feed that is not built in; the options of split and read must be the same
+FEED: feed=NAME feed_file=PATH region=TEXT datasource=TEXT zones_file=PATH; the header decides the feed unless it is
+      given; feed_file is the definition of a feed that is not built in; the options of split and read must be the same.
+      zones_file has the zones and stations of the server, of which read alone needs the places: lines of JSON
+      [set, id, first year, last year, region, longitude as text, latitude as text], in which others than set and id may
+      be null; it may be /dev/stdin
+WARNINGS: split prints the records of the stations of an archive that are no stations under \"warnings\"
 exit codes: 1; 3 when the file changed meanwhile; 4 when its times contradict its feed";
 
 /// The error that ends the program.

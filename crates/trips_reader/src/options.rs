@@ -9,14 +9,16 @@ use trips_core::check::constraints::{Constraints, ZeroCoordinates};
 use trips_core::feed::builtin;
 use trips_core::feed::choice::{FeedChoice, Options as FeedOptions};
 use trips_core::feed::detect::Catalogue;
+use trips_core::feed::zones::Zones;
 use trips_core::text::escape::quoted;
 
-use crate::{Failure, shown};
+use crate::{Failure, shown, zones};
 
 /// The names that may be given.
-const NAMES: [&str; 22] = [
+const NAMES: [&str; 23] = [
     "feed",
     "feed_file",
+    "zones_file",
     "region",
     "datasource",
     "blake3",
@@ -85,7 +87,8 @@ impl<'a> Options<'a> {
         self.number("max_record_size", Some(1 << 20))
     }
 
-    /// The feeds that the file may be of: the built-in ones, and that of `feed_file`; and what the caller gives.
+    /// The feeds that the file may be of: the built-in ones, and that of `feed_file`; and what the caller gives. The zones are
+    /// the built-in ones, and those of `zones_file`.
     pub fn choice(&self) -> Result<FeedChoice, Failure> {
         let mut feeds = builtin::all().to_vec();
         if let Some(path) = self.text("feed_file") {
@@ -106,7 +109,13 @@ impl<'a> Options<'a> {
         let owned = |name: &str| self.text(name).map(str::to_owned);
         let options = FeedOptions { region: owned("region"), datasource: owned("datasource") };
         let catalogue = Arc::new(Catalogue::new(feeds));
-        Ok(FeedChoice { catalogue, feed: owned("feed"), options, ..FeedChoice::builtin() })
+        let mut zones = Zones::builtin();
+        if let Some(path) = self.text("zones_file") {
+            let mut builder = zones.to_builder();
+            zones::add(path, &mut builder)?;
+            zones = builder.build();
+        }
+        Ok(FeedChoice { catalogue, feed: owned("feed"), options, zones })
     }
 
     /// Constraints of a trip, as the settings of the server define them.

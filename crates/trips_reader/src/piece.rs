@@ -79,7 +79,8 @@ fn read_checked(
     let changed = || Failure::Changed(shown(path));
     let max_record = options.max_record_size()?;
     let contents = Contents::open(checked.clone(), limits(options)?).map_err(failed)?;
-    let choice = contents.with_stations(&piece.stations, &piece.feed, options.choice()?, path)?;
+    let (choice, _) =
+        contents.with_stations(&piece.stations, &piece.feed, options.choice()?, path)?;
     let begun = contents.begin((piece.index, piece.row_groups.clone()), &choice, max_record);
     let begun = begun.map_err(|error| match error {
         HeaderError::Read(error) => failed(error),

@@ -50,6 +50,8 @@ struct Scan<'p> {
     /// Units of the content so far.
     units: u64,
     pieces: Vec<(Value, PieceOfFile)>,
+    /// Of the stations of an archive.
+    warnings: Vec<String>,
 }
 
 /// The splits of a file, or why it is refused.
@@ -66,18 +68,24 @@ pub fn split(
         return Err(Failure::Changed(shown(path)));
     }
     match found {
-        Ok(splits) => Ok(json!({
+        Ok((splits, warnings)) => Ok(json!({
             "bytes": size,
             "mtime_ns": mtime_ns.to_string(),
             "digest": digest.to_hex().as_str(),
             "splits": splits,
+            "warnings": warnings,
         })),
         Err(Stop::Refused(code, reason)) => Ok(refused(path, code, &reason)),
         Err(Stop::Failed(failure)) => Err(failure),
     }
 }
 
-fn scan(path: &Path, checked: &Arc<Checked>, options: &Options<'_>) -> Result<Vec<Value>, Stop> {
+/// The splits, and warnings.
+fn scan(
+    path: &Path,
+    checked: &Arc<Checked>,
+    options: &Options<'_>,
+) -> Result<(Vec<Value>, Vec<String>), Stop> {
     let contents = Contents::open(checked.clone(), limits(options)?);
     let contents = contents.map_err(|error| stop_of(path, "", error))?;
     let mut scan = Scan {
@@ -91,6 +99,7 @@ fn scan(path: &Path, checked: &Arc<Checked>, options: &Options<'_>) -> Result<Ve
         sorted: None,
         units: 0,
         pieces: Vec::new(),
+        warnings: Vec::new(),
     };
     scan.common.add(&checked.take_read());
     if scan.contents.is_archive() {
@@ -130,7 +139,8 @@ impl Scan<'_> {
         })?;
         self.checked.take_read();
         let choice = self.choice.clone();
-        self.choice = contents.with_stations(&sorted.stations, &sorted.feed, choice, self.path)?;
+        (self.choice, self.warnings) =
+            contents.with_stations(&sorted.stations, &sorted.feed, choice, self.path)?;
         self.common.add(&self.checked.take_read());
         self.sorted = Some(sorted);
         Ok(())
@@ -227,8 +237,8 @@ impl Scan<'_> {
     }
 
     /// The splits, now that the size of the whole content is known.
-    fn finish(self) -> Result<Vec<Value>, Stop> {
-        let content = self.units;
+    fn finish(self) -> Result<(Vec<Value>, Vec<String>), Stop> {
+        let (content, warnings) = (self.units, self.warnings);
         let splits = self.pieces.into_iter().map(|(mut split, piece)| {
             let text = serde_json::to_string(&PieceOfFile { content, ..piece })?;
             if let Some(values) = split.as_array_mut() {
@@ -237,7 +247,7 @@ impl Scan<'_> {
             Ok(split)
         });
         let failed = |error: serde_json::Error| Failure::Write(io::Error::other(error));
-        Ok(splits.collect::<Result<_, _>>().map_err(failed)?)
+        Ok((splits.collect::<Result<_, _>>().map_err(failed)?, warnings))
     }
 
     fn named(&self, index: usize, reason: String) -> String {

@@ -1,7 +1,9 @@
 //! Packed files in parts, as `trips_reader` makes them: the result is that of `trips.ingest`.
 
 use postgres::Client;
-use trips_tests::{Database, Load, digest, parts_by_reader, real_trips, server_error};
+use trips_tests::{
+    Database, Load, digest, parts_and_warnings, parts_by_reader, real_trips, server_error,
+};
 
 use super::same_trips::packed;
 use super::{csv, zip_of};
@@ -110,6 +112,68 @@ fn stations_and_identity() {
     require_same(&[("divvy_2015.zip", zip_of(&files))]);
 }
 
+const DIVVY: &str = "trip_id,starttime,stoptime,bikeid,tripduration,from_station_id,from_station_name,to_station_id,to_station_name,usertype,gender,birthyear\n";
+
+/// As `docker/spark/load.py` writes them.
+const ZONES: &str = "SELECT coalesce(string_agg(json_build_array(zone_set, zone_id, valid_from, valid_to, region,
+        point[0]::text, point[1]::text)::text, E'\\n'), '') FROM trips.zones WHERE zone_set <> 'nyc_taxi_zones'";
+
+/// The stations of `trips.load_stations` are the places of uploaded trips; those of an archive count before them.
+#[test]
+fn stations_of_the_server_reach_the_reader() {
+    let (one, two) = (Database::on_shared(), Database::on_shared());
+    let (mut client, mut other) = (one.client(), two.client());
+    let trip =
+        |id: u32| format!("{id},6/30/2015 23:57,6/30/2015 23:59,{id},300,5,A,6,B,Subscriber,,\n");
+    let stations = |lat: &str| {
+        format!(
+            "id,name,latitude,longitude\n5,A,{lat},-87.600000000000001\n7,\"C\"\"\",41.9,-87.7\n"
+        )
+    };
+    let path = one.file("Divvy_Stations_2015.csv", stations("41.123456789012345"));
+    for client in [&mut client, &mut other] {
+        client.query("SELECT trips.load_stations('divvy', $1)", &[&path]).unwrap();
+    }
+    let zones = two.file("zones.jsonl", other.query_one(ZONES, &[]).unwrap().get::<_, String>(0));
+    let bad = stations("41.5") + "8,D,x,y\n";
+    let files = [
+        ("trips.csv", [DIVVY, &trip(1)].concat().into_bytes()),
+        ("trips.csv.gz", pack::gzip([DIVVY, &trip(2)].concat().as_bytes())),
+        (
+            "all_2015.zip",
+            zip_of(&[("Stations.csv", bad), ("trips.csv", [DIVVY, &trip(3)].concat())]),
+        ),
+    ];
+    for (name, bytes) in files {
+        let path = one.file(name, &bytes);
+        one.ingest(&mut client, &path);
+        let size = i64::try_from(bytes.len()).unwrap();
+        let create = "SELECT load_id FROM trips.create_upload($1, $2, $3, 'reader')";
+        let row = other.query_one(create, &[&path, &digest(&bytes), &size]).unwrap();
+        let load_id: i64 = row.get(0);
+        let (parts, warnings) = parts_and_warnings(&path, load_id, 1, Some(&zones)).unwrap();
+        for part in parts {
+            other.query_one("SELECT trips.upload_part($1, $2)", &[&load_id, &part]).unwrap();
+        }
+        other.query_one("SELECT trips.complete_upload($1)", &[&load_id]).unwrap();
+        let expected: &[&str] = match name {
+            "all_2015.zip" => &["member Stations.csv: 1 record is not a station; line 4: "],
+            _ => &[],
+        };
+        assert_eq!(warnings.len(), expected.len(), "{name}: {warnings:?}");
+        for (warning, expected) in warnings.iter().zip(expected) {
+            assert!(warning.starts_with(expected), "{warning}");
+        }
+    }
+    let query = "SELECT string_agg(concat_ws('|', trip_id, origin_coord, destination_coord), ';' ORDER BY trip_id)
+                   FROM trips.hist_trip_data";
+    let places = |client: &mut Client| client.query_one(query, &[]).unwrap().get::<_, String>(0);
+    let expected = places(&mut client);
+    assert!(expected.contains("41.123456789012344") && expected.contains(",41.5)"), "{expected}");
+    assert_eq!(places(&mut other), expected);
+    assert_eq!(results(&mut other), results(&mut client));
+}
+
 /// A file that `trips.ingest` refuses is refused with the same SQLSTATE.
 #[test]
 fn refused_files() {
@@ -120,7 +184,11 @@ fn refused_files() {
     let mut flipped = gzip.clone();
     let crc = flipped.len() - 6;
     flipped[crc] ^= 1;
-    let files: [(&str, Vec<u8>); 6] = [
+    let mut encrypted = b"PARE\x15".to_vec();
+    encrypted.extend(b"footer\x06\0\0\0PARE");
+    let files: [(&str, Vec<u8>); 8] = [
+        ("encrypted.parquet", encrypted.clone()),
+        ("encrypted.zip", zip_of(&[("trips.parquet", encrypted)])),
         ("cut.csv.gz", gzip[..gzip.len() - 20].to_vec()),
         ("flipped.csv.gz", flipped),
         ("padded.csv.gz", [&gzip[..], b"more"].concat()),

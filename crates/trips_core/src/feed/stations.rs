@@ -6,7 +6,6 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::{self, Read};
-use std::ops::RangeInclusive;
 
 use csv::{ByteRecord, ReaderBuilder};
 use serde::Deserialize;
@@ -16,6 +15,7 @@ use crate::feed::definition::{
     ColumnKind, Definition, Dialect, Place, StationColumns, Zero, fold, fold_encoded,
 };
 use crate::feed::place::{PlaceRules, PlaceText, place};
+pub use crate::feed::station_year::{YEARS, year_of};
 use crate::feed::value::{self, Nulls};
 use crate::feed::zones::ZoneRow;
 use crate::model::canonical::Canonical;
@@ -29,6 +29,8 @@ use crate::text::whitespace;
 pub const MAX_BYTES: u64 = 64 << 20;
 /// The most records of a station file.
 pub const MAX_STATIONS: usize = 200_000;
+/// The most bytes in which the header of a station file is looked for.
+pub const MAX_HEADER: u64 = 1 << 20;
 /// The most errors that are reported.
 pub const MAX_ERRORS: usize = 10;
 /// The most bytes of a name.
@@ -201,6 +203,26 @@ pub fn read_stations<R: Read>(
     Err(StationsError::Missing(missing))
 }
 
+/// Whether a file with these first bytes has the columns of the feed's station files.
+///
+/// ```
+/// use trips_core::feed::{builtin, stations::has_station_header};
+/// let divvy = builtin::get("divvy").unwrap();
+/// assert!(has_station_header(divvy, b"id,name,latitude,longitude\n5,Elm St,"));
+/// assert!(!has_station_header(divvy, b"id,name\n5,Elm St"));
+/// ```
+#[must_use]
+pub fn has_station_header(feed: &Definition, first: &[u8]) -> bool {
+    let Some(names) = &feed.stations else { return false };
+    feed.form.dialects.iter().any(|dialect| {
+        let mut reader =
+            ReaderBuilder::new().delimiter(dialect.delimiter).flexible(true).from_reader(first);
+        let header = reader.byte_headers().map_err(io::Error::other).map_err(StationsError::Read);
+        let found = header.and_then(|header| header_of(header, names, &feed.form.encodings));
+        matches!(found, Ok(_) | Err(StationsError::Duplicate(_)))
+    })
+}
+
 /// The header with the names of [`Station`]'s members; other names are empty.
 fn header_of(
     header: &ByteRecord,
@@ -355,32 +377,6 @@ fn station(
         region: None,
         point: place(fields.place(), &form.rules)?,
     })
-}
-
-/// The years that a station file may be of.
-pub const YEARS: RangeInclusive<i32> = 1900..=2099;
-
-/// The year in the name of a file: the first four digits of 1900 to 2099 that no digit precedes and no digit follows,
-/// or the digits of a month do.
-///
-/// ```
-/// use trips_core::feed::stations::year_of;
-/// assert_eq!(year_of("2016/Divvy_Stations_2017_Q1Q2.csv"), Some(2017));
-/// assert_eq!(year_of("nomenclatura_202301.csv"), Some(2023));
-/// assert_eq!(year_of("stations.csv"), None);
-/// ```
-#[must_use]
-pub fn year_of(path: &str) -> Option<i32> {
-    let name = path.rsplit(['/', '\\']).next()?.as_bytes();
-    let runs = name.split(|byte| !byte.is_ascii_digit());
-    let year = |digits: &[u8]| {
-        let (year, month) = digits.split_at_checked(4)?;
-        let is_month = matches!(month, [] | [b'0', b'1'..=b'9', ..] | [b'1', b'0'..=b'2', ..])
-            && matches!(month.len(), 0 | 2 | 4);
-        let year = std::str::from_utf8(year).ok()?.parse().ok()?;
-        (is_month && YEARS.contains(&year)).then_some(year)
-    };
-    runs.filter_map(year).next()
 }
 
 #[cfg(test)]

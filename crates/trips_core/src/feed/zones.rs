@@ -74,13 +74,13 @@ pub enum TooManyZones {
 /// assert_eq!(zones.get(bixi, b"6001", 2020).unwrap().region, Some("Verdun"));
 /// assert_eq!(zones.get(bixi, b"6001", 2021), None);
 /// ```
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Zones {
     sets: HashMap<Box<str>, ZoneSetId>,
     by_id: Vec<ZoneSet>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 struct ZoneSet {
     /// The position in `zones` of an id of digits, plus one; 0 is none.
     direct: Vec<u32>,
@@ -90,7 +90,7 @@ struct ZoneSet {
 }
 
 /// A zone in some years.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Version {
     from: i32,
     to: i32,
@@ -111,6 +111,13 @@ impl Zones {
     #[must_use]
     pub fn builder() -> ZonesBuilder {
         ZonesBuilder::default()
+    }
+
+    /// A builder of a snapshot that has these zones, and more.
+    #[must_use]
+    pub fn to_builder(&self) -> ZonesBuilder {
+        let rows = self.by_id.iter().flat_map(|set| &set.zones).map(Vec::len).sum();
+        ZonesBuilder { zones: self.clone(), rows, ..ZonesBuilder::default() }
     }
 
     /// A snapshot of the built-in zones.
