@@ -84,6 +84,27 @@ COMMENT ON COLUMN trips.zones.name IS 'Name of the zone or station';
 COMMENT ON COLUMN trips.zones.region IS 'Region of trips that start or end in the zone';
 COMMENT ON COLUMN trips.zones.point IS '(longitude, latitude) in degrees, WGS 84; NULL if it is not known';
 
+-- The stations of archives that have staged rows: a merge gives their trips the places of the load.
+CREATE TABLE trips_internal.load_stations (
+  load_id    bigint NOT NULL,
+  zone_set   text   NOT NULL,
+  zone_id    text   NOT NULL,
+  valid_from int,
+  valid_to   int,
+  point      point,
+  CONSTRAINT load_stations_key UNIQUE NULLS NOT DISTINCT (load_id, zone_set, zone_id, valid_from, valid_to)
+);
+-- A key with a nullable column cannot be the replica identity.
+ALTER TABLE trips_internal.load_stations REPLICA IDENTITY FULL;
+COMMENT ON TABLE trips_internal.load_stations IS
+  'Stations of loaded archives that have rows in trips.stg_trip_data; they count before those of trips.zones';
+COMMENT ON COLUMN trips_internal.load_stations.load_id IS 'Number of the load in trips.loads';
+COMMENT ON COLUMN trips_internal.load_stations.zone_set IS 'Name of the set of zones, as in the definition of the feed';
+COMMENT ON COLUMN trips_internal.load_stations.zone_id IS 'Id of the station, as in details of trips';
+COMMENT ON COLUMN trips_internal.load_stations.valid_from IS 'First year in which the id means this station; NULL for no limit';
+COMMENT ON COLUMN trips_internal.load_stations.valid_to IS 'Last year in which the id means this station; NULL for no limit';
+COMMENT ON COLUMN trips_internal.load_stations.point IS '(longitude, latitude) in degrees, WGS 84; NULL if it is not known';
+
 CREATE FUNCTION trips_internal.builtin_zones()
 RETURNS TABLE (zone_id text, name text, region text, point point)
 LANGUAGE c IMMUTABLE PARALLEL SAFE
@@ -98,7 +119,7 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'load_stations_wrapper';
 COMMENT ON FUNCTION trips.load_stations(text, text, int) IS
-  'Loads a station file of a feed into trips.zones, in place of rows with the same ids and years, and returns the number of stations; reports other records. Any role with the privileges of trips.ingest() may replace the stations of any feed';
+  'Loads the stations of a feed from a file or an archive into trips.zones, in place of rows with the same ids and years, and returns their number; reports other records. Any role with the privileges of trips.ingest() may replace the stations of any feed';
 
 CREATE FUNCTION trips.complete_places(feed text, since date DEFAULT NULL, until date DEFAULT NULL) RETURNS bigint
 LANGUAGE c VOLATILE PARALLEL UNSAFE
@@ -131,4 +152,5 @@ COMMENT ON FUNCTION trips.preview(text, text, int) IS
 -- pg_dump dumps the rows of these tables, although the tables belong to the extension; CREATE EXTENSION inserts the
 -- built-in zones.
 SELECT pg_catalog.pg_extension_config_dump('trips.feeds', '');
+SELECT pg_catalog.pg_extension_config_dump('trips_internal.load_stations', '');
 SELECT pg_catalog.pg_extension_config_dump('trips.zones', 'WHERE zone_set <> ''nyc_taxi_zones''');

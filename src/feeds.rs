@@ -1,6 +1,6 @@
 //! Feeds: which kinds of files loads know, and the zones and stations of their trips.
 //!
-//! The room owns the tables `trips.feeds` and `trips.zones`. A load takes a snapshot of both before its threads start.
+//! The room owns the tables `trips.feeds`, `trips.zones` and `trips_internal.load_stations`. A load takes a snapshot of both before its threads start.
 
 use trips_core::feed::choice::{FeedChoice, Options};
 
@@ -22,4 +22,13 @@ use crate::error::LoadError;
 pub fn choice(feed: Option<&str>, options: Options) -> Result<FeedChoice, LoadError> {
     let (catalogue, zones) = (definitions::catalogue()?, zones::snapshot()?);
     Ok(FeedChoice { catalogue, feed: feed.map(str::to_owned), zones, options })
+}
+
+/// What a merge knows of the feed of a load: the stations of its archive are among the zones.
+///
+/// # Errors
+/// When a query fails.
+pub fn choice_of_load(load_id: i64, feed: &str, options: Options) -> Result<FeedChoice, LoadError> {
+    let (catalogue, zones) = (definitions::catalogue()?, zones::snapshot_of_load(load_id)?);
+    Ok(FeedChoice { catalogue, feed: Some(feed.to_owned()), zones, options })
 }

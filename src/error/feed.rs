@@ -44,9 +44,10 @@ pub enum FeedError {
     NoStations(String),
     /// The stations would be in a set that is built in.
     BuiltinZones(String),
-    /// Stations are loaded from one file at a time.
-    StationArchive {
+    /// No member of an archive is a station file of the feed.
+    NoStationMember {
         file: FileName,
+        feed: String,
     },
     /// `shows_content`: the caller may see what the file has.
     Stations {
@@ -96,7 +97,11 @@ impl FeedError {
             .hint(format!("Use {} to {}.", YEARS.start(), YEARS.end())),
             Self::BuiltinZones(set) => wrong_type(format!("zones of set {} are built in", shown(set))).hint("Create the feed with a zone_set of its own."),
             Self::NoStations(name) => wrong_type(format!("feed {} has no station files", shown(name))).hint("Use a feed whose definition has stations."),
-            Self::StationArchive { file } => wrong_type(format!("station file {file} is an archive")).hint("Unpack the station file first, or load the archive with its trips."),
+            Self::NoStationMember { file, feed } => Report::new(
+                Code::ERRCODE_BAD_COPY_FILE_FORMAT,
+                format!("archive {file} has no station file of feed {}", shown(feed)),
+            )
+            .hint("Query trips.all_feeds for the columns of the feed's station files."),
             Self::Stations { file, error, shows_content } => {
                 stations(&file.to_string(), error, *shows_content)
             }
@@ -170,14 +175,22 @@ fn lines(errors: &[StationError], shows_content: bool) -> Vec<String> {
     errors.iter().map(|error| format!("line {}: {}", error.line, reason(error))).collect()
 }
 
-/// Reports the records of a station file that are not stations, and those with the id of an earlier one.
-pub fn report_records(file: &FileName, stations: &Stations, shows_content: bool) {
+/// Reports the records of a station file that are not stations, and those with the id of an earlier one. `are_stored`:
+/// the stations go to `trips.zones`; otherwise they are those of one load.
+pub fn report_records(
+    file: &FileName,
+    stations: &Stations,
+    (are_stored, shows_content): (bool, bool),
+) {
     if stations.rejected > 0 {
         let records =
             counted(stations.rejected, "record is not a station", "records are not stations");
         Report::new(Code::ERRCODE_WARNING, format!("station file {file}: {records}"))
             .detail(format!("First errors:\n{}", lines(&stations.errors, shows_content).join("\n")))
-            .hint("Correct these records, then load the file again. Its other stations are loaded.")
+            .hint(match are_stored {
+                true => "Correct these records, then load the file again. Its other stations are loaded.",
+                false => "Correct these records in a file of their own, run trips.load_stations() for it, then trips.complete_places().",
+            })
             .warning();
     }
     if stations.repeated > 0 {

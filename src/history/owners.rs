@@ -27,7 +27,7 @@ pub fn require_one_owner(ledger_owner: pg_sys::Oid) -> Result<(), LoadError> {
                                  summarized_trip_data}'::text[]) AS w (name)
                  UNION ALL
                  SELECT to_regclass('trips_internal.' || w.name)::oid
-                   FROM unnest('{load_failures, area_directory, area_pages}'::text[]) AS w (name)
+                   FROM unnest('{load_failures, load_stations, area_directory, area_pages}'::text[]) AS w (name)
                  UNION ALL
                  SELECT i.inhrelid FROM pg_inherits AS i WHERE i.inhparent = 'trips.hist_trip_data'::regclass)
                 AS written (oid)

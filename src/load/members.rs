@@ -1,7 +1,10 @@
 //! The members of an archive: which have trips, which have stations, and which loads pass over.
 
+use std::sync::Arc;
+
 use pgrx::check_for_interrupts;
 use trips_core::feed::choice::FeedChoice;
+use trips_core::feed::definition::Definition;
 use trips_core::format::delimited::header::HeaderError;
 use trips_core::format::members::{self, MembersError};
 
@@ -16,8 +19,8 @@ pub struct Members {
     pub trips: Vec<usize>,
     /// The feeds, with the stations of the archive among the zones.
     pub choice: FeedChoice,
-    /// The names of the members with stations.
-    pub stations: Vec<String>,
+    /// The members that have stations.
+    pub stations: Vec<usize>,
 }
 
 /// Sorts the members of a file. A file that is no archive is one member with trips.
@@ -75,16 +78,31 @@ fn with_stations(
     sorted: members::Members,
 ) -> Result<Members, LoadError> {
     let members::Members { feed, trips, stations } = sorted;
-    let (mut names, mut rows) = (Vec::new(), Vec::new());
-    for index in stations {
+    let mut rows = Vec::new();
+    for &index in &stations {
         check_for_interrupts!();
         let Some(definition) = choice.catalogue.get(&feed) else { continue };
-        rows.push(stations::of_content(definition, contents.read(index)?, None, shows_content)?);
-        names.extend(contents.member(index).map(str::to_owned));
+        rows.push(stations::of_member(definition, contents.read(index)?, shows_content)?);
     }
     let choice = match rows.is_empty() {
         true => choice,
         false => FeedChoice { zones: zones::snapshot_with(&rows)?, ..choice },
     };
-    Ok(Members { trips, choice, stations: names })
+    Ok(Members { trips, choice, stations })
+}
+
+/// Keeps the stations of these members for later merges of the staged records of a load.
+///
+/// # Errors
+/// Those of the archive.
+pub fn keep_stations(
+    contents: &Contents<'_>,
+    stations: &[usize],
+    load_id: i64,
+    (definition, shows_content): (&Arc<Definition>, bool),
+) -> Result<(), LoadError> {
+    stations.iter().try_for_each(|&index| {
+        check_for_interrupts!();
+        stations::keep(load_id, definition, contents.read(index)?, shows_content)
+    })
 }

@@ -12,6 +12,7 @@ use super::merged_rows::{MergedRows, decide};
 use super::runs::{Loader, RunBuilder, summarize};
 use super::staged_feed::StagedFeed;
 use crate::error::{LoadError, RequestError};
+use crate::feeds::zones;
 use crate::history::{History, NewPartitions};
 use crate::ledger::{self, LoadHeader, LoadRow, LoadSource, Totals};
 use crate::progress::{Passes, Phase, Progress};
@@ -62,6 +63,7 @@ fn merge(header: &LoadHeader, only: Option<i64>) -> Result<Option<LoadRow>, Load
             }
         };
     }
+    zones::forget_merged()?;
     summarize(inserted, &progress)?;
     Ok(newest)
 }

@@ -1,14 +1,11 @@
 //! Notices and warnings of a load.
 
 use pgrx::PgSqlErrorCode as Code;
-use trips_core::text::escape::{quoted, quoted_path};
+use trips_core::text::escape::quoted;
 
-use crate::error::{Report, counted};
+use crate::error::{Report, counted, report_members};
 use crate::ledger::SameBytes;
 use crate::source::Contents;
-
-/// How many members a notice names.
-const MAX_MEMBERS_NAMED: usize = 20;
 
 /// How many unused columns a notice names.
 const MAX_COLUMNS_NAMED: usize = 20;
@@ -59,28 +56,10 @@ pub fn not_numbers(columns: &[(String, u64)]) {
 }
 
 /// Reports the members of an archive that are no trips: what loads do not read, and stations.
-pub fn passed_over(contents: &Contents<'_>, stations: &[String]) {
-    let shown = |names: Vec<&str>| {
-        let named = names.len().min(MAX_MEMBERS_NAMED);
-        let quoted: Vec<String> = names[..named].iter().map(|name| quoted_path(name)).collect();
-        match names.len() - named {
-            0 => quoted.join(", "),
-            more => format!("{} and {more} more", quoted.join(", ")),
-        }
-    };
-    let noun = |count: usize| if count == 1 { "member" } else { "members" };
+pub fn passed_over(contents: &Contents<'_>, stations: &[usize]) {
     let passed: Vec<&str> = contents.passed_over().iter().map(|member| &*member.name).collect();
-    let stations: Vec<&str> = stations.iter().map(String::as_str).collect();
-    let mut parts = Vec::new();
-    if !passed.is_empty() {
-        parts.push(format!("passing over {} {}", noun(passed.len()), shown(passed)));
-    }
-    if !stations.is_empty() {
-        parts.push(format!("reading stations from {} {}", noun(stations.len()), shown(stations)));
-    }
-    if !parts.is_empty() {
-        Report::new(Code::ERRCODE_SUCCESSFUL_COMPLETION, parts.join("; ")).notice();
-    }
+    let stations: Vec<&str> = stations.iter().filter_map(|&at| contents.member(at)).collect();
+    report_members(&passed, &stations);
 }
 
 /// Reports the names of the columns of the file that the load ignores.

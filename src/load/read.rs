@@ -3,6 +3,7 @@
 use std::io::Read;
 
 use trips_core::feed::program::NotNumbers;
+use trips_core::format::not_stored::NotStored;
 use trips_core::format::parser::{Parsed, Parser, Target};
 use trips_core::pool::{Pool, PoolError, Run};
 use trips_core::sort::batch::RunBlocks;
@@ -50,14 +51,12 @@ pub fn read_file(
     let mut counts = ReadCounts { total: source.bytes, ..ReadCounts::default() };
     let (mut loaded, mut last) = (Vec::new(), Reading::default());
     let mut definition = None;
-    for (number, &index) in trips.iter().enumerate() {
+    for index in trips {
         let named = |name: &str| source.feed = Some(name.to_owned());
         let opened = open::open(contents, index, &choice, named)?;
         last = opened.reading.clone();
         definition.get_or_insert_with(|| opened.plan.feed().definition.clone());
-        if number == 0 && request.access.shows_content() {
-            notices::unused_columns(opened.plan.not_stored());
-        }
+        counts.not_stored.add_header(opened.plan.not_stored());
         limit.begin(&opened.file, &opened.plan, opened.reader.position_kind());
         let (before, feed) = (writing.loader.totals, opened.plan.feed_name().to_owned());
         writing.loader.begin_member(opened.file.member.clone(), opened.reader.position_kind());
@@ -72,8 +71,15 @@ pub fn read_file(
             loaded.push(LoadMember { name: name.to_owned(), feed, totals });
         }
     }
+    if request.access.shows_content() {
+        notices::unused_columns(counts.not_stored.names());
+    }
     notices::zero_coordinates(counts.zero_coordinates);
     if let Some(definition) = definition {
+        if writing.loader.totals.staged > 0 {
+            let how = (&definition, request.access.shows_content());
+            members::keep_stations(contents, &stations, writing.load_id, how)?;
+        }
         notices::unknown_places(counts.unknown_places, definition.stations.is_some());
         notices::not_numbers(&counts.not_numbers.named(&definition));
     }
@@ -138,6 +144,8 @@ struct ReadCounts {
     zero_coordinates: u64,
     unknown_places: u64,
     not_numbers: NotNumbers,
+    /// Names that the feed does not know: those of the headers, and of members of JSON records.
+    not_stored: NotStored,
     /// What is read of the stored bytes, if the file is packed.
     packed: Option<Reading>,
 }
@@ -154,6 +162,7 @@ impl ReadCounts {
         self.zero_coordinates += parsed.zero_coordinates;
         self.unknown_places += parsed.unknown_places;
         self.not_numbers.join(&parsed.not_numbers);
+        self.not_stored.add(&parsed.not_stored);
         self.rows += parsed.rows;
         self.covered += parsed.covers;
         let bytes = match &self.packed {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use trips_core::check::constraints::Constraints;
 use trips_core::check::reject::Rejection;
 use trips_core::columns::TripColumn;
-use trips_core::feed::choice::Options;
+use trips_core::feed::choice::{FeedChoice, Options};
 use trips_core::feed::day_month::TimeProofs;
 use trips_core::feed::definition::{IdentityRule, SameId};
 use trips_core::feed::file_feed::FileFeed;
@@ -43,16 +43,20 @@ impl StagedFeed {
     /// feed was dropped.
     pub fn of_load(load_id: Option<i64>, member: Option<&str>) -> Result<Option<Self>, LoadError> {
         let used = load_id.map(|load_id| ledger::feed_of(load_id, member)).transpose()?.flatten();
-        let Some(used) = used else { return Ok(None) };
-        Self::named(&used.feed, Options { region: used.region, datasource: used.datasource })
+        let Some((load_id, used)) = load_id.zip(used) else { return Ok(None) };
+        let options = Options { region: used.region, datasource: used.datasource };
+        Self::of_choice(&used.feed, &feeds::choice_of_load(load_id, &used.feed, options)?)
     }
 
     /// The feed of this name; None if it was dropped.
     pub fn named(name: &str, options: Options) -> Result<Option<Self>, LoadError> {
-        let choice = feeds::choice(Some(name), options)?;
+        Self::of_choice(name, &feeds::choice(Some(name), options)?)
+    }
+
+    fn of_choice(name: &str, choice: &FeedChoice) -> Result<Option<Self>, LoadError> {
         let Some(definition) = choice.catalogue.get(name).cloned() else { return Ok(None) };
         let Some(&dialect) = definition.form.dialects.first() else { return Ok(None) };
-        let feed = Arc::new(FileFeed::new(definition, dialect, &choice));
+        let feed = Arc::new(FileFeed::new(definition, dialect, choice));
         Ok(Some(Self { feed, last: None }))
     }
 

@@ -94,6 +94,7 @@ const MEMBERS: &[&str] = &[
     "table trips_internal.area_pages",
     "table trips_internal.history_changes",
     "table trips_internal.load_failures",
+    "table trips_internal.load_stations",
     "table trips_internal.queue_roles",
     "view trips.all_feeds",
     "view trips.load_errors",

@@ -1,6 +1,8 @@
 //! JSON files: pages of MDS in any order, lines, lists; broken and cut ones.
 
-use postgres::Client;
+use std::sync::{Arc, Mutex};
+
+use postgres::{Client, NoTls};
 use serde_json::{Value, json};
 use trips_testkit::containers::pack;
 use trips_tests::{Database, FIVE_COLUMNS, eventually, server_error, text_of, until};
@@ -139,6 +141,34 @@ fn a_preview_and_the_feed_of_a_page() {
     assert_eq!(count(&mut client, "loads"), "0");
     let feed = client.query("SELECT feed FROM trips.detect_feed($1)", &[&path]).unwrap();
     assert_eq!(feed[0].get::<_, String>(0), "mds");
+}
+
+/// A member that only a late record has is named, too: one NOTICE names all.
+#[test]
+fn members_that_are_not_stored_are_named_once() {
+    let database = Database::on_shared();
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let (of_client, mut config) = (said.clone(), database.config());
+    config.notice_callback(move |notice| {
+        of_client.lock().unwrap().push(notice.message().to_owned());
+    });
+    let mut client = config.connect(NoTls).unwrap();
+    let with = |member: &str, region: u32| {
+        five(&region.to_string()).replacen('{', &format!("{{{member},"), 1) + "\n"
+    };
+    let mut lines: String = (0..20_000).map(|region| with(r#""fare":1"#, region)).collect();
+    lines += &with(r#""Fare":2,"tip":{"euro":1}"#, 20_000);
+    lines += &with(r#""tip":null,"to\nll":3"#, 20_001);
+    for (name, list) in [("late.jsonl", false), ("late.json", true)] {
+        let text =
+            if list { format!("[{}]", lines.trim_end().replace('\n', ",")) } else { lines.clone() };
+        let path = database.file(name, text);
+        let load = database.ingest(&mut client, &path);
+        assert_eq!((load.rows[0], load.rows[3]), (20_002, 0), "{name}");
+        let mut said = std::mem::take(&mut *said.lock().unwrap());
+        said.retain(|message| message.starts_with("ignoring"));
+        assert_eq!(said, [r#"ignoring columns "fare", "tip", "to\nll""#], "{name}");
+    }
 }
 
 /// The five columns, as a list of records in lines.

@@ -21,6 +21,7 @@ pub mod encoding;
 pub mod fields_record;
 pub mod json;
 pub mod members;
+pub mod not_stored;
 pub mod order;
 #[cfg(feature = "parquet")]
 pub mod parquet;

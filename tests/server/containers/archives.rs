@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use postgres::{Client, NoTls};
 use trips_testkit::containers::pack;
-use trips_tests::{Database, trip_line};
+use trips_tests::{Database, text_of, trip_line};
 
 use super::{csv, refused, zip_of};
 
@@ -88,7 +88,7 @@ fn what_is_no_trip_is_passed_over() {
 fn stations_are_places_of_the_load() {
     let database = Database::on_shared();
     let mut client = database.client();
-    let stations = "id,name,latitude,longitude,dpcapacity,online date\n901,A,41.88,-87.63,15,1/1/2015\n902,B,41.89,-87.64,15,1/1/2015\n";
+    let stations = STATIONS;
     let trips = [DIVVY, &divvy(1, 901, 902), &divvy(2, 902, 903)].concat();
     // The order of the members does not matter.
     for (number, names) in
@@ -125,6 +125,87 @@ fn stations_are_places_of_the_load() {
         client.query_one("SELECT count(*) FROM trips.load_members", &[]).unwrap().get::<_, i64>(0),
         2
     );
+}
+
+const STATIONS: &str = "id,name,latitude,longitude,dpcapacity,online date\n\
+    901,A,41.88,-87.63,15,1/1/2015\n902,B,41.89,-87.64,15,1/1/2015\n";
+
+/// The places of all trips, by their ids.
+fn places(client: &mut Client) -> String {
+    text_of(
+        client,
+        "SELECT trip_id, origin_coord, destination_coord FROM trips.hist_trip_data ORDER BY trip_id",
+    )
+}
+
+/// A staged record of an archive becomes the trip that it would have become in the load.
+#[test]
+fn a_merge_knows_the_stations_of_the_archive() {
+    let bad = |id| divvy(id, 901, 902).replacen("6/30/2015", "6/31/2015", 1);
+    let trips = [DIVVY, &bad(1), &divvy(2, 902, 903), &bad(3), &bad(4)].concat();
+    let good = [(1, 901, 902), (2, 902, 903), (3, 901, 902), (4, 902, 902)];
+    let good = good.map(|(id, from, to)| divvy(id, from, to));
+    let good = [DIVVY, &good.concat()].concat();
+    let zip = |trips: &str| zip_of(&[("Stations_2015.csv", STATIONS), ("Trips_2015.csv", trips)]);
+    let expected = {
+        let database = Database::on_shared();
+        let mut client = database.client();
+        let path = database.file("good.zip", zip(&good));
+        assert_eq!(database.ingest(&mut client, &path).rows, [4, 4, 0, 0]);
+        places(&mut client)
+    };
+    assert!(expected.starts_with("1|(-87.63,41.88)|(-87.64,41.89)"), "{expected}");
+    let kept = "SELECT count(*) FROM trips_internal.load_stations";
+    for staged_first in [false, true] {
+        let database = Database::on_shared();
+        let mut client = database.client();
+        let path = database.file("bad.zip", zip(&trips));
+        let load = if staged_first { "stage" } else { "ingest" };
+        client.query(&format!("SELECT trips.{load}($1)"), &[&path]).unwrap();
+        assert_eq!(text_of(&mut client, kept), "2", "{load}");
+        let correct = |id: u32, changes: &str| {
+            format!(
+                "UPDATE trips.stg_trip_data SET record = record
+                    || jsonb_build_object('starttime', replace(record ->> 'starttime', '6/31', '6/30')) || '{changes}'
+                  WHERE record ->> 'trip_id' = '{id}'"
+            )
+        };
+        client.batch_execute(&correct(1, "{}")).unwrap();
+        client.query("SELECT trips.merge_staged()", &[]).unwrap();
+        assert_eq!(text_of(&mut client, kept), "2", "{load}");
+        client.batch_execute(&correct(3, "{}")).unwrap();
+        // Another station of the archive.
+        client.batch_execute(&correct(4, r#"{"from_station_id": "902"}"#)).unwrap();
+        client.query("SELECT trips.merge_staged()", &[]).unwrap();
+        assert_eq!(text_of(&mut client, "SELECT count(*) FROM trips.stg_trip_data"), "0");
+        assert_eq!(places(&mut client), expected, "{load}");
+        assert_eq!(text_of(&mut client, kept), "0", "{load}");
+        assert_eq!(
+            text_of(&mut client, "SELECT count(*) FROM trips.verify() WHERE NOT passed"),
+            "0"
+        );
+    }
+}
+
+/// As those of `trips.load_stations`. An archive without staged rows leaves no stations behind.
+#[test]
+fn bad_stations_of_an_archive_are_reported() {
+    let database = Database::on_shared();
+    let (mut client, notices) = listening(&database);
+    let stations = format!("{STATIONS}903,C,x,y,15,1/1/2015\n902,B,41.90,-87.65,15,1/1/2015\n");
+    let trips = [DIVVY, &divvy(1, 901, 902), &divvy(2, 902, 903)].concat();
+    let bytes = zip_of(&[("data/Stations_2015.csv", stations), ("Trips_2015.csv", trips)]);
+    let path = database.file("all.zip", bytes);
+    assert_eq!(database.ingest(&mut client, &path).rows, [2, 2, 0, 0]);
+    let notices = std::mem::take(&mut *notices.lock().unwrap());
+    let member = format!("station file \"{path}\", member \"data/Stations_2015.csv\"");
+    for message in [
+        format!("{member}: 1 record is not a station"),
+        format!("{member}: 1 record repeats the id of an earlier record"),
+    ] {
+        assert_eq!(notices.iter().filter(|notice| **notice == message).count(), 1, "{notices:?}");
+    }
+    assert_eq!(text_of(&mut client, "SELECT count(*) FROM trips_internal.load_stations"), "0");
 }
 
 /// Trips of two feeds, stations of another feed, and files of no feed are refused by their names.

@@ -4,9 +4,11 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 
 use postgres::{Client, NoTls};
+use trips_testkit::containers::pack;
 use trips_tests::{Cluster, Database, FIVE_COLUMNS, server_error};
 
-use super::BIKES;
+use super::{BIKES, BIKES_HEADER};
+use crate::containers::zip_of;
 
 const LOAD: &str = "SELECT trips.load_stations('brno', $1, $2)";
 
@@ -147,6 +149,68 @@ fn bad_stations_and_repeated_ids_are_reported() {
     let path = database.file("good.csv", "id,label,lon,lat\n1,A,16,49\n");
     listener.query_one(LOAD, &[&path, &year]).unwrap();
     assert_eq!(*said.lock().unwrap(), "");
+}
+
+/// Publishers pack stations and trips of several years together.
+#[test]
+fn station_files_may_be_packed() {
+    let database = Database::on_shared();
+    let (mut client, said) = listener(&database);
+    client.execute("SELECT trips.create_feed('brno', $1::text::jsonb)", &[&BIKES]).unwrap();
+    let year: Option<i32> = None;
+    let stations = "id,label,lon,lat\n7,Spilberk,16.6,49.2\n";
+    let path = database.file("stations_2022.csv.gz", pack::gzip(stations.as_bytes()));
+    assert_eq!(client.query_one(LOAD, &[&path, &year]).unwrap().get::<_, i64>(0), 1);
+    let rides = format!("{BIKES_HEADER}1,7,8,2023-05-01 10:00:00,,\n");
+    let inner = zip_of(&[("stations_2024.csv", "lat,lon,id\n49.1,16.5,8\n49.1,x,9\n")]);
+    let bytes = zip_of(&[
+        ("2023/rides.csv", rides.into_bytes()),
+        ("2023/stations_2023.csv.zst", pack::zstd(stations.as_bytes())),
+        ("inner.zip", inner),
+        ("README.txt", b"Stations".to_vec()),
+    ]);
+    let path = database.file("all.zip", bytes);
+    assert_eq!(client.query_one(LOAD, &[&path, &year]).unwrap().get::<_, i64>(0), 2);
+    let reported = std::mem::take(&mut *said.lock().unwrap());
+    for text in [
+        format!(
+            "WARNING:  station file \"{path}\", member \"inner.zip/stations_2024.csv\": 1 record is not a station"
+        ),
+        "line 3: ".to_owned(),
+        "NOTICE:  passing over members \"2023/rides.csv\", \"README.txt\"".to_owned(),
+    ] {
+        assert!(reported.contains(&text), "{text}: {reported}");
+    }
+    let all = [
+        "7|2022|2022|Spilberk|(16.6,49.2)",
+        "7|2023|2023|Spilberk|(16.6,49.2)",
+        "8|2024|2024|(16.5,49.1)",
+    ];
+    assert_eq!(zones(&mut client), all);
+    // An error in a later member leaves none of the stations before it.
+    for (members, code, text) in [
+        (
+            vec![("rides.csv", BIKES_HEADER), ("x.csv", "a,b\n1,2\n")],
+            "22P04",
+            "has no station file of feed \"brno\"",
+        ),
+        (
+            vec![("s_2025.csv", stations), ("stations.csv", stations)],
+            "22023",
+            "member \"stations.csv\" is not known",
+        ),
+        (
+            vec![("s_2025.csv", stations), ("t_2025.csv", "id,lon,lat\n1,x,y\n")],
+            "22P02",
+            "member \"t_2025.csv\": line 2: ",
+        ),
+    ] {
+        let path = database.file("bad.zip", zip_of(&members));
+        let error = client.query_one(LOAD, &[&path, &year]).expect_err(text);
+        let (found, message, _) = server_error(&error);
+        assert!(found == code && message.contains(text), "{found} {message}: {text}");
+    }
+    assert_eq!(zones(&mut client), all);
 }
 
 /// The built-in zones are those of the library: a station file cannot replace them.

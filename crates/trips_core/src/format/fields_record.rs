@@ -59,6 +59,12 @@ pub trait RecordChunk {
         max_record: usize,
         each: impl FnMut(&Self::Record<'_>) -> Result<(), E>,
     ) -> Result<(), E>;
+
+    /// The names of fields that the records had and the feed does not know, escaped and quoted, if the records name their
+    /// fields themselves.
+    fn take_not_stored(&mut self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// A record of any format, for readers that need neither blocks nor staging.
@@ -109,6 +115,7 @@ impl Parser {
             }
             self.take_fields(record, scratch.as_mut(), &mut parsed).map_err(E::from)
         })?;
+        parsed.not_stored = chunk.take_not_stored();
         parsed.proofs = scratch.map(|scratch| scratch.proofs).unwrap_or_default();
         parsed.block.sort()?;
         Ok(parsed)

@@ -69,6 +69,8 @@ pub struct Parsed {
     pub unknown_places: u64,
     /// Values of columns of numbers in the details of its trips that are no numbers.
     pub not_numbers: NotNumbers,
+    /// The names in its records that the feed does not know, escaped and quoted, if its format has no header.
+    pub not_stored: Vec<String>,
     /// The header that applies after it, if another one is in it.
     pub header: Option<HeaderState>,
 }

@@ -1,5 +1,10 @@
 //! Layouts of files, and the texts of their records.
 
+use trips_core::check::constraints::{Constraints, ZeroCoordinates};
+use trips_core::format::Chunk;
+use trips_core::format::not_stored::NotStored;
+use trips_core::format::parser::{Parser, Target};
+
 use super::{MAX_RECORD, at_once, feed, one, open, texts};
 
 #[test]
@@ -129,4 +134,54 @@ fn names_that_a_feed_does_not_have_are_named_once() {
     let feature =
         r#"{"type":"Feature","properties":{"id":1,"at":2,"e":1},"geometry":{"type":"Point"}}"#;
     assert_eq!(not_stored(feature), [r#""e""#, r#""geometry""#]);
+}
+
+/// The names that the feed does not have, of all chunks of a file.
+fn not_stored_of_all(file: &str, size: usize) -> Vec<String> {
+    let (mut reader, plan) = open(file.as_bytes(), &feed(), MAX_RECORD).expect("JSON");
+    let mut found = NotStored::default();
+    found.add_header(plan.not_stored());
+    let constraints = Constraints::new("1900-01-01", "2099-12-31", ZeroCoordinates::Keep);
+    let parser = Parser {
+        plan,
+        target: Target::History,
+        load_id: 1,
+        max_record: MAX_RECORD,
+        constraints: constraints.expect("dates"),
+        keeps_grid_points: false,
+    };
+    while let Some(chunk) = reader.next_chunk(size, 0).expect("a chunk") {
+        let parsed = Chunk::Json(chunk).parse_next(&parser, &mut parser.first_header());
+        found.add(&parsed.expect("memory").not_stored);
+    }
+    found.names().to_vec()
+}
+
+/// A member that the first records do not have is not dropped silently.
+#[test]
+fn names_that_appear_late_are_found() {
+    let first = format!("{}\n", r#"{"id":1,"at":2,"a":{"b":1},"from":{"lon":1}}"#).repeat(30_000);
+    let last = [
+        r#"{"id":1,"at":2,"A":{"c":1},"from":{"alt":{"m":1},"lon":2},"path":{"z":1},"late":null}"#,
+        r#"{"id":1,"at":2,"from":{"lon":2,"alt":9,"lat":1},"from.zone":1,"__index_level_0__":7}"#,
+        r#"{"id":1,"at":2,"late":3,"a.b":1}"#,
+    ];
+    let expected = [r#""a""#, r#""from.alt""#, r#""late""#, r#""from.zone""#];
+    let lines = first.clone() + &last.join("\n");
+    for size in [1, 100_000, 1 << 20] {
+        assert_eq!(not_stored_of_all(&lines, size), expected, "{size}");
+    }
+    let list = format!("[{}]", lines.replace('\n', ","));
+    assert_eq!(not_stored_of_all(&list, 1 << 20), expected);
+    let features = lines.lines().map(|record| {
+        format!(r#"{{"type":"Feature","geometry":null,"properties":{record},"bbox":[1]}}"#)
+    });
+    let features: Vec<String> = features.collect();
+    let features = format!(r#"{{"features":[{}]}}"#, features.join(","));
+    let expected = [r#""a""#, r#""geometry""#, r#""from.alt""#, r#""late""#, r#""from.zone""#];
+    let mut found = not_stored_of_all(&features, 1 << 20);
+    found.sort();
+    let mut expected = expected.to_vec();
+    expected.sort_unstable();
+    assert_eq!(found, expected);
 }

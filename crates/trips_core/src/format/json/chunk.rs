@@ -76,6 +76,8 @@ pub struct JsonChunk {
     pub(super) first: Position,
     /// The ends of its records; None if each line is a record.
     pub(super) framed: Option<Vec<Framed>>,
+    /// The members of its records that the feed does not know, after they were read.
+    pub(super) not_stored: Vec<String>,
 }
 
 impl JsonChunk {

@@ -6,12 +6,14 @@ use std::collections::{HashMap, HashSet};
 use memchr::memchr3;
 
 use crate::check::reject::Rejection;
-use crate::feed::definition::{ColumnId, fold};
+use crate::feed::definition::{ColumnId, fold, is_passed_over};
 use crate::feed::plan::Plan;
 use crate::format::json::literal::{compact, unescape};
+use crate::format::json::names::{LONGEST, OF_FEATURES};
 use crate::format::json::scan::MAX_DEPTH;
 use crate::format::json::syntax::{self, Cursor, Expected, Fault, Kind};
 use crate::model::error::SqlState;
+use crate::text::escape::quoted;
 
 /// The most names of one object that are remembered. Others are looked up whenever they appear.
 const MAX_NAMES: usize = 1024;
@@ -68,7 +70,10 @@ struct Member {
 /// The objects at one path: their members in the order in which they were first seen.
 #[derive(Debug, Default)]
 struct Object {
+    /// Its path, as in the file.
     path: String,
+    /// Whether it is a column: its value has all of its members.
+    is_column: bool,
     /// The names as in the file, with their escapes.
     members: Vec<(Box<[u8]>, Member)>,
 }
@@ -96,6 +101,8 @@ pub struct RecordMembers {
     texts: Vec<u8>,
     /// The values of the members that have no fields in them, with their own fields.
     listed: Vec<(Option<usize>, usize, usize)>,
+    /// The paths of members that the feed does not know, escaped and quoted.
+    not_stored: Vec<String>,
 }
 
 impl RecordMembers {
@@ -108,7 +115,13 @@ impl RecordMembers {
             values: vec![Value::Null; plan.field_count],
             texts: Vec::new(),
             listed: Vec::new(),
+            not_stored: Vec::new(),
         }
+    }
+
+    /// The paths of the members that the records had and the feed does not know, escaped and quoted: the outermost ones.
+    pub(super) fn into_not_stored(self) -> Vec<String> {
+        self.not_stored
     }
 
     /// Reads a record.
@@ -219,16 +232,19 @@ impl RecordMembers {
         if unescape(name, &mut text).is_err() {
             return Member::default();
         }
-        let Ok(path) = String::from_utf8(text).map(|text| fold(&text)) else {
-            return Member::default();
-        };
+        let Ok(spelled) = String::from_utf8(text) else { return Member::default() };
+        let path = fold(&spelled);
         let field = self.paths.names(&path).find_map(|path| self.paths.fields.get(path).copied());
         let has_members = self.paths.names(&path).any(|path| self.paths.objects.contains(path));
         let is_remembered = self.objects[number].members.len() < MAX_NAMES;
         let mut object = None;
+        if field.is_none() && !has_members && is_remembered && !self.objects[number].is_column {
+            self.add_not_stored(&spelled);
+        }
         if has_members && is_remembered {
             object = Some(self.objects.len());
-            self.objects.push(Object { path, members: Vec::new() });
+            let is_column = field.is_some();
+            self.objects.push(Object { path: spelled, is_column, members: Vec::new() });
         }
         let member = Member { field, object };
         if is_remembered {
@@ -236,6 +252,18 @@ impl RecordMembers {
             *next = self.objects[number].members.len();
         }
         member
+    }
+
+    /// Adds the path of a member that has no column.
+    fn add_not_stored(&mut self, path: &str) {
+        let name = match path.strip_prefix(PROPERTIES).and_then(|rest| rest.strip_prefix('.')) {
+            Some(property) if self.paths.are_features => property,
+            _ if self.paths.are_features && OF_FEATURES.contains(&path) => return,
+            _ => path,
+        };
+        if name.len() <= LONGEST && !is_passed_over(&fold(name)) {
+            self.not_stored.push(quoted(name.trim_ascii().as_bytes()));
+        }
     }
 
     /// Sets the value of a field: these bytes of the text.

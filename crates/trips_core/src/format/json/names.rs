@@ -13,11 +13,11 @@ const RECORDS: usize = 1000;
 /// The most names.
 const NAMES: usize = 10_000;
 /// The longest name that is a column, in bytes.
-const LONGEST: usize = 1000;
+pub(super) const LONGEST: usize = 1000;
 /// The levels of objects whose members are columns.
 const LEVELS: usize = 8;
 /// Members of a GeoJSON `Feature` that say nothing of its record.
-const OF_FEATURES: [&str; 2] = ["type", "bbox"];
+pub(super) const OF_FEATURES: [&str; 2] = ["type", "bbox"];
 
 /// A member, and those of its objects.
 #[derive(Debug, Default)]

@@ -56,7 +56,12 @@ impl RecordChunk for JsonChunk {
             let (text, position) = (text.bytes, text.position);
             each(&JsonRecord { text, position, members: &members, fault })?;
         }
+        self.not_stored = members.into_not_stored();
         Ok(())
+    }
+
+    fn take_not_stored(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.not_stored)
     }
 }
 
