@@ -2,7 +2,7 @@
 # missing. PG=18 (with PG_CONFIG=…, where it is not Debian's) takes another PostgreSQL.
 
 .PHONY: help demo all up down logs spark-submit-insert spark-weekly-avg spark-local spark-stop test-spark test-docker \
-  bench-spark bench-small bench-wide bench-containers test test-reliability test-16 test-17 test-18 test-upgrade build setup bench bench-overhead bench-100m install psql watch stop lint pgspot fmt test-oracle test-stores bench-questions \
+  bench-spark bench-small bench-retract bench-wide bench-containers test test-reliability test-16 test-17 test-18 test-upgrade build setup bench bench-overhead bench-100m install psql watch stop lint pgspot fmt test-oracle test-stores bench-questions \
   fuzz deny licences sample freeze clean distclean
 
 help: ## this list
@@ -91,6 +91,9 @@ bench-overhead: build ## what events and areas cost a load (2 minutes; BENCH_ROW
 
 bench-small: build ## what a file of one trip and a file of 100 cost (a minute; BENCH_FILES, BENCH_ROUNDS)
 	@scripts/bench.sh small
+
+bench-retract: build ## what it takes to retract a load, compared with the load (10 minutes, 6 GB of disk; BENCH_ROWS, BENCH_ROUNDS)
+	@scripts/bench.sh retract
 
 bench-questions: build ## how long the questions take with 20 million trips (5 minutes, 8 GB of disk; BENCH_FILES, BENCH_ROWS)
 	@scripts/bench.sh questions

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# bench.sh compare | containers | wide | spark | hundred_million | questions | overhead | small; BENCH_ROWS, BENCH_ROUNDS, BENCH_FILES change the sizes.
+# bench.sh compare | containers | wide | spark | hundred_million | questions | overhead | small | retract; BENCH_ROWS, BENCH_ROUNDS, BENCH_FILES change the sizes.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 make_run_dir

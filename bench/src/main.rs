@@ -1,4 +1,4 @@
-//! `trips_bench compare`, `containers`, `wide`, `spark`, `hundred_million`, `questions`, `overhead`, `small`; `BENCH_ROWS`, `BENCH_ROUNDS` and
+//! `trips_bench compare`, `containers`, `wide`, `spark`, `hundred_million`, `questions`, `overhead`, `small`, `retract`; `BENCH_ROWS`, `BENCH_ROUNDS` and
 //! `BENCH_FILES` change the sizes.
 //!
 //! Each starts a private, durable cluster, prints what it measures, and leaves it in `target/bench/`.
@@ -12,6 +12,7 @@ mod overhead;
 mod questions;
 mod reader;
 mod report;
+mod retract;
 mod small;
 mod spark;
 mod wide;
@@ -55,8 +56,9 @@ fn run() -> Result<()> {
         "questions" => questions::run(option("files", 10)?, option("rows", 2_000_000)?),
         "overhead" => overhead::run(option("rows", 2_000_000)?, option("rounds", 9)?),
         "small" => small::run(option("files", 1_000)?, option("rounds", 25)?),
+        "retract" => retract::run(option("rows", 2_000_000)?, option("rounds", 3)?),
         _ => Err(
-            "usage: trips_bench compare | containers | wide | spark | hundred_million | questions | overhead | small"
+            "usage: trips_bench compare | containers | wide | spark | hundred_million | questions | overhead | small | retract"
                 .into(),
         ),
     }

@@ -201,7 +201,7 @@ impl RunIds {
         Ok(known)
     }
 
-    /// The history has this trip of [`RunIds::known`]. `values` returns its values, as [`EncodedRow::is_equal`] compares
+    /// The history has this trip of [`RunIds::known`]. `values` returns its values, as `EncodedRow::is_equal` compares
     /// them: it is called if the run has a record of the same time.
     ///
     /// # Errors
