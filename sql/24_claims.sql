@@ -1,7 +1,8 @@
 -- Claims: which loads have a trip that another load inserted. trips.retract() gives the trip to one of them.
 
-CREATE SEQUENCE trips_internal.commit_no_seq;
-COMMENT ON SEQUENCE trips_internal.commit_no_seq IS
+-- It follows the owner of the ledger, as a sequence of an identity column does.
+CREATE SEQUENCE trips.loads_commit_no_seq OWNED BY trips.loads.commit_no;
+COMMENT ON SEQUENCE trips.loads_commit_no_seq IS
   'Numbers of trips.loads.commit_no: loads take them under the history lock, so that they follow the order of the commits';
 
 CREATE TABLE trips_internal.claims (
@@ -28,6 +29,6 @@ COMMENT ON COLUMN trips_internal.claims.trips IS 'Number of trips of the block';
 COMMENT ON COLUMN trips_internal.claims.keys IS
   'The trips in the order of date_time and trip_key: for each the microseconds since the one before, and the key';
 
-SELECT pg_catalog.pg_extension_config_dump('trips_internal.commit_no_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('trips.loads_commit_no_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('trips_internal.claims', '');
 SELECT pg_catalog.pg_extension_config_dump('trips_internal.claims_claim_no_seq', '');

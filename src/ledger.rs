@@ -173,7 +173,7 @@ pub fn record_end(
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, clock_timestamp(),
                  timestamptz '2000-01-01 00:00:00+00' + $13 * interval '1 microsecond', $14::jsonb, $15, $16,
                  CASE $5 WHEN 'loaded' THEN $17 END,
-                 CASE $5 WHEN 'loaded' THEN nextval('trips_internal.commit_no_seq'::regclass) END,
+                 CASE $5 WHEN 'loaded' THEN nextval('trips.loads_commit_no_seq'::regclass) END,
                  (SELECT range_agg(daterange(date '2000-01-01' + d.first, date '2000-01-01' + d.last + 1))
                     FROM unnest($18::int[], $19::int[]) AS d (first, last)), $20)
              ON CONFLICT (load_id) DO UPDATE

@@ -106,7 +106,7 @@ fn every_fault_has_its_path_what_is_there_and_what_may_be_there() {
         ("/identity", Some(json!({ "scheme": "content" })), r#"at $.identity.scheme: found "content", expected columns or source_id, as a place of a zone can become known later"#),
         ("/identity/columns", Some(json!(["id"])), "at $.identity.columns: found an array of 1 item, expected @time among the columns"),
         ("/identity/columns", Some(json!(["@time", "id", "id"])), r#"at $.identity.columns[2]: found "id", expected each column once"#),
-        ("/identity", Some(json!({ "scheme": "source_id", "columns": ["id"], "policy": "replace" })), r#"at $.identity.policy: found "replace", expected keep or stage"#),
+        ("/identity", Some(json!({ "scheme": "source_id", "columns": ["id"], "policy": "merge" })), r#"at $.identity.policy: found "merge", expected keep, replace or stage"#),
         ("/identity", Some(json!({ "scheme": "source_id", "columns": ["id"], "window_days": 401 })), "at $.identity.window_days: found 401, expected a whole number of days from 0 to 400"),
         ("/personal/0", Some(json!("to")), r#"at $.personal[0]: found "to", expected a column that nothing else in the definition uses"#),
         ("/raw_line", Some(json!(true)), "at $.raw_line: found true, expected listed or whole"),

@@ -7,7 +7,9 @@ use trips_tests::{Database, digest, parts_of, text_of};
 
 /// As if nothing had been loaded.
 pub const RESET: &str = "DELETE FROM trips.hist_trip_data; DELETE FROM trips.stg_trip_data;
-                         DELETE FROM trips.loads; DELETE FROM trips.daily_trip_counts";
+                         DELETE FROM trips.loads; DELETE FROM trips.daily_trip_counts;
+                         DELETE FROM trips_internal.claims; DELETE FROM trips_internal.kept_versions;
+                         DELETE FROM trips.corrections";
 
 /// A ledger row: rows read, inserted, duplicate, staged, and the feed.
 pub fn ingest(client: &mut Client, path: &str) -> ([i64; 4], Option<String>) {

@@ -342,8 +342,8 @@ fn members_of_an_archive_are_numbered_by_themselves() {
     // As an archive with two and three records.
     let members = format!(
         "UPDATE trips.stg_trip_data SET member = CASE WHEN line_no > 3 THEN 'a' ELSE 'b' END;
-         INSERT INTO trips.load_members VALUES ({load_id}, 1, 'b', 'hires', 2, 0, 0, 2),
-                                               ({load_id}, 2, 'a', 'hires', 3, 0, 0, 3)"
+         INSERT INTO trips.load_members VALUES ({load_id}, 1, 'b', 'hires', 2, 0, 0, 0, 2),
+                                               ({load_id}, 2, 'a', 'hires', 3, 0, 0, 0, 3)"
     );
     client.batch_execute(&members).unwrap();
     // One record of the second member: then one of each is equal to it.
