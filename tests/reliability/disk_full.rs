@@ -7,7 +7,8 @@ use std::process::Command;
 
 use trips_tests::{Cluster, eventually, server_error};
 
-use crate::subject::{Before, Subject, orphans};
+use crate::strike::{begin, orphans};
+use crate::subject::{Before, Subject};
 use crate::{setting, turn};
 
 /// A small file system; it goes when this does.
@@ -94,7 +95,7 @@ fn out_of_disk_space() {
         let before = if number % 2 == 0 { Before::Nothing } else { Before::Half };
         subject.reset(&cluster, &mut client, before);
         disk.fill(u64::from(number) * 12_000_000 / u64::from(points) + 100_000);
-        let (_, load) = subject.begin(&cluster, "");
+        let (_, load) = begin(&cluster, "", &subject.query());
         let result = load.join().expect("the thread of the client");
         disk.empty();
         let is_in = subject.is_in(&mut client, before);

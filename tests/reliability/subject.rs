@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use postgres::{Client, NoTls};
-use trips_tests::{Cluster, Load, eventually, lines_of, rows_as_csv};
+use postgres::Client;
+use trips_tests::{Cluster, eventually, lines_of, rows_as_csv};
 
 /// Lines of the file; every thousandth is bad.
 const LINES: u64 = 60_000;
@@ -85,22 +85,9 @@ impl Subject {
         }
     }
 
-    /// Starts the load in a session of its own; the process that loads, and a thread that ends with it.
-    pub fn begin(
-        &self,
-        cluster: &Cluster,
-        settings: &str,
-    ) -> (i32, std::thread::JoinHandle<Result<Load, postgres::Error>>) {
-        let mut client = cluster.config().connect(NoTls).expect("a connection");
-        let pid = client.query_one("SELECT pg_backend_pid()", &[]).expect("a pid").get(0);
-        // Last: a timeout of a millisecond is for the load alone.
-        client.batch_execute(settings).expect("settings");
-        let path = self.whole.clone();
-        let thread = std::thread::spawn(move || {
-            let row = client.query_one("SELECT * FROM trips.ingest($1)", &[&path])?;
-            Ok(Load::from_row(&row))
-        });
-        (pid, thread)
+    /// The load, for a session of its own.
+    pub fn query(&self) -> String {
+        format!("SELECT * FROM trips.ingest('{}')", self.whole)
     }
 
     /// Whether the struck load is in: all of it. Anything between is a failure of the test.
@@ -154,21 +141,4 @@ impl Subject {
         );
         assert_eq!(difference, 0, "the summary is not the history's");
     }
-}
-
-/// Files in the database's directory that belong to no relation. Those of relations that are gone stay,
-/// empty, until the next checkpoint.
-pub fn orphans(client: &mut Client) -> Vec<String> {
-    client.batch_execute("CHECKPOINT").expect("a superuser may");
-    let rows = client
-        .query(
-            "SELECT f FROM pg_ls_dir('base/' || (SELECT oid FROM pg_database WHERE datname = current_database())) AS f
-              WHERE f ~ '^[0-9]+'
-                AND NOT EXISTS (SELECT FROM pg_class
-                                 WHERE pg_relation_filenode(oid) = substring(f FROM '^[0-9]+')::oid)
-              ORDER BY 1",
-            &[],
-        )
-        .expect("a superuser may look");
-    rows.iter().map(|row| row.get(0)).collect()
 }

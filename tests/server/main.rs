@@ -48,6 +48,7 @@ mod queued_loads;
 mod reader;
 mod repair;
 mod retract;
+mod retract_beside;
 mod roles;
 mod schema;
 mod search_path;
