@@ -27,12 +27,12 @@ struct Tally {
     files_after_crashes: usize,
 }
 
-/// An operation, the states around it, and how long it took each time that nobody disturbed it.
+/// An operation, the states around it, and the shortest time of its calls that nobody struck.
 struct Subject {
     operation: Operation,
     before: State,
     after: State,
-    durations: Vec<Duration>,
+    duration: Duration,
 }
 
 #[test]
@@ -48,9 +48,11 @@ fn the_crash_matrix_of_other_operations() {
     for tally in &tallies {
         tally.print();
         all.add(tally);
-        assert!(tally.half_done > 0 || tally.strikes < 6, "no strike hits {}", tally.name);
     }
     all.print();
+    for Tally { name, strikes, not_at_all, .. } in tallies {
+        assert!(not_at_all > 0 || strikes < 6, "all strikes of {name} come too late");
+    }
     assert!(all.half_done > all.strikes / 4, "most strikes come too early or too late");
     assert!(all.in_all > 0 || all.strikes < 60, "no strike comes as late as the commit");
 }
@@ -67,11 +69,11 @@ fn run(cluster: &mut Cluster, server: u32, strikes: u32) -> Vec<Tally> {
             // The two servers take turns, and exchange their kinds of strikes in each round.
             let number = 2 * number + server;
             let kind = (number + number / 6 + order) as usize % STRIKES.len();
-            // From the start to a little behind the end.
-            let point = (f64::from(number) * GOLDEN_RATIO).fract() * 1.2;
+            // From the start to behind the end: one that is disturbed takes longer than the shortest.
+            let point = (f64::from(number) * GOLDEN_RATIO).fract() * 1.5;
             subject.strike(cluster, kind, point, &mut tally);
         }
-        tally.duration = subject.duration();
+        tally.duration = subject.duration;
         tallies.push(tally);
     }
     tallies
@@ -85,20 +87,13 @@ impl Subject {
         let duration = call(cluster, &operation);
         let after = State::of(&mut client, operation.name);
         assert_ne!(before, after, "{} does nothing", operation.name);
-        Self { operation, before, after, durations: vec![duration] }
-    }
-
-    /// The median: what a disturbed machine or a new server adds is not the operation's.
-    fn duration(&self) -> Duration {
-        let mut durations = self.durations.clone();
-        durations.sort_unstable();
-        durations[durations.len() / 2]
+        Self { operation, before, after, duration }
     }
 
     fn strike(&mut self, cluster: &mut Cluster, kind: usize, point: f64, tally: &mut Tally) {
         let operation = &self.operation;
         reset(&mut cluster.client(), operation);
-        let delay = self.duration().mul_f64(point);
+        let delay = self.duration.mul_f64(point);
         let mut struck = STRIKES[kind].hit(cluster, &operation.query, delay);
         let what = format!("{}: {}", operation.name, struck.name());
         let client = &mut struck.client;
@@ -107,7 +102,7 @@ impl Subject {
         if is_in {
             call_again(&mut struck.client, operation, &what);
         } else {
-            self.durations.push(call(cluster, operation));
+            self.duration = self.duration.min(call(cluster, operation));
         }
         let client = &mut struck.client;
         let state = State::of(client, &what);

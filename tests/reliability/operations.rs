@@ -6,7 +6,7 @@ use trips_tests::{Cluster, FIVE_COLUMNS, lines_of, month_as_csv};
 
 /// Trips of each month of a file, and rides of a file.
 const MONTH: usize = 10_000;
-const RIDES: usize = 20_000;
+const RIDES: usize = 10_000;
 
 const FEED: &str = r#"SELECT trips.create_feed('rides', '{
     "title": "Rides",
