@@ -177,7 +177,7 @@ class Job:
 
     def __init__(self, wanted):
         self.context, self.reader, self.slow = None, wanted.reader, wanted.slow
-        self.only_stage = wanted.only_stage
+        self.only_stage, self.on_change = wanted.only_stage, wanted.on_change
         self.settings = with_retries(settings_of)
         self.zones = with_retries(zones_of)
         version = subprocess.run([self.reader, "version"], capture_output=True, text=True, check=True).stdout.strip()
@@ -218,8 +218,8 @@ class Job:
     def open(self, path, file):
         """Returns the number of the upload, or None if another load has the same bytes."""
         load_id, state, same_as = with_retries(lambda client: client.execute(
-            "SELECT load_id, state, same_as FROM trips.create_upload(%s, %s, %s, %s)",
-            (shown(path), bytes.fromhex(file["digest"]), file["bytes"], self.reader_options)).fetchone())
+            "SELECT load_id, state, same_as FROM trips.create_upload(%s, %s, %s, %s, %s)",
+            (shown(path), bytes.fromhex(file["digest"]), file["bytes"], self.reader_options, self.on_change)).fetchone())
         if state == "skipped":
             self.ends[path] = "skipped"
             print(f"skipped {shown(path)}: load {same_as} has its bytes")
@@ -255,10 +255,10 @@ class Job:
 
     def merge(self, path, load_id):
         row = with_retries(lambda client: client.execute(
-            "SELECT state, rows_read, rows_inserted, rows_duplicate, rows_staged FROM trips.complete_upload(%s)",
+            "SELECT state, rows_read, rows_inserted, rows_duplicate, rows_corrected, rows_staged FROM trips.complete_upload(%s)",
             (load_id,)).fetchone())
         self.ends[path] = row[0]
-        print("{} {} as load {}: {} read, {} inserted, {} duplicate, {} staged".format(
+        print("{} {} as load {}: {} read, {} inserted, {} duplicate, {} corrected, {} staged".format(
             row[0], shown(path), load_id, *row[1:]))
 
     def load(self, files, again=True):
@@ -318,6 +318,8 @@ def arguments():
                         help="trips_reader, as the workers find it")
     parser.add_argument("--split-bytes", type=int, default=16 << 20,
                         help="size of a split in bytes; a worker holds a split of CSV in memory")
+    parser.add_argument("--on-change", choices=("keep", "replace", "stage"),
+                        help="what happens to known ids with other values; default: the policy of the feed")
     parser.add_argument("--only-stage", action="store_true", help="do not complete the uploads")
     parser.add_argument("--slow", type=float, default=0.0, help=argparse.SUPPRESS)
     return parser.parse_args()

@@ -102,5 +102,5 @@ fn a_file_that_fails_keeps_no_other() {
     // Allowed more, what was staged is merged as it is.
     client.batch_execute("ALTER ROLE spark SET trips.max_errors = 11").expect("a setting");
     let text = spark.submit(&["load.py", &paths[1]]);
-    assert!(text.contains("12 read, 1 inserted, 0 duplicate, 11 staged"), "{text}");
+    assert!(text.contains("12 read, 1 inserted, 0 duplicate, 0 corrected, 11 staged"), "{text}");
 }
