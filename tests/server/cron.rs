@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use postgres::Client;
 use trips_tests::{Cluster, FIVE_COLUMNS, eventually, server_error, trip_line};
 
 #[test]
@@ -106,6 +107,7 @@ fn a_job_fires() {
         .query_one("SELECT command, username::text FROM cron.job WHERE jobname = 'inbox'", &[])
         .unwrap();
     assert_eq!(job.get::<_, String>(0), format!("CALL trips.ingest_new('{inbox}/*.csv')"));
+    on_change_is_passed_on(&cluster, &mut client, &inbox);
     client.execute("SELECT trips.unschedule('inbox')", &[]).unwrap();
     let left = "SELECT count(*) FROM cron.job WHERE jobname = 'inbox'";
     assert_eq!(client.query_one(left, &[]).unwrap().get::<_, i64>(0), 0);
@@ -126,4 +128,29 @@ fn a_job_fires() {
             && hint.contains("Run in database \"trips\":"),
         "{hint}"
     );
+}
+
+/// The argument `on_change` of a schedule is that of its loads: the feed keeps, the job replaces.
+fn on_change_is_passed_on(cluster: &Cluster, client: &mut Client, inbox: &str) {
+    client
+        .batch_execute(
+            r#"SELECT trips.create_feed('rides', '{"title": "Rides", "columns": {"Number": {"type": "id"}, "When": {"type": "time"}},
+               "versions": {"1": ["Number", "When"]}, "time": {"columns": ["When"], "forms": ["YYYY-MM-DD HH24:MI:SS"]},
+               "region": [{"constant": "Here"}], "trip_id": "Number",
+               "identity": {"scheme": "source_id", "columns": ["Number"], "policy": "keep"}}')"#,
+        )
+        .unwrap();
+    let schedule = "SELECT trips.schedule('rides', '* * * * *', $1, on_change => 'replace')";
+    client.execute(schedule, &[&format!("{inbox}/*.rides")]).unwrap();
+    let command = "SELECT command FROM cron.job WHERE jobname = 'rides'";
+    assert_eq!(
+        client.query_one(command, &[]).unwrap().get::<_, String>(0),
+        format!("CALL trips.ingest_new('{inbox}/*.rides', on_change => 'replace')")
+    );
+    let first = cluster.file("first.csv", "Number,When\n1,2024-02-03 08:05:00\n");
+    client.execute("SELECT trips.ingest($1)", &[&first]).unwrap();
+    cluster.file("inbox/second.rides", "Number,When\n1,2024-02-03 09:05:00\n");
+    let corrected = "SELECT coalesce(sum(rows_corrected), 0)::bigint FROM trips.loads
+                      WHERE options ->> 'on_change' = 'replace'";
+    eventually(client, corrected, 1_i64);
 }
