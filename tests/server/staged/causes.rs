@@ -2,7 +2,7 @@
 
 use trips_tests::{Database, FIVE_COLUMNS, text_of};
 
-use super::{Explained, explain_and_prove, load, mend, rows_of};
+use super::{Explained, balances, explain, explain_and_prove, load, mend, rows_of};
 use crate::containers::zip_of;
 
 /// The proposals and calls, one a line.
@@ -292,6 +292,41 @@ fn records_of_another_feed() {
     // A feed whose columns no record has.
     let error = client.query("SELECT trips.retry_staged(1, feed => 'uber_2014')", &[]).unwrap_err();
     assert_eq!(error.code().unwrap().code(), "42703");
+}
+
+/// The trip with the id of a staged record has other values: the record corrects it, if one wants that.
+#[test]
+fn known_ids_with_other_values() {
+    let database = Database::on_shared();
+    let mut client = database.client();
+    client
+        .batch_execute(
+            r#"SELECT trips.create_feed('rides', '{"title": "Rides", "columns": {"Number": {"type": "id"}, "When": {"type": "time"}, "Kind": {}},
+               "versions": {"1": ["Number", "When", "Kind"]}, "time": {"columns": ["When"], "forms": ["YYYY-MM-DD HH24:MI:SS"]},
+               "region": [{"constant": "Here"}], "trip_id": "Number", "details": ["Kind"],
+               "identity": {"scheme": "source_id", "columns": ["Number"], "policy": "stage"}}')"#,
+        )
+        .unwrap();
+    let first = "Number,When,Kind\n1,2024-02-03 08:05:00,a\n2,2024-02-03 08:05:00,a\n";
+    load(&database, &mut client, "1.csv", first);
+    let second = "Number,When,Kind\n1,2024-02-04 08:05:00,a\n2,2024-02-03 08:05:00,b\n3,2024-02-03 08:05:00,a\n4,soon,a\n";
+    let load_id = load(&database, &mut client, "2.csv", second);
+    assert_eq!(rows_of(&mut client, load_id), [4, 1, 0, 3]);
+    let found = explain(&mut client, load_id);
+    let calls: Vec<&str> = found.iter().filter_map(|found| found.retry.as_deref()).collect();
+    assert!(!calls.is_empty(), "{found:?}");
+    let call = "SELECT * FROM trips.retry_staged(2, on_change => 'replace')";
+    assert!(calls.iter().all(|found| *found == call), "{calls:?}");
+    let says = "the trip with the id has other values";
+    let of_ids = found.iter().filter(|found| found.proposal.starts_with(says));
+    assert_eq!(of_ids.map(|found| found.records).sum::<i64>(), 2, "{found:?}");
+    client.query(call, &[]).unwrap();
+    let counts = "SELECT rows_read, rows_inserted, rows_corrected, rows_staged FROM trips.loads WHERE load_id = 2";
+    assert_eq!(text_of(&mut client, counts), "4|1|2|1");
+    let trips = "SELECT string_agg(concat_ws(' ', trip_id, date_time::date, details ->> 'Kind'), ', ' ORDER BY trip_id)
+                   FROM trips.hist_trip_data";
+    assert_eq!(text_of(&mut client, trips), "1 2024-02-04 a, 2 2024-02-03 b, 3 2024-02-03 a");
+    balances(&mut client);
 }
 
 /// A spreadsheet rounded the ids, so that they are equal.

@@ -17,7 +17,8 @@ pub(super) const OFFSET: u64 = 1 << (FIRST + 1);
 pub(super) const ROUNDED_ID: u64 = 1 << (FIRST + 2);
 pub(super) const FEWER: u64 = 1 << (FIRST + 3);
 pub(super) const MORE: u64 = 1 << (FIRST + 4);
-const DELIMITER: u8 = FIRST + 5;
+pub(super) const KNOWN_ID: u64 = 1 << (FIRST + 5);
+const DELIMITER: u8 = FIRST + 6;
 const ENCODING: u8 = DELIMITER + 4;
 
 const DELIMITERS: [(u8, &str); 4] =

@@ -170,6 +170,14 @@ fn propose(
             (Some(text), None)
         }
         Verdict::Feeds(found) => of_feeds(found, feeds, (&counted, records)),
+        Verdict::Facts(facts::KNOWN_ID) => {
+            let text = format!(
+                "the trip with the id has other values: {counted} {} so; if the records are right, they correct it; \
+                 otherwise delete them",
+                are(records)
+            );
+            (Some(text), Some(vec!["on_change => 'replace'".to_owned()]))
+        }
         Verdict::Facts(bits) => (of_facts(bits, key, (&counted, records)), None),
     }
 }

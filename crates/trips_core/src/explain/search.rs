@@ -82,9 +82,12 @@ impl Checker {
     /// The causes and the facts of a record, as bits.
     pub(super) fn outcome(&mut self, row: &StagedText<'_>) -> u64 {
         let subject = self.subject(row);
-        // Another trip has the id: no other reading changes that.
+        // Another trip has the id: no other reading changes that. A rounded id may be that of any trip.
         if row.code == Some("23505") {
-            return facts::of_id(&self.id(&subject).unwrap_or_default());
+            return match facts::of_id(&self.id(&subject).unwrap_or_default()) {
+                0 => self.of_known_id(&subject),
+                rounded => rounded,
+            };
         }
         let found = match self.read(&subject, Cause::NONE) {
             Some(Err(rejection)) => self.search(&subject, rejection),
@@ -95,6 +98,13 @@ impl Checker {
             0 => self.of_other_feeds(row) | self.facts(row, &subject),
             found => found,
         }
+    }
+
+    /// Whether the record is valid: then it can correct the trip with its id.
+    fn of_known_id(&mut self, subject: &Subject<'_>) -> u64 {
+        let has_ids = matches!(subject, Subject::Record(_));
+        let is_valid = has_ids && matches!(self.read(subject, Cause::NONE), Some(Ok(())));
+        if is_valid { facts::KNOWN_ID } else { 0 }
     }
 
     /// The rules under which a record is a trip, as few as possible.
