@@ -11,6 +11,7 @@ CREATE TABLE trips_internal.claims (
   first_time timestamp NOT NULL,
   last_time  timestamp NOT NULL,
   trips      int       NOT NULL,
+  corrects   boolean   NOT NULL DEFAULT false,
   keys       bytea     NOT NULL,
   CONSTRAINT claims_pkey PRIMARY KEY (claim_no),
   CONSTRAINT claims_trips_check CHECK (trips > 0 AND last_time >= first_time)
@@ -19,15 +20,21 @@ CREATE TABLE trips_internal.claims (
 ALTER TABLE trips_internal.claims ALTER COLUMN keys SET STORAGE EXTERNAL;
 CREATE INDEX claims_load_id_idx ON trips_internal.claims (load_id);
 COMMENT ON TABLE trips_internal.claims IS
-  'Trips that a load found in the history, in blocks; trips.retract() passes the trips of a load to the first other load that claims them';
+  'Trips that a load found in the history, in blocks; trips.retract() passes the trips of a load to the first other load that has them';
 COMMENT ON COLUMN trips_internal.claims.claim_no IS 'Number of the block; loads claim trips in this order';
-COMMENT ON SEQUENCE trips_internal.claims_claim_no_seq IS 'Numbers of blocks in trips_internal.claims';
+COMMENT ON SEQUENCE trips_internal.claims_claim_no_seq IS 'Numbers of blocks in trips_internal.claims, and of trips_internal.kept_versions.claim_no';
 COMMENT ON COLUMN trips_internal.claims.load_id IS 'Load that has the trips';
 COMMENT ON COLUMN trips_internal.claims.first_time IS 'date_time of the first trip of the block';
 COMMENT ON COLUMN trips_internal.claims.last_time IS 'date_time of the last trip of the block';
 COMMENT ON COLUMN trips_internal.claims.trips IS 'Number of trips of the block';
+COMMENT ON COLUMN trips_internal.claims.corrects IS
+  'Whether the policy of the load is replace: it would have corrected a trip with other values';
 COMMENT ON COLUMN trips_internal.claims.keys IS
   'The trips in the order of date_time and trip_key: for each the microseconds since the one before, and the key';
+
+-- A trip passes to the first load that has it, with the same values or with others: both have one order.
+ALTER TABLE trips_internal.kept_versions
+  ALTER COLUMN claim_no SET DEFAULT pg_catalog.nextval('trips_internal.claims_claim_no_seq');
 
 SELECT pg_catalog.pg_extension_config_dump('trips.loads_commit_no_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('trips_internal.claims', '');

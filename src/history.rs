@@ -25,6 +25,7 @@ pub mod places;
 mod repair;
 mod retract;
 mod same_ids;
+mod take_over;
 mod undo;
 
 use std::ffi::CStr;
@@ -38,14 +39,15 @@ pub use self::change_triggers::{
     create_all_triggers, days_of, has_change_triggers, require_plain_partitions,
     require_sane_dates, sync_triggers, without_own_partition,
 };
-pub use self::claims::{Traces, delete_of as delete_claims_of, forget_deleted, take_over};
+pub use self::claims::{Traces, delete_of as delete_claims_of, forget_deleted};
 pub use self::deletion::DeletedTrips;
 use self::partitions::Created;
 pub use self::partitions::NewPartitions;
 pub use self::repair::{Moved, damaged_partitions, move_misplaced, with_counts_deferred};
 pub use self::retract::{delete_trips_of, while_removing};
+pub use self::take_over::{Gain, Gains, Passing};
 pub use self::undo::{
-    Gain, corrected_by, delete_kept_versions, pass_on_corrections, raise_kept_versions,
+    corrected_by, delete_kept_versions, join_corrections, pass_on_corrections, raise_kept_versions,
     undo_corrections,
 };
 use crate::pg::relation::Attribute;

@@ -1,14 +1,12 @@
 //! A load is taken back: what only it has brought goes, what other loads have as well passes to them.
 
-use std::collections::BTreeMap;
-
 use pgrx::check_for_interrupts;
 
 use crate::derived::changes;
 use crate::error::{LoadError, RequestError, RetractError};
 use crate::events;
 use crate::feeds::zones;
-use crate::history::{self, Days, Gain, History};
+use crate::history::{self, Days, Gain, Gains, History, Passing};
 use crate::ledger::{self, Gained, LoadRow, Retractable};
 use crate::load::OwnerPrivileges;
 use crate::pg::session;
@@ -80,42 +78,30 @@ fn take_back(load_id: i64, load: &Retractable) -> Result<(), LoadError> {
         // Queries with the active snapshot do not see what was removed.
         session::with_new_snapshot(|| changes::count_again(&days))?;
     }
-    for (other, gained) in gains {
-        ledger::take_over(other, load_id, gained)?;
+    for (other, Gain { inserted, corrected, days }) in gains {
+        ledger::take_over(other, load_id, Gained { inserted, corrected, days })?;
     }
     ledger::delete_failure(load_id)
 }
 
 /// Passes the trips of a load to others, or deletes them. Returns what the others get.
-fn remove_trips(
-    load_id: i64,
-    load: &Retractable,
-    days: &[Days],
-) -> Result<BTreeMap<i64, Gained>, LoadError> {
-    let mut gains: BTreeMap<i64, Gained> = BTreeMap::new();
-    let mut found = 0;
-    for (other, trips) in history::take_over(load_id, false)? {
-        gains.entry(other).or_default().inserted += trips;
-        found += trips;
-    }
-    for Gain { load_id: other, trips, .. } in history::pass_on_corrections(load_id)? {
-        let gained = gains.entry(other).or_default();
-        gained.inserted -= trips;
-        gained.corrected += trips;
-    }
+fn remove_trips(load_id: i64, load: &Retractable, days: &[Days]) -> Result<Gains, LoadError> {
+    let mut gains = Gains::new();
+    let mut add = |some: Gains| {
+        let inserted = some.values().map(|gain| gain.inserted).sum::<i64>();
+        some.into_iter().for_each(|(other, gain)| gains.entry(other).or_default().add(gain));
+        inserted
+    };
+    let mut found = history::join_corrections(load_id)?;
+    let passing = Passing::of(load_id)?;
+    found += add(passing.take_over(false)?);
+    add(history::pass_on_corrections(load_id)?);
     found += history::undo_corrections(load_id)?;
-    for Gain { load_id: other, trips, days } in history::raise_kept_versions(load_id)? {
-        let gained = gains.entry(other).or_default();
-        gained.inserted += trips;
-        gained.days = days;
-        found += trips;
-    }
+    found += add(history::raise_kept_versions(load_id)?);
     found += history::delete_trips_of(load_id, days)?;
     // Changes by hand may have moved trips to other days.
     if found < load.trips {
-        for (other, trips) in history::take_over(load_id, true)? {
-            gains.entry(other).or_default().inserted += trips;
-        }
+        add(passing.take_over(true)?);
         history::delete_trips_of(load_id, &[Days::ALL])?;
     }
     Ok(gains)

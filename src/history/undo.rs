@@ -1,25 +1,24 @@
 //! What a load has corrected gets its old values again, and records that were kept apart become trips.
 
+use pgrx::Spi;
 use pgrx::datum::{DatumWithOid, Timestamp as PgTimestamp};
-use pgrx::{Spi, check_for_interrupts};
 use trips_core::model::timestamp::Timestamp;
 
 use super::partitions::{Created, Partition};
+use super::take_over::{Gain, Gains};
 use crate::error::LoadError;
 use crate::pg::own_settings::OwnSettings;
 
 /// The columns of a trip in each table that has versions of it.
-const VALUES: &str = "region, origin_coord, destination_coord, date_time, datasource, trip_key, ended_at, trip_id, details";
+pub(super) const VALUES: &str = "region, origin_coord, destination_coord, date_time, datasource, trip_key, ended_at, trip_id, details";
 
-/// What another load gets from a retracted one.
-#[derive(Debug, Clone, Copy)]
-pub struct Gain {
-    /// The other load.
-    pub load_id: i64,
-    /// Number of trips.
-    pub trips: i64,
-    /// The first and the last day of the trips, if they may be other days than those of the retracted load.
-    pub days: Option<(i32, i32)>,
+/// Whether the load of a row of `kept_versions` has committed after another load: it was compared with what that one has
+/// corrected.
+pub(super) fn is_later(alias: &str, load_id: &str) -> String {
+    format!(
+        "(SELECT l.commit_no FROM trips.loads AS l WHERE l.load_id = {alias}.load_id)
+         > (SELECT l.commit_no FROM trips.loads AS l WHERE l.load_id = {load_id})"
+    )
 }
 
 /// The loads that have corrected trips of this load, the latest first.
@@ -34,81 +33,102 @@ pub fn corrected_by(load_id: i64) -> Result<Vec<i64>, LoadError> {
     })
 }
 
+/// A load may have corrected a trip several times, or have corrected what it inserted itself. Of these corrections, the
+/// values before the load are left. Returns the number of those that are deleted.
+pub fn join_corrections(load_id: i64) -> Result<i64, LoadError> {
+    let query = "SELECT EXISTS (SELECT FROM trips.corrections AS c WHERE c.load_id = $1 AND c.corrected_load_id = $1)";
+    if Spi::get_one_with_args::<bool>(query, &[load_id.into()])? != Some(true) {
+        return Ok(0);
+    }
+    let _settings = OwnSettings::for_lookups();
+    // UNION leaves each pair once, however many corrections have the same time.
+    Spi::run_with_args(
+        "WITH RECURSIVE chain (first, last, trip_key, new_date_time) AS (
+           SELECT c.correction_id, c.correction_id, c.trip_key, c.new_date_time
+             FROM trips.corrections AS c WHERE c.load_id = $1 AND c.corrected_load_id <> $1
+            UNION
+           SELECT b.first, n.correction_id, n.trip_key, n.new_date_time
+             FROM chain AS b
+            CROSS JOIN LATERAL (
+                  SELECT c.correction_id, c.trip_key, c.new_date_time FROM trips.corrections AS c
+                   WHERE c.trip_key = b.trip_key AND c.date_time = b.new_date_time AND c.correction_id + 0 > b.last
+                     AND c.load_id + 0 = $1 AND c.corrected_load_id + 0 = $1 OFFSET 0) AS n
+         ), ends AS (
+           SELECT DISTINCT ON (b.first) b.first, b.new_date_time FROM chain AS b ORDER BY b.first, b.last DESC)
+         UPDATE trips.corrections AS c SET new_date_time = e.new_date_time
+           FROM ends AS e WHERE c.correction_id = e.first AND c.new_date_time <> e.new_date_time",
+        &[load_id.into()],
+    )?;
+    let deleted = Spi::connect_mut(|client| {
+        let query = "DELETE FROM trips.corrections WHERE load_id = $1 AND corrected_load_id = $1";
+        Ok::<_, pgrx::spi::SpiError>(client.update(query, None, &[load_id.into()])?.len())
+    })?;
+    Ok(i64::try_from(deleted).unwrap_or(i64::MAX))
+}
+
 /// Corrections of a load whose trip has passed to another load become corrections of that one: it has the same new
-/// values. Returns the loads with their numbers of corrections.
-pub fn pass_on_corrections(load_id: i64) -> Result<Vec<Gain>, LoadError> {
+/// values. Returns what the loads get.
+pub fn pass_on_corrections(load_id: i64) -> Result<Gains, LoadError> {
     let _settings = OwnSettings::for_lookups();
     gains(
-        "WITH ends AS (
-           SELECT DISTINCT ON (c.trip_key) c.trip_key, c.new_date_time
-             FROM trips.corrections AS c WHERE c.load_id = $1
-            ORDER BY c.trip_key, c.correction_id DESC
-         ), passed AS MATERIALIZED (
-           SELECT e.trip_key, e.new_date_time, h.load_id
-             FROM ends AS e
+        "WITH passed AS MATERIALIZED (
+           SELECT c.correction_id, h.load_id
+             FROM trips.corrections AS c
             CROSS JOIN LATERAL (
                   SELECT t.load_id FROM trips.hist_trip_data AS t
-                   WHERE t.date_time = e.new_date_time AND t.trip_key = e.trip_key OFFSET 0) AS h
-            WHERE h.load_id <> $1
-         ), firsts AS MATERIALIZED (
-           SELECT DISTINCT ON (c.trip_key) c.correction_id, p.load_id, p.new_date_time
-             FROM passed AS p JOIN trips.corrections AS c ON c.trip_key = p.trip_key AND c.load_id = $1
-            ORDER BY c.trip_key, c.correction_id
-         ), others AS (
-           DELETE FROM trips.corrections AS c USING passed AS p
-            WHERE c.trip_key = p.trip_key AND c.load_id = $1
-              AND c.correction_id NOT IN (SELECT f.correction_id FROM firsts AS f)
+                   WHERE t.date_time = c.new_date_time AND t.trip_key = c.trip_key OFFSET 0) AS h
+            WHERE c.load_id = $1 AND h.load_id <> $1
          ), moved AS (
-           UPDATE trips.corrections AS c SET load_id = f.load_id, new_date_time = f.new_date_time
-             FROM firsts AS f WHERE c.correction_id = f.correction_id
+           UPDATE trips.corrections AS c SET load_id = p.load_id FROM passed AS p
+            WHERE c.correction_id = p.correction_id
            RETURNING c.load_id)
-         SELECT m.load_id, count(*), NULL::int, NULL::int FROM moved AS m GROUP BY 1",
+         SELECT m.load_id, -count(*), count(*), NULL::int, NULL::int FROM moved AS m GROUP BY 1",
         &[load_id.into()],
     )
 }
 
-/// Gives the trips that a load has corrected their old values and their old load. Returns their number.
-///
-/// A load may have corrected a trip several times: the last correction is undone first.
+/// Gives the trips that a load has corrected their old values and their old load. Returns their number. Each trip has
+/// one correction of the load.
 pub fn undo_corrections(load_id: i64) -> Result<i64, LoadError> {
-    let corrected = "SELECT coalesce(max(n.count), 0), coalesce(sum(n.count), 0)::bigint
-                       FROM (SELECT count(*) FROM trips.corrections AS c WHERE c.load_id = $1 GROUP BY c.trip_key) AS n";
-    let (longest, all) = Spi::get_two_with_args::<i64, i64>(corrected, &[load_id.into()])?;
     open_partitions(
         "SELECT DISTINCT date_trunc('day', c.date_time) FROM trips.corrections AS c WHERE c.load_id = $1",
         load_id,
     )?;
     let _settings = OwnSettings::for_lookups();
-    for place in 1..=longest.unwrap_or(0) {
-        check_for_interrupts!();
-        let args: [DatumWithOid<'_>; 2] = [load_id.into(), place.into()];
-        let undone = "WITH undone AS MATERIALIZED (
-                        SELECT c.* FROM (
-                               SELECT c.*, row_number() OVER (PARTITION BY c.trip_key ORDER BY c.correction_id DESC) AS place
-                                 FROM trips.corrections AS c WHERE c.load_id = $1) AS c
-                         WHERE c.place = $2)";
-        Spi::run_with_args(
-            &format!(
-                "{undone} DELETE FROM trips.hist_trip_data AS h USING undone AS u
-                   WHERE h.date_time = u.new_date_time AND h.trip_key = u.trip_key"
-            ),
-            &args,
-        )?;
-        Spi::run_with_args(
-            &format!(
-                "{undone} INSERT INTO trips.hist_trip_data ({VALUES}, load_id)
-                 SELECT {VALUES}, corrected_load_id FROM undone"
-            ),
-            &args,
-        )?;
-    }
-    Spi::run_with_args("DELETE FROM trips.corrections WHERE load_id = $1", &[load_id.into()])?;
-    Ok(all.unwrap_or(0))
+    let args: [DatumWithOid<'_>; 1] = [load_id.into()];
+    Spi::run_with_args(
+        "DELETE FROM trips.hist_trip_data AS h USING trips.corrections AS c
+          WHERE c.load_id = $1 AND h.date_time = c.new_date_time AND h.trip_key = c.trip_key",
+        &args,
+    )?;
+    Spi::run_with_args(
+        &format!(
+            "INSERT INTO trips.hist_trip_data ({VALUES}, load_id)
+             SELECT {VALUES}, corrected_load_id FROM trips.corrections WHERE load_id = $1"
+        ),
+        &args,
+    )?;
+    // Later records with other values were compared with the new values.
+    Spi::run_with_args(
+        &format!(
+            "UPDATE trips_internal.kept_versions AS v SET kept_date_time = c.date_time
+               FROM trips.corrections AS c
+              WHERE c.load_id = $1 AND c.date_time <> c.new_date_time
+                AND v.trip_key = c.trip_key AND v.kept_date_time = c.new_date_time AND {}",
+            is_later("v", "$1")
+        ),
+        &args,
+    )?;
+    let undone = Spi::connect_mut(|client| {
+        let query = "DELETE FROM trips.corrections WHERE load_id = $1";
+        Ok::<_, pgrx::spi::SpiError>(client.update(query, None, &args)?.len())
+    })?;
+    Ok(i64::try_from(undone).unwrap_or(i64::MAX))
 }
 
 /// Trips of a load of which only records with other values are left: the first of these records becomes the trip. Returns
-/// the loads with their numbers of trips.
-pub fn raise_kept_versions(load_id: i64) -> Result<Vec<Gain>, LoadError> {
+/// what the loads get.
+pub fn raise_kept_versions(load_id: i64) -> Result<Gains, LoadError> {
     const RISEN: &str = "WITH risen AS MATERIALIZED (
            SELECT DISTINCT ON (v.trip_key, v.kept_date_time) v.*
              FROM trips_internal.kept_versions AS v
@@ -116,7 +136,7 @@ pub fn raise_kept_versions(load_id: i64) -> Result<Vec<Gain>, LoadError> {
                   SELECT FROM trips.hist_trip_data AS t
                    WHERE t.date_time = v.kept_date_time AND t.trip_key = v.trip_key AND t.load_id = $1
                   OFFSET 0) AS h
-            ORDER BY v.trip_key, v.kept_date_time, v.version_no)";
+            ORDER BY v.trip_key, v.kept_date_time, v.claim_no, v.version_no)";
     open_partitions(
         &format!("{RISEN} SELECT DISTINCT date_trunc('day', date_time) FROM risen"),
         load_id,
@@ -139,7 +159,7 @@ pub fn raise_kept_versions(load_id: i64) -> Result<Vec<Gain>, LoadError> {
              ), used AS (
                DELETE FROM trips_internal.kept_versions AS v USING risen AS r WHERE v.version_no = r.version_no
                RETURNING v.load_id, v.date_time)
-             SELECT u.load_id, count(*), min(u.date_time)::date - date '2000-01-01',
+             SELECT u.load_id, count(*), 0::bigint, min(u.date_time)::date - date '2000-01-01',
                     max(u.date_time)::date - date '2000-01-01'
                FROM used AS u GROUP BY 1"
         ),
@@ -166,13 +186,13 @@ fn open_partitions(query: &str, load_id: i64) -> Result<(), LoadError> {
     Ok(())
 }
 
-fn gains(query: &str, args: &[DatumWithOid<'_>]) -> Result<Vec<Gain>, LoadError> {
+fn gains(query: &str, args: &[DatumWithOid<'_>]) -> Result<Gains, LoadError> {
     Spi::connect_mut(|client| {
         let rows = client.update(query, None, args)?;
         let gain = |row: pgrx::spi::SpiHeapTupleData<'_>| {
-            let days = row.get::<i32>(3)?.zip(row.get::<i32>(4)?);
-            let (load_id, trips) = (row.get(1)?.unwrap_or(0), row.get(2)?.unwrap_or(0));
-            Ok(Gain { load_id, trips, days })
+            let (inserted, corrected) = (row.get(2)?.unwrap_or(0), row.get(3)?.unwrap_or(0));
+            let days = row.get::<i32>(4)?.zip(row.get::<i32>(5)?);
+            Ok((row.get(1)?.unwrap_or(0), Gain { inserted, corrected, days }))
         };
         rows.map(gain).collect()
     })

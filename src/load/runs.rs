@@ -73,8 +73,7 @@ impl<'a> Loader<'a> {
         let derived = DerivedCounts { days, flush_days, max_bytes, area_index };
         let (to_recount, pending, totals) = (Vec::new(), None, Totals::default());
         let (identity, corrections) = (LoadIdentity::default(), Corrections::default());
-        let (member, refused) = ((None, PositionKind::Line), None);
-        let (staged_before, is_whole) = (0, true);
+        let (member, refused, is_whole) = ((None, PositionKind::Line), None, true);
         Ok(Self {
             history,
             derived,
@@ -84,7 +83,7 @@ impl<'a> Loader<'a> {
             identity,
             corrections,
             member,
-            staged_before,
+            staged_before: 0,
             is_whole,
             refused,
             totals,
@@ -94,6 +93,7 @@ impl<'a> Loader<'a> {
     /// Sets the identity of the trips: that of their feed. By default it is the content of the trips.
     pub fn set_identity(&mut self, rule: &IdentityRule) {
         self.identity = LoadIdentity::of(rule);
+        self.traces.set_corrects(rule.corrects());
     }
 
     /// Begins a member of an archive, or a file that is none, whose positions count this.

@@ -19,7 +19,8 @@ fn state(client: &mut Client) -> Vec<Option<String>> {
                         h.date_time, h.datasource, h.trip_key, h.ended_at, h.trip_id, h.details
                    FROM trips.hist_trip_data AS h LEFT JOIN trips.loads AS l USING (load_id)) AS t",
         "SELECT string_agg(t::text, ';' ORDER BY t::text)
-           FROM (SELECT regexp_replace(source, '.*/', ''), rows_read, rows_inserted, rows_duplicate, rows_staged
+           FROM (SELECT regexp_replace(source, '.*/', ''), rows_read, rows_inserted, rows_duplicate, rows_corrected,
+                        rows_staged
                    FROM trips.loads WHERE state = 'loaded') AS t",
         "SELECT string_agg(t::text, ';' ORDER BY t::text)
            FROM (SELECT s.line_no, s.raw_line, s.error_code FROM trips.stg_trip_data AS s) AS t",
@@ -29,6 +30,12 @@ fn state(client: &mut Client) -> Vec<Option<String>> {
         "SELECT string_agg(w::text, ';') FROM trips.weekly_counts(trips.area(-180, -90, 180, 90), match => 'either') AS w
           WHERE w.trips > 0",
         "SELECT string_agg(v::text, ', ') FROM trips.verify() AS v WHERE NOT v.passed",
+        "SELECT string_agg(t::text, ';' ORDER BY t::text)
+           FROM (SELECT regexp_replace(l.source, '.*/', ''), regexp_replace(o.source, '.*/', ''), c.new_date_time,
+                        c.region, c.origin_coord, c.destination_coord, c.date_time, c.datasource, c.trip_key, c.ended_at,
+                        c.trip_id, c.details
+                   FROM trips.corrections AS c LEFT JOIN trips.loads AS l USING (load_id)
+                   LEFT JOIN trips.loads AS o ON o.load_id = c.corrected_load_id) AS t",
     ]
     .map(|query| client.query_one(query, &[]).expect(query).get(0))
     .into()

@@ -6,6 +6,9 @@ use trips_tests::{Database, server_error};
 use super::laws::Numbers;
 use super::{count, number_of, reset, retract, state};
 
+const SEED: u64 = 23;
+const NUMBER_OF_CASES: usize = 16;
+
 fn feed(policy: &str) -> String {
     format!(
         r#"SELECT trips.create_feed('rides', '{{
@@ -33,11 +36,18 @@ fn random_file(numbers: &mut Numbers, name: &str, most: u64) -> String {
     file + &format!("9{name},2024-06-10 08:00:00,x\n")
 }
 
-fn load(client: &mut Client, policy: &str, files: &[(String, String)]) {
+/// A file, and the argument `on_change` of its load.
+struct Load {
+    name: String,
+    path: String,
+    on_change: &'static str,
+}
+
+fn load(client: &mut Client, loads: &[&Load]) {
     reset(client);
-    client.batch_execute(&feed(policy)).unwrap();
-    for (_, path) in files {
-        client.execute("SELECT trips.ingest($1)", &[path]).unwrap();
+    client.batch_execute(&feed("keep")).unwrap();
+    for Load { path, on_change, .. } in loads {
+        client.execute("SELECT trips.ingest($1, on_change => $2)", &[path, on_change]).unwrap();
     }
 }
 
@@ -55,53 +65,52 @@ fn try_retract(client: &mut Client, load_id: i64) -> bool {
     }
 }
 
-/// A retract of the last load restores; that of another one leaves what the others alone would have made. With `keep`,
-/// there are two files, and each ride is once in a file: an equal record goes before an earlier one with other values.
+/// Words of `on_change`, and how many loads a case has.
+const CASES: [(&[&str], u64); 4] =
+    [(&["replace"], 3), (&["keep"], 3), (&["keep", "replace"], 4), (&["keep"], 4)];
+
+/// After each retract, in any order, everything is as the other loads alone would have made it. A load whose trips another
+/// one has corrected is retracted after that one.
 #[test]
 fn corrections_of_random_files_are_undone() {
     let database = Database::on_shared();
-    let mut client = database.client();
-    let mut numbers = Numbers(23);
+    let alone = Database::on_shared();
+    let (mut client, mut other) = (database.client(), alone.client());
+    let mut numbers = Numbers(SEED);
     let (mut refused, mut retracted) = (0, 0);
-    for case in 0..16 {
-        let (policy, many, most) = if case % 2 == 0 { ("replace", 3, 2) } else { ("keep", 2, 1) };
-        let files: Vec<(String, String)> = (0..many)
+    for case in 0..NUMBER_OF_CASES {
+        let (words, many) = CASES[case % CASES.len()];
+        let loads: Vec<Load> = (0..many)
             .map(|i| {
-                let name = format!("{case}{i}.csv");
+                let name = format!("{case}_{i}.csv");
                 let path =
-                    database.file(&name, random_file(&mut numbers, &format!("{case}{i}"), most));
-                (name, path)
+                    database.file(&name, random_file(&mut numbers, &format!("{case}{i}"), 2));
+                let word = numbers.below(words.len() as u64);
+                Load { name, path, on_change: words[usize::try_from(word).unwrap()] }
             })
             .collect();
-        load(&mut client, policy, &files[..many - 1]);
-        let without_last = state(&mut client);
-        let failed = "SELECT count(*) FROM trips.verify() WHERE NOT passed";
-        load(&mut client, policy, &files);
-        assert_eq!(count(&mut client, failed), 0, "case {case}");
-        let last = number_of(&mut client, &files[many - 1].0);
-        retract(&mut client, last);
-        assert_eq!(
-            state(&mut client),
-            without_last,
-            "case {case}, {policy}: corrections are restored"
-        );
-
-        let one = usize::try_from(numbers.below(many as u64 - 1)).unwrap();
-        load(&mut client, policy, &files);
-        let number = number_of(&mut client, &files[one].0);
-        if !try_retract(&mut client, number) {
-            refused += 1;
-            let cascade = "SELECT trips.retract($1, cascade => true)";
-            client.execute(cascade, &[&number]).unwrap();
-            assert_eq!(count(&mut client, failed), 0, "case {case}, {policy}: cascade");
-            continue;
+        let mut left: Vec<&Load> = loads.iter().collect();
+        load(&mut client, &left);
+        let mut order = format!("case {case}, seed {SEED}:");
+        while !left.is_empty() {
+            let one = usize::try_from(numbers.below(left.len() as u64)).unwrap();
+            let number = number_of(&mut client, &left[one].name);
+            if !try_retract(&mut client, number) {
+                refused += 1;
+                continue;
+            }
+            retracted += 1;
+            let gone = left.remove(one);
+            order += &format!(" {}", gone.name);
+            load(&mut other, &left);
+            assert_eq!(state(&mut client), state(&mut other), "{order}");
         }
-        retracted += 1;
-        let after = state(&mut client);
-        let others = files.iter().enumerate().filter(|(i, _)| *i != one);
-        let others: Vec<_> = others.map(|(_, file)| file.clone()).collect();
-        load(&mut client, policy, &others);
-        assert_eq!(after, state(&mut client), "case {case}, {policy}: without file {one}");
+        load(&mut client, &loads.iter().collect::<Vec<_>>());
+        let one = usize::try_from(numbers.below(many)).unwrap();
+        let number = number_of(&mut client, &loads[one].name);
+        client.execute("SELECT trips.retract($1, cascade => true)", &[&number]).unwrap();
+        let failed = "SELECT count(*) FROM trips.verify() WHERE NOT passed";
+        assert_eq!(count(&mut client, failed), 0, "case {case}: cascade");
     }
     assert!(refused > 0 && retracted > 0, "{refused} refused, {retracted} retracted");
 }

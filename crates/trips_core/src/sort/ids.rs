@@ -75,7 +75,8 @@ pub struct Resolved {
     pub replaced: Vec<(Timestamp, TripKey, Timestamp)>,
     /// Records that a later one of the run corrects, in the order of the file for each id, and the new time.
     pub passed: Vec<(Place, Timestamp)>,
-    /// Records with other values than their trip in the history, which stays, and the time of that trip.
+    /// Records with other values than their trip in the history, which stays, and the time of that trip. They are the
+    /// first records of the run of their trips.
     pub versions: Vec<(Place, Timestamp)>,
     /// The records that leave the run.
     removed: Vec<Place>,

@@ -229,6 +229,12 @@ impl IdentityRule {
             (rule, _) => rule,
         }
     }
+
+    /// Whether a record of a known id and with other values corrects the trip.
+    #[must_use]
+    pub fn corrects(&self) -> bool {
+        matches!(self, Self::SourceId { policy: SameId::Replace, .. })
+    }
 }
 
 /// What staging keeps of the text of a rejected record.

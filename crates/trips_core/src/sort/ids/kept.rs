@@ -16,8 +16,9 @@ fn are_equal(blocks: &[Block], a: Place, b: Place) -> bool {
 /// Where the values of a kept trip are.
 #[derive(Debug, Clone, Copy)]
 enum KeptValues {
-    /// In the history. The first equal record may stay in the run.
-    History { equal: Option<Place> },
+    /// In the history. If the first record of the run is equal, it may stay in the run. If it is kept apart, no other
+    /// record of the run is needed.
+    History { equal: Option<Place>, has_version: bool },
     /// In the run.
     Run(Place),
 }
@@ -32,7 +33,8 @@ pub(super) struct KeptTrips {
 impl KeptTrips {
     /// Those of the history.
     pub(super) fn of(history: &[(TripKey, Timestamp)], window: i64, policy: Policy) -> Self {
-        let kept = |&(_, time): &(TripKey, Timestamp)| (time, KeptValues::History { equal: None });
+        let values = KeptValues::History { equal: None, has_version: false };
+        let kept = |&(_, time): &(TripKey, Timestamp)| (time, values);
         Self { trips: history.iter().map(kept).collect(), window, policy }
     }
 
@@ -79,8 +81,9 @@ impl KeptTrips {
             };
             watch.see(|| SameId { kept, ..record }, outcome);
             match (is_equal, values) {
-                (true, KeptValues::History { equal: None }) => {
-                    self.trips.insert(kept, KeptValues::History { equal: Some(place) });
+                (true, KeptValues::History { equal: None, has_version: false }) => {
+                    let values = KeptValues::History { equal: Some(place), has_version: false };
+                    self.trips.insert(kept, values);
                 }
                 (true, _) => {
                     resolved.duplicates += 1;
@@ -103,10 +106,12 @@ impl KeptTrips {
             Policy::Keep => {
                 resolved.duplicates += 1;
                 resolved.removed.push(record.place);
-                // Both records are of one load: they leave the history together.
-                if matches!(values, KeptValues::History { .. }) {
+                // Records of one load leave the history together: the first one of each trip is enough.
+                if matches!(values, KeptValues::History { equal: None, has_version: false }) {
                     resolved.versions.try_reserve(1)?;
                     resolved.versions.push((record.place, kept));
+                    let values = KeptValues::History { equal: None, has_version: true };
+                    self.trips.insert(kept, values);
                 }
             }
             Policy::Stage => {
@@ -117,7 +122,7 @@ impl KeptTrips {
             Policy::Replace => {
                 resolved.corrected += 1;
                 match values {
-                    KeptValues::History { equal } => {
+                    KeptValues::History { equal, .. } => {
                         resolved.duplicates += u64::from(equal.is_some());
                         resolved.removed.try_reserve(1)?;
                         resolved.removed.extend(equal);
