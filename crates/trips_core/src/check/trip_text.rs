@@ -7,7 +7,7 @@ use crate::check::reject::Rejection;
 use crate::columns::{KEY_COUNT, TripColumn};
 use crate::model::error::{SqlState, ValueError};
 use crate::model::point::{self, Point};
-use crate::model::timestamp;
+use crate::model::timestamp::{self, Timestamp};
 use crate::model::trip::{MAX_TEXT, Trip};
 use crate::text::escape::quoted;
 use crate::text::whitespace;
@@ -44,6 +44,33 @@ impl PointText<'_> {
     }
 }
 
+/// The field of a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TimeText<'a> {
+    /// `YYYY-MM-DD HH:MM:SS`.
+    Text(Cow<'a, [u8]>),
+    /// A wall clock that the file has as a number, of the years 1 to 9999.
+    Number(Timestamp),
+}
+
+impl TimeText<'_> {
+    fn parse(&self) -> Result<Option<Timestamp>, ValueError> {
+        match self {
+            Self::Text(text) => timestamp::parse(text),
+            Self::Number(time) => Ok(Some(*time)),
+        }
+    }
+
+    /// As text.
+    #[must_use]
+    pub fn text(&self) -> Cow<'_, [u8]> {
+        match self {
+            Self::Text(text) => Cow::Borrowed(text),
+            Self::Number(time) => time.full_text().into_bytes().into(),
+        }
+    }
+}
+
 /// What a file says of one trip, before it is validated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TripText<'a> {
@@ -53,8 +80,8 @@ pub struct TripText<'a> {
     pub origin: PointText<'a>,
     /// The destination.
     pub destination: PointText<'a>,
-    /// The begin, `YYYY-MM-DD HH:MM:SS`.
-    pub date_time: Cow<'a, [u8]>,
+    /// The begin.
+    pub date_time: TimeText<'a>,
     /// The sender.
     pub datasource: Cow<'a, [u8]>,
 }
@@ -65,6 +92,7 @@ impl<'a> TripText<'a> {
     pub fn of(texts: [Cow<'a, [u8]>; KEY_COUNT]) -> Self {
         let [region, origin, destination, date_time, datasource] = texts;
         let (origin, destination) = (PointText::Wkt(origin), PointText::Wkt(destination));
+        let date_time = TimeText::Text(date_time);
         Self { region, origin, destination, date_time, datasource }
     }
 
@@ -75,7 +103,7 @@ impl<'a> TripText<'a> {
             TripColumn::Region => Cow::Borrowed(&self.region),
             TripColumn::Origin => self.origin.text(),
             TripColumn::Destination => self.destination.text(),
-            TripColumn::DateTime => Cow::Borrowed(&self.date_time),
+            TripColumn::DateTime => self.date_time.text(),
             TripColumn::Datasource => Cow::Borrowed(&self.datasource),
         }
     }
@@ -105,15 +133,22 @@ impl TripText<'_> {
                 .parse()
                 .and_then(|point| constraints.check_point(point))
                 .map_err(|e| Rejection::of_value(TripColumn::Destination, e))?,
-            date_time: timestamp::parse(&self.date_time)
-                .and_then(|time| {
-                    time.map(|t| constraints.check_time(t, &self.date_time)).transpose()
-                })
+            date_time: self
+                .date_time
+                .parse()
+                .and_then(|time| time.map(|time| self.check_time(time, constraints)).transpose())
                 .map_err(|e| Rejection::of_value(TripColumn::DateTime, e))?
                 .ok_or_else(|| required(TripColumn::DateTime))?,
             datasource: text(&self.datasource)
                 .map_err(|e| Rejection::of_value(TripColumn::Datasource, e))?,
         })
+    }
+}
+
+impl TripText<'_> {
+    /// Only an error needs the text of a time that the file has as a number.
+    fn check_time(&self, time: Timestamp, by: &Constraints) -> Result<Timestamp, ValueError> {
+        by.check_time(time, &[]).or_else(|_| by.check_time(time, &self.date_time.text()))
     }
 }
 

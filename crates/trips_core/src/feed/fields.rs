@@ -20,6 +20,12 @@ pub trait Fields {
         None
     }
 
+    /// The wall clock of a column whose file has it as a number of a type of dates with times. It is the time of the text.
+    /// None if it is NULL, not of the years 1 to 9999, or if the file has something else.
+    fn wall_clock(&self, _column: ColumnId) -> Option<Timestamp> {
+        None
+    }
+
     /// The finite number of a column whose file has it as a number. None if it is NULL, or if the file has a text.
     fn number(&self, _column: ColumnId) -> Option<f64> {
         None
@@ -75,6 +81,11 @@ impl<F: Fields + ?Sized> Fields for &F {
     #[inline]
     fn time(&self, column: ColumnId) -> Option<Result<FieldTime, ValueError>> {
         (**self).time(column)
+    }
+
+    #[inline]
+    fn wall_clock(&self, column: ColumnId) -> Option<Timestamp> {
+        (**self).wall_clock(column)
     }
 
     #[inline]

@@ -7,7 +7,7 @@ use std::collections::TryReserveError;
 
 use crate::check::constraints::ZeroCoordinates;
 use crate::check::reject::{BadLine, Rejection};
-use crate::check::trip_text::{PointText, TripText};
+use crate::check::trip_text::{PointText, TimeText, TripText};
 use crate::columns::TripColumn;
 use crate::feed::definition::ColumnId;
 use crate::feed::fields::Fields;
@@ -272,11 +272,16 @@ fn texts<'r>(plan: &Plan, record: &'r impl Fields) -> TripText<'r> {
         }
         _ => PointText::Wkt(name(column)),
     };
+    let time = match source(TripColumn::DateTime) {
+        Some(FiveColumnsSource::Field(column)) => record.wall_clock(column),
+        _ => None,
+    };
     TripText {
         region: name(TripColumn::Region),
         origin: point(TripColumn::Origin),
         destination: point(TripColumn::Destination),
-        date_time: name(TripColumn::DateTime),
+        date_time: time
+            .map_or_else(|| TimeText::Text(name(TripColumn::DateTime)), TimeText::Number),
         datasource: name(TripColumn::Datasource),
     }
 }

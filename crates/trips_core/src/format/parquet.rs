@@ -10,20 +10,23 @@ use std::sync::Arc;
 
 use ::parquet::file::metadata::ParquetMetaData;
 
+use self::budget::Budget;
 use self::column::{Column, located};
 use self::fault::{ParquetFault, Result};
 use self::footer::{Field, fields, range, row_width};
 use self::kind::Kind;
-use self::pages::Budget;
 use crate::feed::plan::Plan;
 use crate::text::escape::quoted;
 
+mod budget;
+mod bytes_page;
 mod chunk;
 mod codec;
 mod column;
 mod delta;
 pub mod fault;
 mod footer;
+mod hybrid;
 mod kind;
 mod page;
 mod pages;

@@ -5,7 +5,7 @@ use std::collections::TryReserveError;
 
 use crate::check::constraints::ZeroCoordinates;
 use crate::check::reject::Rejection;
-use crate::check::trip_text::{PointText, TripText};
+use crate::check::trip_text::{PointText, TimeText, TripText};
 use crate::columns::TripColumn;
 use crate::feed::plan::{ColumnSource, Plan};
 use crate::format::delimited::chunk::DelimitedChunk;
@@ -178,7 +178,7 @@ pub fn texts<'a>(plan: &Plan, record: &Record<'a>) -> Result<TripText<'a>, Rejec
         region: field(plan, record, TripColumn::Region),
         origin: point(plan, record, TripColumn::Origin),
         destination: point(plan, record, TripColumn::Destination),
-        date_time: field(plan, record, TripColumn::DateTime),
+        date_time: TimeText::Text(field(plan, record, TripColumn::DateTime)),
         datasource: field(plan, record, TripColumn::Datasource),
     })
 }

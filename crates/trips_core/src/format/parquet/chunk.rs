@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::bytes_page::Span;
 use super::column::{Column, Raw};
 use super::kind::Kind;
 use super::row::{ParquetRow, Texts};
@@ -11,6 +12,9 @@ use crate::format::fields_record::RecordChunk;
 
 /// Bytes that are kept of each value of a row that is too long.
 const KEPT_OF_LONG: usize = 4096;
+
+/// The greatest dictionary that a chunk copies, instead of each of its values.
+const SMALL_DICTIONARY: usize = 16 * 1024;
 
 /// Rows of a row group: only the columns that a plan needs.
 #[derive(Debug, Default)]
@@ -45,7 +49,48 @@ enum Values {
     Int(Vec<i64>),
     Float(Vec<f32>),
     Double(Vec<f64>),
-    Bytes { ends: Vec<u32>, data: Vec<u8> },
+    Bytes(Bytes),
+}
+
+/// Values of bytes.
+#[derive(Debug, Default)]
+struct Bytes {
+    spans: Vec<Span>,
+    data: Vec<u8>,
+    /// Where the dictionary begins in the bytes, if they have it.
+    dictionary: Option<usize>,
+}
+
+impl Bytes {
+    /// A chunk is under 4 GiB: its reader ends it before.
+    fn push(&mut self, value: &[u8]) {
+        let end = |data: &Vec<u8>| u32::try_from(data.len()).unwrap_or(u32::MAX);
+        let start = end(&self.data);
+        self.data.extend_from_slice(value);
+        self.spans.push(Span { start, end: end(&self.data) });
+    }
+
+    /// Appends values of a page, or of the dictionary.
+    fn append(&mut self, page: &[u8], is_dictionary: bool, spans: &[Span]) {
+        let (Some(first), Some(last)) = (spans.first(), spans.last()) else { return };
+        let moved = |to: usize, from: u32| u32::try_from(to).unwrap_or(u32::MAX).wrapping_sub(from);
+        let by = if !is_dictionary {
+            // With the lengths between them: one copy for all.
+            let by = moved(self.data.len(), first.start);
+            let all = page.get(first.start as usize..last.end as usize);
+            self.data.extend_from_slice(all.unwrap_or_default());
+            by
+        } else if page.len() <= SMALL_DICTIONARY {
+            let at = *self.dictionary.get_or_insert_with(|| {
+                self.data.extend_from_slice(page);
+                self.data.len() - page.len()
+            });
+            moved(at, 0)
+        } else {
+            return spans.iter().for_each(|span| self.push(span.of(page).unwrap_or_default()));
+        };
+        self.spans.extend(spans.iter().map(|span| span.moved(by)));
+    }
 }
 
 /// A value that is not NULL.
@@ -63,7 +108,7 @@ impl Slice {
             Raw::Bool(_) | Raw::I32(_) | Raw::I64(_) | Raw::I96(_) => Values::Int(Vec::new()),
             Raw::F32(_) => Values::Float(Vec::new()),
             Raw::F64(_) => Values::Double(Vec::new()),
-            Raw::Bytes(_) | Raw::Fixed(_) => Values::Bytes { ends: Vec::new(), data: Vec::new() },
+            Raw::Bytes(_) | Raw::Fixed(_) => Values::Bytes(Bytes::default()),
         };
         Self { kind: column.kind, present: Vec::new(), values }
     }
@@ -77,16 +122,17 @@ impl Slice {
             Values::Int(values) => values.get(row).map(|value| Value::Int(*value)),
             Values::Float(values) => values.get(row).map(|value| Value::Float(*value)),
             Values::Double(values) => values.get(row).map(|value| Value::Double(*value)),
-            Values::Bytes { ends, data } => {
-                let start = if row == 0 { 0 } else { *ends.get(row - 1)? };
-                data.get(start as usize..*ends.get(row)? as usize).map(Value::Bytes)
-            }
+            Values::Bytes(bytes) => bytes.spans.get(row)?.of(&bytes.data).map(Value::Bytes),
         }
     }
 
     /// Appends decoded rows of the column, from one on. Each row that is too long is truncated.
     pub(super) fn append(&mut self, column: &mut Column, from: usize, is_long: &[bool]) {
         let unsigned = self.kind == Kind::Unsigned;
+        if column.is_full && !is_long.contains(&true) && self.append_all(column, is_long.len()) {
+            column.taken += is_long.len();
+            return;
+        }
         let rows = from..from + is_long.len();
         let mut next = column.taken;
         self.present.reserve(is_long.len());
@@ -103,17 +149,37 @@ impl Slice {
                 (Values::Double(values), Raw::F64(raw), at) => {
                     values.push(at.and_then(|at| raw.get(at)).copied().unwrap_or(0.0));
                 }
-                (Values::Bytes { ends, data }, raw, at) => {
-                    let bytes = at.and_then(|at| raw.bytes(at)).unwrap_or_default();
+                (Values::Bytes(values), _, at) => {
+                    let bytes = at.and_then(|at| column.bytes(at)).unwrap_or_default();
                     let most = if *is_long { KEPT_OF_LONG } else { usize::MAX };
-                    data.extend_from_slice(bytes.get(..most).unwrap_or(bytes));
-                    // A chunk is under 4 GiB: its reader ends it before.
-                    ends.push(u32::try_from(data.len()).unwrap_or(u32::MAX));
+                    values.push(bytes.get(..most).unwrap_or(bytes));
                 }
                 _ => {}
             }
         }
         column.taken = next;
+    }
+
+    /// Appends the next values of a column whose rows all have one. Returns whether it did.
+    fn append_all(&mut self, column: &Column, count: usize) -> bool {
+        let next = column.taken..column.taken + count;
+        match (&mut self.values, &column.raw) {
+            (Values::Int(values), Raw::I64(raw)) if raw.len() >= next.end => {
+                values.extend_from_slice(&raw[next]);
+            }
+            (Values::Double(values), Raw::F64(raw)) if raw.len() >= next.end => {
+                values.extend_from_slice(&raw[next]);
+            }
+            (Values::Bytes(values), _) => match column.spans() {
+                Some((page, is_dictionary, spans)) if spans.len() >= next.end => {
+                    values.append(page, is_dictionary, &spans[next]);
+                }
+                _ => return false,
+            },
+            _ => return false,
+        }
+        self.present.resize(self.present.len() + count, true);
+        true
     }
 
     fn memory(&self) -> usize {
@@ -122,7 +188,9 @@ impl Slice {
                 Values::Int(values) => values.capacity() * 8,
                 Values::Float(values) => values.capacity() * 4,
                 Values::Double(values) => values.capacity() * 8,
-                Values::Bytes { ends, data } => ends.capacity() * 4 + data.capacity(),
+                Values::Bytes(bytes) => {
+                    bytes.spans.capacity() * size_of::<Span>() + bytes.data.capacity()
+                }
             }
     }
 }

@@ -11,9 +11,11 @@ use parquet::errors::Result as DecodeResult;
 use parquet::file::metadata::ColumnChunkMetaData;
 
 use super::ReadAt;
+use super::budget::Budget;
+use super::bytes_page::{Span, Spans};
 use super::fault::{ParquetFault, Result};
 use super::kind::Kind;
-use super::pages::{Budget, DataPage, Pages, ReadyPages};
+use super::pages::{DataPage, Pages, ReadyPages};
 
 /// Values that are not NULL, one after the other.
 pub(super) enum Raw {
@@ -55,7 +57,7 @@ impl Raw {
     }
 
     /// The bytes of a value, if the values are bytes.
-    pub(super) fn bytes(&self, at: usize) -> Option<&[u8]> {
+    fn bytes(&self, at: usize) -> Option<&[u8]> {
         match self {
             Self::Bytes(values) => values.get(at).map(ByteArray::data),
             Self::Fixed(values) => values.get(at).map(|value| value.data()),
@@ -76,9 +78,13 @@ pub(super) struct Column {
     /// The current page, with the values that are left in it.
     page: DataPage,
     /// Levels of the decoded rows, if values may be NULL.
-    pub(super) levels: Vec<i16>,
+    levels: Vec<i16>,
+    /// Whether all decoded rows have a value.
+    pub(super) is_full: bool,
     /// Values of the decoded rows.
     pub(super) raw: Raw,
+    /// Values of the decoded rows, if they are in the page.
+    spans: Spans,
     /// Values that were taken.
     pub(super) taken: usize,
 }
@@ -97,8 +103,20 @@ impl Column {
         let max_level = descriptor.max_def_level();
         let reader = get_column_reader(descriptor, Box::new(ReadyPages(ready)));
         let raw = Raw::of(&reader);
-        let page = DataPage { values: 0, most: usize::MAX };
-        Self { field, kind, max_level, pages, reader, page, levels: Vec::new(), raw, taken: 0 }
+        let page = DataPage { values: 0, most: usize::MAX, bytes: None };
+        Self {
+            field,
+            kind,
+            max_level,
+            pages,
+            reader,
+            page,
+            levels: Vec::new(),
+            is_full: false,
+            raw,
+            spans: Spans::default(),
+            taken: 0,
+        }
     }
 
     /// Number of rows that can be decoded at once: at least one, or 0 at the end of the column chunk.
@@ -116,6 +134,15 @@ impl Column {
         self.levels.clear();
         self.raw.clear();
         self.taken = 0;
+        if let Some(page) = &mut self.page.bytes {
+            let dictionary = &self.pages.dictionary;
+            let read = page.read(rows, dictionary, &mut self.levels, &mut self.spans);
+            read.map_err(|bad| self.pages.undecoded(bad))?;
+            self.is_full = self.levels.is_empty();
+            self.page.values -= rows as u64;
+            self.pages.forget_before();
+            return Ok(());
+        }
         let decoded = catch_unwind(AssertUnwindSafe(|| self.read(rows)));
         let found = match decoded {
             Ok(Ok(found)) => found,
@@ -136,6 +163,7 @@ impl Column {
         Ok(())
     }
 
+    /// Returns the number of rows.
     fn read(&mut self, rows: usize) -> DecodeResult<usize> {
         let levels = Some(&mut self.levels);
         let read = match (&mut self.reader, &mut self.raw) {
@@ -165,17 +193,51 @@ impl Column {
             }
             _ => Ok((0, 0, 0)),
         };
-        read.map(|(records, ..)| records)
+        let (records, values, _) = read?;
+        self.is_full = values == records;
+        Ok(records)
     }
 
     /// The number of the value of a decoded row among [`Column::raw`]; None if it is NULL. Rows are asked for in their
     /// order: `value` is the number of the next value.
     pub(super) fn next_value(&self, row: usize, value: &mut usize) -> Option<usize> {
-        if self.max_level > 0 && self.levels.get(row) != Some(&self.max_level) {
+        if !self.is_full && self.levels.get(row) != Some(&self.max_level) {
             return None;
         }
         *value += 1;
         Some(*value - 1)
+    }
+
+    /// The values that are in a page: its bytes, whether it is that of the dictionary, and where they are.
+    pub(super) fn spans(&self) -> Option<(&[u8], bool, &[Span])> {
+        let page = self.page.bytes.as_ref()?;
+        Some((page.source(&self.pages.dictionary), page.has_numbers(), &self.spans.values))
+    }
+
+    /// The bytes of a value, if the values are bytes.
+    pub(super) fn bytes(&self, at: usize) -> Option<&[u8]> {
+        match self.spans() {
+            Some((page, _, spans)) => spans.get(at)?.of(page),
+            None => self.raw.bytes(at),
+        }
+    }
+
+    /// Adds the number of bytes of each decoded row to that of the columns before.
+    pub(super) fn add_lengths(&self, lengths: &mut [usize]) {
+        if !matches!(self.raw, Raw::Bytes(_) | Raw::Fixed(_)) {
+            return;
+        }
+        if let Some((_, _, spans)) = self.spans().filter(|_| self.is_full) {
+            for (length, span) in lengths.iter_mut().zip(spans) {
+                *length += span.len();
+            }
+            return;
+        }
+        let mut next = 0;
+        for (row, length) in lengths.iter_mut().enumerate() {
+            let value = self.next_value(row, &mut next).and_then(|at| self.bytes(at));
+            *length += value.map_or(0, <[u8]>::len);
+        }
     }
 }
 

@@ -164,7 +164,8 @@ fn is_in(path: &str, group: &str) -> bool {
 /// Bytes of memory that a row of these values needs, without bytes of variable length.
 pub(super) fn row_width(group: &RowGroupMetaData, leaf: usize) -> usize {
     match group.column(leaf).column_type() {
-        Type::BYTE_ARRAY | Type::FIXED_LEN_BYTE_ARRAY => 5,
+        // Where it is, and its length in the page.
+        Type::BYTE_ARRAY | Type::FIXED_LEN_BYTE_ARRAY => 13,
         _ => 9,
     }
 }

@@ -124,6 +124,11 @@ impl Kind {
         }
     }
 
+    /// Whether its values are dates with times, of a wall clock.
+    pub(super) fn is_wall_clock(self) -> bool {
+        matches!(self, Self::Timestamp { is_instant: false, .. } | Self::Int96)
+    }
+
     /// Whether its values are times.
     pub(super) fn is_time(self) -> bool {
         matches!(self, Self::Date | Self::Time(_) | Self::Timestamp { .. } | Self::Int96)

@@ -1,7 +1,6 @@
 //! The pages of a column chunk, checked before they are decoded, within a limit of memory.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use parquet::basic::{Compression, Encoding, Type};
@@ -10,45 +9,18 @@ use parquet::errors::Result as DecodeResult;
 use parquet::file::metadata::ColumnChunkMetaData;
 
 use super::ReadAt;
+use super::budget::Budget;
+use super::bytes_page::{BytesPage, Dictionary, is_read};
 use super::codec::uncompress;
 use super::delta;
-use super::fault::{FaultKind, ParquetFault, Result};
+use super::fault::{ParquetFault, Result};
 use super::page::{ChunkBytes, DATA, DATA_V2, DICTIONARY, INDEX, PageHeader, encoding_of};
+use super::thrift::Bad;
 
 /// Bytes of memory of a value of bytes in a dictionary, beside the bytes.
 const DICTIONARY_VALUE: usize = 40;
 /// Bytes of values that a growing page may make at a time.
 const GROWTH: usize = 16 * 1024 * 1024;
-
-/// The memory of the pages of all columns, which has a limit.
-#[derive(Debug)]
-pub(super) struct Budget {
-    used: AtomicUsize,
-    limit: usize,
-}
-
-impl Budget {
-    pub(super) fn new(limit: usize) -> Self {
-        Self { used: AtomicUsize::new(0), limit }
-    }
-
-    fn take(&self, bytes: usize) -> Result<()> {
-        let before = self.used.fetch_add(bytes, Ordering::Relaxed);
-        let now = before.saturating_add(bytes);
-        if now > self.limit {
-            let reason = format!(
-                "its pages need {now} bytes of memory at a time; the limit is {} bytes",
-                self.limit
-            );
-            return Err(ParquetFault::new(FaultKind::Memory, reason).into());
-        }
-        Ok(())
-    }
-
-    fn give(&self, bytes: usize) {
-        self.used.fetch_sub(bytes, Ordering::Relaxed);
-    }
-}
 
 /// Pages that are checked and wait for the decoder.
 pub(super) type Ready = Arc<Mutex<VecDeque<Page>>>;
@@ -79,12 +51,14 @@ impl PageReader for ReadyPages {
 }
 
 /// A data page that is ready.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct DataPage {
     /// Number of its values, NULLs included.
     pub(super) values: u64,
     /// Limit of the values to decode at a time.
     pub(super) most: usize,
+    /// The page, if its values are not decoded by the crate.
+    pub(super) bytes: Option<BytesPage>,
 }
 
 /// Reads the pages of a column chunk.
@@ -93,8 +67,10 @@ pub(super) struct Pages {
     codec: Compression,
     physical: Type,
     width: usize,
-    has_levels: bool,
+    max_level: i16,
     has_dictionary: bool,
+    /// The values of the dictionary, if the column has bytes.
+    pub(super) dictionary: Dictionary,
     budget: Arc<Budget>,
     ready: Ready,
     /// The memory of the dictionary, of the page before, and of the current page.
@@ -130,8 +106,9 @@ impl Pages {
             codec: chunk.compression(),
             physical,
             width,
-            has_levels: column.max_def_level() > 0,
+            max_level: column.max_def_level(),
             has_dictionary: false,
+            dictionary: Dictionary::default(),
             budget,
             ready,
             held: [0; 3],
@@ -247,6 +224,10 @@ impl Pages {
         let body = self.unpack(body, uncompressed)?;
         self.forget_compressed(0, compressed);
         self.has_dictionary = true;
+        if is_read(self.physical, Encoding::PLAIN) {
+            self.dictionary = Dictionary::new(body, count).map_err(|bad| self.undecoded(bad))?;
+            return Ok(());
+        }
         self.push(Page::DictionaryPage {
             buf: body.into(),
             num_values: values,
@@ -258,6 +239,11 @@ impl Pages {
 
     fn push(&self, page: Page) {
         self.ready.lock().unwrap_or_else(PoisonError::into_inner).push_back(page);
+    }
+
+    /// Why values of the current page cannot be decoded.
+    pub(super) fn undecoded(&self, bad: Bad) -> ParquetFault {
+        bad.fault("a page of values").at(self.at)
     }
 
     fn unpack(&self, body: Vec<u8>, size: usize) -> Result<Vec<u8>> {
@@ -299,10 +285,16 @@ impl Pages {
         if values == 0 {
             return Ok(None);
         }
-        self.push(page);
+        let mut bytes = None;
+        if is_read(self.physical, page.encoding()) {
+            let page = BytesPage::new(page, self.max_level).map_err(|bad| self.undecoded(bad))?;
+            bytes = Some(page);
+        } else {
+            self.push(page);
+        }
         let is_growing = encoding == Encoding::DELTA_BYTE_ARRAY;
         let most = if is_growing { (GROWTH / uncompressed.max(1)).max(1) } else { usize::MAX };
-        Ok(Some(DataPage { values: u64::from(values), most }))
+        Ok(Some(DataPage { values: u64::from(values), most, bytes }))
     }
 
     fn page_v1(
@@ -313,12 +305,12 @@ impl Pages {
         (size, num_values): (usize, u32),
     ) -> Result<Page> {
         // Levels of other encodings are of the first writers.
-        if self.has_levels && header.levels != 3 {
+        if self.max_level > 0 && header.levels != 3 {
             let reason = format!("levels in encoding {} are not read", header.levels);
             return Err(ParquetFault::unsupported(reason).at(self.at).into());
         }
         let body = self.unpack(body, size)?;
-        let levels = match body.first_chunk::<4>().filter(|_| self.has_levels) {
+        let levels = match body.first_chunk::<4>().filter(|_| self.max_level > 0) {
             Some(length) => 4 + u64::from(u32::from_le_bytes(*length)),
             None => 0,
         };

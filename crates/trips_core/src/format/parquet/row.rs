@@ -6,12 +6,15 @@ use super::chunk::{ParquetChunk, Slice, Value};
 use super::kind::Kind;
 use super::value::{bytes_text, int_text, number_text, time};
 use crate::check::reject::Rejection;
+use crate::columns::TripColumn;
 use crate::feed::definition::{ColumnId, ColumnKind};
 use crate::feed::fields::{FieldTime, Fields};
+use crate::feed::file_feed::FiveColumnsSource;
 use crate::feed::plan::Plan;
 use crate::format::fields_record::FieldsRecord;
 use crate::model::error::{SqlState, ValueError};
 use crate::model::position::Position;
+use crate::model::timestamp::Timestamp;
 
 /// About the bytes of a value in JSON, with its name.
 const JSON_VALUE: usize = 64;
@@ -28,9 +31,11 @@ impl Texts {
             let (Some(at), Some(Some(column))) = (*at, of_field.get(field)) else { continue };
             let kind = plan.feed().definition.get(*column).kind;
             let slice = &chunk.columns[at];
-            // Feeds of five columns have no program: they read the texts of all columns.
-            let is_typed =
-                plan.program().is_some() && (slice.kind.is_time() || kind == ColumnKind::Number);
+            // Feeds of five columns have no program: they read the texts of all columns, but for the begin.
+            let is_typed = match plan.program() {
+                Some(_) => slice.kind.is_time() || kind == ColumnKind::Number,
+                None => slice.kind.is_wall_clock() && is_begin(plan, *column),
+            };
             if is_typed || slice.kind == Kind::Text {
                 continue;
             }
@@ -49,6 +54,12 @@ impl Texts {
         let start = if row == 0 { 0 } else { *ends.get(row - 1)? };
         data.get(start as usize..*ends.get(row)? as usize)
     }
+}
+
+/// Whether a feed of five columns has the begin of a trip in this column.
+fn is_begin(plan: &Plan, column: ColumnId) -> bool {
+    let source = plan.feed().five_columns().map(|all| all[TripColumn::DateTime as usize]);
+    matches!(source, Some(FiveColumnsSource::Field(begin)) if begin == column)
 }
 
 /// Appends the text of a value, nothing if it is NULL.
@@ -157,6 +168,16 @@ impl Fields for ParquetRow<'_> {
     fn time(&self, column: ColumnId) -> Option<Result<FieldTime, ValueError>> {
         match self.value(self.field(column)?)? {
             (kind, Value::Int(value)) => time(kind, value),
+            _ => None,
+        }
+    }
+
+    #[inline]
+    fn wall_clock(&self, column: ColumnId) -> Option<Timestamp> {
+        match self.value(self.field(column)?)? {
+            (kind, Value::Int(value)) if kind.is_wall_clock() => {
+                time(kind, value)?.ok().map(|found| found.time)
+            }
             _ => None,
         }
     }

@@ -85,14 +85,7 @@ impl Group {
         self.step.bytes.clear();
         self.step.bytes.resize(rows, 0);
         for column in &self.columns {
-            let mut next = 0;
-            if column.raw.bytes(0).is_none() {
-                continue;
-            }
-            for (row, bytes) in self.step.bytes.iter_mut().enumerate() {
-                let value = column.next_value(row, &mut next).and_then(|at| column.raw.bytes(at));
-                *bytes += value.map_or(0, <[u8]>::len);
-            }
+            column.add_lengths(&mut self.step.bytes);
         }
         (self.step.rows, self.step.taken) = (rows, 0);
         Ok(())
