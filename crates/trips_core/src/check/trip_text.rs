@@ -174,3 +174,25 @@ pub fn text(value: &[u8]) -> Result<Option<&str>, ValueError> {
     let name = std::str::from_utf8(trimmed).map_err(|_| not_text("bytes that are not UTF-8"))?;
     Ok(Some(name))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::constraints::ZeroCoordinates;
+
+    #[test]
+    fn a_time_of_a_number_is_checked_as_its_text() {
+        let constraints = Constraints::new("2018-05-01", "2018-05-31", ZeroCoordinates::Keep);
+        let constraints = constraints.expect("two dates");
+        for text in ["2018-04-30 23:59:59.5", "2018-05-01 00:00:00", "2018-06-01 00:00:00"] {
+            let fields = [b"x", &[][..], &[], text.as_bytes(), &[]];
+            let of_text = TripText::of(fields.map(Cow::Borrowed));
+            let time = timestamp::parse(text.as_bytes()).ok().flatten().expect("a time");
+            let of_number = TripText { date_time: TimeText::Number(time), ..of_text.clone() };
+            let column = TripColumn::DateTime;
+            assert_eq!(of_number.text(column), of_text.text(column));
+            let (text, number) = (of_text.validate(&constraints), of_number.validate(&constraints));
+            assert_eq!(format!("{number:?}"), format!("{text:?}"));
+        }
+    }
+}

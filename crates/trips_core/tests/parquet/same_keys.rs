@@ -123,7 +123,7 @@ fn int_column(name: &str, kind: usize, values: &[Option<i64>]) -> Column {
 }
 
 /// Microseconds since 2000.
-fn time_column(name: &str, kind: usize, values: &[Option<i64>]) -> Column {
+pub fn time_column(name: &str, kind: usize, values: &[Option<i64>]) -> Column {
     const SINCE_1970: i64 = 946_684_800_000_000;
     const DAY: i64 = 86_400_000_000;
     let unit = match kind {
