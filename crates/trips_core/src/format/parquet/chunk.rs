@@ -31,6 +31,8 @@ pub struct ParquetChunk {
     pub(super) names: Arc<[String]>,
     /// For each of them the number of its column here.
     pub(super) by_field: Arc<[Option<usize>]>,
+    /// The bytes of the texts of the longest row.
+    pub(super) longest: usize,
     /// The rows that are too long, in their order.
     pub(super) long: Vec<usize>,
 }
@@ -111,6 +113,14 @@ impl Slice {
             Raw::Bytes(_) | Raw::Fixed(_) => Values::Bytes(Bytes::default()),
         };
         Self { kind: column.kind, present: Vec::new(), values }
+    }
+
+    /// Texts of all rows, empty where a row has none. None if they are no texts.
+    pub(super) fn texts(&self) -> Option<(&[Span], &[u8])> {
+        match &self.values {
+            Values::Bytes(bytes) if self.kind == Kind::Text => Some((&bytes.spans, &bytes.data)),
+            _ => None,
+        }
     }
 
     /// The value of a row; None if it is NULL.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::bytes_page::Span;
 use super::chunk::{ParquetChunk, Slice, Value};
 use super::kind::Kind;
 use super::value::{bytes_text, int_text, number_text, time};
@@ -18,13 +19,29 @@ use crate::model::timestamp::Timestamp;
 
 /// About the bytes of a value in JSON, with its name.
 const JSON_VALUE: usize = 64;
+/// Texts of a row with fewer bytes than these are short.
+const SHORT_ROW: usize = 4096;
 
-/// The texts of the columns of numbers that a feed reads as texts, made once a chunk.
+/// The texts of a chunk.
 #[derive(Debug)]
-pub(super) struct Texts(Vec<Option<(Vec<u8>, Vec<u32>)>>);
+pub(super) struct Texts<'c> {
+    /// For each column of the feed its texts, if one column of the file has them.
+    of_feed: Vec<Option<(&'c [Span], &'c [u8])>>,
+    /// The texts of the columns of numbers that a feed reads as texts, made once a chunk.
+    made: Vec<Option<(Vec<u8>, Vec<u32>)>>,
+}
 
-impl Texts {
-    pub(super) fn of(chunk: &ParquetChunk, plan: &Plan) -> Self {
+impl<'c> Texts<'c> {
+    pub(super) fn of(chunk: &'c ParquetChunk, plan: &Plan) -> Self {
+        let texts_of = |fields: &[usize]| match *fields {
+            [field] => chunk.columns.get((*chunk.by_field.get(field)?)?)?.texts(),
+            _ => None,
+        };
+        let of_feed = plan.columns().positions.iter().map(|fields| texts_of(&fields[..]));
+        Self { of_feed: of_feed.collect(), made: Self::made(chunk, plan) }
+    }
+
+    fn made(chunk: &ParquetChunk, plan: &Plan) -> Vec<Option<(Vec<u8>, Vec<u32>)>> {
         let mut texts: Vec<_> = chunk.columns.iter().map(|_| None).collect();
         let of_field = &plan.columns().of_field;
         for (field, at) in chunk.by_field.iter().enumerate() {
@@ -46,11 +63,18 @@ impl Texts {
             }
             texts[at] = Some((data, ends));
         }
-        Self(texts)
+        texts
+    }
+
+    /// The text of a column of the feed, empty if it is NULL.
+    #[inline]
+    fn of_feed(&self, column: ColumnId, row: usize) -> Option<&[u8]> {
+        let (spans, data) = (*self.of_feed.get(usize::from(column.0))?)?;
+        spans.get(row)?.of(data)
     }
 
     fn get(&self, column: usize, row: usize) -> Option<&[u8]> {
-        let (data, ends) = self.0.get(column)?.as_ref()?;
+        let (data, ends) = self.made.get(column)?.as_ref()?;
         let start = if row == 0 { 0 } else { *ends.get(row - 1)? };
         data.get(start as usize..*ends.get(row)? as usize)
     }
@@ -77,7 +101,7 @@ fn append_text(slice: &Slice, row: usize, out: &mut Vec<u8>) {
 #[derive(Debug)]
 pub struct ParquetRow<'r> {
     pub(super) chunk: &'r ParquetChunk,
-    pub(super) texts: &'r Texts,
+    pub(super) texts: &'r Texts<'r>,
     pub(super) plan: &'r Plan,
     pub(super) row: usize,
     pub(super) is_long: bool,
@@ -161,6 +185,9 @@ fn json_string(text: &[u8], out: &mut Vec<u8>) {
 impl Fields for ParquetRow<'_> {
     #[inline]
     fn text(&self, column: ColumnId) -> Option<Cow<'_, [u8]>> {
+        if let Some(text) = self.texts.of_feed(column, self.row) {
+            return Some(Cow::Borrowed(text));
+        }
         self.field(column).map(|field| self.text_of(field))
     }
 
@@ -230,6 +257,10 @@ impl FieldsRecord for ParquetRow<'_> {
     }
 
     fn size(&self) -> usize {
+        // Nearly no chunk has a row for which the exact number counts.
+        if self.chunk.longest < SHORT_ROW {
+            return self.chunk.longest + self.chunk.columns.len() * JSON_VALUE;
+        }
         let bytes = |slice: &Slice| match slice.value(self.row) {
             Some(Value::Bytes(bytes)) => bytes.len() + JSON_VALUE,
             _ => JSON_VALUE,

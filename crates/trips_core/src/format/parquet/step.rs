@@ -44,6 +44,7 @@ impl Group {
                     break;
                 }
                 bytes += row_bytes;
+                chunk.longest = chunk.longest.max(*row);
                 is_long.push(*row > max_record);
             }
             if is_long.is_empty() {
