@@ -1,8 +1,8 @@
 //! Parquet: row groups, of which only the columns that a feed needs are read.
 //!
-//! The crate `parquet` decodes values, but for texts in plain pages and of dictionaries. Pages are read, checked and uncompressed here, because it allocates by the sizes
-//! that a file declares. A chunk has some rows of a row group; it has its own copy of their values, so that no page
-//! stays in memory for it.
+//! The crate `parquet` decodes values, but for texts in plain pages and of dictionaries. Pages are read, checked and
+//! uncompressed here, because it allocates by the sizes that a file declares. A chunk has some rows of a row group; it has
+//! its own copy of their values, so that no page stays in memory for it.
 
 use std::fmt;
 use std::io;
