@@ -4,7 +4,7 @@ use postgres::Client;
 use trips_tests::{Database, server_error};
 
 use super::laws::Numbers;
-use super::{count, number_of, reset, retract, state};
+use super::{count, number_of, reset, state};
 
 const SEED: u64 = 23;
 const NUMBER_OF_CASES: usize = 16;
