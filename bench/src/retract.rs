@@ -95,7 +95,7 @@ fn rides(cluster: &Cluster, rows: u64, kind: &str) -> String {
 /// Takes the load of a file back after a checkpoint; returns the seconds. So many trips are left.
 fn retract(client: &mut Client, path: &str, left: i64) -> Result<f64> {
     let number: i64 =
-        client.query_one("SELECT load_id FROM trips.loads WHERE path = $1", &[&path])?.get(0);
+        client.query_one("SELECT load_id FROM trips.loads WHERE source = $1", &[&path])?.get(0);
     client.batch_execute("CHECKPOINT")?;
     let elapsed = seconds(|| {
         client.execute("SELECT trips.retract($1)", &[&number])?;

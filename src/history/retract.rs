@@ -63,6 +63,13 @@ fn delete_from(
         }
         !table.has_user_triggers()
     };
+    if is_plain && let Some(count) = count_if_alone(&name, oid, load_id)? {
+        if count > 0 {
+            // Readers with an older snapshot see an empty partition: docs/retract.md.
+            Spi::run(&format!("TRUNCATE ONLY {name}"))?;
+        }
+        return Ok(count);
+    }
     let (mut within, mut args) = (String::new(), vec![DatumWithOid::from(load_id)]);
     for (day, after, comparison) in [(first, 0, ">="), (last, 1, "<")] {
         let micros = (i64::from(day) + after).checked_mul(MICROSECONDS_OF_DAY);
@@ -71,16 +78,6 @@ fn delete_from(
             within += &format!(" AND p.date_time {comparison} ${}", args.len());
         }
     }
-    let count = format!("SELECT count(*) FROM ONLY {name} AS p WHERE p.load_id = $1{within}");
-    let found = Spi::get_one_with_args::<i64>(&count, &args)?.unwrap_or(0);
-    if found == 0 {
-        return Ok(0);
-    }
-    if is_plain && has_no_others(&name, oid, load_id, found)? {
-        // Readers with an older snapshot see an empty partition: docs/retract.md.
-        Spi::run(&format!("TRUNCATE ONLY {name}"))?;
-        return Ok(found);
-    }
     Spi::connect_mut(|client| {
         let delete = format!("DELETE FROM ONLY {name} AS p WHERE p.load_id = $1{within}");
         let deleted = client.update(&delete, None, &args)?.len();
@@ -88,23 +85,21 @@ fn delete_from(
     })
 }
 
-/// Whether the partition has these trips only, and this session can truncate it.
-fn has_no_others(
-    name: &str,
-    oid: pg_sys::Oid,
-    load_id: i64,
-    found: i64,
-) -> Result<bool, LoadError> {
+/// The number of trips of the partition, if all of them are of this load, and this session can truncate it.
+fn count_if_alone(name: &str, oid: pg_sys::Oid, load_id: i64) -> Result<Option<i64>, LoadError> {
     // It ends at the first other trip.
     let others = format!(
-        "SELECT EXISTS (SELECT FROM ONLY {name} AS p WHERE p.load_id <> $1)
-             OR EXISTS (SELECT FROM pg_constraint AS k WHERE k.confrelid = $2)"
+        "SELECT EXISTS (SELECT FROM pg_constraint AS k WHERE k.confrelid = $2)
+             OR EXISTS (SELECT FROM ONLY {name} AS p WHERE p.load_id IS DISTINCT FROM $1)"
     );
     let has = Spi::get_one_with_args::<bool>(&others, &[load_id.into(), oid.into()])?;
     if has != Some(false) || !table_locks::try_lock(oid, Mode::AccessExclusive) {
-        return Ok(false);
+        return Ok(None);
     }
-    // A table without triggers may have got rows by hand.
-    let count = Spi::get_one::<i64>(&format!("SELECT count(*) FROM ONLY {name}"))?;
-    Ok(count == Some(found))
+    // Trips may have been inserted by hand before the lock.
+    let counts = format!(
+        "SELECT count(*), count(*) FILTER (WHERE p.load_id IS DISTINCT FROM $1) FROM ONLY {name} AS p"
+    );
+    let (count, others) = Spi::get_two_with_args::<i64, i64>(&counts, &[load_id.into()])?;
+    Ok(count.filter(|_| others == Some(0)))
 }
