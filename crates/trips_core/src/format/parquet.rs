@@ -26,6 +26,7 @@ mod column;
 mod delta;
 pub mod fault;
 mod footer;
+mod footer_copy;
 mod hybrid;
 mod kind;
 mod page;

@@ -7,11 +7,11 @@ use parquet::file::metadata::{
     ColumnChunkMetaData, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData,
 };
 
-use super::ReadAt;
 use super::fault::{ParquetFault, Result};
 use super::kind::Kind;
 use super::page::read_exact;
 use super::thrift::{MAX_LIST, check_footer};
+use super::{ReadAt, footer_copy};
 use crate::model::position::Position;
 use crate::text::escape::quoted;
 
@@ -64,6 +64,7 @@ pub(super) fn read(source: &dyn ReadAt) -> Result<ParquetMetaData> {
     let mut footer = vec![0; usize::try_from(length).unwrap_or(0)];
     read_exact(source, begin, &mut footer)?;
     check_footer(&footer).map_err(|bad| bad.fault("the footer").at(begin))?;
+    let footer = footer_copy::copy(&footer).map_err(|bad| bad.fault("the footer").at(begin))?;
     let decoded = catch_unwind(|| ParquetMetaDataReader::decode_metadata(&footer));
     let fault = match decoded {
         Ok(Ok(metadata)) => match check(&metadata, begin) {

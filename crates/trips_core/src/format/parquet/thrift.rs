@@ -8,20 +8,20 @@ use super::fault::ParquetFault;
 /// Limit of the elements of a list of the footer: row groups, columns.
 pub(super) const MAX_LIST: u64 = 65_536;
 /// Limit of the nesting of structs and lists, and of groups of the schema.
-const MAX_DEPTH: u32 = 64;
+pub(super) const MAX_DEPTH: u32 = 64;
 
-const BOOL_TRUE: u8 = 1;
-const BOOL_FALSE: u8 = 2;
-const BYTE: u8 = 3;
+pub(super) const BOOL_TRUE: u8 = 1;
+pub(super) const BOOL_FALSE: u8 = 2;
+pub(super) const BYTE: u8 = 3;
 const I16: u8 = 4;
-const I32: u8 = 5;
-const I64: u8 = 6;
+pub(super) const I32: u8 = 5;
+pub(super) const I64: u8 = 6;
 const DOUBLE: u8 = 7;
-const BINARY: u8 = 8;
-const LIST: u8 = 9;
+pub(super) const BINARY: u8 = 8;
+pub(super) const LIST: u8 = 9;
 const SET: u8 = 10;
 const MAP: u8 = 11;
-const STRUCT: u8 = 12;
+pub(super) const STRUCT: u8 = 12;
 const UUID: u8 = 13;
 
 /// Why bytes are not a struct.
@@ -121,7 +121,7 @@ impl<'a> Compact<'a> {
     }
 
     /// The number of elements of a list, and their type.
-    fn list(&mut self) -> Result<(u64, u8), Bad> {
+    pub(super) fn list(&mut self) -> Result<(u64, u8), Bad> {
         let header = self.byte()?;
         let size = match header >> 4 {
             15 => self.varint()?,
