@@ -29,7 +29,7 @@ without_atomic "$(install_script)" > "$scratch/install.sql"
 
 # A procedure that commits can have no search_path of its own (PostgreSQL refuses the COMMIT): it may go
 # without, and pgspot still looks at every name in it.
-without_path='trips.ingest_new(pattern text,INOUT loaded bigint,INOUT skipped bigint,INOUT failed bigint,feed text,region text,datasource text)'
+without_path='trips.ingest_new(pattern text,INOUT loaded bigint,INOUT skipped bigint,INOUT failed bigint,feed text,region text,datasource text,on_change text)'
 check() {
   step "pgspot: $1"
   if ! "$venv/bin/python" -m pgspot --proc-without-search-path "$without_path" "$scratch/$1"; then fail "pgspot has something to say about $1"; fi
