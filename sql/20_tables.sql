@@ -331,6 +331,7 @@ CREATE TABLE trips_internal.history_changes (
   changed_by xid8
 );
 INSERT INTO trips_internal.history_changes VALUES (NULL);
+ALTER TABLE trips_internal.history_changes REPLICA IDENTITY FULL;
 COMMENT ON TABLE trips_internal.history_changes IS
   'One row that each manual change of the history updates; it makes changes with an older snapshot fail with 40001';
 COMMENT ON COLUMN trips_internal.history_changes.changed_by IS 'Last transaction that changed the history manually';

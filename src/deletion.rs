@@ -33,12 +33,13 @@ pub struct Deleted {
 /// Deletes the trips that meet the conditions.
 ///
 /// # Errors
-/// 40001 if a load has committed since the snapshot of this transaction; 55000 and 55P03 when trips would be left.
+/// 40001 if a load has committed since the snapshot of this transaction; 42809, 55000 and 55P03 when trips would be left.
 pub fn delete_trips(conditions: &Conditions) -> Result<Deleted, LoadError> {
     let _privileges = OwnerPrivileges::acquire()?;
     let history = History::lock_for_load()?;
     changes::require_newest_snapshot()?;
     ledger::require_newest_staged()?;
+    history::require_plain_partitions()?;
     let mut of_loads: BTreeMap<i64, DeletedOfLoad> = BTreeMap::new();
     let errors = ledger::delete_failures(conditions)?;
     let mut deleted = Deleted { errors, ..Deleted::default() };

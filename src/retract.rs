@@ -94,14 +94,16 @@ fn remove_trips(load_id: i64, load: &Retractable, days: &[Days]) -> Result<Gains
     };
     let mut found = history::join_corrections(load_id)?;
     let passing = Passing::of(load_id)?;
-    found += add(passing.take_over(false)?);
+    let mut rewritten = passing.rewrite()?;
+    found += rewritten.deleted + add(std::mem::take(&mut rewritten.gains));
+    found += add(passing.take_over(false, &rewritten)?);
     add(history::pass_on_corrections(load_id)?);
     found += history::undo_corrections(load_id)?;
     found += add(history::raise_kept_versions(load_id)?);
     found += history::delete_trips_of(load_id, days)?;
     // Changes by hand may have moved trips to other days.
     if found < load.trips {
-        add(passing.take_over(true)?);
+        add(passing.take_over(true, &rewritten)?);
         history::delete_trips_of(load_id, &[Days::ALL])?;
     }
     Ok(gains)

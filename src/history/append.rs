@@ -210,7 +210,7 @@ fn parent_with_triggers() -> Option<Table> {
 }
 
 /// Builds the index of a partition that was filled without it, in the memory that the run does not use.
-fn build_index(table: &str, bytes_of_run: usize) -> Result<(), LoadError> {
+pub(super) fn build_index(table: &str, bytes_of_run: usize) -> Result<(), LoadError> {
     let memory = settings::work_mem().saturating_sub(bytes_of_run).max(LEAST_FOR_INDEX) / 1024;
     let query = "SELECT set_config('maintenance_work_mem', $1, true)";
     let before = Spi::get_one::<String>("SELECT current_setting('maintenance_work_mem')")?;

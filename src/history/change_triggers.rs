@@ -121,7 +121,7 @@ pub fn sync_triggers() -> Result<Vec<Days>, LoadError> {
     Ok(days)
 }
 
-/// How long a transaction of the monitor waits for another session's lock on the ledger or on a row of it.
+/// Refuses partitions that are partitioned or foreign tables: this extension does not read or write their trips.
 pub fn require_plain_partitions() -> Result<(), LoadError> {
     let others = names(
         "SELECT format('%I.%I', n.nspname, c.relname)

@@ -15,6 +15,7 @@ use super::partitions::Partition;
 use super::{History, pending_counts};
 use crate::error::LoadError;
 use crate::pg::copy::copy_rows;
+use crate::pg::own_settings::OwnSettings;
 use crate::pg::relation::Table;
 use crate::pg::session;
 use crate::progress::Progress;
@@ -123,6 +124,7 @@ fn remove(partition: &str, load_id: i64, trips: &[Replaced]) -> Result<(), LoadE
                 g.datasource, g.trip_key, g.ended_at, g.trip_id, g.details
            FROM gone AS g"
     );
+    let _settings = OwnSettings::for_lookups();
     let taken = Spi::connect_mut(|client| {
         let args: [DatumWithOid<'_>; 4] = [load_id.into(), old.into(), keys.into(), new.into()];
         Ok::<_, pgrx::spi::SpiError>(client.update(&query, None, &args)?.len())

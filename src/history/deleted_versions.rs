@@ -13,6 +13,7 @@ use trips_core::model::timestamp::Timestamp;
 use super::deletion::{arguments, meets};
 use super::{Days, DeletedTrips, History};
 use crate::error::LoadError;
+use crate::pg::own_settings::OwnSettings;
 use crate::pg::session;
 use crate::pg::spi;
 
@@ -116,6 +117,7 @@ impl Gone {
             times.map(|t| PgTimestamp::try_from(t).ok()).collect();
         let keys = std::mem::take(&mut self.keys);
         let arguments: [DatumWithOid<'_>; 2] = [times.into(), keys.into()];
+        let _settings = OwnSettings::for_lookups();
         Ok(Spi::run_with_args(
             "DELETE FROM trips_internal.kept_versions AS k
               USING unnest($1::timestamp[], $2::text[]::uuid[]) AS g (date_time, trip_key)

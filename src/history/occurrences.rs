@@ -9,6 +9,7 @@ use trips_core::sort::occurrences::EqualRecords;
 
 use super::History;
 use crate::error::LoadError;
+use crate::pg::own_settings::OwnSettings;
 use crate::pg::spi::{self, Snapshot};
 
 /// Keys that one statement looks up.
@@ -98,6 +99,7 @@ fn find(query: &CStr, wanted: &[(Timestamp, TripKey)]) -> Vec<(usize, Option<i64
     let hex = |key: &TripKey| format!("{:032x}", u128::from_be_bytes(*key));
     let keys: Vec<String> = wanted.iter().map(|(_, key)| hex(key)).collect();
     let mut found = Vec::new();
+    let _settings = OwnSettings::for_lookups();
     spi::query(query, &[times.into(), keys.into()], Snapshot::Latest, |row| {
         let number = row.get::<i64>(1).and_then(|number| usize::try_from(number - 1).ok());
         found.extend(number.map(|number| (number, row.get::<i64>(2))));

@@ -86,10 +86,15 @@ fn delete_from(
 }
 
 /// The number of trips of the partition, if all of them are of this load, and this session can truncate it.
-fn count_if_alone(name: &str, oid: pg_sys::Oid, load_id: i64) -> Result<Option<i64>, LoadError> {
+pub(super) fn count_if_alone(
+    name: &str,
+    oid: pg_sys::Oid,
+    load_id: i64,
+) -> Result<Option<i64>, LoadError> {
     // It ends at the first other trip.
     let others = format!(
         "SELECT EXISTS (SELECT FROM pg_constraint AS k WHERE k.confrelid = $2)
+             OR EXISTS (SELECT FROM pg_publication AS p WHERE NOT p.pubtruncate)
              OR EXISTS (SELECT FROM ONLY {name} AS p WHERE p.load_id IS DISTINCT FROM $1)"
     );
     let has = Spi::get_one_with_args::<bool>(&others, &[load_id.into(), oid.into()])?;

@@ -13,6 +13,7 @@ use trips_core::sort::claims::Claim;
 use super::bounds::partition_bounds;
 use super::claims::{StoredBlock, stored_block, write_rest};
 use super::pending_counts;
+use super::rewrite::{Rewritten, rewrite_partitions};
 use crate::error::LoadError;
 use crate::pg::own_settings::OwnSettings;
 use crate::pg::relation::name_of;
@@ -81,13 +82,19 @@ impl Passing {
         Ok(Self { from, has_versions })
     }
 
+    /// Writes partitions again in which most trips pass. Their trips pass, or are deleted.
+    pub fn rewrite(self) -> Result<Rewritten, LoadError> {
+        if self.has_versions { Ok(Rewritten::default()) } else { rewrite_partitions(self.from) }
+    }
+
     /// Passes trips to the loads that claim them: each to the one that has claimed it first, unless it passes to one with
     /// other values. A claim that is used is deleted. Blocks are compared only if they have one of the days of the load,
-    /// unless all of them are wanted.
-    pub fn take_over(self, all: bool) -> Result<Gains, LoadError> {
+    /// unless all of them are wanted. Partitions that were written again have no trips of the load.
+    pub fn take_over(self, all: bool, done: &Rewritten) -> Result<Gains, LoadError> {
         let partitions: Vec<(String, PartitionBounds)> = {
             let of = |(oid, bounds, _)| (oid, bounds);
-            let all: Vec<_> = partition_bounds().into_iter().map(of).collect();
+            let mut all: Vec<_> = partition_bounds().into_iter().map(of).collect();
+            all.retain(|(oid, _)| !done.partitions.contains(oid));
             all.into_iter().map(|(oid, bounds)| (name_of(oid), bounds)).collect()
         };
         let (mut gains, mut after) = (Gains::new(), i64::MIN);

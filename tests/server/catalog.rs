@@ -2,7 +2,7 @@
 
 use trips_core::columns::{COLUMNS, SqlType, TripColumn};
 use trips_core::wire::staged_row;
-use trips_tests::{Cluster, Database};
+use trips_tests::{Cluster, Database, FIVE_COLUMNS, text_of, trip_line};
 
 /// Every member of the extension. A new one is added here on purpose, or by mistake nowhere.
 const MEMBERS: &[&str] = &[
@@ -207,6 +207,20 @@ fn public_may_execute_no_internal_function() {
         )
         .unwrap();
     assert_eq!(executable(), ["trips_internal.added()"]);
+}
+
+/// A publication of all tables must not make a load fail: UPDATE and DELETE of a published table need it.
+#[test]
+fn each_table_has_a_replica_identity() {
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let path = database.file("a.csv", [FIVE_COLUMNS, &trip_line("a", 1)].concat());
+    database.ingest(&mut client, &path);
+    let without = "SELECT coalesce(string_agg(c.oid::regclass::text, ' '), '') FROM pg_class AS c
+                    WHERE c.relnamespace IN ('trips'::regnamespace, 'trips_internal'::regnamespace)
+                      AND c.relkind = 'r' AND c.relreplident <> 'f'
+                      AND NOT EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = c.oid AND i.indisprimary)";
+    assert_eq!(text_of(&mut client, without), "");
 }
 
 #[test]

@@ -4,7 +4,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use postgres::Client;
-use trips_tests::{Cluster, FIVE_COLUMNS, eventually, server_error, trip_line};
+use trips_tests::{
+    Cluster, FIVE_COLUMNS, eventually, month_as_csv, server_error, text_of, trip_line,
+};
 
 #[test]
 fn without_pg_cron_the_error_says_what_to_do() {
@@ -153,4 +155,47 @@ fn on_change_is_passed_on(cluster: &Cluster, client: &mut Client, inbox: &str) {
     let corrected = "SELECT coalesce(sum(rows_corrected), 0)::bigint FROM trips.loads
                       WHERE options ->> 'on_change' = 'replace'";
     eventually(client, corrected, 1_i64);
+}
+
+/// A job deletes old trips: it runs as the role that has scheduled it, and needs the privilege.
+#[test]
+fn a_job_deletes_old_trips() {
+    let Some(cluster) = with_pg_cron() else { return };
+    let mut admin = cluster.client();
+    admin
+        .batch_execute(
+            "CREATE EXTENSION trips_pipeline; CREATE EXTENSION pg_cron; CREATE ROLE privacy LOGIN;
+             GRANT USAGE ON SCHEMA cron, trips TO privacy",
+        )
+        .unwrap();
+    for month in ["2018-04-01", "2018-05-01"] {
+        let path = cluster.file(month, month_as_csv(1_000, 1, month));
+        cluster.ingest(&mut admin, &path);
+    }
+    let mut privacy = cluster.client_as("privacy");
+    let schedule = "SELECT cron.schedule('retention', '* * * * *',
+                           $$SELECT trips.delete_trips(before => '2018-05-10')$$)";
+    privacy.execute(schedule, &[]).unwrap();
+    let last = "SELECT coalesce(max(format('%s: %s', d.status, d.return_message)), '')
+                  FROM cron.job_run_details AS d JOIN cron.job AS j USING (jobid) WHERE j.jobname = 'retention'";
+    let denied =
+        format!("SELECT ({last}) LIKE 'failed: %permission denied for function delete_trips%'");
+    eventually(&mut admin, &denied, "t");
+    let grant = "GRANT EXECUTE ON FUNCTION trips.delete_trips(text, timestamp, timestamp, text, text) TO privacy";
+    admin.execute(grant, &[]).unwrap();
+    // A run drops no partition that another session uses; a later one does. This query uses none.
+    let april = "SELECT count(*) FROM pg_class WHERE relname = 'hist_trip_data_2018_04'";
+    eventually(&mut admin, april, 0);
+    privacy.execute("SELECT cron.unschedule('retention')", &[]).unwrap();
+    for (query, expected) in [
+        ("SELECT count(*) > 100 FROM trips.hist_trip_data", "t"),
+        ("SELECT count(*) FROM trips.hist_trip_data WHERE date_time < '2018-05-10'", "0"),
+        (
+            "SELECT sum(rows_inserted - rows_deleted) = (SELECT count(*) FROM trips.hist_trip_data) FROM trips.loads",
+            "t",
+        ),
+        ("SELECT count(*) FROM trips.verify() WHERE NOT passed", "0"),
+    ] {
+        assert_eq!(text_of(&mut admin, query), expected, "{query}");
+    }
 }

@@ -1,5 +1,7 @@
 //! Trips that are deleted on request: they are gone from all tables, and all that is derived from them follows.
 
+mod beside;
+mod partitions;
 mod versions;
 
 use postgres::Client;

@@ -1,5 +1,8 @@
 //! `trips.diff` says what a load of the file then does, and changes nothing.
 
+mod archives;
+mod standby;
+
 use postgres::Client;
 use trips_tests::{Database, FIVE_COLUMNS, database_state, server_error};
 

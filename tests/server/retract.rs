@@ -1,8 +1,10 @@
 //! `trips.retract` and `trips.replace`: loads that are taken back.
 
 mod corrections;
+mod jit;
 mod laws;
 mod laws_of_corrections;
+mod rewrite;
 
 use postgres::{Client, NoTls};
 use trips_tests::{
