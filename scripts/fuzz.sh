@@ -18,6 +18,7 @@ cd "$root"
 sanitizer=${FUZZ_SANITIZER:-none}
 [ "$sanitizer" = none ] || export RUSTC_BOOTSTRAP=1
 export CARGO_TARGET_DIR=$root/target/fuzz
+mkdir -p "$root/target"
 step "building the fuzz targets"
 cargo fuzz build --sanitizer "$sanitizer" 2> "$root/target/fuzz-build.log" ||
   { cat "$root/target/fuzz-build.log"; fail "the build failed"; }
