@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Loads from servers of stores on loopback: S3 (moto, from PyPI) and Azure (Azurite, from npm; left out where npm is not
-# there). Arguments go to pytest.
+# there), then with the credentials of roles. Arguments go to the first pytest.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 make_run_dir
@@ -53,5 +53,32 @@ wait_for "$port"
 step "loading from stores with PostgreSQL $pg"
 cargo build --quiet --package trips_tests --bin with_cluster
 export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$root/examples
-WITH_CLUSTER_CONFIGURATION="shared_preload_libraries = 'trips_pipeline'" \
-  target/debug/with_cluster "$venv/bin/python" -m pytest -q -p no:cacheprovider tests/stores "$@"
+run_tests() {
+  WITH_CLUSTER_CONFIGURATION="shared_preload_libraries = 'trips_pipeline'" \
+    target/debug/with_cluster "$venv/bin/python" -m pytest -q -p no:cacheprovider "$@"
+}
+run_tests tests/stores/test_stores.py "$@"
+
+# The same without keys: the environment of the server names where it gets the credentials of a role.
+unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
+printf 'the token' > "$directory/token"
+chmod 755 "$directory" && chmod 644 "$directory/token"
+for role in machine container web_identity; do
+  step "loading with the role of a ${role/_/ }"
+  (
+    port=$(free_port)
+    export TRIPS_STORES_ROLE=$role TRIPS_ISSUER_PORT=$port
+    case $role in
+      machine) export AWS_METADATA_ENDPOINT=http://127.0.0.1:$port ;;
+      container)
+        export AWS_CONTAINER_CREDENTIALS_FULL_URI=http://127.0.0.1:$port/v1/credentials
+        export AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=$directory/token
+        ;;
+      web_identity)
+        export AWS_ENDPOINT_URL_STS=http://127.0.0.1:$port AWS_WEB_IDENTITY_TOKEN_FILE=$directory/token
+        export AWS_ROLE_ARN=arn:aws:iam::123456789012:role/reader
+        ;;
+    esac
+    run_tests tests/stores/test_roles.py
+  )
+done

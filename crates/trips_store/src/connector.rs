@@ -51,6 +51,7 @@ impl Connector {
     }
 }
 
+/// The options of the crate's own clients have no effect: no variable makes them accept any certificate.
 impl HttpConnector for Connector {
     fn connect(&self, _options: &ClientOptions) -> object_store::Result<HttpClient> {
         self.client().map_err(|error| object_store::Error::Generic {

@@ -30,9 +30,8 @@ const ENDPOINTS: [&str; 7] = [
     "AZURE_STORAGE_ENDPOINT",
     "AZURITE_BLOB_STORAGE_URL",
 ];
-/// Variables that would run programs, or accept any server.
-const IGNORED: [&str; 3] =
-    ["AZURE_USE_AZURE_CLI", "AWS_ALLOW_INVALID_CERTIFICATES", "AZURE_ALLOW_INVALID_CERTIFICATES"];
+/// The kind of credentials of Azure that runs a program.
+const OF_PROGRAM: &str = "azure_cli";
 
 /// Credentials are not shown.
 impl fmt::Debug for Environment {
@@ -55,9 +54,7 @@ impl Environment {
         variables: impl IntoIterator<Item = (N, V)>,
     ) -> Self {
         let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
-        let is_used = |name: &str| {
-            PREFIXES.iter().any(|prefix| name.starts_with(prefix)) && !IGNORED.contains(&name)
-        };
+        let is_used = |name: &str| PREFIXES.iter().any(|prefix| name.starts_with(prefix));
         Self { variables: variables.filter(|(name, _)| is_used(name)).collect() }
     }
 
@@ -106,9 +103,15 @@ impl Environment {
         settings
     }
 
-    /// Settings of Azure.
+    /// Settings of Azure. None of them runs a program.
     pub(crate) fn of_azure(&self) -> Vec<(AzureConfigKey, String)> {
+        let runs_a_program = |key: &AzureConfigKey, value: &str| match key {
+            AzureConfigKey::UseAzureCli => true,
+            AzureConfigKey::CredentialType => value == OF_PROGRAM,
+            _ => false,
+        };
         let mut settings: Vec<_> = self.with_prefix("AZURE_").collect();
+        settings.retain(|(key, value)| !runs_a_program(key, value));
         if ENDPOINTS[4..6].iter().any(|name| self.is_http(name)) {
             settings.extend(parsed("azure_allow_http", "true"));
         }
@@ -134,4 +137,23 @@ pub(crate) fn parsed<K: std::str::FromStr>(name: &str, value: &str) -> Option<(K
 
 fn host_of(host: &str) -> String {
     host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_variable_runs_a_program() {
+        let variables = [
+            ("AZURE_USE_AZURE_CLI", "true"),
+            ("AZURE_use_azure_cli", "true"),
+            ("AZURE_CREDENTIAL_TYPE", OF_PROGRAM),
+            ("AZURE_STORAGE_ACCOUNT_NAME", "account"),
+        ];
+        let found = Environment::new(variables).of_azure();
+        assert_eq!(found, [(AzureConfigKey::AccountName, "account".to_owned())]);
+        let of_machine = Environment::new([("AZURE_CREDENTIAL_TYPE", "managed_identity")]);
+        assert_eq!(of_machine.of_azure().len(), 1);
+    }
 }

@@ -183,7 +183,10 @@ pub fn cut(url: &Url) -> Failure {
 pub fn of_bucket(url: &Url, error: &object_store::Error, note: &Note) -> Failure {
     let fail = |kind, reason: String| StoreError::new(kind, url, reason);
     if note.credentials {
-        let reason = "the server that issues credentials refused them or could not be reached";
+        let reason = match note.status {
+            Some(200..300) => "the answer of the server that issues credentials is not valid",
+            _ => "the server that issues credentials refused them or could not be reached",
+        };
         return Failure::Final(fail(ErrorKind::NoCredentials, reason.to_owned()));
     }
     if let Some(failure) = note.fault.and_then(|fault| of_fault(url, fault)) {

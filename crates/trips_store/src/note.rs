@@ -32,7 +32,7 @@ pub struct Note {
     pub code: Option<String>,
     /// How it failed without an answer.
     pub fault: Option<Fault>,
-    /// It asked for credentials, and failed.
+    /// It asked for credentials. If it was the last request, nothing could be done with its answer.
     pub credentials: bool,
 }
 

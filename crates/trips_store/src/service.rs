@@ -111,7 +111,7 @@ impl HttpService for Service {
         let status = answer.status();
         let is_error = status.is_client_error() || status.is_server_error();
         let mut note = Note { status: Some(status.as_u16()), ..Note::default() };
-        note.credentials = is_for_credentials && is_error;
+        note.credentials = is_for_credentials;
         if !is_error {
             note::set(note);
             return Ok(answer);

@@ -5,6 +5,7 @@ mod gcs;
 mod listing;
 mod objects;
 mod policy;
+mod roles;
 mod urls;
 mod web;
 
