@@ -8,7 +8,10 @@ mkdir -p "$root/target"
 unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS
 # What an earlier build has left there is not in this one.
 rm -rf "$package"
-(cd "$root" && RUST_BACKTRACE=0 cargo pgrx package --pg-config "$pg_config" --out-dir "$package")
+# TRIPS_FEATURES="parquet" builds without object stores; an empty one, without Parquet too.
+features=()
+[ -z "${TRIPS_FEATURES+set}" ] || features=(--no-default-features --features "pg$pg $TRIPS_FEATURES")
+(cd "$root" && RUST_BACKTRACE=0 cargo pgrx package --pg-config "$pg_config" --out-dir "$package" "${features[@]}")
 
 # A version that is released is what it was. (pgrx notes lines of lib.rs, which may move.)
 for released in "$root"/sql/released/trips_pipeline--*.sql; do

@@ -73,6 +73,5 @@ use self::parquet::begin as of_parquet;
 /// A library that was built without the format.
 #[cfg(not(feature = "parquet"))]
 fn of_parquet(_: Content, _: &FeedChoice, _: Sizes) -> Result<Begun, HeaderError> {
-    let error = trips_containers::ContainerError::unsupported("Parquet file");
-    Err(HeaderError::Read(error.into()))
+    Err(HeaderError::Read(trips_containers::ContainerError::no_parquet().into()))
 }

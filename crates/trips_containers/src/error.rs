@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::io;
 
+use crate::packing::PARQUET;
+
 /// Which limit a file exceeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
@@ -74,6 +76,17 @@ impl ContainerError {
     /// [`unsupported_kind_of`](crate::unsupported_kind_of) gives it.
     pub fn unsupported(name: &'static str) -> Self {
         Self::new(Kind::Unsupported(name), format!("{name} cannot be loaded"))
+    }
+
+    /// A Parquet file, for programs that were built without the format.
+    ///
+    /// ```
+    /// let error = trips_containers::ContainerError::no_parquet();
+    /// assert_eq!(error.message(), "this build does not support Parquet files");
+    /// assert!(error.hint().is_some_and(|hint| hint.starts_with("Convert the file to CSV")));
+    /// ```
+    pub fn no_parquet() -> Self {
+        Self::new(Kind::Unsupported(PARQUET), "this build does not support Parquet files")
     }
 
     /// Says at which byte the fault is.

@@ -65,6 +65,8 @@ pub(crate) const WORKBOOK: &str = "Excel workbook";
 pub(crate) const OFFICE: &str = "Office document";
 pub(crate) const OPEN_DOCUMENT: &str = "OpenDocument file";
 pub(crate) const SPLIT: &str = "part of a split zip archive";
+/// Named by builds without the format.
+pub(crate) const PARQUET: &str = "Parquet file";
 pub(crate) const METHOD: &str = "compression method";
 pub(crate) const ZIP_IN_STREAM: &str = "zip archive inside a compressed stream";
 pub(crate) const DICTIONARY: &str = "zstd dictionary";
@@ -154,6 +156,9 @@ pub(crate) fn hint_for(name: &'static str) -> &'static str {
         OFFICE | "PDF document" | "program" => "Load a file of trips: CSV, JSON or Parquet.",
         METHOD => {
             "Unpack the archive with the program that made it, and pack it again with the method deflate."
+        }
+        PARQUET => {
+            "Convert the file to CSV, or build the extension with the Cargo feature parquet."
         }
         SPLIT => "Join the parts to one archive.",
         ZIP_IN_STREAM => "Unpack the outer stream and load the zip archive.",
