@@ -229,6 +229,8 @@ CREATE TABLE trips_internal.load_failures (
   constraint_name text,
   requested_by    oid,
   member          text,
+  line_no         bigint,
+  row_group       bigint,
   CONSTRAINT load_failures_pkey PRIMARY KEY (load_id)
 );
 COMMENT ON TABLE trips_internal.load_failures IS
@@ -247,6 +249,10 @@ COMMENT ON COLUMN trips_internal.load_failures.constraint_name IS 'Constraint th
 COMMENT ON COLUMN trips_internal.load_failures.requested_by IS 'OID of the requesting role; NULL if it is unknown';
 COMMENT ON COLUMN trips_internal.load_failures.member IS
   'Member of the archive that the error concerns; NULL if it concerns the whole file';
+COMMENT ON COLUMN trips_internal.load_failures.line_no IS
+  'Record that the error concerns, as in trips.stg_trip_data; NULL if it concerns no single record';
+COMMENT ON COLUMN trips_internal.load_failures.row_group IS
+  'Row group of a Parquet file that the error concerns, from 0; line_no is the row in it';
 
 -- The queue --------------------------------------------------------------------------------------
 

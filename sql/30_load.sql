@@ -93,7 +93,7 @@ COMMENT ON COLUMN trips.load_progress.estimated_end IS 'Estimated end at the cur
 -- A role sees the errors of its own loads.
 CREATE VIEW trips.load_errors WITH (security_barrier) AS
 SELECT f.load_id, l.error_code, f.message, f.detail, f.hint, f.context, f.schema_name, f.table_name,
-       f.column_name, f.datatype_name, f.constraint_name, f.member
+       f.column_name, f.datatype_name, f.constraint_name, f.member, f.line_no, f.row_group
   FROM trips_internal.load_failures AS f
   JOIN trips.loads AS l ON l.load_id OPERATOR(pg_catalog.=) f.load_id
  WHERE pg_catalog.pg_has_role(
@@ -120,3 +120,7 @@ COMMENT ON COLUMN trips.load_errors.datatype_name IS 'Data type that the error n
 COMMENT ON COLUMN trips.load_errors.constraint_name IS 'Constraint that the error names';
 COMMENT ON COLUMN trips.load_errors.member IS
   'Member of the archive that the error concerns; NULL if it concerns the whole file';
+COMMENT ON COLUMN trips.load_errors.line_no IS
+  'Record that the error concerns, as in trips.stg_trip_data; NULL if it concerns no single record';
+COMMENT ON COLUMN trips.load_errors.row_group IS
+  'Row group of a Parquet file that the error concerns, from 0; line_no is the row in it';

@@ -29,7 +29,7 @@ mod upload;
 
 pub use self::derived::DerivedError;
 pub use self::feed::{FeedError, report_records};
-pub use self::file::FileError;
+pub use self::file::{FileError, RecordPosition};
 pub use self::file_name::FileName;
 pub use self::history::HistoryError;
 pub use self::members::report_members;
@@ -169,6 +169,22 @@ impl LoadError {
         match self {
             Self::File(error) => error.file().member.as_deref(),
             Self::Source(SourceError::Read { file, .. }) => file.member.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The record that the error concerns.
+    pub fn record(&self) -> RecordPosition {
+        match self {
+            Self::File(error) => error.record(),
+            _ => RecordPosition::default(),
+        }
+    }
+
+    /// The column whose field was rejected.
+    pub fn column(&self) -> Option<&str> {
+        match self {
+            Self::File(error) => error.column(),
             _ => None,
         }
     }

@@ -2,10 +2,11 @@
 
 use pgrx::PgSqlErrorCode as Code;
 use trips_containers::ContainerError;
-use trips_core::check::reject::BadLine;
+use trips_core::check::reject::{BadLine, RejectedColumn};
 use trips_core::feed::day_month::{Contradiction, Unproved};
 use trips_core::format::delimited::header::{ColumnError, Guess, HeaderError};
 use trips_core::model::error::SqlState;
+use trips_core::model::position::Position;
 use trips_core::pool::PoolError;
 use trips_core::text::escape::{quoted, quoted_path};
 use trips_core::text::list::quoted_names;
@@ -22,6 +23,21 @@ const DETECT: &str = "SELECT * FROM trips.detect_feed() shows what the nearest f
 
 /// The feed of files with the five columns.
 const FIVE_COLUMNS: &str = "trips";
+
+/// The record that an error concerns.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RecordPosition {
+    /// Its line, its number, or its row in the row group, from 1.
+    pub line_no: Option<u64>,
+    /// Its row group in a Parquet file, from 0. The error of a damaged one has no record.
+    pub row_group: Option<u32>,
+}
+
+impl From<Position> for RecordPosition {
+    fn from(position: Position) -> Self {
+        Self { line_no: Some(position.number()), row_group: position.row_group() }
+    }
+}
 
 /// Why a file is refused.
 #[derive(Debug)]
@@ -68,6 +84,8 @@ pub enum FileError {
         file: FileName,
         fault: FormatFault,
         reason: String,
+        /// The row group, if it is Parquet.
+        row_group: Option<u32>,
         /// Where it is, without contents of the file.
         place: Option<String>,
     },
@@ -162,6 +180,31 @@ impl FileError {
             | Self::OtherFeed { file, .. }
             | Self::NoTrips { file }
             | Self::Threads { file, .. } => file,
+        }
+    }
+
+    /// The record that the error concerns, as staging numbers it.
+    pub fn record(&self) -> RecordPosition {
+        match self {
+            Self::BadLine { bad, .. } | Self::Header { error: HeaderError::Record(bad), .. } => {
+                bad.position.into()
+            }
+            Self::Contradiction { contradiction, .. } => contradiction.position.into(),
+            Self::UnclosedQuotes { last, .. } => Position::line(*last).into(),
+            Self::Format { row_group, .. } => {
+                RecordPosition { row_group: *row_group, ..RecordPosition::default() }
+            }
+            _ => RecordPosition::default(),
+        }
+    }
+
+    /// The column whose field was rejected.
+    pub fn column(&self) -> Option<&str> {
+        match self {
+            Self::BadLine { bad, .. } | Self::Header { error: HeaderError::Record(bad), .. } => {
+                bad.rejection.column.as_ref().map(RejectedColumn::name)
+            }
+            _ => None,
         }
     }
 }

@@ -49,20 +49,21 @@ impl FormatFault {
 impl FileError {
     /// The error of the reader of a format.
     pub fn of_format(file: FileName, error: &io::Error) -> Self {
-        let (fault, place) = match JsonError::of(error) {
+        let (fault, row_group, place) = match JsonError::of(error) {
             Some(JsonError { line, column, .. }) => {
-                (FormatFault::Damaged, Some(format!("line {line}, column {column}")))
+                (FormatFault::Damaged, None, Some(format!("line {line}, column {column}")))
             }
             None => of_parquet(error),
         };
-        Self::Format { file, fault, reason: error.to_string(), place }
+        Self::Format { file, fault, reason: error.to_string(), row_group, place }
     }
 }
 
+/// Kind, row group and place.
 #[cfg(feature = "parquet")]
-fn of_parquet(error: &io::Error) -> (FormatFault, Option<String>) {
+fn of_parquet(error: &io::Error) -> (FormatFault, Option<u32>, Option<String>) {
     use trips_core::format::parquet::fault::{FaultKind, ParquetFault};
-    let Some(fault) = ParquetFault::of(error) else { return (FormatFault::Damaged, None) };
+    let Some(fault) = ParquetFault::of(error) else { return (FormatFault::Damaged, None, None) };
     let kind = match fault.kind {
         FaultKind::Limit => FormatFault::Limit,
         FaultKind::Memory => FormatFault::Memory,
@@ -72,10 +73,11 @@ fn of_parquet(error: &io::Error) -> (FormatFault, Option<String>) {
     let group = fault.row_group.map(|number| format!("row group {number}"));
     let byte = fault.byte.map(|byte| format!("byte {byte}"));
     let parts: Vec<String> = group.into_iter().chain(byte).collect();
-    (kind, (!parts.is_empty()).then(|| parts.join(", ")))
+    let row_group = fault.row_group.and_then(|number| u32::try_from(number).ok());
+    (kind, row_group, (!parts.is_empty()).then(|| parts.join(", ")))
 }
 
 #[cfg(not(feature = "parquet"))]
-fn of_parquet(_: &io::Error) -> (FormatFault, Option<String>) {
-    (FormatFault::Damaged, None)
+fn of_parquet(_: &io::Error) -> (FormatFault, Option<u32>, Option<String>) {
+    (FormatFault::Damaged, None, None)
 }

@@ -79,13 +79,13 @@ impl FileError {
                 let (file, error) = (file.clone(), error.clone());
                 Self::Container { file, error, shows_content: false }
             }
-            Self::Format { file, fault, place, .. } => {
+            Self::Format { file, fault, row_group, place, .. } => {
                 let (file, place) = (file.clone(), place.clone());
                 let reason = match &place {
                     Some(place) => format!("{place}: the reason is {instead}"),
                     None => format!("the reason is {instead}"),
                 };
-                Self::Format { file, fault: *fault, reason, place }
+                Self::Format { file, fault: *fault, reason, row_group: *row_group, place }
             }
             // Rust's own messages quote the text at which they stopped.
             Self::Threads { file, .. } => {

@@ -1,6 +1,6 @@
 //! How a load has failed: what readers of the ledger may see, and what only some roles may see.
 
-use crate::error::{LoadError, Report};
+use crate::error::{LoadError, RecordPosition, Report};
 use crate::pg::error_fields::Caught;
 use crate::pg::session;
 
@@ -10,7 +10,7 @@ const LONGEST_TEXT: usize = 4000;
 const LONGEST_NAME: usize = 256;
 /// Bytes of the mark at the end of a shortened text.
 const MARK: usize = '…'.len_utf8();
-/// The length of a missing text.
+/// The length of a missing text, the number of a missing row group.
 const NONE: u32 = u32::MAX;
 
 /// How a load has failed.
@@ -26,6 +26,8 @@ pub struct LoadFailure {
     pub feed: Option<String>,
     /// The member of an archive that the error concerns.
     pub member: Option<String>,
+    /// The record that the error concerns.
+    pub record: RecordPosition,
     /// The oid of the role that requested the load; 0 if it is unknown.
     pub role: u32,
     /// The complete error, as the session got it: for the requesting role and the owner.
@@ -35,7 +37,7 @@ pub struct LoadFailure {
 impl LoadFailure {
     /// No encoded failure has more bytes.
     pub const MOST_BYTES: usize =
-        1 + 32 + 4 + 14 * 4 + 7 * (LONGEST_TEXT + MARK) + 7 * (LONGEST_NAME + MARK);
+        1 + 32 + 4 + 8 + 4 + 14 * 4 + 7 * (LONGEST_TEXT + MARK) + 7 * (LONGEST_NAME + MARK);
 
     /// A failure with the same message for all readers.
     pub fn new(code: &str, error: &str) -> Self {
@@ -58,9 +60,11 @@ impl LoadFailure {
             message,
             detail,
             hint: hint.map(String::from),
+            column_name: error.column().map(str::to_owned),
             ..Caught::default()
         };
-        Self { error: public, member, report, ..Self::default() }.cut()
+        let record = error.record();
+        Self { error: public, member, record, report, ..Self::default() }.cut()
     }
 
     /// An error of PostgreSQL, or of code in the database, during a load.
@@ -78,6 +82,9 @@ impl LoadFailure {
         let mut out = vec![u8::from(self.digest.is_some())];
         out.extend(self.digest.unwrap_or_default());
         out.extend(self.role.to_le_bytes());
+        let RecordPosition { line_no, row_group } = self.record;
+        out.extend(line_no.unwrap_or(0).to_le_bytes());
+        out.extend(row_group.unwrap_or(NONE).to_le_bytes());
         for text in self.texts() {
             let bytes = text.unwrap_or_default().as_bytes();
             let length = text.map_or(NONE, |_| u32::try_from(bytes.len()).unwrap_or(0));
@@ -90,7 +97,9 @@ impl LoadFailure {
     /// Decodes the bytes of [`LoadFailure::encode`]; None for others.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let (head, rest) = bytes.split_first_chunk::<33>()?;
-        let (role, mut rest) = rest.split_first_chunk::<4>()?;
+        let (role, rest) = rest.split_first_chunk::<4>()?;
+        let (line_no, rest) = rest.split_first_chunk::<8>()?;
+        let (row_group, mut rest) = rest.split_first_chunk::<4>()?;
         let digest = (head[0] == 1).then(|| std::array::from_fn(|i| head[i + 1]));
         let mut next = || -> Option<Option<String>> {
             let (length, after) = rest.split_first_chunk::<4>()?;
@@ -120,7 +129,12 @@ impl LoadFailure {
             datatype_name: next()?,
             constraint_name: next()?,
         };
-        Some(Self { error, digest, options, feed, member, role: u32::from_le_bytes(*role), report })
+        let record = RecordPosition {
+            line_no: Some(u64::from_le_bytes(*line_no)).filter(|number| *number > 0),
+            row_group: Some(u32::from_le_bytes(*row_group)).filter(|number| *number != NONE),
+        };
+        let role = u32::from_le_bytes(*role);
+        Some(Self { error, digest, options, feed, member, record, role, report })
     }
 
     fn texts(&self) -> [Option<&str>; 14] {

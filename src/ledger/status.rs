@@ -101,7 +101,7 @@ pub(super) fn as_owner_of_failures() -> Option<(RunsAsOwner, Table)> {
 fn record_report(load_id: i64, failure: &LoadFailure) -> Result<(), LoadError> {
     let Some(_owner) = as_owner_of_failures() else { return Ok(()) };
     let report = &failure.report;
-    let args: [DatumWithOid<'_>; 12] = [
+    let args: [DatumWithOid<'_>; 14] = [
         load_id.into(),
         report.message.as_str().into(),
         report.detail.as_deref().into(),
@@ -114,17 +114,21 @@ fn record_report(load_id: i64, failure: &LoadFailure) -> Result<(), LoadError> {
         report.constraint_name.as_deref().into(),
         i64::from(failure.role).into(),
         failure.member.as_deref().into(),
+        failure.record.line_no.map(bigint).into(),
+        failure.record.row_group.map(i64::from).into(),
     ];
     Ok(Spi::run_with_args(
         "INSERT INTO trips_internal.load_failures AS f (load_id, message, detail, hint, context, schema_name,
-                table_name, column_name, datatype_name, constraint_name, requested_by, member)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, nullif($11, 0)::oid, $12)
+                table_name, column_name, datatype_name, constraint_name, requested_by, member, line_no,
+                row_group)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, nullif($11, 0)::oid, $12, $13, $14)
              ON CONFLICT (load_id) DO UPDATE
             SET message = EXCLUDED.message, detail = EXCLUDED.detail, hint = EXCLUDED.hint,
                 context = EXCLUDED.context, schema_name = EXCLUDED.schema_name,
                 table_name = EXCLUDED.table_name, column_name = EXCLUDED.column_name,
                 datatype_name = EXCLUDED.datatype_name, constraint_name = EXCLUDED.constraint_name,
-                requested_by = EXCLUDED.requested_by, member = EXCLUDED.member",
+                requested_by = EXCLUDED.requested_by, member = EXCLUDED.member,
+                line_no = EXCLUDED.line_no, row_group = EXCLUDED.row_group",
         &args,
     )?)
 }

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use trips_core::feed::definition::Definition;
+use trips_core::feed::zones::NYC_TAXI_ZONES;
 use trips_core::key::SameId;
 use trips_core::upload::decode::DecodeError;
 use trips_core::upload::part::Piece;
-use trips_core::upload::part_reader::{Content, PartHeader, Stop};
+use trips_core::upload::part_reader::{Content, PartHeader, PartReader, Stop};
 use trips_core::wire::staged_row::StagedRows;
 
-use super::parts::StoredPart;
+use super::parts::{self, StoredPart};
 use super::{begin, of};
 use crate::error::LoadError;
-use crate::feeds::definitions;
+use crate::feeds::{definitions, zones};
 use crate::history::History;
 use crate::ledger::{LoadMember, Totals};
 use crate::load::{Loader, RunBuilder, warn_of_zero_coordinates};
@@ -46,6 +47,8 @@ pub struct Merge<'a> {
     members: Vec<LoadMember>,
     rows: u64,
     zero_coordinates: u64,
+    /// It has rejected records, whose later merge needs the stations of the archive.
+    keeps_stations: bool,
 }
 
 impl<'a> Merge<'a> {
@@ -59,6 +62,7 @@ impl<'a> Merge<'a> {
         progress.phase(Phase::Reading);
         let loader = Loader::new(history, load_id)?;
         let run = RunBuilder::new(load_id, &loader);
+        let keeps_stations = parts::rejected(load_id)? > 0;
         let (piece, feed, members, rows, zero_coordinates) = (None, None, Vec::new(), 0, 0);
         Ok(Self {
             load_id,
@@ -72,6 +76,7 @@ impl<'a> Merge<'a> {
             members,
             rows,
             zero_coordinates,
+            keeps_stations,
         })
     }
 
@@ -92,7 +97,7 @@ impl<'a> Merge<'a> {
     fn part(&mut self, part: StoredPart, feed_name: &mut Option<String>) -> Result<(), LoadError> {
         let (load_id, progress) = (self.load_id, self.progress);
         let refused = |error| Err(of(load_id, Stop::Part(error)));
-        let reader = begin(load_id, part)?;
+        let mut reader = begin(load_id, part)?;
         let part = reader.header;
         let feed = match &self.feed {
             Some(feed) => feed.clone(),
@@ -120,6 +125,9 @@ impl<'a> Merge<'a> {
         if is_next {
             self.end_piece()?;
             self.begin_piece(piece, &feed);
+        }
+        if self.keeps_stations {
+            keep_stations(load_id, &mut reader, &feed)?;
         }
         let (constraints, max_record) = (settings::constraints()?, settings::max_record_size());
         let (loader, run) = (&mut self.loader, &mut self.run);
@@ -182,5 +190,21 @@ impl<'a> Merge<'a> {
             }
         };
         self.progress.read(done, self.rows);
+    }
+}
+
+/// Keeps the stations of a part for later merges of rejected records.
+fn keep_stations(
+    load_id: i64,
+    reader: &mut PartReader<StoredPart>,
+    feed: &Definition,
+) -> Result<(), LoadError> {
+    let stations = reader.stations().map_err(|stop| of(load_id, stop))?;
+    match feed.station_set() {
+        _ if stations.is_empty() => Ok(()),
+        Some(set) if feed.stations.is_some() && set != NYC_TAXI_ZONES => {
+            zones::keep(load_id, set, &stations)
+        }
+        _ => Err(of(load_id, Stop::Part(DecodeError::NoStations))),
     }
 }

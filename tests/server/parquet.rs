@@ -154,6 +154,10 @@ fn a_rejected_record_has_its_row_group_and_its_row() {
     let (code, message, _) = server_error(&client.query(load, &[&path]).unwrap_err());
     assert_eq!(code, "23502");
     assert!(message.contains("row group 0, row 2"), "{message}");
+    let place = "SELECT row_group, line_no, column_name FROM trips.load_errors";
+    let row = client.query_one(place, &[]).unwrap();
+    let place: (i64, i64, String) = (row.get(0), row.get(1), row.get(2));
+    assert_eq!(place, (0, 2, "Date/Time".to_owned()));
 }
 
 #[test]
@@ -222,6 +226,8 @@ fn a_damaged_file_is_refused_with_its_column() {
     let (code, message, _) = refused(&mut client, &path);
     assert_eq!(code, "22P04");
     assert!(message.contains("row group 0, column VendorID, byte 4"), "{message}");
+    let row = client.query_one("SELECT row_group, line_no FROM trips.load_errors", &[]).unwrap();
+    assert_eq!((row.get(0), row.get(1)), (Some(0_i64), None::<i64>));
     for cut in [good.len() - 1, good.len() / 2, 8] {
         let path = cluster.file(&format!("cut{cut}.parquet"), &good[..cut]);
         assert_eq!(refused(&mut client, &path).0, "22P04", "{cut}");

@@ -3,3 +3,4 @@
 pub mod decode;
 pub mod part;
 pub mod part_reader;
+pub mod stations;

@@ -13,12 +13,13 @@ use trips_containers::{
 use trips_core::feed::choice::FeedChoice;
 use trips_core::feed::plan::Plan;
 use trips_core::feed::stations::{Stations, StationsError, stations_of, year_of};
-use trips_core::feed::zones::NYC_TAXI_ZONES;
+use trips_core::feed::zones::{NYC_TAXI_ZONES, ZoneRow};
 use trips_core::format::delimited::header::HeaderError;
 use trips_core::format::encoding::{Decoder, utf16_of};
 use trips_core::format::json::layout::is_json;
 use trips_core::format::sniff::{PARQUET, SNIFF_BYTES, is_parquet};
 use trips_core::format::{ChunkReader, text};
+use trips_core::upload::stations;
 
 use crate::checked::Checked;
 use crate::options::Options;
@@ -138,21 +139,21 @@ impl Contents {
         _: &FeedChoice,
         _: usize,
     ) -> Result<Begun, HeaderError> {
-        Err(HeaderError::Read(ContainerError::unsupported("Parquet file").into()))
+        Err(HeaderError::Read(ContainerError::no_parquet().into()))
     }
 
-    /// The choice with the stations of these members, and warnings of their other records.
+    /// The choice with the stations of these members, the stations, and warnings of their other records.
     pub fn with_stations(
         &self,
         members: &[usize],
         feed: &str,
         choice: FeedChoice,
         path: &Path,
-    ) -> Result<(FeedChoice, Vec<String>), Failure> {
-        let mut warnings = Vec::new();
+    ) -> Result<(FeedChoice, Vec<ZoneRow>, Vec<String>), Failure> {
+        let (mut all, mut warnings) = (Vec::new(), Vec::new());
         let definition = choice.catalogue.get(feed).cloned();
         let (Some(definition), false) = (definition, members.is_empty()) else {
-            return Ok((choice, warnings));
+            return Ok((choice, all, warnings));
         };
         let failed = |error: String| Failure::Stations { path: shown(path), error };
         let set = definition.station_set().unwrap_or_default();
@@ -172,11 +173,18 @@ impl Contents {
             };
             let stations = read().map_err(|error| failed(format!("{name}: {error}")))?;
             warnings.extend(warning_of(name, &stations));
+            all.extend_from_slice(&stations.rows);
             for row in stations.rows {
                 zones.add(set, row).map_err(|error| failed(error.to_string()))?;
             }
         }
-        Ok((FeedChoice { zones: zones.build(), ..choice }, warnings))
+        if stations::encode(&all)?.len() > stations::MAX_BYTES {
+            let limit = stations::MAX_BYTES;
+            return Err(failed(format!(
+                "the stations of the archive need more than {limit} bytes"
+            )));
+        }
+        Ok((FeedChoice { zones: zones.build(), ..choice }, all, warnings))
     }
 }
 

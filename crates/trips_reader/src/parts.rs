@@ -35,6 +35,11 @@ impl<'o, W: Write> Parts<'o, W> {
         Self { out, part, most_bytes: part::most_bytes(max_record) }
     }
 
+    /// Adds the encoded stations of the archive to the current part.
+    pub fn set_stations(&mut self, stations: Vec<u8>) {
+        self.part.stations = stations;
+    }
+
     /// Adds a chunk, which begins and ends here.
     pub fn push(&mut self, parsed: &Parsed, (begin, end): (u64, u64)) -> Result<(), Failure> {
         // A longer part would be refused. One chunk alone is never longer.

@@ -11,6 +11,7 @@ use trips_core::format::parser::{Parser, Target};
 use trips_core::model::position::PositionKind;
 use trips_core::text::escape::quoted;
 use trips_core::upload::part::Piece;
+use trips_core::upload::stations;
 
 use crate::checked::{Blocks, Checked};
 use crate::contents::{Begun, Contents, limits};
@@ -79,7 +80,7 @@ fn read_checked(
     let changed = || Failure::Changed(shown(path));
     let max_record = options.max_record_size()?;
     let contents = Contents::open(checked.clone(), limits(options)?).map_err(failed)?;
-    let (choice, _) =
+    let (choice, stations, _) =
         contents.with_stations(&piece.stations, &piece.feed, options.choice()?, path)?;
     let begun = contents.begin((piece.index, piece.row_groups.clone()), &choice, max_record);
     let begun = begun.map_err(|error| match error {
@@ -102,6 +103,10 @@ fn read_checked(
         Parser { plan, target, load_id, max_record, constraints, keeps_grid_points: false };
     let mut header = parser.first_header();
     let mut parts = Parts::new(out, (load_id, first), (&feed, piece), max_record);
+    // One part of the upload has them.
+    if first == 0 {
+        parts.set_stations(stations::encode(&stations)?);
+    }
     while let Some(mut chunk) = reader.next_chunk(CHUNK, 0).map_err(failed)? {
         let parsed = chunk.parse_next(&parser, &mut header)?;
         if let Some(found) = parsed.proofs.contradiction(order, &feed) {

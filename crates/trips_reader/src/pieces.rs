@@ -139,7 +139,7 @@ impl Scan<'_> {
         })?;
         self.checked.take_read();
         let choice = self.choice.clone();
-        (self.choice, self.warnings) =
+        (self.choice, _, self.warnings) =
             contents.with_stations(&sorted.stations, &sorted.feed, choice, self.path)?;
         self.common.add(&self.checked.take_read());
         self.sorted = Some(sorted);

@@ -292,6 +292,9 @@ fn errors_of_records_name_the_member() {
     };
     let found = message(&mut client, "on_error => 'abort'");
     assert!(found.contains("trips.zip\", member \"a.csv\": line 3: "), "{found}");
+    let place =
+        "SELECT e.member, e.line_no, e.row_group, e.column_name FROM trips.load_errors AS e";
+    assert_eq!(text_of(&mut client, place), "a.csv|3||");
     let found = message(&mut client, "max_errors => 1");
     assert!(found.contains("more than 1 bad row"), "{found}");
     assert_eq!(database.ingest(&mut client, &path).rows, [4, 2, 0, 2]);

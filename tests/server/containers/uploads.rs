@@ -10,13 +10,14 @@ use super::{csv, zip_of};
 use trips_testkit::containers::pack;
 
 /// What a load leaves, without its number and its times.
-const RESULTS: [&str; 5] = [
+const RESULTS: [&str; 6] = [
     "SELECT trip_key, region, origin_coord::text, destination_coord::text, date_time, datasource, ended_at, trip_id, details
        FROM trips.hist_trip_data",
     "SELECT l.source, to_jsonb(s) - 'load_id' - 'staged_at' FROM trips.stg_trip_data AS s JOIN trips.loads AS l USING (load_id)",
     "SELECT source, feed, digest, bytes_read, state, rows_read, rows_inserted, rows_duplicate, rows_staged FROM trips.loads",
     "SELECT l.source, to_jsonb(m) - 'load_id' FROM trips.load_members AS m JOIN trips.loads AS l USING (load_id)",
     "SELECT * FROM trips.daily_trip_counts",
+    "SELECT l.source, to_jsonb(s) - 'load_id' FROM trips_internal.load_stations AS s JOIN trips.loads AS l USING (load_id)",
 ];
 
 fn results(client: &mut Client) -> Vec<String> {
@@ -110,6 +111,52 @@ fn stations_and_identity() {
         ("trips_1.csv", [header, &trip(1), &trip(2), "bad,,,,,,,,,,,\n"].concat()),
     ];
     require_same(&[("divvy_2015.zip", zip_of(&files))]);
+}
+
+/// A staged record of an uploaded archive merges to the trip that its load would have inserted.
+#[test]
+fn a_merge_of_an_upload_knows_the_stations_of_its_archive() {
+    let trip = |id: u32, day: u32| {
+        format!("{id},6/{day}/2015 23:57,6/30/2015 23:59,{id},300,5,A,6,B,Subscriber,,\n")
+    };
+    let stations =
+        "id,name,latitude,longitude\n5,A,41.8,-87.600000000000001\n6,B,41.9,-87.7\n7,C,42,-88\n";
+    let member = |trips: &[String]| [&[DIVVY.to_owned()], trips].concat().concat();
+    let bad = zip_of(&[
+        ("trips_1.csv", member(&[trip(1, 30)])),
+        ("Divvy_Stations_2015.csv", stations.to_owned()),
+        ("trips_2.csv", member(&[trip(2, 31), trip(3, 30), trip(4, 31)])),
+    ]);
+    let kept = |client: &mut Client| -> i64 {
+        let query = "SELECT count(*) FROM trips_internal.load_stations";
+        client.query_one(query, &[]).unwrap().get(0)
+    };
+    let correct = |client: &mut Client| {
+        let update = "UPDATE trips.stg_trip_data SET record = record || jsonb_build_object(
+            'starttime', replace(record ->> 'starttime', '6/31', '6/30'), 'to_station_id', '7')";
+        client.batch_execute(update).unwrap();
+        client.query("SELECT trips.merge_staged()", &[]).unwrap();
+        results(client)
+    };
+    let (one, two) = (Database::on_shared(), Database::on_shared());
+    let (mut client, mut other) = (one.client(), two.client());
+    let path = one.file("divvy_2015.zip", &bad);
+    assert_eq!(one.ingest(&mut client, &path).rows, [4, 2, 0, 2]);
+    assert_eq!(upload(&mut other, &path, 1).rows, [4, 2, 0, 2]);
+    assert_eq!((kept(&mut client), kept(&mut other)), (3, 3));
+    assert_eq!(correct(&mut other), correct(&mut client));
+    let place = "SELECT count(*) FROM trips.hist_trip_data
+                  WHERE origin_coord ~= '(-87.6,41.8)' AND destination_coord ~= '(-88,42)'";
+    assert_eq!(other.query_one(place, &[]).unwrap().get::<_, i64>(0), 2);
+    assert_eq!(kept(&mut other), 0);
+    // Without rejected records, none are kept.
+    let good = zip_of(&[
+        ("Divvy_Stations_2015.csv", stations.to_owned()),
+        ("trips_1.csv", member(&[trip(9, 30)])),
+    ]);
+    let path = one.file("good_2015.zip", &good);
+    assert_eq!(upload(&mut other, &path, 1).rows, [1, 1, 0, 0]);
+    assert_eq!(kept(&mut other), 0);
 }
 
 const DIVVY: &str = "trip_id,starttime,stoptime,bikeid,tripduration,from_station_id,from_station_name,to_station_id,to_station_name,usertype,gender,birthyear\n";

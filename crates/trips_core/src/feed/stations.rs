@@ -33,6 +33,8 @@ pub const MAX_STATIONS: usize = 200_000;
 pub const MAX_HEADER: u64 = 1 << 20;
 /// The most errors that are reported.
 pub const MAX_ERRORS: usize = 10;
+/// The most bytes of an id: an index of PostgreSQL has it.
+pub const MAX_ID: usize = 1000;
 /// The most bytes of a name.
 const MAX_NAME: usize = 1000;
 
@@ -364,6 +366,10 @@ fn station(
         let reason = "the id of the station is empty";
         return Err(ValueError::new(SqlState::NotNullViolation, reason));
     };
+    if id.len() > MAX_ID {
+        let reason = format!("the id of the station is longer than {MAX_ID} bytes");
+        return Err(ValueError::new(SqlState::StringDataRightTruncation, reason));
+    }
     let name = fields.name.map(text).transpose()?.flatten();
     if name.as_ref().is_some_and(|name| name.len() > MAX_NAME) {
         let reason = format!("the name of the station is longer than {MAX_NAME} bytes");

@@ -210,6 +210,18 @@ fn stations_without_a_place_and_repeated_ids() {
     assert_eq!(stations.repeats, [Repeat { line: 6, earlier: 3, id: "1".into() }]);
 }
 
+/// PostgreSQL stores ids in an index, whose entries are limited.
+#[test]
+fn ids_have_a_limit() {
+    let (long, longest) = ("x".repeat(MAX_ID + 1), "y".repeat(MAX_ID));
+    let file = format!("id,name,longitude,latitude\n{long},a,1,41\n{longest},b,1,41\n");
+    let stations = read_as(file.as_bytes(), &plain(), |_| ()).unwrap();
+    let ids: Vec<&str> = stations.rows.iter().map(|row| row.id.as_str()).collect();
+    assert_eq!(ids, [longest]);
+    let found: Vec<_> = stations.errors.iter().map(|error| (error.line, error.state)).collect();
+    assert_eq!(found, [(2, SqlState::StringDataRightTruncation)]);
+}
+
 #[test]
 fn errors_name_the_lines() {
     let file = b"id,name,longitude,latitude\n1,\"a\nb\",-87.6,41.9\n2,c,41.9,-87.6\n3,d,x,1\n\

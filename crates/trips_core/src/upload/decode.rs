@@ -75,6 +75,17 @@ pub enum DecodeError {
         /// Its error.
         fault: LineFault,
     },
+    /// A station has an invalid value.
+    #[error("station {number} has an invalid value")]
+    Station {
+        /// The number of the station, from 1.
+        number: usize,
+    },
+    /// It has stations, and is not the first part of an archive, or its feed has no station files.
+    #[error(
+        "it has stations, but only the first part of an archive may have some, of a feed with station files"
+    )]
+    NoStations,
     /// Not enough memory for them.
     #[error("out of memory")]
     Memory,

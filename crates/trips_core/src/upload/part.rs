@@ -1,10 +1,11 @@
 //! A part of a file that a client has read: its trips, its rejected lines, and their position, as bytes.
 //!
 //! ```text
-//! "trips" 0 0 4 | load_id | first_byte | bytes | rows | duplicates | zero_coordinates   8 bytes each, big-endian
+//! "trips" 0 0 5 | load_id | first_byte | bytes | rows | duplicates | zero_coordinates   8 bytes each, big-endian
 //! content | number of the member | kind of positions                                   8 bytes each, big-endian
 //! name of the feed (64 bytes, zeros at its end)
 //! length, trips | length, rejected lines (see crate::wire::staged_row) | length, name of the member
+//! length, stations (see crate::upload::stations)
 //! a trip: its key part (see crate::key) | length of its tail (4 bytes) | its tail; without bytes, it is NULL
 //!   of a feed with another scheme than content: | line (8 bytes) | length of its message (4 bytes) | its message
 //! ```
@@ -25,6 +26,7 @@ use crate::upload::decode::DecodeError;
 use crate::upload::part_reader::{
     Content, FEED_NAME, HEADER, KINDS, MAGIC, PartHeader, PartReader,
 };
+use crate::upload::stations;
 use crate::wire::staged_row::StagedRows;
 
 /// The longest part, unless a record needs more: see [`most_bytes`].
@@ -69,6 +71,8 @@ pub struct Part {
     pub feed: String,
     /// The content that it is of.
     pub piece: Piece,
+    /// The stations of its archive, encoded (see [`crate::upload::stations`]): of the first part.
+    pub stations: Vec<u8>,
 }
 
 impl Part {
@@ -103,7 +107,7 @@ impl Part {
     /// Approximate bytes of memory.
     #[must_use]
     pub fn memory(&self) -> usize {
-        self.block.bytes() + self.staged.bytes()
+        self.block.bytes() + self.staged.bytes() + self.stations.len()
     }
 
     /// The encoded bytes.
@@ -114,8 +118,9 @@ impl Part {
         let lines = self.staged.rows();
         let mut out = Vec::new();
         let member = self.piece.member.as_bytes();
-        let sections = [self.block.part_bytes(), lines.len(), member.len()];
-        out.try_reserve_exact(HEADER + 16 + sections.iter().sum::<usize>())?;
+        let stations = self.stations.as_slice();
+        let sections = [self.block.part_bytes(), lines.len(), member.len(), stations.len()];
+        out.try_reserve_exact(HEADER + 24 + sections.iter().sum::<usize>())?;
         out.extend_from_slice(&MAGIC);
         out.extend_from_slice(&self.load_id.to_be_bytes());
         let (first, bytes) = (self.first_byte, self.bytes);
@@ -140,10 +145,10 @@ impl Part {
                 out.extend_from_slice(identity.bytes);
             }
         }
-        out.extend_from_slice(&(lines.len() as u64).to_be_bytes());
-        out.extend_from_slice(lines);
-        out.extend_from_slice(&(member.len() as u64).to_be_bytes());
-        out.extend_from_slice(member);
+        for section in [lines, member, stations] {
+            out.extend_from_slice(&(section.len() as u64).to_be_bytes());
+            out.extend_from_slice(section);
+        }
         Ok(out)
     }
 
@@ -156,8 +161,9 @@ impl Part {
         constraints: &Constraints,
         rule: &IdentityRule,
     ) -> Result<Self, DecodeError> {
-        let reader = PartReader::new(bytes)?;
+        let mut reader = PartReader::new(bytes)?;
         let feed = reader.header.feed_name().to_owned();
+        let stations = stations::encode(&reader.stations()?)?;
         let piece = reader.piece();
         let PartHeader { load_id, first_byte, bytes: covered, rows, .. } = reader.header;
         let PartHeader { duplicates, zero_coordinates, .. } = reader.header;
@@ -174,7 +180,7 @@ impl Part {
         block.sort()?;
         let bytes = covered;
         let part = Self { load_id, first_byte, bytes, rows, feed, piece, ..Self::default() };
-        Ok(Self { duplicates, zero_coordinates, block, staged, ..part })
+        Ok(Self { stations, duplicates, zero_coordinates, block, staged, ..part })
     }
 }
 

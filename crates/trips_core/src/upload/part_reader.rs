@@ -4,17 +4,19 @@ use std::ops::Range;
 
 use crate::check::constraints::Constraints;
 use crate::feed::definition::IdentityRule;
+use crate::feed::zones::ZoneRow;
 use crate::key::{Identity, MAX_MESSAGE};
 use crate::model::position::PositionKind;
 use crate::model::trip::Trip;
 use crate::sort::block::{Block, MAX_TAIL};
 use crate::upload::decode::{self, DecodeError};
 use crate::upload::part::Piece;
+use crate::upload::stations;
 use crate::wire::copy_binary::Cursor;
 use crate::wire::staged_row::{self, StagedRows};
 
 /// The first bytes of a part: the last one is the version.
-pub(crate) const MAGIC: [u8; 8] = *b"trips\0\0\x04";
+pub(crate) const MAGIC: [u8; 8] = *b"trips\0\0\x05";
 /// Bytes of the name of a feed.
 pub(crate) const FEED_NAME: usize = 64;
 
@@ -133,6 +135,7 @@ pub struct PartReader<S> {
     source: S,
     trips: Range<usize>,
     rejected: Range<usize>,
+    stations: Range<usize>,
 }
 
 impl<S: PartSource> PartReader<S> {
@@ -163,14 +166,21 @@ impl<S: PartSource> PartReader<S> {
         let trips = section(HEADER, next()?, size)?;
         let rejected = following(&mut source, &trips, size)?;
         let member = following(&mut source, &rejected, size)?;
-        if member.end != size || member.len() as u64 > MAX_MEMBER {
+        if member.len() as u64 > MAX_MEMBER {
             return Err(DecodeError::Length.into());
+        }
+        let stations = following(&mut source, &member, size)?;
+        if stations.end != size || stations.len() > stations::MAX_BYTES {
+            return Err(DecodeError::Length.into());
+        }
+        if !stations.is_empty() && (header.first_byte, header.member_no.min(1)) != (0, 1) {
+            return Err(DecodeError::NoStations.into());
         }
         let name = read(&mut source, member.start, member.len())?;
         let name = std::str::from_utf8(name).ok().filter(|name| !name.contains('\0'));
         let name = name.filter(|name| name.is_empty() == (header.member_no == 0));
         let member = name.ok_or(DecodeError::Member)?.to_owned();
-        Ok(Self { header, member, source, trips, rejected })
+        Ok(Self { header, member, source, trips, rejected, stations })
     }
 
     /// The content that the part is of.
@@ -180,7 +190,16 @@ impl<S: PartSource> PartReader<S> {
         Piece { content, member_no, member: self.member.clone(), kind }
     }
 
-    /// Reads the part, passes all of it to `take`, and checks everything that our own reader checks. The content is
+    /// The stations of the archive, if it is the part that has them.
+    ///
+    /// # Errors
+    /// When they are not as [`stations::encode`] writes them, or cannot be read.
+    pub fn stations(&mut self) -> Result<Vec<ZoneRow>, Stop<S::Error>> {
+        let bytes = read(&mut self.source, self.stations.start, self.stations.len())?;
+        Ok(stations::decode(bytes)?)
+    }
+
+    /// Reads the part, passes its trips and rejected lines to `take`, and checks everything that our own reader checks. The content is
     /// valid only when the end has been reached.
     ///
     /// # Errors
@@ -203,6 +222,7 @@ impl<S: PartSource> PartReader<S> {
         slice: usize,
         mut take: impl FnMut(Content<'_>) -> Result<(), S::Error>,
     ) -> Result<PartCounts, Stop<S::Error>> {
+        self.stations()?;
         let (mut trips, mut rejected) = (0, 0);
         let mut tail = Vec::new();
         let lengths = (slice, Block::MAX_ENCODED_TRIP + 4 + MAX_TAIL + 8 + 4 + MAX_MESSAGE);
