@@ -157,7 +157,7 @@ fn a_rejected_record_has_its_row_group_and_its_row() {
     let place = "SELECT row_group, line_no, column_name FROM trips.load_errors";
     let row = client.query_one(place, &[]).unwrap();
     let place: (i64, i64, String) = (row.get(0), row.get(1), row.get(2));
-    assert_eq!(place, (0, 2, "Date/Time".to_owned()));
+    assert_eq!(place, (0, 2, "date_time".to_owned()));
 }
 
 #[test]

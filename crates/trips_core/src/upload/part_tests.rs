@@ -2,7 +2,6 @@ use super::*;
 use crate::check::reject::Rejection;
 use crate::columns::TripColumn;
 use crate::feed::definition::IdentityColumn;
-use crate::feed::zones::ZoneRow;
 use crate::format::delimited::record::RecordReader;
 use crate::format::parser::{Parser, Target};
 use crate::key::Identity;
@@ -52,51 +51,6 @@ fn what_travels_comes_back() {
     let back = Part::decode(&bytes, &Constraints::default(), &IdentityRule::Content).unwrap();
     assert_eq!(back.encode().unwrap(), bytes);
     assert_eq!((back.load_id, back.first_byte, back.bytes), (7, 0, part.bytes));
-}
-
-/// Stations are the last section.
-#[test]
-fn stations_travel_with_a_part() {
-    let row = |id: &str| ZoneRow {
-        id: id.to_owned(),
-        valid_from: Some(2015),
-        valid_to: None,
-        name: None,
-        region: None,
-        point: None,
-    };
-    let rows = [row("5"), row("6")];
-    let piece = |member_no: u64| {
-        let member = if member_no > 0 { "a.csv" } else { "" };
-        Piece { content: 1000, member_no, member: member.to_owned(), ..Piece::default() }
-    };
-    let stations = stations::encode(&rows).unwrap();
-    let part = |first_byte, member_no| Part {
-        first_byte,
-        piece: piece(member_no),
-        stations: stations.clone(),
-        ..part()
-    };
-    // Others than the first part of an archive have none.
-    for part in [part(1, 1), part(0, 0)] {
-        let found = PartReader::new(&part.encode().unwrap()[..]).map(|_| ());
-        assert_eq!(DecodeError::from(found.unwrap_err()), DecodeError::NoStations);
-    }
-    let bytes = part(0, 1).encode().unwrap();
-    assert_eq!(PartReader::new(&bytes[..]).unwrap().stations().unwrap(), rows);
-    let back = Part::decode(&bytes, &Constraints::default(), &IdentityRule::Content).unwrap();
-    assert_eq!(back.encode().unwrap(), bytes);
-    let mut other = bytes.clone();
-    *other.last_mut().unwrap() = 7;
-    for other in [&other[..], &bytes[..bytes.len() - 1], &[&bytes[..], b"\0"].concat()] {
-        let found = Part::decode(other, &Constraints::default(), &IdentityRule::Content);
-        let expected = if other.len() == bytes.len() {
-            DecodeError::Station { number: 2 }
-        } else {
-            DecodeError::Length
-        };
-        assert_eq!(found.unwrap_err(), expected);
-    }
 }
 
 /// Truncated parts, parts with more bytes, and parts with a changed byte in their counts.

@@ -94,6 +94,10 @@ fn station(from: &mut Cursor<'_>) -> Option<ZoneRow> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check::constraints::Constraints;
+    use crate::feed::definition::IdentityRule;
+    use crate::upload::part::{Part, Piece};
+    use crate::upload::part_reader::PartReader;
 
     fn stations() -> Vec<ZoneRow> {
         let row = |id: &str, year: Option<i32>, point: Option<(f64, f64)>| ZoneRow {
@@ -105,6 +109,37 @@ mod tests {
             point: point.and_then(|(x, y)| Point::new(x, y).ok()),
         };
         vec![row("5", Some(2015), Some((-87.600_000_000_000_01, 41.9))), row("ž", None, None)]
+    }
+
+    /// A part without records, with stations.
+    fn part(first_byte: u64, member_no: u64) -> Vec<u8> {
+        let member = if member_no > 0 { "a.csv" } else { "" }.to_owned();
+        let piece = Piece { content: 1000, member_no, member, ..Piece::default() };
+        let stations = encode(&stations()).unwrap();
+        let part = Part { bytes: 1, piece, stations, ..Part::new(7, first_byte, "divvy") };
+        part.encode().unwrap()
+    }
+
+    /// They are the last section of a part.
+    #[test]
+    fn stations_travel_with_the_first_part() {
+        let bytes = part(0, 1);
+        assert_eq!(PartReader::new(&bytes[..]).unwrap().stations().unwrap(), stations());
+        let decoded = |bytes: &[u8]| {
+            Part::decode(bytes, &Constraints::default(), &IdentityRule::Content)
+                .map(|part| part.encode().unwrap())
+        };
+        assert_eq!(decoded(&bytes), Ok(bytes.clone()));
+        let mut other = bytes.clone();
+        *other.last_mut().unwrap() = 7;
+        assert_eq!(decoded(&other), Err(DecodeError::Station { number: 2 }));
+        for other in [&bytes[..bytes.len() - 1], &[&bytes[..], b"\0"].concat()] {
+            assert_eq!(decoded(other), Err(DecodeError::Length));
+        }
+        // Others than the first part of an archive have none.
+        for bytes in [part(1, 1), part(0, 0)] {
+            assert_eq!(decoded(&bytes), Err(DecodeError::NoStations));
+        }
     }
 
     #[test]
