@@ -194,6 +194,24 @@ fn files_and_functions_are_short() {
     fail_on(&faults);
 }
 
+/// Crates of the extension and `trips_reader` use `trips_core` without its default features: one that used them would
+/// give every build Parquet.
+#[test]
+fn no_crate_adds_features_to_a_build() {
+    let mut faults = Vec::new();
+    let crates = source::directories("crates").into_iter().map(|name| format!("crates/{name}/"));
+    // The tests' own crate may have whatever it needs.
+    for path in crates.chain([String::new()]).filter(|path| !path.ends_with("trips_testkit/")) {
+        let path = format!("{path}Cargo.toml");
+        let manifest = source::read(&path);
+        let sections = manifest.split("\n[").filter(|section| section.starts_with("dependencies]"));
+        let uses = sections.flat_map(str::lines).filter(|line| line.starts_with("trips_core = "));
+        let faulty = uses.filter(|line| !line.contains("default-features = false"));
+        faults.extend(faulty.map(|line| format!("{path}: {line}")));
+    }
+    fail_on(&faults);
+}
+
 /// The checks find what they look for: paths in every form, escapes by `super`, long functions.
 #[test]
 fn the_checks_see_what_they_look_for() {
