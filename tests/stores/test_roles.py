@@ -43,7 +43,8 @@ def client(service):
 
 def control(action, text=""):
     """Controls the S3 server."""
-    request = Request(os.environ["AWS_ENDPOINT_URL"] + "/moto-api/" + action, text.encode(), method="POST")
+    address = os.environ["AWS_ENDPOINT_URL"] + "/moto-api/" + action
+    request = Request(address, text.encode(), {"Content-Type": "text/plain"}, method="POST")
     urlopen(request, timeout=10).read()
 
 
