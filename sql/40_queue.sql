@@ -126,10 +126,11 @@ BEGIN
       DETAIL = format('The pattern has %s bytes; the limit is 4096 bytes.', octet_length(pattern)),
       HINT = 'Use a shorter pattern.';
   END IF;
-  IF NOT starts_with(pattern, '/') THEN
+  -- A path, or the address of objects as src/source.rs knows it.
+  IF NOT starts_with(pattern, '/') AND pattern !~ '^[A-Za-z][A-Za-z0-9+.-]*://' THEN
     RAISE invalid_name USING
       MESSAGE = format('pattern "%s" is not absolute', pattern),
-      HINT = 'Use an absolute path of the server, for example ''/data/inbox/*.csv''.';
+      HINT = 'Use an absolute path of the server or an address, for example ''/data/inbox/*.csv'' or ''s3://bucket/*.csv''.';
   END IF;
   command := format('CALL trips.ingest_new(%L%s)', pattern,
     (SELECT string_agg(format(', %I => %L', a.name, a.value), '' ORDER BY a.number)

@@ -12,11 +12,20 @@ use trips_tests::{
 fn without_pg_cron_the_error_says_what_to_do() {
     let cluster = Cluster::start();
     let mut client = cluster.client();
-    for call in ["trips.schedule('a', '* * * * *', '/data/*.csv')", "trips.unschedule('a')"] {
+    for call in [
+        "trips.schedule('a', '* * * * *', '/data/*.csv')",
+        "trips.schedule('a', '* * * * *', 's3://bucket/in/*.csv')",
+        "trips.unschedule('a')",
+    ] {
         let error = client.query_one(&format!("SELECT {call}"), &[]).unwrap_err();
         let (code, message, hint) = server_error(&error);
         assert_eq!(code, "55000", "{call}: {message}");
         assert!(hint.contains("CREATE EXTENSION pg_cron"), "{call}");
+    }
+    for pattern in ["data/*.csv", "", "3s://bucket/*.csv", "s 3://bucket/*.csv"] {
+        let call = "SELECT trips.schedule('a', '* * * * *', $1)";
+        let error = client.query_one(call, &[&pattern]).unwrap_err();
+        assert_eq!(server_error(&error).0, "42602", "{pattern}");
     }
     // What only looks like it is not called.
     client
