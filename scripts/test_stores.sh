@@ -63,8 +63,8 @@ run_tests tests/stores/test_stores.py "$@"
 unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
 printf 'the token' > "$directory/token"
 chmod 755 "$directory" && chmod 644 "$directory/token"
-for role in machine container web_identity; do
-  step "loading with the role of a ${role/_/ }"
+for role in machine container web_identity google_machine; do
+  step "loading with the credentials of a ${role/_/ }"
   (
     port=$(free_port)
     export TRIPS_STORES_ROLE=$role TRIPS_ISSUER_PORT=$port
@@ -78,6 +78,7 @@ for role in machine container web_identity; do
         export AWS_ENDPOINT_URL_STS=http://127.0.0.1:$port AWS_WEB_IDENTITY_TOKEN_FILE=$directory/token
         export AWS_ROLE_ARN=arn:aws:iam::123456789012:role/reader
         ;;
+      google_machine) export GCE_METADATA_HOST=127.0.0.1:$port GOOGLE_BASE_URL=$AWS_ENDPOINT_URL ;;
     esac
     run_tests tests/stores/test_roles.py
   )

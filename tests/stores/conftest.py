@@ -21,7 +21,7 @@ def csv(region, count=1):
 @pytest.fixture(scope="session")
 def database():
     """The superuser of the cluster."""
-    allowed = "s3://trips/in, az://trips/in"
+    allowed = "s3://trips/in, gs://trips/in, az://trips/in"
     with psycopg.connect(autocommit=True) as client:
         client.execute(f"ALTER DATABASE trips SET trips.allowed_urls = '{allowed}'")
     with psycopg.connect(autocommit=True) as client:

@@ -17,6 +17,7 @@ import pytest
 from conftest import csv
 
 KIND = os.environ.get("TRIPS_STORES_ROLE")
+GOOGLE = "/computeMetadata/v1/instance/service-accounts/default/token"
 pytestmark = pytest.mark.skipif(KIND is None, reason="the cluster has keys")
 
 TRUST = {
@@ -73,6 +74,8 @@ class Issuer(BaseHTTPRequestHandler):
             names = {"AccessKeyId": "AccessKeyId", "SecretAccessKey": "SecretAccessKey", "Token": "SessionToken"}
             answer = {name: self.credentials[of_role] for name, of_role in names.items()}
             self.issue(json.dumps(answer | {"Expiration": "2099-01-01T00:00:00Z"}))
+        elif self.path.startswith(GOOGLE) and self.headers["Metadata-Flavor"] == "Google":
+            self.issue(json.dumps({"access_token": "the token", "expires_in": 3600, "token_type": "Bearer"}))
         else:
             self.answer(401)
 
@@ -126,6 +129,7 @@ def s3(issuer):
     check_requests("inf")
 
 
+@pytest.mark.skipif(KIND == "google_machine", reason="no role of S3")
 def test_a_role_that_may_read(database, issuer, s3):
     for n in range(3):
         s3.put_object(Bucket="trips", Key=f"in/{n}.csv", Body=csv(f"role {n}", 100))
@@ -153,6 +157,15 @@ def test_a_role_that_may_read(database, issuer, s3):
     shown = database.execute(query).fetchone()[0]
     secrets = [Issuer.credentials[name] for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")]
     assert shown and not any(secret in shown for secret in secrets)
+
+
+@pytest.mark.skipif(KIND != "google_machine", reason="no account of Google")
+def test_the_account_of_a_machine(database, issuer, s3):
+    """Google's API for objects is much like S3's. This server does not look at the token."""
+    s3.put_object(Bucket="trips", Key="in/0.csv", Body=csv("account", 100))
+    load = "SELECT state, rows_inserted FROM trips.ingest('gs://trips/in/0.csv')"
+    assert database.execute(load).fetchone() == ("loaded", 100)
+    assert issuer.issued == 1
 
 
 def test_a_server_of_credentials_is_no_source(database, issuer):
