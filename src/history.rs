@@ -46,7 +46,6 @@ use self::partitions::Created;
 pub use self::partitions::NewPartitions;
 pub use self::repair::{Moved, damaged_partitions, move_misplaced, with_counts_deferred};
 pub use self::retract::{delete_trips_of, while_removing};
-pub use self::rewrite::{Rewritten, rewrite_partitions};
 pub use self::take_over::{Gain, Gains, Passing};
 pub use self::undo::{
     corrected_by, delete_kept_versions, join_corrections, pass_on_corrections, raise_kept_versions,

@@ -108,8 +108,11 @@ fn rows_keep_their_values() {
     client.batch_execute(feed).unwrap_or_else(|error| panic!("{:?}", server_error(&error)));
     let ride = |number: usize| {
         let (day, hour) = (1 + number % 28, number / 28 % 24);
-        let end =
-            if number % 3 == 0 { String::new() } else { format!("2018-04-{day:02} 23:59:59") };
+        let end = if number.is_multiple_of(3) {
+            String::new()
+        } else {
+            format!("2018-04-{day:02} 23:59:59")
+        };
         // Texts that do not compress, of up to 4,000 bytes.
         let mut random = number as u64;
         let note: String = (0..(number % 7) * (number % 83))
