@@ -156,16 +156,19 @@ pub(super) fn write_rest(block: &StoredBlock) -> Result<(), LoadError> {
         return Ok(Spi::run_with_args(query, &[block.number.into()])?);
     };
     let time = |time: Timestamp| PgTimestamp::try_from(time.0).ok();
-    let args: [DatumWithOid<'_>; 5] = [
-        block.number.into(),
-        time(rest.first).into(),
-        time(rest.last).into(),
-        i32::try_from(rest.trips).unwrap_or(i32::MAX).into(),
-        rest.bytes.into(),
-    ];
-    Ok(Spi::run_with_args(
+    let query =
         "UPDATE trips_internal.claims SET first_time = $2, last_time = $3, trips = $4, keys = $5
-          WHERE claim_no = $1",
-        &args,
-    )?)
+          WHERE claim_no = $1";
+    // Arguments are made inside the connection, because its memory is freed with it.
+    Spi::connect_mut(|client| {
+        let args: [DatumWithOid<'_>; 5] = [
+            block.number.into(),
+            time(rest.first).into(),
+            time(rest.last).into(),
+            i32::try_from(rest.trips).unwrap_or(i32::MAX).into(),
+            rest.bytes.into(),
+        ];
+        client.update(query, None, &args)?;
+        Ok(())
+    })
 }

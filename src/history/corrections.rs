@@ -3,8 +3,8 @@
 
 use std::ffi::CStr;
 
-use pgrx::Spi;
-use pgrx::datum::DatumWithOid;
+use pgrx::datum::{DatumWithOid, Timestamp as PgTimestamp};
+use pgrx::{Spi, Uuid};
 use trips_core::key::TripKey;
 use trips_core::model::timestamp::Timestamp;
 use trips_core::sort::block::Block;
@@ -104,15 +104,14 @@ impl History {
 
 /// Moves some trips of a partition.
 fn remove(partition: &str, load_id: i64, trips: &[Replaced]) -> Result<(), LoadError> {
-    let time = |time: Timestamp| time.full_text();
-    let hex = |key: &TripKey| format!("{:032x}", u128::from_be_bytes(*key));
-    let old: Vec<String> = trips.iter().map(|trip| time(trip.0)).collect();
-    let keys: Vec<String> = trips.iter().map(|trip| hex(&trip.1)).collect();
-    let new: Vec<String> = trips.iter().map(|trip| time(trip.2)).collect();
+    let time = |time: Timestamp| PgTimestamp::try_from(time.0).ok();
+    let old: Vec<Option<PgTimestamp>> = trips.iter().map(|trip| time(trip.0)).collect();
+    let keys: Vec<Uuid> = trips.iter().map(|trip| Uuid::from_bytes(trip.1)).collect();
+    let new: Vec<Option<PgTimestamp>> = trips.iter().map(|trip| time(trip.2)).collect();
     let query = format!(
         "WITH gone AS (
            DELETE FROM ONLY {partition} AS h
-            USING unnest($2::text[]::timestamp[], $3::text[]::uuid[], $4::text[]::timestamp[])
+            USING unnest($2::timestamp[], $3::uuid[], $4::timestamp[])
                   AS w (date_time, trip_key, new_date_time)
             WHERE h.date_time = w.date_time AND h.trip_key = w.trip_key
            RETURNING w.new_date_time, h.load_id, h.region, h.origin_coord, h.destination_coord, h.date_time,

@@ -111,22 +111,22 @@ impl Gone {
         self.deleted.days.push(Days { first: day(first), last: day(last) });
         let numbers = std::mem::take(&mut self.numbers);
         let query = "DELETE FROM trips.corrections WHERE correction_id = ANY ($1)";
-        Spi::run_with_args(query, &[numbers.into()])?;
+        // Arguments are made inside the connection, because its memory is freed with it.
+        Spi::connect_mut(|client| client.update(query, None, &[numbers.into()]).map(|_| ()))?;
         let times = std::mem::take(&mut self.times).into_iter();
         let times: Vec<Option<PgTimestamp>> =
             times.map(|t| PgTimestamp::try_from(t).ok()).collect();
         let keys = std::mem::take(&mut self.keys);
-        let arguments: [DatumWithOid<'_>; 2] = [times.into(), keys.into()];
         let _settings = OwnSettings::for_lookups();
-        Ok(Spi::run_with_args(
+        let query =
             "DELETE FROM trips_internal.kept_versions AS k
               USING unnest($1::timestamp[], $2::text[]::uuid[]) AS g (date_time, trip_key)
               WHERE k.trip_key = g.trip_key AND k.kept_date_time = g.date_time
                 AND NOT EXISTS (SELECT FROM trips.hist_trip_data AS t
                                  WHERE t.date_time = k.kept_date_time AND t.trip_key = k.trip_key OFFSET 0)
                 AND NOT EXISTS (SELECT FROM trips.corrections AS c
-                                 WHERE c.date_time = k.kept_date_time AND c.trip_key = k.trip_key OFFSET 0)",
-            &arguments,
-        )?)
+                                 WHERE c.date_time = k.kept_date_time AND c.trip_key = k.trip_key OFFSET 0)";
+        let arguments = || -> [DatumWithOid<'_>; 2] { [times.into(), keys.into()] };
+        Ok(Spi::connect_mut(|client| client.update(query, None, &arguments()).map(|_| ()))?)
     }
 }

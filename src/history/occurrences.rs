@@ -2,7 +2,8 @@
 
 use std::ffi::CStr;
 
-use pgrx::check_for_interrupts;
+use pgrx::datum::Timestamp as PgTimestamp;
+use pgrx::{Spi, Uuid, check_for_interrupts};
 use trips_core::key::{TripKey, occurrence_key};
 use trips_core::model::timestamp::Timestamp;
 use trips_core::sort::occurrences::EqualRecords;
@@ -20,13 +21,13 @@ const MOST_NUMBERS: u64 = 512;
 
 /// Each key by the unique index of its partition, whatever the number of the others.
 const FIND: &CStr = c"SELECT w.number, h.load_id
-   FROM unnest($1::text[]::timestamp[], $2::text[]::uuid[]) WITH ORDINALITY AS w (date_time, trip_key, number)
+   FROM unnest($1::timestamp[], $2::uuid[]) WITH ORDINALITY AS w (date_time, trip_key, number)
   CROSS JOIN LATERAL (
         SELECT t.load_id FROM trips.hist_trip_data AS t
          WHERE t.date_time = w.date_time AND t.trip_key = w.trip_key OFFSET 0) AS h";
 /// The same for old versions of corrected trips.
 const FIND_OLD: &CStr = c"SELECT w.number, NULL::bigint
-   FROM unnest($1::text[]::timestamp[], $2::text[]::uuid[]) WITH ORDINALITY AS w (date_time, trip_key, number)
+   FROM unnest($1::timestamp[], $2::uuid[]) WITH ORDINALITY AS w (date_time, trip_key, number)
   WHERE EXISTS (SELECT FROM trips.corrections AS c
                  WHERE c.trip_key = w.trip_key AND c.date_time = w.date_time OFFSET 0)";
 
@@ -95,14 +96,17 @@ fn loads_of(wanted: &[(Timestamp, TripKey)]) -> Vec<Option<i64>> {
 
 /// The positions of the trips that are found, and their loads.
 fn find(query: &CStr, wanted: &[(Timestamp, TripKey)]) -> Vec<(usize, Option<i64>)> {
-    let times: Vec<String> = wanted.iter().map(|(time, _)| time.full_text()).collect();
-    let hex = |key: &TripKey| format!("{:032x}", u128::from_be_bytes(*key));
-    let keys: Vec<String> = wanted.iter().map(|(_, key)| hex(key)).collect();
+    let time = |time: Timestamp| PgTimestamp::try_from(time.0).ok();
+    let times: Vec<Option<PgTimestamp>> = wanted.iter().map(|trip| time(trip.0)).collect();
+    let keys: Vec<Uuid> = wanted.iter().map(|trip| Uuid::from_bytes(trip.1)).collect();
     let mut found = Vec::new();
     let _settings = OwnSettings::for_lookups();
-    spi::query(query, &[times.into(), keys.into()], Snapshot::Latest, |row| {
-        let number = row.get::<i64>(1).and_then(|number| usize::try_from(number - 1).ok());
-        found.extend(number.map(|number| (number, row.get::<i64>(2))));
+    // Arguments are made inside the connection, because its memory is freed with it.
+    Spi::connect_mut(|_| {
+        spi::query(query, &[times.into(), keys.into()], Snapshot::Latest, |row| {
+            let number = row.get::<i64>(1).and_then(|number| usize::try_from(number - 1).ok());
+            found.extend(number.map(|number| (number, row.get::<i64>(2))));
+        });
     });
     found
 }

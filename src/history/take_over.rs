@@ -175,17 +175,16 @@ impl Passing {
             claims.iter().map(|(time, _)| PgTimestamp::try_from(time.0).ok()).collect();
         let keys: Vec<Uuid> = claims.iter().map(|(_, key)| Uuid::from_bytes(*key)).collect();
         let Claimant { load_id, number, is_later, corrects } = claimant;
-        let mut args: Vec<DatumWithOid<'_>> =
-            vec![times.into(), keys.into(), load_id.into(), self.from.into()];
-        if self.has_versions {
-            let of_claimant: [DatumWithOid<'_>; 3] =
-                [number.into(), is_later.into(), corrects.into()];
-            args.extend(of_claimant);
-        }
         let query = if self.has_versions { among_versions(table) } else { plain(table) };
         let _settings = OwnSettings::for_lookups();
         pending_counts::while_filling(oid, || {
             Spi::connect_mut(|client| {
+                // Arguments are made inside the connection, because its memory is freed with it.
+                let mut args: Vec<DatumWithOid<'_>> =
+                    vec![times.into(), keys.into(), load_id.into(), self.from.into()];
+                if self.has_versions {
+                    args.extend([number.into(), is_later.into(), corrects.into()]);
+                }
                 let rows = client.update(&query, None, &args)?;
                 rows.map(|row| {
                     let at = row.get::<i64>(1)?.and_then(|number| usize::try_from(number - 1).ok());

@@ -1,6 +1,7 @@
 //! Trips that are deleted on request: they are gone from all tables, and all that is derived from them follows.
 
 mod beside;
+mod memory;
 mod partitions;
 mod versions;
 
@@ -228,7 +229,7 @@ fn records_of_feeds_and_errors_go_too() {
                  7,x,Cork\n8,x,Cork\n9,2024-02-01 08:00:00,\n";
     let path = database.file("rides.csv", rides);
     assert_eq!(database.ingest(&mut client, &path).rows, [5, 2, 0, 3]);
-    let failing = database.file("failing.csv", "Number,When,Town\n7,y,Cork\n");
+    let failing = database.file("failing.csv", "Number,When,Town\n7,7 o'clock,Cork\n");
     let call = format!("SELECT trips.ingest('{failing}', on_error => 'abort')");
     assert_eq!(error(&mut client, &call).0, "22007");
     let errors = "SELECT count(*) FROM trips.load_errors";
