@@ -3,6 +3,7 @@
 pub mod canonical;
 pub mod decimal;
 pub mod error;
+pub(crate) mod number;
 pub mod partition_bounds;
 pub mod period;
 pub mod point;

@@ -15,9 +15,10 @@ use std::time::Duration;
 use crate::format::delimited::header_state::HeaderState;
 use crate::format::parser::{Parsed, Parser};
 use crate::format::{Chunk, ChunkReader};
-use crate::sort::batch::{self, Batch, TimeRange};
+use crate::sort::batch::{self, Batch};
 use crate::sort::block::Block;
 use crate::sort::groups::GroupCache;
+use crate::sort::time_ranges::Division;
 
 mod arrived;
 mod batches;
@@ -60,7 +61,7 @@ impl PoolError {
 
 enum Job {
     Parse,
-    Build { number: usize, blocks: Arc<Vec<Block>>, time_range: TimeRange },
+    Build { number: usize, blocks: Arc<Vec<Block>>, division: Arc<Division> },
 }
 
 enum Done {
@@ -307,9 +308,10 @@ impl<R: Read> Shared<R> {
     fn run(&self, job: Job, results: &Sender<Done>, groups: &mut GroupCache) -> Done {
         let result = match job {
             Job::Parse => self.parse(results),
-            Job::Build { number, blocks, time_range } => {
+            Job::Build { number, blocks, division } => {
                 let Parser { load_id, keeps_grid_points, .. } = self.parser;
-                batch::build(&blocks, time_range, load_id, keeps_grid_points, groups)
+                let slices = division.slices(&blocks, number);
+                batch::build_of(&blocks, slices, load_id, keeps_grid_points, groups)
                     .map(|batch| Done::Built(number, batch))
                     .map_err(PoolError::from)
             }

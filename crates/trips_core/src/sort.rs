@@ -2,6 +2,7 @@
 
 pub mod batch;
 pub mod block;
+mod by_time;
 pub mod claims;
 pub mod counts;
 pub mod day_ranges;
@@ -11,5 +12,6 @@ pub mod ids;
 pub mod occurrences;
 pub mod record_texts;
 mod row;
+pub(crate) mod time_ranges;
 pub mod trial;
 pub mod versions;

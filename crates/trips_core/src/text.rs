@@ -2,6 +2,7 @@
 
 pub mod encoding;
 pub mod escape;
+pub(crate) mod hash;
 pub mod list;
 pub mod name;
 pub mod whitespace;

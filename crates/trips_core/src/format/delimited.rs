@@ -12,3 +12,4 @@ mod parse_feed;
 pub mod record;
 pub(crate) mod resolve;
 pub mod trip_reader;
+mod usual;

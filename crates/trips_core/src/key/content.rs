@@ -7,29 +7,61 @@ use super::TripKey;
 use super::hash::{Context, SideBySide};
 use crate::columns::TripColumn;
 use crate::model::point::Point;
-use crate::model::trip::{Trip, Value};
+use crate::model::trip::Trip;
 use crate::wire::copy_binary::RowWriter;
 
 /// Appends the values of the key part as they are hashed.
 ///
 /// # Panics
 /// When a text is over 2 GiB; a validated trip's never is.
+#[inline]
 pub fn encode(trip: &Trip<'_>, out: &mut Vec<u8>) {
     let mut row = RowWriter::values(out);
-    for column in TripColumn::ALL {
-        match trip.value(column) {
-            None => row.null(),
-            Some(Value::Text(text)) => row.value(text.as_bytes()),
-            Some(Value::Timestamp(time)) => row.int8(time.0),
-            Some(Value::Point(Point { longitude, latitude })) => {
-                let mut bytes = [0; 16];
-                bytes[..8].copy_from_slice(&longitude.to_be_bytes());
-                bytes[8..].copy_from_slice(&latitude.to_be_bytes());
-                row.value(&bytes)
+    row.value(trip.region.as_bytes());
+    match (trip.origin, trip.destination) {
+        (Some(origin), Some(destination)) => {
+            // Most trips have both points: their values are of one length.
+            let mut values = [0; 2 * POINT + TIME];
+            let (points, time) = values.split_at_mut(2 * POINT);
+            encode_point(origin, &mut points[..POINT]);
+            encode_point(destination, &mut points[POINT..]);
+            time[3] = 8;
+            time[4..].copy_from_slice(&trip.date_time.0.to_be_bytes());
+            row.encoded(&values);
+        }
+        points => {
+            for point in [points.0, points.1] {
+                let mut value = [0; POINT];
+                match point {
+                    Some(point) => {
+                        encode_point(point, &mut value);
+                        row.encoded(&value);
+                    }
+                    None => _ = row.null(),
+                }
             }
-        };
+            row.int8(trip.date_time.0);
+        }
     }
+    row.optional(trip.datasource.map(str::as_bytes));
 }
+
+/// Bytes of a point and of a time, with their lengths.
+const POINT: usize = 4 + 16;
+const TIME: usize = 4 + 8;
+
+#[inline]
+fn encode_point(Point { longitude, latitude }: Point, out: &mut [u8]) {
+    out[3] = 16;
+    out[4..12].copy_from_slice(&longitude.to_be_bytes());
+    out[12..20].copy_from_slice(&latitude.to_be_bytes());
+}
+
+// The order of the columns, in which their values are written.
+const _: () = {
+    use TripColumn::{Datasource, DateTime, Destination, Origin, Region};
+    assert!(matches!(TripColumn::ALL, [Region, Origin, Destination, DateTime, Datasource]));
+};
 
 /// The key of the values that [`encode`] wrote.
 #[must_use]

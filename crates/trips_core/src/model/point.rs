@@ -1,6 +1,7 @@
 //! `POINT (longitude latitude)`, well-known text of one point in degrees, WGS 84.
 
 use crate::model::error::{SqlState, ValueError};
+use crate::model::number;
 use crate::text::escape::quoted;
 
 /// A point on the earth, in degrees, WGS 84.
@@ -47,6 +48,16 @@ impl Point {
         Ok(Self { longitude, latitude })
     }
 
+    /// The same without a reason if it is none.
+    #[inline]
+    pub(crate) fn in_range(longitude: f64, latitude: f64) -> Option<Self> {
+        if longitude.abs() > 180.0 || latitude.abs() > 90.0 {
+            return None;
+        }
+        let longitude = if longitude == -180.0 { 180.0 } else { longitude };
+        Some(Self { longitude: longitude + 0.0, latitude: latitude + 0.0 }) // -0 + 0 is 0
+    }
+
     /// Whether it is `(0, 0)`.
     #[must_use]
     pub fn is_zero(self) -> bool {
@@ -77,6 +88,19 @@ pub fn parse(value: &[u8]) -> Result<Option<Point>, ValueError> {
         Some((longitude, latitude)) => Point::new(longitude, latitude).map(Some),
         None => Err(not_a_point(value)),
     }
+}
+
+/// A point of the usual form that the text begins with, `POINT (14.42 50.09)`, and its length. None does not say that
+/// there is none.
+#[inline]
+pub(crate) fn prefix(text: &[u8]) -> Option<(Point, usize)> {
+    let rest = text.strip_prefix(b"POINT")?;
+    let rest = rest.strip_prefix(b" (").or_else(|| rest.strip_prefix(b"("))?;
+    let (longitude, length) = number::prefix(rest)?;
+    let rest = rest[length..].strip_prefix(b" ")?;
+    let (latitude, length) = number::prefix(rest)?;
+    let rest = rest[length..].strip_prefix(b")")?;
+    Some((Point::in_range(longitude, latitude)?, text.len() - rest.len()))
 }
 
 /// Parses two numbers in degrees as a point; None for two empty fields, or two of whitespace.
@@ -133,47 +157,9 @@ fn strip_word<'a>(text: &'a [u8], word: &[u8]) -> Option<&'a [u8]> {
     head.eq_ignore_ascii_case(word).then_some(rest)
 }
 
-/// Powers of ten that a double represents exactly.
-const EXACT_POWERS: [f64; 23] = [
-    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
-    1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
-];
-
-/// A number of digits with a point among them, as nearly all coordinates are, in one pass.
-///
-/// Its digits make a whole number under 2^53 and the power of ten to divide it by is exact, too: then
-/// the quotient of the two doubles is the double nearest to the number. Any other form is left to the
-/// library.
-fn plain_number(text: &[u8]) -> Option<f64> {
-    let (is_negative, digits) = match text {
-        [b'-', rest @ ..] => (true, rest),
-        _ => (false, text),
-    };
-    if digits.len() > 17 {
-        return None;
-    }
-    let (mut whole, mut decimals, mut has_point) = (0_u64, 0, false);
-    for &byte in digits {
-        match byte {
-            b'0'..=b'9' => {
-                whole = whole * 10 + u64::from(byte - b'0');
-                decimals += usize::from(has_point);
-            }
-            b'.' if !has_point => has_point = true,
-            _ => return None,
-        }
-    }
-    if digits.len() == usize::from(has_point) || whole >= 1 << 53 {
-        return None;
-    }
-    #[expect(clippy::cast_precision_loss, reason = "under 2^53, every whole number is a double")]
-    let number = whole as f64 / EXACT_POWERS[decimals];
-    Some(if is_negative { -number } else { number })
-}
-
 /// A decimal number. Rust would also accept words for infinity and not-a-number; they are rejected.
 pub(crate) fn number(text: &[u8]) -> Option<f64> {
-    if let Some(number) = plain_number(text) {
+    if let Some(number) = number::whole(text) {
         return Some(number);
     }
     if !text.iter().all(|b| matches!(b, b'0'..=b'9' | b'.' | b'-' | b'+' | b'e' | b'E')) {

@@ -131,6 +131,9 @@ pub fn parse(value: &[u8]) -> Result<Option<Timestamp>, ValueError> {
     if text.is_empty() {
         return Ok(None);
     }
+    if let Some(time) = prefix(text).filter(|_| text.len() == USUAL) {
+        return Ok(Some(time));
+    }
     let Some(parts) = Parts::read(text) else {
         return Err(ValueError::new(
             SqlState::InvalidDatetimeFormat,
@@ -143,6 +146,49 @@ pub fn parse(value: &[u8]) -> Result<Option<Timestamp>, ValueError> {
             format!("{} is a date or time that does not exist", quoted(value)),
         )
     })
+}
+
+/// A date and time of the usual form, `2018-05-28 09:03:40`, that the text begins with: [`USUAL`] bytes. None does not say
+/// that there is none.
+#[inline]
+pub(crate) fn prefix(text: &[u8]) -> Option<Timestamp> {
+    let [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, between, h0, h1, b':', n0, n1, b':', s0, s1] =
+        *text.first_chunk::<USUAL>()?
+    else {
+        return None;
+    };
+    let two = |tens: u8, ones: u8| {
+        let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
+        (tens <= 9 && ones <= 9).then(|| u32::from(tens) * 10 + u32::from(ones))
+    };
+    let year = two(y0, y1)? * 100 + two(y2, y3)?;
+    let (month, day) = (two(m0, m1)?, two(d0, d1)?);
+    let (hour, minute, second) = (two(h0, h1)?, two(n0, n1)?, two(s0, s1)?);
+    if !matches!(between, b' ' | b'T' | b't') || hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let days = i64::from(days(year, month, day)?);
+    let seconds = i64::from(hour * 3600 + minute * 60 + second);
+    Some(Timestamp(days * MICROS_PER_DAY + seconds * MICROS_PER_SECOND))
+}
+
+/// Bytes of the usual form.
+pub(crate) const USUAL: usize = 19;
+
+/// Days since 2000-01-01 of a date of the years 1 to 9999; None if there is no such date.
+#[inline]
+fn days(year: u32, month: u32, day: u32) -> Option<i32> {
+    const LENGTHS: [u32; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let length = LENGTHS.get(month.wrapping_sub(1) as usize)? + u32::from(is_leap && month == 2);
+    if year == 0 || day == 0 || day > length {
+        return None;
+    }
+    // Years that begin in March: the leap day is the last one.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let before = year * 365 + year / 4 - year / 100 + year / 400;
+    let since_march_of_year_0 = before + (month * 306 + 5) / 10 + day - 1;
+    Some(since_march_of_year_0.cast_signed() - 730_425)
 }
 
 struct Parts {
@@ -235,6 +281,41 @@ mod tests {
         }
         assert_eq!(Timestamp(500_000).full_text(), "2000-01-01 00:00:00.5");
         assert_eq!(Timestamp(i64::MAX).full_text(), "9223372036854775807 µs");
+    }
+
+    #[test]
+    fn the_usual_form_is_read_as_all_forms() {
+        let mut texts = vec![b"2018-05-28 09:03:40".to_vec()];
+        for at in 0..USUAL {
+            for byte in
+                [b'0', b'1', b'2', b'3', b'5', b'6', b'9', b'/', b':', b' ', b'T', b'-', 0xff]
+            {
+                for base in ["2018-05-28 09:03:40", "2000-02-29 23:59:59", "0001-01-01 00:00:00"] {
+                    let mut text = base.as_bytes().to_vec();
+                    text[at] = byte;
+                    texts.push(text);
+                }
+            }
+        }
+        for text in texts {
+            let all = Parts::read(&text).and_then(|parts| parts.timestamp());
+            assert_eq!(prefix(&text), all, "{}", text.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn days_are_those_of_the_calendar() {
+        let first = NaiveDate::from_ymd_opt(1, 1, 1).expect("a date");
+        for date in first.iter_days().take(366 * 9999).take_while(|date| date.year() <= 9999) {
+            let of_date = date.num_days_from_ce() - POSTGRES_EPOCH;
+            let year = u32::try_from(date.year()).expect("positive");
+            assert_eq!(days(year, date.month(), date.day()), Some(of_date), "{date}");
+        }
+        for (year, month, day) in
+            [(2019, 2, 29), (1900, 2, 29), (2018, 4, 31), (0, 1, 1), (1, 0, 1), (1, 13, 1)]
+        {
+            assert_eq!(days(year, month, day), None);
+        }
     }
 
     #[test]

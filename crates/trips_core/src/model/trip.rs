@@ -1,6 +1,5 @@
 //! A trip: five values, validated.
 
-use crate::columns::TripColumn;
 use crate::model::point::Point;
 use crate::model::timestamp::Timestamp;
 
@@ -22,31 +21,7 @@ pub struct Trip<'a> {
     pub datasource: Option<&'a str>,
 }
 
-/// A value of a trip, by its type.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Value<'a> {
-    /// A text.
-    Text(&'a str),
-    /// A point.
-    Point(Point),
-    /// A time.
-    Timestamp(Timestamp),
-}
-
-impl<'a> Trip<'a> {
-    /// The value of a column, if the trip has one there.
-    #[must_use]
-    #[inline]
-    pub fn value(&self, column: TripColumn) -> Option<Value<'a>> {
-        match column {
-            TripColumn::Region => Some(Value::Text(self.region)),
-            TripColumn::Origin => self.origin.map(Value::Point),
-            TripColumn::Destination => self.destination.map(Value::Point),
-            TripColumn::DateTime => Some(Value::Timestamp(self.date_time)),
-            TripColumn::Datasource => self.datasource.map(Value::Text),
-        }
-    }
-
+impl Trip<'_> {
     /// Whether it begins or ends at `(0, 0)`.
     #[must_use]
     pub fn has_zero_coordinate(&self) -> bool {

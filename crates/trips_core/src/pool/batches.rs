@@ -5,8 +5,9 @@ use std::io::Read;
 use std::sync::Arc;
 
 use super::{Done, IN_FLIGHT, Job, Pool, PoolError};
-use crate::sort::batch::{self, Batch, TimeRange};
+use crate::sort::batch::Batch;
 use crate::sort::block::Block;
+use crate::sort::time_ranges::Division;
 
 /// Approximate number of trips of a batch: their rows fit a core's cache.
 const BATCH: usize = 8 * 1024;
@@ -15,7 +16,7 @@ const BATCH: usize = 8 * 1024;
 pub struct Batches<'a, R> {
     pool: &'a mut Pool<R>,
     blocks: Arc<Vec<Block>>,
-    time_ranges: Vec<TimeRange>,
+    division: Arc<Division>,
     /// Number of requested batches, and the cost of those that have not arrived.
     asked: usize,
     costs: BTreeMap<usize, usize>,
@@ -26,9 +27,9 @@ pub struct Batches<'a, R> {
 
 impl<'a, R: Read + Send + 'static> Batches<'a, R> {
     pub(super) fn of(pool: &'a mut Pool<R>, blocks: Vec<Block>) -> Self {
-        let time_ranges = batch::time_ranges(&blocks, BATCH);
+        let division = Arc::new(Division::of(&blocks, BATCH));
         let (blocks, costs, ready) = (Arc::new(blocks), BTreeMap::new(), BTreeMap::new());
-        Self { pool, blocks, time_ranges, asked: 0, costs, given: 0, ready }
+        Self { pool, blocks, division, asked: 0, costs, given: 0, ready }
     }
 }
 
@@ -46,7 +47,7 @@ impl<R> Batches<'_, R> {
     /// Errors of a thread.
     pub fn next_batch(&mut self, mut poll: impl FnMut()) -> Result<Option<Batch>, PoolError> {
         self.ask();
-        if self.given == self.time_ranges.len() {
+        if self.given == self.division.len() {
             self.blocks = Arc::default();
             return Ok(None);
         }
@@ -70,15 +71,15 @@ impl<R> Batches<'_, R> {
     fn ask(&mut self) {
         let ahead = self.given + 2 * self.pool.threads.len() + 1;
         let mut in_flight: usize = self.costs.values().sum();
-        while self.asked < self.time_ranges.len().min(ahead) {
-            let (number, time_range) = (self.asked, self.time_ranges[self.asked]);
-            let cost = batch::cost(&self.blocks, time_range);
+        while self.asked < self.division.len().min(ahead) {
+            let number = self.asked;
+            let cost = self.division.cost(number);
             in_flight += cost;
             if in_flight > IN_FLIGHT && number > self.given {
                 return;
             }
-            let blocks = self.blocks.clone();
-            self.pool.submit(Job::Build { number, blocks, time_range });
+            let (blocks, division) = (self.blocks.clone(), self.division.clone());
+            self.pool.submit(Job::Build { number, blocks, division });
             self.costs.insert(number, cost);
             self.asked += 1;
         }

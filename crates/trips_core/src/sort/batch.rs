@@ -17,14 +17,12 @@ use trips_areas::{Coord, GridPoint};
 
 use crate::columns::{self, TripColumn};
 use crate::sort::block::Block;
+use crate::sort::by_time;
 use crate::sort::groups::{GroupCache, Groups};
 use crate::sort::row::{NULL_TAIL, RowRange};
+pub use crate::sort::time_ranges::{TimeRange, time_ranges};
 use crate::wire::copy_binary::{RowWriter, values_of};
 
-/// One of this many trips of a block is sampled to divide the time.
-const SAMPLE_STEP: usize = 64;
-/// A batch with this many bytes of trips is divided, even if its trips are few.
-const MAX_BATCH_BYTES: usize = 2 * 1024 * 1024;
 /// Length of a row in addition to its key part and its tail: the number of its columns, `trip_key`, `load_id`.
 const ROW_OVERHEAD: usize = 2 + columns::fixed_bytes(columns::TRIP_KEY, columns::TAIL);
 
@@ -120,40 +118,6 @@ fn key_position(row: &[u8]) -> usize {
 /// The blocks of a run, until all of its batches are made.
 pub type RunBlocks = RefCell<Arc<Vec<Block>>>;
 
-/// A time range: inclusive begin and exclusive end; None is unbounded.
-pub type TimeRange = (Option<Timestamp>, Option<Timestamp>);
-
-/// Divides the time of sorted blocks into ranges of about this many trips each, fewer if they are large.
-#[must_use]
-pub fn time_ranges(blocks: &[Block], trips: usize) -> Vec<TimeRange> {
-    let mut times = Vec::new();
-    // One trip per step, independent of blocks, and the first from the middle of its step. With the first trips of the
-    // blocks, the first time range would be too short.
-    let mut skip = SAMPLE_STEP / 2;
-    for block in blocks {
-        let ranges = block.ranges();
-        let samples = (skip..ranges.len()).step_by(SAMPLE_STEP);
-        let bytes = |i: usize| Block::encoded_bytes(&ranges[i..ranges.len().min(i + SAMPLE_STEP)]);
-        times.extend(samples.map(|i| (ranges[i].date_time, bytes(i))));
-        let seen = ranges.len().saturating_sub(skip).next_multiple_of(SAMPLE_STEP);
-        skip = (skip + seen) - ranges.len();
-    }
-    times.sort_unstable();
-    let (mut cuts, mut samples, mut bytes) = (Vec::new(), 0, 0);
-    for (time, size) in times {
-        if samples >= (trips / SAMPLE_STEP).max(1) || bytes >= MAX_BATCH_BYTES {
-            cuts.push(time);
-            (samples, bytes) = (0, 0);
-        }
-        samples += 1;
-        bytes += size;
-    }
-    cuts.dedup();
-    let from = std::iter::once(None).chain(cuts.iter().copied().map(Some));
-    let to = cuts.iter().copied().map(Some).chain(std::iter::once(None));
-    from.zip(to).collect()
-}
-
 /// Number of trips of sorted blocks within the bounds, including duplicates.
 #[must_use]
 pub fn count_within(blocks: &[Block], bounds: PartitionBounds) -> usize {
@@ -177,12 +141,6 @@ pub fn first_from(blocks: &[Block], bound: Bound) -> Option<Timestamp> {
     blocks.iter().filter_map(first).min()
 }
 
-/// Approximate bytes of a batch of a time range while it is made.
-pub(crate) fn cost(blocks: &[Block], time_range: TimeRange) -> usize {
-    let ranges = blocks.iter().map(|block| block.between(time_range.0, time_range.1));
-    ranges.map(Block::cost_of_batch).sum()
-}
-
 /// Number of columns of each row of a run: those of the tail are missing if no trip of its blocks has one.
 #[must_use]
 pub fn columns_of(blocks: &[Block]) -> usize {
@@ -190,7 +148,7 @@ pub fn columns_of(blocks: &[Block]) -> usize {
 }
 
 /// A block, and its trips of a time range.
-type Slice<'b> = (&'b Block, &'b [RowRange]);
+pub(crate) type Slice<'b> = (&'b Block, &'b [RowRange]);
 
 /// Makes the batch of a time range of sorted blocks, for this load; with or without the row ranges of its trips.
 ///
@@ -208,11 +166,22 @@ pub fn build(
 ) -> Result<Batch, TryReserveError> {
     let slices: Vec<Slice<'_>> =
         blocks.iter().map(|block| (block, block.between(time_range.0, time_range.1))).collect();
+    build_of(blocks, slices, load_id, keeps_grid_points, cache)
+}
+
+/// The same for the trips of a time range that were found before.
+pub(crate) fn build_of(
+    blocks: &[Block],
+    slices: Vec<Slice<'_>>,
+    load_id: i64,
+    keeps_grid_points: bool,
+    cache: &mut GroupCache,
+) -> Result<Batch, TryReserveError> {
     let columns = columns_of(blocks);
     let has_tails = columns == columns::COUNT;
     let (mut found, bytes) = keyed(&slices)?;
     // Equal trips may have different tails: the first in the file stays.
-    sort(&mut found, &slices);
+    sort(&mut found, &slices)?;
     let before = found.len();
     let counts = blocks.iter().any(Block::counts_occurrences);
     let occurrences = if counts { number(&mut found)? } else { Vec::new() };
@@ -224,6 +193,9 @@ pub fn build(
     batch.rows.try_reserve_exact(bytes + nulls)?;
     batch.entries.try_reserve_exact(found.len())?;
     batch.grid_points.try_reserve_exact(if keeps_grid_points { found.len() } else { 0 })?;
+    let mut key_and_load = [0; ROW_OVERHEAD - 2];
+    (key_and_load[3], key_and_load[23]) = (16, 8);
+    key_and_load[24..].copy_from_slice(&load_id.to_be_bytes());
     for (date_time, key, slice, number) in found {
         let (block, ranges) = slices[slice as usize];
         let trip = block.row(ranges[number as usize]);
@@ -231,7 +203,8 @@ pub fn build(
         let values = values_of(key_part);
         let group = cache.number(&values, &mut batch.groups)?;
         let mut row = RowWriter::row(&mut batch.rows, columns);
-        row.encoded(key_part).value(&key).int8(load_id);
+        key_and_load[4..20].copy_from_slice(&key);
+        row.encoded(key_part).encoded(&key_and_load);
         if has_tails {
             row.encoded(trip.whole_tail());
         }
@@ -270,7 +243,22 @@ fn keyed(slices: &[Slice<'_>]) -> Result<(Vec<Found>, usize), TryReserveError> {
 }
 
 /// Sorts by the order of the index; equal keys by the order of the file, also if its records come in another order.
-fn sort(found: &mut [Found], slices: &[Slice<'_>]) {
+fn sort(found: &mut Vec<Found>, slices: &[Slice<'_>]) -> Result<(), TryReserveError> {
+    let mut order = Vec::new();
+    if !by_time::order_of(found.iter().map(|trip| trip.0), &mut order)? {
+        sort_by_key(found, slices);
+        return Ok(());
+    }
+    let mut sorted = Vec::new();
+    sorted.try_reserve_exact(order.len())?;
+    sorted.extend(order.iter().map(|&number| found[number]));
+    *found = sorted;
+    let same_time = found.chunk_by_mut(|a, b| a.0 == b.0);
+    same_time.filter(|trips| trips.len() > 1).for_each(|trips| sort_by_key(trips, slices));
+    Ok(())
+}
+
+fn sort_by_key(found: &mut [Found], slices: &[Slice<'_>]) {
     let line = |&(_, _, slice, number): &Found| {
         let (block, ranges) = slices[slice as usize];
         block.row(ranges[number as usize]).identity().map_or(0, |identity| identity.line)

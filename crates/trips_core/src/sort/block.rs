@@ -6,6 +6,7 @@ use crate::columns;
 use crate::key::{self, Identity, MAX_MESSAGE, Scheme, TripKey};
 use crate::model::timestamp::Timestamp;
 use crate::model::trip::{MAX_TEXT, Trip};
+use crate::sort::by_time;
 use crate::sort::ids::RunIds;
 use crate::sort::record_texts::{RecordText, RecordTexts};
 use crate::sort::row::{EncodedRow, IDENTITY_END, KEY_BITS, RowIdentity, RowRange};
@@ -161,7 +162,7 @@ impl Block {
     /// # Errors
     /// When there is no memory.
     pub fn sort(&mut self) -> Result<(), TryReserveError> {
-        self.ranges.sort_unstable();
+        self.sort_ranges()?;
         let mut sorted = Vec::new();
         sorted.try_reserve_exact(self.values.len())?;
         let mut offset = 0;
@@ -173,6 +174,22 @@ impl Block {
             offset += range.length();
         }
         self.values = sorted;
+        Ok(())
+    }
+
+    /// Sorts the ranges by time, and those of one time as they are in the block.
+    fn sort_ranges(&mut self) -> Result<(), TryReserveError> {
+        let mut order = Vec::new();
+        let times = self.ranges.iter().map(|range| range.date_time);
+        let is_in_file_order = self.ranges.is_sorted_by_key(|range| range.offset);
+        if !is_in_file_order || !by_time::order_of(times, &mut order)? {
+            self.ranges.sort_unstable();
+            return Ok(());
+        }
+        let mut ranges = Vec::new();
+        ranges.try_reserve_exact(order.len())?;
+        ranges.extend(order.iter().map(|&number| self.ranges[number]));
+        self.ranges = ranges;
         Ok(())
     }
 

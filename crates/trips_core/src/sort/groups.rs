@@ -5,6 +5,7 @@
 use std::collections::{HashMap, TryReserveError};
 
 use crate::columns::{KEY_COUNT, TripColumn};
+use crate::text::hash::hash;
 use crate::wire::copy_binary::{RowWriter, copy, values_of};
 
 /// A cache with this many bytes is emptied after a batch.
@@ -48,6 +49,11 @@ impl Groups {
         names_of(self.encoded(number))
     }
 
+    /// Whether a number is of this region and this datasource.
+    fn is(&self, number: u32, region: Option<&[u8]>, datasource: Option<&[u8]>) -> bool {
+        values_of(self.encoded(number)) == [region, datasource]
+    }
+
     fn push(&mut self, encoded: &[u8]) -> Result<u32, TryReserveError> {
         self.texts.try_reserve(encoded.len())?;
         self.ends.try_reserve(1)?;
@@ -77,7 +83,12 @@ pub struct GroupCache {
     bytes: usize,
     batch: u64,
     wanted: Vec<u8>,
+    /// The batches and numbers of groups that were wanted last, by a hash of their texts.
+    recent: Vec<(u64, u32)>,
 }
+
+/// Groups that are found without the map.
+const RECENT: usize = 256;
 
 impl GroupCache {
     /// Restarts the numbers at 0.
@@ -90,6 +101,31 @@ impl GroupCache {
 
     /// The number in this batch of the group of a trip's values.
     pub(crate) fn number(
+        &mut self,
+        values: &[Option<&[u8]>; KEY_COUNT],
+        groups: &mut Groups,
+    ) -> Result<u32, TryReserveError> {
+        let [region, datasource] =
+            [TripColumn::Region, TripColumn::Datasource].map(|column| values[column as usize]);
+        let hash =
+            hash(region.unwrap_or_default()).rotate_left(8) ^ hash(datasource.unwrap_or_default());
+        let place = (hash >> 56) as usize;
+        if let Some(&(batch, number)) = self.recent.get(place)
+            && batch == self.batch
+            && groups.is(number, region, datasource)
+        {
+            return Ok(number);
+        }
+        let number = self.number_in_map(values, groups)?;
+        if self.recent.is_empty() {
+            self.recent.try_reserve_exact(RECENT)?;
+            self.recent.resize(RECENT, (u64::MAX, 0));
+        }
+        self.recent[place] = (self.batch, number);
+        Ok(number)
+    }
+
+    fn number_in_map(
         &mut self,
         values: &[Option<&[u8]>; KEY_COUNT],
         groups: &mut Groups,

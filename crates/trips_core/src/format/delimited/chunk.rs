@@ -35,6 +35,15 @@ pub struct DelimitedChunk {
     framed: Option<Vec<Framed>>,
 }
 
+/// Takes lines of a form that needs no record, and records.
+pub(super) trait Lines<E> {
+    /// Takes the line that these bytes begin with, and returns its length with its end; 0 if it needs a record.
+    fn line(&mut self, bytes: &[u8]) -> Result<usize, E>;
+
+    /// Takes a record.
+    fn record(&mut self, record: &Record<'_>) -> Result<(), E>;
+}
+
 /// A record that was found by reading the file in order.
 #[derive(Debug, Clone, Copy)]
 struct Framed {
@@ -43,6 +52,25 @@ struct Framed {
     end: usize,
     tail_end: usize,
     error: Option<FramingError>,
+}
+
+impl RecordReader<std::io::Empty> {
+    /// Passes all lines on.
+    fn each_line<E>(&mut self, lines: &mut impl Lines<E>) -> Result<(), E> {
+        loop {
+            // Memory can be read: errors are of other sources.
+            let used =
+                self.peek(isize::MAX.cast_unsigned()).map_or(Ok(0), |all| lines.line(all))?;
+            if used > 0 {
+                self.skip_lines(used, 1);
+                continue;
+            }
+            match self.next_record() {
+                Ok(Some(record)) => lines.record(&record)?,
+                Ok(None) | Err(_) => return Ok(()),
+            }
+        }
+    }
 }
 
 impl<R: Read> RecordReader<R> {
@@ -139,6 +167,26 @@ impl DelimitedChunk {
     pub fn memory(&self) -> usize {
         let framed = self.framed.as_ref().map_or(0, Vec::capacity);
         self.bytes.capacity() + framed * size_of::<Framed>()
+    }
+
+    /// As [`DelimitedChunk::for_each`]. Without quotes, `lines` gets the bytes at the begin of each line first, and returns
+    /// how many it has used up: a whole line, or none, which is then a record.
+    ///
+    /// # Errors
+    /// Errors of `lines`.
+    pub(super) fn for_each_line<E>(
+        &mut self,
+        max_record: usize,
+        lines: &mut impl Lines<E>,
+    ) -> Result<(), E> {
+        if self.framed.is_some() {
+            return self.for_each(max_record, |record| lines.record(record));
+        }
+        let bytes = std::mem::take(&mut self.bytes);
+        let mut reader = RecordReader::of_bytes(bytes, self.first_line, max_record, self.delimiter);
+        let result = reader.each_line(lines);
+        self.bytes = reader.into_bytes();
+        result
     }
 
     /// Calls `f` for every record, until it fails. The chunk does not change, and can be read again.

@@ -8,16 +8,70 @@ use crate::check::reject::Rejection;
 use crate::check::trip_text::{PointText, TimeText, TripText};
 use crate::columns::TripColumn;
 use crate::feed::plan::{ColumnSource, Plan};
-use crate::format::delimited::chunk::DelimitedChunk;
+use crate::feed::program::Scratch;
+use crate::format::delimited::chunk::{DelimitedChunk, Lines};
 use crate::format::delimited::header::UNCLOSED_QUOTES;
 use crate::format::delimited::header_state::HeaderState;
 use crate::format::delimited::later_header;
 use crate::format::delimited::record::{FramingError, Record};
+use crate::format::delimited::usual::{LONGEST, UsualLines};
 use crate::format::parser::{Parsed, Parser, Target};
 use crate::format::position::Position;
 use crate::model::error::SqlState;
 use crate::model::point;
+use crate::model::trip::Trip;
 use crate::wire::staged_row::StagedRows;
+
+/// A chunk that is being parsed.
+struct Parsing<'p, G> {
+    parser: &'p Parser,
+    has_quotes: bool,
+    /// The header of the next record.
+    header: HeaderState,
+    begins_with: &'p HeaderState,
+    /// The reader of usual lines of the first header, while it applies.
+    usual: Option<UsualLines>,
+    scratch: Option<Scratch>,
+    parsed: Parsed,
+    /// Rows for staging of so many bytes are passed on.
+    bytes: usize,
+    give: &'p mut G,
+}
+
+impl<G, E> Lines<E> for Parsing<'_, G>
+where
+    G: FnMut(Parsed) -> Result<(), E>,
+    E: From<TryReserveError>,
+{
+    #[inline]
+    fn line(&mut self, bytes: &[u8]) -> Result<usize, E> {
+        let Some((trip, used)) = self.usual.as_mut().and_then(|usual| usual.read(bytes)) else {
+            return Ok(0);
+        };
+        self.parsed.rows += 1;
+        self.parser.push(&trip, &mut self.parsed)?;
+        Ok(used)
+    }
+
+    fn record(&mut self, record: &Record<'_>) -> Result<(), E> {
+        // A large record waits for its turn, so that only one is in memory at a time.
+        let is_large = StagedRows::most_bytes(record.raw.len()) > self.bytes;
+        if is_large || self.parsed.staged.bytes() > self.bytes {
+            (self.give)(self.parsed.take_partial())?;
+        }
+        let (parser, has_quotes, parsed) = (self.parser, self.has_quotes, &mut self.parsed);
+        match &mut self.scratch {
+            None => parser.take(record, &mut self.header, has_quotes, parsed)?,
+            Some(scratch) => {
+                parser.take_of_feed(record, &mut self.header, has_quotes, scratch, parsed)?;
+            }
+        }
+        if self.usual.is_some() && self.header != *self.begins_with {
+            self.usual = None;
+        }
+        Ok(())
+    }
+}
 
 impl Parser {
     /// Parses the next chunk of a file, and keeps the header of what follows.
@@ -52,27 +106,44 @@ impl Parser {
         bytes: usize,
         mut give: impl FnMut(Parsed) -> Result<(), E>,
     ) -> Result<Parsed, E> {
-        let mut parsed = Parsed { number: chunk.number, covers: chunk.covers, ..Parsed::default() };
-        let (mut now, has_quotes) = (header.clone(), chunk.has_quotes());
-        let mut scratch = self.plan.program().map(|program| program.scratch(self.details_form()));
-        chunk.for_each(self.max_record, |record| {
-            // A large record waits for its turn, so that only one is in memory at a time.
-            let is_large = StagedRows::most_bytes(record.raw.len()) > bytes;
-            if is_large || parsed.staged.bytes() > bytes {
-                give(parsed.take_partial())?;
+        let parsed = Parsed { number: chunk.number, covers: chunk.covers, ..Parsed::default() };
+        let usual = match header {
+            HeaderState::Known(plan) if self.has_usual_lines() => {
+                UsualLines::of(plan, chunk.delimiter(), self.constraints)
             }
-            match &mut scratch {
-                None => self.take(record, &mut now, has_quotes, &mut parsed)?,
-                Some(scratch) => {
-                    self.take_of_feed(record, &mut now, has_quotes, scratch, &mut parsed)?;
-                }
-            }
-            Ok::<(), E>(())
-        })?;
+            _ => None,
+        };
+        let mut parsing = Parsing {
+            parser: self,
+            has_quotes: chunk.has_quotes(),
+            header: header.clone(),
+            begins_with: header,
+            usual,
+            scratch: self.plan.program().map(|program| program.scratch(self.details_form())),
+            parsed,
+            bytes,
+            give: &mut give,
+        };
+        chunk.for_each_line(self.max_record, &mut parsing)?;
+        let Parsing { scratch, header: now, mut parsed, .. } = parsing;
         parsed.proofs = scratch.map(|scratch| scratch.proofs).unwrap_or_default();
         parsed.header = (now != *header).then_some(now);
         parsed.block.sort()?;
         Ok(parsed)
+    }
+
+    /// Whether trips are the only results of lines of the usual form.
+    fn has_usual_lines(&self) -> bool {
+        self.target != Target::Staging && self.max_record >= LONGEST
+    }
+
+    /// Adds a trip to the results.
+    #[inline]
+    fn push(&self, trip: &Trip<'_>, parsed: &mut Parsed) -> Result<(), TryReserveError> {
+        if self.constraints.zero_coordinates == ZeroCoordinates::Warn {
+            parsed.zero_coordinates += u64::from(trip.has_zero_coordinate());
+        }
+        parsed.block.push(trip, &[])
     }
 
     /// Processes a record of this header. If it is or contains a header, that one applies after it.
@@ -110,10 +181,7 @@ impl Parser {
             Err(rejection) => return self.reject(record, texts.as_ref().ok(), rejection, parsed),
         };
         if self.target != Target::Staging {
-            if self.constraints.zero_coordinates == ZeroCoordinates::Warn {
-                parsed.zero_coordinates += u64::from(trip.has_zero_coordinate());
-            }
-            parsed.block.push(&trip, &[])?;
+            self.push(&trip, parsed)?;
         } else if let Ok(texts) = &texts {
             parsed.staged.reserve(record.raw.len())?;
             parsed.staged.push_waiting(self.load_id, record.line, texts);
