@@ -19,6 +19,7 @@ use super::{COLUMNS, Days, HISTORY, History, pending_counts};
 use crate::error::LoadError;
 use crate::pg::copy::copy_rows;
 use crate::pg::heap_append::HeapAppend;
+use crate::pg::index_build::IndexBuild;
 use crate::pg::index_insert::IndexInsert;
 use crate::pg::relation::Table;
 use crate::pg::table_locks::{self, Mode};
@@ -132,6 +133,7 @@ fn append_to(
         && is_worth_a_build(&partition, trips)
         && HeapAppend::fits(table, &COLUMNS)
         && is_ours_alone(table);
+    let builds_index = in_bulk && IndexBuild::fits(table);
     let columns = walk.columns;
     let is_direct = in_bulk || (whole.is_none() && is_worth_no_copy(&partition, columns));
     let known = (!in_bulk).then(|| ExistingKeys::open(table));
@@ -147,7 +149,11 @@ fn append_to(
         progress.inserts_without_copy(table.oid());
         let check = |micros| require_within(bounds, Timestamp(micros), table);
         let append = HeapAppend::begin(table, &COLUMNS, columns, DATE_TIME, &check);
-        let mut append = if in_bulk { append } else { append.with_index() };
+        let mut append = match (in_bulk, builds_index) {
+            (_, true) => append.with_new_index(),
+            (true, false) => append,
+            (false, false) => append.with_entries(),
+        };
         let taken = rows.append_to(&mut append);
         append.finish();
         taken
@@ -159,7 +165,7 @@ fn append_to(
     };
     let Appended { inserted, duplicates, .. } = rows.finish()?;
     LoadError::require_all("trips.hist_trip_data", inserted, taken)?;
-    let to_build = in_bulk.then(|| table.name());
+    let to_build = (in_bulk && !builds_index).then(|| table.name());
     if let Some(area_index) = derived.area_index.as_mut().filter(|_| in_bulk) {
         area_index.release()?;
     }
@@ -198,6 +204,7 @@ fn is_ours_alone(table: &Table) -> bool {
         // The locks of REINDEX. A session that holds one of them may be waiting for us. COPY does not conflict with it.
         && table_locks::try_lock(table.oid(), Mode::Share)
         && table.try_lock_indexes()
+        && table.has_unused_indexes()
         // Rows may have been inserted by hand before the lock.
         && table.has_no_pages()
 }

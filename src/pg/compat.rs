@@ -50,6 +50,41 @@ pub unsafe fn primary_key_index(relation: pg_sys::Relation) -> pg_sys::Oid {
     }
 }
 
+/// Gives a relation a new, empty file. It gets its old one again if the transaction is rolled back.
+///
+/// # Safety
+/// The relation is open once, and locked against all others.
+pub unsafe fn set_new_file(relation: pg_sys::Relation) {
+    // SAFETY: our caller promises the relation.
+    unsafe {
+        let persistence = (*(*relation).rd_rel).relpersistence;
+        #[cfg(feature = "pg15")]
+        pg_sys::RelationSetNewRelfilenode(relation, persistence);
+        #[cfg(not(feature = "pg15"))]
+        pg_sys::RelationSetNewRelfilenumber(relation, persistence);
+    }
+}
+
+/// Sets the numbers of pages and rows of a relation that the planner uses.
+///
+/// # Safety
+/// The relation is open, and locked against others that set them.
+pub unsafe fn set_statistics(relation: pg_sys::Relation, pages: u32, rows: f64, has_index: bool) {
+    let (xid, multi) = (pg_sys::InvalidTransactionId, pg_sys::MultiXactId::from(0_u32));
+    let nowhere = std::ptr::null_mut();
+    // SAFETY: our caller promises the relation; no transaction id is set, so nothing is returned.
+    unsafe {
+        #[cfg(not(feature = "pg18"))]
+        pg_sys::vac_update_relstats(
+            relation, pages, rows, 0, has_index, xid, multi, nowhere, nowhere, true,
+        );
+        #[cfg(feature = "pg18")]
+        pg_sys::vac_update_relstats(
+            relation, pages, rows, 0, 0, has_index, xid, multi, nowhere, nowhere, true,
+        );
+    }
+}
+
 /// Sets the handler of a signal.
 ///
 /// # Safety

@@ -7,7 +7,11 @@
 //! [`HeapAppend::fits`] is false, and the caller uses COPY.
 
 use pgrx::{check_for_interrupts, pg_sys};
+use trips_core::wire::btree::RowPosition;
+use trips_core::wire::heap::Format;
 
+use super::heap_pages::HeapPages;
+use super::index_build::IndexBuild;
 use super::index_insert::IndexInsert;
 use super::relation::{Attribute, Table};
 
@@ -16,29 +20,25 @@ const ROWS_AT_ONCE: usize = 1000;
 /// The longest value with a header of one byte.
 const SHORT_VALUE: usize = 126;
 
-/// How a column's value lies in a row, by its type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Format {
-    /// text, or jsonb as PostgreSQL stores it: bytes of any number.
-    Bytes,
-    /// point: two float8.
-    Point,
-    /// int8 or timestamp: eight bytes.
-    Int8,
-    /// uuid: sixteen bytes.
-    Uuid,
+/// How values of a type lie in a row.
+fn format_of(type_oid: pg_sys::Oid) -> Option<Format> {
+    match type_oid {
+        pg_sys::TEXTOID | pg_sys::JSONBOID => Some(Format::Bytes),
+        pg_sys::POINTOID => Some(Format::Point),
+        pg_sys::INT8OID | pg_sys::TIMESTAMPOID => Some(Format::Int8),
+        pg_sys::UUIDOID => Some(Format::Uuid),
+        _ => None,
+    }
 }
 
-impl Format {
-    fn of(type_oid: pg_sys::Oid) -> Option<Self> {
-        match type_oid {
-            pg_sys::TEXTOID | pg_sys::JSONBOID => Some(Self::Bytes),
-            pg_sys::POINTOID => Some(Self::Point),
-            pg_sys::INT8OID | pg_sys::TIMESTAMPOID => Some(Self::Int8),
-            pg_sys::UUIDOID => Some(Self::Uuid),
-            _ => None,
-        }
-    }
+/// How the rows get their entries in the index of the table.
+enum Entries<'a> {
+    /// The caller builds it afterwards.
+    Later,
+    /// One by one.
+    Inserted(IndexInsert<'a>),
+    /// The index is built while the rows are appended.
+    Built(IndexBuild<'a>),
 }
 
 /// Appends rows to a table.
@@ -57,8 +57,13 @@ pub struct HeapAppend<'a> {
     descriptor: pg_sys::TupleDesc,
     slots: Vec<*mut pg_sys::TupleTableSlot>,
     command: pg_sys::CommandId,
-    /// The index, unless it is built afterwards.
-    index: Option<IndexInsert<'a>>,
+    entries: Entries<'a>,
+    /// Present if the table is filled by whole pages.
+    pages: Option<HeapPages<'a>>,
+    /// That column's value, and the uuid, of each row that was filled.
+    keys: Vec<(i64, [u8; 16])>,
+    /// The uuid of the row that was filled last.
+    uuid: [u8; 16],
     /// Memory of one `heap_multi_insert`.
     scratch: pg_sys::MemoryContext,
     /// Values that need a header of four bytes, which must be aligned.
@@ -79,7 +84,7 @@ impl<'a> HeapAppend<'a> {
                 && class.relam == pg_sys::HEAP_TABLE_AM_OID
                 && !table.has_user_triggers()
                 && table.has_columns(columns)
-                && columns.iter().all(|column| Format::of(column.type_oid).is_some())
+                && columns.iter().all(|column| format_of(column.type_oid).is_some())
                 && (descriptor.constr.is_null() || (*descriptor.constr).num_check == 0)
                 && !indexes.is_null()
                 && (*indexes).length == 1
@@ -87,8 +92,8 @@ impl<'a> HeapAppend<'a> {
     }
 
     /// Begins to append rows with the first `count` of these columns, in the order of one column. `check` is called with
-    /// that column's first and last value before rows are stored. Without [`HeapAppend::with_index`], the table's index must be
-    /// built afterwards.
+    /// that column's first and last value before rows are stored. Without [`HeapAppend::with_entries`] and
+    /// [`HeapAppend::with_new_index`], the table's index must be built afterwards.
     ///
     /// The other columns are NULL: their tuples end before them, as those of a table that ALTER TABLE has given a column.
     ///
@@ -104,7 +109,7 @@ impl<'a> HeapAppend<'a> {
         assert!(Self::fits(table, columns), "the partition has changed");
         assert!(columns[count..].iter().all(|c| !c.is_required), "a column is missing");
         let formats =
-            columns[..count].iter().map(|c| Some((Format::of(c.type_oid)?, c.is_required)));
+            columns[..count].iter().map(|c| Some((format_of(c.type_oid)?, c.is_required)));
         let formats: Vec<_> = formats.collect::<Option<_>>().unwrap_or_default();
         assert_eq!(formats[ordered_by].0, Format::Int8, "the rows are ordered by a number");
         // SAFETY: the table is open and locked for inserting, and stays so while `self` lives. `finish` frees what is made
@@ -134,7 +139,10 @@ impl<'a> HeapAppend<'a> {
                 command: pg_sys::GetCurrentCommandId(true),
                 scratch,
                 long_values: Vec::new(),
-                index: None,
+                entries: Entries::Later,
+                pages: None,
+                keys: Vec::with_capacity(ROWS_AT_ONCE),
+                uuid: [0; 16],
             }
         }
     }
@@ -143,9 +151,21 @@ impl<'a> HeapAppend<'a> {
     ///
     /// # Panics
     /// When [`IndexInsert::fits`] is false for the table.
-    pub fn with_index(self) -> Self {
-        let index = Some(IndexInsert::open(self.table));
-        Self { index, ..self }
+    pub fn with_entries(self) -> Self {
+        let entries = Entries::Inserted(IndexInsert::open(self.table));
+        Self { entries, ..self }
+    }
+
+    /// Also builds the index of the table, which is empty, and fills its pages itself where that is possible. The rows must be
+    /// in the order of the index.
+    ///
+    /// # Panics
+    /// When [`IndexBuild::fits`] is false for the table, or it is not locked in SHARE mode.
+    pub fn with_new_index(self) -> Self {
+        let entries = Entries::Built(IndexBuild::begin(self.table));
+        let begin = || HeapPages::begin(self.table, &self.columns, self.command);
+        let pages = HeapPages::fits(self.table).then(begin);
+        Self { entries, pages, ..self }
     }
 
     /// Appends rows in the format of binary COPY and returns how many. The bytes are used up: numbers and lengths are
@@ -157,6 +177,12 @@ impl<'a> HeapAppend<'a> {
         let mut appended = 0;
         while !rows.is_empty() {
             check_for_interrupts!();
+            let (bytes, count) = self.append_to_pages(rows);
+            if count > 0 {
+                rows = &mut rows[bytes..];
+                appended += count;
+                continue;
+            }
             let mut count = 0;
             while count < ROWS_AT_ONCE && !rows.is_empty() {
                 rows = self.fill(self.slots[count], rows);
@@ -171,6 +197,27 @@ impl<'a> HeapAppend<'a> {
             appended += count as u64;
         }
         appended
+    }
+
+    /// Appends the first rows by whole pages, and returns their bytes and how many: none, if that is not possible.
+    fn append_to_pages(&mut self, rows: &[u8]) -> (usize, u64) {
+        let (Some(pages), Entries::Built(index)) = (&mut self.pages, &mut self.entries) else {
+            return (0, 0);
+        };
+        let (mut bytes, mut count) = (0, 0);
+        while count < ROWS_AT_ONCE as u64 && bytes < rows.len() {
+            let Some((length, position)) = pages.append(&rows[bytes..]) else { break };
+            let key = pages.key_of_last(self.ordered_by);
+            index.push(key, position);
+            if count == 0 {
+                (self.check)(key.0);
+            }
+            self.last = key.0;
+            bytes += length;
+            count += 1;
+        }
+        (self.check)(self.last);
+        (bytes, count)
     }
 
     /// Fills a slot with the first row, and returns the rows behind it.
@@ -199,6 +246,7 @@ impl<'a> HeapAppend<'a> {
                 }
                 Format::Uuid => {
                     assert_eq!(size, 16, "a key has 16 bytes");
+                    self.uuid.copy_from_slice(&field[4..]);
                     pg_sys::Datum::from(field[4..20].as_mut_ptr())
                 }
                 Format::Int8 => {
@@ -215,6 +263,7 @@ impl<'a> HeapAppend<'a> {
             self.set(slot, column, Some(datum));
             rest = behind;
         }
+        self.keys.push((self.last, self.uuid));
         // SAFETY: the slot was made by `begin` and is empty: `insert` clears it. All its columns are set.
         unsafe { pg_sys::ExecStoreVirtualTuple(slot) };
         rest
@@ -255,6 +304,9 @@ impl<'a> HeapAppend<'a> {
     }
 
     fn insert(&mut self, count: usize) {
+        if let Some(pages) = &mut self.pages {
+            pages.flush();
+        }
         // SAFETY: the first `count` slots are filled. What their values point to (the rows, the long values) lives until they
         // are cleared below. What the calls allocate is in `scratch`, which is reset when nothing points there any more.
         unsafe {
@@ -267,19 +319,34 @@ impl<'a> HeapAppend<'a> {
                 0,
                 self.state,
             );
-            for &slot in &self.slots[..count] {
-                if let Some(index) = &mut self.index {
-                    index.insert(slot);
+            for (&slot, &key) in self.slots[..count].iter().zip(&self.keys) {
+                match &mut self.entries {
+                    Entries::Later => {}
+                    Entries::Inserted(index) => index.insert(slot),
+                    Entries::Built(index) => {
+                        let (block, offset) = pgrx::itemptr::item_pointer_get_both((*slot).tts_tid);
+                        index.push(key, RowPosition { block, offset });
+                    }
                 }
                 pg_sys::ExecClearTuple(slot);
             }
+            self.keys.clear();
             pg_sys::MemoryContextSwitchTo(before);
             pg_sys::MemoryContextReset(self.scratch);
+        }
+        if let Some(pages) = &mut self.pages {
+            pages.continue_behind();
         }
     }
 
     /// Ends it.
     pub fn finish(self) {
+        if let Some(mut pages) = self.pages {
+            pages.flush();
+        }
+        if let Entries::Built(index) = self.entries {
+            index.finish();
+        }
         // SAFETY: frees what `begin` made, once.
         unsafe {
             for slot in self.slots {

@@ -167,6 +167,11 @@ pub fn holds_exclusive(table: pg_sys::Oid) -> bool {
     holds(table, pg_sys::ExclusiveLock) || holds(table, pg_sys::AccessExclusiveLock)
 }
 
+/// Whether this backend holds SHARE on a table, which excludes others that insert into it.
+pub fn holds_share(table: pg_sys::Oid) -> bool {
+    holds(table, pg_sys::ShareLock)
+}
+
 /// Whether this backend holds a lock on a table that attaching or detaching a partition needs.
 pub fn holds_ddl_lock(table: pg_sys::Oid) -> bool {
     let modes = [

@@ -118,6 +118,17 @@ impl Table {
         indexes.all(|index| unsafe { pg_sys::ConditionalLockRelationOid(index, lock) })
     }
 
+    /// Whether this session reads none of its indexes, for example by a cursor.
+    pub fn has_unused_indexes(&self) -> bool {
+        // SAFETY: each index is open between the two calls, whose lock stays.
+        self.indexes().into_iter().all(|index| unsafe {
+            let index = pg_sys::index_open(index, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+            let is_unused = (*index).rd_refcnt == 1;
+            pg_sys::index_close(index, pg_sys::NoLock as pg_sys::LOCKMODE);
+            is_unused
+        })
+    }
+
     /// Its indexes.
     pub fn indexes(&self) -> Vec<pg_sys::Oid> {
         // SAFETY: the relation is open; the list is a copy that is ours.

@@ -25,6 +25,7 @@ mod failures;
 mod feeds;
 mod headers;
 mod inbox;
+mod index_build;
 mod ingest;
 mod json;
 mod jsonb;
