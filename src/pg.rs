@@ -39,4 +39,5 @@ pub mod table_locks;
 pub mod temp_file;
 pub mod transition_tables;
 pub mod upgrade;
+mod visible_rows;
 pub mod worker;

@@ -10,6 +10,7 @@ use serde_json::json;
 use trips_tests::{Cluster, historical, peak_memory};
 
 use crate::measure::{empty_history, generate, ingest, seconds, temporary_bytes};
+use crate::processor::ProcessorTime;
 use crate::report::{Spread, machine, save};
 use crate::{Result, SETTINGS, others, reader, start_cluster};
 
@@ -40,9 +41,18 @@ pub fn run(rows: u64, rounds: u64) -> Result<()> {
         };
         note("bare COPY", bare_copy(&mut client, &first)?);
         empty_history(&mut client)?;
+        let before = ProcessorTime::of(&mut client)?;
         note("ingest into an empty history", ingest(&mut client, &first, [count, 0, 0])?);
+        let time = ProcessorTime::of(&mut client)?.since(before);
+        note("ingest into an empty history, processor time", time.all);
+        note("the same, threads", time.threads());
+        note("the same, backend", time.backend);
+        note("the same, kernel, within both", time.kernel);
         note("same bytes again", ingest(&mut client, &first, [0, 0, 0])?);
+        let before = ProcessorTime::of(&mut client)?;
         note("all rows known, new bytes", ingest(&mut client, &known, [0, count, 0])?);
+        let time = ProcessorTime::of(&mut client)?.since(before);
+        note("all rows known, processor time", time.all);
         note("ingest of the second month", ingest(&mut client, &second, [count, 0, 0])?);
         note("historical pipeline", run_historical(&mut client, &first)?);
         for threads in [1, 2] {

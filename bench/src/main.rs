@@ -9,6 +9,7 @@ mod hundred_million;
 mod measure;
 mod others;
 mod overhead;
+mod processor;
 mod questions;
 mod reader;
 mod report;

@@ -8,6 +8,7 @@ use super::compat;
 use super::relation::Table;
 use super::safe_drop::drop_unless_panicking;
 use super::stored_row::StoredColumns;
+use super::visible_rows::VisibleRows;
 
 /// Bytes before the values of an index entry: `IndexTupleData` padded to 8.
 const HEADER: usize = 8;
@@ -31,6 +32,7 @@ pub struct KeyScan<'a> {
     snapshot: pg_sys::Snapshot,
     slot: *mut pg_sys::TupleTableSlot,
     visibility_map: pg_sys::Buffer,
+    visible: VisibleRows,
     /// Whether the slot has the row of the current entry.
     is_fetched: bool,
     /// The two columns of the key that is sought; the scan points to them.
@@ -67,8 +69,19 @@ impl<'a> KeyScan<'a> {
             let slot = pg_sys::table_slot_create(heap, std::ptr::null_mut());
             let visibility_map = pg_sys::InvalidBuffer as pg_sys::Buffer;
             let (members, target) = (Box::default(), Box::default());
-            let is_fetched = false;
-            Self { table, index, scan, snapshot, slot, visibility_map, is_fetched, members, target }
+            let (visible, is_fetched) = (VisibleRows::default(), false);
+            Self {
+                table,
+                index,
+                scan,
+                snapshot,
+                slot,
+                visibility_map,
+                visible,
+                is_fetched,
+                members,
+                target,
+            }
         }
     }
 
@@ -124,14 +137,17 @@ impl<'a> KeyScan<'a> {
 
     /// Whether the entry's row is one that the snapshot sees.
     fn is_visible(&mut self, tid: pg_sys::ItemPointer) -> bool {
-        // SAFETY: `tid` is what the scan has just returned; the heap and the slot are open. The map's buffer stays
+        // SAFETY: `tid` is what the scan has just returned; the heap and the slot are open, the snapshot is registered. The map's buffer stays
         // pinned between calls, as the function requires.
         unsafe {
-            let block = pgrx::itemptr::item_pointer_get_block_number(tid);
+            let (block, offset) = pgrx::itemptr::item_pointer_get_both(*tid);
             let heap = self.table.as_ptr();
             let status =
                 pg_sys::visibilitymap_get_status(heap, block, &raw mut self.visibility_map);
             if u32::from(status) & pg_sys::VISIBILITYMAP_ALL_VISIBLE != 0 {
+                return true;
+            }
+            if self.visible.has(self.table, self.snapshot, (block, offset)) {
                 return true;
             }
             self.is_fetched = pg_sys::index_fetch_heap(self.scan, self.slot);
