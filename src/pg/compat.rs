@@ -65,6 +65,55 @@ pub unsafe fn set_new_file(relation: pg_sys::Relation) {
     }
 }
 
+/// Writes whole pages to the WAL, and their positions there into the pages.
+///
+/// # Safety
+/// The relation is open. There are as many numbers as pages, and each page has `BLCKSZ` bytes.
+pub unsafe fn log_pages(relation: pg_sys::Relation, numbers: &mut [u32], pages: &mut [*mut u8]) {
+    let count = i32::try_from(pages.len().min(numbers.len())).unwrap_or(i32::MAX);
+    let main = pg_sys::ForkNumber::MAIN_FORKNUM;
+    // SAFETY: our caller promises the relation and the pages; a page is bytes.
+    unsafe {
+        #[cfg(feature = "pg15")]
+        let place = &raw mut (*relation).rd_node;
+        #[cfg(not(feature = "pg15"))]
+        let place = &raw mut (*relation).rd_locator;
+        let (numbers, pages) = (numbers.as_mut_ptr(), pages.as_mut_ptr().cast());
+        pg_sys::log_newpages(place, main, count, numbers, pages, true);
+    }
+}
+
+/// Writes a page at the end of the file of a relation.
+///
+/// # Safety
+/// The relation is open, nobody else extends it, and it has as many pages as the number says. The page has `BLCKSZ` bytes.
+pub unsafe fn extend_by_page(relation: pg_sys::Relation, number: u32, page: *mut u8, asks: bool) {
+    let main = pg_sys::ForkNumber::MAIN_FORKNUM;
+    // SAFETY: our caller promises the relation and the page.
+    unsafe {
+        pg_sys::smgrextend(pg_sys::RelationGetSmgr(relation), main, number, page.cast(), !asks);
+    }
+}
+
+/// Writes a page of the file of a relation again.
+///
+/// # Safety
+/// The relation is open and has the page, which is in no buffer. The page has `BLCKSZ` bytes.
+pub unsafe fn write_page(relation: pg_sys::Relation, number: u32, page: *mut u8, asks: bool) {
+    let main = pg_sys::ForkNumber::MAIN_FORKNUM;
+    // SAFETY: our caller promises the relation and the page.
+    unsafe {
+        let file = pg_sys::RelationGetSmgr(relation);
+        #[cfg(any(feature = "pg15", feature = "pg16"))]
+        pg_sys::smgrwrite(file, main, number, page.cast(), !asks);
+        #[cfg(not(any(feature = "pg15", feature = "pg16")))]
+        {
+            let mut pages: [*const std::ffi::c_void; 1] = [page.cast()];
+            pg_sys::smgrwritev(file, main, number, pages.as_mut_ptr(), 1, !asks);
+        }
+    }
+}
+
 /// Sets the numbers of pages and rows of a relation that the planner uses.
 ///
 /// # Safety

@@ -65,7 +65,7 @@ impl<'a> HeapPages<'a> {
                 CheckForSerializableConflictIn(relation, std::ptr::null_mut(), none);
             };
             pg_sys::ffi::pg_guard_ffi_boundary(conflict);
-            (NewPages::of(relation, true).in_bulk(), pg_sys::GetCurrentTransactionId())
+            (NewPages::of(relation, true), pg_sys::GetCurrentTransactionId())
         };
         let required = (0..).zip(columns).filter(|(_, column)| column.1).map(|(at, _)| at);
         Self {
@@ -92,22 +92,27 @@ impl<'a> HeapPages<'a> {
             return None;
         }
         let position = self.page.add(&self.values, self.by).or_else(|| {
-            self.flush();
+            self.end_page();
             self.page.add(&self.values, self.by)
         });
         self.uncounted += 1;
         Some((length, position.expect("an empty page has room for a plain row")))
     }
 
-    /// Writes the page that is being filled. The next one is at the end of the table.
+    fn end_page(&mut self) {
+        self.pages.write(self.page.number(), self.page.end());
+        self.page.restart(self.pages.count());
+    }
+
+    /// Writes all rows so far. The next page is at the end of the table.
     pub fn flush(&mut self) {
         if !self.page.is_empty() {
-            self.pages.write(self.page.number(), self.page.end());
+            self.end_page();
         }
+        self.pages.flush();
         // SAFETY: the table is open; the function counts for the statistics of this session.
         unsafe { pg_sys::pgstat_count_heap_insert(self.table.as_ptr(), self.uncounted) };
         self.uncounted = 0;
-        self.page.restart(self.pages.count());
     }
 
     /// After rows that others of this transaction have stored: the next page is behind theirs.

@@ -1,8 +1,8 @@
 //! Builds the primary key of an empty table while rows are appended in its order.
 //!
 //! PostgreSQL's own build reads the table again and sorts the entries. Here the entries arrive sorted, so their pages are
-//! made at once, by [`IndexPages`]: the same pages. They go through the buffers into a new file of the index, as of REINDEX:
-//! if the transaction is rolled back, the old file is still there.
+//! made at once, by [`IndexPages`]: the same pages. They go into a new file of the index, as of REINDEX: if the
+//! transaction is rolled back, the old file is still there.
 
 use pgrx::pg_sys;
 use trips_core::model::timestamp::Timestamp;
@@ -95,6 +95,7 @@ impl<'a> IndexBuild<'a> {
         #[expect(clippy::cast_precision_loss, reason = "an estimate of the planner")]
         let rows = pages.entries() as f64;
         pages.finish(&mut |number, page| file.write(number, page));
+        file.flush();
         // SAFETY: both relations are open and locked, the index against all others.
         unsafe {
             let table = self.table.as_ptr();

@@ -1,19 +1,34 @@
-//! Whole pages at the end of a table or an index, through the buffers and with their WAL.
+//! Whole pages at the end of a table or an index, with their WAL, past the buffers.
+//!
+//! Through the buffers, a new page is written with zeros first, and again when its buffer is needed. Here it is written
+//! once, as CREATE INDEX and CLUSTER do it. A checkpoint that begins after the WAL of a page must also find the request to
+//! flush its file: so no checkpoint begins in between, and no file is flushed by the load itself.
 
 use pgrx::pg_sys;
 use trips_core::wire::btree::{PAGE_BYTES, Page};
 
+use super::compat;
+
 const MAIN: pg_sys::ForkNumber::Type = pg_sys::ForkNumber::MAIN_FORKNUM;
+/// Pages of one WAL record, and of one write of them: as many as a record may have.
+const AT_ONCE: usize = pg_sys::XLR_MAX_BLOCK_ID as usize;
+
+/// A page where direct input and output need it.
+#[repr(align(4096))]
+struct Aligned(Page);
 
 /// Writes the pages of a relation that nobody else extends, and whose new pages nobody else writes.
 pub struct NewPages {
     relation: pg_sys::Relation,
-    /// Number of its pages so far.
+    /// Number of its pages so far, with those that are waiting.
     pages: u32,
+    /// Number of pages in its file.
+    written: u32,
     /// Whether pages go to the WAL. Otherwise the commit waits for the file.
     is_logged: bool,
-    /// The buffers that are used again; NULL for those of all.
-    strategy: pg_sys::BufferAccessStrategy,
+    /// Pages that are waiting to be written, and their numbers.
+    waiting: Vec<Aligned>,
+    numbers: Vec<u32>,
 }
 
 impl NewPages {
@@ -25,20 +40,19 @@ impl NewPages {
     pub unsafe fn of(relation: pg_sys::Relation, is_logged: bool) -> Self {
         // SAFETY: our caller promises an open relation.
         let pages = unsafe { pg_sys::RelationGetNumberOfBlocksInFork(relation, MAIN) };
-        Self { relation, pages, is_logged, strategy: std::ptr::null_mut() }
-    }
-
-    /// The same in the few buffers of a bulk write, as COPY does it.
-    pub fn in_bulk(self) -> Self {
-        let kind = pg_sys::BufferAccessStrategyType::BAS_BULKWRITE;
-        // SAFETY: an allocation in the current memory context, which outlives the rows that are appended.
-        Self { strategy: unsafe { pg_sys::GetAccessStrategy(kind) }, ..self }
+        let (waiting, numbers) = (Vec::with_capacity(AT_ONCE), Vec::with_capacity(AT_ONCE));
+        Self { relation, pages, written: pages, is_logged, waiting, numbers }
     }
 
     /// Counts the pages again, after others of this transaction have extended the relation.
+    ///
+    /// # Panics
+    /// When pages are waiting.
     pub fn recount(&mut self) {
+        assert!(self.waiting.is_empty(), "pages are not written");
         // SAFETY: `of` was promised an open relation.
         self.pages = unsafe { pg_sys::RelationGetNumberOfBlocksInFork(self.relation, MAIN) };
+        self.written = self.pages;
     }
 
     /// Whether pages of this build have the size of the server's.
@@ -51,44 +65,77 @@ impl NewPages {
         self.pages
     }
 
-    /// Writes a new page. New pages before it that are still missing are written later.
+    /// Writes a new page, now or with the next ones. New pages before it that are still missing are written later.
+    pub fn write(&mut self, number: u32, page: &Page) {
+        self.pages = self.pages.max(number + 1);
+        self.waiting.push(Aligned(*page));
+        self.numbers.push(number);
+        if self.waiting.len() == AT_ONCE {
+            self.flush();
+        }
+    }
+
+    /// Writes the pages that are waiting.
     ///
     /// # Panics
     /// When the server's pages have another size.
-    pub fn write(&mut self, number: u32, page: &Page) {
+    pub fn flush(&mut self) {
         assert!(Self::fit(), "the server has pages of another size");
-        while self.pages < number {
-            // SAFETY: the call has locked the buffer; an empty page needs no WAL.
-            unsafe { pg_sys::UnlockReleaseBuffer(self.next_buffer()) };
+        if self.waiting.is_empty() {
+            return;
         }
-        let buffer = if number == self.pages { self.next_buffer() } else { self.buffer(number) };
-        // SAFETY: the buffer is locked, and has a page of PAGE_BYTES of this relation, which was empty. Nothing fails between
-        // the two counts of the critical section, or the server restarts, as it must.
-        unsafe {
-            pg_sys::CritSectionCount += 1;
-            let target = pg_sys::BufferGetPage(buffer).cast::<u8>();
-            std::ptr::copy_nonoverlapping(page.as_ptr(), target, PAGE_BYTES);
-            pg_sys::MarkBufferDirty(buffer);
-            if self.is_logged {
-                pg_sys::log_newpage_buffer(buffer, true);
+        let mut pages: Vec<_> = self.waiting.iter_mut().map(|page| page.0.as_mut_ptr()).collect();
+        let _no_checkpoint = NoCheckpoint::begin();
+        if self.is_logged {
+            // SAFETY: `of` was promised an open relation. The pages live through the call, and there is a number for each.
+            unsafe { compat::log_pages(self.relation, &mut self.numbers, &mut pages) };
+        }
+        for (i, page) in pages.into_iter().enumerate() {
+            while self.written < self.numbers[i] {
+                self.put(self.written, Aligned([0; PAGE_BYTES]).0.as_mut_ptr(), false);
             }
-            pg_sys::CritSectionCount -= 1;
-            pg_sys::UnlockReleaseBuffer(buffer);
+            // A request to flush a file is of one of its segments, and of all that was written into it before.
+            let number = self.numbers[i];
+            let is_last = i + 1 == self.numbers.len()
+                || number / pg_sys::RELSEG_SIZE != self.numbers[i + 1] / pg_sys::RELSEG_SIZE;
+            // SAFETY: a page of PAGE_BYTES of ours.
+            unsafe { pg_sys::PageSetChecksumInplace(page.cast(), number) };
+            self.put(number, page, is_last);
         }
+        self.waiting.clear();
+        self.numbers.clear();
     }
 
-    /// The buffer of a new page at the end of the file, locked.
-    fn next_buffer(&mut self) -> pg_sys::Buffer {
-        self.pages += 1;
-        self.buffer(pg_sys::InvalidBlockNumber)
-    }
-
-    /// The buffer of a page of ours, or of a new one, locked and with zeros.
-    fn buffer(&self, number: u32) -> pg_sys::Buffer {
-        let mode = pg_sys::ReadBufferMode::RBM_ZERO_AND_LOCK;
-        // SAFETY: `of` was promised an open relation, and that nobody else extends it.
-        unsafe { pg_sys::ReadBufferExtended(self.relation, MAIN, number, mode, self.strategy) }
+    /// Writes a page into the file, at its end or over an empty one.
+    fn put(&mut self, number: u32, page: *mut u8, asks_for_flush: bool) {
+        // SAFETY: `of` was promised an open relation that nobody else extends; the page has PAGE_BYTES. A page that is written
+        // over is one that `flush` has put there: nobody has read it into a buffer, because nothing refers to it.
+        unsafe {
+            if number < self.written {
+                compat::write_page(self.relation, number, page, asks_for_flush);
+            } else {
+                compat::extend_by_page(self.relation, number, page, asks_for_flush);
+                self.written = number + 1;
+            }
+        }
     }
 }
 
-// PostgreSQL frees the strategy with its memory context.
+/// While it lives, no checkpoint begins: one that has begun waits for it.
+struct NoCheckpoint;
+
+impl NoCheckpoint {
+    fn begin() -> Self {
+        // SAFETY: the entry of this backend, which it alone writes.
+        unsafe { (*pg_sys::MyProc).delayChkptFlags |= pg_sys::DELAY_CHKPT_START.cast_signed() };
+        Self
+    }
+}
+
+/// Also while an ERROR unwinds: the end of a subtransaction does not end it.
+impl Drop for NoCheckpoint {
+    fn drop(&mut self) {
+        // SAFETY: as above; no function of PostgreSQL is called.
+        unsafe { (*pg_sys::MyProc).delayChkptFlags &= !pg_sys::DELAY_CHKPT_START.cast_signed() };
+    }
+}
