@@ -14,7 +14,6 @@ mod page;
 
 use self::page::{LEAF, META, PageBuilder, ROOT, Tuple};
 pub use self::page::{PAGE_BYTES, Page};
-use crate::key::TripKey;
 use crate::model::timestamp::Timestamp;
 
 /// The number of the page that has the number of the root.
@@ -27,6 +26,9 @@ const LEAF_SPARE: usize = PAGE_BYTES * 10 / 100;
 const INNER_SPARE: usize = PAGE_BYTES * 30 / 100;
 /// A high key may need the position of its row, which takes 8 bytes.
 const ROOM_FOR_POSITION: usize = 8;
+
+/// The second value of an entry: the key of a trip.
+pub type Uuid = [u8; 16];
 
 /// The position of a row in its table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +46,7 @@ pub struct IndexPages {
     levels: Vec<PageBuilder>,
     /// The number of the next page.
     next: u32,
-    last: Option<(Timestamp, TripKey)>,
+    last: Option<(Timestamp, Uuid)>,
     entries: u64,
 }
 
@@ -62,7 +64,7 @@ impl IndexPages {
     pub fn push(
         &mut self,
         time: Timestamp,
-        key: &TripKey,
+        key: &Uuid,
         row: RowPosition,
         write: &mut impl FnMut(u32, &Page),
     ) {

@@ -1,9 +1,8 @@
 //! One page of an index.
 
-use crate::key::TripKey;
 use crate::model::timestamp::Timestamp;
 
-use super::RowPosition;
+use super::{RowPosition, Uuid};
 
 /// Bytes of a page.
 pub const PAGE_BYTES: usize = 8192;
@@ -45,7 +44,7 @@ pub(super) struct Tuple {
 impl Tuple {
     /// The entry of a row.
     #[inline]
-    pub(super) fn of_entry(time: Timestamp, key: &TripKey, row: RowPosition) -> Self {
+    pub(super) fn of_entry(time: Timestamp, key: &Uuid, row: RowPosition) -> Self {
         let mut tuple = Self { bytes: [0; ENTRY], length: ENTRY };
         tuple.set_page_below(row.block);
         tuple.bytes[4..6].copy_from_slice(&row.offset.to_ne_bytes());

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 
 /// The pages of an index with these entries; the n-th row has position n.
-fn build(entries: &[(i64, TripKey)]) -> BTreeMap<u32, Box<Page>> {
+fn build(entries: &[(i64, Uuid)]) -> BTreeMap<u32, Box<Page>> {
     let (mut index, mut pages) = (IndexPages::default(), BTreeMap::new());
     let mut write = |number, page: &Page| {
         assert!(pages.insert(number, Box::new(*page)).is_none(), "page {number} is written twice");
@@ -38,7 +38,7 @@ fn tuples(page: &Page) -> Vec<&[u8]> {
 }
 
 /// The value of a key: what it lacks is below everything.
-fn key_of(tuple: &[u8]) -> (Option<i64>, Option<TripKey>) {
+fn key_of(tuple: &[u8]) -> (Option<i64>, Option<Uuid>) {
     let time = (tuple.len() >= 16).then(|| i64::from_ne_bytes(number(tuple, 8)));
     (time, (tuple.len() == 32).then(|| number(tuple, 16)))
 }
@@ -48,8 +48,8 @@ fn read(
     pages: &BTreeMap<u32, Box<Page>>,
     at: u32,
     level: u32,
-    above: &(Option<i64>, Option<TripKey>),
-) -> Vec<(i64, TripKey, u32, u16)> {
+    above: &(Option<i64>, Option<Uuid>),
+) -> Vec<(i64, Uuid, u32, u16)> {
     let page = &pages[&at];
     let (behind, flags) = (u32_at(&page[..], 8180), u16_at(&page[..], 8188));
     assert_eq!(u32_at(&page[..], 8184), level);
@@ -74,7 +74,7 @@ fn read(
     found
 }
 
-fn check(entries: &[(i64, TripKey)]) {
+fn check(entries: &[(i64, Uuid)]) {
     let pages = build(entries);
     assert!(pages.keys().copied().eq(0..u32::try_from(pages.len()).unwrap()), "a gap");
     let meta = &pages[&0];
