@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use postgres::Client;
-use trips_tests::{Database, FIVE_COLUMNS};
+use trips_tests::{Cluster, Database, FIVE_COLUMNS};
 
 const INDEX: &str = "(SELECT indexrelid::regclass::text FROM pg_index
                        WHERE indrelid = 'trips.hist_trip_data_2018_05'::regclass)";
@@ -209,4 +209,26 @@ fn an_open_cursor_keeps_the_index() {
     let count = "SELECT count(*) FROM trips.hist_trip_data";
     assert_eq!(client.query_one(count, &[]).expect("a row").get::<_, i64>(0), 20_000);
     client.batch_execute("DROP EXTENSION trips_pipeline CASCADE").expect("it is installed");
+}
+
+/// Subscribers get rows, not pages.
+#[test]
+fn subscribers_get_each_trip() {
+    let cluster = Cluster::start_with("wal_level = logical\n");
+    let mut client = cluster.client();
+    for statement in [
+        "CREATE PUBLICATION all_trips FOR TABLE trips.hist_trip_data",
+        "SELECT pg_create_logical_replication_slot('subscriber', 'pgoutput')",
+    ] {
+        client.batch_execute(statement).expect("a publication and its slot");
+    }
+    let path = cluster.file("trips.csv", file(5_000));
+    let load = "SELECT rows_inserted FROM trips.ingest($1)";
+    let rows: i64 = client.query_one(load, &[&path]).expect("a load").get(0);
+    let changes =
+        "SELECT count(*) FROM pg_logical_slot_peek_binary_changes('subscriber', NULL, NULL,
+                          'proto_version', '1', 'publication_names', 'all_trips')
+                    WHERE get_byte(data, 0) = ascii('I')";
+    let inserts: i64 = client.query_one(changes, &[]).expect("a row").get(0);
+    assert_eq!([rows, inserts], [5_000, 5_000]);
 }
