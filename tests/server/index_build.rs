@@ -113,7 +113,9 @@ fn its_pages_are_those_of_postgresql() {
             let again: Vec<_> = pages(&mut client, INDEX).into_iter().map(without_wal).collect();
             require_equal(&built, &again, "of the index");
             let [filled, twin] = ["trips.hist_trip_data_2018_05", "public.twin"].map(|table| {
-                let pages = pages(&mut client, &format!("'{table}'"));
+                let mut pages = pages(&mut client, &format!("'{table}'"));
+                // From version 16 on, PostgreSQL extends a table by several pages, and does not use all of them.
+                pages.retain(|page| u16_at(page, 12) > 24);
                 pages.into_iter().map(without_transactions).collect::<Vec<_>>()
             });
             require_equal(&filled, &twin, "of the table");
