@@ -136,12 +136,14 @@ fn a_crash_is_reported_after_the_restart() {
     let mut cluster = Cluster::start();
     let path = cluster.file("trips.csv", rows_as_csv(300_000, 1));
     let mut listener = listener(&cluster);
-    let mut loader = cluster.client();
+    let (mut loader, mut other) = (cluster.client(), cluster.client());
     let pid: i32 = loader.query_one("SELECT pg_backend_pid()", &[]).unwrap().get(0);
     let load = std::thread::spawn(move || {
         loader.query_one("SELECT trips.ingest($1)", &[&path]).map(drop).unwrap_err();
     });
     let seq = listen_until(&mut listener, &["running"]).last().unwrap().seq;
+    // The row of the running load is committed without waiting for its WAL. This commit waits for all before it.
+    other.batch_execute("SELECT pg_logical_emit_message(true, '', '')").unwrap();
     // SAFETY: a signal to a process of our own server.
     unsafe { libc::kill(pid, libc::SIGKILL) };
     load.join().unwrap();
