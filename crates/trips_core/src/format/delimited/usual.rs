@@ -151,13 +151,14 @@ impl UsualLines {
     /// Number of bytes of a text, without what ends it.
     #[inline]
     fn length_of_text(&self, rest: &[u8], is_last: bool) -> Option<usize> {
+        // A longer text is left to the reader of records: it must not be searched to the end of the chunk.
+        let within = &rest[..rest.len().min(LONGEST / 2)];
+        let found = memchr::memchr2(self.delimiter, b'\n', within);
         if !is_last {
-            return memchr::memchr2(self.delimiter, b'\n', &rest[..rest.len().min(LONGEST / 2)]);
+            return found;
         }
-        let found = memchr::memchr2(b'\n', self.delimiter, &rest[..rest.len().min(LONGEST / 2)]);
-        let length = found.unwrap_or(rest.len());
-        let text = &rest[..length];
-        Some(length - usize::from(found.is_some() && text.ends_with(b"\r")))
+        let length = found.or((within.len() == rest.len()).then_some(rest.len()))?;
+        Some(length - usize::from(found.is_some() && rest[..length].ends_with(b"\r")))
     }
 
     #[inline]
