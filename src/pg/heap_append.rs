@@ -7,8 +7,8 @@
 //! [`HeapAppend::fits`] is false, and the caller uses COPY.
 
 use pgrx::{check_for_interrupts, pg_sys};
-use trips_core::wire::btree::RowPosition;
 use trips_core::wire::heap::Format;
+use trips_core::wire::page::RowPosition;
 
 use super::heap_pages::HeapPages;
 use super::index_build::IndexBuild;

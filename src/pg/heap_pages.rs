@@ -5,8 +5,8 @@
 //! logical` this way is not taken.
 
 use pgrx::pg_sys;
-use trips_core::wire::btree::RowPosition;
 use trips_core::wire::heap::{Format, HeapPage, Inserter, RowValues};
+use trips_core::wire::page::RowPosition;
 
 use super::locks;
 use super::new_pages::NewPages;

@@ -6,7 +6,8 @@
 
 use pgrx::pg_sys;
 use trips_core::model::timestamp::Timestamp;
-use trips_core::wire::btree::{IndexPages, Page, RowPosition};
+use trips_core::wire::btree::IndexPages;
+use trips_core::wire::page::{Page, RowPosition};
 
 use super::compat;
 use super::index_insert::IndexInsert;

@@ -5,7 +5,7 @@
 //! flush its file: so no checkpoint begins in between, and no file is flushed by the load itself.
 
 use pgrx::pg_sys;
-use trips_core::wire::btree::{PAGE_BYTES, Page};
+use trips_core::wire::page::{PAGE_BYTES, Page};
 
 use super::compat;
 

@@ -4,17 +4,12 @@
 //! filled in the order of its index has the rows of many entries, one after the other, on one page.
 
 use pgrx::pg_sys;
+use trips_core::wire::page::{HEADER, LOWER, POINTER, tuple_of};
 
 use super::relation::Table;
 
 /// The most rows of a page, and more.
 const ROWS: usize = 320;
-/// The header of a page, and where it has the end of the line pointers.
-const HEADER: usize = 24;
-const LOWER: usize = 12;
-const POINTER: usize = 4;
-/// The flag of a line pointer that has a tuple.
-const NORMAL: u32 = 1;
 
 // SAFETY: as in access/heapam.h. pgrx guards each call; here one guard is around all calls for a page.
 unsafe extern "C-unwind" {
@@ -89,13 +84,10 @@ unsafe fn visible_rows(
         };
         pg_sys::ffi::pg_guard_ffi_boundary(|| {
             for row in 1..=count {
-                let pointer = page.add(HEADER + POINTER * (row - 1)).cast::<u32>();
-                let pointer = pointer.read_unaligned();
-                if pointer >> 15 & 3 != NORMAL {
-                    continue;
-                }
-                tuple.t_len = pointer >> 17;
-                tuple.t_data = page.add((pointer & 0x7fff) as usize).cast();
+                let pointer = page.add(HEADER + POINTER * (row - 1)).cast::<[u8; POINTER]>();
+                let Some((begin, length)) = tuple_of(*pointer) else { continue };
+                tuple.t_len = u32::try_from(length).unwrap_or(u32::MAX);
+                tuple.t_data = page.add(begin).cast();
                 let offset = u16::try_from(row).unwrap_or(u16::MAX);
                 pgrx::itemptr::item_pointer_set_all(&mut tuple.t_self, block, offset);
                 if HeapTupleSatisfiesVisibility(&raw mut tuple, snapshot, buffer) {

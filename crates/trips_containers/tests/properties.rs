@@ -9,8 +9,7 @@ use trips_testkit::containers::zip::{Descriptor, Entry, Zip};
 /// What is packed: text that compresses, bytes that do not, and bytes that begin as a container does.
 fn content() -> impl Strategy<Value = Vec<u8>> {
     let bytes = || proptest::collection::vec(any::<u8>(), 0..300);
-    let magics: [&[u8]; 5] =
-        [b"\x1f\x9d", b"\x1f\xa0", b"\x1f\x8b", b"PK\x03\x04", b"\xfd7zXZ\0"];
+    let magics: [&[u8]; 5] = [b"\x1f\x9d", b"\x1f\xa0", b"\x1f\x8b", b"PK\x03\x04", b"\xfd7zXZ\0"];
     let container = (prop::sample::select(magics.to_vec()), bytes());
     prop_oneof![
         10 => bytes(),
@@ -67,9 +66,8 @@ fn of_stream(content: Vec<u8>) -> Option<Content> {
 
 /// What these members are when they are read: an error, if one of them begins as a container does and is none.
 fn of_members(content: Content) -> Option<Content> {
-    let is_plain = |bytes: &[u8]| {
-        packing_of(bytes) == Packing::Plain && unsupported_kind_of(bytes).is_none()
-    };
+    let is_plain =
+        |bytes: &[u8]| packing_of(bytes) == Packing::Plain && unsupported_kind_of(bytes).is_none();
     content.iter().all(|(_, bytes)| is_plain(bytes)).then_some(content)
 }
 

@@ -5,4 +5,5 @@ pub mod copy_binary;
 pub mod heap;
 pub mod jsonb;
 pub mod line_fault;
+pub mod page;
 pub mod staged_row;

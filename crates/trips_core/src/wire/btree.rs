@@ -13,8 +13,8 @@
 mod page;
 
 use self::page::{LEAF, META, PageBuilder, ROOT, Tuple};
-pub use self::page::{PAGE_BYTES, Page};
 use crate::model::timestamp::Timestamp;
+use crate::wire::page::{PAGE_BYTES, Page, RowPosition};
 
 /// The number of the page that has the number of the root.
 const META_PAGE: u32 = 0;
@@ -29,15 +29,6 @@ const ROOM_FOR_POSITION: usize = 8;
 
 /// The second value of an entry: the key of a trip.
 pub type Uuid = [u8; 16];
-
-/// The position of a row in its table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RowPosition {
-    /// The number of its page.
-    pub block: u32,
-    /// The number of its line pointer, from 1.
-    pub offset: u16,
-}
 
 /// Builds an index. The pages are passed on with their numbers; those of inner pages come late.
 #[derive(Debug)]

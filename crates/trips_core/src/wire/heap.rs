@@ -6,16 +6,10 @@
 //!        the bits of the values that are not NULL if one is, then the values, each at its alignment
 //! ```
 
-use crate::wire::btree::{PAGE_BYTES, Page, RowPosition};
+use crate::wire::page::{
+    HEADER, PAGE_BYTES, POINTER, Page, RowPosition, block_bytes, line_pointer, write_header,
+};
 
-/// Bytes of the header of a page.
-const PAGE_HEADER: usize = 24;
-/// Bytes of a line pointer.
-const POINTER: usize = 4;
-/// The version of the layout of pages, in the size of the page.
-const LAYOUT: u16 = 4;
-/// The flag of a line pointer that has a tuple.
-const NORMAL: u32 = 1;
 /// Bytes of the header of a tuple.
 const TUPLE_HEADER: usize = 23;
 /// All tuples, and their values, begin at multiples of this many bytes.
@@ -216,7 +210,7 @@ impl HeapPage {
     }
 
     fn lower(&self) -> usize {
-        PAGE_HEADER + POINTER * usize::from(self.tuples)
+        HEADER + POINTER * usize::from(self.tuples)
     }
 
     /// Adds a tuple; None if it has no room. The row is plain.
@@ -232,9 +226,7 @@ impl HeapPage {
         let tuple = &mut self.page[upper..][..length];
         tuple[..4].copy_from_slice(&by.xid.to_ne_bytes());
         tuple[8..12].copy_from_slice(&by.command.to_ne_bytes());
-        let [a, b, c, d] = self.number.to_be_bytes();
-        tuple[12..14].copy_from_slice(&u16::from_be_bytes([a, b]).to_ne_bytes());
-        tuple[14..16].copy_from_slice(&u16::from_be_bytes([c, d]).to_ne_bytes());
+        tuple[12..16].copy_from_slice(&block_bytes(self.number));
         tuple[16..18].copy_from_slice(&offset.to_ne_bytes());
         let columns = u16::try_from(row.columns).unwrap_or(u16::MAX);
         tuple[18..20].copy_from_slice(&columns.to_ne_bytes());
@@ -249,22 +241,16 @@ impl HeapPage {
             tuple[TUPLE_HEADER..TUPLE_HEADER + count].copy_from_slice(&bits[..count]);
         }
         tuple[begin..].copy_from_slice(&row.values);
-        let [at, size] = [upper, length].map(|n| u32::try_from(n).unwrap_or(u32::MAX));
         let pointer = self.lower();
-        let bits = at | NORMAL << 15 | size << 17;
-        self.page[pointer..pointer + POINTER].copy_from_slice(&bits.to_ne_bytes());
+        self.page[pointer..pointer + POINTER].copy_from_slice(&line_pointer(upper, length));
         (self.tuples, self.upper) = (offset, upper);
         Some(RowPosition { block: self.number, offset })
     }
 
     /// Its bytes, without its position in the WAL and its checksum.
     pub fn end(&mut self) -> &Page {
-        let size = u16::try_from(PAGE_BYTES).unwrap_or(u16::MAX);
-        let [lower, upper] =
-            [self.lower(), self.upper].map(|n| u16::try_from(n).unwrap_or(u16::MAX));
-        for (at, value) in (12..).step_by(2).zip([lower, upper, size, size | LAYOUT]) {
-            self.page[at..at + 2].copy_from_slice(&value.to_ne_bytes());
-        }
+        let lower = self.lower();
+        write_header(&mut self.page, lower, self.upper, PAGE_BYTES);
         &self.page
     }
 }

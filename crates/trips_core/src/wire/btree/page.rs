@@ -1,24 +1,14 @@
 //! One page of an index.
 
+use super::Uuid;
 use crate::model::timestamp::Timestamp;
+use crate::wire::page::{
+    HEADER, PAGE_BYTES, POINTER, Page, RowPosition, block_bytes, line_pointer, tuple_of,
+    write_header,
+};
 
-use super::{RowPosition, Uuid};
-
-/// Bytes of a page.
-pub const PAGE_BYTES: usize = 8192;
-/// A page.
-pub type Page = [u8; PAGE_BYTES];
-
-/// Bytes of the header of a page.
-const HEADER: usize = 24;
 /// Bytes of the links, the level and the flags at its end.
 const SPECIAL: usize = 16;
-/// Bytes of a line pointer.
-const POINTER: usize = 4;
-/// The version of the layout of pages, in the size of the page.
-const LAYOUT: u16 = 4;
-/// The flag of a line pointer that has a tuple.
-const NORMAL: u32 = 1;
 
 /// The flags of a page.
 pub(super) const LEAF: u16 = 1 << 0;
@@ -75,10 +65,7 @@ impl Tuple {
     /// Sets the number of its page: of the row, or below it.
     #[inline]
     pub(super) fn set_page_below(&mut self, number: u32) {
-        // The upper half comes first, on every processor.
-        let [a, b, c, d] = number.to_be_bytes();
-        self.bytes[..2].copy_from_slice(&u16::from_be_bytes([a, b]).to_ne_bytes());
-        self.bytes[2..4].copy_from_slice(&u16::from_be_bytes([c, d]).to_ne_bytes());
+        self.bytes[..4].copy_from_slice(&block_bytes(number));
     }
 
     fn set_info(&mut self, flags: u16) {
@@ -186,16 +173,15 @@ impl PageBuilder {
 
     /// Lets a line pointer, from 0, have the last tuple.
     fn point(&mut self, pointer: usize, length: usize) {
-        let [offset, length] = [self.upper, length].map(|n| u32::try_from(n).unwrap_or(u32::MAX));
-        let bits = offset | NORMAL << 15 | length << 17;
-        self.page[HEADER + POINTER * pointer..][..POINTER].copy_from_slice(&bits.to_ne_bytes());
+        self.page[HEADER + POINTER * pointer..][..POINTER]
+            .copy_from_slice(&line_pointer(self.upper, length));
     }
 
     fn tuple(&self, pointer: usize) -> Tuple {
-        let mut bits = [0; POINTER];
-        bits.copy_from_slice(&self.page[HEADER + POINTER * pointer..][..POINTER]);
-        let bits = u32::from_ne_bytes(bits);
-        Tuple::read(&self.page[(bits & 0x7fff) as usize..][..(bits >> 17) as usize])
+        let mut bytes = [0; POINTER];
+        bytes.copy_from_slice(&self.page[HEADER + POINTER * pointer..][..POINTER]);
+        let (begin, length) = tuple_of(bytes).unwrap_or_default();
+        Tuple::read(&self.page[begin..][..length])
     }
 
     fn high_key(&self) -> Tuple {
@@ -234,19 +220,9 @@ impl PageBuilder {
     }
 
     fn finish(&mut self, lower: usize) -> &Page {
-        write_header(&mut self.page, lower, self.upper);
+        write_header(&mut self.page, lower, self.upper, PAGE_BYTES - SPECIAL);
         write_special(&mut self.page, [self.before, self.behind, self.level], self.flags);
         &self.page
-    }
-}
-
-/// Writes the header of a page, without its position in the WAL and its checksum.
-fn write_header(page: &mut Page, lower: usize, upper: usize) {
-    let size = u16::try_from(PAGE_BYTES).unwrap_or(u16::MAX);
-    let [lower, upper, special] =
-        [lower, upper, PAGE_BYTES - SPECIAL].map(|n| u16::try_from(n).unwrap_or(u16::MAX));
-    for (at, value) in (12..).step_by(2).zip([lower, upper, special, size | LAYOUT]) {
-        page[at..at + 2].copy_from_slice(&value.to_ne_bytes());
     }
 }
 
@@ -274,7 +250,7 @@ pub(super) fn meta(root: u32, level: u32) -> Page {
     // The number of rows at the last VACUUM, which there was not; and whether equal values have equal bytes.
     page[HEADER + 32..HEADER + 40].copy_from_slice(&(-1.0_f64).to_ne_bytes());
     page[HEADER + 40] = 1;
-    write_header(&mut page, END, PAGE_BYTES - SPECIAL);
+    write_header(&mut page, END, PAGE_BYTES - SPECIAL, PAGE_BYTES - SPECIAL);
     write_special(&mut page, [super::NONE, super::NONE, 0], META);
     page
 }
