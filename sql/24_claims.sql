@@ -16,8 +16,9 @@ CREATE TABLE trips_internal.claims (
   CONSTRAINT claims_pkey PRIMARY KEY (claim_no),
   CONSTRAINT claims_trips_check CHECK (trips > 0 AND last_time >= first_time)
 );
--- Keys are random, and are written once.
+-- Keys are random, and are written once. A row fills a page: PostgreSQL neither compresses nor moves its keys.
 ALTER TABLE trips_internal.claims ALTER COLUMN keys SET STORAGE EXTERNAL;
+ALTER TABLE trips_internal.claims SET (toast_tuple_target = 8160);
 CREATE INDEX claims_load_id_idx ON trips_internal.claims (load_id);
 COMMENT ON TABLE trips_internal.claims IS
   'Trips that a load found in the history, in blocks; trips.retract() passes the trips of a load to the first other load that has them';
@@ -30,7 +31,7 @@ COMMENT ON COLUMN trips_internal.claims.trips IS 'Number of trips of the block';
 COMMENT ON COLUMN trips_internal.claims.corrects IS
   'Whether the policy of the load is replace: it would have corrected a trip with other values';
 COMMENT ON COLUMN trips_internal.claims.keys IS
-  'The trips in the order of date_time and trip_key: for each the microseconds since the one before, and the key';
+  'The trips in the order of date_time and trip_key: for each the time since the one before, and the key';
 
 -- A trip passes to the first load that has it, with the same values or with others: both have one order.
 ALTER TABLE trips_internal.kept_versions

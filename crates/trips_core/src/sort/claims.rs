@@ -1,8 +1,9 @@
 //! Claims: the trips of a load that the history already had.
 //!
 //! They are kept in blocks, so that a trip can pass to another load that has the same record. A block is a version, and
-//! then for each trip, in the order of the history's primary key, the microseconds since the trip before (LEB128) and
-//! the 16 bytes of the key.
+//! then for each trip, in the order of the history's primary key, the time since the trip before and the 16 bytes of the
+//! key. The time is in seconds, or in microseconds if it is not in whole seconds. Its first byte has the unit (bit 0, set
+//! for microseconds), six bits of the number, and whether more follow (bit 7); the others have seven bits each.
 
 use std::collections::TryReserveError;
 
@@ -13,12 +14,16 @@ use crate::model::timestamp::Timestamp;
 pub type Claim = (Timestamp, TripKey);
 
 /// The first byte of a block.
-const VERSION: u8 = 1;
-/// Trips of a full block.
-pub const TRIPS_OF_BLOCK: usize = 4096;
+const VERSION: u8 = 2;
+/// Bytes of a full block. Its row fills a page of the table: PostgreSQL need not cut it into pieces.
+const BYTES_OF_BLOCK: usize = 8000;
+/// The most trips of a block.
+pub const TRIPS_OF_BLOCK: usize = BYTES_OF_BLOCK / (1 + KEY);
 /// The longest difference of two times, encoded.
 const LONGEST_STEP: usize = 10;
 const KEY: usize = size_of::<TripKey>();
+/// Microseconds of a second.
+const SECOND: u64 = 1_000_000;
 
 /// Encoded claims, sorted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +49,7 @@ impl ClaimBlock {
     /// When there is no memory.
     fn begin((time, key): &Claim, trips: usize) -> Result<Self, TryReserveError> {
         let mut bytes = Vec::new();
-        bytes.try_reserve(1 + trips * (KEY + 4))?;
+        bytes.try_reserve((1 + trips * (KEY + 4)).min(BYTES_OF_BLOCK))?;
         bytes.extend([VERSION, 0]);
         bytes.extend_from_slice(key);
         Ok(Self { first: *time, last: *time, trips: 1, bytes })
@@ -53,12 +58,7 @@ impl ClaimBlock {
     /// Adds a trip that is not before the last one.
     fn push(&mut self, (time, key): &Claim) -> Result<(), TryReserveError> {
         self.bytes.try_reserve(LONGEST_STEP + KEY)?;
-        let mut step = time.0.abs_diff(self.last.0);
-        while step >= 0x80 {
-            self.bytes.push(step.to_le_bytes()[0] | 0x80);
-            step >>= 7;
-        }
-        self.bytes.push(step.to_le_bytes()[0]);
+        push_step(time.0.abs_diff(self.last.0), &mut self.bytes);
         self.bytes.extend_from_slice(key);
         self.last = *time;
         self.trips += 1;
@@ -109,22 +109,39 @@ pub fn decode(first: Timestamp, trips: u32, bytes: &[u8]) -> Result<Vec<Claim>, 
     if rest.is_empty() && is_sorted { Ok(claims) } else { Err(DamagedClaims) }
 }
 
-/// Takes a number from the beginning of the bytes.
+/// Appends the microseconds between two times.
+#[inline]
+fn push_step(micros: u64, out: &mut Vec<u8>) {
+    let is_whole = micros.is_multiple_of(SECOND);
+    let number = if is_whole { micros / SECOND } else { micros };
+    let more = |rest: u64| u8::from(rest > 0) << 7;
+    let mut rest = number >> 6;
+    out.push(u8::from(!is_whole) | (number & 0x3f).to_le_bytes()[0] << 1 | more(rest));
+    while rest > 0 {
+        let bits = (rest & 0x7f).to_le_bytes()[0];
+        rest >>= 7;
+        out.push(bits | more(rest));
+    }
+}
+
+/// Takes the microseconds between two times from the beginning of the bytes.
 fn take_step(rest: &mut &[u8]) -> Result<u64, DamagedClaims> {
-    let mut step = 0_u64;
-    for shift in (0..64).step_by(7) {
+    let (&first, after) = rest.split_first().ok_or(DamagedClaims)?;
+    *rest = after;
+    let (mut number, mut has_more) = (u64::from(first >> 1 & 0x3f), first & 0x80 != 0);
+    let mut shift = 6;
+    while has_more {
         let (&byte, after) = rest.split_first().ok_or(DamagedClaims)?;
         *rest = after;
         let bits = u64::from(byte & 0x7f);
-        if shift == 63 && bits > 1 {
+        if shift >= u64::BITS || bits.leading_zeros() < shift {
             return Err(DamagedClaims);
         }
-        step |= bits << shift;
-        if byte & 0x80 == 0 {
-            return Ok(step);
-        }
+        number |= bits << shift;
+        has_more = byte & 0x80 != 0;
+        shift += 7;
     }
-    Err(DamagedClaims)
+    if first & 1 == 1 { Ok(number) } else { number.checked_mul(SECOND).ok_or(DamagedClaims) }
 }
 
 /// Claims of a load that are not written yet.
@@ -143,14 +160,14 @@ impl NewClaims {
     #[inline]
     pub fn add(&mut self, time: Timestamp, key: &TripKey) -> Result<(), TryReserveError> {
         if let Some(block) = self.blocks.last_mut()
-            && (block.trips as usize) < TRIPS_OF_BLOCK
+            && block.bytes.len() + LONGEST_STEP + KEY <= BYTES_OF_BLOCK
             && Self::is_after(block, time, key)
         {
             return block.push(&(time, *key));
         }
         self.blocks.try_reserve(1)?;
         self.blocks.push(ClaimBlock::begin(&(time, *key), TRIPS_OF_BLOCK)?);
-        self.bytes += size_of::<ClaimBlock>() + TRIPS_OF_BLOCK * (KEY + 4);
+        self.bytes += size_of::<ClaimBlock>() + BYTES_OF_BLOCK;
         Ok(())
     }
 

@@ -64,15 +64,28 @@ proptest! {
 }
 
 #[test]
-fn a_block_has_a_limited_number_of_trips() {
+fn a_block_has_a_limited_number_of_bytes() {
     let mut new = NewClaims::default();
-    for i in 0..10_000 {
-        new.add(Timestamp(i / 3), &[7; 16]).unwrap();
+    for i in 0..1_000 {
+        new.add(Timestamp(i / 3 * 60_000_000), &[7; 16]).unwrap();
     }
     let blocks = new.take();
-    assert_eq!(blocks.iter().map(|block| block.trips).collect::<Vec<_>>(), [4096, 4096, 1808]);
-    // A trip of the second or the microsecond after takes 17 bytes.
+    // A trip of the same time or of the minute after takes 17 bytes.
+    assert_eq!(blocks.iter().map(|block| block.trips).collect::<Vec<_>>(), [470, 470, 60]);
     assert!(blocks.iter().all(|block| block.bytes.len() == 1 + 17 * block.trips as usize));
+    assert!(blocks.iter().all(|block| block.bytes.len() <= BYTES_OF_BLOCK));
+}
+
+#[test]
+fn a_step_has_its_shortest_form() {
+    let lengths = [0, 63_000_000, 64_000_000, 1, 63, 64, 999_999, u64::MAX].map(|micros| {
+        let mut bytes = Vec::new();
+        push_step(micros, &mut bytes);
+        assert_eq!(take_step(&mut &bytes[..]), Ok(micros));
+        assert!(bytes.len() <= LONGEST_STEP);
+        bytes.len()
+    });
+    assert_eq!(lengths, [1, 1, 2, 1, 1, 2, 3, 10]);
 }
 
 #[test]
