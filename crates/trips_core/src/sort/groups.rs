@@ -89,6 +89,8 @@ pub struct GroupCache {
 
 /// Groups that are found without the map.
 const RECENT: usize = 256;
+/// Places of a group among them.
+const PLACES: usize = 4;
 
 impl GroupCache {
     /// Restarts the numbers at 0.
@@ -109,19 +111,26 @@ impl GroupCache {
             [TripColumn::Region, TripColumn::Datasource].map(|column| values[column as usize]);
         let hash =
             hash(region.unwrap_or_default()).rotate_left(8) ^ hash(datasource.unwrap_or_default());
-        let place = (hash >> 56) as usize;
-        if let Some(&(batch, number)) = self.recent.get(place)
-            && batch == self.batch
-            && groups.is(number, region, datasource)
-        {
-            return Ok(number);
-        }
-        let number = self.number_in_map(values, groups)?;
         if self.recent.is_empty() {
             self.recent.try_reserve_exact(RECENT)?;
             self.recent.resize(RECENT, (u64::MAX, 0));
         }
-        self.recent[place] = (self.batch, number);
+        // Groups that share a place take the next ones: otherwise they would drive each other out, trip after trip.
+        let first = (hash >> 56) as usize;
+        let places = (first..first + PLACES).map(|place| place % RECENT);
+        let mut free = first;
+        for place in places {
+            let (batch, number) = self.recent[place];
+            if batch != self.batch {
+                free = place;
+                break;
+            }
+            if groups.is(number, region, datasource) {
+                return Ok(number);
+            }
+        }
+        let number = self.number_in_map(values, groups)?;
+        self.recent[free] = (self.batch, number);
         Ok(number)
     }
 
