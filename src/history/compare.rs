@@ -1,5 +1,7 @@
 //! Trips are compared with the history, which does not change.
 
+use std::collections::TryReserveError;
+
 use trips_core::model::partition_bounds::Bound;
 use trips_core::sort::batch::BatchEntry;
 
@@ -11,7 +13,14 @@ use crate::pg::relation::Table;
 
 impl History {
     /// Says for each of these trips, which are in the order of the index, whether the history has it.
-    pub fn compare(&self, entries: &[BatchEntry], mut each: impl FnMut(&BatchEntry, bool)) {
+    ///
+    /// # Errors
+    /// When there is no memory.
+    pub fn compare(
+        &self,
+        entries: &[BatchEntry],
+        mut each: impl FnMut(&BatchEntry, bool),
+    ) -> Result<(), TryReserveError> {
         let mut rest = entries;
         while let Some(first) = rest.first() {
             let route = route_of(first.date_time, Detaching::Omitted);
@@ -25,8 +34,9 @@ impl History {
             let mut known = table.as_ref().map(ExistingKeys::open);
             for entry in within {
                 let known = known.as_mut().filter(|known| !known.is_over());
-                each(entry, known.is_some_and(|known| known.has(entry)));
+                each(entry, known.map_or(Ok(false), |known| known.has(entry))?);
             }
         }
+        Ok(())
     }
 }

@@ -8,7 +8,7 @@ use trips_core::key::TripKey;
 use trips_core::model::timestamp::Timestamp;
 use trips_core::sort::batch::BatchEntry;
 
-use crate::pg::index_scan::KeyScan;
+use crate::pg::index_scan::{Key, KeyScan};
 use crate::pg::relation::Table;
 use crate::pg::stored_row::StoredColumns;
 
@@ -19,11 +19,19 @@ const STEPS_BEFORE_LEAP: u32 = 64;
 /// too.
 const STEPS_AFTER_LEAP: u32 = 8;
 
+/// Keys that are read ahead of the batch's after a jump, and at most: each time twice as many.
+const FIRST_AHEAD: usize = 16;
+const MOST_AHEAD: usize = 512;
+
 /// The keys of a partition of the history, walked in parallel with the keys of a run.
 pub struct ExistingKeys<'a> {
     keys: KeyScan<'a>,
     /// The current key; None before the beginning and after the end.
-    current: Option<(Timestamp, TripKey)>,
+    current: Option<(Timestamp, u128)>,
+    /// Keys that the scan has passed, and how many of them the walk has passed.
+    ahead: (Vec<Key>, usize),
+    /// So many keys are read ahead next; none if the rows of the keys are read.
+    next_ahead: Option<usize>,
     is_begun: bool,
     /// Whether the scan jumped to the last key.
     has_leapt: bool,
@@ -32,11 +40,47 @@ pub struct ExistingKeys<'a> {
 impl<'a> ExistingKeys<'a> {
     /// Opens the primary key of a partition.
     pub fn open(table: &'a Table) -> Self {
-        Self { keys: KeyScan::open(table), current: None, is_begun: false, has_leapt: false }
+        Self { next_ahead: Some(FIRST_AHEAD), ..Self::open_with_rows(table) }
     }
 
-    fn advance(&mut self) -> Option<(Timestamp, TripKey)> {
-        self.keys.advance().map(|(micros, key)| (Timestamp(micros), key))
+    /// The same for a walk that reads rows.
+    pub fn open_with_rows(table: &'a Table) -> Self {
+        Self {
+            keys: KeyScan::open(table),
+            current: None,
+            ahead: (Vec::new(), 0),
+            next_ahead: None,
+            is_begun: false,
+            has_leapt: false,
+        }
+    }
+
+    fn seek(&mut self, time: Timestamp, wanted: &TripKey) {
+        self.keys.seek(time.0, wanted);
+        self.ahead = (std::mem::take(&mut self.ahead.0), 0);
+        self.ahead.0.clear();
+        self.next_ahead = self.next_ahead.map(|_| FIRST_AHEAD);
+    }
+
+    #[inline]
+    fn advance(&mut self) -> Result<(), TryReserveError> {
+        let (ahead, at) = &mut self.ahead;
+        let key = match (ahead.get(*at), self.next_ahead) {
+            (Some(key), _) => {
+                *at += 1;
+                Some(*key)
+            }
+            (None, None) => self.keys.advance(),
+            (None, Some(count)) => {
+                ahead.clear();
+                self.keys.read_ahead(ahead, count)?;
+                self.next_ahead = Some((count * 2).min(MOST_AHEAD));
+                *at = 1;
+                ahead.first().copied()
+            }
+        };
+        self.current = key.map(|(micros, key)| (Timestamp(micros), u128::from_be_bytes(key)));
+        Ok(())
     }
 
     /// Replaces `out` by the values of the row whose key was found last. Returns whether there is such a row.
@@ -54,29 +98,37 @@ impl<'a> ExistingKeys<'a> {
     }
 
     /// Moves to the first key that is not before the entry's, and returns whether the two are equal.
-    pub fn has(&mut self, entry: &BatchEntry) -> bool {
+    ///
+    /// # Errors
+    /// When there is no memory.
+    #[inline]
+    pub fn has(&mut self, entry: &BatchEntry) -> Result<bool, TryReserveError> {
         self.has_key(entry.date_time, &entry.key)
     }
 
     /// The same for a time and a key.
-    pub fn has_key(&mut self, time: Timestamp, wanted: &TripKey) -> bool {
+    ///
+    /// # Errors
+    /// When there is no memory.
+    pub fn has_key(&mut self, time: Timestamp, wanted: &TripKey) -> Result<bool, TryReserveError> {
         if !self.is_begun {
             self.is_begun = true;
-            self.keys.seek(time.0, wanted);
-            self.current = self.advance();
+            self.seek(time, wanted);
+            self.advance()?;
         }
+        let key = u128::from_be_bytes(*wanted);
         let patience = if self.has_leapt { STEPS_AFTER_LEAP } else { STEPS_BEFORE_LEAP };
         let mut steps = 0;
-        while let Some((date_time, key)) = self.current {
-            match (time, wanted).cmp(&(date_time, &key)) {
+        while let Some(current) = self.current {
+            match (time, key).cmp(&current) {
                 Ordering::Less => {
                     // Entries without a step give no information about distances.
                     self.has_leapt = steps > patience || (steps == 0 && self.has_leapt);
-                    return false;
+                    return Ok(false);
                 }
                 Ordering::Equal => {
                     self.has_leapt = steps > patience;
-                    return true;
+                    return Ok(true);
                 }
                 Ordering::Greater => {}
             }
@@ -84,10 +136,10 @@ impl<'a> ExistingKeys<'a> {
             // After a jump, no key is before that of the entry.
             if steps == patience + 1 {
                 check_for_interrupts!();
-                self.keys.seek(time.0, wanted);
+                self.seek(time, wanted);
             }
-            self.current = self.advance();
+            self.advance()?;
         }
-        false
+        Ok(false)
     }
 }

@@ -51,11 +51,11 @@ impl History {
                 continue;
             }
             let Some(columns) = StoredColumns::of(&table, &values) else { continue };
-            let (mut keys, mut values) = (ExistingKeys::open(&table), Vec::new());
+            let (mut keys, mut values) = (ExistingKeys::open_with_rows(&table), Vec::new());
             for some in of_partition.chunks(TRIPS_AT_ONCE) {
                 check_for_interrupts!();
                 for trip @ (date_time, key) in some {
-                    if keys.has_key(*date_time, key) {
+                    if keys.has_key(*date_time, key)? {
                         let (keys, columns, values) = (&mut keys, &columns, &mut values);
                         each(trip, KnownRow { keys, columns, values })?;
                     }

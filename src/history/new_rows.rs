@@ -143,7 +143,7 @@ impl<'a, 'b, 'c> NewRows<'a, 'b, 'c> {
             let row = start..entry.end as usize;
             start = row.end;
             let known = self.known.as_mut().filter(|known| !known.is_over());
-            if known.is_some_and(|known| known.has(entry)) {
+            if known.map_or(Ok(false), |known| known.has(entry))? {
                 self.appended.duplicates += 1;
                 self.traces.claims.add(entry.date_time, &entry.key)?;
                 continue;

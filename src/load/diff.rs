@@ -217,7 +217,7 @@ impl Comparison {
             } else {
                 new.push(EqualRecords { date_time, base: key, records: 1 });
             }
-        });
+        })?;
         self.seen.count_all(&mut new).map_err(of_file)?;
         new.retain_mut(|trip| {
             let is_seen = std::mem::replace(&mut trip.records, 1) > 0;

@@ -21,6 +21,31 @@ const GREATER_OR_EQUAL: pg_sys::StrategyNumber = 4;
 /// A time (microseconds since 2000-01-01) and a uuid.
 pub type Key = (i64, [u8; 16]);
 
+// SAFETY: as in access/genam.h and access/visibilitymap.h. pgrx guards each call; here one guard is around all calls for
+// some keys.
+unsafe extern "C-unwind" {
+    fn index_getnext_tid(
+        scan: pg_sys::IndexScanDesc,
+        direction: pg_sys::ScanDirection::Type,
+    ) -> pg_sys::ItemPointer;
+    fn visibilitymap_get_status(
+        table: pg_sys::Relation,
+        block: pg_sys::BlockNumber,
+        map: *mut pg_sys::Buffer,
+    ) -> u8;
+}
+
+/// Why the scan has stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    /// It has enough keys.
+    Full,
+    /// There are no more.
+    End,
+    /// Only its row can tell whether the current entry is visible.
+    AtRow,
+}
+
 /// A scan over the primary key `(timestamp, uuid)` of a table, from any key on.
 ///
 /// It sees all that was committed when it was opened and what this transaction has written, in each isolation level: a load
@@ -129,25 +154,74 @@ impl<'a> KeyScan<'a> {
             if tid.is_null() {
                 return None;
             }
-            if self.is_visible(tid) {
-                return Some(self.key());
+            if self.is_visible() {
+                return self.key();
             }
         }
     }
 
-    /// Whether the entry's row is one that the snapshot sees.
-    fn is_visible(&mut self, tid: pg_sys::ItemPointer) -> bool {
-        // SAFETY: `tid` is what the scan has just returned; the heap and the slot are open, the snapshot is registered. The map's buffer stays
-        // pinned between calls, as the function requires.
+    /// Appends the next keys of visible rows, this many at most: fewer only at the end. The scan has no current entry then.
+    ///
+    /// # Errors
+    /// When there is no memory.
+    pub fn read_ahead(&mut self, keys: &mut Vec<Key>, most: usize) -> Result<(), TryReserveError> {
+        keys.try_reserve(most)?;
+        let full = keys.len() + most;
+        self.clear();
+        loop {
+            match self.read_visible(keys, full) {
+                Stop::Full | Stop::End => return Ok(()),
+                Stop::AtRow => {
+                    if self.is_visible() {
+                        keys.extend(self.key());
+                    }
+                    self.clear();
+                }
+            }
+        }
+    }
+
+    /// Appends keys until there are so many, which fit, while no row is needed to know what is visible.
+    fn read_visible(&mut self, keys: &mut Vec<Key>, full: usize) -> Stop {
+        let (scan, heap) = (self.scan, self.table.as_ptr());
+        let (map, visible) = (&raw mut self.visibility_map, &self.visible);
+        // SAFETY: the scan was begun by us and positioned by `seek`; the heap is open, and the map's buffer stays pinned between
+        // calls, as the function requires. An ERROR leaves nothing to be dropped: the keys have their memory, and nothing
+        // panics. The page of the entry is pinned while its row is checked, so that VACUUM does not remove it.
         unsafe {
-            let (block, offset) = pgrx::itemptr::item_pointer_get_both(*tid);
+            pg_sys::ffi::pg_guard_ffi_boundary(|| {
+                while keys.len() < full {
+                    let tid = index_getnext_tid(scan, pg_sys::ScanDirection::ForwardScanDirection);
+                    if tid.is_null() {
+                        return Stop::End;
+                    }
+                    let place = pgrx::itemptr::item_pointer_get_both(*tid);
+                    let status = u32::from(visibilitymap_get_status(heap, place.0, map));
+                    let is_visible =
+                        status & pg_sys::VISIBILITYMAP_ALL_VISIBLE != 0 || visible.knows(place);
+                    match key_of((*scan).xs_itup) {
+                        Some(key) if is_visible => keys.push(key),
+                        _ => return Stop::AtRow,
+                    }
+                }
+                Stop::Full
+            })
+        }
+    }
+
+    /// Whether the snapshot sees the row of the current entry.
+    fn is_visible(&mut self) -> bool {
+        // SAFETY: the scan is at an entry, whose position it has; the heap and the slot are open, the snapshot is registered.
+        // The map's buffer stays pinned between calls, as the function requires.
+        unsafe {
+            let place = pgrx::itemptr::item_pointer_get_both((*self.scan).xs_heaptid);
             let heap = self.table.as_ptr();
             let status =
-                pg_sys::visibilitymap_get_status(heap, block, &raw mut self.visibility_map);
+                pg_sys::visibilitymap_get_status(heap, place.0, &raw mut self.visibility_map);
             if u32::from(status) & pg_sys::VISIBILITYMAP_ALL_VISIBLE != 0 {
                 return true;
             }
-            if self.visible.has(self.table, self.snapshot, (block, offset)) {
+            if self.visible.has(self.table, self.snapshot, place) {
                 return true;
             }
             self.is_fetched = pg_sys::index_fetch_heap(self.scan, self.slot);
@@ -187,23 +261,33 @@ impl<'a> KeyScan<'a> {
     }
 
     /// The key of the current entry.
-    fn key(&self) -> Key {
-        let mut bytes = [0; ENTRY];
-        // SAFETY: xs_want_itup is set, so xs_itup is the entry of the returned tid. The index is the table's primary
-        // key (timestamp, uuid): both NOT NULL and of fixed length, so the values follow the header, and the size shows
-        // that they exist.
-        unsafe {
-            let tuple = (*self.scan).xs_itup;
-            let size = usize::from((*tuple).t_info & SIZE_MASK);
-            assert!(size >= ENTRY, "an index entry has {size} bytes");
-            std::ptr::copy_nonoverlapping(tuple.cast::<u8>(), bytes.as_mut_ptr(), ENTRY);
-        }
-        let mut time = [0; 8];
-        time.copy_from_slice(&bytes[HEADER..HEADER + 8]);
-        let mut uuid = [0; 16];
-        uuid.copy_from_slice(&bytes[HEADER + 8..]);
-        (i64::from_ne_bytes(time), uuid)
+    ///
+    /// # Panics
+    /// When the entry has no key.
+    fn key(&self) -> Option<Key> {
+        // SAFETY: xs_want_itup is set, so xs_itup is the entry at which the scan is.
+        let key = unsafe { key_of((*self.scan).xs_itup) };
+        assert!(key.is_some(), "an index entry has a time and a key");
+        key
     }
+}
+
+/// The key of an index entry; None if it is too short for one.
+///
+/// # Safety
+/// The entry is one of a primary key `(timestamp, uuid)`: both NOT NULL and of fixed length, so the values follow the header.
+#[inline]
+unsafe fn key_of(entry: pg_sys::IndexTuple) -> Option<Key> {
+    let mut bytes = [0; ENTRY];
+    // SAFETY: the size of the entry shows that the values exist.
+    unsafe {
+        if usize::from((*entry).t_info & SIZE_MASK) < ENTRY {
+            return None;
+        }
+        std::ptr::copy_nonoverlapping(entry.cast::<u8>(), bytes.as_mut_ptr(), ENTRY);
+    }
+    let (time, uuid) = (bytes[HEADER..].first_chunk()?, bytes.last_chunk()?);
+    Some((i64::from_ne_bytes(*time), *uuid))
 }
 
 drop_unless_panicking!(KeyScan<'_>, |scan| {

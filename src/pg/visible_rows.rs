@@ -55,8 +55,15 @@ impl VisibleRows {
             self.rows = unsafe { visible_rows(table.as_ptr(), snapshot, block) };
             self.page = Some(block);
         }
+        self.knows((block, offset))
+    }
+
+    /// Whether it is known already that the snapshot of the calls before sees the row at this position.
+    #[inline]
+    pub(super) fn knows(&self, (block, offset): (u32, u16)) -> bool {
         let row = usize::from(offset);
-        self.rows.get(row / 64).is_some_and(|rows| rows >> (row % 64) & 1 == 1)
+        self.page == Some(block)
+            && self.rows.get(row / 64).is_some_and(|rows| rows >> (row % 64) & 1 == 1)
     }
 }
 
