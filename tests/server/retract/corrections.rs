@@ -64,7 +64,7 @@ fn a_correction_passes_to_a_later_load_with_the_same_values() {
         .batch_execute(
             "UPDATE trips.loads SET rows_read = rows_read + 1, rows_duplicate = rows_duplicate + 1 WHERE load_id = 3;
              INSERT INTO trips_internal.claims (load_id, first_time, last_time, trips, corrects, keys)
-             SELECT 3, date_time, date_time, 1, true, '\\x0100'::bytea || decode(replace(trip_key::text, '-', ''), 'hex')
+             SELECT 3, date_time, date_time, 1, true, '\\x0200'::bytea || decode(replace(trip_key::text, '-', ''), 'hex')
                FROM trips.hist_trip_data WHERE region = 'a'",
         )
         .unwrap();
