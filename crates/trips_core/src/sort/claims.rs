@@ -124,7 +124,8 @@ fn push_step(micros: u64, out: &mut Vec<u8>) {
     }
 }
 
-/// Takes the microseconds between two times from the beginning of the bytes.
+/// Takes the microseconds between two times from the beginning of the bytes. Each number has one form, so that a changed bit
+/// is another number, or an error.
 fn take_step(rest: &mut &[u8]) -> Result<u64, DamagedClaims> {
     let (&first, after) = rest.split_first().ok_or(DamagedClaims)?;
     *rest = after;
@@ -139,9 +140,16 @@ fn take_step(rest: &mut &[u8]) -> Result<u64, DamagedClaims> {
         }
         number |= bits << shift;
         has_more = byte & 0x80 != 0;
+        if byte == 0 {
+            return Err(DamagedClaims);
+        }
         shift += 7;
     }
-    if first & 1 == 1 { Ok(number) } else { number.checked_mul(SECOND).ok_or(DamagedClaims) }
+    match first & 1 {
+        0 => number.checked_mul(SECOND).ok_or(DamagedClaims),
+        _ if number.is_multiple_of(SECOND) => Err(DamagedClaims),
+        _ => Ok(number),
+    }
 }
 
 /// Claims of a load that are not written yet.

@@ -89,6 +89,16 @@ fn a_step_has_its_shortest_form() {
 }
 
 #[test]
+fn a_step_has_no_other_form() {
+    // No time in microseconds, a second in microseconds, and a second with an empty byte.
+    let mut micros = vec![1 | ((SECOND & 0x3f) as u8) << 1 | 0x80];
+    micros.extend([(SECOND >> 6 & 0x7f) as u8 | 0x80, (SECOND >> 13) as u8]);
+    for bytes in [&[1][..], &micros, &[2 | 0x80, 0]] {
+        assert_eq!(take_step(&mut &bytes[..]), Err(DamagedClaims), "{bytes:?}");
+    }
+}
+
+#[test]
 fn a_number_of_trips_takes_no_memory() {
     assert_eq!(decode(Timestamp(0), u32::MAX, &[VERSION; 40]), Err(DamagedClaims));
     assert_eq!(decode(Timestamp(0), 0, &[VERSION]), Err(DamagedClaims));
