@@ -57,8 +57,9 @@ impl<'a> ExistingKeys<'a> {
 
     fn seek(&mut self, time: Timestamp, wanted: &TripKey) {
         self.keys.seek(time.0, wanted);
-        self.ahead = (std::mem::take(&mut self.ahead.0), 0);
-        self.ahead.0.clear();
+        let (ahead, at) = &mut self.ahead;
+        ahead.clear();
+        *at = 0;
         self.next_ahead = self.next_ahead.map(|_| FIRST_AHEAD);
     }
 
@@ -84,11 +85,15 @@ impl<'a> ExistingKeys<'a> {
     }
 
     /// Replaces `out` by the values of the row whose key was found last. Returns whether there is such a row.
+    ///
+    /// # Panics
+    /// When the walk does not read rows: the scan is past the key.
     pub fn read_row(
         &mut self,
         columns: &StoredColumns,
         out: &mut Vec<u8>,
     ) -> Result<bool, TryReserveError> {
+        assert!(self.next_ahead.is_none(), "the walk was opened without rows");
         self.keys.read_row(columns, out)
     }
 

@@ -58,6 +58,8 @@ pub struct KeyScan<'a> {
     slot: *mut pg_sys::TupleTableSlot,
     visibility_map: pg_sys::Buffer,
     visible: VisibleRows,
+    /// There are no more entries. PostgreSQL would begin the scan again.
+    is_at_end: bool,
     /// Whether the slot has the row of the current entry.
     is_fetched: bool,
     /// The two columns of the key that is sought; the scan points to them.
@@ -94,7 +96,7 @@ impl<'a> KeyScan<'a> {
             let slot = pg_sys::table_slot_create(heap, std::ptr::null_mut());
             let visibility_map = pg_sys::InvalidBuffer as pg_sys::Buffer;
             let (members, target) = (Box::default(), Box::default());
-            let (visible, is_fetched) = (VisibleRows::default(), false);
+            let (visible, is_at_end, is_fetched) = (VisibleRows::default(), false, false);
             Self {
                 table,
                 index,
@@ -103,6 +105,7 @@ impl<'a> KeyScan<'a> {
                 slot,
                 visibility_map,
                 visible,
+                is_at_end,
                 is_fetched,
                 members,
                 target,
@@ -113,6 +116,7 @@ impl<'a> KeyScan<'a> {
     /// Moves to this key, or to the first one after it.
     pub fn seek(&mut self, time: i64, uuid: &[u8; 16]) {
         *self.target = *uuid;
+        self.is_at_end = false;
         let members = [
             (pg_sys::SK_ROW_MEMBER, pg_sys::F_TIMESTAMP_CMP, pg_sys::Datum::from(time)),
             (
@@ -147,15 +151,16 @@ impl<'a> KeyScan<'a> {
     pub fn advance(&mut self) -> Option<Key> {
         loop {
             self.clear();
+            if self.is_at_end {
+                return None;
+            }
             // SAFETY: the scan was begun by us and positioned by `seek`.
             let tid = unsafe {
                 pg_sys::index_getnext_tid(self.scan, pg_sys::ScanDirection::ForwardScanDirection)
             };
-            if tid.is_null() {
-                return None;
-            }
-            if self.is_visible() {
-                return self.key();
+            self.is_at_end = tid.is_null();
+            if !self.is_at_end && self.is_visible() {
+                return Some(self.key());
             }
         }
     }
@@ -168,17 +173,19 @@ impl<'a> KeyScan<'a> {
         keys.try_reserve(most)?;
         let full = keys.len() + most;
         self.clear();
-        loop {
+        while !self.is_at_end {
             match self.read_visible(keys, full) {
-                Stop::Full | Stop::End => return Ok(()),
+                Stop::Full => break,
+                Stop::End => self.is_at_end = true,
                 Stop::AtRow => {
                     if self.is_visible() {
-                        keys.extend(self.key());
+                        keys.push(self.key());
                     }
                     self.clear();
                 }
             }
         }
+        Ok(())
     }
 
     /// Appends keys until there are so many, which fit, while no row is needed to know what is visible.
@@ -264,11 +271,10 @@ impl<'a> KeyScan<'a> {
     ///
     /// # Panics
     /// When the entry has no key.
-    fn key(&self) -> Option<Key> {
+    fn key(&self) -> Key {
         // SAFETY: xs_want_itup is set, so xs_itup is the entry at which the scan is.
         let key = unsafe { key_of((*self.scan).xs_itup) };
-        assert!(key.is_some(), "an index entry has a time and a key");
-        key
+        key.expect("an index entry has a time and a key")
     }
 }
 

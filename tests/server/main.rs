@@ -30,6 +30,7 @@ mod ingest;
 mod json;
 mod jsonb;
 mod keys;
+mod known_rows;
 mod leaks;
 mod locks;
 mod many_loads;
