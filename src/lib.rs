@@ -46,7 +46,12 @@ mod upload;
 
 pgrx::extension_sql_file!("../sql/10_schema.sql", name = "schema", bootstrap);
 pgrx::extension_sql_file!("../sql/20_tables.sql", name = "tables", requires = ["schema"]);
-pgrx::extension_sql_file!("../sql/22_uploads.sql", name = "uploads", requires = ["tables"]);
+pgrx::extension_sql_file!(
+    "../sql/21_queue_tables.sql",
+    name = "queue_tables",
+    requires = ["tables"]
+);
+pgrx::extension_sql_file!("../sql/22_uploads.sql", name = "uploads", requires = ["queue_tables"]);
 pgrx::extension_sql_file!(
     "../sql/23_corrections.sql",
     name = "corrections",
