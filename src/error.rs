@@ -6,6 +6,7 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{PgLogLevel, PgSqlErrorCode};
 use trips_containers::ContainerError;
 use trips_core::pool::PoolError;
+use trips_memory::thread::NoThread;
 
 mod container;
 mod derived;
@@ -124,6 +125,9 @@ impl LoadError {
         match error {
             PoolError::Read(error) => Self::of_read(file, error),
             PoolError::Memory(_) => Self::OutOfMemory,
+            PoolError::Start(error) if error.kind() == io::ErrorKind::OutOfMemory => {
+                Self::OutOfMemory
+            }
             PoolError::Start(_) | PoolError::Thread(_) => {
                 FileError::Threads { file: file.clone(), error }.into()
             }
@@ -142,6 +146,10 @@ impl LoadError {
             let member = error.member().map(str::to_owned).or_else(|| file.member.clone());
             let file = FileName::of(&file.path, member);
             return FileError::Container { file, error: error.clone(), shows_content: true }.into();
+        }
+        if let Some(no_thread) = NoThread::of(&error) {
+            let error = PoolError::Start(no_thread.to_system_error());
+            return FileError::Threads { file: file.clone(), error }.into();
         }
         if let Some(fault) = StoreFault::of(&error) {
             return SourceError::Store(fault.clone()).into();

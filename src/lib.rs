@@ -16,7 +16,8 @@
 //! * [`grants`]: what a role needs, in one call;
 //! * [`questions`]: arguments of queries, and area queries;
 //! * [`progress`], [`settings`], [`limits`], [`error`]: shared by all of them;
-//! * [`pg`]: PostgreSQL's C functions behind safe ones; [`os`]: calls of the kernel. All `unsafe` code is in these two.
+//! * [`pg`]: PostgreSQL's C functions behind safe ones; [`os`]: calls of the kernel. All `unsafe` code is in these two,
+//!   and in `trips_memory`, their allocator.
 
 pgrx::pg_module_magic!(name, version);
 
@@ -81,6 +82,7 @@ pgrx::extension_sql_file!(
 #[pgrx::pg_guard]
 extern "C-unwind" fn _PG_init() {
     os::backtraces::disable();
+    pg::interrupts::prepare();
     settings::register();
     background::register_launcher();
     pg::upgrade::skip_refresh_in_binary_upgrade();

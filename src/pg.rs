@@ -20,6 +20,7 @@ mod heap_pages;
 pub mod index_build;
 pub mod index_insert;
 pub mod index_scan;
+pub mod interrupts;
 pub mod jsonb;
 pub mod locks;
 pub mod matview;

@@ -1,7 +1,5 @@
 //! A load is taken back: what only it has brought goes, what other loads have as well passes to them.
 
-use pgrx::check_for_interrupts;
-
 use crate::derived::changes;
 use crate::error::{LoadError, RequestError, RetractError};
 use crate::events;
@@ -9,7 +7,7 @@ use crate::feeds::zones;
 use crate::history::{self, Days, Gain, Gains, History, Passing};
 use crate::ledger::{self, Gained, LoadRow, Retractable};
 use crate::load::OwnerPrivileges;
-use crate::pg::session;
+use crate::pg::{interrupts, session};
 use crate::queue::running::Caller;
 use crate::staging;
 
@@ -27,7 +25,7 @@ pub fn retract(load_id: i64, cascade: bool) -> Result<LoadRow, LoadError> {
     // The last one is retracted first; those before it wait for it.
     let mut waiting = vec![load_id];
     loop {
-        check_for_interrupts!();
+        interrupts::check();
         let Some(&load_id) = waiting.last() else {
             return Err(RequestError::UnknownLoad(load_id).into());
         };

@@ -21,8 +21,6 @@ mod spool;
 mod stored;
 mod version;
 
-use pgrx::check_for_interrupts;
-
 pub use self::access::Access;
 pub use self::beside::beside;
 use self::bytes::FileRanges;
@@ -34,6 +32,8 @@ use self::stored::Stored;
 pub use self::version::FileVersion;
 use self::version::changed_at;
 use crate::error::{LoadError, RequestError, SourceError};
+use crate::os::memory;
+use crate::pg::interrupts;
 
 /// Bytes that are hashed between two checks for interrupts.
 const HASHED_AT_ONCE: usize = 1024 * 1024;
@@ -143,10 +143,11 @@ impl Source {
             return object.digest(&mut done).map_err(|error| self.read_error(error));
         }
         let mut hasher = blake3::Hasher::new();
-        let mut buffer = vec![0; HASHED_AT_ONCE];
+        let buffer = memory::buffer(HASHED_AT_ONCE);
+        let mut buffer = buffer.map_err(|error| self.read_error(error))?;
         let mut total = 0;
         loop {
-            check_for_interrupts!();
+            interrupts::check();
             let count = self.stored.read_at(total, &mut buffer, || Ok(()));
             let count = count.map_err(|error| self.read_error(error))?;
             if count == 0 {
@@ -161,7 +162,8 @@ impl Source {
 
     /// The first bytes, at most this many.
     pub fn first(&self, count: usize) -> Result<Vec<u8>, LoadError> {
-        let (mut bytes, mut length) = (vec![0; count], 0);
+        let mut bytes = memory::buffer(count).map_err(|error| self.read_error(error))?;
+        let mut length = 0;
         while length < count {
             let read = self.stored.read_at(length as u64, &mut bytes[length..], || Ok(()));
             match read.map_err(|error| self.read_error(error))? {

@@ -4,8 +4,8 @@ mod deletion;
 
 use std::ffi::{CString, c_long};
 
+use pgrx::Spi;
 use pgrx::datum::DatumWithOid;
-use pgrx::{Spi, check_for_interrupts};
 use trips_core::check::reject::{RejectedColumn, Rejection};
 use trips_core::columns::{KEY_COUNT, TripColumn};
 use trips_core::model::error::{SqlState, ValueError};
@@ -19,7 +19,7 @@ pub use self::waiting::each_waiting;
 use crate::error::{LoadError, RetractError};
 use crate::pg::copy::copy_rows;
 use crate::pg::relation::Table;
-use crate::pg::spi;
+use crate::pg::{interrupts, spi};
 use crate::progress::Progress;
 
 pub use self::deletion::delete_where;
@@ -349,7 +349,7 @@ impl StagedBatches {
     ) -> Result<u64, LoadError> {
         let Self { cursor, row } = self;
         spi::fetch(cursor, ROWS_AT_ONCE, |found| {
-            check_for_interrupts!();
+            interrupts::check();
             row.read(found, max_record)?;
             each(row)
         })

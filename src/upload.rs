@@ -3,7 +3,7 @@
 mod merge;
 pub mod parts;
 
-use pgrx::{check_for_interrupts, pg_sys};
+use pgrx::pg_sys;
 use serde_json::json;
 use trips_core::key::SameId;
 use trips_core::upload::part;
@@ -16,7 +16,7 @@ use crate::feeds::definitions;
 use crate::ledger::{self, LoadHeader, LoadRow, LoadSource};
 use crate::load::{LoadContext, OwnerPrivileges, record_failure_of, summarize};
 use crate::pg::locks::Lock;
-use crate::pg::session;
+use crate::pg::{interrupts, session};
 use crate::progress::{Passes, Phase, Progress};
 use crate::settings;
 
@@ -37,7 +37,7 @@ pub fn create(
     }
     let new = OpenUpload { header: header.clone(), source, reader_options, on_change };
     while !parts::create(&new)? {
-        check_for_interrupts!();
+        interrupts::check();
         // Another session may have deleted it since: then the next attempt creates one.
         let Some(there) = parts::of_bytes(&digest, header.role)? else { continue };
         let load_id = there.header.load_id;
@@ -190,7 +190,7 @@ impl PartSource for InPlace<'_> {
     }
 
     fn read(&mut self, at: usize, length: usize) -> Result<&[u8], LoadError> {
-        check_for_interrupts!();
+        interrupts::check();
         Ok(&self.0[at..][..length])
     }
 }

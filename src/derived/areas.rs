@@ -11,8 +11,8 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CStr;
 
+use pgrx::Spi;
 use pgrx::datum::Timestamp as PgTimestamp;
-use pgrx::{Spi, check_for_interrupts};
 use trips_areas::{
     Coord, Directory, GridPoint, IndexBuilder, SMALL_SEGMENT, Segment, Week, WeekTrips,
 };
@@ -23,8 +23,8 @@ use crate::history::Days;
 use crate::os::signals;
 use crate::pg::copy::{OwnedRows, copy_rows};
 use crate::pg::relation::Table;
-use crate::pg::session;
 use crate::pg::spi;
+use crate::pg::{interrupts, session};
 use crate::progress::Progress;
 use crate::settings;
 
@@ -79,7 +79,7 @@ pub fn write(collected: &mut IndexBuilder, progress: Option<&Progress>) -> Resul
 }
 
 fn poll_interrupts() {
-    check_for_interrupts!();
+    interrupts::check();
 }
 
 /// Deletes the small segments of the week, and adds their grid points to these.
@@ -196,7 +196,7 @@ pub fn refill(days: &[Days], most: Option<i64>) -> Result<(), LoadError> {
 fn fill_weeks(weeks: impl IntoIterator<Item = i32>) -> Result<(), LoadError> {
     let mut collected = start_builder()?;
     for week in weeks {
-        check_for_interrupts!();
+        interrupts::check();
         let mut error = None;
         grid_points_of_history(week, |point| {
             error = error.take().or(collected.push(week, point).err())

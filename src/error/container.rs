@@ -13,6 +13,7 @@ pub(super) fn report(file: &FileName, error: &ContainerError, shows_content: boo
             Code::ERRCODE_BAD_COPY_FILE_FORMAT
         }
         Kind::Limit(..) => Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+        Kind::NoMemory => Code::ERRCODE_OUT_OF_MEMORY,
         Kind::Unsupported(_) | Kind::Encrypted => Code::ERRCODE_FEATURE_NOT_SUPPORTED,
     };
     let report = Report::new(code, format!("could not load file {file}: {}", error.message()));

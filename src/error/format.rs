@@ -68,7 +68,7 @@ fn of_parquet(error: &io::Error) -> (FormatFault, Option<u32>, Option<String>) {
         FaultKind::Limit => FormatFault::Limit,
         FaultKind::Memory => FormatFault::Memory,
         FaultKind::Unsupported => FormatFault::Unsupported,
-        FaultKind::Damaged => FormatFault::Damaged,
+        FaultKind::Damaged | FaultKind::NoMemory => FormatFault::Damaged,
     };
     let group = fault.row_group.map(|number| format!("row group {number}"));
     let byte = fault.byte.map(|byte| format!("byte {byte}"));

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use pgrx::check_for_interrupts;
 use serde_json::{Map, Value, json};
 use trips_core::feed::choice::{FeedChoice, Options};
 use trips_core::feed::definition::{
@@ -16,6 +15,7 @@ use trips_core::format::delimited::header::{FirstRecord, HeaderError};
 use super::begin::{Sizes, begin};
 use super::definitions::catalogue;
 use crate::error::{FileError, LoadError};
+use crate::pg::interrupts;
 use crate::source::{Access, Content, Contents, Source};
 
 /// A feed that a header fits or nearly fits.
@@ -70,7 +70,7 @@ fn read(path: &str, feed: Option<&str>, access: &Access) -> Result<Vec<Match>, L
     let contents = Contents::open(&file)?;
     let mut found = None;
     for index in 0..contents.len() {
-        check_for_interrupts!();
+        interrupts::check();
         let content = contents.read(index)?;
         let file = content.file.clone();
         match first_record(content, &choice)? {

@@ -3,7 +3,6 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 
-use pgrx::check_for_interrupts;
 use trips_core::feed::choice::{FeedChoice, Options};
 use trips_core::feed::definition::{Definition, StationColumns};
 use trips_core::feed::stations::{MAX_HEADER, Stations, StationsError};
@@ -15,6 +14,7 @@ use super::begin::{Sizes, begin};
 use super::definitions::definition;
 use super::zones;
 use crate::error::{FeedError, FileName, LoadError, report_members, report_records};
+use crate::pg::interrupts;
 use crate::source::{Access, Content, Contents, Source};
 
 /// The stations of a member of an archive, for the load of its trips and merges of its staged records.
@@ -44,7 +44,7 @@ pub fn load(feed: &str, path: &str, year: Option<i32>, access: &Access) -> Resul
     let contents = Contents::open(&file)?;
     let (mut count, mut others) = (None, Vec::new());
     for index in 0..contents.len() {
-        check_for_interrupts!();
+        interrupts::check();
         if contents.is_archive() && !has_stations(&definition, &contents, index)? {
             others.extend(contents.member(index));
             continue;

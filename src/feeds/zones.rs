@@ -4,7 +4,7 @@ use std::ffi::c_long;
 use std::sync::{Arc, OnceLock};
 
 use pgrx::datum::DatumWithOid;
-use pgrx::{Spi, check_for_interrupts, pg_sys};
+use pgrx::{Spi, pg_sys};
 use trips_core::feed::zones::{
     NYC_TAXI_ZONES, TooManyZones, ZoneRow, Zones, ZonesBuilder, nyc_taxi_zones,
 };
@@ -13,8 +13,8 @@ use trips_core::model::point::Point;
 use super::stations::MemberStations;
 use crate::error::{FeedError, LoadError};
 use crate::pg::relation::Table;
-use crate::pg::session;
 use crate::pg::spi::{self, Snapshot};
+use crate::pg::{interrupts, session};
 
 /// Rows that are in memory at a time.
 const ROWS_AT_ONCE: c_long = 1000;
@@ -171,7 +171,7 @@ fn insert(
     load_id: Option<i64>,
 ) -> Result<(), LoadError> {
     for stations in stations.chunks(usize::try_from(ROWS_AT_ONCE).unwrap_or(1)) {
-        check_for_interrupts!();
+        interrupts::check();
         let texts =
             |of: fn(&ZoneRow) -> Option<String>| stations.iter().map(of).collect::<Vec<_>>();
         let years = |of: fn(&ZoneRow) -> Option<i32>| stations.iter().map(of).collect::<Vec<_>>();

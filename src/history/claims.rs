@@ -3,9 +3,9 @@
 
 use std::ffi::CStr;
 
+use pgrx::Spi;
 use pgrx::datum::{DatumWithOid, Timestamp as PgTimestamp};
 use pgrx::spi::SpiHeapTupleData;
-use pgrx::{Spi, check_for_interrupts};
 use trips_core::model::timestamp::Timestamp;
 use trips_core::sort::claims::{self, Claim, ClaimBlock, NewClaims};
 use trips_core::sort::day_ranges::DayRanges;
@@ -14,6 +14,7 @@ use trips_core::wire::copy_binary::RowWriter;
 use super::Days;
 use crate::error::{HistoryError, LoadError};
 use crate::pg::copy::{OwnedRows, copy_rows};
+use crate::pg::interrupts;
 use crate::pg::relation::Table;
 use crate::progress::Progress;
 
@@ -125,7 +126,7 @@ pub fn forget_deleted(days: &[Days]) -> Result<(), LoadError> {
     let (Some(first), Some(last)) = (first, last) else { return Ok(()) };
     let mut after = i64::MIN;
     loop {
-        check_for_interrupts!();
+        interrupts::check();
         let block = Spi::connect_mut(|client| {
             let query = "SELECT c.claim_no, c.load_id, c.first_time, c.trips, c.keys
                            FROM trips_internal.claims AS c

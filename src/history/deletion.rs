@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CString;
 
 use pgrx::datum::{DatumWithOid, Timestamp as PgTimestamp};
-use pgrx::{Spi, check_for_interrupts, pg_sys};
+use pgrx::{Spi, pg_sys};
 use trips_core::check::conditions::Conditions;
 use trips_core::model::partition_bounds::Bound;
 use trips_core::model::timestamp::Timestamp;
@@ -15,6 +15,7 @@ use trips_core::model::timestamp::Timestamp;
 use super::bounds::partition_bounds;
 use super::{Days, HISTORY, History, KEY, days_of, pending_counts};
 use crate::error::{HistoryError, LoadError};
+use crate::pg::interrupts;
 use crate::pg::partitions::Detaching;
 use crate::pg::relation::{Table, name_of};
 use crate::pg::spi::{self, Snapshot};
@@ -91,7 +92,7 @@ impl History {
         require_none_detaching()?;
         let (mut deleted, mut whole) = (DeletedTrips::default(), Vec::new());
         for (partition, is_default) in partitions() {
-            check_for_interrupts!();
+            interrupts::check();
             table_locks::lock_with_indexes(partition, Mode::RowExclusive)?;
             if !is_default && is_whole(partition, conditions)? {
                 whole.push(partition);
@@ -111,7 +112,7 @@ impl History {
         let mut deleted = DeletedTrips::default();
         let history = Table::find(HISTORY).unwrap_or(pg_sys::InvalidOid);
         for &partition in whole {
-            check_for_interrupts!();
+            interrupts::check();
             let name = name_of(partition);
             // DROP also locks the partitioned table: readers of other partitions must not wait behind it.
             let is_unused = |table| table_locks::try_lock(table, Mode::AccessExclusive);

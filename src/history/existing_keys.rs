@@ -3,12 +3,12 @@
 use std::cmp::Ordering;
 use std::collections::TryReserveError;
 
-use pgrx::check_for_interrupts;
 use trips_core::key::TripKey;
 use trips_core::model::timestamp::Timestamp;
 use trips_core::sort::batch::BatchEntry;
 
 use crate::pg::index_scan::{Key, KeyScan};
+use crate::pg::interrupts;
 use crate::pg::relation::Table;
 use crate::pg::stored_row::StoredColumns;
 
@@ -140,7 +140,7 @@ impl<'a> ExistingKeys<'a> {
             steps += 1;
             // After a jump, no key is before that of the entry.
             if steps == patience + 1 {
-                check_for_interrupts!();
+                interrupts::check();
                 self.seek(time, wanted);
             }
             self.advance()?;

@@ -1,6 +1,5 @@
 //! The rows of trips whose keys are known: a load compares records of the same ids with them.
 
-use pgrx::check_for_interrupts;
 use trips_core::columns::{KEY_COUNT, TAIL};
 use trips_core::key::TripKey;
 use trips_core::model::partition_bounds::{Bound, PartitionBounds};
@@ -10,6 +9,7 @@ use super::bounds::partition_bounds;
 use super::existing_keys::ExistingKeys;
 use super::{COLUMNS, History, KEY};
 use crate::error::LoadError;
+use crate::pg::interrupts;
 use crate::pg::relation::{Attribute, Table};
 use crate::pg::stored_row::StoredColumns;
 
@@ -53,7 +53,7 @@ impl History {
             let Some(columns) = StoredColumns::of(&table, &values) else { continue };
             let (mut keys, mut values) = (ExistingKeys::open_with_rows(&table), Vec::new());
             for some in of_partition.chunks(TRIPS_AT_ONCE) {
-                check_for_interrupts!();
+                interrupts::check();
                 for trip @ (date_time, key) in some {
                     if keys.has_key(*date_time, key)? {
                         let (keys, columns, values) = (&mut keys, &columns, &mut values);

@@ -6,14 +6,14 @@
 use std::cell::Cell;
 use std::ffi::CStr;
 
-use pgrx::{check_for_interrupts, pg_sys};
+use pgrx::pg_sys;
 
 use super::partitions::Created;
 use super::{HISTORY, History};
 use crate::error::{HistoryError, LoadError};
-use crate::pg::locks;
 use crate::pg::relation::Table;
 use crate::pg::table_locks::{self, LockResult, Mode};
+use crate::pg::{interrupts, locks};
 
 /// The tables that a load writes to, in the order in which it locks them.
 const WRITTEN: [&CStr; 9] = [
@@ -42,7 +42,7 @@ impl History {
         let history = oid()?;
         let take_tables = || table_locks::try_lock_all_ahead(&WRITTEN);
         for _ in 0..ROUNDS {
-            check_for_interrupts!();
+            interrupts::check();
             let held = Self { created: Created::default() };
             match table_locks::lock_object(CLASS, history, take_tables)? {
                 LockResult::Locked => return Ok(held),
@@ -96,7 +96,7 @@ fn oid() -> Result<pg_sys::Oid, LoadError> {
 /// at all. The load then waits for the next one that is not free.
 fn take_from(mut table: pg_sys::Oid, history: pg_sys::Oid) -> Result<bool, LoadError> {
     for _ in 0..ROUNDS {
-        check_for_interrupts!();
+        interrupts::check();
         let next = Cell::new(None);
         let take_rest = || {
             if !locks::try_lock_object(CLASS, history) {

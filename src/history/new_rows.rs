@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use pgrx::check_for_interrupts;
 use trips_core::columns;
 use trips_core::model::partition_bounds::{Bound, PartitionBounds};
 use trips_core::model::timestamp::Timestamp;
@@ -15,6 +14,7 @@ use super::{Appended, DerivedCounts, NextBatch};
 use crate::error::LoadError;
 use crate::pg::copy::Rows;
 use crate::pg::heap_append::HeapAppend;
+use crate::pg::interrupts;
 use crate::progress::Progress;
 
 /// The trips of a run, partition by partition: batches are cut where the partitions' bounds are.
@@ -38,7 +38,7 @@ impl<'a, 'b> Walk<'a, 'b> {
     /// The time of the next trip.
     pub fn next_time(&mut self) -> Result<Option<Timestamp>, LoadError> {
         while self.taken == self.batch.entries.len() {
-            check_for_interrupts!();
+            interrupts::check();
             let Some(batch) = (self.next_batch)()? else { return Ok(None) };
             self.duplicates += batch.duplicates;
             (self.batch, self.taken) = (batch, 0);

@@ -3,13 +3,14 @@
 use std::ffi::CStr;
 
 use pgrx::datum::Timestamp as PgTimestamp;
-use pgrx::{Spi, Uuid, check_for_interrupts};
+use pgrx::{Spi, Uuid};
 use trips_core::key::{TripKey, occurrence_key};
 use trips_core::model::timestamp::Timestamp;
 use trips_core::sort::occurrences::EqualRecords;
 
 use super::History;
 use crate::error::LoadError;
+use crate::pg::interrupts;
 use crate::pg::own_settings::OwnSettings;
 use crate::pg::spi::{self, Snapshot};
 
@@ -44,7 +45,7 @@ impl History {
             let mut longer = Vec::new();
             let at_once = (KEYS_AT_ONCE / usize::try_from(numbers).unwrap_or(1)).max(1);
             for some in open.chunks(at_once) {
-                check_for_interrupts!();
+                interrupts::check();
                 let wanted: Vec<(Timestamp, TripKey)> = some
                     .iter()
                     .flat_map(|&at| {

@@ -1,13 +1,14 @@
 //! The trips of a load are deleted.
 
 use pgrx::datum::{DatumWithOid, Timestamp as PgTimestamp};
-use pgrx::{Spi, check_for_interrupts, pg_sys};
+use pgrx::{Spi, pg_sys};
 use trips_core::model::timestamp::Timestamp;
 
 use super::Days;
 use super::bounds::partition_bounds;
 use super::pending_counts::PendingCounts;
 use crate::error::LoadError;
+use crate::pg::interrupts;
 use crate::pg::relation::{Table, name_of};
 use crate::pg::table_locks::{self, Mode};
 
@@ -31,7 +32,7 @@ pub fn delete_trips_of(load_id: i64, days: &[Days]) -> Result<i64, LoadError> {
     let (Some(first), Some(last)) = (first, last) else { return Ok(0) };
     let mut seen = Vec::new();
     for (oid, bounds, is_default) in partition_bounds() {
-        check_for_interrupts!();
+        interrupts::check();
         let (from, to) = bounds.first_and_last();
         let from = from.map_or(i32::MIN, Timestamp::day);
         let to = to.map_or(i32::MAX, Timestamp::day);

@@ -8,7 +8,7 @@ use std::collections::BinaryHeap;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use pgrx::datum::{DatumWithOid, Timestamp as PgTimestamp};
-use pgrx::{Spi, check_for_interrupts, pg_sys};
+use pgrx::{Spi, pg_sys};
 use trips_core::columns::{COUNT, DATE_TIME, LOAD_ID, TAIL};
 use trips_core::model::partition_bounds::{Bound, PartitionBounds};
 use trips_core::model::timestamp::Timestamp;
@@ -23,6 +23,7 @@ use super::{COLUMNS, KEY, pending_counts};
 use crate::error::LoadError;
 use crate::pg::heap_append::HeapAppend;
 use crate::pg::index_scan::KeyScan;
+use crate::pg::interrupts;
 use crate::pg::relation::{Table, name_of};
 use crate::pg::stored_row::StoredColumns;
 use crate::pg::table_locks::{self, Mode};
@@ -55,7 +56,7 @@ pub struct Rewritten {
 pub fn rewrite_partitions(load_id: i64) -> Result<Rewritten, LoadError> {
     let mut rewritten = Rewritten::default();
     for (partition, bounds, is_default) in partition_bounds() {
-        check_for_interrupts!();
+        interrupts::check();
         if is_default {
             continue;
         }
@@ -195,7 +196,7 @@ fn copy_passing(
     keys.seek(i64::MIN, &[0; 16]);
     while let Some((time, key)) = keys.advance() {
         if seen.is_multiple_of(TRIPS_AT_ONCE) {
-            check_for_interrupts!();
+            interrupts::check();
         }
         seen += 1;
         let Some(to) = claims.take(&(Timestamp(time), key))? else { continue };

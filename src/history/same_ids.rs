@@ -1,6 +1,5 @@
 //! The same id at another time: the unique index is by time first, so it does not find it.
 
-use pgrx::check_for_interrupts;
 use trips_core::key::TripKey;
 use trips_core::model::partition_bounds::{Bound, PartitionBounds};
 use trips_core::model::timestamp::Timestamp;
@@ -9,6 +8,7 @@ use super::bounds::partition_bounds;
 use super::{History, KEY};
 use crate::error::LoadError;
 use crate::pg::index_scan::KeyScan;
+use crate::pg::interrupts;
 use crate::pg::relation::Table;
 
 /// Entries of the index between two checks for interrupts.
@@ -60,7 +60,7 @@ fn each_of(
         }
         count += 1;
         if count % ENTRIES_AT_ONCE == 0 {
-            check_for_interrupts!();
+            interrupts::check();
         }
         each(Timestamp(micros), &key)?;
     }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use pgrx::datum::{DatumWithOid, Timestamp as PgTimestamp};
-use pgrx::{Spi, Uuid, check_for_interrupts};
+use pgrx::{Spi, Uuid};
 use trips_core::model::partition_bounds::{Bound, PartitionBounds};
 use trips_core::sort::claims::Claim;
 
@@ -15,6 +15,7 @@ use super::claims::{StoredBlock, stored_block, write_rest};
 use super::pending_counts;
 use super::rewrite::{Rewritten, rewrite_partitions};
 use crate::error::LoadError;
+use crate::pg::interrupts;
 use crate::pg::own_settings::OwnSettings;
 use crate::pg::relation::name_of;
 use crate::pg::table_locks::{self, Mode};
@@ -99,7 +100,7 @@ impl Passing {
         };
         let (mut gains, mut after) = (Gains::new(), i64::MIN);
         while let Some((mut block, claimant)) = self.next_block(after, all)? {
-            check_for_interrupts!();
+            interrupts::check();
             after = block.number;
             let mut used = vec![false; block.claims.len()];
             for (name, bounds) in &partitions {

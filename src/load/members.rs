@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use pgrx::check_for_interrupts;
 use trips_core::feed::choice::FeedChoice;
 use trips_core::feed::definition::Definition;
 use trips_core::format::delimited::header::HeaderError;
@@ -11,6 +10,7 @@ use trips_core::format::members::{self, MembersError};
 use super::open;
 use crate::error::{FileError, FileName, LoadError};
 use crate::feeds::{stations, zones};
+use crate::pg::interrupts;
 use crate::source::Contents;
 
 /// What a load reads of a file.
@@ -36,7 +36,7 @@ pub fn sort(
         return Ok(Members { trips: vec![0], choice, stations: Vec::new() });
     }
     let feed_of = |index: usize, choice: &FeedChoice| {
-        check_for_interrupts!();
+        interrupts::check();
         let opened = open::begin(contents.read(index)?, choice, false)?;
         Ok::<_, LoadError>(opened.plan.feed_name().to_owned())
     };
@@ -80,7 +80,7 @@ fn with_stations(
     let members::Members { feed, trips, stations } = sorted;
     let mut rows = Vec::new();
     for &index in &stations {
-        check_for_interrupts!();
+        interrupts::check();
         let Some(definition) = choice.catalogue.get(&feed) else { continue };
         rows.push(stations::of_member(definition, contents.read(index)?, shows_content)?);
     }
@@ -102,7 +102,7 @@ pub fn keep_stations(
     (definition, shows_content): (&Arc<Definition>, bool),
 ) -> Result<(), LoadError> {
     stations.iter().try_for_each(|&index| {
-        check_for_interrupts!();
+        interrupts::check();
         stations::keep(load_id, definition, contents.read(index)?, shows_content)
     })
 }

@@ -1,6 +1,5 @@
 //! Staged rows are merged: valid trips go into the history, the other rows stay in staging.
 
-use pgrx::check_for_interrupts;
 use trips_core::check::constraints::Constraints;
 use trips_core::model::position::PositionKind;
 
@@ -13,6 +12,7 @@ use crate::error::{LoadError, RequestError, StagedError};
 use crate::feeds::zones;
 use crate::history::{History, NewPartitions};
 use crate::ledger::{self, LoadHeader, LoadRow, LoadSource, Totals};
+use crate::pg::interrupts;
 use crate::progress::{Passes, Phase, Progress};
 use crate::settings;
 use crate::staging::{self, StagedFile};
@@ -135,7 +135,7 @@ fn merge_file(
     let mut batches = staging::rows(file)?;
     let (mut order, mut undecided) = (0, Vec::new());
     loop {
-        check_for_interrupts!();
+        interrupts::check();
         let mut merged = MergedRows::default();
         let count = batches.next_batch(max_record, |row| {
             let trip = match read(feed, row, max_record, constraints) {

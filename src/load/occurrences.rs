@@ -3,7 +3,6 @@
 //! The history says it only for records that the load has inserted. Other loads may have inserted the same trips. So
 //! each staged record says it, in the member `$occurrence`.
 
-use pgrx::check_for_interrupts;
 use trips_core::feed::staged::Preceding;
 use trips_core::model::position::Position;
 use trips_core::sort::occurrences::EqualRecords;
@@ -11,6 +10,7 @@ use trips_core::sort::occurrences::EqualRecords;
 use super::identity::LoadIdentity;
 use super::staged_feed::StagedFeed;
 use crate::error::LoadError;
+use crate::pg::interrupts;
 use crate::settings;
 use crate::staging::{self, StagedFile};
 
@@ -32,7 +32,7 @@ pub fn number_staged(
     let mut batches = staging::rows(file)?;
     let mut records: Vec<Record> = Vec::new();
     loop {
-        check_for_interrupts!();
+        interrupts::check();
         let count = batches.next_batch(max_record, |row| {
             let Some(json) = &row.record else { return Ok(()) };
             let Some((date_time, base, says)) =

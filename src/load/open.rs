@@ -1,6 +1,5 @@
 //! The beginning of a file, or of a member of it: its format, its feed and its columns.
 
-use pgrx::check_for_interrupts;
 use trips_core::feed::choice::{FeedChoice, Options};
 use trips_core::feed::plan::Plan;
 use trips_core::format::delimited::header::HeaderError;
@@ -10,6 +9,7 @@ use trips_core::model::time_form::DayMonthOrder;
 use super::request::Request;
 use crate::error::{FileError, FileName, LoadError};
 use crate::feeds::{self, Reader, Sizes};
+use crate::pg::interrupts;
 use crate::settings::{self, LoadOptions};
 use crate::source::{Content, Contents, Reading, beside};
 
@@ -87,5 +87,5 @@ fn find_order(opened: Opened) -> Result<DayMonthOrder, LoadError> {
 
 /// Raises the error of a query cancel.
 pub fn poll_interrupts() {
-    check_for_interrupts!();
+    interrupts::check();
 }

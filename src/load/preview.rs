@@ -1,6 +1,5 @@
 //! `trips.preview`: what a load of a file would do. It writes nothing.
 
-use pgrx::check_for_interrupts;
 use trips_core::check::reject::BadLine;
 use trips_core::feed::definition::{Definition, IdentityRule};
 use trips_core::feed::program::{FeedTrip, TailValues};
@@ -18,6 +17,7 @@ use super::open::{self, Opened};
 use super::request::Request;
 use crate::error::{FileError, LoadError, counted};
 use crate::feeds::{self, Match};
+use crate::pg::interrupts;
 use crate::settings::{self, LoadOptions};
 use crate::source::{Access, Contents, Source, beside};
 
@@ -136,7 +136,7 @@ impl Preview {
         let mut trips = TripReader::new(plan.clone(), DetailsForm::Text);
         let max_record = settings::max_record_size();
         while self.wants_more(rows) {
-            check_for_interrupts!();
+            interrupts::check();
             let chunk = match covered {
                 Some(_) => reader.next_chunk(CHUNK, 0),
                 None => {

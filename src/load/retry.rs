@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use pgrx::check_for_interrupts;
 use trips_core::check::constraints::Constraints;
 use trips_core::columns::{KEY_COUNT, TripColumn};
 use trips_core::feed::choice::Options;
@@ -11,6 +10,7 @@ use trips_core::mend::rules::{Rules, Times};
 
 use super::staged_feed::StagedFeed;
 use crate::error::{LoadError, StagedError};
+use crate::pg::interrupts;
 use crate::settings;
 use crate::staging::{self, StagedFile};
 
@@ -83,7 +83,7 @@ impl Retry {
         let max_record = settings::max_record_size();
         let mut batches = staging::rows(file)?;
         loop {
-            check_for_interrupts!();
+            interrupts::check();
             let count = batches.next_batch(max_record, |row| {
                 let is_other = match (&row.record, feed) {
                     (Some(json), Some(feed)) => feed.contradicts(json, times),

@@ -8,12 +8,13 @@ use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
 use pgrx::{
-    PgSubXactCallbackEvent, PgTryBuilder, PgXactCallbackEvent, check_for_interrupts,
-    register_subxact_callback, register_xact_callback,
+    PgSubXactCallbackEvent, PgTryBuilder, PgXactCallbackEvent, register_subxact_callback,
+    register_xact_callback,
 };
 
 use super::message::Message;
 use crate::ledger::{LoadFailure, LoadInfo};
+use crate::pg::interrupts;
 use crate::pg::locks::Lock;
 use crate::pg::shared_state::registry::Registry;
 use crate::pg::shared_state::{LoadStep, Mailbox, MailboxReader};
@@ -63,7 +64,7 @@ impl MonitoredLoad {
     pub fn wait_until_entered(self) {
         let begin = Instant::now();
         while self.is_pending(begin.elapsed()) {
-            check_for_interrupts!();
+            interrupts::check();
             pause(begin.elapsed());
         }
     }

@@ -8,7 +8,7 @@ use std::ffi::{CStr, c_int, c_void};
 use pgrx::{pg_guard, pg_sys};
 
 use super::relation::Table;
-use super::{error_fields, session};
+use super::{error_fields, interrupts, session};
 
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
 const TRAILER: [u8; 2] = (-1_i16).to_be_bytes();
@@ -141,8 +141,12 @@ impl Stream<'_> {
                 if row.len() > room {
                     out[filled..].copy_from_slice(&row[..room]);
                     self.rest.clear();
-                    self.rest.extend_from_slice(&row[room..]);
                     self.at = 0;
+                    // What rows for staging take together is not small.
+                    if self.rest.try_reserve(row.len() - room).is_err() {
+                        interrupts::no_memory(row.len() - room);
+                    }
+                    self.rest.extend_from_slice(&row[room..]);
                     return out.len();
                 }
                 out[filled..filled + row.len()].copy_from_slice(row);

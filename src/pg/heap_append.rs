@@ -6,7 +6,7 @@
 //! table with anything else than the given columns and one index (a trigger, a column, a constraint) does not fit:
 //! [`HeapAppend::fits`] is false, and the caller uses COPY.
 
-use pgrx::{check_for_interrupts, pg_sys};
+use pgrx::pg_sys;
 use trips_core::wire::heap::Format;
 use trips_core::wire::page::RowPosition;
 
@@ -14,6 +14,7 @@ use super::heap_pages::HeapPages;
 use super::index_build::IndexBuild;
 use super::index_insert::IndexInsert;
 use super::relation::{Attribute, Table};
+use crate::pg::interrupts;
 
 /// Rows of one `heap_multi_insert`, as many as COPY takes.
 const ROWS_AT_ONCE: usize = 1000;
@@ -176,7 +177,7 @@ impl<'a> HeapAppend<'a> {
     pub fn append(&mut self, mut rows: &mut [u8]) -> u64 {
         let mut appended = 0;
         while !rows.is_empty() {
-            check_for_interrupts!();
+            interrupts::check();
             let (bytes, count) = self.append_to_pages(rows);
             if count > 0 {
                 rows = &mut rows[bytes..];

@@ -8,12 +8,10 @@ use std::ffi::{CStr, c_long};
 
 use pgrx::datum::{DatumWithOid, Timestamp};
 use pgrx::pg_sys::panic::ErrorReport;
-use pgrx::{
-    FromDatum, IntoDatum, PgLogLevel, PgSqlErrorCode, PgTrigger, PgTupleDesc, check_for_interrupts,
-    pg_sys,
-};
+use pgrx::{FromDatum, IntoDatum, PgLogLevel, PgSqlErrorCode, PgTrigger, PgTupleDesc, pg_sys};
 
 use super::jsonb::JsonbText;
+use crate::pg::interrupts;
 
 /// Which changes a query sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -287,7 +285,7 @@ pub fn query_in_batches(
             0,
         );
         loop {
-            check_for_interrupts!();
+            interrupts::check();
             pg_sys::SPI_cursor_fetch(portal, true, rows);
             if pg_sys::SPI_processed == 0 {
                 break;

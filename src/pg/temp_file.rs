@@ -3,9 +3,10 @@
 
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
-use pgrx::{check_for_interrupts, pg_sys};
+use pgrx::pg_sys;
 
 use super::safe_drop::drop_unless_panicking;
+use crate::pg::interrupts;
 
 /// `temp_file_limit` in bytes; None if there is no limit. For the backend's own thread.
 pub fn limit() -> Option<u64> {
@@ -45,7 +46,7 @@ impl Read for TempFile {
 
 impl Write for TempFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        check_for_interrupts!();
+        interrupts::check();
         // SAFETY: the file is open; the bytes are only read.
         unsafe {
             pg_sys::BufFileWrite(self.file, bytes.as_ptr().cast_mut().cast(), bytes.len());

@@ -14,6 +14,7 @@ use pgrx::{PgLogLevel, PgSqlErrorCode, PgTryBuilder, Spi, ereport, pg_sys};
 
 use super::error_fields::{self, Caught};
 use super::{compat, databases, deferred, extension, own_settings};
+use crate::pg::interrupts;
 
 /// Delay before PostgreSQL restarts a worker that an error has ended; after a crash there is no delay.
 const RESTART: Duration = Duration::from_secs(5);
@@ -279,7 +280,7 @@ fn wait_on(readable: Option<RawFd>, timeout: Duration) -> bool {
         pg_sys::ResetLatch(pg_sys::MyLatch);
         happened
     };
-    pgrx::check_for_interrupts!();
+    interrupts::check();
     happened & pg_sys::WL_TIMEOUT.cast_signed() == 0
 }
 

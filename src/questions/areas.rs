@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pgrx::check_for_interrupts;
 use pgrx::datum::{DatumWithOid, Timestamp as PgTimestamp};
 use trips_areas::{
     Area, AreaMatcher, Coord, Directory, Ends, Found, first_day, trips as trips_of, week_of_day,
@@ -12,8 +11,8 @@ use trips_core::model::timestamp::Timestamp;
 use super::YEARS;
 use crate::derived::areas::PAGE_IDS;
 use crate::pg::relation::Table;
-use crate::pg::session;
 use crate::pg::spi::{self, Snapshot};
+use crate::pg::{interrupts, session};
 
 /// Pages that are read at a time, 4 MB.
 const PAGES_AT_ONCE: usize = 512;
@@ -200,7 +199,7 @@ fn count_pages(
     let ids: Vec<i64> = blocks.keys().copied().collect();
     let mut minutes = Vec::new();
     for ids in ids.chunks(PAGES_AT_ONCE) {
-        check_for_interrupts!();
+        interrupts::check();
         let each = |row: &spi::Row<'_>| {
             let id = row.get::<i64>(1).unwrap_or(0);
             let Some(&week) = blocks.get(&id) else { return };

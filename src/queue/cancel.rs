@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pgrx::{check_for_interrupts, pg_sys};
+use pgrx::pg_sys;
 
 use super::Wake;
 use super::running::{self, Caller, holder_of};
@@ -10,7 +10,7 @@ use crate::error::{LoadError, QueueError, RequestError};
 use crate::events;
 use crate::ledger::{self, LoadFailure};
 use crate::pg::locks::Lock;
-use crate::pg::session;
+use crate::pg::{interrupts, session};
 use crate::progress;
 
 /// Attempts, and the interval between them, to find a load whose lock a process holds and that does not run.
@@ -56,7 +56,7 @@ pub fn cancel_load(load_id: i64) -> Result<(), LoadError> {
             // A session before or after its load, or a worker that closes the loads of a stopped server.
             _ => std::thread::sleep(POLL_INTERVAL),
         }
-        check_for_interrupts!();
+        interrupts::check();
     }
     Err(QueueError::NotRunning(load_id).into())
 }

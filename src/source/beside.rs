@@ -5,10 +5,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-use pgrx::check_for_interrupts;
-
 use super::Reading;
+use trips_memory::thread;
+
 use crate::os::signals;
+use crate::pg::interrupts;
 
 /// Time between two checks for interrupts.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
@@ -25,11 +26,12 @@ pub fn beside<T: Send + 'static>(
     let (sender, result) = channel();
     {
         let _blocked = signals::BlockedSignals::all();
-        std::thread::Builder::new().name("trips unpack".to_owned()).spawn(move || {
+        thread::start("trips unpack", move || {
             // The work is not used after a panic.
             let done = catch_unwind(AssertUnwindSafe(work));
             let _ = sender.send(done);
-        })?;
+        })
+        .map_err(thread::NoThread::in_error)?;
     }
     let stop = reading.stopper();
     loop {
@@ -40,7 +42,7 @@ pub fn beside<T: Send + 'static>(
             }
             Ok(Err(panic)) => return Err(io::Error::other(panic_text(&*panic))),
             Err(RecvTimeoutError::Timeout) => {
-                check_for_interrupts!();
+                interrupts::check();
             }
             Err(RecvTimeoutError::Disconnected) => {
                 return Err(io::Error::other("a thread ended without a result"));

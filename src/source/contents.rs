@@ -13,7 +13,7 @@ use super::beside::beside;
 use super::bytes::{Bytes, FileRanges, Reading, UnpackedRanges, Wanted};
 use super::spool::{self, TemporaryFiles, spool};
 use crate::error::{FileName, LoadError};
-use crate::os::signals;
+use crate::os::{memory, signals};
 use crate::settings;
 
 /// Bytes that the threads parse.
@@ -199,7 +199,7 @@ impl Content {
         let mut first = Vec::new();
         match &mut self.bytes {
             Unpacked::Stored(_, ranges) => {
-                first.resize(count, 0);
+                first = memory::buffer(count)?;
                 let mut length = 0;
                 while length < count {
                     match ranges.read_at(length as u64, &mut first[length..])? {

@@ -6,7 +6,10 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::spool::TemporaryFile;
+use trips_memory::thread;
+
 use crate::error::{StoreFault, TempFileLimit};
+use crate::os::memory;
 
 /// Bytes that the thread copies at once.
 const COPIED_AT_ONCE: usize = 256 * 1024;
@@ -67,7 +70,7 @@ impl Growing {
                 shared.state().end = Some(end);
                 shared.changed.notify_all();
             };
-            std::thread::Builder::new().name("trips spool".to_owned()).spawn(fill)?
+            thread::start("trips spool", fill).map_err(thread::NoThread::in_error)?
         };
         Ok(Self { file, shared, thread: Some(thread), stop: Box::new(stop) })
     }
@@ -137,7 +140,7 @@ fn fill(
     shared: &Shared,
 ) -> Result<[u8; 32], io::Error> {
     let mut hasher = blake3::Hasher::new();
-    let mut buffer = vec![0; COPIED_AT_ONCE];
+    let mut buffer = memory::buffer(COPIED_AT_ONCE)?;
     loop {
         let mut state = shared.state();
         while state.written >= state.wanted && !state.is_dropped {

@@ -7,7 +7,6 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
 use glob::{MatchOptions, Pattern, PatternError};
-use pgrx::check_for_interrupts;
 
 use super::local::{confined, writers};
 use super::stored::Stored;
@@ -15,6 +14,7 @@ use super::version::changed_at;
 use super::{Access, FileVersion, Source, is_url, objects};
 use crate::error::{LoadError, RequestError, SourceError};
 use crate::os::lease::Writers;
+use crate::pg::interrupts;
 
 /// `*` and `?` do not match the dot of a hidden name: programs write files with such names before they rename them.
 const OPTIONS: MatchOptions = MatchOptions {
@@ -252,7 +252,7 @@ fn list_components(
     loop {
         let depth = levels.len();
         let Some(level) = levels.last_mut() else { break };
-        check_for_interrupts!();
+        interrupts::check();
         let Some(entry) = level.names.next() else {
             levels.pop();
             continue;

@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
-use pgrx::check_for_interrupts;
 use trips_store::{
     Environment, ErrorKind, Object, ObjectStream, Options, Pattern, Policy, StoreError, Stores,
     Url, UrlError,
@@ -21,6 +20,7 @@ use super::spool::{self, TemporaryFile};
 use super::version::micros_of;
 use crate::error::{LoadError, SourceError, StoreFault, StoreFaultKind};
 use crate::os::signals;
+use crate::pg::interrupts;
 use crate::settings;
 
 /// Clients, and credentials from files, are made anew after this time.
@@ -77,7 +77,7 @@ impl ObjectFile {
         let is_backend = std::thread::current().id() == self.backend;
         let mut poll = || {
             if is_backend {
-                check_for_interrupts!();
+                interrupts::check();
             }
             require_wanted()
         };
@@ -87,7 +87,7 @@ impl ObjectFile {
     /// BLAKE3 of all bytes, for the backend's thread. `done` gets the number of bytes that were read.
     pub fn digest(&self, done: &mut dyn FnMut(u64)) -> io::Result<[u8; 32]> {
         self.growing()?.digest(&mut |bytes| {
-            check_for_interrupts!();
+            interrupts::check();
             done(bytes);
             Ok(())
         })
@@ -201,7 +201,7 @@ fn stores(url: &Url) -> Result<Arc<Stores>, LoadError> {
 
 /// Polls PostgreSQL while the backend waits for a store: an interrupt is an ERROR.
 fn go_on() -> bool {
-    check_for_interrupts!();
+    interrupts::check();
     true
 }
 

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use trips_containers::{Spool, SpoolFile};
 
 use crate::error::TempFileLimit;
+use crate::os::memory;
 use crate::pg::temp_file;
 
 /// The folder of temporary files of the default tablespace, below the data directory, in which each backend works.
@@ -119,7 +120,7 @@ fn create() -> io::Result<File> {
 /// Writes all bytes of a reader to a temporary file.
 pub fn spool(source: &mut dyn io::Read) -> io::Result<TemporaryFile> {
     let file = TemporaryFile::create()?;
-    let mut buffer = vec![0; 256 * 1024];
+    let mut buffer = memory::buffer(256 * 1024)?;
     loop {
         match source.read(&mut buffer) {
             Ok(0) => return Ok(file),

@@ -2,11 +2,9 @@
 
 use std::ffi::c_long;
 
-use pgrx::check_for_interrupts;
-
 use super::{RECORD, ROWS_AT_ONCE, StagedFile, StagedRow, delete, open};
 use crate::error::LoadError;
-use crate::pg::spi;
+use crate::pg::{interrupts, spi};
 
 /// Columns after the record: whether its text has each of the texts.
 const FIRST_TEXT: i32 = RECORD + 1;
@@ -29,7 +27,7 @@ pub fn delete_where(
     loop {
         let mut meant = Vec::new();
         let count = spi::fetch(&batches.cursor, ROWS_AT_ONCE as c_long, |found| {
-            check_for_interrupts!();
+            interrupts::check();
             row.read(found, max_record)?;
             let has_text = [0, 1, 2].map(|at| found.get::<bool>(FIRST_TEXT + at) != Some(false));
             if is_meant(&row, has_text)? {

@@ -1,12 +1,13 @@
 //! The tables `uploads` and `upload_parts`.
 
 use pgrx::datum::{DatumWithOid, TimestampWithTimeZone};
-use pgrx::{Spi, check_for_interrupts, pg_sys};
+use pgrx::{Spi, pg_sys};
 use trips_core::key::SameId;
 use trips_core::upload::part_reader::{PartCounts, PartHeader, PartSource};
 
 use crate::error::LoadError;
 use crate::ledger::{LoadHeader, LoadSource};
+use crate::pg::interrupts;
 use crate::pg::spi::{self, Snapshot};
 
 /// An upload that is not completed.
@@ -191,7 +192,7 @@ impl PartSource for StoredPart {
 
     /// The value is stored uncompressed: `substr` reads only the pages of the slice.
     fn read(&mut self, at: usize, length: usize) -> Result<&[u8], LoadError> {
-        check_for_interrupts!();
+        interrupts::check();
         let Self { load_id, offset, slice, .. } = self;
         let number = |count: usize| i32::try_from(count).map_err(|_| LoadError::OutOfMemory);
         let (at, length) = (number(at + 1)?, number(length)?);

@@ -32,7 +32,7 @@ pub use cluster::Cluster;
 pub use database::Database;
 pub use database_state::{database_state, partitions_without_key};
 pub use files::{FIVE_COLUMNS, lines_of, month_as_csv, real_trips, rows_as_csv, trip_line};
-pub use memory::{limit_addresses, peak_memory};
+pub use memory::{AddressLimit, peak_memory};
 pub use misplaced::misplaced;
 pub use programs::{Programs, extension_file};
 pub use psql::Psql;

@@ -31,15 +31,33 @@ pub fn peak_memory<T>(client: &mut Client, work: impl FnOnce(&mut Client) -> T) 
     (result, peak.into_inner())
 }
 
-/// Lets the backend of the client have so many bytes of addresses more than it has now, and none behind them.
-///
-/// # Panics
-/// When the limit cannot be set.
-pub fn limit_addresses(client: &mut Client, more: u64) {
-    let pid = backend(client);
-    let limit = status(pid, "VmSize:") + more;
-    let arguments = [format!("--pid={pid}"), format!("--as={limit}")];
-    run(server_command("prlimit").args(arguments));
+/// A limit of the addresses of a backend.
+#[must_use]
+pub struct AddressLimit {
+    pid: i32,
+}
+
+impl AddressLimit {
+    /// Lets the backend of the client have so many bytes of addresses more than it has now, and none behind them.
+    ///
+    /// # Panics
+    /// When the limit cannot be set.
+    pub fn set(client: &mut Client, more: u64) -> Self {
+        let pid = backend(client);
+        // The soft limit, which can be raised again.
+        let limit = format!("--as={}:", status(pid, "VmSize:") + more);
+        run(server_command("prlimit").args([format!("--pid={pid}"), limit]));
+        Self { pid }
+    }
+
+    /// Lets it have any number again, and says nothing to the server.
+    ///
+    /// # Panics
+    /// When its process has ended.
+    pub fn lift(self) {
+        let arguments = [format!("--pid={}", self.pid), "--as=unlimited:".into()];
+        run(server_command("prlimit").args(arguments));
+    }
 }
 
 fn backend(client: &mut Client) -> i32 {

@@ -35,6 +35,7 @@ mod leaks;
 mod locks;
 mod many_loads;
 mod memory;
+mod memory_end;
 mod monitor;
 mod monitor_ends;
 mod objects;

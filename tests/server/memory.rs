@@ -4,16 +4,15 @@ use std::fmt::Write;
 
 use postgres::Client;
 use trips_tests::{
-    Cluster, FIVE_COLUMNS, Load, digest, limit_addresses, parts_of, peak_memory, server_error,
-    trip_line,
+    Cluster, FIVE_COLUMNS, Load, digest, parts_of, peak_memory, server_error, trip_line,
 };
 
-const MEGABYTE: u64 = 1024 * 1024;
+pub const MEGABYTE: u64 = 1024 * 1024;
 /// What a load may take beside `trips.work_mem`.
 const OVERHEAD: u64 = 64 * MEGABYTE;
 
 /// A client whose loads have so much memory, and four threads.
-fn client_with(cluster: &Cluster, megabytes: u64) -> Client {
+pub fn client_with(cluster: &Cluster, megabytes: u64) -> Client {
     let mut client = cluster.client();
     let settings = format!("SET trips.work_mem = '{megabytes}MB'; SET trips.parse_threads = 4");
     client.batch_execute(&settings).unwrap();
@@ -38,7 +37,7 @@ fn ingest(client: &mut Client, path: &str, megabytes: u64) -> [i64; 4] {
 }
 
 /// Lines of so many regions of 900 bytes, all different.
-fn regions(count: u32, second: impl Fn(u32) -> u32) -> String {
+pub fn regions(count: u32, second: impl Fn(u32) -> u32) -> String {
     let mut file = FIVE_COLUMNS.to_owned();
     for i in 0..count {
         file.push_str(&trip_line(format_args!("{i:0900}"), second(i)));
@@ -133,7 +132,7 @@ fn long_rejected_lines() {
 }
 
 /// Outside writers may write texts of any size.
-fn stage_long_texts(client: &mut Client, rows: u32, megabytes: u32) {
+pub fn stage_long_texts(client: &mut Client, rows: u32, megabytes: u32) {
     let text = format!("repeat('x', {megabytes} * 1000000)");
     let query = format!(
         "INSERT INTO trips.stg_trip_data (region, origin_coord, destination_coord, date_time, datasource)
@@ -183,34 +182,6 @@ fn staged_texts_as_long_as_a_record() {
     let (row, peak) = peak_memory(&mut client, |client| client.query_one(query, &[]));
     require_at_most(peak, 4);
     assert_eq!(Load::from_row(&row.unwrap()).rows, [100, 100, 0, 0]);
-}
-
-/// A server whose addresses are limited says that there is no memory, and lives.
-#[test]
-fn an_end_of_memory_is_an_error() {
-    let cluster = Cluster::start();
-    stage_long_texts(&mut cluster.client(), 3, 60);
-    let mut file = regions(20_000, |i| i);
-    file.push_str(&"x\n".repeat(100_000));
-    let path = cluster.file("regions.csv", file);
-    for more in [40, 150, 400] {
-        for query in
-            ["SELECT * FROM trips.merge_staged()", "SELECT * FROM trips.ingest($1, force => true)"]
-        {
-            let mut client = client_with(&cluster, 256);
-            // The library is there.
-            client.batch_execute("SELECT trips.h3_cell(point '(1,2)', 9)").unwrap();
-            limit_addresses(&mut client, more * MEGABYTE);
-            let parameters: &[&(dyn postgres::types::ToSql + Sync)] =
-                if query.contains("$1") { &[&path] } else { &[] };
-            if let Err(error) = client.query_one(query, parameters) {
-                let (code, message, _) = server_error(&error);
-                println!("{more} MB, {query}: {code} {message}");
-                assert!(["53200", "53000"].contains(&code.as_str()), "{code} {message}");
-            }
-        }
-    }
-    assert!(!cluster.log().contains("was terminated by signal"), "{}", cluster.log());
 }
 
 /// Patterns and paths that no file system has are refused before anything is done with them.

@@ -8,6 +8,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use std::{io, mem};
 
+use trips_memory::thread;
+
 use super::grid::{GridPoint, week_of_time};
 use super::segment::{Segment, SegmentBuilder};
 
@@ -107,19 +109,17 @@ impl IndexBuilder {
     pub fn start() -> Result<Self, BuildError> {
         let (jobs, queue) = channel::<(i32, Parts)>();
         let (results, done) = channel();
-        let thread = std::thread::Builder::new()
-            .name("trips areas".into())
-            .spawn(move || {
-                let (mut builder, mut points) = (SegmentBuilder::default(), Vec::new());
-                for (week, parts) in queue {
-                    let joined = join(parts, &mut points);
-                    let segments = joined.and_then(|()| builder.build(&points));
-                    if results.send((week, segments)).is_err() {
-                        return;
-                    }
+        let work = move || {
+            let (mut builder, mut points) = (SegmentBuilder::default(), Vec::new());
+            for (week, parts) in queue {
+                let joined = join(parts, &mut points);
+                let segments = joined.and_then(|()| builder.build(&points));
+                if results.send((week, segments)).is_err() {
+                    return;
                 }
-            })
-            .map_err(BuildError::Start)?;
+            }
+        };
+        let thread = thread::start("trips areas", work).map_err(BuildError::Start)?;
         Ok(Self {
             week: 0,
             parts: Vec::new(),

@@ -38,6 +38,8 @@ pub enum Kind {
     Encrypted,
     /// An archive without a member that could be a file of trips.
     Empty,
+    /// The system had no memory for a decoder. The error of a reader is [`io::ErrorKind::OutOfMemory`], without this.
+    NoMemory,
 }
 
 /// What is wrong with a container: the member, the byte, what was found and what was expected.
@@ -87,6 +89,11 @@ impl ContainerError {
     /// ```
     pub fn no_parquet() -> Self {
         Self::new(Kind::Unsupported(PARQUET), "this build does not support Parquet files")
+    }
+
+    /// A decoder that got no memory: nothing is said of the file.
+    pub(crate) fn no_memory() -> Self {
+        Self::new(Kind::NoMemory, "out of memory")
     }
 
     /// Says at which byte the fault is.
@@ -192,7 +199,7 @@ impl ContainerError {
             Kind::Limit(Limit::Memory, _) => {
                 Some("Compress the file again with a smaller window or dictionary.")
             }
-            Kind::Limit(..) => None,
+            Kind::Limit(..) | Kind::NoMemory => None,
             Kind::Empty => Some("Load an archive that has a file of trips."),
         }
     }
@@ -215,6 +222,9 @@ impl std::error::Error for ContainerError {}
 
 impl From<ContainerError> for io::Error {
     fn from(error: ContainerError) -> Self {
+        if error.kind() == Kind::NoMemory {
+            return io::ErrorKind::OutOfMemory.into();
+        }
         Self::other(error)
     }
 }

@@ -4,6 +4,8 @@ use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 
+use trips_memory::thread;
+
 /// Bytes of a buffer between the threads.
 const BUFFER: usize = 256 << 10;
 
@@ -18,9 +20,8 @@ pub fn threaded(source: Box<dyn Read + Send>) -> io::Result<Threaded> {
     let (sender, blocks) = sync_channel(WAITING);
     let (empty, returned) = channel();
     // A reader that is dropped elsewhere may not be waited for: its source may be a network.
-    std::thread::Builder::new()
-        .name("unpack".to_owned())
-        .spawn(move || run(source, &sender, &returned))?;
+    thread::start("unpack", move || run(source, &sender, &returned))
+        .map_err(thread::NoThread::in_error)?;
     Ok(Threaded { blocks, empty, block: Vec::new(), position: 0, ended: false })
 }
 

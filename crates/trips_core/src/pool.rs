@@ -12,6 +12,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use trips_memory::thread;
+
 use crate::format::delimited::header_state::HeaderState;
 use crate::format::parser::{Parsed, Parser};
 use crate::format::{Chunk, ChunkReader};
@@ -172,11 +174,9 @@ impl<R: Read + Send + 'static> Pool<R> {
         };
         for number in 0..threads.max(1) {
             let (shared, queue, results) = (pool.shared.clone(), queue.clone(), results.clone());
-            let thread = std::thread::Builder::new()
-                .name(format!("trips parse {number}"))
-                .spawn(move || shared.work(&queue, &results))
-                .map_err(PoolError::Start)?;
-            pool.threads.push(thread);
+            let work = move || shared.work(&queue, &results);
+            let thread = thread::start(&format!("trips parse {number}"), work);
+            pool.threads.push(thread.map_err(PoolError::Start)?);
         }
         Ok(pool)
     }

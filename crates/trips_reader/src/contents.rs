@@ -219,6 +219,7 @@ pub fn refusal(error: &io::Error, member: &str) -> Option<(&'static str, String)
     if let Some(container) = ContainerError::of(error) {
         let code = match container.kind() {
             Kind::Damaged | Kind::Cut | Kind::Padded | Kind::Empty => "22P04",
+            Kind::NoMemory => "53200",
             Kind::Limit(..) => "54000",
             Kind::Unsupported(_) | Kind::Encrypted => "0A000",
         };
@@ -237,6 +238,7 @@ fn code_of_format(error: &io::Error) -> &'static str {
     match ParquetFault::of(error).map(|fault| fault.kind) {
         Some(FaultKind::Limit | FaultKind::Memory) => "54000",
         Some(FaultKind::Unsupported) => "0A000",
+        Some(FaultKind::NoMemory) => "53200",
         Some(FaultKind::Damaged) | None => "22P04",
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
+use trips_memory::thread;
 
 /// How often a waiting caller is asked whether it wants to go on.
 pub const POLL: Duration = Duration::from_millis(20);
@@ -31,7 +32,7 @@ impl Runtime {
             // A name that is being resolved cannot be cancelled: its thread ends by itself.
             runtime.shutdown_background();
         };
-        let thread = std::thread::Builder::new().name("trips_store".into()).spawn(run)?;
+        let thread = thread::start("trips_store", run)?;
         Ok(Self { handle, stop: Some(stop), thread: Some(thread) })
     }
 

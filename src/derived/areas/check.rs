@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use pgrx::check_for_interrupts;
 use trips_areas::{Directory, GridPoint};
 
 use super::{PAGE_IDS, grid_points_of_history, weeks_with_trips};
 use crate::error::LoadError;
+use crate::pg::interrupts;
 use crate::pg::spi::{self, Snapshot};
 
 /// What is wrong with a week.
@@ -55,7 +55,7 @@ pub fn find() -> Result<Vec<(i32, CheckFailure)>, LoadError> {
     weeks.extend(directory.keys());
     let mut failures = Vec::new();
     for week in weeks {
-        check_for_interrupts!();
+        interrupts::check();
         let segments = directory.get(&week).map(Vec::as_slice).unwrap_or_default();
         let mut history = Sum::default();
         grid_points_of_history(week, |point| history.add(&point));

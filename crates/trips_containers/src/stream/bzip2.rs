@@ -38,6 +38,9 @@ impl Format for Bzip2 {
         let decoder = self.0.get_or_insert_with(|| Decompress::new(false));
         let (before_in, before_out) = (decoder.total_in(), decoder.total_out());
         let status = decoder.decompress(input, output).map_err(error_of)?;
+        if status == Status::MemNeeded {
+            return Err(ContainerError::no_memory());
+        }
         let read = usize::try_from(decoder.total_in() - before_in).unwrap_or(input.len());
         let written = usize::try_from(decoder.total_out() - before_out).unwrap_or(output.len());
         Ok(Step { read, written, ended: status == Status::StreamEnd })

@@ -70,7 +70,7 @@ pub(super) fn error_of(format: &str, error: Error) -> ContainerError {
     match error {
         Error::MemLimit => memory(format!("{format} stream needs too much memory"))
             .found("a larger dictionary", format!("at most {MEMORY} bytes")),
-        Error::Mem => memory(format!("no memory for the {format} decoder")),
+        Error::Mem => ContainerError::no_memory(),
         Error::UnsupportedCheck => {
             ContainerError::new(Kind::Unsupported(CHECK), "xz integrity check is not supported")
         }

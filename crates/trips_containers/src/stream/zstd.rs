@@ -20,6 +20,7 @@ const MAGIC: u32 = 0xfd2f_b528;
 const CHECKSUM_WRONG: usize = 22;
 const WINDOW_TOO_LARGE: usize = 16;
 const DICTIONARY_WRONG: usize = 32;
+const NO_MEMORY: usize = 64;
 
 /// Bytes of the longest header of a frame.
 const HEADER: usize = 18;
@@ -101,6 +102,7 @@ fn error_of(code: usize) -> ContainerError {
             ContainerError::new(Kind::Unsupported(DICTIONARY), "zstd frame needs a dictionary")
                 .found("its number", "none")
         }
+        NO_MEMORY => ContainerError::no_memory(),
         _ => damaged("zstd", "data is invalid")
             .found(format!("\"{}\"", get_error_name(code)), "valid data"),
     }

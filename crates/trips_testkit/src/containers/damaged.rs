@@ -61,6 +61,7 @@ impl Fault {
             Kind::Unsupported(_) => Self::Unsupported,
             Kind::Encrypted => Self::Encrypted,
             Kind::Empty => Self::Empty,
+            Kind::NoMemory => panic!("an error of a reader is never one of this kind"),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Rows of a row group, decoded, which a thread parses by itself.
 
+use std::collections::TryReserveError;
 use std::sync::Arc;
 
 use super::bytes_page::Span;
@@ -65,33 +66,45 @@ struct Bytes {
 
 impl Bytes {
     /// A chunk is under 4 GiB: its reader ends it before.
-    fn push(&mut self, value: &[u8]) {
+    fn push(&mut self, value: &[u8]) -> Result<(), TryReserveError> {
         let end = |data: &Vec<u8>| u32::try_from(data.len()).unwrap_or(u32::MAX);
         let start = end(&self.data);
+        self.data.try_reserve(value.len())?;
+        self.spans.try_reserve(1)?;
         self.data.extend_from_slice(value);
         self.spans.push(Span { start, end: end(&self.data) });
+        Ok(())
     }
 
     /// Appends values of a page, or of the dictionary.
-    fn append(&mut self, page: &[u8], is_dictionary: bool, spans: &[Span]) {
-        let (Some(first), Some(last)) = (spans.first(), spans.last()) else { return };
+    fn append(
+        &mut self,
+        page: &[u8],
+        is_dictionary: bool,
+        spans: &[Span],
+    ) -> Result<(), TryReserveError> {
+        let (Some(first), Some(last)) = (spans.first(), spans.last()) else { return Ok(()) };
         let moved = |to: usize, from: u32| u32::try_from(to).unwrap_or(u32::MAX).wrapping_sub(from);
         let by = if !is_dictionary {
             // With the lengths between them: one copy for all.
             let by = moved(self.data.len(), first.start);
-            let all = page.get(first.start as usize..last.end as usize);
-            self.data.extend_from_slice(all.unwrap_or_default());
+            let all = page.get(first.start as usize..last.end as usize).unwrap_or_default();
+            self.data.try_reserve(all.len())?;
+            self.data.extend_from_slice(all);
             by
         } else if page.len() <= SMALL_DICTIONARY {
+            self.data.try_reserve(page.len())?;
             let at = *self.dictionary.get_or_insert_with(|| {
                 self.data.extend_from_slice(page);
                 self.data.len() - page.len()
             });
             moved(at, 0)
         } else {
-            return spans.iter().for_each(|span| self.push(span.of(page).unwrap_or_default()));
+            return spans.iter().try_for_each(|span| self.push(span.of(page).unwrap_or_default()));
         };
+        self.spans.try_reserve(spans.len())?;
         self.spans.extend(spans.iter().map(|span| span.moved(by)));
+        Ok(())
     }
 }
 
@@ -137,11 +150,19 @@ impl Slice {
     }
 
     /// Appends decoded rows of the column, from one on. Each row that is too long is truncated.
-    pub(super) fn append(&mut self, column: &mut Column, from: usize, is_long: &[bool]) {
+    ///
+    /// # Errors
+    /// When there is no memory.
+    pub(super) fn append(
+        &mut self,
+        column: &mut Column,
+        from: usize,
+        is_long: &[bool],
+    ) -> Result<(), TryReserveError> {
         let unsigned = self.kind == Kind::Unsigned;
-        if column.is_full && !is_long.contains(&true) && self.append_all(column, is_long.len()) {
+        if column.is_full && !is_long.contains(&true) && self.append_all(column, is_long.len())? {
             column.taken += is_long.len();
-            return;
+            return Ok(());
         }
         let rows = from..from + is_long.len();
         let mut next = column.taken;
@@ -162,16 +183,17 @@ impl Slice {
                 (Values::Bytes(values), _, at) => {
                     let bytes = at.and_then(|at| column.bytes(at)).unwrap_or_default();
                     let most = if *is_long { KEPT_OF_LONG } else { usize::MAX };
-                    values.push(bytes.get(..most).unwrap_or(bytes));
+                    values.push(bytes.get(..most).unwrap_or(bytes))?;
                 }
                 _ => {}
             }
         }
         column.taken = next;
+        Ok(())
     }
 
     /// Appends the next values of a column whose rows all have one. Returns whether it did.
-    fn append_all(&mut self, column: &Column, count: usize) -> bool {
+    fn append_all(&mut self, column: &Column, count: usize) -> Result<bool, TryReserveError> {
         let next = column.taken..column.taken + count;
         match (&mut self.values, &column.raw) {
             (Values::Int(values), Raw::I64(raw)) if raw.len() >= next.end => {
@@ -182,14 +204,14 @@ impl Slice {
             }
             (Values::Bytes(values), _) => match column.spans() {
                 Some((page, is_dictionary, spans)) if spans.len() >= next.end => {
-                    values.append(page, is_dictionary, &spans[next]);
+                    values.append(page, is_dictionary, &spans[next])?;
                 }
-                _ => return false,
+                _ => return Ok(false),
             },
-            _ => return false,
+            _ => return Ok(false),
         }
         self.present.resize(self.present.len() + count, true);
-        true
+        Ok(true)
     }
 
     fn memory(&self) -> usize {

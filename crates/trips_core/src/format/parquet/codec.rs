@@ -13,9 +13,7 @@ pub(super) fn uncompress(
     size: usize,
 ) -> Result<Vec<u8>, ParquetFault> {
     let mut out = Vec::new();
-    let no_memory =
-        |_| ParquetFault::limit(format!("there is no memory for a page of {size} bytes"));
-    out.try_reserve_exact(size).map_err(no_memory)?;
+    out.try_reserve_exact(size).map_err(ParquetFault::no_memory)?;
     let count = match codec {
         Compression::UNCOMPRESSED => {
             out.extend_from_slice(input.get(..size).unwrap_or(input));
@@ -28,11 +26,8 @@ pub(super) fn uncompress(
         }
         Compression::ZSTD(_) => zstd(input, size, &mut out)?,
         Compression::LZ4_RAW => lz4_block(input, size, &mut out)?,
-        Compression::LZ4 => match lz4_hadoop(input, size) {
-            Some(bytes) => {
-                out = bytes;
-                out.len()
-            }
+        Compression::LZ4 => match lz4_hadoop(input, size, &mut out) {
+            Some(count) => count,
             None => lz4_block(input, size, &mut out)?,
         },
         Compression::LZO => {
@@ -78,8 +73,8 @@ fn lz4_block(input: &[u8], size: usize, out: &mut Vec<u8>) -> Result<usize, Parq
 }
 
 /// Hadoop's frames: two sizes in big-endian before each block. None if the input is not such frames.
-fn lz4_hadoop(mut input: &[u8], size: usize) -> Option<Vec<u8>> {
-    let mut out = vec![0; size];
+fn lz4_hadoop(mut input: &[u8], size: usize, out: &mut Vec<u8>) -> Option<usize> {
+    out.resize(size, 0);
     let mut at = 0_usize;
     while !input.is_empty() {
         let (sizes, rest) = input.split_first_chunk::<8>()?;
@@ -94,5 +89,5 @@ fn lz4_hadoop(mut input: &[u8], size: usize) -> Option<Vec<u8>> {
         at += unpacked;
         input = behind;
     }
-    (at == size).then_some(out)
+    (at == size).then_some(size)
 }

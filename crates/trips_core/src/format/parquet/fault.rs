@@ -1,6 +1,7 @@
 //! Why a Parquet file cannot be read.
 
 use std::any::Any;
+use std::collections::TryReserveError;
 use std::fmt;
 use std::io;
 
@@ -15,6 +16,8 @@ pub enum FaultKind {
     Memory,
     /// It uses something of Parquet that is not read.
     Unsupported,
+    /// The system has no memory. The error of a reader is [`io::ErrorKind::OutOfMemory`], without this.
+    NoMemory,
 }
 
 /// Why a Parquet file cannot be read, and where. It is in an [`io::Error`], from which [`ParquetFault::of`] takes it.
@@ -51,6 +54,11 @@ impl ParquetFault {
         Self::new(FaultKind::Limit, reason)
     }
 
+    /// The system has no memory: nothing is said of the file.
+    pub(super) fn no_memory(_: TryReserveError) -> Self {
+        Self::new(FaultKind::NoMemory, "out of memory")
+    }
+
     /// It uses something that is not read.
     pub(super) fn unsupported(reason: impl Into<String>) -> Self {
         Self::new(FaultKind::Unsupported, reason)
@@ -76,6 +84,9 @@ impl ParquetFault {
 
 impl From<ParquetFault> for io::Error {
     fn from(fault: ParquetFault) -> Self {
+        if fault.kind == FaultKind::NoMemory {
+            return io::ErrorKind::OutOfMemory.into();
+        }
         Self::new(io::ErrorKind::InvalidData, fault)
     }
 }

@@ -1,5 +1,6 @@
 //! The footer of a file: its columns and row groups, within limits.
 
+use std::io;
 use std::panic::catch_unwind;
 
 use parquet::basic::Type;
@@ -61,7 +62,10 @@ pub(super) fn read(source: &dyn ReadAt) -> Result<ParquetMetaData> {
         return Err(ParquetFault::limit(reason).at(at).into());
     }
     let begin = at - length;
-    let mut footer = vec![0; usize::try_from(length).unwrap_or(0)];
+    let mut footer = Vec::new();
+    let bytes = usize::try_from(length).unwrap_or(0);
+    footer.try_reserve_exact(bytes).map_err(|_| io::ErrorKind::OutOfMemory)?;
+    footer.resize(bytes, 0);
     read_exact(source, begin, &mut footer)?;
     check_footer(&footer).map_err(|bad| bad.fault("the footer").at(begin))?;
     let footer = footer_copy::copy(&footer).map_err(|bad| bad.fault("the footer").at(begin))?;

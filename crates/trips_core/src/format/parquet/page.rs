@@ -150,6 +150,8 @@ impl ChunkBytes {
         let left = self.end.saturating_sub(self.offset);
         let wanted = usize::try_from(left).map_or(count, |left| count.min(left));
         let have = self.window.len().min(wanted);
+        let more = wanted.saturating_sub(self.window.len());
+        self.window.try_reserve(more).map_err(ParquetFault::no_memory)?;
         self.window.resize(wanted, 0);
         read_exact(source, self.offset + have as u64, &mut self.window[have..])
     }
@@ -175,9 +177,7 @@ impl ChunkBytes {
     /// The next bytes.
     pub(super) fn take(&mut self, source: &dyn ReadAt, count: usize) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        let no_memory =
-            |_| ParquetFault::limit(format!("there is no memory for a page of {count} bytes"));
-        bytes.try_reserve_exact(count).map_err(no_memory)?;
+        bytes.try_reserve_exact(count).map_err(ParquetFault::no_memory)?;
         let here = (self.window.len() - self.used).min(count);
         bytes.extend_from_slice(&self.window[self.used..self.used + here]);
         self.used += here;

@@ -52,7 +52,7 @@ impl Group {
             }
             let from = self.step.taken;
             for (slice, column) in chunk.columns.iter_mut().zip(&mut self.columns) {
-                slice.append(column, from, &is_long);
+                slice.append(column, from, &is_long).map_err(ParquetFault::no_memory)?;
             }
             let long = is_long.iter().enumerate().filter(|(_, is_long)| **is_long);
             chunk.long.extend(long.map(|(at, _)| chunk.rows + at));

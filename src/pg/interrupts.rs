@@ -1,0 +1,40 @@
+//! Reasons to stop: a cancel, the end of the session, the end of memory.
+
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::{PgLogLevel, PgSqlErrorCode, PgTryBuilder, check_for_interrupts};
+
+use crate::os::memory;
+use crate::pg::error_fields::RAISED_BY;
+
+/// Panics once and catches it, when the library is loaded. The first panic of a thread allocates in C for the end of the
+/// thread, and the C library ends the process if it cannot: an error that says that there is no memory must not be it.
+pub fn prepare() {
+    PgTryBuilder::new(|| panic!("the first one")).catch_others(|_| ()).execute();
+}
+
+/// Stops with an error if there is a reason to. Whatever works for long calls it often.
+///
+/// # Errors
+/// ERROR 57014 of PostgreSQL when the statement was cancelled, and FATAL when the session is to end. ERROR 53200 when
+/// the system had no memory for an allocation of this library, and the reserve served it.
+pub fn check() {
+    #[expect(clippy::disallowed_macros, reason = "this is its one use")]
+    {
+        check_for_interrupts!();
+    }
+    if let Some(bytes) = memory::take_shortage() {
+        no_memory(bytes);
+    }
+}
+
+/// Says that there is no memory for so many bytes.
+///
+/// # Errors
+/// ERROR 53200.
+pub fn no_memory(bytes: usize) -> ! {
+    let code = PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY;
+    ErrorReport::new(code, "out of memory", RAISED_BY)
+        .set_detail(format!("Failed on request of size {bytes}."))
+        .report(PgLogLevel::ERROR);
+    unreachable!("an ERROR does not return")
+}
