@@ -1,7 +1,7 @@
 //! Reasons to stop: a cancel, the end of the session, the end of memory.
 
 use pgrx::pg_sys::panic::ErrorReport;
-use pgrx::{PgLogLevel, PgSqlErrorCode, PgTryBuilder, check_for_interrupts};
+use pgrx::{PgLogLevel, PgSqlErrorCode, PgTryBuilder, pg_sys};
 
 use crate::os::memory;
 use crate::pg::error_fields::RAISED_BY;
@@ -18,9 +18,12 @@ pub fn prepare() {
 /// ERROR 57014 of PostgreSQL when the statement was cancelled, and FATAL when the session is to end. ERROR 53200 when
 /// the system had no memory for an allocation of this library, and the reserve served it.
 pub fn check() {
-    #[expect(clippy::disallowed_macros, reason = "this is its one use")]
-    {
-        check_for_interrupts!();
+    // SAFETY: a signal handler of this process sets the flag; reading it has no precondition. ProcessInterrupts is called
+    // between statements of Rust, in the backend's own thread, as everything in this room; its ERROR unwinds.
+    unsafe {
+        if pg_sys::InterruptPending != 0 {
+            pg_sys::ProcessInterrupts();
+        }
     }
     if let Some(bytes) = memory::take_shortage() {
         no_memory(bytes);

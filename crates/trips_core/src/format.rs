@@ -15,6 +15,7 @@ use self::parquet::{ParquetChunk, ParquetReader};
 use self::parser::{Parsed, Parser};
 use crate::feed::plan::Plan;
 use crate::model::position::PositionKind;
+use crate::sort::block::RowBuffer;
 
 pub mod delimited;
 pub mod encoding;
@@ -79,6 +80,13 @@ impl<R: Read> ChunkReader<R> {
         })
     }
 
+    /// Gives the buffer of a chunk back, which the next chunk may use.
+    pub(crate) fn reuse(&mut self, buffer: Vec<u8>) {
+        if let Self::Delimited(reader) = self {
+            reader.reuse(buffer);
+        }
+    }
+
     /// Memory that a thread needs for a chunk, bytes: the chunk, its trips while they are sorted, its rows for staging.
     #[must_use]
     pub fn job_bytes(&self) -> usize {
@@ -112,7 +120,8 @@ impl<R> From<ParquetReader> for ChunkReader<R> {
 
 impl Chunk {
     /// Parses the chunk, which begins with records of this header. Passes its rows for staging to `give`
-    /// whenever they have more than `bytes` bytes. The result has the rest of them, and all trips.
+    /// whenever they have more than `bytes` bytes. The result has the rest of them, and all trips, which were collected in
+    /// this buffer.
     ///
     /// The chunk stays as it is: a header in a chunk before it may change its columns, and it is parsed
     /// again.
@@ -124,13 +133,26 @@ impl Chunk {
         parser: &Parser,
         begins_with: &HeaderState,
         bytes: usize,
+        buffer: &mut RowBuffer,
         give: impl FnMut(Parsed) -> Result<(), E>,
     ) -> Result<Parsed, E> {
         match self {
-            Self::Delimited(chunk) => parser.parse_in_steps(chunk, begins_with, bytes, give),
-            Self::Json(chunk) => parser.parse_records(chunk, bytes, give),
+            Self::Delimited(chunk) => {
+                parser.parse_in_steps(chunk, begins_with, bytes, buffer, give)
+            }
+            Self::Json(chunk) => parser.parse_records(chunk, bytes, buffer, give),
             #[cfg(feature = "parquet")]
-            Self::Parquet(chunk) => parser.parse_records(chunk, bytes, give),
+            Self::Parquet(chunk) => parser.parse_records(chunk, bytes, buffer, give),
+        }
+    }
+
+    /// The buffer of its bytes, if another chunk of its file may use it.
+    pub(crate) fn into_buffer(self) -> Option<Vec<u8>> {
+        match self {
+            Self::Delimited(chunk) => Some(chunk.into_buffer()),
+            Self::Json(_) => None,
+            #[cfg(feature = "parquet")]
+            Self::Parquet(_) => None,
         }
     }
 
@@ -158,7 +180,7 @@ impl Chunk {
         header: &mut HeaderState,
     ) -> Result<Parsed, TryReserveError> {
         let give = |_| -> Result<(), TryReserveError> { unreachable!("it is one partial") };
-        let parsed = self.parse(parser, header, usize::MAX, give)?;
+        let parsed = self.parse(parser, header, usize::MAX, &mut RowBuffer::default(), give)?;
         if let Some(after) = &parsed.header {
             *header = after.clone();
         }

@@ -18,7 +18,7 @@ use crate::format::delimited::header_state::HeaderState;
 use crate::format::parser::{Parsed, Parser};
 use crate::format::{Chunk, ChunkReader};
 use crate::sort::batch::{self, Batch};
-use crate::sort::block::Block;
+use crate::sort::block::{Block, RowBuffer};
 use crate::sort::groups::GroupCache;
 use crate::sort::time_ranges::Division;
 
@@ -34,6 +34,8 @@ pub const CHUNK: usize = 1024 * 1024;
 const IN_FLIGHT: usize = 16 * 1024 * 1024;
 /// A thread sends its rows for staging when they reach this many bytes.
 const PARTIAL_BYTES: usize = 2 * 1024 * 1024;
+/// Buffers of chunks that are kept for the next ones.
+const SPARE_BUFFERS: usize = 4;
 /// Interval in which the waiting owner polls.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
@@ -78,6 +80,8 @@ struct Shared<R> {
     parser: Parser,
     /// The header after the last chunk that has left: most likely those of the next ones.
     header: Mutex<HeaderState>,
+    /// Buffers of chunks that are done.
+    spare: Mutex<Vec<Vec<u8>>>,
     stop: AtomicBool,
 }
 
@@ -156,6 +160,7 @@ impl<R: Read + Send + 'static> Pool<R> {
             reader: Mutex::new(Reading { reader, number: 0, has_failed: false }),
             parser,
             header: Mutex::new(header.clone()),
+            spare: Mutex::default(),
             stop: AtomicBool::new(false),
         });
         let (jobs, queue) = channel();
@@ -289,14 +294,14 @@ impl<R> Drop for Pool<R> {
 
 impl<R: Read> Shared<R> {
     fn work(&self, queue: &Mutex<Receiver<Job>>, results: &Sender<Done>) {
-        let mut groups = GroupCache::default();
+        let (mut groups, mut buffer) = (GroupCache::default(), RowBuffer::default());
         loop {
             let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
             let Ok(job) = job else { return };
             if self.stop.load(Ordering::Relaxed) {
                 return;
             }
-            let run = || self.run(job, results, &mut groups);
+            let run = || self.run(job, results, (&mut groups, &mut buffer));
             let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
             let failed = |payload| Done::Failed(PoolError::of_panic(payload));
             if results.send(done.unwrap_or_else(failed)).is_err() {
@@ -305,9 +310,14 @@ impl<R: Read> Shared<R> {
         }
     }
 
-    fn run(&self, job: Job, results: &Sender<Done>, groups: &mut GroupCache) -> Done {
+    fn run(
+        &self,
+        job: Job,
+        results: &Sender<Done>,
+        (groups, buffer): (&mut GroupCache, &mut RowBuffer),
+    ) -> Done {
         let result = match job {
-            Job::Parse => self.parse(results),
+            Job::Parse => self.parse(buffer, results),
             Job::Build { number, blocks, division } => {
                 let Parser { load_id, keeps_grid_points, .. } = self.parser;
                 let slices = division.slices(&blocks, number);
@@ -319,11 +329,15 @@ impl<R: Read> Shared<R> {
         result.unwrap_or_else(Done::Failed)
     }
 
-    fn parse(&self, results: &Sender<Done>) -> Result<Done, PoolError> {
-        let chunk = self.reader.lock().unwrap_or_else(PoisonError::into_inner).next_chunk()?;
+    fn parse(&self, buffer: &mut RowBuffer, results: &Sender<Done>) -> Result<Done, PoolError> {
+        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut reading = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        reading.reader.reuse(spare.unwrap_or_default());
+        let chunk = reading.next_chunk()?;
+        drop(reading);
         let Some(chunk) = chunk else { return Ok(Done::EndOfFile) };
         let header = self.header.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let whole = self.parse_chunk(chunk, header, results)?;
+        let whole = self.parse_chunk(chunk, header, buffer, results)?;
         Ok(Done::Parsed(Arrived::Whole(Box::new(whole))))
     }
 }

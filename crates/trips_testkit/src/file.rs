@@ -13,7 +13,7 @@ use trips_core::format::delimited::record::{Record, RecordReader};
 use trips_core::format::delimited::{header, later_header};
 use trips_core::format::parser::{Parser, Target};
 use trips_core::format::sniff;
-use trips_core::sort::block::Block;
+use trips_core::sort::block::{Block, RowBuffer};
 use trips_core::sort::groups::GroupCache;
 
 use crate::check_reason;
@@ -104,17 +104,22 @@ fn load(file: &[u8], max_record: usize, way: Way<'_>) -> Option<Outcome> {
     let (mut outcome, mut blocks) = (Outcome::default(), Vec::new());
     let mut columns = parser.first_header();
     let mut covered = reader.position();
+    let mut buffer = RowBuffer::default();
     for number in 0.. {
         let chunk = reader.next_chunk(way.chunk, number).expect("memory can be read");
         let is_over = chunk.is_none();
         if let Some(mut chunk) = chunk {
             covered += chunk.covers;
             let seen = columns_behind(&mut chunk, &parser, &columns);
-            let parsed = parser.parse_in_steps(&mut chunk, &columns, way.memory, |partial| {
-                assert_eq!((partial.number, partial.covers, partial.block.len()), (number, 0, 0));
-                outcome.take(partial);
-                Ok::<_, TryReserveError>(())
-            });
+            let parsed =
+                parser.parse_in_steps(&mut chunk, &columns, way.memory, &mut buffer, |partial| {
+                    assert_eq!(
+                        (partial.number, partial.covers, partial.block.len()),
+                        (number, 0, 0)
+                    );
+                    outcome.take(partial);
+                    Ok::<_, TryReserveError>(())
+                });
             let mut parsed = parsed.expect("there is memory");
             columns = parsed.header.take().unwrap_or(columns);
             assert_eq!(parsed.number, number);

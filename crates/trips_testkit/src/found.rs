@@ -10,7 +10,7 @@ use trips_core::format::position::Position;
 use trips_core::key::TripKey;
 use trips_core::model::timestamp::Timestamp;
 use trips_core::sort::batch;
-use trips_core::sort::block::Block;
+use trips_core::sort::block::{Block, RowBuffer};
 use trips_core::sort::groups::GroupCache;
 
 /// A record that is rejected: its position, the SQLSTATE, the column.
@@ -61,13 +61,14 @@ pub fn find<R: Read>(
 ) -> io::Result<Found> {
     let (mut reader, mut header) = (reader.into(), parser.first_header());
     let (mut found, mut blocks, mut number) = (Found::default(), Vec::new(), 0);
+    let mut buffer = RowBuffer::default();
     while let Some(mut chunk) = reader.next_chunk(size, number)? {
         let mut steps: Vec<Parsed> = Vec::new();
         let give = |step| -> Result<(), std::collections::TryReserveError> {
             steps.push(step);
             Ok(())
         };
-        let last = chunk.parse(parser, &header, 64 * 1024, give).expect("memory");
+        let last = chunk.parse(parser, &header, 64 * 1024, &mut buffer, give).expect("memory");
         steps.push(last);
         for parsed in steps {
             let records = parsed.block.len() as u64 + parsed.staged.len() as u64;

@@ -14,6 +14,7 @@ use trips_core::format::parser::{Parser, Target};
 use trips_core::format::position::Position;
 use trips_core::format::text::{self, Text};
 use trips_core::format::{Chunk, ChunkReader};
+use trips_core::sort::block::RowBuffer;
 use trips_core::text::encoding::Encoding;
 
 use crate::check_reason;
@@ -120,14 +121,15 @@ fn check_trips(file: &[u8], plan: &Plan, max_record: usize, expected: usize) {
     let (target, load_id) = (Target::History, 1);
     let parser =
         Parser { plan, target, load_id, max_record, constraints, keeps_grid_points: false };
-    let (mut rows, mut covered) = (0, 0);
+    let (mut rows, mut covered, mut buffer) = (0, 0, RowBuffer::default());
     while let Some(mut chunk) = reader.next_chunk(1 << 20, 0).expect("it was read") {
         assert!(matches!(chunk, Chunk::Json(_)));
         let mut staged = 0;
-        let parsed = chunk.parse(&parser, &parser.first_header(), 1 << 16, |partial| {
-            staged += partial.staged.len();
-            Ok::<_, TryReserveError>(())
-        });
+        let parsed =
+            chunk.parse(&parser, &parser.first_header(), 1 << 16, &mut buffer, |partial| {
+                staged += partial.staged.len();
+                Ok::<_, TryReserveError>(())
+            });
         let parsed = parsed.expect("there is memory");
         rows += staged + parsed.staged.len() + parsed.block.len();
         covered += parsed.covers;

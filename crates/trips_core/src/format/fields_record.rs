@@ -17,6 +17,7 @@ use crate::feed::program::{FeedProgram, FeedTrip, Scratch};
 use crate::feed::staged;
 use crate::format::parser::{MAX_BAD_LINES_REPORTED, Parsed, Parser, Target};
 use crate::format::position::Position;
+use crate::sort::block::{Block, RowBuffer};
 use crate::sort::record_texts::RecordText;
 use crate::wire::jsonb::DetailsForm;
 use crate::wire::staged_row::StagedRows;
@@ -94,7 +95,7 @@ impl Parser {
     }
 
     /// Parses a chunk. It passes its rows for staging to `give` whenever they reach a number of bytes. The result has the
-    /// remaining rows, and all trips.
+    /// remaining rows, and all trips, which were collected in this buffer.
     ///
     /// # Errors
     /// When there is no memory, or errors of `give`.
@@ -102,10 +103,12 @@ impl Parser {
         &self,
         chunk: &mut C,
         bytes: usize,
+        buffer: &mut RowBuffer,
         mut give: impl FnMut(Parsed) -> Result<(), E>,
     ) -> Result<Parsed, E> {
         let (number, covers) = (chunk.number(), chunk.covers());
-        let mut parsed = Parsed { number, covers, ..Parsed::default() };
+        let block = Block::filled_in(buffer);
+        let mut parsed = Parsed { number, covers, block, ..Parsed::default() };
         let mut scratch = self.plan.program().map(|program| program.scratch(self.details_form()));
         chunk.for_each(&self.plan, self.max_record, |record| {
             // A large record waits for its turn, so that only one is in memory at a time.
@@ -117,7 +120,7 @@ impl Parser {
         })?;
         parsed.not_stored = chunk.take_not_stored();
         parsed.proofs = scratch.map(|scratch| scratch.proofs).unwrap_or_default();
-        parsed.block.sort()?;
+        parsed.block.sort_out_of(buffer)?;
         Ok(parsed)
     }
 

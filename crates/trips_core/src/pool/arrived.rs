@@ -8,10 +8,11 @@ use std::io::Read;
 use std::sync::PoisonError;
 use std::sync::mpsc::{Sender, channel};
 
-use super::{Done, PARTIAL_BYTES, Pool, PoolError, Shared};
+use super::{CHUNK, Done, PARTIAL_BYTES, Pool, PoolError, SPARE_BUFFERS, Shared};
 use crate::format::Chunk;
 use crate::format::delimited::header_state::HeaderState;
 use crate::format::parser::Parsed;
+use crate::sort::block::RowBuffer;
 
 /// A chunk, or a part of its results.
 pub(super) enum Arrived {
@@ -92,7 +93,8 @@ impl<R> Pool<R> {
         if begins_with != self.header {
             drop(parsed);
             let give = |mut partial: Parsed| each(&mut partial).map_err(Stopped::By);
-            let again = chunk.parse(parser, &self.header, PARTIAL_BYTES, give);
+            let buffer = &mut RowBuffer::default();
+            let again = chunk.parse(parser, &self.header, PARTIAL_BYTES, buffer, give);
             parsed = again.map_err(|stopped| match stopped {
                 Stopped::By(error) => error,
                 Stopped::Memory(error) => PoolError::from(error).into(),
@@ -106,7 +108,19 @@ impl<R> Pool<R> {
             drop(shared);
             self.header = after;
         }
+        self.shared.keep_buffer(chunk);
         Ok((parsed, cost))
+    }
+}
+
+impl<R> Shared<R> {
+    /// Keeps the buffer of a chunk that is done, for the next ones.
+    fn keep_buffer(&self, chunk: Chunk) {
+        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        let buffer = chunk.into_buffer().filter(|buffer| buffer.capacity() <= 2 * CHUNK);
+        if spare.len() < SPARE_BUFFERS {
+            spare.extend(buffer);
+        }
     }
 }
 
@@ -116,11 +130,12 @@ impl<R: Read> Shared<R> {
         &self,
         mut chunk: Chunk,
         mut begins_with: HeaderState,
+        buffer: &mut RowBuffer,
         results: &Sender<Done>,
     ) -> Result<Whole, PoolError> {
         loop {
             let give = |parsed| hand_over(parsed, &begins_with, results);
-            match chunk.parse(&self.parser, &begins_with, PARTIAL_BYTES, give) {
+            match chunk.parse(&self.parser, &begins_with, PARTIAL_BYTES, buffer, give) {
                 Ok(parsed) => {
                     let cost = parsed.block.cost(self.parser.keeps_grid_points);
                     return Ok(Whole { parsed, cost, begins_with, chunk });

@@ -11,7 +11,7 @@ use crate::sort::ids::RunIds;
 use crate::sort::record_texts::{RecordText, RecordTexts};
 use crate::sort::row::{EncodedRow, IDENTITY_END, KEY_BITS, RowIdentity, RowRange};
 
-pub use crate::sort::row::MAX_TAIL;
+pub use crate::sort::row::{MAX_TAIL, RowBuffer};
 
 /// The longest key part, without the bytes of its texts.
 const FIXED_LEN: usize = columns::fixed_bytes(0, columns::KEY_COUNT);
@@ -40,6 +40,13 @@ pub struct Block {
 impl Block {
     /// The longest encoded trip.
     pub(crate) const MAX_ENCODED_TRIP: usize = FIXED_LEN + columns::key_texts() * MAX_TEXT;
+
+    /// An empty block, which is filled in this memory until it is sorted.
+    #[must_use]
+    pub fn filled_in(buffer: &mut RowBuffer) -> Self {
+        let RowBuffer { values, ranges } = std::mem::take(buffer);
+        Self { values, ranges, ..Self::default() }
+    }
 
     /// Adds a trip, with the encoded values of the columns after `load_id`, if it has any. A block is made of a few
     /// megabytes of a file, far below its limit of 4 GiB.
@@ -162,7 +169,15 @@ impl Block {
     /// # Errors
     /// When there is no memory.
     pub fn sort(&mut self) -> Result<(), TryReserveError> {
-        self.sort_ranges()?;
+        self.sort_out_of(&mut RowBuffer::default())
+    }
+
+    /// The same, and returns the memory in which it was filled.
+    ///
+    /// # Errors
+    /// When there is no memory.
+    pub fn sort_out_of(&mut self, buffer: &mut RowBuffer) -> Result<(), TryReserveError> {
+        let ranges = self.sort_ranges()?;
         let mut sorted = Vec::new();
         sorted.try_reserve_exact(self.values.len())?;
         let mut offset = 0;
@@ -173,24 +188,24 @@ impl Block {
             range.offset = offset;
             offset += range.length();
         }
-        self.values = sorted;
+        let values = std::mem::replace(&mut self.values, sorted);
+        buffer.keep(values, ranges);
         Ok(())
     }
 
-    /// Sorts the ranges by time, and those of one time as they are in the block.
-    fn sort_ranges(&mut self) -> Result<(), TryReserveError> {
+    /// Sorts the ranges by time, and those of one time as they are in the block. Returns the memory that they had.
+    fn sort_ranges(&mut self) -> Result<Vec<RowRange>, TryReserveError> {
         let mut order = Vec::new();
         let times = self.ranges.iter().map(|range| range.date_time);
         let is_in_file_order = self.ranges.is_sorted_by_key(|range| range.offset);
         if !is_in_file_order || !by_time::order_of(times, &mut order)? {
             self.ranges.sort_unstable();
-            return Ok(());
+            return Ok(Vec::new());
         }
         let mut ranges = Vec::new();
         ranges.try_reserve_exact(order.len())?;
         ranges.extend(order.iter().map(|&number| self.ranges[number]));
-        self.ranges = ranges;
-        Ok(())
+        Ok(std::mem::replace(&mut self.ranges, ranges))
     }
 
     /// Keeps one of several equal trips of a sorted block, the first in the file; returns how many it has dropped.

@@ -17,6 +17,27 @@ pub(super) const IDENTITY_END: usize = 4 + 8;
 /// The longest tail of a row.
 pub const MAX_TAIL: usize = MAX_REST - MAX_MESSAGE - IDENTITY_END;
 
+/// Memory in which blocks are filled, one after the other: a thread need not ask the system for it again.
+#[derive(Debug, Default)]
+pub struct RowBuffer {
+    pub(super) values: Vec<u8>,
+    pub(super) ranges: Vec<RowRange>,
+}
+
+/// A larger buffer is freed.
+const MOST_KEPT: usize = 8 * 1024 * 1024;
+
+impl RowBuffer {
+    /// Keeps the memory of a block, unless it is large.
+    pub(super) fn keep(&mut self, mut values: Vec<u8>, mut ranges: Vec<RowRange>) {
+        if values.capacity() + ranges.capacity() * size_of::<RowRange>() <= MOST_KEPT {
+            values.clear();
+            ranges.clear();
+            *self = Self { values, ranges };
+        }
+    }
+}
+
 /// The encoded values of a trip.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct EncodedRow<'a> {

@@ -10,7 +10,7 @@ use trips_core::format::parser::{Parser, Target};
 use trips_core::key::{SameId, Scheme, TripKey, occurrence_key};
 use trips_core::model::timestamp::Timestamp;
 use trips_core::sort::batch;
-use trips_core::sort::block::Block;
+use trips_core::sort::block::{Block, RowBuffer};
 use trips_core::sort::groups::GroupCache;
 use trips_core::sort::ids::RunIds;
 use trips_core::wire::jsonb;
@@ -43,11 +43,11 @@ pub(super) fn read(file: &[u8], chunk_size: usize) -> Result<Found, HeaderError>
     };
     let mut header = parser.first_header();
     let mut blocks: Vec<Block> = Vec::new();
-    let mut rejected = Vec::new();
+    let (mut rejected, mut buffer) = (Vec::new(), RowBuffer::default());
     while let Some(chunk) = reader.next_chunk(chunk_size, 0).expect("memory") {
         let give = |_| -> Result<(), TryReserveError> { unreachable!("it is one partial") };
         let mut chunk = chunk;
-        let parsed = chunk.parse(&parser, &header, usize::MAX, give).expect("memory");
+        let parsed = chunk.parse(&parser, &header, usize::MAX, &mut buffer, give).expect("memory");
         if let Some(after) = &parsed.header {
             header = after.clone();
         }

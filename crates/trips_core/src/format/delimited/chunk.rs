@@ -82,27 +82,23 @@ impl<R: Read> RecordReader<R> {
     /// # Errors
     /// Errors of the source.
     pub fn next_chunk(&mut self, size: usize, number: u64) -> io::Result<Option<DelimitedChunk>> {
-        let bytes = self.peek(size)?;
+        let bytes = self.gather(size)?;
         if bytes.is_empty() {
             return Ok(None);
         }
         let at_end = bytes.len() < size;
         let cut = if at_end { Some(bytes.len()) } else { memrchr(b'\n', bytes).map(|at| at + 1) };
         if let Some(cut) = cut.filter(|_| memchr(b'"', bytes).is_none()) {
-            let mut copy = Vec::new();
-            copy.try_reserve_exact(cut).map_err(|_| io::ErrorKind::OutOfMemory)?;
-            copy.extend_from_slice(&bytes[..cut]);
+            let lines = lines_of(&bytes[..cut]);
             let (first_line, delimiter) = (self.line(), self.delimiter());
-            let lines = lines_of(&copy);
-            self.skip_lines(cut, lines);
-            let covers = cut as u64;
+            let (covers, bytes, framed) = (cut as u64, self.take(cut, lines)?, None);
             return Ok(Some(DelimitedChunk {
                 number,
                 covers,
-                bytes: copy,
+                bytes,
                 first_line,
                 delimiter,
-                framed: None,
+                framed,
             }));
         }
         self.frame_chunk(size, number).map(Some)
@@ -160,6 +156,11 @@ impl DelimitedChunk {
     /// Its records with their line ends, if it has no quotes.
     pub(crate) fn records(&self) -> Option<&[u8]> {
         self.framed.is_none().then_some(&self.bytes[..])
+    }
+
+    /// The buffer of its bytes, for [`RecordReader::reuse`].
+    pub(crate) fn into_buffer(self) -> Vec<u8> {
+        self.bytes
     }
 
     /// Approximate bytes of memory.

@@ -20,6 +20,7 @@ use crate::format::position::Position;
 use crate::model::error::SqlState;
 use crate::model::point;
 use crate::model::trip::Trip;
+use crate::sort::block::{Block, RowBuffer};
 use crate::wire::staged_row::StagedRows;
 
 /// A chunk that is being parsed.
@@ -87,7 +88,8 @@ impl Parser {
         header: &mut HeaderState,
     ) -> Result<Parsed, TryReserveError> {
         let give = |_| -> Result<(), TryReserveError> { unreachable!("it is one partial") };
-        let parsed = self.parse_in_steps(&mut chunk, header, usize::MAX, give)?;
+        let buffer = &mut RowBuffer::default();
+        let parsed = self.parse_in_steps(&mut chunk, header, usize::MAX, buffer, give)?;
         if let Some(after) = &parsed.header {
             *header = after.clone();
         }
@@ -95,7 +97,8 @@ impl Parser {
     }
 
     /// Parses a chunk that begins with records of this header. It passes its rows for staging to `give` whenever they reach a
-    /// number of bytes: a line of two bytes takes a hundred. The result has the remaining rows, and all trips.
+    /// number of bytes: a line of two bytes takes a hundred. The result has the remaining rows, and all trips, which were
+    /// collected in this buffer.
     ///
     /// # Errors
     /// When there is no memory, or errors of `give`.
@@ -104,9 +107,11 @@ impl Parser {
         chunk: &mut DelimitedChunk,
         header: &HeaderState,
         bytes: usize,
+        buffer: &mut RowBuffer,
         mut give: impl FnMut(Parsed) -> Result<(), E>,
     ) -> Result<Parsed, E> {
-        let parsed = Parsed { number: chunk.number, covers: chunk.covers, ..Parsed::default() };
+        let (block, DelimitedChunk { number, covers, .. }) = (Block::filled_in(buffer), &*chunk);
+        let parsed = Parsed { number: *number, covers: *covers, block, ..Parsed::default() };
         let usual = match header {
             HeaderState::Known(plan) if self.has_usual_lines() => {
                 UsualLines::of(plan, chunk.delimiter(), self.constraints)
@@ -128,7 +133,7 @@ impl Parser {
         let Parsing { scratch, header: now, mut parsed, .. } = parsing;
         parsed.proofs = scratch.map(|scratch| scratch.proofs).unwrap_or_default();
         parsed.header = (now != *header).then_some(now);
-        parsed.block.sort()?;
+        parsed.block.sort_out_of(buffer)?;
         Ok(parsed)
     }
 

@@ -20,8 +20,7 @@ use crate::format::delimited::framing::{
 use crate::text::encoding::Encoding;
 use crate::text::whitespace::BYTE_ORDER_MARK;
 
-/// Minimum number of bytes that are requested from the source at a time.
-const CHUNK: usize = 256 * 1024;
+mod fill;
 
 /// One record of the file, borrowed from the reader's buffer.
 #[derive(Debug)]
@@ -104,6 +103,8 @@ impl<'a> Record<'a> {
 pub struct RecordReader<R> {
     source: R,
     buffer: Vec<u8>,
+    /// A buffer that was returned, for the bytes after the next chunk.
+    spare: Vec<u8>,
     /// The bytes that are read and not yet used: `buffer[start..end]`.
     start: usize,
     end: usize,
@@ -137,6 +138,7 @@ impl<R: Read> RecordReader<R> {
         Self {
             source,
             buffer: Vec::new(),
+            spare: Vec::new(),
             start: 0,
             end: 0,
             eof: false,
@@ -351,35 +353,6 @@ impl<R: Read> RecordReader<R> {
             from = kept;
             self.fill_behind()?;
         }
-    }
-
-    /// Moves the unused bytes to the front and reads more after them.
-    fn fill(&mut self) -> io::Result<()> {
-        if self.start > 0 {
-            self.buffer.copy_within(self.start..self.end, 0);
-            self.end -= self.start;
-            self.start = 0;
-        }
-        self.fill_behind()
-    }
-
-    fn fill_behind(&mut self) -> io::Result<()> {
-        if self.buffer.len() < self.end + CHUNK {
-            let wanted = (self.end + CHUNK).max(self.buffer.len() * 2);
-            let size = wanted.min(self.end + self.max_record.max(CHUNK) + CHUNK);
-            let more = size.saturating_sub(self.buffer.len());
-            self.buffer.try_reserve(more).map_err(|_| io::ErrorKind::OutOfMemory)?;
-            self.buffer.resize(size.max(self.buffer.len()), 0);
-        }
-        let count = loop {
-            match self.source.read(&mut self.buffer[self.end..]) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                other => break other?,
-            }
-        };
-        self.end += count;
-        self.eof = count == 0;
-        Ok(())
     }
 }
 

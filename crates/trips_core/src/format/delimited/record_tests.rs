@@ -1,5 +1,6 @@
 //! Every edge of the framing, each by its name.
 
+use super::fill::CHUNK;
 use super::*;
 
 /// A source that gives one byte at a time: every boundary is a buffer's boundary.
