@@ -13,6 +13,9 @@ use crate::pg::relation::{Table, name_of};
 use crate::pg::table_locks::{self, Mode};
 
 const MICROSECONDS_OF_DAY: i64 = 86_400_000_000;
+/// Where trips of other loads are looked for before all of a partition is read: its first trips and its last pages.
+const PROBED_TRIPS: u32 = 1000;
+const PROBED_PAGES: u32 = 20;
 
 /// Removes or changes trips. The days that must be counted again are returned.
 pub fn while_removing<T>(
@@ -92,20 +95,25 @@ pub(super) fn count_if_alone(
     oid: pg_sys::Oid,
     load_id: i64,
 ) -> Result<Option<i64>, LoadError> {
-    // It ends at the first other trip.
+    let last = Table::open_oid_for_reading(oid).pages().saturating_sub(PROBED_PAGES);
+    // Trips of other loads are before those of this load or behind them: a few pages show that, and spare the scan of all.
     let others = format!(
         "SELECT EXISTS (SELECT FROM pg_constraint AS k WHERE k.confrelid = $2)
              OR EXISTS (SELECT FROM pg_publication AS p WHERE NOT p.pubtruncate)
-             OR EXISTS (SELECT FROM ONLY {name} AS p WHERE p.load_id IS DISTINCT FROM $1)"
+             OR EXISTS (SELECT FROM (SELECT p.load_id FROM ONLY {name} AS p LIMIT {PROBED_TRIPS}) AS p WHERE p.load_id IS DISTINCT FROM $1)
+             OR EXISTS (SELECT FROM ONLY {name} AS p WHERE p.ctid >= '({last},0)' AND p.load_id IS DISTINCT FROM $1)"
     );
     let has = Spi::get_one_with_args::<bool>(&others, &[load_id.into(), oid.into()])?;
     if has != Some(false) || !table_locks::try_lock(oid, Mode::AccessExclusive) {
         return Ok(None);
     }
-    // Trips may have been inserted by hand before the lock.
+    // Under the lock, which excludes trips that are inserted by hand.
     let counts = format!(
         "SELECT count(*), count(*) FILTER (WHERE p.load_id IS DISTINCT FROM $1) FROM ONLY {name} AS p"
     );
-    let (count, others) = Spi::get_two_with_args::<i64, i64>(&counts, &[load_id.into()])?;
+    // Without a limit of rows: with one, PostgreSQL starts no parallel workers.
+    let (count, others) = Spi::connect(|client| {
+        client.select(&counts, None, &[load_id.into()])?.first().get_two::<i64, i64>()
+    })?;
     Ok(count.filter(|_| others == Some(0)))
 }

@@ -100,13 +100,15 @@ impl Table {
         Self(unsafe { pg_sys::table_open(oid, lock as pg_sys::LOCKMODE) })
     }
 
+    /// Number of its pages.
+    pub fn pages(&self) -> u32 {
+        // SAFETY: the relation is open.
+        unsafe { pg_sys::RelationGetNumberOfBlocksInFork(self.0, pg_sys::ForkNumber::MAIN_FORKNUM) }
+    }
+
     /// Whether the table has no pages at all.
     pub fn has_no_pages(&self) -> bool {
-        // SAFETY: the relation is open.
-        unsafe {
-            let main = pg_sys::ForkNumber::MAIN_FORKNUM;
-            pg_sys::RelationGetNumberOfBlocksInFork(self.0, main) == 0
-        }
+        self.pages() == 0
     }
 
     /// Acquires the exclusive lock on each index that a rebuild needs, if all of them are free, and keeps it until the
