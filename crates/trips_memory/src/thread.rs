@@ -1,5 +1,6 @@
 //! Threads that begin only when there is memory for them.
 
+use std::cell::Cell;
 use std::fmt;
 use std::hint::black_box;
 use std::io;
@@ -10,10 +11,10 @@ use std::time::Duration;
 /// Bytes for the stack of a thread, and for what the C library and Rust allocate when it begins. Without memory for
 /// these, they end the process.
 const ROOM: usize = 8 * 1024 * 1024;
-/// A thread that begins with so many bytes is not hurried by others that take memory meanwhile.
+/// With so many bytes, a thread begins before others can take all of them.
 const PLENTY: usize = 64 * 1024 * 1024;
 /// The time of a wait that is one: the deadline must not have passed when it begins.
-const WAIT: Duration = Duration::from_micros(100);
+const WAIT: Duration = Duration::from_micros(10);
 
 /// Starts a thread of this name, which inherits the caller's signal mask.
 ///
@@ -30,21 +31,21 @@ pub fn start<T: Send + 'static>(
     name: &str,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<JoinHandle<T>> {
-    if has_room(PLENTY) {
-        return Builder::new().name(name.to_owned()).spawn(work);
-    }
-    if !has_room(ROOM) {
+    prepare();
+    let has_plenty = has_room(PLENTY);
+    if !has_plenty && !has_room(ROOM) {
         return Err(io::ErrorKind::OutOfMemory.into());
     }
-    prepare();
     let (sender, begun) = channel();
     let thread = Builder::new().name(name.to_owned()).spawn(move || {
         prepare();
         let _ = sender.send(());
         work()
     })?;
-    // Until then, the caller does not take the memory for something else.
-    let _ = begun.recv();
+    if !has_plenty {
+        // Until then, the caller does not take the memory for something else.
+        let _ = begun.recv();
+    }
     Ok(thread)
 }
 
@@ -57,8 +58,13 @@ fn has_room(bytes: usize) -> bool {
 
 /// Makes the first wait of this thread, which allocates for the end of the thread: in C, outside of the reserve.
 fn prepare() {
-    let (_sender, receiver) = channel::<()>();
-    let _ = receiver.recv_timeout(WAIT);
+    thread_local! {
+        static IS_DONE: Cell<bool> = const { Cell::new(false) };
+    }
+    if !IS_DONE.replace(true) {
+        let (_sender, receiver) = channel::<()>();
+        let _ = receiver.recv_timeout(WAIT);
+    }
 }
 
 /// Why a thread could not be started, in an error of a reader: the system's own error is like one of a file.
