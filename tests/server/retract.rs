@@ -327,3 +327,30 @@ fn a_role_retracts_its_own_loads() {
     let by: String = owner.query_one("SELECT retracted_by FROM trips.loads", &[]).unwrap().get(0);
     assert_eq!(by, "postgres");
 }
+
+/// A trip of another load that is neither among the first trips of the partition nor on its last pages is found, too.
+#[test]
+fn a_trip_between_those_of_the_load_stays() {
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let files = [
+        ("first.csv", month_as_csv(3_000, 5, "2018-05-01")),
+        ("between.csv", FIVE_COLUMNS.to_owned() + &trip_line("between", 1)),
+        ("last.csv", month_as_csv(6_000, 6, "2018-05-01")),
+    ];
+    let [first, between, last] = files.map(|(name, content)| {
+        let path = database.file(name, content);
+        database.ingest(&mut client, &path).load_id
+    });
+    // By hand: the trips of the last load are written again, at the end.
+    let update = "UPDATE trips.hist_trip_data SET load_id = $1 WHERE load_id = $2";
+    assert!(client.execute(update, &[&first, &last]).unwrap() > 5_000);
+    let is_between = "SELECT count(*) FROM trips.hist_trip_data AS h
+         WHERE load_id <> $1 AND EXISTS (SELECT FROM trips.hist_trip_data AS o WHERE o.ctid < h.ctid OFFSET 1000)
+           AND EXISTS (SELECT FROM trips.hist_trip_data AS o WHERE o.ctid > h.ctid OFFSET 5000)";
+    assert_eq!(client.query_one(is_between, &[&first]).unwrap().get::<_, i64>(0), 1);
+    retract(&mut client, first);
+    let left = "SELECT count(*), min(load_id) FROM trips.hist_trip_data";
+    let row = client.query_one(left, &[]).unwrap();
+    assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (1, between));
+}

@@ -17,15 +17,16 @@ pub const LARGEST: usize = 1024 * 1024;
 pub const SMALL: usize = 64 * 1024;
 /// The strictest alignment that it serves, which is that of the space itself.
 const ALIGNMENT: usize = 4096;
+/// Bytes of a block: an allocation has whole ones.
+const BLOCK: usize = 64;
 
 #[repr(align(4096))]
 struct Space<const BYTES: usize>(UnsafeCell<[u8; BYTES]>);
 
-/// What is taken of the space.
+/// What the lock guards, beside the map of the blocks at the begin of the space: a byte for each block, which is not 0
+/// if the block is taken.
 struct Taken {
-    /// Bytes from its begin that were given since it was last empty.
-    until: usize,
-    /// Number of allocations that are in use. When there is none, all of the space is free again.
+    /// Number of allocations that are in use.
     in_use: usize,
 }
 
@@ -59,7 +60,7 @@ impl<A, const BYTES: usize> Reserve<A, BYTES> {
         Self {
             allocator,
             space: Space(UnsafeCell::new([0; BYTES])),
-            taken: Mutex::new(Taken { until: 0, in_use: 0 }),
+            taken: Mutex::new(Taken { in_use: 0 }),
             shortage: AtomicUsize::new(0),
         }
     }
@@ -94,27 +95,40 @@ impl<A, const BYTES: usize> Reserve<A, BYTES> {
         if layout.size() > LARGEST || layout.align() > ALIGNMENT {
             return ptr::null_mut();
         }
+        let (count, step) = (layout.size().div_ceil(BLOCK), layout.align().div_ceil(BLOCK));
         let mut taken = self.lock();
-        let from = taken.until.next_multiple_of(layout.align());
-        let until = from + layout.size();
-        let end = if layout.size() > SMALL { BYTES / 4 * 3 } else { BYTES };
-        if until > end {
-            return ptr::null_mut();
-        }
-        *taken = Taken { until, in_use: taken.in_use + 1 };
+        let map = self.map(&mut taken);
+        let end = if layout.size() > SMALL { map.len() / 4 * 3 } else { map.len() };
+        // The blocks of the map itself come before.
+        let mut at = map.len().div_ceil(BLOCK).next_multiple_of(step);
+        let blocks = loop {
+            let Some(blocks) = map[..end].get_mut(at..at + count) else { return ptr::null_mut() };
+            match blocks.iter().rposition(|block| *block != 0) {
+                Some(used) => at = (at + used + 1).next_multiple_of(step),
+                None => break blocks,
+            }
+        };
+        blocks.fill(1);
+        taken.in_use += 1;
         drop(taken);
         self.shortage.store(layout.size(), Ordering::Relaxed);
-        self.begin().wrapping_add(from)
+        self.begin().wrapping_add(at * BLOCK)
     }
 
-    /// Gives a part of the reserve back.
+    /// Gives a part of the reserve back, which `take` has given for this layout.
     #[cold]
-    fn give_back(&self) {
+    fn give_back(&self, allocation: *mut u8, layout: Layout) {
+        let at = (allocation.addr() - self.begin().addr()) / BLOCK;
         let mut taken = self.lock();
+        self.map(&mut taken)[at..at + layout.size().div_ceil(BLOCK)].fill(0);
         taken.in_use -= 1;
-        if taken.in_use == 0 {
-            taken.until = 0;
-        }
+    }
+
+    /// The map of the blocks.
+    fn map<'t>(&'t self, _: &'t mut MutexGuard<'_, Taken>) -> &'t mut [u8] {
+        // SAFETY: the space has these bytes, no allocation is among them, and the guard, which is borrowed as long as
+        // the map, excludes all other calls.
+        unsafe { std::slice::from_raw_parts_mut(self.begin(), BYTES / BLOCK) }
     }
 }
 
@@ -142,7 +156,7 @@ unsafe impl<A: GlobalAlloc, const BYTES: usize> GlobalAlloc for Reserve<A, BYTES
 
     unsafe fn dealloc(&self, allocation: *mut u8, layout: Layout) {
         if self.holds(allocation) {
-            self.give_back();
+            self.give_back(allocation, layout);
         } else {
             // SAFETY: the caller has the allocation from here with this layout, and it is not of the reserve.
             unsafe { self.allocator.dealloc(allocation, layout) };
