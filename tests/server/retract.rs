@@ -335,7 +335,7 @@ fn a_trip_between_those_of_the_load_stays() {
     let mut client = database.client();
     let files = [
         ("first.csv", month_as_csv(3_000, 5, "2018-05-01")),
-        ("between.csv", FIVE_COLUMNS.to_owned() + &trip_line("between", 1)),
+        ("between.csv", (FIVE_COLUMNS.to_owned() + &trip_line("between", 1)).into()),
         ("last.csv", month_as_csv(6_000, 6, "2018-05-01")),
     ];
     let [first, between, last] = files.map(|(name, content)| {
