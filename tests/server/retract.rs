@@ -354,3 +354,28 @@ fn a_trip_between_those_of_the_load_stays() {
     let row = client.query_one(left, &[]).unwrap();
     assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (1, between));
 }
+
+/// Subscribers of a publication without TRUNCATE get the deletions.
+#[test]
+fn a_publication_without_truncate_gets_deletions() {
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let path = database.file("month.csv", month_as_csv(3_000, 5, "2018-05-01"));
+    for (publication, is_truncated) in [
+        ("", true),
+        ("CREATE PUBLICATION some FOR ALL TABLES WITH (publish = 'insert, update, delete')", false),
+        ("DROP PUBLICATION some; CREATE PUBLICATION every FOR ALL TABLES", true),
+    ] {
+        client.batch_execute(publication).unwrap();
+        let load = database.ingest(&mut client, &path).load_id;
+        let partition = "SELECT DISTINCT tableoid::regclass::text FROM trips.hist_trip_data";
+        let partition: String = client.query_one(partition, &[]).unwrap().get(0);
+        let file = format!("SELECT pg_relation_filenode('{partition}')::bigint");
+        let before = count(&mut client, &file);
+        retract(&mut client, load);
+        assert_eq!(count(&mut client, &file) != before, is_truncated, "{publication}");
+        assert_eq!(count(&mut client, "SELECT count(*) FROM trips.hist_trip_data"), 0);
+        let failed = "SELECT count(*) FROM trips.verify() WHERE NOT passed";
+        assert_eq!(count(&mut client, failed), 0);
+    }
+}
