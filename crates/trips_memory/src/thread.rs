@@ -8,11 +8,12 @@ use std::sync::mpsc::channel;
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-/// Bytes for the stack of a thread, and for what the C library and Rust allocate when it begins. Without memory for
-/// these, they end the process.
-const ROOM: usize = 8 * 1024 * 1024;
+/// Bytes for the stack of a thread, for what the C library and Rust allocate when it begins, and for what other threads
+/// take meanwhile. Without memory for
+/// the second, they end the process.
+const ROOM: usize = 32 * 1024 * 1024;
 /// With so many bytes, a thread begins before others can take all of them.
-const PLENTY: usize = 64 * 1024 * 1024;
+const PLENTY: usize = 128 * 1024 * 1024;
 /// The time of a wait that is one: the deadline must not have passed when it begins.
 const WAIT: Duration = Duration::from_micros(10);
 
