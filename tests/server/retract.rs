@@ -61,6 +61,20 @@ fn number_of(client: &mut Client, name: &str) -> i64 {
     client.query_one(query, &[&name]).unwrap().get(0)
 }
 
+/// A cluster in which no other session locks partitions. The shared one looks for tables to vacuum each second.
+fn without_autovacuum() -> Cluster {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    client.batch_execute("ALTER SYSTEM SET autovacuum = off").unwrap();
+    client.batch_execute("SELECT pg_reload_conf()").unwrap();
+    eventually(
+        &mut cluster.client(),
+        "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'autovacuum worker'",
+        0,
+    );
+    cluster
+}
+
 fn reset(client: &mut Client) {
     client.batch_execute("DROP EXTENSION trips_pipeline; CREATE EXTENSION trips_pipeline").unwrap();
 }
@@ -358,7 +372,7 @@ fn a_trip_between_those_of_the_load_stays() {
 /// Subscribers of a publication without TRUNCATE get the deletions.
 #[test]
 fn a_publication_without_truncate_gets_deletions() {
-    let database = Database::on_shared();
+    let database = without_autovacuum();
     let mut client = database.client();
     let path = database.file("month.csv", month_as_csv(3_000, 5, "2018-05-01"));
     for (publication, is_truncated) in [

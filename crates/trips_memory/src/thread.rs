@@ -9,8 +9,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 /// Bytes for the stack of a thread, for what the C library and Rust allocate when it begins, and for what other threads
-/// take meanwhile. Without memory for
-/// the second, they end the process.
+/// take meanwhile. Without memory for the second, they end the process.
 const ROOM: usize = 32 * 1024 * 1024;
 /// With so many bytes, a thread begins before others can take all of them.
 const PLENTY: usize = 128 * 1024 * 1024;

@@ -4,7 +4,7 @@
 use postgres::Client;
 use trips_tests::{Database, FIVE_COLUMNS, lines_of, month_as_csv, server_error};
 
-use super::{count, number_of, reset, retract, state};
+use super::{count, number_of, reset, retract, state, without_autovacuum};
 
 const PARTITIONS: [&str; 2] = ["hist_trip_data_2018_04", "hist_trip_data_2018_05"];
 
@@ -43,7 +43,7 @@ fn retract_beside(database: &Database, client: &mut Client, file: &str, held: &s
 
 #[test]
 fn both_ways_have_one_result() {
-    let database = Database::on_shared();
+    let database = without_autovacuum();
     let mut client = database.client();
     let files = files(&database);
     let reader = format!("SELECT FROM trips.{} LIMIT 1", PARTITIONS[0]);
