@@ -377,8 +377,11 @@ fn a_publication_without_truncate_gets_deletions() {
     let path = database.file("month.csv", month_as_csv(3_000, 5, "2018-05-01"));
     for (publication, is_truncated) in [
         ("", true),
-        ("CREATE PUBLICATION some FOR ALL TABLES WITH (publish = 'insert, update, delete')", false),
-        ("DROP PUBLICATION some; CREATE PUBLICATION every FOR ALL TABLES", true),
+        (
+            "CREATE PUBLICATION no_truncate FOR ALL TABLES WITH (publish = 'insert, update, delete')",
+            false,
+        ),
+        ("DROP PUBLICATION no_truncate; CREATE PUBLICATION whole FOR ALL TABLES", true),
     ] {
         client.batch_execute(publication).unwrap();
         let load = database.ingest(&mut client, &path).load_id;

@@ -97,7 +97,7 @@ fn both_ways_have_one_result() {
 /// Values of all columns, also NULL and long ones, are as before.
 #[test]
 fn rows_keep_their_values() {
-    let database = Database::on_shared();
+    let database = without_autovacuum();
     let mut client = database.client();
     let feed = r#"SELECT trips.create_feed('rides', '{
         "title": "Rides", "columns": {"Number": {"type": "id"}, "When": {"type": "time"}, "End": {"type": "time"}, "Note": {}},
