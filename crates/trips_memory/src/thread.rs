@@ -11,7 +11,7 @@ use std::time::Duration;
 /// Bytes for the stack of a thread, for what the C library and Rust allocate when it begins, and for what other threads
 /// take meanwhile. Without memory for the second, they end the process.
 const ROOM: usize = 32 * 1024 * 1024;
-/// With so many bytes, a thread begins before others can take all of them.
+/// With so many bytes, a thread begins before others can take all of them. Small loads are spared the preparation.
 const PLENTY: usize = 128 * 1024 * 1024;
 /// The time of a wait that is one: the deadline must not have passed when it begins.
 const WAIT: Duration = Duration::from_micros(10);
@@ -31,21 +31,22 @@ pub fn start<T: Send + 'static>(
     name: &str,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<JoinHandle<T>> {
-    prepare();
-    let has_plenty = has_room(PLENTY);
-    if !has_plenty && !has_room(ROOM) {
+    let builder = Builder::new().name(name.to_owned());
+    if has_room(PLENTY) {
+        return builder.spawn(work);
+    }
+    if !has_room(ROOM) {
         return Err(io::ErrorKind::OutOfMemory.into());
     }
+    prepare();
     let (sender, begun) = channel();
-    let thread = Builder::new().name(name.to_owned()).spawn(move || {
+    let thread = builder.spawn(move || {
         prepare();
         let _ = sender.send(());
         work()
     })?;
-    if !has_plenty {
-        // Until then, the caller does not take the memory for something else.
-        let _ = begun.recv();
-    }
+    // Until then, the caller does not take the memory for something else.
+    let _ = begun.recv();
     Ok(thread)
 }
 
