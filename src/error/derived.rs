@@ -1,5 +1,7 @@
 //! Errors of derived data.
 
+use std::io;
+
 use pgrx::PgSqlErrorCode as Code;
 use trips_areas::BuildError;
 
@@ -22,6 +24,9 @@ impl DerivedError {
             Self::Areas(error) => Report::new(
                 match error {
                     BuildError::Memory(_) => Code::ERRCODE_OUT_OF_MEMORY,
+                    BuildError::Start(error) if error.kind() == io::ErrorKind::OutOfMemory => {
+                        Code::ERRCODE_OUT_OF_MEMORY
+                    }
                     BuildError::Start(_) => Code::ERRCODE_INSUFFICIENT_RESOURCES,
                     _ => Code::ERRCODE_INTERNAL_ERROR,
                 },

@@ -19,18 +19,9 @@ pub fn take_shortage() -> Option<usize> {
 /// # Errors
 /// `OutOfMemory`.
 pub fn buffer(bytes: usize) -> io::Result<Vec<u8>> {
-    let mut buffer = room(bytes)?;
-    buffer.resize(bytes, 0);
-    Ok(buffer)
-}
-
-/// An empty buffer with room for so many bytes.
-///
-/// # Errors
-/// `OutOfMemory`.
-pub fn room(bytes: usize) -> io::Result<Vec<u8>> {
     let mut buffer = Vec::new();
     buffer.try_reserve_exact(bytes).map_err(|_| io::ErrorKind::OutOfMemory)?;
+    buffer.resize(bytes, 0);
     Ok(buffer)
 }
 
