@@ -12,6 +12,7 @@ use crate::error::LoadError;
 use crate::ledger::{self, LoadProgress, LoadStatus};
 use crate::pg::error_fields;
 use crate::pg::locks::Lock;
+use crate::pg::plans;
 use crate::pg::relation::Table;
 use crate::pg::session;
 use crate::settings;
@@ -33,7 +34,7 @@ pub fn publish(statuses: &[LoadStatus]) -> Result<(), LoadError> {
         ];
         // A failed load has read as many rows as its last event said: its ledger row does not have them. Its begin is
         // sent once.
-        Spi::run_with_args(
+        plans::run(
             "WITH last AS (
                SELECT e.state, e.bytes_done, e.rows_read FROM trips.events AS e WHERE e.load_id = $1
                 ORDER BY e.seq DESC LIMIT 1

@@ -16,6 +16,7 @@ use trips_core::feed::choice::Options;
 use trips_core::key::SameId;
 
 use crate::error::{LoadError, RequestError, StagedError};
+use crate::pg::plans::{Kept, Sql};
 use crate::pg::relation::Table;
 use crate::pg::row::row_type;
 use crate::pg::session::{self, RunsAsOwner};
@@ -60,7 +61,7 @@ pub fn begin(role: pg_sys::Oid) -> Result<LoadHeader, LoadError> {
     let (load_id, started_at) = Spi::connect_mut(|client| {
         let row = client
             .update(
-                "SELECT nextval('trips.loads_load_id_seq'::regclass), clock_timestamp()",
+                Kept("SELECT nextval('trips.loads_load_id_seq'::regclass), clock_timestamp()"),
                 Some(1),
                 &[],
             )?
@@ -330,15 +331,16 @@ pub fn has_newer_loads() -> Result<bool, LoadError> {
 }
 
 /// The two bigints of the first row of a query with the latest snapshot.
-fn two_bigints(query: &CStr, arguments: &[DatumWithOid<'_>]) -> Option<(i64, i64)> {
+fn two_bigints(query: &'static CStr, arguments: &[DatumWithOid<'_>]) -> Option<(i64, i64)> {
     let numbers = |row: &spi::Row<'_>| row.get(1).zip(row.get(2));
-    spi::first(query, arguments, Snapshot::Latest, numbers).flatten()
+    spi::first(Sql::Kept(query), arguments, Snapshot::Latest, numbers).flatten()
 }
 
-fn returned_row(query: &str, args: &[DatumWithOid<'_>]) -> Result<LoadRow, LoadError> {
+fn returned_row(query: &'static str, args: &[DatumWithOid<'_>]) -> Result<LoadRow, LoadError> {
     // No limit: it would end the statement at its row, before users' statement triggers fire.
-    let row =
-        Spi::connect_mut(|client| client.update(query, None, args)?.first().get_one::<Tuple>())?;
+    let row = Spi::connect_mut(|client| {
+        client.update(Kept(query), None, args)?.first().get_one::<Tuple>()
+    })?;
     Ok(row.ok_or(pgrx::spi::SpiError::InvalidPosition)?.into())
 }
 

@@ -27,6 +27,7 @@ pub mod matview;
 mod new_pages;
 pub mod own_settings;
 pub mod partitions;
+pub mod plans;
 pub mod progress_slots;
 pub mod relation;
 pub mod row;

@@ -37,6 +37,7 @@ use crate::pg::interrupts;
 
 /// Bytes that are hashed between two checks for interrupts.
 const HASHED_AT_ONCE: usize = 1024 * 1024;
+const LEAST_HASHED_AT_ONCE: usize = 4 * 1024;
 
 /// Opening a pipe without a writer must not block; a terminal must not become the server's.
 const FLAGS: i32 = libc::O_NONBLOCK | libc::O_NOCTTY;
@@ -143,7 +144,9 @@ impl Source {
             return object.digest(&mut done).map_err(|error| self.read_error(error));
         }
         let mut hasher = blake3::Hasher::new();
-        let buffer = memory::buffer(HASHED_AT_ONCE);
+        // A file that grows meanwhile takes more steps.
+        let size = usize::try_from(self.size()).unwrap_or(HASHED_AT_ONCE);
+        let buffer = memory::buffer(size.clamp(LEAST_HASHED_AT_ONCE, HASHED_AT_ONCE));
         let mut buffer = buffer.map_err(|error| self.read_error(error))?;
         let mut total = 0;
         loop {

@@ -22,6 +22,7 @@ use crate::error::{DerivedError, LoadError};
 use crate::history::Days;
 use crate::os::signals;
 use crate::pg::copy::{OwnedRows, copy_rows};
+use crate::pg::plans::{self, Kept};
 use crate::pg::relation::Table;
 use crate::pg::spi;
 use crate::pg::{interrupts, session};
@@ -87,8 +88,8 @@ fn merge_small_segments(week: i32, points: &mut Vec<GridPoint>) -> Result<(), Lo
     let few = i64::try_from(SMALL_SEGMENT).unwrap_or(i64::MAX);
     let small = Spi::connect(|client| {
         let found = client.select(
-            "SELECT d.segment_id, d.trips, d.directory FROM trips_internal.area_directory AS d
-              WHERE d.week = date '2000-01-03' + 7 * $1 AND d.trips < $2 ORDER BY d.trips, d.segment_id",
+            Kept("SELECT d.segment_id, d.trips, d.directory FROM trips_internal.area_directory AS d
+                   WHERE d.week = date '2000-01-03' + 7 * $1 AND d.trips < $2 ORDER BY d.trips, d.segment_id"),
             None,
             &[week.into(), few.into()],
         )?;
@@ -125,7 +126,7 @@ fn read_pages(segment: i64, pages: usize, points: &mut Vec<GridPoint>) -> Result
     let last = i64::try_from(pages).unwrap_or(0) - 1;
     Spi::connect(|client| {
         let found = client.select(
-            "SELECT b.content FROM trips_internal.area_pages AS b WHERE b.page_id BETWEEN $1 AND $2",
+            Kept("SELECT b.content FROM trips_internal.area_pages AS b WHERE b.page_id BETWEEN $1 AND $2"),
             None,
             &[(segment * PAGE_IDS).into(), (segment * PAGE_IDS + last).into()],
         )?;
@@ -139,11 +140,11 @@ fn read_pages(segment: i64, pages: usize, points: &mut Vec<GridPoint>) -> Result
 
 fn delete_segments(segments: &[i64]) -> Result<(), LoadError> {
     for segment in segments {
-        Spi::run_with_args(
+        plans::run(
             "DELETE FROM trips_internal.area_pages AS b WHERE b.page_id BETWEEN $1 AND $2",
             &[(segment * PAGE_IDS).into(), (segment * PAGE_IDS + PAGE_IDS - 1).into()],
         )?;
-        Spi::run_with_args(
+        plans::run(
             "DELETE FROM trips_internal.area_directory AS d WHERE d.segment_id = $1",
             &[(*segment).into()],
         )?;
@@ -269,7 +270,7 @@ fn append(segments: Vec<(i32, Segment)>, progress: Option<&Progress>) -> Result<
     let count = i64::try_from(segments.len()).unwrap_or(i64::MAX);
     let ids = Spi::connect_mut(|client| {
         let ids = client.update(
-            "SELECT nextval('trips_internal.area_segments_seq'::regclass) FROM generate_series(1, $1)",
+            Kept("SELECT nextval('trips_internal.area_segments_seq'::regclass) FROM generate_series(1, $1)"),
             None,
             &[count.into()],
         )?;

@@ -7,6 +7,7 @@ use trips_core::sort::counts::DayCount;
 use super::{view, weekly_summary};
 use crate::error::LoadError;
 use crate::history::Days;
+use crate::pg::plans::Kept;
 
 /// The first and the last day that are counted, 0001-01-01 and 9999-12-31, since 2000-01-01. Files cannot contain
 /// others, and changes by hand that do are refused.
@@ -27,7 +28,8 @@ pub fn add(counts: &[DayCount<'_>]) -> Result<(), LoadError> {
         let args: [DatumWithOid<'_>; 4] =
             [days.into(), regions.into(), datasources.into(), trips.into()];
         client.update(
-            "WITH counted AS (
+            Kept(
+                "WITH counted AS (
            SELECT date '2000-01-01' + c.day AS day, c.region, c.datasource, c.trips
              FROM unnest($1::int[], $2::text[], $3::text[], $4::bigint[])
                   AS c (day, region, datasource, trips)
@@ -43,6 +45,7 @@ pub fn add(counts: &[DayCount<'_>]) -> Result<(), LoadError> {
           GROUP BY 1, 2
              ON CONFLICT ON CONSTRAINT weekly_trip_counts_pkey
              DO UPDATE SET trips = w.trips + EXCLUDED.trips",
+            ),
             None,
             &args,
         )?;

@@ -9,6 +9,7 @@ use crate::error::LoadError;
 use crate::history::pending_counts;
 use crate::pg::matview::MatView;
 use crate::pg::own_settings::OwnSettings;
+use crate::pg::plans::Sql;
 use crate::pg::relation::{Attribute, Table};
 use crate::pg::table_locks::{self, Mode};
 
@@ -73,21 +74,21 @@ fn open() -> Option<MatView> {
 pub fn keep_regions(days_and_regions: &[DatumWithOid<'_>; 2]) {
     if let Some(view) = open() {
         let _settings = OwnSettings::for_lookups();
-        view.apply(OF_REGIONS, days_and_regions);
+        view.apply(Sql::Kept(OF_REGIONS), days_and_regions);
     }
 }
 
 /// Updates rows: all regions, in the weeks from the first day to the last.
 pub fn keep_weeks(first: i32, last: i32) {
     if let Some(view) = open() {
-        view.apply(OF_WEEKS, &[first.into(), last.into()]);
+        view.apply(Sql::Once(OF_WEEKS), &[first.into(), last.into()]);
     }
 }
 
 /// Updates all rows.
 pub fn keep_all() {
     if let Some(view) = open() {
-        view.apply(OF_ALL, &[]);
+        view.apply(Sql::Once(OF_ALL), &[]);
     }
 }
 

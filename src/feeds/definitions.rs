@@ -10,6 +10,7 @@ use trips_core::feed::detect::Catalogue;
 use trips_core::text::escape::quoted;
 
 use crate::error::{FeedError, LoadError, Report, RequestError};
+use crate::pg::plans::Sql;
 use crate::pg::relation::Table;
 use crate::pg::session;
 use crate::pg::spi::{self, Snapshot};
@@ -136,7 +137,7 @@ fn own_feeds() -> Vec<OwnFeed> {
     let _owner = session::run_as_owner(&table);
     let mut rows = Vec::new();
     spi::query(
-        c"SELECT f.name, f.definition::text FROM trips.feeds AS f ORDER BY f.name",
+        Sql::Kept(c"SELECT f.name, f.definition::text FROM trips.feeds AS f ORDER BY f.name"),
         &[],
         Snapshot::Latest,
         |row| {

@@ -12,6 +12,7 @@ use trips_core::model::point::Point;
 
 use super::stations::MemberStations;
 use crate::error::{FeedError, LoadError};
+use crate::pg::plans::Sql;
 use crate::pg::relation::Table;
 use crate::pg::spi::{self, Snapshot};
 use crate::pg::{interrupts, session};
@@ -77,8 +78,10 @@ impl SnapshotRows {
         let table = Table::open_for_read(c"zones");
         let _owner = session::run_as_owner(&table);
         spi::query_in_batches(
-            c"SELECT z.zone_set, z.zone_id, z.valid_from, z.valid_to, z.region, z.point
-                FROM trips.zones AS z WHERE z.zone_set <> 'nyc_taxi_zones'",
+            Sql::Kept(
+                c"SELECT z.zone_set, z.zone_id, z.valid_from, z.valid_to, z.region, z.point
+                    FROM trips.zones AS z WHERE z.zone_set <> 'nyc_taxi_zones'",
+            ),
             &[],
             ROWS_AT_ONCE,
             |row| self.add_row(row),

@@ -13,14 +13,12 @@ use crate::pg::relation::Table;
 use crate::pg::stored_row::StoredColumns;
 
 /// After this many keys of the history that the batch does not have, the scan jumps to the batch's next key: a step
-/// costs a fraction of a descent into the index.
-const STEPS_BEFORE_LEAP: u32 = 64;
-/// The same when the key before needed a jump: if a small batch is compared with a large history, its next key is far,
-/// too.
-const STEPS_AFTER_LEAP: u32 = 8;
+/// costs a fraction of a descent into the index. The second number applies after a jump, the third after two or more: if a
+/// small batch is compared with a large history, its next key is far, too.
+const STEPS_BEFORE_LEAP: [u32; 3] = [64, 8, 1];
 
 /// Keys that are read ahead of the batch's after a jump, and at most: each time twice as many.
-const FIRST_AHEAD: usize = 16;
+const FIRST_AHEAD: usize = 1;
 const MOST_AHEAD: usize = 512;
 
 /// The keys of a partition of the history, walked in parallel with the keys of a run.
@@ -33,8 +31,8 @@ pub struct ExistingKeys<'a> {
     /// So many keys are read ahead next; none if the rows of the keys are read.
     next_ahead: Option<usize>,
     is_begun: bool,
-    /// Whether the scan jumped to the last key.
-    has_leapt: bool,
+    /// How many keys in turn the scan has jumped to.
+    leaps: usize,
 }
 
 impl<'a> ExistingKeys<'a> {
@@ -51,7 +49,7 @@ impl<'a> ExistingKeys<'a> {
             ahead: (Vec::new(), 0),
             next_ahead: None,
             is_begun: false,
-            has_leapt: false,
+            leaps: 0,
         }
     }
 
@@ -61,6 +59,10 @@ impl<'a> ExistingKeys<'a> {
         ahead.clear();
         *at = 0;
         self.next_ahead = self.next_ahead.map(|_| FIRST_AHEAD);
+    }
+
+    fn count_leap(&mut self, has_leapt: bool) {
+        self.leaps = if has_leapt { self.leaps.saturating_add(1) } else { 0 };
     }
 
     #[inline]
@@ -122,17 +124,19 @@ impl<'a> ExistingKeys<'a> {
             self.advance()?;
         }
         let key = u128::from_be_bytes(*wanted);
-        let patience = if self.has_leapt { STEPS_AFTER_LEAP } else { STEPS_BEFORE_LEAP };
+        let patience = STEPS_BEFORE_LEAP[self.leaps.min(2)];
         let mut steps = 0;
         while let Some(current) = self.current {
             match (time, key).cmp(&current) {
                 Ordering::Less => {
                     // Entries without a step give no information about distances.
-                    self.has_leapt = steps > patience || (steps == 0 && self.has_leapt);
+                    if steps > 0 {
+                        self.count_leap(steps > patience);
+                    }
                     return Ok(false);
                 }
                 Ordering::Equal => {
-                    self.has_leapt = steps > patience;
+                    self.count_leap(steps > patience);
                     return Ok(true);
                 }
                 Ordering::Greater => {}

@@ -3,6 +3,7 @@
 use pgrx::{Spi, pg_sys};
 
 use crate::error::{HistoryError, LoadError};
+use crate::pg::plans::Kept;
 use crate::pg::relation::Table;
 use crate::pg::session;
 
@@ -34,7 +35,7 @@ pub fn require_one_owner(ledger_owner: pg_sys::Oid) -> Result<(), LoadError> {
            JOIN pg_class AS c ON c.oid = written.oid
           WHERE c.relowner <> $1 AND NOT pg_has_role(c.relowner, $1, 'USAGE')";
     Spi::connect(|client| {
-        let rows = client.select(query, Some(1), &[ledger_owner.into()])?;
+        let rows = client.select(Kept(query), Some(1), &[ledger_owner.into()])?;
         if rows.is_empty() {
             return Ok(());
         }

@@ -7,6 +7,7 @@ use super::{LoadFailure, LoadHeader, LoadInfo, LoadProgress, LoadSource, LoadSta
 use crate::error::LoadError;
 
 use crate::pg::locks::Lock;
+use crate::pg::plans::{self, Kept};
 use crate::pg::relation::Table;
 use crate::pg::session::{self, RunsAsOwner};
 use crate::progress as running_loads;
@@ -23,7 +24,7 @@ pub fn record_running(load: &LoadInfo) -> Result<(), LoadError> {
         load.started_at.into(),
         load.changed_at.into(),
     ];
-    Spi::run_with_args(
+    plans::run(
         "INSERT INTO trips.loads AS l (load_id, source, bytes_read, state, requested_by, requested_at,
                 started_at, file_changed_at)
          SELECT $1, $2, $3, 'running', $4, t.started_at, t.started_at,
@@ -137,7 +138,7 @@ fn record_report(load_id: i64, failure: &LoadFailure) -> Result<(), LoadError> {
 pub fn delete_failure(load_id: i64) -> Result<(), LoadError> {
     let Some(_owner) = as_owner_of_failures() else { return Ok(()) };
     let query = "DELETE FROM trips_internal.load_failures WHERE load_id = $1";
-    Ok(Spi::run_with_args(query, &[load_id.into()])?)
+    Ok(plans::run(query, &[load_id.into()])?)
 }
 
 /// Closes the loads that are running in the ledger but have no process: the server stopped, or they ended without a
@@ -209,7 +210,7 @@ pub fn not_done(loads: &[i64]) -> Result<Vec<i64>, LoadError> {
                             SELECT FROM trips.loads AS l
                              WHERE l.load_id = u.load_id
                                AND l.state NOT IN ('queued', 'running', 'failed'))";
-        let rows = client.select(query, None, &[loads.to_vec().into()])?;
+        let rows = client.select(Kept(query), None, &[loads.to_vec().into()])?;
         Ok(rows.filter_map(|row| row.get::<i64>(1).transpose()).collect::<Result<Vec<_>, _>>()?)
     })
 }
@@ -348,7 +349,7 @@ pub fn statuses(loads: &[i64]) -> Result<Vec<LoadStatus>, LoadError> {
                   WHERE l.load_id = ANY ($1) AND l.state <> 'running'
                   ORDER BY l.load_id";
     Spi::connect_mut(|client| {
-        let rows = client.update(query, None, &[loads.to_vec().into()])?;
+        let rows = client.update(Kept(query), None, &[loads.to_vec().into()])?;
         let missing = || pgrx::spi::SpiError::InvalidPosition;
         rows.map(|row| {
             let number = |i| Ok::<i64, LoadError>(row.get::<i64>(i)?.ok_or_else(missing)?);

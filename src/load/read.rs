@@ -5,7 +5,7 @@ use std::io::Read;
 use trips_core::feed::program::NotNumbers;
 use trips_core::format::not_stored::NotStored;
 use trips_core::format::parser::{Parsed, Parser, Target};
-use trips_core::pool::{Pool, PoolError, Run};
+use trips_core::pool::{self, Pool, PoolError, Run};
 use trips_core::sort::batch::RunBlocks;
 
 use super::error_limit::ErrorLimit;
@@ -104,10 +104,13 @@ fn read_member(
     };
     // The chunks follow the header.
     counts.begin(covered, &reading);
+    let mut threads = settings::parse_threads();
+    if covered.is_some() {
+        threads = threads.min(reader.useful_threads(counts.total, pool::CHUNK));
+    }
     let mut pool = {
         let _blocked = signals::BlockedSignals::all();
-        Pool::start(reader, parser, settings::parse_threads())
-            .map_err(|error| LoadError::of_threads(&file, error))?
+        Pool::start(reader, parser, threads).map_err(|error| LoadError::of_threads(&file, error))?
     };
     // Dropped before the pool, which waits for its threads.
     let stop_reading = reading.stopper();

@@ -2,10 +2,10 @@
 
 use std::ffi::CStr;
 
+use pgrx::pg_sys;
 use pgrx::spi::SpiError;
-use pgrx::{Spi, pg_sys};
 
-use super::session;
+use super::{plans, session};
 
 /// The name of the extension, which CREATE EXTENSION names.
 const EXTENSION: &CStr = c"trips_pipeline";
@@ -20,7 +20,7 @@ pub fn begin_work(table: &str) -> Result<bool, SpiError> {
     session::use_own_names()?;
     let is_locked = lock();
     let query = "SELECT to_regclass($1) IS NOT NULL";
-    let is_created = Spi::get_one_with_args::<bool>(query, &[table.into()])?;
+    let is_created = plans::get_one::<bool>(query, &[table.into()])?;
     Ok(is_locked && is_created == Some(true))
 }
 

@@ -10,6 +10,7 @@ use std::ffi::CStr;
 use pgrx::datum::DatumWithOid;
 use pgrx::{PgList, pg_sys};
 
+use super::plans::Sql;
 use super::relation::{Attribute, Table};
 use super::spi::{self, Row};
 use super::{compat, extension};
@@ -78,7 +79,7 @@ impl MatView {
     /// Applies changes that a query finds with the latest snapshot. A row of the result is a change: the `ctid` of the
     /// view's row, NULL for a new one; whether that row is deleted; and the values of the view's columns, in their
     /// types.
-    pub fn apply(&self, changes: &CStr, arguments: &[DatumWithOid<'_>]) {
+    pub fn apply(&self, changes: Sql<'_>, arguments: &[DatumWithOid<'_>]) {
         // SAFETY: we are in a transaction, and not in parallel mode. The snapshot is popped as it was pushed, or by
         // the abort. The changes are seen by the next command: the query that finds them does not.
         unsafe {

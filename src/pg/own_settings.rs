@@ -10,9 +10,9 @@ use super::safe_drop::drop_unless_panicking;
 
 /// Settings that change how a statement is read, how a name is printed into one, or where a new table is stored.
 /// Settings that change only how a value is shown (DateStyle, IntervalStyle, TimeZone, extra_float_digits,
-/// bytea_output, lc_*) stay the caller's: our statements contain no values as text. So do planner settings (but see
-/// `LOOKUPS`), memory and timeouts.
-const SETTINGS: [(&CStr, &CStr); 8] = [
+/// bytea_output, lc_*) stay the caller's: our statements contain no values as text. So do planner settings (but see `jit`
+/// and `LOOKUPS`), memory and timeouts.
+const SETTINGS: [(&CStr, &CStr); 9] = [
     (c"search_path", c"pg_catalog, pg_temp"),
     // PostgreSQL 15 cannot refresh a materialized view concurrently with it.
     (c"quote_all_identifiers", c"off"),
@@ -23,6 +23,8 @@ const SETTINGS: [(&CStr, &CStr); 8] = [
     // The caller may have no rights there; the owner of the tables has.
     (c"default_tablespace", c""),
     (c"default_table_access_method", c"heap"),
+    // Our statements are short. To load the compiler alone takes 40 ms in each new session.
+    (c"jit", c"off"),
 ];
 
 /// Settings with which the planner looks each row up in an index, even if the table is small when the statement begins

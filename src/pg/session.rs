@@ -6,6 +6,7 @@ use pgrx::{FromDatum, PgSqlErrorCode, pg_sys};
 
 use super::deferred;
 use super::own_settings::OwnSettings;
+use super::plans;
 use super::relation::Table;
 
 /// No other module may define settings with this prefix, and unknown ones are refused.
@@ -177,7 +178,7 @@ pub fn with_new_snapshot<T>(work: impl FnOnce() -> T) -> T {
 
 /// Names mean PostgreSQL's own until the transaction ends, or until other code has run.
 pub fn use_own_names() -> Result<(), pgrx::spi::SpiError> {
-    pgrx::Spi::run("SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)")
+    plans::run("SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)", &[])
 }
 
 /// Runs as the owner of this table until the result is dropped: callers write through us, never by themselves.

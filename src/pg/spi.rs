@@ -11,6 +11,7 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{FromDatum, IntoDatum, PgLogLevel, PgSqlErrorCode, PgTrigger, PgTupleDesc, pg_sys};
 
 use super::jsonb::JsonbText;
+use super::plans::{KeptPlan, Sql};
 use crate::pg::interrupts;
 
 /// Which changes a query sees.
@@ -164,34 +165,34 @@ impl Arguments {
 }
 
 /// Runs a query to its end and shows each row of the result, which should be small.
-pub fn query(
-    sql: &CStr,
+pub fn query<'a>(
+    sql: impl Into<Sql<'a>>,
     arguments: &[DatumWithOid<'_>],
     snapshot: Snapshot,
     mut each: impl FnMut(&Row<'_>),
 ) {
-    execute(sql, arguments, snapshot, 0, None, &mut each);
+    execute(sql.into(), arguments, snapshot, 0, None, &mut each);
 }
 
 /// Runs a query and returns what `map` makes of its first row; `None` without rows.
-pub fn first<T>(
-    sql: &CStr,
+pub fn first<'a, T>(
+    sql: impl Into<Sql<'a>>,
     arguments: &[DatumWithOid<'_>],
     snapshot: Snapshot,
     map: impl Fn(&Row<'_>) -> T,
 ) -> Option<T> {
     let mut result = None;
-    execute(sql, arguments, snapshot, 1, None, &mut |row| result = Some(map(row)));
+    execute(sql.into(), arguments, snapshot, 1, None, &mut |row| result = Some(map(row)));
     result
 }
 
 /// Runs a query over the transition tables of a trigger, with the active snapshot.
 pub fn query_in_trigger(trigger: &PgTrigger<'_>, sql: &CStr, mut each: impl FnMut(&Row<'_>)) {
-    execute(sql, &[], Snapshot::Active, 0, Some(trigger), &mut each);
+    execute(Sql::Once(sql), &[], Snapshot::Active, 0, Some(trigger), &mut each);
 }
 
 fn execute(
-    sql: &CStr,
+    sql: Sql<'_>,
     arguments: &[DatumWithOid<'_>],
     snapshot: Snapshot,
     limit: c_long,
@@ -214,16 +215,26 @@ fn execute(
             let data: *const pg_sys::TriggerData = trigger.trigger_data();
             pg_sys::SPI_register_trigger_data(data.cast_mut());
         }
-        let status = pg_sys::SPI_execute_with_args(
-            sql.as_ptr(),
-            arguments.count(),
-            arguments.types.as_mut_ptr(),
-            arguments.values.as_mut_ptr(),
-            arguments.nulls.as_ptr(),
-            snapshot != Snapshot::Statement,
-            limit,
-        );
-        assert!(status >= 0, "SPI_execute_with_args failed with code {status}");
+        let is_read_only = snapshot != Snapshot::Statement;
+        let status = match sql {
+            Sql::Once(sql) => pg_sys::SPI_execute_with_args(
+                sql.as_ptr(),
+                arguments.count(),
+                arguments.types.as_mut_ptr(),
+                arguments.values.as_mut_ptr(),
+                arguments.nulls.as_ptr(),
+                is_read_only,
+                limit,
+            ),
+            Sql::Kept(sql) => pg_sys::SPI_execute_plan(
+                KeptPlan::of(sql, &arguments.types).as_ptr(),
+                arguments.values.as_mut_ptr(),
+                arguments.nulls.as_ptr(),
+                is_read_only,
+                limit,
+            ),
+        };
+        assert!(status >= 0, "SPI failed with code {status}");
         show(pg_sys::SPI_tuptable, each);
         pg_sys::SPI_finish();
         if is_latest {
@@ -263,8 +274,8 @@ pub fn fetch<E>(
 }
 
 /// Runs a query with the active snapshot and shows its rows, with this many of them in memory at a time.
-pub fn query_in_batches(
-    sql: &CStr,
+pub fn query_in_batches<'a>(
+    sql: impl Into<Sql<'a>>,
     arguments: &[DatumWithOid<'_>],
     rows: c_long,
     mut each: impl FnMut(&Row<'_>),
@@ -274,16 +285,27 @@ pub fn query_in_batches(
     // fetched.
     unsafe {
         pg_sys::SPI_connect();
-        let portal = pg_sys::SPI_cursor_open_with_args(
-            std::ptr::null(),
-            sql.as_ptr(),
-            arguments.count(),
-            arguments.types.as_mut_ptr(),
-            arguments.values.as_mut_ptr(),
-            arguments.nulls.as_ptr(),
-            true,
-            0,
-        );
+        let (name, is_read_only) = (std::ptr::null(), true);
+        let portal = match sql.into() {
+            Sql::Once(sql) => pg_sys::SPI_cursor_open_with_args(
+                name,
+                sql.as_ptr(),
+                arguments.count(),
+                arguments.types.as_mut_ptr(),
+                arguments.values.as_mut_ptr(),
+                arguments.nulls.as_ptr(),
+                is_read_only,
+                0,
+            ),
+            // The portal keeps the plan that it runs.
+            Sql::Kept(sql) => pg_sys::SPI_cursor_open(
+                name,
+                KeptPlan::of(sql, &arguments.types).as_ptr(),
+                arguments.values.as_mut_ptr(),
+                arguments.nulls.as_ptr(),
+                is_read_only,
+            ),
+        };
         loop {
             interrupts::check();
             pg_sys::SPI_cursor_fetch(portal, true, rows);

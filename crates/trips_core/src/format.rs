@@ -87,6 +87,17 @@ impl<R: Read> ChunkReader<R> {
         }
     }
 
+    /// How many threads can work on chunks of about `size` bytes, if the source has so many bytes.
+    #[must_use]
+    pub fn useful_threads(&self, bytes: u64, size: usize) -> usize {
+        match self {
+            Self::Delimited(_) | Self::Json(_) => usize::try_from(bytes / size.max(1) as u64)
+                .map_or(usize::MAX, |full| full.saturating_add(1)),
+            #[cfg(feature = "parquet")]
+            Self::Parquet(_) => usize::MAX,
+        }
+    }
+
     /// Memory that a thread needs for a chunk, bytes: the chunk, its trips while they are sorted, its rows for staging.
     #[must_use]
     pub fn job_bytes(&self) -> usize {

@@ -6,6 +6,10 @@ use super::RecordReader;
 
 /// Minimum number of bytes that are requested from the source at a time.
 pub(super) const CHUNK: usize = 256 * 1024;
+/// Size of a buffer before anything is known of the file: zeros of a larger one cost more than the reading of a small file.
+const FIRST: usize = 64 * 1024;
+/// With less room than this, a buffer grows before it is read to.
+const LEAST: usize = 4 * 1024;
 
 impl<R: Read> RecordReader<R> {
     /// The next `size` bytes of the file; fewer only at its end. The buffer has no more, as far as it was empty.
@@ -16,9 +20,8 @@ impl<R: Read> RecordReader<R> {
         if self.end - self.start < size && !self.eof {
             self.move_to_front();
             while self.end < size && !self.eof {
-                // A small file takes a small buffer.
-                if self.buffer.len() < size.min(self.end + CHUNK) {
-                    self.grow_to(size.min((self.end + CHUNK).max(self.buffer.len() * 2)))?;
+                if self.buffer.len() < size.min(self.end + LEAST) {
+                    self.grow_to(size.min((self.end + FIRST).max(self.buffer.len() * 2)))?;
                 }
                 self.read_to(size.min(self.buffer.len()))?;
             }
@@ -62,7 +65,9 @@ impl<R: Read> RecordReader<R> {
 
     /// Reads more bytes behind those of the buffer.
     pub(super) fn fill_behind(&mut self) -> io::Result<()> {
-        if self.buffer.len() < self.end + CHUNK {
+        if self.buffer.is_empty() {
+            self.grow_to(FIRST)?;
+        } else if self.buffer.len() < self.end + CHUNK {
             let wanted = (self.end + CHUNK).max(self.buffer.len() * 2);
             self.grow_to(wanted.min(self.end + self.max_record.max(CHUNK) + CHUNK))?;
         }
