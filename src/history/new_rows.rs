@@ -39,9 +39,11 @@ impl<'a, 'b> Walk<'a, 'b> {
     pub fn next_time(&mut self) -> Result<Option<Timestamp>, LoadError> {
         while self.taken == self.batch.entries.len() {
             interrupts::check();
+            // The last batch holds the memory of the run.
+            (self.batch, self.taken) = (Batch::default(), 0);
             let Some(batch) = (self.next_batch)()? else { return Ok(None) };
             self.duplicates += batch.duplicates;
-            (self.batch, self.taken) = (batch, 0);
+            self.batch = batch;
         }
         Ok(self.batch.entries.get(self.taken).map(|entry| entry.date_time))
     }
@@ -132,46 +134,47 @@ impl<'a, 'b, 'c> NewRows<'a, 'b, 'c> {
         let duplicates = std::mem::take(&mut self.walk.duplicates);
         self.progress.wrote((trips.len() + duplicates) as u64);
         self.appended.duplicates += duplicates as u64;
-        let entries = &self.walk.batch.entries;
-        let before = trips.start.checked_sub(1).and_then(|before| entries.get(before));
-        let mut start = before.map_or(0, |entry| entry.end as usize);
-        let days =
-            self.derived.as_mut().map(|derived| derived.days.of_batch(&self.walk.batch.groups));
-        let mut days = days.transpose()?;
         for i in trips {
-            let entry = &entries[i];
-            let row = start..entry.end as usize;
-            start = row.end;
+            let entry = &self.walk.batch.entries[i];
             let known = self.known.as_mut().filter(|known| !known.is_over());
             if known.map_or(Ok(false), |known| known.has(entry))? {
                 self.appended.duplicates += 1;
                 self.traces.claims.add(entry.date_time, &entry.key)?;
                 continue;
             }
-            self.appended.inserted += 1;
-            self.traces.days.add(entry.date_time.day())?;
-            if let Some(days) = &mut days {
-                days.add(entry.date_time.day(), entry.group)?;
+            match self.new_trips.last_mut() {
+                Some(trips) if trips.end == i => trips.end += 1,
+                _ => self.new_trips.push(i..i + 1),
             }
-            match (self.new.last_mut(), self.new_trips.last_mut()) {
-                (Some(last), Some(trips)) if last.end == row.start => {
-                    last.end = row.end;
-                    trips.end = i + 1;
-                }
-                _ => {
-                    self.new.push(row);
-                    self.new_trips.push(i..i + 1);
+        }
+        self.walk.batch.report(!self.new_trips.is_empty());
+        if self.new_trips.is_empty() { Ok(()) } else { self.take_new() }
+    }
+
+    /// Finds the rows of the new trips, and adds the trips to what is derived from them.
+    fn take_new(&mut self) -> Result<(), LoadError> {
+        self.walk.batch.complete()?;
+        let Batch { entries, groups, grid_points, .. } = &mut self.walk.batch;
+        let mut derived = self.derived.as_mut();
+        let days = derived.as_mut().map(|derived| derived.days.of_batch(groups));
+        let mut days = days.transpose()?;
+        for trips in &self.new_trips {
+            let before = trips.start.checked_sub(1).map_or(0, |before| entries[before].end);
+            let end = entries[trips.clone()].last().map_or(before, |entry| entry.end);
+            self.new.push(before as usize..end as usize);
+            self.appended.inserted += trips.len() as u64;
+            for entry in &entries[trips.clone()] {
+                self.traces.days.add(entry.date_time.day())?;
+                if let Some(days) = &mut days {
+                    days.add(entry.date_time.day(), entry.group)?;
                 }
             }
         }
-        let Some(area_index) =
-            self.derived.as_mut().and_then(|derived| derived.area_index.as_mut())
-        else {
+        let Some(area_index) = derived.and_then(|derived| derived.area_index.as_mut()) else {
             return Ok(());
         };
-        let mut trips = self.new_trips.iter();
-        let Batch { entries, grid_points, .. } = &mut self.walk.batch;
         let micros = |i: usize| entries[i].date_time.0;
+        let mut trips = self.new_trips.iter();
         trips.try_for_each(|trips| Ok(area_index.add(grid_points, trips.clone(), micros)?))
     }
 

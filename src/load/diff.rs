@@ -191,7 +191,7 @@ impl Comparison {
         if self.compare_ids(file, &mut run, is_last)? {
             return Ok(());
         }
-        let mut batches = pool.batches(run.blocks);
+        let mut batches = pool.batches(run.blocks).of_keys();
         let next = |error| LoadError::of_threads(file, error);
         while let Some(mut batch) = batches.next_batch(poll_interrupts).map_err(next)? {
             self.identity.number(&self.history, &mut batch, run.is_last)?;

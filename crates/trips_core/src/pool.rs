@@ -17,10 +17,9 @@ use trips_memory::thread;
 use crate::format::delimited::header_state::HeaderState;
 use crate::format::parser::{Parsed, Parser};
 use crate::format::{Chunk, ChunkReader};
-use crate::sort::batch::{self, Batch};
+use crate::sort::batch::{Batch, Origin, Parts};
 use crate::sort::block::{Block, RowBuffer};
 use crate::sort::groups::GroupCache;
-use crate::sort::time_ranges::Division;
 
 mod arrived;
 mod batches;
@@ -65,7 +64,7 @@ impl PoolError {
 
 enum Job {
     Parse,
-    Build { number: usize, blocks: Arc<Vec<Block>>, division: Arc<Division> },
+    Build { number: usize, origin: Arc<Origin>, parts: Parts },
 }
 
 enum Done {
@@ -318,13 +317,10 @@ impl<R: Read> Shared<R> {
     ) -> Done {
         let result = match job {
             Job::Parse => self.parse(buffer, results),
-            Job::Build { number, blocks, division } => {
-                let Parser { load_id, keeps_grid_points, .. } = self.parser;
-                let slices = division.slices(&blocks, number);
-                batch::build_of(&blocks, slices, load_id, keeps_grid_points, groups)
-                    .map(|batch| Done::Built(number, batch))
-                    .map_err(PoolError::from)
-            }
+            Job::Build { number, origin, parts } => origin
+                .build(number, parts, groups)
+                .map(|batch| Done::Built(number, batch))
+                .map_err(PoolError::from),
         };
         result.unwrap_or_else(Done::Failed)
     }

@@ -5,6 +5,8 @@
 //! Equal trips have equal times, so they are in the same range. A batch does not know the bounds of the history's partitions: its writer divides it
 //! there.
 
+mod origin;
+
 use std::cell::RefCell;
 use std::cmp::Ordering;
 use std::collections::TryReserveError;
@@ -14,6 +16,8 @@ use crate::key::{ContentKeys, TripKey, occurrence_key};
 use crate::model::partition_bounds::{Bound, PartitionBounds};
 use crate::model::timestamp::Timestamp;
 use trips_areas::{Coord, GridPoint};
+
+pub(crate) use self::origin::Origin;
 
 use crate::columns::{self, TripColumn};
 use crate::sort::block::Block;
@@ -63,6 +67,24 @@ pub struct Batch {
     pub duplicates: usize,
     /// For each trip the key and the number of its occurrence; empty if equal records are one trip.
     pub(crate) occurrences: Vec<Occurrence>,
+    /// The rows, the groups and the grid points are missing: see [`Batch::complete`].
+    has_only_keys: bool,
+    /// What it was built from, and the number of its time range.
+    origin: Option<(Arc<Origin>, usize)>,
+}
+
+/// What a batch has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Parts {
+    /// The times and the keys of its trips. Groups and ends of rows are 0.
+    Keys,
+    /// The rows as well.
+    Rows {
+        /// Of this load.
+        load_id: i64,
+        /// The grid points, too.
+        keeps_grid_points: bool,
+    },
 }
 
 /// An equal record in the order of the file.
@@ -103,6 +125,7 @@ impl Batch {
         }
         sorted.groups = std::mem::take(&mut self.groups);
         sorted.duplicates = self.duplicates;
+        sorted.origin = self.origin.take();
         *self = sorted;
         Ok(())
     }
@@ -166,19 +189,16 @@ pub fn build(
 ) -> Result<Batch, TryReserveError> {
     let slices: Vec<Slice<'_>> =
         blocks.iter().map(|block| (block, block.between(time_range.0, time_range.1))).collect();
-    build_of(blocks, slices, load_id, keeps_grid_points, cache)
+    build_of(blocks, slices, Parts::Rows { load_id, keeps_grid_points }, cache)
 }
 
 /// The same for the trips of a time range that were found before.
 pub(crate) fn build_of(
     blocks: &[Block],
     slices: Vec<Slice<'_>>,
-    load_id: i64,
-    keeps_grid_points: bool,
+    parts: Parts,
     cache: &mut GroupCache,
 ) -> Result<Batch, TryReserveError> {
-    let columns = columns_of(blocks);
-    let has_tails = columns == columns::COUNT;
     let (mut found, bytes) = keyed(&slices)?;
     // Equal trips may have different tails: the first in the file stays.
     sort(&mut found, &slices)?;
@@ -189,9 +209,33 @@ pub(crate) fn build_of(
         found.dedup_by(|later, first| (later.0, &later.1) == (first.0, &first.1));
     }
     let mut batch = Batch { duplicates: before - found.len(), occurrences, ..Batch::default() };
+    batch.entries.try_reserve_exact(found.len())?;
+    match parts {
+        Parts::Keys => {
+            let entry =
+                |(date_time, key, ..): Found| BatchEntry { date_time, key, group: 0, end: 0 };
+            batch.entries.extend(found.into_iter().map(entry));
+            batch.has_only_keys = true;
+        }
+        Parts::Rows { load_id, keeps_grid_points } => {
+            let how = (columns_of(blocks), load_id, keeps_grid_points);
+            write_rows(&mut batch, (found, bytes), &slices, how, cache)?;
+        }
+    }
+    Ok(batch)
+}
+
+/// Writes the rows of these trips, of approximately so many bytes, into a batch.
+fn write_rows(
+    batch: &mut Batch,
+    (found, bytes): (Vec<Found>, usize),
+    slices: &[Slice<'_>],
+    (columns, load_id, keeps_grid_points): (usize, i64, bool),
+    cache: &mut GroupCache,
+) -> Result<(), TryReserveError> {
+    let has_tails = columns == columns::COUNT;
     let nulls = if has_tails { found.len() * NULL_TAIL.len() } else { 0 };
     batch.rows.try_reserve_exact(bytes + nulls)?;
-    batch.entries.try_reserve_exact(found.len())?;
     batch.grid_points.try_reserve_exact(if keeps_grid_points { found.len() } else { 0 })?;
     let mut key_and_load = [0; ROW_OVERHEAD - 2];
     (key_and_load[3], key_and_load[23]) = (16, 8);
@@ -217,7 +261,7 @@ pub(crate) fn build_of(
         }
     }
     cache.end_batch();
-    Ok(batch)
+    Ok(())
 }
 
 /// The trips with their keys, in the order of the file, and approximately the bytes of their rows.

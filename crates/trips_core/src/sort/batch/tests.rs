@@ -199,3 +199,48 @@ fn a_block_has_one_scheme() {
     let mut block = identified(&[(1, "a")], true, false);
     let _ = block.append(&identified(&[(1, "a")], false, false));
 }
+
+/// The batches of blocks, with all parts, in the order of the time.
+fn batches_of(origin: &Arc<Origin>, parts: Parts) -> Vec<Batch> {
+    let cache = &mut GroupCache::default();
+    (0..origin.division.len()).map(|i| origin.build(i, parts, cache).expect("memory")).collect()
+}
+
+#[test]
+fn batches_of_keys_become_whole() {
+    let blocks = (0..8).map(|number| block((0..500).map(|i| (i * 8 + number) / 3))).collect();
+    let origin = Arc::new(Origin::of(blocks, 300, 7, true));
+    let rows = Parts::Rows { load_id: 7, keeps_grid_points: true };
+    assert_eq!(origin.parts(), rows);
+    let whole = batches_of(&origin, rows);
+    assert!(whole.len() > 4 && whole.iter().any(|batch| batch.duplicates > 0));
+    let trips = |batch: &Batch| {
+        batch.entries.iter().map(|entry| (entry.date_time, entry.key)).collect::<Vec<_>>()
+    };
+    for (mut keys, whole) in batches_of(&origin, Parts::Keys).into_iter().zip(&whole) {
+        assert!(keys.rows.is_empty() && keys.grid_points.is_empty());
+        assert_eq!((trips(&keys), keys.duplicates), (trips(whole), whole.duplicates));
+        for _ in 0..2 {
+            keys.complete().expect("memory");
+            assert_eq!((&keys.rows, &keys.entries), (&whole.rows, &whole.entries));
+            assert_eq!(keys.grid_points, whole.grid_points);
+            assert_eq!(keys.groups.len(), whole.groups.len());
+        }
+    }
+}
+
+#[test]
+fn batches_have_only_keys_after_known_ones() {
+    let origin = Arc::new(Origin::of(vec![block(0..100)], 1000, 7, false));
+    let batch = origin.build(0, origin.parts(), &mut GroupCache::default()).expect("memory");
+    for _ in 0..3 {
+        batch.report(false);
+        assert_ne!(origin.parts(), Parts::Keys);
+    }
+    batch.report(false);
+    assert_eq!(origin.parts(), Parts::Keys);
+    batch.report(true);
+    assert_ne!(origin.parts(), Parts::Keys);
+    origin.expect_known();
+    assert_eq!(origin.parts(), Parts::Keys);
+}
