@@ -2,7 +2,7 @@
 # missing. PG=18 (with PG_CONFIG=…, where it is not Debian's) takes another PostgreSQL.
 
 .PHONY: help demo all up down logs spark-submit-insert spark-weekly-avg spark-local spark-stop test-spark test-docker \
-  bench-spark bench-small bench-retract bench-wide bench-containers test test-reliability test-16 test-17 test-18 test-upgrade build setup bench bench-overhead bench-100m install psql watch stop lint pgspot fmt test-oracle test-stores bench-questions \
+  bench-against bench-spark bench-small bench-retract bench-wide bench-containers test test-reliability test-16 test-17 test-18 test-upgrade build setup bench bench-overhead bench-100m install psql watch stop lint pgspot fmt test-values test-oracle test-stores bench-questions \
   fuzz deny licences sample freeze clean distclean
 
 help: ## this list
@@ -47,6 +47,9 @@ test-spark: build ## files through a real Spark cluster on loopback, which loses
 test-docker: ## make all from a clean clone, and what must be true of it; SUITE=1: the tests in a container, too
 	@tests/docker/run.sh
 
+test-values: setup ## the quick parsers beside plain functions of libraries, on 100,000,000 values each (minutes; TRIPS_VALUES)
+	@cargo test --release --quiet --package trips_core --lib -- --ignored
+
 test-oracle: build ## 500 random questions beside DuckDB and H3's own library, and the pictures (a minute)
 	@scripts/test_oracle.sh
 
@@ -71,8 +74,11 @@ build: setup ## build the extension into a private PostgreSQL
 setup: ## install what is missing (Debian packages, cargo-pgrx)
 	@scripts/setup.sh
 
-bench: build ## compare with bare COPY and the historical pipeline (minutes; BENCH_ROWS, BENCH_ROUNDS)
-	@scripts/bench.sh compare && scripts/bench.sh wide
+bench: build ## compare with bare COPY, the historical pipeline and the last release (minutes; BENCH_ROWS, BENCH_ROUNDS)
+	@scripts/bench.sh compare && scripts/bench.sh wide && scripts/bench.sh against
+
+bench-against: build ## compare with the last release, or BENCH_BASE=commit, which it builds (15 minutes; BENCH_ROWS, BENCH_ROUNDS)
+	@scripts/bench.sh against
 
 bench-containers: build ## the same trips as CSV, gzip, zstd, zip, Parquet and JSON lines: time and memory of a load (4 minutes; BENCH_ROWS, BENCH_ROUNDS)
 	@scripts/bench.sh containers

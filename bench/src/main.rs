@@ -3,6 +3,7 @@
 //!
 //! Each starts a private, durable cluster, prints what it measures, and leaves it in `target/bench/`.
 
+mod against;
 mod compare;
 mod containers;
 mod hundred_million;
@@ -48,6 +49,7 @@ fn run() -> Result<()> {
     };
     match command.as_str() {
         "compare" => compare::run(option("rows", 2_000_000)?, option("rounds", 5)?),
+        "against" => against::run(option("rows", 1_000_000)?, option("rounds", 5)?),
         "containers" => containers::run(option("rows", 2_000_000)?, option("rounds", 5)?),
         "wide" => wide::run(option("rows", 2_000_000)?, option("rounds", 5)?),
         "spark" => spark::run(option("rows", 2_000_000)?, option("rounds", 3)?),
@@ -59,7 +61,7 @@ fn run() -> Result<()> {
         "small" => small::run(option("files", 1_000)?, option("rounds", 25)?),
         "retract" => retract::run(option("rows", 2_000_000)?, option("rounds", 3)?),
         _ => Err(
-            "usage: trips_bench compare | containers | wide | spark | hundred_million | questions | overhead | small | retract"
+            "usage: trips_bench compare | against | containers | wide | spark | hundred_million | questions | overhead | small | retract"
                 .into(),
         ),
     }

@@ -1,6 +1,7 @@
 //! Processor time of a session: of its threads, of the backend itself, and of the kernel for both.
 
 use std::fs;
+use std::process::Command;
 
 use postgres::Client;
 
@@ -41,6 +42,15 @@ impl ProcessorTime {
     pub fn threads(self) -> f64 {
         self.all - self.backend
     }
+}
+
+/// Lets a session, and the threads that it starts, use only this processor; or all of them.
+pub fn bind(client: &mut Client, processor: Option<usize>) -> Result<()> {
+    let pid: i32 = client.query_one("SELECT pg_backend_pid()", &[])?.get(0);
+    let all = std::thread::available_parallelism()?.get() - 1;
+    let wanted = processor.map_or_else(|| format!("0-{all}"), |processor| processor.to_string());
+    let done = Command::new("taskset").args(["-cp", &wanted, &pid.to_string()]).output()?;
+    if done.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&done.stderr).into()) }
 }
 
 /// Seconds of user code and of the kernel, as Linux counts them: in hundredths.

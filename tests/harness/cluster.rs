@@ -62,6 +62,15 @@ impl Cluster {
         Self::make(PathBuf::from(env("TRIPS_TEST_BIN")), configuration, Content::Bare)
     }
 
+    /// The same with the programs of this directory.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn start_bare_of(bin: PathBuf, configuration: &str) -> Self {
+        Self::make(bin, configuration, Content::Bare)
+    }
+
     /// A server of these programs, without the extension.
     ///
     /// # Panics

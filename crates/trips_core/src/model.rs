@@ -12,3 +12,6 @@ pub mod time_form;
 pub mod timestamp;
 pub mod trip;
 pub mod zone;
+
+#[cfg(test)]
+mod many_values;

@@ -158,3 +158,58 @@ proptest! {
         check(&plan(HEADERS[header]), &text);
     }
 }
+
+/// As many lines as one likes: `make test-values`.
+#[test]
+#[ignore = "many values: make test-values"]
+fn usual_lines_are_those_of_the_general_reader() {
+    let count =
+        std::env::var("TRIPS_VALUES").map_or(100_000_000, |count| count.parse().expect("a number"));
+    let plan = plan(HEADERS[0]);
+    let constraints =
+        Constraints::new("2000-01-01", "2030-12-31", ZeroCoordinates::Warn).expect("two dates");
+    let mut usual = UsualLines::of(&plan, b',', constraints).expect("the five columns");
+    let (mut state, mut read) = (1_u64, 0_u64);
+    let mut below = |end: u64| {
+        // Knuth's linear congruential generator; its high bits are random.
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % end
+    };
+    // A line has five values.
+    for _ in 0..count / 5 {
+        let coordinate = |below: &mut dyn FnMut(u64) -> u64, limit| {
+            format!(
+                "{}{}.{:0width$}",
+                ["", "-"][below(2) as usize],
+                below(limit),
+                below(1 << 31),
+                width = 1 + below(15) as usize
+            )
+        };
+        let [a, b, c, d] = [180, 90, 180, 90].map(|limit| coordinate(&mut below, limit));
+        let time =
+            Timestamp(i64::try_from(below(900_000_000)).unwrap_or(0) * 1_000_000).full_text();
+        let (region, source) = (format!("region {}", below(300)), format!("source {}", below(9)));
+        let fields = [
+            region.as_str(),
+            &format!("POINT ({a} {b})"),
+            &format!("POINT ({c} {d})"),
+            &time,
+            &source,
+        ];
+        let mut text = line(0, fields, "\n").into_bytes();
+        if below(4) == 0 {
+            let at = below(text.len() as u64) as usize;
+            text[at] = b"0,\n\r .-(T:"[below(10) as usize];
+        }
+        let mut reader = RecordReader::new(&text[..], 1 << 20);
+        let Some((trip, length)) = usual.read(&text) else { continue };
+        read += 1;
+        let record = reader.next_record().expect("memory").expect("a record");
+        let fields = texts(&plan, &record).expect("its fields");
+        assert_eq!(Ok(&trip), fields.validate(&constraints).as_ref(), "{}", text.escape_ascii());
+        assert_eq!(length as u64, reader.position(), "{}", text.escape_ascii());
+    }
+    assert!(read > count / 10, "{read} lines were read");
+}

@@ -253,4 +253,53 @@ mod tests {
             }
         }
     }
+
+    /// As many values as one likes: `make test-values`.
+    #[test]
+    #[ignore = "many values: make test-values"]
+    fn many_times_are_those_of_the_program() {
+        let count = std::env::var("TRIPS_VALUES")
+            .map_or(100_000_000, |count| count.parse().expect("a number"));
+        let forms = PATTERNS.map(|pattern| {
+            TimeForms::compile(&[pattern.to_owned()], TimeKind::Utc, false).unwrap()
+        });
+        let (mut state, mut read) = (1_u64, 0_u64);
+        let mut below = |end: u64| {
+            // Knuth's linear congruential generator; its high bits are random.
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % end
+        };
+        for _ in 0..count / 16 {
+            let [year, month, day] = [2100, 14, 33].map(&mut below);
+            let [hour, minute, second] = [25, 61, 62].map(&mut below);
+            let date = match below(3) {
+                0 => format!("{year:04}-{month:02}-{day:02}"),
+                1 => format!("{month:02}/{day:02}/{year:04}"),
+                _ => format!("{day}/{month}/{:02}", year % 100),
+            };
+            let end = ["", ":07", ":59.5", ":00.123456", "Z", "+01:30", " UTC", " PM", ":11 AM"]
+                [below(9) as usize];
+            let between = [" ", "T", "t", "  "][below(4) as usize];
+            let mut text = format!("{date}{between}{hour:02}:{minute:02}{end}");
+            if second > 50 {
+                text.push(char::from(b"0:+-Z. "[below(7) as usize]));
+            }
+            // Sixteen patterns are sixteen values.
+            for (form, pattern) in forms.iter().zip(PATTERNS) {
+                let Reader::Pattern { fast: Some(fast), ops } = &form.forms[0].reader else {
+                    panic!("{pattern}")
+                };
+                let [mut fields, mut expected] = [Fields::default(); 2];
+                if fast.read(text.as_bytes(), &mut fields).is_some() {
+                    program::read(ops, text.as_bytes(), &mut expected).expect(pattern);
+                    assert_eq!(fields, expected, "{pattern}: {text}");
+                    read += 1;
+                }
+            }
+        }
+        // A text has the form of few patterns.
+        assert!(read > count / 50, "{read} values were read");
+    }
 }
