@@ -30,3 +30,51 @@ fn the_index_is_not_scanned_again_behind_its_end() {
         assert_eq!(scans(&mut client) - before, 1, "{known} trips are known");
     }
 }
+
+/// Lines of these trips of a month, whose times are all over it.
+fn lines(trips: impl Iterator<Item = u64>) -> String {
+    let line = |trip: u64| {
+        // 40,009 is prime: the times are in no order.
+        let second = trip * 40_009 % 2_400_000;
+        format!(
+            "region {},POINT (14.4 {}.5),POINT (14.5 50.1),2018-05-{:02} {:02}:{:02}:{:02},source {}\n",
+            trip % 7,
+            trip % 80,
+            second / 86_400 + 1,
+            second / 3600 % 24,
+            second / 60 % 60,
+            second % 60,
+            trip % 3
+        )
+    };
+    FIVE_COLUMNS.to_owned() + &trips.map(line).collect::<String>()
+}
+
+/// After some batches of known trips, batches have no rows until one of their trips is new.
+#[test]
+fn few_new_trips_among_many_known_ones_are_stored() {
+    const TRIPS: u64 = 150_000;
+    for threads in [1, 4] {
+        let database = Database::on_shared();
+        let mut client = database.client();
+        client.batch_execute(&format!("SET trips.parse_threads = {threads}")).unwrap();
+        let mut rows = |name: &str, lines: String| {
+            database.ingest(&mut client, &database.file(name, lines)).rows.map(i64::cast_unsigned)
+        };
+        assert_eq!(rows("known.csv", lines(0..TRIPS)), [TRIPS, TRIPS, 0, 0]);
+        // New ones at many times, at two, and none.
+        let several = lines((0..TRIPS + 900).filter(|trip| trip % 10 != 7 || *trip >= TRIPS));
+        let most = TRIPS / 10 * 9;
+        assert_eq!(rows("several.csv", several), [most + 900, 900, most, 0]);
+        let last = lines((0..TRIPS).chain([TRIPS + 5, 2 * TRIPS]));
+        assert_eq!(rows("last.csv", last), [TRIPS + 2, 1, TRIPS + 1, 0]);
+        assert_eq!(rows("none.csv", lines((0..TRIPS).rev())), [TRIPS, 0, TRIPS, 0]);
+        let counts =
+            "SELECT count(*), count(DISTINCT (date_time, trip_key)) FROM trips.hist_trip_data";
+        let row = client.query_one(counts, &[]).unwrap();
+        let stored = i64::try_from(TRIPS).unwrap() + 901;
+        assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (stored, stored));
+        let failed = "SELECT string_agg(check_name || ': ' || detail, '; ') FROM trips.verify() WHERE NOT passed";
+        assert_eq!(client.query_one(failed, &[]).unwrap().get::<_, Option<&str>>(0), None);
+    }
+}

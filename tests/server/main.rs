@@ -41,6 +41,7 @@ mod monitor_ends;
 mod objects;
 mod parquet;
 mod partitions;
+mod plans;
 mod pollution;
 mod privileges;
 mod progress;

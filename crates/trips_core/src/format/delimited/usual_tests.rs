@@ -170,21 +170,21 @@ fn usual_lines_are_those_of_the_general_reader() {
         Constraints::new("2000-01-01", "2030-12-31", ZeroCoordinates::Warn).expect("two dates");
     let mut usual = UsualLines::of(&plan, b',', constraints).expect("the five columns");
     let (mut state, mut read) = (1_u64, 0_u64);
-    let mut below = |end: u64| {
+    let mut below = |end: usize| {
         // Knuth's linear congruential generator; its high bits are random.
         state =
             state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) % end
+        usize::try_from(state >> 33).unwrap_or(0) % end
     };
     // A line has five values.
     for _ in 0..count / 5 {
-        let coordinate = |below: &mut dyn FnMut(u64) -> u64, limit| {
+        let coordinate = |below: &mut dyn FnMut(usize) -> usize, limit| {
             format!(
                 "{}{}.{:0width$}",
-                ["", "-"][below(2) as usize],
+                ["", "-"][below(2)],
                 below(limit),
                 below(1 << 31),
-                width = 1 + below(15) as usize
+                width = 1 + below(15)
             )
         };
         let [a, b, c, d] = [180, 90, 180, 90].map(|limit| coordinate(&mut below, limit));
@@ -200,8 +200,8 @@ fn usual_lines_are_those_of_the_general_reader() {
         ];
         let mut text = line(0, fields, "\n").into_bytes();
         if below(4) == 0 {
-            let at = below(text.len() as u64) as usize;
-            text[at] = b"0,\n\r .-(T:"[below(10) as usize];
+            let at = below(text.len());
+            text[at] = b"0,\n\r .-(T:"[below(10)];
         }
         let mut reader = RecordReader::new(&text[..], 1 << 20);
         let Some((trip, length)) = usual.read(&text) else { continue };

@@ -264,12 +264,12 @@ mod tests {
             TimeForms::compile(&[pattern.to_owned()], TimeKind::Utc, false).unwrap()
         });
         let (mut state, mut read) = (1_u64, 0_u64);
-        let mut below = |end: u64| {
+        let mut below = |end: usize| {
             // Knuth's linear congruential generator; its high bits are random.
             state = state
                 .wrapping_mul(6_364_136_223_846_793_005)
                 .wrapping_add(1_442_695_040_888_963_407);
-            (state >> 33) % end
+            usize::try_from(state >> 33).unwrap_or(0) % end
         };
         for _ in 0..count / 16 {
             let [year, month, day] = [2100, 14, 33].map(&mut below);
@@ -280,11 +280,11 @@ mod tests {
                 _ => format!("{day}/{month}/{:02}", year % 100),
             };
             let end = ["", ":07", ":59.5", ":00.123456", "Z", "+01:30", " UTC", " PM", ":11 AM"]
-                [below(9) as usize];
-            let between = [" ", "T", "t", "  "][below(4) as usize];
+                [below(9)];
+            let between = [" ", "T", "t", "  "][below(4)];
             let mut text = format!("{date}{between}{hour:02}:{minute:02}{end}");
             if second > 50 {
-                text.push(char::from(b"0:+-Z. "[below(7) as usize]));
+                text.push(char::from(b"0:+-Z. "[below(7)]));
             }
             // Sixteen patterns are sixteen values.
             for (form, pattern) in forms.iter().zip(PATTERNS) {
