@@ -9,22 +9,36 @@ use std::process::ExitCode;
 use trips_datagen::Shape;
 use trips_datagen::wide::{self, WideFeed};
 
-const USAGE: &str = "usage: trips_datagen FILE [rows=N] [seed=N] [regions=1..12] [days=N] [first_day=YYYY-MM-DD] \
-                     [feed=lyft|tlc_yellow]";
+const USAGE: &str = "\
+trips_datagen writes a CSV file of made-up trips.
+
+Usage:
+  trips_datagen FILE [rows=N] [seed=N] [regions=1..12] [days=N] [first_day=YYYY-MM-DD] [feed=lyft|tlc_yellow]
+
+The same arguments give the same file. An existing file is replaced. A FILE that begins
+with a minus is written as ./-FILE. --help prints this text, --version the version.";
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.first().map(String::as_str) {
+        Some("--help" | "-h" | "-?") => println!("{USAGE}"),
+        Some("--version" | "-V") => println!("trips_datagen {}", env!("CARGO_PKG_VERSION")),
+        _ => {
+            if let Err(error) = run(arguments) {
+                eprintln!("{error}");
+                return ExitCode::FAILURE;
+            }
         }
     }
+    ExitCode::SUCCESS
 }
 
-fn run() -> Result<(), Box<dyn std::error::Error>> {
-    let mut arguments = std::env::args().skip(1);
+fn run(arguments: Vec<String>) -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = arguments.into_iter();
     let path = arguments.next().ok_or(USAGE)?;
+    if path.starts_with('-') {
+        return Err(format!("invalid option {path:?}\n{USAGE}").into());
+    }
     let (mut shape, mut feed) = (Shape::default(), None);
     for argument in arguments {
         let (name, value) = argument.split_once('=').ok_or(USAGE)?;
