@@ -32,10 +32,10 @@ def test_pictures(server, tmp_path):
         connection.execute("SELECT trips.ingest(%s)", [str(sample)])
     done = draw("pictures", output, "--region", "Prague", "--resolution", "7")
     assert done.returncode == 0, done.stderr
-    # Something is drawn on both sides: many colours on the right, those of the lines on the left.
+    # Something is drawn on both sides: cells and hours on the right, panels on the left.
     picture = matplotlib.image.imread(output)[:, :, :3]
     height, width, _ = picture.shape
-    assert (height, width) == (550, 1210)
+    assert (height, width) == (704, 1540)
     colours = [len({pixel.tobytes() for row in half for pixel in row}) for half in (picture[:, : width // 2], picture[:, width // 2 :])]
     assert min(colours) > 100, colours
     # For who wants to look at it.
@@ -43,3 +43,23 @@ def test_pictures(server, tmp_path):
         shutil.copy(output, target)
     unknown = draw("pictures", output, "--region", "nowhere")
     assert unknown.returncode != 0 and "nowhere" in unknown.stderr
+    for arguments in (["--area=14.2,50,14.7,50.2", "--since", "2018-05-07", "--until", "2018-06-03"], ["--regions", "2"]):
+        done = draw("pictures", output, *arguments)
+        assert done.returncode == 0 and not done.stderr, done.stderr
+    for arguments, expected in ((["--since", "2030-01-01"], "No trips in this period"), (["--area=1,2"], "WEST,SOUTH,EAST,NORTH")):
+        refused = draw("pictures", output, *arguments)
+        assert refused.returncode != 0 and expected in refused.stderr, refused.stderr
+
+
+def test_names_of_regions_are_text(server, tmp_path):
+    """No markup of matplotlib, and no escapes: the name would be an error of its parser."""
+    server.execute("CREATE DATABASE hostile")
+    sample = pathlib.Path(os.environ["TRIPS_CLUSTER_FILES"]) / "hostile.csv"
+    sample.write_text('region,origin_coord,destination_coord,date_time,datasource\n'
+                      '"$\\frac{\x1b[2J\u202e$",POINT (7 45),POINT (7 45),2018-05-01 00:00:00,x\n', encoding="utf-8")
+    sample.chmod(0o644)
+    with psycopg.connect(dbname="hostile", autocommit=True) as connection:
+        connection.execute("CREATE EXTENSION trips_pipeline")
+        connection.execute("SELECT trips.ingest(%s)", [str(sample)])
+    done = draw("hostile", tmp_path / "trips.png")
+    assert done.returncode == 0 and "\x1b" not in done.stderr, done.stderr
