@@ -10,7 +10,7 @@ import argparse
 
 from pyspark.sql import functions as f
 
-from trips_spark import history, session
+from trips_spark import history, progress, say_page, session, shown
 
 
 def weekly_avg(trips):
@@ -40,13 +40,17 @@ def main():
     parser.add_argument("--top", type=int, default=20)
     wanted = parser.parse_args()
     spark = session(f"trips {wanted.question}")
+    say_page(spark.sparkContext)
     trips = spark.read.parquet(wanted.parquet) if wanted.parquet else history(spark)
     if wanted.question == "weekly-avg":
-        rows = weekly_avg(trips).collect()
+        frame = weekly_avg(trips)
     else:
-        rows = similar(trips, wanted.decimals, wanted.hours).limit(wanted.top).collect()
+        frame = similar(trips, wanted.decimals, wanted.hours).limit(wanted.top)
+    with progress(spark.sparkContext, wanted.question):
+        rows = frame.collect()
+    print(*frame.columns, sep="|")
     for row in rows:
-        print(*row, sep="|")
+        print(*(shown(value) if isinstance(value, str) else value for value in row), sep="|")
     spark.stop()
 
 

@@ -7,17 +7,19 @@ are duplicates then, which the merge drops and the ledger counts; bad lines are 
 
 import sys
 
-from trips_spark import connect, jdbc_properties, jdbc_url, session
+from trips_spark import connect, jdbc_properties, jdbc_url, progress, say_page, session
 
 COLUMNS = ("region", "origin_coord", "destination_coord", "date_time", "datasource")
 
 
 def main():
     spark = session("trips JDBC load")
+    say_page(spark.sparkContext)
     rows = spark.read.csv(sys.argv[1:], header=True, inferSchema=False)
     rows = rows.withColumnsRenamed({name: "date_time" for name in rows.columns if name.lower() == "datetime"})
-    rows.select(*COLUMNS).write.jdbc(
-        jdbc_url(), "trips.stg_trip_data", "append", {**jdbc_properties(), "batchsize": "10000"})
+    with progress(spark.sparkContext, "staging"):
+        rows.select(*COLUMNS).write.jdbc(
+            jdbc_url(), "trips.stg_trip_data", "append", {**jdbc_properties(), "batchsize": "10000"})
     with connect() as client:
         row = client.execute(
             "SELECT load_id, rows_read, rows_inserted, rows_duplicate, rows_staged FROM trips.merge_staged()").fetchone()

@@ -23,7 +23,7 @@ import subprocess
 import sys
 import time
 
-from trips_spark import connect, context, environment, has_workers
+from trips_spark import connect, context, environment, has_workers, progress, say_page, shown
 
 # The settings of the server that decide which rows are valid, and which files are too large when they are unpacked.
 SETTINGS = ("max_record_size", "earliest_date", "latest_date", "zero_coordinates")
@@ -47,13 +47,14 @@ class Failed(Exception):
         self.code, self.message = code, message
 
 
-def shown(path):
-    """A path as text: its name may be any bytes."""
+def stored(path):
+    """A path as the ledger has it: its name may be any bytes, and text may not."""
     return os.fsencode(path).decode("utf-8", "replace")
 
 
 def report(what, path, code, message):
-    print(f"{what} {shown(path)} {code}: {message}", file=sys.stderr)
+    # Errors of the server have lines for DETAIL and HINT.
+    print(f"{what} {shown(path)} {code}: {shown(' '.join(message.splitlines()))}", file=sys.stderr)
 
 
 def reader_failed(returncode, stderr):
@@ -197,6 +198,7 @@ class Job:
         with concurrent.futures.ThreadPoolExecutor(1) as here:
             futures = {path: here.submit(split_file, reader, path, options) for path in paths}
             self.context = context("trips load")
+            say_page(self.context)
             # A local master does not repeat tasks.
             repeats = self.context.getConf().get("spark.task.maxFailures", "4")
             self.attempts = 1 if self.context.master.startswith("local") else int(repeats)
@@ -219,10 +221,10 @@ class Job:
         """Returns the number of the upload, or None if another load has the same bytes."""
         load_id, state, same_as = with_retries(lambda client: client.execute(
             "SELECT load_id, state, same_as FROM trips.create_upload(%s, %s, %s, %s, %s)",
-            (shown(path), bytes.fromhex(file["digest"]), file["bytes"], self.reader_options, self.on_change)).fetchone())
+            (stored(path), bytes.fromhex(file["digest"]), file["bytes"], self.reader_options, self.on_change)).fetchone())
         if state == "skipped":
             self.ends[path] = "skipped"
-            print(f"skipped {shown(path)}: load {same_as} has its bytes")
+            print(f"known already {shown(path)}: load {same_as} has its bytes")
             return None
         return load_id
 
@@ -246,7 +248,11 @@ class Job:
         def work(split):
             return upload_or_report(attempts, reader, settings, zones, split, slow)
 
-        results = self.context.parallelize(splits, len(splits)).map(work).collect()
+        size = sum(split["options"]["bytes"] for split in splits)
+        files = len({split["path"] for split in splits})
+        print(f"staging {size / 1e6:.1f} MB of {files} {'file' if files == 1 else 'files'} in {len(splits)} tasks", flush=True)
+        with progress(self.context, "staging"):
+            results = self.context.parallelize(splits, len(splits)).map(work).collect()
         for split, (_, _, failed) in zip(splits, results):
             if failed and split["path"] not in self.ends:
                 self.fail(split["path"], Failed(*failed))
@@ -281,7 +287,7 @@ class Job:
                 self.merge(path, load_id)
             except Failed as failed:
                 if failed.code == "55000" and again:
-                    print(f"begins anew {shown(path)}: {failed.message}")
+                    print(f"begins anew {shown(path)}: {shown(failed.message)}")
                     with_retries(lambda client: client.execute("SELECT trips.abort_upload(%s)", (load_id,)))
                     stuck.append((path, file))
                 else:
@@ -293,7 +299,7 @@ class Job:
         first, copies = {}, []
         for path, file in zip(paths, self.start(paths)):
             for text in file.get("warnings", ()):
-                print(f"warning {shown(path)}: {text}", file=sys.stderr)
+                print(f"warning {shown(path)}: {shown(text)}", file=sys.stderr)
             if "refused" in file:
                 self.ends[path] = "refused"
                 report("refused", path, **file["refused"])
@@ -325,6 +331,15 @@ def arguments():
     return parser.parse_args()
 
 
+def summary(ends, files):
+    """How all files ended, in one line."""
+    words = {"loaded": "loaded", "skipped": "known already", "refused": "refused", "failed": "failed"}
+    counts = [f"{ends.count(end)} {word}" for end, word in words.items() if end == "loaded" or end in ends]
+    if files > len(ends):
+        counts.append(f"{files - len(ends)} only staged")
+    return f"{files} {'file' if files == 1 else 'files'}: {', '.join(counts)}"
+
+
 def main():
     wanted = arguments()
     paths = [path for pattern in wanted.files for path in sorted(glob.glob(pattern)) or [pattern]]
@@ -333,7 +348,7 @@ def main():
     job.run(paths)
     job.context.stop()
     ends = list(job.ends.values())
-    print(f"loaded {ends.count('loaded')} of {len(paths)} files")
+    print(summary(ends, len(paths)))
     return 1 if "refused" in ends or "failed" in ends else 0
 
 

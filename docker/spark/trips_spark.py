@@ -4,7 +4,11 @@ The database is named as for every client of PostgreSQL: PGHOST, PGPORT, PGUSER,
 PGPASSWORD or PGPASSFILE. Workers get these from the driver, never from the command line.
 """
 
+import contextlib
 import os
+import sys
+import threading
+import time
 from datetime import date
 from urllib.parse import urlencode
 
@@ -51,6 +55,55 @@ def context(name):
     if not conf.contains("spark.executor.extraJavaOptions"):
         conf.set("spark.executor.extraJavaOptions", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
     return SparkContext(conf=conf)
+
+
+def shown(text):
+    """A text of others as it may be written to a terminal: its control characters, and those that change the direction of
+    what follows, are escaped."""
+    text = os.fsencode(text).decode("utf-8", "replace")
+    return "".join(c if c.isprintable() or c == " " else c.encode("unicode_escape").decode() for c in text)
+
+
+@contextlib.contextmanager
+def progress(context, what, interval=5.0):
+    """Says how many tasks are done while the body waits for the cluster: in one line of the terminal, if there is one,
+    otherwise in a line each interval."""
+    done, terminal = threading.Event(), None
+    # spark-submit reads both outputs of this process: neither of them is a terminal.
+    with contextlib.suppress(OSError):
+        terminal = open("/dev/tty", "w")
+
+    def report():
+        last, said = None, time.monotonic()
+        while not done.wait(0.5):
+            tracker = context.statusTracker()
+            stages = [stage for stage in map(tracker.getStageInfo, tracker.getActiveStageIds()) if stage]
+            text = ", ".join(f"{stage.numCompletedTasks} of {stage.numTasks} tasks" for stage in stages)
+            if not text or text == last or terminal is None and time.monotonic() - said < interval:
+                continue
+            last, said = text, time.monotonic()
+            if terminal is None:
+                print(f"{what}: {text}", file=sys.stderr, flush=True)
+            else:
+                print(f"\r\033[K{what}: {text}", end="", file=terminal, flush=True)
+        if terminal is not None and last:
+            print("\r\033[K", end="", file=terminal, flush=True)
+
+    thread = threading.Thread(target=report, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+        if terminal is not None:
+            terminal.close()
+
+
+def say_page(context):
+    """Says where Spark shows the stages of this job, as long as it runs."""
+    if context.uiWebUrl:
+        print(f"Spark shows this job on {context.uiWebUrl}", file=sys.stderr, flush=True)
 
 
 def has_workers(spark):
@@ -106,9 +159,11 @@ HISTORY = """(SELECT region, origin_coord[0] AS origin_longitude, origin_coord[1
                 FROM trips.hist_trip_data) AS history"""
 
 
-def history(spark):
-    """The history, a partition for each month: the bounds are those of PostgreSQL's own partitions."""
-    bounds = [f"date_time >= '{first}' AND date_time < '{behind}'" for first, behind in months()]
+def history(spark, only=None):
+    """The history, or these months of it (YYYY-MM), a partition for each month: the bounds are those of PostgreSQL's own
+    partitions."""
+    bounds = [f"date_time >= '{first}' AND date_time < '{behind}'" for first, behind in months()
+              if only is None or f"{first:%Y-%m}" in only]
     if not bounds:
         bounds = ["false"]
     return spark.read.jdbc(jdbc_url(), HISTORY, predicates=bounds, properties=jdbc_properties())

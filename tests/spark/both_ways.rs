@@ -174,13 +174,16 @@ fn ingest_and_spark_give_the_same_and_a_lost_worker_changes_nothing() {
         refused.len() == 2 && refused.iter().all(|line| line.contains("22P04")),
         "{printed}\n{errors}"
     );
-    assert!(printed.contains("loaded 24 of 27 files"), "{printed}");
+    assert!(printed.contains("27 files: 24 loaded, 1 known already, 2 refused"), "{printed}");
 
     compare(&mut client, &mut other);
     // Once more: all bytes are known, and nothing is staged.
     let again = spark.begin(&["load.py", &paths[0], &paths[9]]).wait_with_output().expect("a job");
     let printed = String::from_utf8_lossy(&again.stdout);
-    assert!(again.status.success() && printed.contains("loaded 0 of 2 files"), "{printed}");
+    assert!(
+        again.status.success() && printed.contains("2 files: 0 loaded, 2 known already"),
+        "{printed}"
+    );
     assert_eq!(history(&mut client), history(&mut other));
 }
 

@@ -85,7 +85,7 @@ fn a_file_that_fails_keeps_no_other() {
         format!("failed {} 22P04: ", paths[1]),
         format!("begins anew {}", paths[3]),
         format!("refused {} 58030: ", paths[4]),
-        "loaded 4 of 6 files".to_owned(),
+        "6 files: 4 loaded, 1 refused, 1 failed".to_owned(),
     ] {
         assert!(text.contains(&expected), "{expected}\n{text}");
     }

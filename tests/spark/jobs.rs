@@ -33,7 +33,11 @@ fn jdbc_questions_and_the_archive() {
         line.iter().map(|l| l.trim_matches(['(', ')']).replace(',', "|")).collect::<Vec<_>>()
     };
     let expected = weekly(&texts(&mut client, "SELECT * FROM trips.weekly_avg()"));
-    let lines = |printed: String| printed.lines().map(str::to_owned).collect::<Vec<_>>();
+    // spark-submit prints the other words of the job on the same output; the first row has the names of the columns.
+    let lines = |printed: String| {
+        let rows = printed.lines().filter(|line| line.contains('|'));
+        rows.skip(1).map(str::to_owned).collect::<Vec<_>>()
+    };
     assert_eq!(lines(spark.submit(&["analytics.py", "weekly-avg"])), expected);
     let archive = cluster.path("archive");
     let trips = history(&mut client);
@@ -61,15 +65,39 @@ fn jdbc_questions_and_the_archive() {
     let second = cluster.path("archive 2");
     let printed = spark.submit(&["archive.py", "out", &second]);
     assert!(fewer < trips.0 && printed.contains(&format!("archived {fewer} trips")), "{printed}");
+    comes_back(spark, &archive, &trips);
+}
 
-    // Back into an empty history, twice.
+/// Trips of the archive, with their digest, into an empty history.
+fn comes_back(spark: Spark, archive: &str, trips: &(i64, String)) {
+    // Back into an empty history, twice: the second time, nothing is staged.
     let empty = start_server();
     let spark = spark.with(&empty, "spark");
-    for expected in
-        [format!("{} inserted, 0 duplicate", trips.0), format!("0 inserted, {} duplicate", trips.0)]
-    {
-        let printed = spark.submit(&["archive.py", "back", &archive]);
+    let all = trips.0;
+    for expected in [
+        format!(
+            "{all} trips in the archive: 0 known already, {all} staged\nload 1: {all} inserted, 0 duplicate, 0 staged"
+        ),
+        format!("{all} trips in the archive: {all} known already, 0 staged"),
+    ] {
+        let printed = spark.submit(&["archive.py", "back", archive]);
         assert!(printed.contains(&expected), "{printed}");
     }
-    assert_eq!(history(&mut empty.client()), trips);
+    let mut client = empty.client();
+    assert_eq!(&history(&mut client), trips);
+    assert_eq!(texts(&mut client, "SELECT count(*) FROM trips.loads"), ["(1)"]);
+
+    // Days are deleted and come back: only its trips are staged, and the ledger has both.
+    let deleted =
+        texts(&mut client, "SELECT trips FROM trips.delete_trips(before => '2018-05-16')");
+    let deleted: i64 = deleted[0].trim_matches(['(', ')']).parse().expect("a number");
+    assert!(deleted > 0 && deleted < all, "{deleted} of {all}");
+    let printed = spark.submit(&["archive.py", "back", archive, "--month", "2018-05"]);
+    let known = all - deleted;
+    let expected = format!("{all} trips in the archive: {known} known already, {deleted} staged\n");
+    assert!(printed.contains(&expected), "{printed}");
+    assert!(printed.contains(&format!("{deleted} inserted, 0 duplicate, 0 staged")), "{printed}");
+    assert_eq!(&history(&mut client), trips);
+    let failed = "SELECT check_name, detail FROM trips.verify() WHERE NOT passed";
+    assert_eq!(texts(&mut client, failed), Vec::<String>::new());
 }
