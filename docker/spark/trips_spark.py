@@ -120,6 +120,28 @@ def session(name):
     return builder.config("spark.sql.timestampType", "TIMESTAMP_NTZ").getOrCreate()
 
 
+def notebook_session(master, cores):
+    """The session of a notebook: Spark writes nothing between its cells. Spark shows its jobs on a page of its own."""
+    from pyspark.sql import SparkSession
+
+    builder = SparkSession.builder.appName("notebook").master(master)
+    for name, value in (("spark.jars", "/usr/share/java/postgresql.jar"), ("spark.executor.memory", "1g"),
+                        ("spark.cores.max", cores), ("spark.sql.session.timeZone", "UTC"),
+                        ("spark.sql.timestampType", "TIMESTAMP_NTZ"), ("spark.ui.showConsoleProgress", "false"),
+                        ("spark.ui.killEnabled", "false"), ("spark.log.level", "ERROR"),
+                        ("spark.submit.pyFiles", os.path.abspath(__file__))):
+        builder = builder.config(name, value)
+    # Java's process keeps the error output that is there when it starts.
+    errors = os.dup(2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            return builder.getOrCreate()
+        finally:
+            os.dup2(errors, 2)
+            os.close(errors)
+
+
 def jdbc_url():
     """Where the database is, as JDBC says it."""
     host, port = os.environ.get("PGHOST", "localhost"), os.environ.get("PGPORT", "5432")

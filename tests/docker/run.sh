@@ -122,8 +122,10 @@ status() { curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$JUPYTER_POR
 check "Jupyter requires its token" "403 200" "$(status '') $(status "?token=$token")"
 "$run" compose exec -T jupyter jupyter nbconvert --to notebook --execute --output /tmp/ran.ipynb trips.ipynb \
   < /dev/null > "$scratch/notebook.log" 2>&1 || { tail -n 30 "$scratch/notebook.log"; fail "the notebook failed"; }
-check "the notebook runs" 1 \
-  "$("$run" compose exec -T jupyter cat /tmp/ran.ipynb < /dev/null | grep -c 'Hamburg|   2018-05-01' || true)"
+check "the notebook draws three charts" 3 \
+  "$("$run" compose exec -T jupyter cat /tmp/ran.ipynb < /dev/null | grep -c '"image/png":' || true)"
+check "and Spark writes nothing into it" 0 \
+  "$("$run" compose exec -T jupyter cat /tmp/ran.ipynb < /dev/null | grep -c '"name": "stderr"' || true)"
 
 "$run" compose exec -T jupyter sh -c 'echo mine > mine.ipynb' < /dev/null
 
