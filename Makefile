@@ -107,7 +107,7 @@ bench-questions: build ## how long the questions take with 20 million trips (5 m
 install: setup ## build the extension and install it into the system's PostgreSQL
 	@scripts/install.sh
 
-watch: ## a live line for each load of the demo's database (PG_CONNECTION takes another)
+watch: ## a live line for each load of the demo's database (PG_CONNECTION or PGHOST, PGDATABASE, … name another)
 	@scripts/watch.sh
 
 psql: ## psql in the demo's database

@@ -17,12 +17,13 @@ if [ -z "${PG_CONFIG:-}" ]; then
   # For the tests of trips.schedule().
   [ -f "/usr/lib/postgresql/$pg/lib/pg_cron.so" ] || want "postgresql-$pg-cron"
 fi
+[ -f /usr/include/postgresql/libpq-fe.h ] || want libpq-dev # for trips_watch
+command -v pkg-config > /dev/null || want pkg-config
 command -v cc > /dev/null || want build-essential
 command -v c++ > /dev/null || want g++ # for libFuzzer
 command -v clang > /dev/null || want clang
 compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' > /dev/null || want libclang-dev
 if [ $need_pgrx = yes ]; then # it links OpenSSL
-  command -v pkg-config > /dev/null || want pkg-config
   [ -f /usr/include/openssl/ssl.h ] || want libssl-dev
 fi
 

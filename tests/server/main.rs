@@ -71,5 +71,6 @@ mod uploads;
 mod verify;
 mod versions;
 mod watch;
+mod watcher;
 mod weekly;
 mod workers;

@@ -1,0 +1,331 @@
+//! The functions of libpq that the program needs, behind safe ones.
+
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::os::fd::BorrowedFd;
+use std::ptr::{self, NonNull};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+/// An error of the server or of the connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PqError {
+    /// SQLSTATE, if the server sent the error.
+    pub code: Option<String>,
+    /// The message, without the severity.
+    pub message: String,
+}
+
+/// A row of a result; None is NULL.
+pub type Row = Vec<Option<String>>;
+
+/// A session of the database.
+pub struct Connection(NonNull<pq_sys::PGconn>);
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // SAFETY: the connection is open until here.
+        unsafe { pq_sys::PQfinish(self.0.as_ptr()) }
+    }
+}
+
+impl Connection {
+    /// Connects with these parameters; later ones replace earlier ones. `dbname` may be a connection string.
+    ///
+    /// # Errors
+    /// When a parameter is invalid, the server is unreachable or refuses the session.
+    pub fn open(parameters: &[(&str, &str)]) -> Result<Self, PqError> {
+        let texts = |of: fn(&(&str, &str)) -> String| -> Result<Vec<CString>, PqError> {
+            parameters.iter().map(|parameter| c_text(&of(parameter))).collect()
+        };
+        let (names, values) = (texts(|p| p.0.into())?, texts(|p| p.1.into())?);
+        let pointers = |texts: &[CString]| -> Vec<*const c_char> {
+            texts.iter().map(|text| text.as_ptr()).chain([ptr::null()]).collect()
+        };
+        let (keywords, contents) = (pointers(&names), pointers(&values));
+        // SAFETY: two arrays of the same length that end with NULL; their texts live until the end of this function.
+        let raw = unsafe { pq_sys::PQconnectStartParams(keywords.as_ptr(), contents.as_ptr(), 1) };
+        let connection =
+            Self(NonNull::new(raw).ok_or_else(|| client_error("out of memory".into()))?);
+        // Messages have the SQLSTATE then: there is no other way to get it before a session begins.
+        // SAFETY: the connection is open; the function for notices reads nothing.
+        unsafe {
+            pq_sys::PQsetErrorVerbosity(raw, pq_sys::PGVerbosity::PQERRORS_VERBOSE);
+            pq_sys::PQsetNoticeProcessor(raw, Some(ignore), ptr::null_mut());
+        }
+        connection.finish_connecting()?;
+        Ok(connection)
+    }
+
+    fn finish_connecting(&self) -> Result<(), PqError> {
+        use pq_sys::{ConnStatusType, PostgresPollingStatusType as Polling};
+
+        // SAFETY: the connection is open.
+        if unsafe { pq_sys::PQstatus(self.0.as_ptr()) } == ConnStatusType::CONNECTION_BAD {
+            return Err(self.error());
+        }
+        let timeout = self.connect_timeout();
+        let end = Instant::now() + timeout;
+        let mut wanted = PollFlags::OUT;
+        loop {
+            let rest = end.saturating_duration_since(Instant::now());
+            if rest.is_zero() || !self.wait_for(wanted, rest)? {
+                let seconds = timeout.as_secs();
+                return Err(client_error(format!("the server did not answer within {seconds} s")));
+            }
+            // SAFETY: the connection is open.
+            wanted = match unsafe { pq_sys::PQconnectPoll(self.0.as_ptr()) } {
+                Polling::PGRES_POLLING_OK => return Ok(()),
+                Polling::PGRES_POLLING_READING => PollFlags::IN,
+                Polling::PGRES_POLLING_WRITING => PollFlags::OUT,
+                _ => return Err(self.error()),
+            };
+        }
+    }
+
+    /// `connect_timeout`, which libpq leaves to programs that connect in steps; 10 s by default.
+    fn connect_timeout(&self) -> Duration {
+        let given = self.parameter("connect_timeout").and_then(|text| text.parse().ok());
+        Duration::from_secs(given.filter(|&seconds| seconds > 0).unwrap_or(10))
+    }
+
+    /// A parameter of the connection, as strings, variables, files and defaults gave it.
+    pub fn parameter(&self, name: &str) -> Option<String> {
+        // SAFETY: the connection is open.
+        let options = unsafe { pq_sys::PQconninfo(self.0.as_ptr()) };
+        let mut option = options;
+        let mut found = None;
+        // SAFETY: an array whose last element has no keyword, NULL if there is no memory for it.
+        unsafe {
+            while !option.is_null() && !(*option).keyword.is_null() {
+                if text((*option).keyword).as_deref() == Some(name) {
+                    found = text((*option).val);
+                }
+                option = option.add(1);
+            }
+            pq_sys::PQconninfoFree(options);
+        }
+        found
+    }
+
+    /// Host, port, database and user of the session.
+    pub fn address(&self) -> [String; 4] {
+        let raw = self.0.as_ptr();
+        // SAFETY: the connection is open; the texts live as long as it does, and are copied.
+        let texts = unsafe {
+            [pq_sys::PQhost(raw), pq_sys::PQport(raw), pq_sys::PQdb(raw), pq_sys::PQuser(raw)]
+                .map(|value| text(value))
+        };
+        texts.map(Option::unwrap_or_default)
+    }
+
+    /// A parameter that the server reports, as `server_version`.
+    pub fn server_parameter(&self, name: &CStr) -> Option<String> {
+        // SAFETY: the connection is open, and the name ends with NUL.
+        text(unsafe { pq_sys::PQparameterStatus(self.0.as_ptr(), name.as_ptr()) })
+    }
+
+    /// Version of TLS; None without TLS.
+    pub fn tls(&self) -> Option<String> {
+        let raw = self.0.as_ptr();
+        // SAFETY: the connection is open, and the name ends with NUL.
+        unsafe {
+            (pq_sys::PQsslInUse(raw) != 0)
+                .then(|| text(pq_sys::PQsslAttribute(raw, c"protocol".as_ptr())))
+                .map(|version| version.unwrap_or_else(|| "TLS".into()))
+        }
+    }
+
+    /// Runs a statement with parameters.
+    ///
+    /// # Errors
+    /// When the statement fails, or the connection is lost.
+    pub fn query(&self, sql: &CStr, parameters: &[&str]) -> Result<Vec<Row>, PqError> {
+        let texts = parameters.iter().map(|p| c_text(p)).collect::<Result<Vec<CString>, _>>()?;
+        let values: Vec<*const c_char> = texts.iter().map(|text| text.as_ptr()).collect();
+        let count = c_int::try_from(values.len()).expect("few parameters");
+        // SAFETY: texts that end with NUL and live longer than the call; types, lengths and formats may be NULL.
+        let raw = unsafe {
+            pq_sys::PQexecParams(
+                self.0.as_ptr(),
+                sql.as_ptr(),
+                count,
+                ptr::null(),
+                values.as_ptr(),
+                ptr::null(),
+                ptr::null(),
+                0,
+            )
+        };
+        let result = Answer(NonNull::new(raw).ok_or_else(|| self.error())?);
+        result.rows().ok_or_else(|| result.error())
+    }
+
+    /// Whether the connection is lost.
+    pub fn is_lost(&self) -> bool {
+        // SAFETY: the connection is open.
+        let status = unsafe { pq_sys::PQstatus(self.0.as_ptr()) };
+        status != pq_sys::ConnStatusType::CONNECTION_OK
+    }
+
+    /// Waits for a notification, and takes all that there are. Returns false if none came in time.
+    ///
+    /// # Errors
+    /// When the connection is lost.
+    pub fn wait(&self, timeout: Duration) -> Result<bool, PqError> {
+        if self.take_notifications() {
+            return Ok(true);
+        }
+        if self.wait_for(PollFlags::IN, timeout)? {
+            // SAFETY: the connection is open.
+            if unsafe { pq_sys::PQconsumeInput(self.0.as_ptr()) } == 0 || self.is_lost() {
+                return Err(self.error());
+            }
+        }
+        Ok(self.take_notifications())
+    }
+
+    fn take_notifications(&self) -> bool {
+        let mut any = false;
+        loop {
+            // SAFETY: the connection is open.
+            let notification = unsafe { pq_sys::PQnotifies(self.0.as_ptr()) };
+            if notification.is_null() {
+                return any;
+            }
+            // SAFETY: libpq has allocated it for us.
+            unsafe { pq_sys::PQfreemem(notification.cast()) };
+            any = true;
+        }
+    }
+
+    fn wait_for(&self, events: PollFlags, timeout: Duration) -> Result<bool, PqError> {
+        // SAFETY: the connection is open.
+        let socket = unsafe { pq_sys::PQsocket(self.0.as_ptr()) };
+        if socket < 0 {
+            return Err(self.error());
+        }
+        // SAFETY: libpq closes the socket in calls of this connection only, and none runs while this one waits.
+        let socket = unsafe { BorrowedFd::borrow_raw(socket) };
+        let timeout = Timespec::try_from(timeout).expect("a short time");
+        match poll(&mut [PollFd::new(&socket, events)], Some(&timeout)) {
+            Ok(ready) => Ok(ready > 0),
+            Err(rustix::io::Errno::INTR) => Ok(false),
+            Err(error) => Err(client_error(error.to_string())),
+        }
+    }
+
+    fn error(&self) -> PqError {
+        // SAFETY: the connection is open; the text is copied.
+        let message = text(unsafe { pq_sys::PQerrorMessage(self.0.as_ptr()) });
+        without_severity(&message.unwrap_or_default())
+    }
+}
+
+/// Takes notices, which libpq would print between the lines.
+extern "C" fn ignore(_: *mut c_void, _: *const c_char) {}
+
+/// The result of a statement.
+struct Answer(NonNull<pq_sys::PGresult>);
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        // SAFETY: the result is ours until here.
+        unsafe { pq_sys::PQclear(self.0.as_ptr()) }
+    }
+}
+
+impl Answer {
+    /// None if the statement failed.
+    fn rows(&self) -> Option<Vec<Row>> {
+        use pq_sys::ExecStatusType::{PGRES_COMMAND_OK, PGRES_TUPLES_OK};
+
+        let raw = self.0.as_ptr();
+        // SAFETY: the result is there.
+        let (status, rows, columns) = unsafe {
+            (pq_sys::PQresultStatus(raw), pq_sys::PQntuples(raw), pq_sys::PQnfields(raw))
+        };
+        if ![PGRES_COMMAND_OK, PGRES_TUPLES_OK].contains(&status) {
+            return None;
+        }
+        // SAFETY: row and column are within the result; the texts live as long as it does, and are copied.
+        let field = |row, column| unsafe {
+            (pq_sys::PQgetisnull(raw, row, column) == 0)
+                .then(|| text(pq_sys::PQgetvalue(raw, row, column)))
+                .flatten()
+        };
+        Some((0..rows).map(|row| (0..columns).map(|column| field(row, column)).collect()).collect())
+    }
+
+    fn error(&self) -> PqError {
+        let field = |code: u8| {
+            // SAFETY: the result is there; the texts live as long as it does, and are copied.
+            text(unsafe { pq_sys::PQresultErrorField(self.0.as_ptr(), c_int::from(code)) })
+        };
+        // The fields of the protocol: C is the SQLSTATE, M the primary message.
+        match (field(b'C'), field(b'M')) {
+            (code, Some(message)) => PqError { code, message },
+            _ => {
+                // SAFETY: as above.
+                let all = text(unsafe { pq_sys::PQresultErrorMessage(self.0.as_ptr()) });
+                without_severity(&all.unwrap_or_default())
+            }
+        }
+    }
+}
+
+/// A copy of a text of libpq. Bytes that are not UTF-8 are replaced: messages before a session begins have the
+/// encoding of the server.
+fn text(raw: *const c_char) -> Option<String> {
+    // SAFETY: libpq's texts end with NUL; the callers use texts that are valid now.
+    (!raw.is_null()).then(|| unsafe { CStr::from_ptr(raw) }.to_string_lossy().into_owned())
+}
+
+fn c_text(text: &str) -> Result<CString, PqError> {
+    CString::new(text).map_err(|_| client_error("a parameter has a zero byte".into()))
+}
+
+fn client_error(message: String) -> PqError {
+    PqError { code: None, message }
+}
+
+/// Takes `FATAL:  28P01: ` out of a verbose message, and its lines for developers of PostgreSQL.
+fn without_severity(message: &str) -> PqError {
+    let lines = message.lines().filter(|line| !line.starts_with("LOCATION:  "));
+    let message = lines.collect::<Vec<_>>().join("\n");
+    let parts = ["FATAL:  ", "ERROR:  "].iter().find_map(|severity| message.split_once(severity));
+    if let Some((before, after)) = parts
+        && let Some((code, rest)) = after.split_once(": ")
+        && code.len() == 5
+        && code.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase())
+    {
+        return PqError { code: Some(code.into()), message: format!("{before}{rest}") };
+    }
+    client_error(message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_code_of_a_refused_session() {
+        let found = without_severity(
+            "connection to server at \"h\", port 1 failed: FATAL:  28P01: password authentication failed for user \"u\"\n\
+             LOCATION:  auth_failed, auth.c:338\n",
+        );
+        let message = "connection to server at \"h\", port 1 failed: password authentication failed for user \"u\"";
+        assert_eq!(found, PqError { code: Some("28P01".into()), message: message.into() });
+        let refused =
+            "connection to server at \"h\" failed: Connection refused\n\tIs the server running?\n";
+        assert_eq!(without_severity(refused), client_error(refused.trim_end().into()));
+    }
+
+    #[test]
+    fn invalid_parameters() {
+        let error =
+            Connection::open(&[("dbname", "host=/nowhere colour=red")]).err().expect("an error");
+        assert!(error.message.contains("colour"), "{error:?}");
+        assert!(Connection::open(&[("host", "a\0b")]).is_err());
+    }
+}
