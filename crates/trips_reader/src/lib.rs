@@ -33,7 +33,7 @@ const USAGE: &str = "usage:
                [zero_coordinates=keep|warn|stage] [LIMITS] [FEED]
       reads one split, which is held in memory, or one piece, and prints its parts, each behind its length (8 bytes,
       big-endian)
-  trips_reader version
+  trips_reader version | --help
 LIMITS: max_unpacked_size=BYTES max_compression_ratio=N max_archive_members=N max_archive_depth=N, as the settings
 FEED: feed=NAME feed_file=PATH region=TEXT datasource=TEXT zones_file=PATH; the header decides the feed unless it is
       given; feed_file is the definition of a feed that is not built in; the options of split and read must be the same.
@@ -104,7 +104,10 @@ pub fn run(arguments: &[OsString], out: &mut impl Write) -> Result<(), Failed> {
     let texts: Vec<&str> = arguments.iter().map(|a| a.to_str().unwrap_or_default()).collect();
     let path = || Path::new(&arguments[1]);
     match texts[..] {
-        ["version"] => writeln!(out, "{}", env!("CARGO_PKG_VERSION")).map_err(Failure::Write)?,
+        ["--help" | "help"] => writeln!(out, "{USAGE}").map_err(Failure::Write)?,
+        ["version" | "--version"] => {
+            writeln!(out, "{}", env!("CARGO_PKG_VERSION")).map_err(Failure::Write)?
+        }
         ["split", _, ref options @ ..] => split::run(path(), &Options::of(options)?, out)?,
         ["read", _, ref options @ ..] => read::run(path(), &Options::of(options)?, out)?,
         _ => return Err(Failure::Usage("missing or unknown command".into()).into()),
