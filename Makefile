@@ -104,10 +104,23 @@ bench-retract: build ## what it takes to retract a load, compared with the load 
 bench-questions: build ## how long the questions take with 20 million trips (5 minutes, 8 GB of disk; BENCH_FILES, BENCH_ROWS)
 	@scripts/bench.sh questions
 
-install: setup ## build the extension and install it into the system's PostgreSQL
+# Installing, and what others install.
+.PHONY: uninstall installcheck test-install
+
+install: ## build the extension and install it into PG_CONFIG's server, the one in PATH, or Debian's newest
 	@scripts/install.sh
 
 watch: ## a live line for each load of the demo's database (PG_CONNECTION or PGHOST, PGDATABASE, … name another)
+uninstall: ## remove the files of the extension from the same server
+	@scripts/install_files.sh uninstall
+
+installcheck: ## test the installed extension on a running server (PGHOST, PGPORT, PGUSER)
+	@scripts/installcheck.sh
+
+test-install: build ## what make install, uninstall and installcheck find, say and write (seconds)
+	@tests/install/run.sh
+
+watch: ## a live line for each load of the demo's database (PG_CONNECTION takes another)
 	@scripts/watch.sh
 
 psql: ## psql in the demo's database

@@ -1,11 +1,15 @@
 #!/usr/bin/env bash
-# Installs the extension into the system's PostgreSQL, as an administrator would.
+# Builds the extension for the server that install_files.sh finds, and installs it there. `install.sh build` only builds.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-"$root/scripts/package.sh"
-as_root=()
-if [ ! -w "$("$pg_config" --pkglibdir)" ]; then as_root=(sudo); fi
-"${as_root[@]}" install -m 644 "$package$("$pg_config" --sharedir)/extension/"* \
-  "$("$pg_config" --sharedir)/extension/"
-"${as_root[@]}" install -m 755 "$package$("$pg_config" --pkglibdir)/"*.so "$("$pg_config" --pkglibdir)/"
-step "installed; in the database: CREATE EXTENSION trips_pipeline;"
+install_files=$root/scripts/install_files.sh
+PG_CONFIG=$("$install_files" find)
+PG=$("$PG_CONFIG" --version | sed 's/^PostgreSQL \([0-9]*\).*/\1/')
+export PG PG_CONFIG
+step "building for $("$PG_CONFIG" --version) ($("$PG_CONFIG" --bindir))"
+"$root/scripts/setup.sh" install
+mkdir -p "$root/target"
+"$root/scripts/package.sh" > "$root/target/package.log" 2>&1 ||
+  { tail -n 40 "$root/target/package.log"; fail "the build failed: target/package.log has all of it"; }
+"$root/scripts/tree.sh" "$root/target/trees/pg$PG"
+[ "${1:-}" = build ] || "$install_files" install "$root/target/trees"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing to build and run the extension: PostgreSQL, clang, cargo-pgrx.
+# Installs what is missing to build and test the extension: PostgreSQL, clang, cargo-pgrx. `setup.sh install` is for
+# `make install`: the server is there already, and nothing is tested.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 command -v cargo > /dev/null || fail "cargo is not there: install Rust first (https://rustup.rs)"
@@ -11,7 +12,15 @@ need_pgrx=no
 
 missing=()
 want() { missing+=("$1"); }
-if [ -z "${PG_CONFIG:-}" ]; then
+if [ "${1:-}" = install ]; then
+  headers=$("$pg_config" --includedir-server)
+  if [ ! -f "$headers/postgres.h" ]; then
+    case $headers in
+      /usr/include/postgresql/*) want "postgresql-server-dev-$pg" ;;
+      *) fail "the server headers of this PostgreSQL are missing: $headers/postgres.h" ;;
+    esac
+  fi
+elif [ -z "${PG_CONFIG:-}" ]; then
   [ -x "/usr/lib/postgresql/$pg/bin/postgres" ] || want "postgresql-$pg"
   [ -f "/usr/include/postgresql/$pg/server/postgres.h" ] || want "postgresql-server-dev-$pg"
   # For the tests of trips.schedule().
@@ -21,6 +30,10 @@ fi
 command -v pkg-config > /dev/null || want pkg-config
 command -v cc > /dev/null || want build-essential
 command -v c++ > /dev/null || want g++ # for libFuzzer
+if ! command -v cc > /dev/null; then
+  if [ "${1:-}" = install ]; then want gcc && want libc6-dev; else want build-essential; fi
+fi
+[ "${1:-}" = install ] || command -v c++ > /dev/null || want g++ # for libFuzzer
 command -v clang > /dev/null || want clang
 compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' > /dev/null || want libclang-dev
 if [ $need_pgrx = yes ]; then # it links OpenSSL
@@ -31,7 +44,11 @@ if [ ${#missing[@]} -gt 0 ]; then install_debian_packages "${missing[@]}"; fi
 
 if [ $need_pgrx = yes ]; then
   step "installing cargo-pgrx $pgrx into .tools (takes some minutes, once)"
-  cargo install cargo-pgrx --version "$pgrx" --locked --quiet --root "$tools"
+  if [ -d "$root/cargo-pgrx" ]; then # in a source archive, which has the crates, too
+    cargo install --path "$root/cargo-pgrx" --offline --locked --quiet --root "$tools" --target-dir "$root/target/cargo-pgrx"
+  else
+    cargo install cargo-pgrx --version "$pgrx" --locked --quiet --root "$tools"
+  fi
 fi
 
 # Written only when it says something new: cargo compiles pgrx again when it is younger.
