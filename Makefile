@@ -105,7 +105,7 @@ bench-questions: build ## how long the questions take with 20 million trips (5 m
 	@scripts/bench.sh questions
 
 # Installing, and what others install.
-.PHONY: uninstall installcheck test-install
+.PHONY: uninstall installcheck test-install deb dist test-packages
 
 install: ## build the extension and install it into PG_CONFIG's server, the one in PATH, or Debian's newest
 	@scripts/install.sh
@@ -117,8 +117,17 @@ uninstall: ## remove the files of the extension from the same server
 installcheck: ## test the installed extension on a running server (PGHOST, PGPORT, PGUSER)
 	@scripts/installcheck.sh
 
+deb: ## Debian packages into target/dist (PG_VERSIONS, 15 16 17 18)
+	@scripts/deb.sh
+
+dist: ## archives into target/dist: sources with all crates, binaries, PGXN's (PG_VERSIONS)
+	@scripts/dist.sh
+
 test-install: build ## what make install, uninstall and installcheck find, say and write (seconds)
 	@tests/install/run.sh
+
+test-packages: ## packages and archives, installed and used in clean systems without a compiler (30 minutes)
+	@tests/packages/run.sh
 
 watch: ## a live line for each load of the demo's database (PG_CONNECTION takes another)
 	@scripts/watch.sh
