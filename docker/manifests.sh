@@ -11,11 +11,11 @@ cd "$all"
 find . -name Cargo.toml -not -path './fuzz/*' -exec cp --parents {} "$out/crates" \;
 cp --parents Cargo.lock trips_pipeline.control scripts/lib.sh scripts/setup.sh scripts/package.sh "$out/crates"
 cd "$out/crates"
-for manifest in $(find . -mindepth 2 -name Cargo.toml); do
+find . -mindepth 2 -name Cargo.toml | while read -r manifest; do
   crate=$(dirname "$manifest")
   mkdir -p "$crate/src"
-  touch "$crate/src/lib.rs"
-  echo 'fn main() {}' > "$crate/src/main.rs"
+  echo '//! Nothing yet.' | tee "$crate/src/lib.rs" > "$crate/src/main.rs"
+  echo 'fn main() {}' >> "$crate/src/main.rs"
   # Libraries and tests in other directories.
   sed -n 's/^path = "\([^"]*\.rs\)"$/\1/p' "$manifest" | while read -r path; do
     mkdir -p "$crate/$(dirname "$path")"

@@ -1,54 +1,22 @@
 #!/usr/bin/env bash
 # The environment in containers:
 #
-#   run.sh up          builds and starts it, and waits until it is healthy; makes docker/.env if it is not there
+#   run.sh up          builds the images if they are not those of this commit, starts the containers, waits until they are
+#                      healthy
 #   run.sh all         up, and the sample in the history, and the averages
 #   run.sh insert      the Spark load of /data/*.csv;  run.sh weekly-avg   the averages by Spark
-#   run.sh down        stops it and removes the containers; the data stay
-#   run.sh logs | psql | compose ...
+#   run.sh psql        psql in the database;  run.sh watch   a live line for each load
+#   run.sh down        removes the containers; the data stay;  run.sh down -v   removes the data, too
+#   run.sh links       where everything is;  run.sh logs | compose ...
+#
+# Variables of the environment that `remembered` names are kept in docker/.env.
 source "$(dirname "${BASH_SOURCE[0]}")/../scripts/lib.sh"
 
 here=$root/docker
-command -v docker > /dev/null || fail "docker is missing"
-if docker compose version > /dev/null 2>&1; then
-  compose=(docker compose)
-elif command -v docker-compose > /dev/null; then
-  compose=(docker-compose)
-else
-  fail "docker compose, or docker-compose 1.29, is missing"
-fi
-# A value of docker/.env, unless the caller's environment has it.
-setting() { # name default
-  local value=${!1:-}
-  [ -n "$value" ] || [ ! -f "$here/.env" ] || value=$(sed -n "s/^$1=//p" "$here/.env" | tail -n 1)
-  printf '%s' "${value:-$2}"
-}
-project() { printf '%s' "${TRIPS_PROJECT:-$(setting COMPOSE_PROJECT_NAME trips)}"; }
-# As compose takes it: a path that is not absolute begins beside compose.yml.
-data_directory() {
-  local directory
-  directory=$(setting TRIPS_DATA ./data)
-  case $directory in /*) ;; *) directory=$here/$directory ;; esac
-  printf '%s' "$directory"
-}
-compose() { "${compose[@]}" -p "$(project)" -f "$here/compose.yml" --env-file "$here/.env" "$@"; }
-
-secret() { od -An -N18 -tx1 /dev/urandom | tr -d ' \n'; }
-
-# What only this machine knows. An existing file is left as it is. With the project's name in it, a plain
-# `docker compose` in this directory means the same containers.
-make_environment() {
-  mkdir -p "$(data_directory)"
-  if [ ! -f "$here/.env" ]; then
-    step "making docker/.env, with passwords of its own"
-    (
-      umask 077
-      printf '%s\n' "COMPOSE_PROJECT_NAME=${TRIPS_PROJECT:-trips}" "POSTGRES_PASSWORD=$(secret)" "SPARK_PASSWORD=$(secret)" "JUPYTER_TOKEN=$(secret)" > "$here/.env"
-    )
-  fi
-}
-
-services="postgres spark spark-worker-1 spark-worker-2 jupyter"
+usage="usage: run.sh up | all | insert | weekly-avg | submit JOB | psql | watch | links | down [-v] | logs | compose"
+case ${1:-} in -h | --help | help) echo "$usage"; exit ;; esac
+source "$here/environment.sh"
+source "$here/build_images.sh"
 
 is_healthy() {
   local id
@@ -68,38 +36,89 @@ wait_until_healthy() {
   done
 }
 
-# A volume keeps the passwords of the .env with which it was made: those of the .env that is here now count. They
-# come from the container's environment, by the socket, on no command line and in no log.
+# A volume keeps the passwords with which it was made: those of docker/secrets count. They come from the files in the
+# container, by the socket, on no command line and in no log.
 set_passwords() {
   psql -q << 'SQL'
 SET log_statement = none;
 SET log_min_duration_statement = -1;
 SET log_min_error_statement = panic;
-\getenv password POSTGRES_PASSWORD
+\set password `cat /run/secrets/postgres_password`
 ALTER ROLE postgres PASSWORD :'password';
 SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = 'spark') AS has_spark \gset
 \if :has_spark
-\getenv password SPARK_PASSWORD
+\set password `cat /run/secrets/spark_password`
 ALTER ROLE spark PASSWORD :'password';
 \endif
 SQL
 }
 
-up() {
-  make_environment
-  # TRIPS_BUILD=no: the images are here already.
-  if [ "${TRIPS_BUILD:-yes}" != no ]; then
-    step "building the images (some minutes, once)"
-    compose build
-  fi
-  step "starting the containers"
-  compose up -d
-  wait_until_healthy
-  set_passwords
-  step "healthy: postgres on 127.0.0.1:$(setting POSTGRES_PORT 5432), Spark on http://127.0.0.1:$(setting SPARK_UI_PORT 8100), Jupyter on http://127.0.0.1:$(setting JUPYTER_PORT 9999) (docker/.env has the token)"
+# A port that another program has is named before anything starts.
+check_ports() {
+  local variable default service port
+  while read -r variable default service; do
+    [[ " $services " == *" $service "* ]] || continue
+    port=$(setting "$variable" "$default")
+    # Ours, when it runs already.
+    [ -z "$(docker ps -q --filter "publish=$port" --filter "label=com.docker.compose.project=$(project)")" ] || continue
+    if (exec 3<> "/dev/tcp/127.0.0.1/$port") 2> /dev/null; then
+      fail "port $port of 127.0.0.1 is taken, and $service needs one: choose another, as $variable=$(((port + 10000) % 65536)) make up"
+    fi
+  done << 'PORTS'
+POSTGRES_PORT 5432 postgres
+SPARK_UI_PORT 8100 spark
+JUPYTER_PORT 9999 jupyter
+PORTS
 }
 
-psql() { compose exec -T postgres psql -X -v ON_ERROR_STOP=1 -P pager=off -U postgres -d trips "$@"; }
+up() {
+  local log=$root/target/docker-up.log running
+  make_environment
+  check_ports
+  # TRIPS_BUILD=no: the images are here already.
+  [ "${TRIPS_BUILD:-yes}" = no ] || build_images
+  step "starting the containers: $services"
+  mkdir -p "$root/target"
+  running=$(compose ps -q)
+  # shellcheck disable=SC2086
+  if ! profiles=$(setting COMPOSE_PROFILES notebooks) compose up -d --no-build $services > "$log" 2>&1; then
+    tail -n 20 "$log"
+    # What ran before goes on.
+    [ -n "$running" ] || compose down > /dev/null 2>&1 || true
+    fail "the containers do not start; nothing new is left running (if a port is taken: POSTGRES_PORT, SPARK_UI_PORT and JUPYTER_PORT choose others)"
+  fi
+  wait_until_healthy
+  set_passwords
+}
+
+# Where everything is.
+links() {
+  local port data
+  port=$(setting POSTGRES_PORT 5432) data=$(data_directory)
+  step "it runs"
+  cat << TEXT
+  psql         docker/run.sh psql
+               psql "host=127.0.0.1 port=$port user=postgres dbname=trips"   (password: docker/secrets/postgres_password)
+  load         $data is /data in the containers: SELECT * FROM trips.ingest('/data/trips.csv');
+  inbox        SELECT trips.schedule('inbox', '* * * * *', '/data/inbox/*.csv');   then drop files into $data/inbox
+  watch loads  docker/run.sh watch
+TEXT
+  case $services in
+    *jupyter*) echo "  notebook     http://127.0.0.1:$(setting JUPYTER_PORT 9999)/lab/tree/trips.ipynb?token=$(cat "$here/secrets/jupyter_token")" ;;
+  esac
+  case $services in
+    *spark*) echo "  Spark        http://127.0.0.1:$(setting SPARK_UI_PORT 8100)   (make spark-submit-insert loads $data/*.csv)" ;;
+  esac
+  echo "  stop         make down   (the data stay; docker/run.sh down -v removes them)"
+}
+
+# With a terminal for a person, without one for a program.
+in_postgres() {
+  local options=(-T)
+  if [ -t 0 ] && [ -t 1 ]; then options=(); fi
+  compose exec "${options[@]}" -u postgres postgres "$@"
+}
+psql() { in_postgres psql -X -v ON_ERROR_STOP=1 -P pager=off -U postgres -d trips "$@"; }
 
 all() {
   local data
@@ -108,11 +127,12 @@ all() {
   [ -e "$data/trips.csv" ] || install -m 644 "$root/samples/trips_sample.csv" "$data/trips.csv"
   step "the sample into the history"
   psql -c "SELECT state, rows_read, rows_inserted, rows_duplicate, rows_staged FROM trips.ingest('/data/trips.csv')"
-  step "its weekly averages"
-  psql -c "SELECT * FROM trips.weekly_avg()"
+  step "the first of its weekly averages"
+  psql -c "SELECT * FROM trips.weekly_avg() LIMIT 10"
+  links
 }
 
-submit() { compose exec -T spark /opt/trips/submit.sh "$@"; }
+submit() { compose exec -T spark trips-secrets.sh /opt/trips/submit.sh "$@"; }
 
 insert() {
   # The pattern is for the container.
@@ -121,13 +141,16 @@ insert() {
 }
 
 case ${1:-} in
-  up | all) "$1" ;;
+  up) up && links ;;
+  all) all ;;
+  links) links ;;
   insert) insert "${@:2}" ;;
   weekly-avg) submit analytics.py weekly-avg "${@:2}" ;;
   submit) submit "${@:2}" ;;
   down) make_environment && compose down "${@:2}" ;;
   logs) make_environment && compose logs "${@:2}" ;;
   psql) psql "${@:2}" ;;
+  watch) in_postgres trips_watch 'host=/var/run/postgresql user=postgres dbname=trips' ;;
   compose) make_environment && compose "${@:2}" ;;
-  *) fail "usage: run.sh up | all | insert | weekly-avg | submit JOB | down | logs | psql | compose" ;;
+  *) fail "$usage" ;;
 esac

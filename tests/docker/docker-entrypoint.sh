@@ -1,28 +1,33 @@
 #!/usr/bin/env bash
-# A substitute for the entrypoint of the official image: POSTGRES_PASSWORD, POSTGRES_USER, POSTGRES_DB (each
-# also as …_FILE), *.sh and *.sql of /docker-entrypoint-initdb.d at the first start.
+# A substitute for the entrypoint of the official image: starts as root, gives the data directory to postgres, and steps
+# down; POSTGRES_PASSWORD, POSTGRES_USER, POSTGRES_DB (each also as …_FILE, but not both); *.sh and *.sql of
+# /docker-entrypoint-initdb.d at the first start.
 set -euo pipefail
 
-# Of VARIABLE and VARIABLE_FILE, what is there; otherwise the second argument.
-value() {
-  local file=$1_FILE
-  if [ -n "${!file:-}" ]; then cat "${!file}"; else printf '%s' "${!1:-${2:-}}"; fi
+file_value() { # variable default
+  local file=$1_FILE value
+  if [ -n "${!file:-}" ] && [ -n "${!1:-}" ]; then echo "error: both $1 and $file are set (but are exclusive)" >&2; exit 1; fi
+  if [ -n "${!file:-}" ]; then value=$(cat "${!file}"); else value=${!1:-$2}; fi
+  export "$1=$value"
+  unset "$file"
 }
 
 if [ "${1:0:1}" = - ]; then set -- postgres "$@"; fi
 [ "${1:-}" = postgres ] || exec "$@"
-if [ "$(id -u)" = 0 ]; then exec setpriv --reuid postgres --regid postgres --init-groups "$0" "$@"; fi
+file_value POSTGRES_PASSWORD ''
+file_value POSTGRES_USER postgres
+file_value POSTGRES_DB "$POSTGRES_USER"
+if [ "$(id -u)" = 0 ]; then
+  mkdir -p "$PGDATA" && chmod 700 "$PGDATA"
+  find "$PGDATA" ! -user postgres -exec chown postgres '{}' +
+  exec setpriv --reuid postgres --regid postgres --init-groups "$0" "$@"
+fi
 
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
-  POSTGRES_PASSWORD=$(value POSTGRES_PASSWORD)
-  POSTGRES_USER=$(value POSTGRES_USER postgres)
-  POSTGRES_DB=$(value POSTGRES_DB "$POSTGRES_USER")
-  export POSTGRES_USER POSTGRES_DB
   if [ -z "$POSTGRES_PASSWORD" ]; then
     echo 'error: POSTGRES_PASSWORD is not set' >&2
     exit 1
   fi
-  chmod 700 "$PGDATA" || true
   initdb -D "$PGDATA" -U "$POSTGRES_USER" --pwfile=<(printf '%s\n' "$POSTGRES_PASSWORD") \
     --auth-local=trust --auth-host=scram-sha-256
   printf '\nhost all all all scram-sha-256\n' >> "$PGDATA/pg_hba.conf"

@@ -24,10 +24,14 @@ fi
 
 clone=$scratch/clone
 # Nothing of an environment that is in use: neither its ports nor its network, images and volumes.
-export TRIPS_PROJECT=trips_test_$$ TRIPS_NETWORK=trips_test_$$ TRIPS_IMAGES=trips_test
+export TRIPS_PROJECT=trips_test_$$ TRIPS_NETWORK=trips_test_$$ TRIPS_IMAGES=trips_test TRIPS_KEEP_BUILD=yes
+unset PG COMPOSE_PROFILES
 export POSTGRES_PORT=${POSTGRES_PORT:-55432} SPARK_UI_PORT=${SPARK_UI_PORT:-58100} JUPYTER_PORT=${JUPYTER_PORT:-59999}
-images_made="$TRIPS_IMAGES/postgres $TRIPS_IMAGES/spark $TRIPS_IMAGES/jupyter"
+images_made="$TRIPS_IMAGES/postgres:pg17 $TRIPS_IMAGES/spark $TRIPS_IMAGES/jupyter"
+taker=
 cleanup() {
+  [ -z "$taker" ] || kill "$taker" 2> /dev/null || true
+  remove_alone
   [ ! -f "$clone/docker/.env" ] || "$clone/docker/run.sh" down -v > /dev/null 2>&1 || true
   [ -z "$engine" ] || kill "$engine"
   rm -rf "$scratch"
@@ -41,6 +45,7 @@ check() { # what expected found
   passed=$((passed + 1))
 }
 
+source "$here/image.sh"
 images=$("$here/images.sh")
 eval "$images"
 git clone --quiet "$root" "$clone"
@@ -50,8 +55,17 @@ make -C "$clone" all | tee "$scratch/all.log"
 step "make all took $((SECONDS - begin)) seconds"
 grep -q 'loaded *|  *3014 |  *3000 |  *6 |  *8' "$scratch/all.log" || fail "the sample is not loaded"
 grep -q 'Hamburg *| 2018-05-01 ' "$scratch/all.log" || fail "no averages are printed"
-secrets=$(sed -n 's/^[A-Z]*_\(PASSWORD\|TOKEN\)=//p' "$clone/docker/.env")
-check "three secrets, for their owner alone" "3 600" "$(wc -l <<< "$secrets") $(stat -c %a "$clone/docker/.env")"
+check "make all says where everything is" 7 \
+  "$(grep -c -e 'docker/run.sh psql$' -e "port=$POSTGRES_PORT" -e '/data/trips.csv' -e 'docker/data/inbox$' -e 'docker/run.sh watch$' \
+    -e "http://127.0.0.1:$JUPYTER_PORT/lab/tree/trips.ipynb?token=[0-9a-f]" -e "http://127.0.0.1:$SPARK_UI_PORT " "$scratch/all.log")"
+check "make all is quiet" yes "$([ "$(wc -l < "$scratch/all.log")" -le 60 ] && echo yes || wc -l < "$scratch/all.log")"
+check "nothing dangling is left" "" "$(docker image ls -q --filter dangling=true --filter label=trips_pipeline.stage)"
+secrets=$(for file in "$clone"/docker/secrets/*; do cat "$file"; echo; done)
+check "three secrets, in a directory of their owner alone" "3 700" "$(wc -l <<< "$secrets") $(stat -c %a "$clone/docker/secrets")"
+check "no secret is in what docker shows of a container" 0 \
+  "$("$run" compose ps -q | xargs docker inspect | grep -c -F "$secrets" || true)"
+check "labels" "$version $(git -C "$clone" rev-parse HEAD)" \
+  "$(docker image inspect -f '{{index .Config.Labels "org.opencontainers.image.version"}} {{index .Config.Labels "org.opencontainers.image.revision"}}' "$TRIPS_IMAGES/postgres:$version-pg17")"
 # shellcheck disable=SC2086
 check "no secret is in an image" 0 \
   "$({ docker image inspect $images_made; for image in $images_made; do docker history --no-trunc "$image"; done; } |
@@ -69,10 +83,11 @@ check "files are read-only" "1 1 1" \
 
 sql() { "$run" psql -qAt -c "$1" < /dev/null; }
 check "nobody is root" "postgres spark spark spark spark" \
-  "$(for service in postgres spark spark-worker-1 spark-worker-2 jupyter; do "$run" compose exec -T "$service" id -un < /dev/null; done | xargs)"
+  "$({ "$run" compose exec -T postgres stat -c %U /proc/1 < /dev/null
+    for service in spark spark-worker-1 spark-worker-2 jupyter; do "$run" compose exec -T "$service" id -un < /dev/null; done; } | xargs)"
 
-# From the host, with the password of docker/.env.
-PGPASSWORD=$(sed -n 's/^POSTGRES_PASSWORD=//p' "$clone/docker/.env")
+# From the host, with the password of docker/secrets.
+PGPASSWORD=$(cat "$clone/docker/secrets/postgres_password")
 export PGPASSWORD
 host_sql() { psql -h 127.0.0.1 -p "$POSTGRES_PORT" -U postgres -d trips -qAt -c "$1"; }
 check "psql on the host: known bytes" skipped "$(host_sql "SELECT state FROM trips.ingest('/data/trips.csv')")"
@@ -117,10 +132,10 @@ check "the Spark averages" "$(sql "SELECT concat_ws('|', region, week_of_month, 
   "$(make -s -C "$clone" spark-weekly-avg 2> /dev/null | grep '|' | tail -n +2)"
 
 # Jupyter: only with its token; the notebook runs.
-token=$(sed -n 's/^JUPYTER_TOKEN=//p' "$clone/docker/.env")
+token=$(cat "$clone/docker/secrets/jupyter_token")
 status() { curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$JUPYTER_PORT/api/contents$1"; }
 check "Jupyter requires its token" "403 200" "$(status '') $(status "?token=$token")"
-"$run" compose exec -T jupyter jupyter nbconvert --to notebook --execute --output /tmp/ran.ipynb trips.ipynb \
+"$run" compose exec -T jupyter trips-secrets.sh jupyter nbconvert --to notebook --execute --output /tmp/ran.ipynb trips.ipynb \
   < /dev/null > "$scratch/notebook.log" 2>&1 || { tail -n 30 "$scratch/notebook.log"; fail "the notebook failed"; }
 check "the notebook draws three charts" 3 \
   "$("$run" compose exec -T jupyter cat /tmp/ran.ipynb < /dev/null | grep -c '"image/png":' || true)"
@@ -144,31 +159,41 @@ healthy() { "$run" compose ps -q | xargs docker inspect -f '{{.State.Health.Stat
 all_is_well "stopped and started"
 "$run" down > /dev/null 2>&1
 # A new clone makes passwords of its own, and the volume has the old ones.
-rm "$clone/docker/.env"
+rm -r "$clone/docker/.env" "$clone/docker/secrets"
 TRIPS_BUILD=no "$run" up > "$scratch/up.log" 2>&1 || { tail -n 30 "$scratch/up.log"; fail "it does not come up again"; }
 all_is_well "down and up"
 check "a notebook stays" "mine trips.ipynb" \
   "$("$run" compose exec -T jupyter sh -c 'cat mine.ipynb; ls trips.ipynb' < /dev/null | xargs)"
-PGPASSWORD=$(sed -n 's/^POSTGRES_PASSWORD=//p' "$clone/docker/.env")
+PGPASSWORD=$(cat "$clone/docker/secrets/postgres_password")
 put "$data/again.csv" Again 2
 check "new passwords: the host's" "loaded" "$(host_sql "SELECT state FROM trips.ingest('/data/host.csv', force => true)" || true)"
 "$run" insert /data/again.csv > "$scratch/insert.log" 2>&1 || { tail -n 30 "$scratch/insert.log"; fail "the Spark load failed"; }
 check "new passwords: Spark's" 2 "$(count Again)"
-# The entrypoint takes options alone, as the official one does.
-alone=$(docker run -d --rm -e POSTGRES_PASSWORD=x "$TRIPS_IMAGES/postgres" -c max_connections=47)
-for _ in $(seq 60); do
-  found=$(docker exec "$alone" psql -U postgres -d trips -qAtc 'SHOW max_connections' 2> /dev/null) && break
-  sleep 1
-done
-docker stop "$alone" > /dev/null
-check "options alone" 47 "$found"
+check "the environment remembers images and ports" 6 \
+  "$(grep -c -x -e "RUST_IMAGE=$RUST_IMAGE" -e "POSTGRES_IMAGE=$POSTGRES_IMAGE" -e "DEBIAN_IMAGE=$DEBIAN_IMAGE" \
+    -e "POSTGRES_PORT=$POSTGRES_PORT" -e "SPARK_UI_PORT=$SPARK_UI_PORT" -e "JUPYTER_PORT=$JUPYTER_PORT" "$clone/docker/.env")"
+"$run" down > /dev/null 2>&1
+
+# A port that another program has.
+python3 -c 'import socket, sys, time
+taken = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+print("taken", flush=True)
+time.sleep(600)' "$JUPYTER_PORT" > "$scratch/taken" &
+taker=$!
+for _ in $(seq 100); do [ -s "$scratch/taken" ] && break; sleep 0.1; done
+said=$(TRIPS_BUILD=no "$run" up 2>&1 || true)
+check "a port that is taken is named, with its variable" 1 "$(grep -c "port $JUPYTER_PORT of 127.0.0.1 is taken, and jupyter .* JUPYTER_PORT=" <<< "$said")"
+check "nothing is left running" "" "$("$run" compose ps -q)"
+# The database alone needs no other port.
+COMPOSE_PROFILES=db TRIPS_BUILD=no "$run" up > "$scratch/db.log" 2>&1 || { tail -n 30 "$scratch/db.log"; fail "the database alone does not start"; }
+check "the database alone" "1 $((trips + 2))" "$("$run" compose ps -q | wc -l) $(sql "SELECT count(*) FROM trips.hist_trip_data")"
+kill "$taker" && taker=
+"$run" down > /dev/null 2>&1
+image_alone
 
 if [ -n "${SUITE:-}" ]; then
   step "the extension's own tests on PostgreSQL 17, in the image that has built it"
-  DOCKER_BUILDKIT=0 docker build -q --target build -t "$TRIPS_IMAGES/build" \
-    --build-arg RUST_IMAGE --build-arg POSTGRES_IMAGE --build-arg DEBIAN_IMAGE \
-    -f "$clone/docker/Dockerfile" "$clone" > /dev/null
-  DOCKER_BUILDKIT=0 docker build -t "$TRIPS_IMAGES/suite" --build-arg "BUILD_IMAGE=$TRIPS_IMAGES/build" -f "$here/suite.Dockerfile" "$clone" > "$scratch/suite.log" 2>&1 ||
+  DOCKER_BUILDKIT=0 docker build -t "$TRIPS_IMAGES/suite" --build-arg "BUILD_IMAGE=$TRIPS_IMAGES/build:pg17" -f "$here/suite.Dockerfile" "$clone" > "$scratch/suite.log" 2>&1 ||
     { tail -n 30 "$scratch/suite.log"; fail "the suite's image cannot be built"; }
   docker run --rm --shm-size 1g --security-opt seccomp=unconfined "$TRIPS_IMAGES/suite"
   passed=$((passed + 1))

@@ -1,7 +1,4 @@
-# Where rust:1.95-trixie cannot be pulled: this machine's toolchain.
+# Where rust:1.95-trixie cannot be pulled: this machine's toolchain, where the official image has its own.
 FROM trips_standin/debian
-RUN apt-get update \
-  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ca-certificates gcc libc6-dev \
-  && rm -rf /var/lib/apt/lists/*
-COPY toolchain/ /usr/local/
-ENV CARGO_HOME=/usr/local/cargo
+COPY toolchain/ /usr/local/rustup/toolchains/here/
+RUN mkdir -p /usr/local/cargo/bin && ln -s /usr/local/rustup/toolchains/here/bin/* /usr/local/cargo/bin/

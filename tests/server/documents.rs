@@ -41,6 +41,7 @@ documents! {
     limits: "docs/limits.md",
     feeds: "docs/feeds.md",
     install: "docs/install.md",
+    containers: "docs/containers.md",
     stores: "docs/stores.md",
 }
 
