@@ -4,7 +4,8 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 frozen=$root/sql/released/$(basename "$(install_script)")
-[ ! -f "$frozen" ] || fail "version $version is frozen already"
+[ ! -f "$frozen" ] || fail "version $version is frozen already: raise the version in Cargo.toml (CONTRIBUTING.md, Versions)"
+"$root/scripts/release_files.sh" release
 mkdir -p "$(dirname "$frozen")"
 cp "$(install_script)" "$frozen"
-step "frozen: commit ${frozen#"$root"/}, tag the release, then raise the version in Cargo.toml"
+step "frozen: commit ${frozen#"$root"/}, then: git tag v$version && make deb dist test-packages"

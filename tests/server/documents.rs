@@ -42,6 +42,7 @@ documents! {
     feeds: "docs/feeds.md",
     install: "docs/install.md",
     containers: "docs/containers.md",
+    upgrade: "docs/upgrade.md",
     stores: "docs/stores.md",
 }
 
