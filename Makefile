@@ -110,7 +110,6 @@ bench-questions: build ## how long the questions take with 20 million trips (5 m
 install: ## build the extension and install it into PG_CONFIG's server, the one in PATH, or Debian's newest
 	@scripts/install.sh
 
-watch: ## a live line for each load of the demo's database (PG_CONNECTION or PGHOST, PGDATABASE, … name another)
 uninstall: ## remove the files of the extension from the same server
 	@scripts/install_files.sh uninstall
 
@@ -129,7 +128,7 @@ test-install: build ## what make install, uninstall and installcheck find, say a
 test-packages: ## packages and archives, installed and used in clean systems without a compiler (30 minutes)
 	@tests/packages/run.sh
 
-watch: ## a live line for each load of the demo's database (PG_CONNECTION takes another)
+watch: ## a live line for each load of the demo's database (PG_CONNECTION or PGHOST, PGDATABASE, … name another)
 	@scripts/watch.sh
 
 psql: ## psql in the demo's database
