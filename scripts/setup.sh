@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing to build and test the extension: PostgreSQL, clang, cargo-pgrx. `setup.sh install` is for
-# `make install`: the server is there already, and nothing is tested.
+# `make install`: the server is there already, and nothing is tested. `setup.sh programs` is for trips_watch and
+# trips_reader alone.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 command -v cargo > /dev/null || fail "cargo is not there: install Rust first (https://rustup.rs)"
@@ -20,7 +21,7 @@ if [ "${1:-}" = install ]; then
       *) fail "the server headers of this PostgreSQL are missing: $headers/postgres.h" ;;
     esac
   fi
-elif [ -z "${PG_CONFIG:-}" ]; then
+elif [ "${1:-}" != programs ] && [ -z "${PG_CONFIG:-}" ]; then
   [ -x "/usr/lib/postgresql/$pg/bin/postgres" ] || want "postgresql-$pg"
   [ -f "/usr/include/postgresql/$pg/server/postgres.h" ] || want "postgresql-server-dev-$pg"
   # For the tests of trips.schedule().
@@ -29,6 +30,11 @@ fi
 if [ "${1:-}" != install ]; then # for trips_watch
   [ -f /usr/include/postgresql/libpq-fe.h ] || want libpq-dev
   command -v pkg-config > /dev/null || want pkg-config
+fi
+if [ "${1:-}" = programs ]; then
+  command -v cc > /dev/null || want build-essential
+  if [ ${#missing[@]} -gt 0 ]; then install_debian_packages "${missing[@]}"; fi
+  exit 0
 fi
 if ! command -v cc > /dev/null; then
   if [ "${1:-}" = install ]; then want gcc && want libc6-dev; else want build-essential; fi

@@ -24,6 +24,7 @@ for number in ${PG_VERSIONS:-15 16 17 18}; do
 done
 
 step "building trips_reader and trips_watch"
+"$root/scripts/setup.sh" programs
 (cd "$root" && cargo build --quiet --release --locked --package trips_reader --package trips_watch)
 install -m 755 "$root/target/release/trips_reader" "$root/target/release/trips_watch" "$trees/bin/"
 

@@ -67,7 +67,8 @@ use_tools() { # directory
   check "trips_reader splits the sample" 1 "$("$1/trips_reader" split "$2" | grep -c '"splits"')"
   # There is no server where it looks: it runs, and says so.
   if "$1/trips_watch" 'host=/nowhere dbname=trips user=postgres' > /tmp/watch 2>&1; then fail "trips_watch found a server"; fi
-  check "trips_watch runs" 1 "$(grep -c . /tmp/watch)"
+  check "trips_watch runs" 1 "$(grep -c '^trips_watch: error: ' /tmp/watch)"
+  check "trips_watch has its version" "trips_watch $VERSION" "$("$1/trips_watch" --version)"
 }
 
 sample=/usr/share/doc/postgresql-$number-trips-pipeline/examples/trips_sample.csv
