@@ -39,7 +39,10 @@ source_archive() {
   rm -f "$src/cargo-pgrx/.cargo-ok"
   printf '\n[workspace]\n' >> "$src/cargo-pgrx/Cargo.toml" # not a member of ours
   mkdir "$src/.cargo"
-  (cd "$src" && cargo vendor --quiet --locked --versioned-dirs --sync cargo-pgrx/Cargo.toml vendor > .cargo/config.toml)
+  # With --quiet, it does not print the configuration.
+  (cd "$src" && cargo vendor --locked --versioned-dirs --sync cargo-pgrx/Cargo.toml vendor > .cargo/config.toml 2> "$work/vendor.log") ||
+    { tail "$work/vendor.log"; fail "cargo vendor failed"; }
+  grep -q vendored-sources "$src/.cargo/config.toml" || fail "cargo vendor has not printed its configuration"
   pack "$name-src" | xz -T0 -6 > "$dist/$name-src.tar.xz"
 }
 

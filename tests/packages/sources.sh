@@ -18,6 +18,8 @@ source_archive() {
   (
     quick_builds
     unset CARGO_TARGET_DIR
+    # Not with the cargo-pgrx of this checkout: the archive has its own.
+    export PATH=${PATH//"$tools/bin:"/}
     CARGO_HOME=$target/cargo PG_CONFIG=$pg_config DESTDIR=$target/root \
       unshare --net make -C "$src" install > "$scratch/source.log" 2>&1
   ) || { tail -n 30 "$scratch/source.log"; fail "the source archive does not build without a network"; }
