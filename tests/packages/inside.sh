@@ -37,9 +37,9 @@ debian_server() {
 foreign_server() {
   local config data=/var/lib/foreign
   # One of the Python packages has several versions.
-  for config in $(find "/servers/pg$number" -path '*/bin/pg_config'); do
+  while read -r config; do
     if [[ $("$config" --version) == "PostgreSQL $number."* ]]; then break; fi
-  done
+  done < <(find "/servers/pg$number" -path '*/bin/pg_config')
   bin=$("$config" --bindir) socket=$data
   ln -s "/usr/lib/postgresql/$number/lib/trips_pipeline.so" "$("$config" --pkglibdir)/"
   ln -s "/usr/share/postgresql/$number/extension/trips_pipeline"* "$("$config" --sharedir)/extension/"
