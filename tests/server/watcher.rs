@@ -176,6 +176,11 @@ fn it_finds_passwords_as_all_clients_do() {
 fn it_connects_with_tls() {
     let cluster = Cluster::start();
     let mut client = cluster.client();
+    let library = client.query_one("SELECT current_setting('ssl_library')", &[]).expect("a text");
+    if library.get::<_, &str>(0).is_empty() {
+        println!("this server was built without TLS");
+        return;
+    }
     let key = include_bytes!("../../crates/trips_bucket/src/certificates/loopback.key.der");
     let base64: String =
         client.query_one("SELECT encode($1, 'base64')", &[&key.as_slice()]).expect("a text").get(0);
