@@ -14,4 +14,4 @@ pub mod trip;
 pub mod zone;
 
 #[cfg(test)]
-mod many_values;
+pub(crate) mod many_values;

@@ -9,7 +9,7 @@ use super::timestamp::{self, USUAL};
 use super::{number, point};
 
 /// Random numbers of SplitMix64, which are the same in each run.
-struct Random(u64);
+pub(crate) struct Random(pub u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -23,12 +23,17 @@ impl Random {
         self.next() % end
     }
 
+    /// The same for an index.
+    pub(crate) fn index(&mut self, end: usize) -> usize {
+        usize::try_from(self.next() >> 32).unwrap_or(0) % end
+    }
+
     /// A number of up to 180 degrees, with the digits that a double has, or with some decimals, or with more than it has.
     fn coordinate(&mut self, text: &mut String) {
         let sign = if self.below(3) == 0 { "-" } else { "" };
         let degrees = self.below(180);
         let unit = f64::from(u32::try_from(self.next() >> 32).unwrap_or(0)) / 4_294_967_296.0;
-        let decimals = usize::try_from(self.below(18)).unwrap_or(0);
+        let decimals = self.index(18);
         match self.below(4) {
             0 => write!(
                 text,
@@ -57,11 +62,16 @@ impl Random {
     fn change(&mut self, text: &mut String) {
         const BYTES: &[u8] = b"0123456789.-+eE ,:T/()POINT";
         if self.below(3) == 0 && !text.is_empty() {
-            let at = usize::try_from(self.next()).unwrap_or(0) % text.len();
-            let byte = BYTES[usize::try_from(self.next()).unwrap_or(0) % BYTES.len()];
+            let at = self.index(text.len());
+            let byte = BYTES[self.index(BYTES.len())];
             text.replace_range(at..=at, char::from(byte).encode_utf8(&mut [0; 4]));
         }
     }
+}
+
+/// How many values each test looks at.
+pub(crate) fn count() -> u64 {
+    std::env::var("TRIPS_VALUES").map_or(100_000_000, |count| count.parse().expect("a number"))
 }
 
 /// Calls `check` for so many texts that `write` makes, some of them changed. It says whether the quick parser has read the
@@ -71,8 +81,7 @@ fn for_each(
     mut write: impl FnMut(&mut Random, &mut String),
     mut check: impl FnMut(&str) -> bool,
 ) {
-    let wanted =
-        std::env::var("TRIPS_VALUES").map_or(100_000_000, |count| count.parse().expect("a number"));
+    let wanted = count();
     let (mut random, mut text, mut read) = (Random(seed), String::new(), 0_u64);
     for _ in 0..wanted {
         text.clear();

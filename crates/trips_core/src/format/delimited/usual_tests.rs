@@ -6,6 +6,7 @@ use crate::feed::choice::FeedChoice;
 use crate::format::delimited::header;
 use crate::format::delimited::parse::texts;
 use crate::format::delimited::record::RecordReader;
+use crate::model::many_values::{self, Random};
 
 const HEADERS: [&str; 3] = [
     "region,origin_coord,destination_coord,datetime,datasource",
@@ -163,19 +164,14 @@ proptest! {
 #[test]
 #[ignore = "many values: make test-values"]
 fn usual_lines_are_those_of_the_general_reader() {
-    let count =
-        std::env::var("TRIPS_VALUES").map_or(100_000_000, |count| count.parse().expect("a number"));
+    let count = many_values::count();
     let plan = plan(HEADERS[0]);
     let constraints =
         Constraints::new("2000-01-01", "2030-12-31", ZeroCoordinates::Warn).expect("two dates");
     let mut usual = UsualLines::of(&plan, b',', constraints).expect("the five columns");
-    let (mut state, mut read) = (1_u64, 0_u64);
-    let mut below = |end: usize| {
-        // Knuth's linear congruential generator; its high bits are random.
-        state =
-            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(state >> 33).unwrap_or(0) % end
-    };
+    let mut read = 0_u64;
+    let mut random = Random(1);
+    let mut below = |end| random.index(end);
     // A line has five values.
     for _ in 0..count / 5 {
         let coordinate = |below: &mut dyn FnMut(usize) -> usize, limit| {

@@ -202,6 +202,7 @@ impl Slashes {
 mod tests {
     use proptest::prelude::*;
 
+    use crate::model::many_values::{self, Random};
     use crate::model::time_form::program::{self, Fields};
     use crate::model::time_form::{Reader, TimeForms, TimeKind};
 
@@ -258,19 +259,13 @@ mod tests {
     #[test]
     #[ignore = "many values: make test-values"]
     fn many_times_are_those_of_the_program() {
-        let count = std::env::var("TRIPS_VALUES")
-            .map_or(100_000_000, |count| count.parse().expect("a number"));
+        let count = many_values::count();
         let forms = PATTERNS.map(|pattern| {
             TimeForms::compile(&[pattern.to_owned()], TimeKind::Utc, false).unwrap()
         });
-        let (mut state, mut read) = (1_u64, 0_u64);
-        let mut below = |end: usize| {
-            // Knuth's linear congruential generator; its high bits are random.
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
-            usize::try_from(state >> 33).unwrap_or(0) % end
-        };
+        let mut read = 0_u64;
+        let mut random = Random(1);
+        let mut below = |end| random.index(end);
         for _ in 0..count / 16 {
             let [year, month, day] = [2100, 14, 33].map(&mut below);
             let [hour, minute, second] = [25, 61, 62].map(&mut below);
