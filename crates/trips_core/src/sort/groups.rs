@@ -1,15 +1,17 @@
 //! Regions with their datasources, numbered batch by batch.
 //!
-//! A file may have as many of them as trips. So only a cache of bounded size outlives a batch.
+//! A file may have as many of them as trips. So a batch has each text once, and nothing of it outlives the batch.
 
+use std::collections::hash_map::RandomState;
 use std::collections::{HashMap, TryReserveError};
+use std::hash::BuildHasher;
 
 use crate::columns::{KEY_COUNT, TripColumn};
 use crate::text::hash::hash;
 use crate::wire::copy_binary::{RowWriter, copy, values_of};
 
-/// A cache with this many bytes is emptied after a batch.
-const MAX_CACHE_BYTES: usize = 1024 * 1024;
+/// A table with room for more groups is freed after its batch.
+const KEPT_GROUPS: usize = 16 * 1024;
 /// Approximate memory of a map entry, without its text.
 pub(crate) const TEXT_OVERHEAD: usize = 80;
 
@@ -75,12 +77,13 @@ pub(crate) fn boxed(bytes: &[u8]) -> Result<Box<[u8]>, TryReserveError> {
     copy(bytes).map(Vec::into_boxed_slice)
 }
 
-/// A thread's cache of recent groups.
+/// Finds the numbers of a batch's groups; a thread has one for all of its batches.
 #[derive(Debug, Default)]
 pub struct GroupCache {
-    /// The last batch of a group, and its number there.
-    known: HashMap<Box<[u8]>, (u64, u32)>,
-    bytes: usize,
+    /// The numbers by a hash of the texts, which stay where they are. A hash that another text has is followed by the next.
+    known: HashMap<u64, u32>,
+    /// Its seed is random: nobody can write a file of texts with one hash.
+    hashes: RandomState,
     batch: u64,
     wanted: Vec<u8>,
     /// The batches and numbers of groups that were wanted last, by a hash of their texts.
@@ -96,9 +99,8 @@ impl GroupCache {
     /// Restarts the numbers at 0.
     pub(crate) fn end_batch(&mut self) {
         self.batch += 1;
-        if self.bytes > MAX_CACHE_BYTES {
-            (self.known, self.bytes) = (HashMap::new(), 0);
-        }
+        self.known.clear();
+        self.known.shrink_to(KEPT_GROUPS);
     }
 
     /// The number in this batch of the group of a trip's values.
@@ -144,20 +146,16 @@ impl GroupCache {
         for column in [TripColumn::Region, TripColumn::Datasource] {
             group.optional(values[column as usize]);
         }
-        match self.known.get_mut(self.wanted.as_slice()) {
-            Some((batch, number)) if *batch == self.batch => Ok(*number),
-            Some(seen) => {
-                let number = groups.push(&self.wanted)?;
-                *seen = (self.batch, number);
-                Ok(number)
+        let mut hash = self.hashes.hash_one(&self.wanted);
+        while let Some(&number) = self.known.get(&hash) {
+            if groups.encoded(number) == self.wanted {
+                return Ok(number);
             }
-            None => {
-                let number = groups.push(&self.wanted)?;
-                self.known.try_reserve(1)?;
-                self.known.insert(boxed(&self.wanted)?, (self.batch, number));
-                self.bytes += self.wanted.len() + TEXT_OVERHEAD;
-                Ok(number)
-            }
+            hash = hash.wrapping_add(1);
         }
+        self.known.try_reserve(1)?;
+        let number = groups.push(&self.wanted)?;
+        self.known.insert(hash, number);
+        Ok(number)
     }
 }
