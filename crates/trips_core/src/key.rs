@@ -9,9 +9,11 @@ use crate::model::trip::Trip;
 mod content;
 mod hash;
 pub mod message;
+mod messages;
 
 pub use self::content::{ContentKeys, encode, of_encoded, of_trip};
 use self::hash::Context;
+pub(crate) use self::messages::MessageKeys;
 
 /// 128 bits that identify a trip; PostgreSQL stores them as a `uuid`.
 pub type TripKey = [u8; 16];

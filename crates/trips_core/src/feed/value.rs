@@ -182,6 +182,10 @@ fn without_thousands(text: &str, decimal: DecimalMark) -> Option<String> {
 }
 
 fn without_empty_fraction(text: &str, decimals: Option<u8>, decimal: DecimalMark) -> Cow<'_, str> {
+    // Nearly all ids end here.
+    if memchr::memchr2(b'.', decimal.byte(), text.as_bytes()).is_none() {
+        return text.into();
+    }
     // A program that wrote an id as a number may have written a point, also into a file with decimal commas.
     let parts_at = |mark: DecimalMark| Some((text.split_once(char::from(mark.byte()))?, mark));
     let found = parts_at(decimal).or_else(|| parts_at(DecimalMark::Point));

@@ -99,8 +99,9 @@ fn nearest(whole: u64, decimals: usize) -> f64 {
     // At least 55 bits of the quotient, and one that says whether there are more: then it is rounded once, to 53.
     let shift = (56 + whole.leading_zeros()).saturating_sub(power.leading_zeros());
     let (shifted, power) = (u128::from(whole) << shift, u128::from(power));
-    let rest = u128::from(shifted % power != 0);
-    let quotient = u64::try_from((shifted / power) | rest).unwrap_or(u64::MAX);
+    let quotient = shifted / power;
+    let rest = u128::from(quotient * power != shifted);
+    let quotient = u64::try_from(quotient | rest).unwrap_or(u64::MAX);
     quotient as f64 * f64::from_bits(u64::from(1023 - shift) << 52)
 }
 

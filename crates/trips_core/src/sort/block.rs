@@ -3,26 +3,19 @@
 use std::collections::{HashSet, TryReserveError};
 
 use crate::columns;
-use crate::key::{self, Identity, MAX_MESSAGE, Scheme, TripKey};
+use crate::key::{self, Identity, MAX_MESSAGE, MessageKeys, Scheme, TripKey};
 use crate::model::timestamp::Timestamp;
 use crate::model::trip::{MAX_TEXT, Trip};
 use crate::sort::by_time;
-use crate::sort::ids::RunIds;
 use crate::sort::record_texts::{RecordText, RecordTexts};
 use crate::sort::row::{EncodedRow, IDENTITY_END, KEY_BITS, RowIdentity, RowRange};
+
+mod cost;
 
 pub use crate::sort::row::{MAX_TAIL, RowBuffer};
 
 /// The longest key part, without the bytes of its texts.
 const FIXED_LEN: usize = columns::fixed_bytes(0, columns::KEY_COUNT);
-/// Memory of the grid point of a trip until its week is written.
-const GRID_POINT_COST: usize = 24;
-
-/// Bytes of a trip in the batch of its moment: its row, its group, and its count.
-fn cost_of_moment(ranges: &[RowRange]) -> usize {
-    Block::encoded_bytes(ranges) * 4 + ranges.len() * 300
-}
-
 /// Rows: the key part of each trip, as [`key::encode`] writes it, its tail, and its identity if it is not its key part.
 #[derive(Debug, Default)]
 pub struct Block {
@@ -35,6 +28,8 @@ pub struct Block {
     has_messages: bool,
     /// What staging gets of its records, if they may still be staged.
     texts: RecordTexts,
+    /// Hashes the messages of trips that were added, until the block is sorted.
+    keys: Option<Box<MessageKeys>>,
 }
 
 impl Block {
@@ -62,7 +57,7 @@ impl Block {
     }
 
     /// Adds a trip of a feed. All trips of a block have the same scheme. `line` is the first line of the record, or its
-    /// number: it orders the trips of the file.
+    /// number: it orders the trips of the file. Its key is in the block when that is sorted.
     ///
     /// # Errors
     /// When there is no memory.
@@ -77,9 +72,26 @@ impl Block {
         line: u64,
     ) -> Result<(), TryReserveError> {
         self.set_scheme(identity.scheme(), false);
-        let key = identity.key_of_message();
-        let identity = key.as_ref().map(|key| RowIdentity { bytes: key, line });
-        self.push_row(trip, tail, identity)
+        if identity == Identity::Content {
+            return self.push_row(trip, tail, None);
+        }
+        let bytes = &TripKey::default()[..];
+        self.push_row(trip, tail, Some(RowIdentity { bytes, line }))?;
+        let at = self.values.len() - IDENTITY_END - size_of::<TripKey>();
+        if self.keys.is_none() {
+            self.keys = MessageKeys::of_scheme(identity).map(Box::new);
+        }
+        if let Some(keys) = &mut self.keys {
+            keys.push(identity.message(), at, |at, key| put_key(&mut self.values, at, key));
+        }
+        Ok(())
+    }
+
+    /// Writes the keys that are not hashed yet.
+    fn finish_keys(&mut self) {
+        if let Some(mut keys) = self.keys.take() {
+            keys.finish(|at, key| put_key(&mut self.values, at, key));
+        }
     }
 
     /// Adds a trip as [`Block::push_feed`] does, with its message instead of its key: whoever gets the message need not
@@ -177,6 +189,7 @@ impl Block {
     /// # Errors
     /// When there is no memory.
     pub fn sort_out_of(&mut self, buffer: &mut RowBuffer) -> Result<(), TryReserveError> {
+        self.finish_keys();
         let ranges = self.sort_ranges()?;
         let mut sorted = Vec::new();
         sorted.try_reserve_exact(self.values.len())?;
@@ -241,14 +254,15 @@ impl Block {
         Ok(dropped)
     }
 
-    /// Appends the trips of another block; the result is not sorted.
+    /// Appends the trips of another block, which is sorted or has messages; the result is not sorted.
     ///
     /// # Errors
     /// When there is no memory.
     ///
     /// # Panics
-    /// When the result is over 4 GiB.
+    /// When the result is over 4 GiB, or keys of the other block are not made.
     pub fn append(&mut self, other: &Self) -> Result<(), TryReserveError> {
+        assert!(other.keys.is_none(), "a block whose keys are not made");
         self.values.try_reserve(other.values.len())?;
         self.ranges.try_reserve(other.ranges.len())?;
         let behind = u32::try_from(self.values.len()).expect("a block is under 4 GiB");
@@ -320,28 +334,6 @@ impl Block {
         self.values.len() + self.ranges.len() * size_of::<RowRange>() + self.texts.bytes()
     }
 
-    /// Memory of a sorted block until its trips are written: itself, and the batch of the trips of one moment, which
-    /// are always in one batch.
-    #[must_use]
-    pub fn cost(&self, keeps_grid_points: bool) -> usize {
-        let moments = self.ranges.chunk_by(|a, b| a.date_time == b.date_time);
-        let moment = moments.filter(|moment| moment.len() > 1).map(cost_of_moment).max();
-        let ranges = if keeps_grid_points { self.len() * GRID_POINT_COST } else { 0 };
-        let ids = if self.scheme == Scheme::SourceId { self.len() * RunIds::COST } else { 0 };
-        self.bytes() + ranges + ids + moment.unwrap_or(0)
-    }
-
-    /// Bytes of adjacent ranges of a sorted block.
-    pub(crate) fn encoded_bytes(ranges: &[RowRange]) -> usize {
-        let ends = ranges.first().zip(ranges.last());
-        ends.map_or(0, |(first, last)| (last.offset + last.length() - first.offset) as usize)
-    }
-
-    /// Approximate bytes of a batch of some of its trips while it is made.
-    pub(crate) fn cost_of_batch(ranges: &[RowRange]) -> usize {
-        Self::encoded_bytes(ranges) * 2 + ranges.len() * 200
-    }
-
     /// The ranges of a sorted block's trips.
     pub(crate) fn ranges(&self) -> &[RowRange] {
         &self.ranges
@@ -375,6 +367,7 @@ impl Block {
     /// The same, if it is not of the key part.
     #[inline]
     pub(crate) fn identity_key(&self, row: &EncodedRow<'_>) -> Option<TripKey> {
+        debug_assert!(self.keys.is_none(), "a block is sorted before its keys are read");
         let message = row.identity?.bytes;
         if !self.has_messages {
             return message.try_into().ok();
@@ -387,6 +380,10 @@ impl Block {
             Scheme::SourceId => Identity::SourceId(message).key_of_message(),
         }
     }
+}
+
+fn put_key(values: &mut [u8], at: usize, key: TripKey) {
+    values[at..at + key.len()].copy_from_slice(&key);
 }
 
 // A key part and a text fit their bits.

@@ -7,6 +7,8 @@ use crate::feed::fields::Fields;
 use crate::feed::plan::Plan;
 use crate::feed::program::FeedProgram;
 use crate::format::delimited::record::Record;
+use crate::model::decimal::DecimalMark;
+use crate::model::number;
 use crate::text::encoding::{Encoding, encoding_of_record};
 use crate::text::whitespace;
 
@@ -58,6 +60,14 @@ impl Fields for RecordFields<'_> {
                 Some(value.unwrap_or_else(|| self.field(first)))
             }
         }
+    }
+
+    /// A number of the usual form, which needs none of the rules for texts.
+    #[inline]
+    fn number(&self, column: ColumnId) -> Option<f64> {
+        let [at] = self.plan.columns().positions[usize::from(column.0)][..] else { return None };
+        let is_usual = self.plan.feed().rules.decimal == DecimalMark::Point;
+        is_usual.then(|| number::whole(self.record.raw_field(at))).flatten()
     }
 }
 
