@@ -132,7 +132,7 @@ all() {
   links
 }
 
-submit() { compose exec -T spark trips-secrets.sh /opt/trips/submit.sh "$@"; }
+submit() { compose exec -T -e "SPARK_LOG_LEVEL=${SPARK_LOG_LEVEL:-ERROR}" spark trips-secrets.sh /opt/trips/submit.sh "$@"; }
 
 insert() {
   # The pattern is for the container.

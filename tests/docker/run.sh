@@ -131,6 +131,24 @@ check "a name with blanks and an umlaut" "loaded 3" \
 check "the Spark averages" "$(sql "SELECT concat_ws('|', region, week_of_month, weekly_avg) FROM trips.weekly_avg()")" \
   "$(make -s -C "$clone" spark-weekly-avg 2> /dev/null | grep '|' | tail -n +2)"
 
+# The pages of jobs and workers, through the only port of Spark's that is published. The job waits at its one part.
+put "$data/page.csv" Page 5
+"$run" submit load.py --slow 5 /data/page.csv > "$scratch/page.log" 2>&1 &
+job=$!
+page=
+for _ in $(seq 600); do
+  page=$(sed -n 's/^Spark shows this job on //p' "$scratch/page.log")
+  [ -z "$page" ] || ! curl -sfL "$page" > "$scratch/page.html" || break
+  kill -0 $job 2> /dev/null || break
+  sleep 0.2
+done
+check "a job's page, at the address it says" "1 http://127.0.0.1:$SPARK_UI_PORT/proxy/app-" \
+  "$(grep -c -m 1 '<title>trips load - Spark Jobs</title>' "$scratch/page.html") ${page%app-*}app-"
+worker=$(curl -sf "http://127.0.0.1:$SPARK_UI_PORT/json/" | sed -n 's/.*"id" : "\(worker-[^"]*\)".*/\1/p' | head -n 1)
+check "a worker's page" 1 "$(curl -sfL "http://127.0.0.1:$SPARK_UI_PORT/proxy/$worker/" | grep -c -m 1 '<title>Spark Worker at ')"
+check "no page ends a job" 0 "$(curl -sf "http://127.0.0.1:$SPARK_UI_PORT/" | grep -c 'app/kill' || true)"
+wait $job || { tail -n 30 "$scratch/page.log"; fail "the Spark load failed"; }
+
 # Jupyter: only with its token; the notebook runs.
 token=$(cat "$clone/docker/secrets/jupyter_token")
 status() { curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$JUPYTER_PORT/api/contents$1"; }
