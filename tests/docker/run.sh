@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The test of the environment in containers: a clean clone, `make all`, and what must be true of it. The base
-# images are the official ones, or substitutes where they cannot be had (images.sh). SUITE=1 runs the
-# extension's own tests inside a container as well, on its PostgreSQL.
+# images are the official ones, or substitutes where they cannot be had (images.sh). VERSIONS="15 18" tests these images, too,
+# in some ten minutes each. SUITE=1 runs the extension's own tests inside a container as well, on its PostgreSQL.
 source "$(dirname "${BASH_SOURCE[0]}")/../../scripts/lib.sh"
 
 here=$root/tests/docker
@@ -32,7 +32,10 @@ taker=
 cleanup() {
   [ -z "$taker" ] || kill "$taker" 2> /dev/null || true
   remove_alone
+  docker volume rm "${alone}_data" > /dev/null 2>&1 || true
   [ ! -f "$clone/docker/.env" ] || "$clone/docker/run.sh" down -v > /dev/null 2>&1 || true
+  # Those of other versions.
+  docker volume ls -q --filter "label=com.docker.compose.project=$TRIPS_PROJECT" | xargs -r docker volume rm > /dev/null 2>&1 || true
   [ -z "$engine" ] || kill "$engine"
   rm -rf "$scratch"
 }
@@ -46,6 +49,7 @@ check() { # what expected found
 }
 
 source "$here/image.sh"
+source "$here/versions.sh"
 images=$("$here/images.sh")
 eval "$images"
 git clone --quiet "$root" "$clone"
@@ -208,6 +212,7 @@ check "the database alone" "1 $((trips + 2))" "$("$run" compose ps -q | wc -l) $
 kill "$taker" && taker=
 "$run" down > /dev/null 2>&1
 image_alone
+if [ -n "${VERSIONS:-}" ]; then other_versions; fi
 
 if [ -n "${SUITE:-}" ]; then
   step "the extension's own tests on PostgreSQL 17, in the image that has built it"
