@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Checks META.json and CHANGELOG.md: that both are of the version in Cargo.toml, and in the form that PGXN and
-# keepachangelog.com describe. `release_files.sh release` also wants a section with a date for this version.
+# keepachangelog.com describe. `release_files.sh release` also wants a section with a date for this version, and
+# its names of files in the documents.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 meta=$(python3 -c '
@@ -24,4 +25,9 @@ awk -v kinds='Added Changed Deprecated Removed Fixed Security' '
 if [ "${1:-}" = release ]; then
   grep -q "^## \[${version//./\\.}\] - " "$root/CHANGELOG.md" ||
     fail "CHANGELOG.md has no section of version $version: write ## [$version] - $(date +%F) below ## [Unreleased]"
+  # Names of packages, archives and images, and what the watcher prints.
+  others=$(cd "$root" && grep -noE '(trips[-_]pipeline[-_ ]|`)[0-9]+\.[0-9]+\.[0-9]+(-pg[0-9]+|-1_|-linux|,|`)' README.md docs/{install,upgrade,containers,loading}.md |
+    grep -vF -e "pipeline_$version" -e "pipeline-$version" -e "pipeline $version" -e "\`$version" || true)
+  [ -z "$others" ] || fail "documents name another version than $version:
+$others"
 fi
