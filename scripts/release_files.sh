@@ -10,13 +10,13 @@ meta = json.load(open(sys.argv[1]))
 print(meta["version"], *(part["version"] for part in meta["provides"].values()))' "$root/META.json")
 [ "$meta" = "$version $version" ] || fail "META.json has the versions $meta, Cargo.toml has $version: write $version to both places"
 
-# The newest version first; in each, the six kinds of changes, in their order and once.
+# The awk of Debian 12 does not know [0-9]{4}. The newest version first; in each, the six kinds of changes, in their order and once.
 awk -v kinds='Added Changed Deprecated Removed Fixed Security' '
   BEGIN { n = split(kinds, list, " "); for (i = 1; i <= n; i++) order[list[i]] = i }
   function wrong(why) { print FILENAME ":" FNR ": " why > "/dev/stderr"; bad = 1 }
   /^## / {
     if (!seen++ && $0 != "## [Unreleased]") wrong("the first section must be [Unreleased]")
-    else if (seen > 1 && $0 !~ /^## \[[0-9]+\.[0-9]+\.[0-9]+\] - [0-9]{4}-[0-9]{2}-[0-9]{2}$/) wrong("expected: ## [1.2.3] - 2026-01-31")
+    else if (seen > 1 && $0 !~ /^## \[[0-9]+\.[0-9]+\.[0-9]+\] - [0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]$/) wrong("expected: ## [1.2.3] - 2026-01-31")
     last = 0
   }
   /^### / { if (!(($2) in order) || NF != 2) wrong("expected one of: " kinds); else if (order[$2] <= last) wrong($2 " is twice, or behind a later kind"); last = order[$2] }
