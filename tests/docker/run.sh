@@ -32,7 +32,7 @@ taker=
 cleanup() {
   [ -z "$taker" ] || kill "$taker" 2> /dev/null || true
   remove_alone
-  docker volume rm "${alone}_data" > /dev/null 2>&1 || true
+  docker volume rm "${alone}_data" "${TRIPS_PROJECT}_pgdata" > /dev/null 2>&1 || true
   [ ! -f "$clone/docker/.env" ] || "$clone/docker/run.sh" down -v > /dev/null 2>&1 || true
   # Those of other versions.
   docker volume ls -q --filter "label=com.docker.compose.project=$TRIPS_PROJECT" | xargs -r docker volume rm > /dev/null 2>&1 || true
@@ -54,6 +54,8 @@ images=$("$here/images.sh")
 eval "$images"
 git clone --quiet "$root" "$clone"
 run=$clone/docker/run.sh
+# As an older checkout has left it.
+docker volume create "${TRIPS_PROJECT}_pgdata" > /dev/null
 begin=$SECONDS
 make -C "$clone" all | tee "$scratch/all.log"
 step "make all took $((SECONDS - begin)) seconds"
@@ -62,6 +64,8 @@ grep -q 'Hamburg *| 2018-05-01 ' "$scratch/all.log" || fail "no averages are pri
 check "make all says where everything is" 7 \
   "$(grep -c -e 'docker/run.sh psql$' -e "port=$POSTGRES_PORT" -e '/data/trips.csv' -e 'docker/data/inbox$' -e 'docker/run.sh watch$' \
     -e "http://127.0.0.1:$JUPYTER_PORT/lab/tree/trips.ipynb?token=[0-9a-f]" -e "http://127.0.0.1:$SPARK_UI_PORT " "$scratch/all.log")"
+check "an old volume is named, and not used" 1 "$(grep -c "the volume ${TRIPS_PROJECT}_pgdata is from before" "$scratch/all.log")"
+docker volume rm "${TRIPS_PROJECT}_pgdata" > /dev/null
 check "make all is quiet" yes "$([ "$(wc -l < "$scratch/all.log")" -le 60 ] && echo yes || wc -l < "$scratch/all.log")"
 check "nothing dangling is left" "" "$(docker image ls -q --filter dangling=true --filter label=trips_pipeline.stage)"
 secrets=$(for file in "$clone"/docker/secrets/*; do cat "$file"; echo; done)
