@@ -41,7 +41,7 @@ test: build ## all tests
 test-reliability: build ## the long form of the crash matrix, full disks, cancels, bad inputs (10 minutes), an hour of deadlock search
 	@scripts/test_reliability.sh
 
-test-spark: build ## files through a real Spark cluster on loopback, which loses a worker (2 minutes)
+test-spark: build ## files through a real Spark cluster on loopback, which loses a worker (5 minutes)
 	@scripts/test_spark.sh
 
 test-docker: ## make all from a clean clone, and what must be true of it; SUITE=1: the tests in a container, too

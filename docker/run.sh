@@ -71,10 +71,20 @@ JUPYTER_PORT 9999 jupyter
 PORTS
 }
 
+# Nothing was released before volumes had the version of PostgreSQL in their names: their trips have no update.
+name_old_volume() {
+  local old
+  old=$(project)_pgdata
+  if docker volume inspect "$old" > /dev/null 2>&1 && ! docker volume inspect "$old$(setting PG 17)" > /dev/null 2>&1; then
+    step "the volume $old is from before version 0.2.0 and is not used: load its files again, then remove it (docker volume rm $old)"
+  fi
+}
+
 up() {
   local log=$root/target/docker-up.log running
   make_environment
   check_ports
+  name_old_volume
   # TRIPS_BUILD=no: the images are here already.
   [ "${TRIPS_BUILD:-yes}" = no ] || build_images
   step "starting the containers: $services"
@@ -132,7 +142,7 @@ all() {
   links
 }
 
-submit() { compose exec -T spark trips-secrets.sh /opt/trips/submit.sh "$@"; }
+submit() { compose exec -T -e "SPARK_LOG_LEVEL=${SPARK_LOG_LEVEL:-ERROR}" spark trips-secrets.sh /opt/trips/submit.sh "$@"; }
 
 insert() {
   # The pattern is for the container.

@@ -36,19 +36,6 @@ free_port() {
   "$venv/bin/python" -c "import socket; s = socket.socket(); s.bind(('127.0.0.1', 0)); print(s.getsockname()[1])"
 }
 
-# Spark's own words are for its developers: SPARK_LOG_LEVEL=INFO shows them.
-make_log_settings() { # file
-  cat > "$1" << CONF
-rootLogger.level = ${SPARK_LOG_LEVEL:-ERROR}
-rootLogger.appenderRef.stderr.ref = stderr
-appender.stderr.type = Console
-appender.stderr.name = stderr
-appender.stderr.target = SYSTEM_ERR
-appender.stderr.layout.type = PatternLayout
-appender.stderr.layout.pattern = %p %c{1}: %m%n%ex
-CONF
-}
-
 # In the background, in a group of its own, with its first process in a file: executors end with it.
 launch() { # directory name class arguments
   setsid bash -c 'echo $$ > "$1/$2.pid"; exec "${@:3}"' launch "$1" "$2" \
@@ -91,7 +78,7 @@ submit() {
   local directory=$1 job=$2
   [ -f "$job" ] || job=$jobs/$job
   export SPARK_CONF_DIR=$directory/conf
-  make_log_settings "$SPARK_CONF_DIR/log4j2.properties"
+  cp "$jobs/log4j2.properties" "$SPARK_CONF_DIR/"
   "$venv/bin/spark-submit" --master "$(cat "$directory/master")" \
     --conf spark.driver.host=127.0.0.1 --conf spark.driver.bindAddress=127.0.0.1 \
     --conf spark.executor.memory=1g --conf spark.ui.port=0 --conf spark.ui.killEnabled=false \

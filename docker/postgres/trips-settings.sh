@@ -8,7 +8,7 @@
 set -euo pipefail
 
 conf=$PGDATA/trips.conf
-database=${POSTGRES_DB:-${POSTGRES_USER:-postgres}}
+database=$(trips-value.sh POSTGRES_DB "$(trips-value.sh POSTGRES_USER postgres)")
 
 megabytes() { # 4GB, 512MB, 4g, 512m
   local number=${1%%[!0-9]*} unit

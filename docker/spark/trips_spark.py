@@ -101,9 +101,13 @@ def progress(context, what, interval=5.0):
 
 
 def say_page(context):
-    """Says where Spark shows the stages of this job, as long as it runs."""
-    if context.uiWebUrl:
-        print(f"Spark shows this job on {context.uiWebUrl}", file=sys.stderr, flush=True)
+    """Says where Spark shows the stages of this job, as long as it runs: below the master's page, if that is all that can
+    be reached from outside."""
+    page, above = context.uiWebUrl, os.environ.get("SPARK_PAGE")
+    if page and above:
+        page = f"{above}/proxy/{context.applicationId}/"
+    if page:
+        print(f"Spark shows this job on {page}", file=sys.stderr, flush=True)
 
 
 def has_workers(spark):
@@ -125,10 +129,9 @@ def notebook_session(master, cores):
     from pyspark.sql import SparkSession
 
     builder = SparkSession.builder.appName("notebook").master(master)
-    for name, value in (("spark.jars", "/usr/share/java/postgresql.jar"), ("spark.executor.memory", "1g"),
-                        ("spark.cores.max", cores), ("spark.sql.session.timeZone", "UTC"),
+    for name, value in (("spark.jars", "/usr/share/java/postgresql.jar"), ("spark.cores.max", cores), ("spark.sql.session.timeZone", "UTC"),
                         ("spark.sql.timestampType", "TIMESTAMP_NTZ"), ("spark.ui.showConsoleProgress", "false"),
-                        ("spark.ui.killEnabled", "false"), ("spark.log.level", "ERROR"),
+                        ("spark.log.level", "ERROR"),
                         ("spark.submit.pyFiles", os.path.abspath(__file__))):
         builder = builder.config(name, value)
     # Java's process keeps the error output that is there when it starts.
@@ -177,15 +180,16 @@ def months():
 
 HISTORY = """(SELECT region, origin_coord[0] AS origin_longitude, origin_coord[1] AS origin_latitude,
                      destination_coord[0] AS destination_longitude, destination_coord[1] AS destination_latitude,
-                     date_time, datasource, trip_key::text AS trip_key, load_id
+                     date_time, datasource, trip_key::text AS trip_key, load_id{}
                 FROM trips.hist_trip_data) AS history"""
 
 
-def history(spark, only=None):
+def history(spark, only=None, more=()):
     """The history, or these months of it (YYYY-MM), a partition for each month: the bounds are those of PostgreSQL's own
-    partitions."""
+    partitions. Jobs that need more columns name them, as expressions of SQL."""
     bounds = [f"date_time >= '{first}' AND date_time < '{behind}'" for first, behind in months()
               if only is None or f"{first:%Y-%m}" in only]
     if not bounds:
         bounds = ["false"]
-    return spark.read.jdbc(jdbc_url(), HISTORY, predicates=bounds, properties=jdbc_properties())
+    query = HISTORY.format("".join(f", {column}" for column in more))
+    return spark.read.jdbc(jdbc_url(), query, predicates=bounds, properties=jdbc_properties())

@@ -1,6 +1,7 @@
 # The base, where debian:trixie-slim cannot be pulled: debootstrap has made it, and this machine's
 # certificates are added, so that package registries are reached from a build as they are from here.
-FROM trips_standin/debootstrap
+ARG RELEASE=trixie
+FROM trips_standin/debootstrap:${RELEASE}
 COPY ca-certificates.crt /usr/local/share/ca-certificates/host.crt
 COPY ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 RUN printf '[global]\ncert = /etc/ssl/certs/ca-certificates.crt\n' > /etc/pip.conf

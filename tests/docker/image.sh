@@ -3,6 +3,7 @@
 
 alone=trips_alone_$$
 remove_alone() { docker rm -f -v "$alone" > /dev/null 2>&1 || true; }
+until_listens() { for _ in $(seq 240); do docker exec "$alone" pg_isready -q -h 127.0.0.1 && break; sleep 0.5; done; }
 # Starts the image and waits until the extension answers, or the container ends.
 start_alone() { # options of docker run, --, arguments of the image
   local options=()
@@ -58,9 +59,40 @@ image_alone() {
       docker exec -e PGPASSWORD=wrong "$alone" psql -h "$(docker exec "$alone" hostname -i)" -U owner -d fleet -qAtc 'SELECT 1' 2>&1 | grep -c 'password authentication failed')"
   check "docker inspect does not show it" 0 "$(docker inspect "$alone" | grep -c secret-of-alone || true)"
 
+  # As docs/upgrade.md has it: the settings of a new image. What is set there shows that they are new.
+  docker exec -u postgres "$alone" sh -c 'rm "$PGDATA/trips.conf" && TRIPS_TUNE_MEMORY=640MB TRIPS_TUNE=on trips-settings.sh'
+  docker restart "$alone" > /dev/null
+  until_alone
+  check "settings are written again" "fleet 160MB" "$(ask 'SHOW cron.database_name' owner fleet) $(ask 'SHOW shared_buffers' owner fleet)"
+
   # A size that is none ends the start, with what to do.
   remove_alone
   check "a wrong size is refused" 1 \
     "$(docker run --rm --name "$alone" -e POSTGRES_PASSWORD=x -e TRIPS_TUNE_MEMORY=much "$TRIPS_IMAGES/postgres:pg17" 2>&1 | grep -c 'TRIPS_TUNE_MEMORY=much is not a size: write it as 4GB or 512MB')"
   remove_alone
+  from_official
+}
+
+# As docs/upgrade.md has it: a data directory of the official image goes on with ours.
+from_official() {
+  local options=(-e POSTGRES_PASSWORD=x -e POSTGRES_DB=trips -v "${alone}_data:/var/lib/postgresql/data")
+  docker run -d --name "$alone" "${options[@]}" "$POSTGRES_IMAGE" > /dev/null
+  for _ in $(seq 240); do
+    # The server that makes the database does not listen there.
+    docker exec -e PGPASSWORD=x "$alone" psql -X -h 127.0.0.1 -U postgres -d trips -c 'CREATE TABLE mine ()' > /dev/null 2>&1 && break
+    sleep 0.5
+  done
+  docker stop "$alone" > /dev/null
+  remove_alone
+  docker run -d --name "$alone" "${options[@]}" "$TRIPS_IMAGES/postgres:pg17" > /dev/null
+  until_listens
+  docker exec -u postgres "$alone" trips-settings.sh
+  docker restart "$alone" > /dev/null
+  until_listens
+  docker exec -u postgres "$alone" psql -q -d trips -c 'CREATE EXTENSION pg_cron' -c 'CREATE EXTENSION trips_pipeline' > /dev/null
+  until_alone
+  check "from the official image to ours" "mine trips pg_cron,trips_pipeline" \
+    "$(ask "SELECT 'mine'::regclass") $(ask 'SHOW cron.database_name') $(ask 'SHOW shared_preload_libraries')"
+  remove_alone
+  docker volume rm "${alone}_data" > /dev/null
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The test of the environment in containers: a clean clone, `make all`, and what must be true of it. The base
-# images are the official ones, or substitutes where they cannot be had (images.sh). SUITE=1 runs the
-# extension's own tests inside a container as well, on its PostgreSQL.
+# images are the official ones, or substitutes where they cannot be had (images.sh). VERSIONS="15 18" tests these images, too,
+# in some ten minutes each. SUITE=1 runs the extension's own tests inside a container as well, on its PostgreSQL.
 source "$(dirname "${BASH_SOURCE[0]}")/../../scripts/lib.sh"
 
 here=$root/tests/docker
@@ -32,7 +32,10 @@ taker=
 cleanup() {
   [ -z "$taker" ] || kill "$taker" 2> /dev/null || true
   remove_alone
+  docker volume rm "${alone}_data" "${TRIPS_PROJECT}_pgdata" > /dev/null 2>&1 || true
   [ ! -f "$clone/docker/.env" ] || "$clone/docker/run.sh" down -v > /dev/null 2>&1 || true
+  # Those of other versions.
+  docker volume ls -q --filter "label=com.docker.compose.project=$TRIPS_PROJECT" | xargs -r docker volume rm > /dev/null 2>&1 || true
   [ -z "$engine" ] || kill "$engine"
   rm -rf "$scratch"
 }
@@ -46,10 +49,13 @@ check() { # what expected found
 }
 
 source "$here/image.sh"
+source "$here/versions.sh"
 images=$("$here/images.sh")
 eval "$images"
 git clone --quiet "$root" "$clone"
 run=$clone/docker/run.sh
+# As an older checkout has left it.
+docker volume create "${TRIPS_PROJECT}_pgdata" > /dev/null
 begin=$SECONDS
 make -C "$clone" all | tee "$scratch/all.log"
 step "make all took $((SECONDS - begin)) seconds"
@@ -58,6 +64,8 @@ grep -q 'Hamburg *| 2018-05-01 ' "$scratch/all.log" || fail "no averages are pri
 check "make all says where everything is" 7 \
   "$(grep -c -e 'docker/run.sh psql$' -e "port=$POSTGRES_PORT" -e '/data/trips.csv' -e 'docker/data/inbox$' -e 'docker/run.sh watch$' \
     -e "http://127.0.0.1:$JUPYTER_PORT/lab/tree/trips.ipynb?token=[0-9a-f]" -e "http://127.0.0.1:$SPARK_UI_PORT " "$scratch/all.log")"
+check "an old volume is named, and not used" 1 "$(grep -c "the volume ${TRIPS_PROJECT}_pgdata is from before" "$scratch/all.log")"
+docker volume rm "${TRIPS_PROJECT}_pgdata" > /dev/null
 check "make all is quiet" yes "$([ "$(wc -l < "$scratch/all.log")" -le 60 ] && echo yes || wc -l < "$scratch/all.log")"
 check "nothing dangling is left" "" "$(docker image ls -q --filter dangling=true --filter label=trips_pipeline.stage)"
 secrets=$(for file in "$clone"/docker/secrets/*; do cat "$file"; echo; done)
@@ -131,6 +139,24 @@ check "a name with blanks and an umlaut" "loaded 3" \
 check "the Spark averages" "$(sql "SELECT concat_ws('|', region, week_of_month, weekly_avg) FROM trips.weekly_avg()")" \
   "$(make -s -C "$clone" spark-weekly-avg 2> /dev/null | grep '|' | tail -n +2)"
 
+# The pages of jobs and workers, through the only port of Spark's that is published. The job waits at its one part.
+put "$data/page.csv" Page 5
+"$run" submit load.py --slow 5 /data/page.csv > "$scratch/page.log" 2>&1 &
+job=$!
+page=
+for _ in $(seq 600); do
+  page=$(sed -n 's/^Spark shows this job on //p' "$scratch/page.log")
+  [ -z "$page" ] || ! curl -sfL "$page" > "$scratch/page.html" || break
+  kill -0 $job 2> /dev/null || break
+  sleep 0.2
+done
+check "a job's page, at the address it says" "1 http://127.0.0.1:$SPARK_UI_PORT/proxy/app-" \
+  "$(grep -c -m 1 '<title>trips load - Spark Jobs</title>' "$scratch/page.html") ${page%app-*}app-"
+worker=$(curl -sf "http://127.0.0.1:$SPARK_UI_PORT/json/" | sed -n 's/.*"id" : "\(worker-[^"]*\)".*/\1/p' | head -n 1)
+check "a worker's page" 1 "$(curl -sfL "http://127.0.0.1:$SPARK_UI_PORT/proxy/$worker/" | grep -c -m 1 '<title>Spark Worker at ')"
+check "no page ends a job" 0 "$(curl -sf "http://127.0.0.1:$SPARK_UI_PORT/" | grep -c 'app/kill' || true)"
+wait $job || { tail -n 30 "$scratch/page.log"; fail "the Spark load failed"; }
+
 # Jupyter: only with its token; the notebook runs.
 token=$(cat "$clone/docker/secrets/jupyter_token")
 status() { curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$JUPYTER_PORT/api/contents$1"; }
@@ -190,6 +216,7 @@ check "the database alone" "1 $((trips + 2))" "$("$run" compose ps -q | wc -l) $
 kill "$taker" && taker=
 "$run" down > /dev/null 2>&1
 image_alone
+if [ -n "${VERSIONS:-}" ]; then other_versions; fi
 
 if [ -n "${SUITE:-}" ]; then
   step "the extension's own tests on PostgreSQL 17, in the image that has built it"

@@ -1,18 +1,38 @@
-# Sourced: clean systems without a compiler, one directory for each test.
+# Sourced: clean systems without a compiler, one directory for each test. tests/docker has its images from here, too.
 # shellcheck shell=bash disable=SC2154
 
 # debootstrap's result is kept in .tools: it takes a minute or two.
 base_of() { # release
-  local archive=$tools/debootstrap/$1.tar
+  local archive=$tools/debootstrap/$1.tar options=() source=()
   if [ ! -f "$archive" ]; then
     command -v debootstrap > /dev/null || install_debian_packages debootstrap
+    case $1 in jammy | noble)
+      ubuntu_keys
+      options=(--components=main,universe --keyring="$scratch/keys/usr/share/keyrings/ubuntu-archive-keyring.gpg")
+      # An older debootstrap does not know its name. The script is the same for all releases since gutsy.
+      source=(http://archive.ubuntu.com/ubuntu /usr/share/debootstrap/scripts/gutsy) ;;
+    esac
     step "debootstrap of $1"
     mkdir -p "$tools/debootstrap"
-    debootstrap --variant=minbase "$1" "$scratch/base.$1" > "$scratch/debootstrap.log" ||
+    debootstrap --variant=minbase "${options[@]}" "$1" "$scratch/base.$1" "${source[@]}" > "$scratch/debootstrap.log" ||
       { tail "$scratch/debootstrap.log"; fail "debootstrap of $1 failed"; }
+    rm -rf "$scratch/base.$1/var/cache/apt/archives/"*.deb
     tar -C "$scratch/base.$1" -cf "$archive.new" . && mv "$archive.new" "$archive"
     rm -rf "$scratch/base.$1"
   fi
+}
+
+# The keys of Ubuntu, by the way of Debian 13, which has them as a package and whose keys Debian 12 has.
+ubuntu_keys() {
+  local debian=$scratch/root.keys
+  [ ! -d "$scratch/keys" ] || return 0
+  base_of trixie
+  mkdir "$debian" && tar -C "$debian" -xf "$tools/debootstrap/trixie.tar"
+  cp /etc/resolv.conf "$debian/etc/"
+  chroot "$debian" sh -c 'apt-get update -qq && cd /tmp && apt-get download -qq ubuntu-keyring' > "$scratch/keys.log" 2>&1 ||
+    { tail "$scratch/keys.log"; fail "the keys of Ubuntu cannot be had"; }
+  dpkg-deb -x "$debian"/tmp/ubuntu-keyring_*.deb "$scratch/keys"
+  rm -rf "$debian"
 }
 
 # Runs inside.sh in a new root. Its processes and mounts end with it.

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The test of packages and archives: each is installed and used in a clean Debian 12 or 13 without a compiler. TESTS
-# names some of: lint debs archive source_archive pgxn_archive. TRIPS_PACKAGES=here takes those of target/dist as they are.
+# The test of packages and archives: each is installed and used in a clean Debian 12 or 13, or Ubuntu 22.04 or 24.04,
+# without a compiler. TESTS names some of: lint debs archive source_archive pgxn_archive. TRIPS_PACKAGES=here takes those of
+# target/dist as they are.
 source "$(dirname "${BASH_SOURCE[0]}")/../../scripts/lib.sh"
 
 here=$root/tests/packages
@@ -40,11 +41,13 @@ debs() {
   local number
   in_clean_root bookworm deb 15
   in_clean_root trixie deb 17
+  in_clean_root noble deb 16
   for number in 16 18; do
     "$root/scripts/new_pg.sh" "$number" > /dev/null
     in_clean_root bookworm foreign "$number"
   done
   in_clean_root trixie foreign 18
+  in_clean_root jammy foreign 18
 }
 
 archive() {

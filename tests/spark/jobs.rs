@@ -1,6 +1,7 @@
 //! The other jobs: the historical JDBC write, questions, the archive.
 
-use trips_tests::{Spark, real_trips, rows_as_csv};
+use postgres::Client;
+use trips_tests::{Cluster, Spark, real_trips, rows_as_csv};
 
 use crate::{history, start_server, texts};
 
@@ -98,6 +99,57 @@ fn comes_back(spark: Spark, archive: &str, trips: &(i64, String)) {
     assert!(printed.contains(&expected), "{printed}");
     assert!(printed.contains(&format!("{deleted} inserted, 0 duplicate, 0 staged")), "{printed}");
     assert_eq!(&history(&mut client), trips);
-    let failed = "SELECT check_name, detail FROM trips.verify() WHERE NOT passed";
-    assert_eq!(texts(&mut client, failed), Vec::<String>::new());
+    assert_eq!(texts(&mut client, FAILED), Vec::<String>::new());
+    trips_with_ids_are_not_cut(&spark, &empty, &mut client);
+}
+
+const FAILED: &str = "SELECT check_name, detail FROM trips.verify() WHERE NOT passed";
+
+/// Two trips of a feed with ids, and what a job reads of them in an archive.
+const RIDES: &str = "\
+ride_id,rideable_type,started_at,ended_at,start_station_name,start_station_id,end_station_name,end_station_id,start_lat,start_lng,end_lat,end_lng,member_casual
+6E3A11B0C2D4F501,classic_bike,2024-06-03 08:05:12.310,2024-06-03 08:19:40.002,Elm St,TA1307,Oak St,13050,41.9029,-87.6317,41.8892,-87.6277,member
+6E3A11B0C2D4F502,electric_bike,2024-06-03 17:40:00.000,2024-06-03 18:01:30.500,Oak St,13050,,,41.8892,-87.6277,,,casual
+";
+const READ_ARCHIVE: &str = "\
+import json, sys
+from trips_spark import session
+rows = session('read').read.parquet(sys.argv[1]).where('trip_id IS NOT NULL').orderBy('date_time').collect()
+print(*(f'{row.trip_id} {row.ended_at} {json.loads(row.details)[\"member_casual\"]}' for row in rows), sep=';')
+";
+
+/// The archive has all columns of such trips. Staging does not: they are left there, and the job says so.
+fn trips_with_ids_are_not_cut(spark: &Spark, server: &Cluster, client: &mut Client) {
+    let rides = server.file("rides.csv", RIDES);
+    server.ingest(client, &rides);
+    let archive = server.path("archive with ids");
+    let _ = spark.submit(&["archive.py", "out", &archive]);
+    assert_eq!(
+        spark.submit(&[&server.file("read_archive.py", READ_ARCHIVE), &archive]).trim(),
+        "6E3A11B0C2D4F501 2024-06-03 08:19:40.002000 member;6E3A11B0C2D4F502 2024-06-03 18:01:30.500000 casual"
+    );
+    let before = history(client);
+    let delete = "SELECT trips FROM trips.delete_trips(since => '2018-05-16')";
+    let deleted: i64 = client.query_one(delete, &[]).expect("deleted").get(0);
+
+    let job = spark.begin(&["archive.py", "back", &archive]).wait_with_output().expect("a job");
+    let printed = String::from_utf8_lossy(&[&job.stdout[..], &job.stderr].concat()).into_owned();
+    let (known, staged) = (before.0 - deleted, deleted - 2);
+    assert!(staged > 0 && job.status.code() == Some(1), "{:?} {printed}", job.status);
+    for expected in [
+        format!("{} trips in the archive: {known} known already, {staged} staged\n", before.0),
+        format!("{staged} inserted, 0 duplicate, 0 staged\n"),
+        "left 2 trips in the archive: staging has no columns for their ids".to_owned(),
+    ] {
+        assert!(printed.contains(&expected), "no {expected:?} in {printed}");
+    }
+    assert_eq!(texts(client, FAILED), Vec::<String>::new());
+
+    // As the job says.
+    let again = format!("SELECT rows_inserted FROM trips.ingest('{rides}', force => true)");
+    assert_eq!(texts(client, &again), ["(2)"]);
+    assert_eq!(history(client), before);
+    let printed = spark.submit(&["archive.py", "back", &archive]);
+    assert!(printed.contains(&format!("{} known already, 0 staged\n", before.0)), "{printed}");
+    assert_eq!(texts(client, FAILED), Vec::<String>::new());
 }
