@@ -21,13 +21,13 @@ include!(concat!(env!("OUT_DIR"), "/files.rs"));
 /// What a program says that was built without the page.
 const NOT_BUILT: &str = "<!doctype html><html lang=en><meta charset=utf-8><title>trips_console</title>\
     <h1>The page was not built</h1><p>This trips_console was built without its page. \
-    Run <code>make console-page</code> in the sources, and build the program again. \
+    Run <code>make page</code> in the sources, and build the program again. \
     The interface below <code>/api/</code> works.";
 
 const NO_TOKEN: &str = "<!doctype html><html lang=en><meta charset=utf-8><title>trips_console</title>\
     <h1>The link has no valid token</h1><p>Open the link that <code>trips_console</code> printed when it started. \
     It ends with <code>/?token=…</code>. After a restart the token is a new one, unless the program has \
-    <code>--token-file</code>.";
+    <code>--token-file</code> or the variable <code>TRIPS_CONSOLE_TOKEN</code>.";
 
 /// The first file.
 pub async fn index(headers: HeaderMap) -> Response {

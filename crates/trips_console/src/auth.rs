@@ -26,16 +26,25 @@ impl Token {
     pub fn of_file(path: &Path) -> Result<Self, String> {
         let text = std::fs::read_to_string(path)
             .map_err(|error| format!("could not read file \"{}\": {error}", path.display()))?;
+        Self::given(&text).map_err(|error| format!("file \"{}\" {error}", path.display()))
+    }
+
+    /// The token of the variable `TRIPS_CONSOLE_TOKEN`; None if it is not set.
+    ///
+    /// # Errors
+    /// When it is not 16 to 200 letters and digits.
+    pub fn of_environment() -> Result<Option<Self>, String> {
+        let Some(text) = std::env::var_os("TRIPS_CONSOLE_TOKEN") else { return Ok(None) };
+        let token = Self::given(&text.to_string_lossy());
+        token.map(Some).map_err(|error| format!("the variable TRIPS_CONSOLE_TOKEN {error}"))
+    }
+
+    fn given(text: &str) -> Result<Self, &'static str> {
         let token = text.trim();
-        if !(16..=200).contains(&token.len())
-            || !token.bytes().all(|byte| byte.is_ascii_alphanumeric())
-        {
-            return Err(format!(
-                "file \"{}\" does not have a token of 16 to 200 letters and digits",
-                path.display()
-            ));
-        }
-        Ok(Self(token.to_owned()))
+        let is_valid = (16..=200).contains(&token.len())
+            && token.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let error = "does not have a token of 16 to 200 letters and digits";
+        is_valid.then(|| Self(token.to_owned())).ok_or(error)
     }
 
     /// Whether this is the token.

@@ -26,9 +26,8 @@ const PAGE: usize = 500;
 /// How often something is sent, so that proxies keep the stream open.
 const ALIVE: Duration = Duration::from_secs(15);
 
-/// Events after a number, in order.
-pub const EVENTS: &str = "SELECT e.seq, pg_catalog.to_json(e) FROM trips.events AS e \
-    WHERE e.seq > $1::bigint ORDER BY e.seq LIMIT 500";
+/// Events after a number, in order, with the files of their loads.
+pub const EVENTS: &str = include_str!("events.sql");
 
 /// A message for all pages.
 #[derive(Clone)]

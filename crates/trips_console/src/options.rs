@@ -36,7 +36,7 @@ Options for the page:
       --allow-host=NAME  name under which browsers may reach the page, besides
                          localhost and addresses; repeat it for more names
       --token-file=FILE  file with the token of the link, 16 to 200 letters and digits;
-                         by default each start makes a new token
+                         by default that of the variable TRIPS_CONSOLE_TOKEN, or a new one
       --allow-actions    let the page cancel, retry, merge and retract
   -V, --version          print the version
   -?, --help             print this text

@@ -60,7 +60,10 @@ fn fail(message: &str) -> ExitCode {
 async fn serve(options: Options) -> Result<(), String> {
     let token = match &options.token_file {
         Some(path) => Token::of_file(path)?,
-        None => Token::random()?,
+        None => match Token::of_environment()? {
+            Some(token) => token,
+            None => Token::random()?,
+        },
     };
     let tls = options.tls.as_ref().map(tls::acceptor).transpose()?;
     let address = SocketAddr::new(options.address, options.port);

@@ -6,7 +6,8 @@ WITH rows AS MATERIALIZED (
          left(coalesce(CASE s.column_name WHEN 'region' THEN s.region WHEN 'origin_coord' THEN s.origin_coord
                             WHEN 'destination_coord' THEN s.destination_coord WHEN 'date_time' THEN s.date_time
                             WHEN 'datasource' THEN s.datasource ELSE s.record ->> s.column_name END,
-                       s.raw_line, s.record::text), 200) AS value
+                       s.raw_line, s.record::text), 200) AS value,
+         left(s.raw_line, 500) AS raw_line
     FROM trips.stg_trip_data AS s
     LEFT JOIN trips.loads AS l USING (load_id)
    WHERE ($1::date IS NULL OR l.requested_at >= $1::date)
@@ -16,7 +17,7 @@ WITH rows AS MATERIALIZED (
 ), groups AS (
   SELECT r.error_code AS code, r.column_name, r.reason, count(*) AS records,
          (array_agg(DISTINCT r.load_id ORDER BY r.load_id DESC) FILTER (WHERE r.load_id IS NOT NULL))[1:20] AS load_ids,
-         (array_agg(json_build_object('load_id', r.load_id, 'line_no', r.line_no, 'value', r.value)))[1:3] AS samples
+         (array_agg(json_build_object('load_id', r.load_id, 'line_no', r.line_no, 'value', r.value, 'raw_line', r.raw_line)))[1:3] AS samples
     FROM rows AS r
    GROUP BY 1, 2, 3
    ORDER BY 4 DESC, 1, 2, 3

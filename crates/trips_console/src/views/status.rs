@@ -21,7 +21,7 @@ pub async fn status(State(app): State<App>) -> Answer {
         "database": place.database, "host": place.host, "port": place.port, "role": place.role,
         "server_version": place.server_version, "extension_version": place.extension_version,
         "console_version": env!("CARGO_PKG_VERSION"), "actions": app.allow_actions,
-        "connected": standing.connected, "fault": standing.fault,
+        "connected": standing.connected, "clock": null, "fault": standing.fault,
         "since": null, "until": null, "trips": null, "regions": 0, "datasources": [], "feeds": [],
     });
     if standing.connected {

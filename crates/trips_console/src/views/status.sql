@@ -1,5 +1,6 @@
 -- What there is to filter by.
 SELECT json_build_object(
+  'clock', now(),
   'since', (SELECT min(d.day) FROM trips.daily_trip_counts AS d WHERE d.trips > 0),
   'until', (SELECT max(d.day) FROM trips.daily_trip_counts AS d WHERE d.trips > 0),
   'trips', (SELECT coalesce(sum(d.trips), 0) FROM trips.daily_trip_counts AS d),
