@@ -8,7 +8,6 @@ mod cancel;
 mod catalog;
 mod changes;
 mod concurrency;
-mod console;
 mod containers;
 mod corrections;
 mod cron;

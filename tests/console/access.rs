@@ -172,7 +172,7 @@ fn it_speaks_tls() {
         return;
     }
     let database = Database::on_shared();
-    let der = include_bytes!("../../../crates/trips_bucket/src/certificates/loopback.key.der");
+    let der = include_bytes!("../../crates/trips_bucket/src/certificates/loopback.key.der");
     let base64: String = database
         .client()
         .query_one("SELECT encode($1, 'base64')", &[&der.as_slice()])
