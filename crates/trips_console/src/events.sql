@@ -1,0 +1,8 @@
+-- Events after $1, in order, with the files of their loads.
+SELECT e.seq,
+       json_build_object('seq', e.seq, 'load_id', e.load_id, 'state', e.state, 'bytes_done', e.bytes_done,
+                         'bytes_total', e.bytes_total, 'rows_read', e.rows_read, 'published_at', e.published_at,
+                         'source', l.source, 'sqlstate', l.error_code, 'error', l.error)
+  FROM (SELECT e.* FROM trips.events AS e WHERE e.seq > $1::bigint ORDER BY e.seq LIMIT 500) AS e
+  LEFT JOIN trips.loads AS l USING (load_id)
+ ORDER BY e.seq
