@@ -3,14 +3,17 @@
 import { get } from "./api.js";
 
 const KEEP = 200;
-const RETRY = 2000;
+// Milliseconds between two attempts.
+const RETRY = [500, 1000, 2000, 4000];
 
 /** `state`: connecting, open, lost or out (the token is another). */
 export const live = { state: "connecting", connected: true, fault: null, now: null, events: [] };
 const listeners = new Set();
 let source;
-let last = 0;
+// Number of the last event that was seen.
+let last = null;
 let timer;
+let attempts = 0;
 
 /** Calls the listener with the kind of each change; returns what ends that. */
 export function listen(listener) {
@@ -32,11 +35,16 @@ function become(state) {
 export function connect() {
   clearTimeout(timer);
   source?.close();
-  // A new EventSource cannot send Last-Event-ID, so the address says it, too.
-  source = new EventSource(`api/events?after=${last}`);
-  source.addEventListener("open", () => become("open"));
+  // A new EventSource does not send Last-Event-ID, so the address says it.
+  source = new EventSource(last === null ? "api/events" : `api/events?after=${last}`);
+  source.addEventListener("open", () => {
+    attempts = 0;
+    become("open");
+  });
   source.addEventListener("now", (event) => {
     live.now = JSON.parse(event.data);
+    // Before the first event, the number says where events begin.
+    last ??= Number(event.lastEventId) || null;
     tell("now");
   });
   source.addEventListener("load", (event) => takeEvent(JSON.parse(event.data)));
@@ -51,23 +59,26 @@ export function connect() {
 
 function takeEvent(event) {
   // A replay may send again what came just before the line broke.
-  if (event.seq <= last) return;
+  if (last !== null && event.seq <= last) return;
   last = event.seq;
   live.events.unshift(event);
   live.events.length = Math.min(live.events.length, KEEP);
   tell("load", event);
 }
 
+// The page connects again by itself: browsers give up after some kinds of errors, and each in another way.
 async function failed() {
-  become(live.state === "out" ? "out" : "lost");
-  if (source.readyState !== EventSource.CLOSED) return;
+  source.close();
   clearTimeout(timer);
-  timer = setTimeout(connect, RETRY);
+  timer = setTimeout(connect, RETRY[Math.min(attempts, RETRY.length - 1)]);
+  attempts += 1;
+  let state = "lost";
   try {
     await get("status");
   } catch (fault) {
-    become(fault.status === 401 ? "out" : "lost");
+    if (fault.status === 401) state = "out";
   }
+  if (source.readyState === EventSource.CLOSED) become(state);
 }
 
 // A machine that slept has lost its lines without a word.
