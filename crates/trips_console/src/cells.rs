@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use self::slice::Builder;
 pub use self::slice::{End, FINEST, HOURS, Slice, Wanted, Window};
 use crate::answer::ApiError;
 use crate::database::{Database, Limit};
@@ -193,8 +194,9 @@ impl Cells {
             };
             let Some(version) = self.inner().waiting.remove(&period) else { continue };
             let parameters = vec![Some(period.0.to_string()), Some(period.1.to_string())];
-            match self.database.rows(Limit::Scan, slice::COUNT, parameters).await {
-                Ok(rows) => self.keep(period, Slice::of(rows, version)),
+            let counted = self.database.fold(Limit::Scan, slice::COUNT, parameters, Builder::add);
+            match counted.await {
+                Ok(builder) => self.keep(period, builder.finish(version)),
                 Err(error) => {
                     let mut inner = self.inner();
                     inner.waiting.clear();

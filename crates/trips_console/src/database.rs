@@ -12,12 +12,14 @@ use crate::answer::{Answer, ApiError, JsonText};
 
 /// Sessions that answer at the same time; more requests wait.
 const SESSIONS: usize = 4;
+/// More sessions, for what takes long.
+const SLOW_SESSIONS: usize = 2;
 /// How long a request waits for a session.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// What a session begins with. JIT takes longer than these statements.
 const SETTINGS: &str = "default_transaction_read_only = on; SET jit = off; SET DateStyle = 'ISO, YMD'; \
     SET IntervalStyle = 'iso_8601'; SET extra_float_digits = 1; SET bytea_output = 'hex'; SET row_security = on; \
-    SET lock_timeout = '2s'; SET idle_in_transaction_session_timeout = '1min'";
+    SET lock_timeout = '2s'; SET work_mem = '32MB'; SET idle_in_transaction_session_timeout = '1min'";
 
 /// How long a statement may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +49,8 @@ pub type Parameters = Vec<Option<String>>;
 pub struct Database {
     connection: Vec<(&'static str, String)>,
     idle: Mutex<Vec<Session>>,
-    free: Arc<Semaphore>,
+    places: Arc<Semaphore>,
+    slow_places: Arc<Semaphore>,
 }
 
 /// Why there are no rows.
@@ -60,7 +63,9 @@ enum Failure {
 
 impl Database {
     pub fn new(connection: Vec<(&'static str, String)>) -> Self {
-        Self { connection, idle: Mutex::default(), free: Arc::new(Semaphore::new(SESSIONS)) }
+        let places = |count| Arc::new(Semaphore::new(count));
+        let (places, slow_places) = (places(SESSIONS), places(SLOW_SESSIONS));
+        Self { connection, idle: Mutex::default(), places, slow_places }
     }
 
     /// A new session, as all of this program are.
@@ -81,20 +86,48 @@ impl Database {
         sql: &str,
         parameters: Parameters,
     ) -> Result<Vec<Row>, ApiError> {
-        let permit = tokio::time::timeout(PATIENCE, Arc::clone(&self.free).acquire_owned());
+        let sql = sql.to_owned();
+        self.in_session(limit, move |session| run(session, &sql, &parameters)).await
+    }
+
+    /// What becomes of the rows of a statement, which are not in memory together.
+    pub async fn fold<T: Default + Send + 'static>(
+        self: &Arc<Self>,
+        limit: Limit,
+        sql: &str,
+        parameters: Parameters,
+        add: impl Fn(&mut T, Row) + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let sql = CString::new(sql).unwrap_or_default();
+        let work = move |session: &Session| {
+            let mut sum = T::default();
+            let parameters: Vec<Option<&str>> = parameters.iter().map(Option::as_deref).collect();
+            session.connection.query_each(&sql, &parameters, |row| add(&mut sum, row))?;
+            Ok(sum)
+        };
+        self.in_session(limit, work).await
+    }
+
+    async fn in_session<T: Send + 'static>(
+        self: &Arc<Self>,
+        limit: Limit,
+        work: impl Fn(&Session) -> Result<T, PqError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let places = if limit == Limit::View { &self.places } else { &self.slow_places };
+        let permit = tokio::time::timeout(PATIENCE, Arc::clone(places).acquire_owned());
         let Ok(Ok(permit)) = permit.await else {
             return Err(ApiError::busy(
                 "all sessions of the page are busy",
                 "Try again in a moment.",
             ));
         };
-        let (database, sql) = (Arc::clone(self), sql.to_owned());
-        let work = move || {
+        let database = Arc::clone(self);
+        let task = move || {
             let _permit = permit;
-            database.rows_in_session(limit, &sql, &parameters)
+            database.in_some_session(limit, &work)
         };
-        match tokio::task::spawn_blocking(work).await {
-            Ok(Ok(rows)) => Ok(rows),
+        match tokio::task::spawn_blocking(task).await {
+            Ok(Ok(found)) => Ok(found),
             Ok(Err(Failure::Statement(fault))) => Err(ApiError::of_statement(fault)),
             Ok(Err(Failure::NoSession(fault) | Failure::Lost(fault))) => {
                 Err(ApiError::disconnected(fault))
@@ -138,24 +171,24 @@ impl Database {
         Ok(JsonText(first(rows).unwrap_or_else(|| "null".into())))
     }
 
-    fn rows_in_session(
+    fn in_some_session<T>(
         &self,
         limit: Limit,
-        sql: &str,
-        parameters: &Parameters,
-    ) -> Result<Vec<Row>, Failure> {
+        work: &impl Fn(&Session) -> Result<T, PqError>,
+    ) -> Result<T, Failure> {
         loop {
             let (session, is_new) = match self.idle().pop() {
                 Some(session) => (session, false),
                 None => (self.open().map_err(Failure::NoSession)?, true),
             };
-            match rows_of(&session, limit, sql, parameters) {
+            let found = run(&session, limit.statement(), &[]).and_then(|_| work(&session));
+            match found.map_err(|error| failure(&session, error)) {
                 // The server was restarted since the session was idle.
                 Err(Failure::Lost(_)) if !is_new => continue,
                 Err(Failure::Lost(fault)) => return Err(Failure::Lost(fault)),
-                answer => {
+                found => {
                     self.idle().push(session);
-                    return answer;
+                    return found;
                 }
             }
         }
@@ -166,20 +199,12 @@ impl Database {
     }
 }
 
-fn rows_of(
-    session: &Session,
-    limit: Limit,
-    sql: &str,
-    parameters: &Parameters,
-) -> Result<Vec<Row>, Failure> {
-    let rows = run(session, limit.statement(), &[]).and_then(|_| run(session, sql, parameters));
-    rows.map_err(|error| {
-        if session.connection.is_lost() {
-            Failure::Lost(Fault::of_lost_session(&error))
-        } else {
-            Failure::Statement(Fault::of_statement(error, &session.role))
-        }
-    })
+fn failure(session: &Session, error: PqError) -> Failure {
+    if session.connection.is_lost() {
+        Failure::Lost(Fault::of_lost_session(&error))
+    } else {
+        Failure::Statement(Fault::of_statement(error, &session.role))
+    }
 }
 
 /// Runs a statement in a session.

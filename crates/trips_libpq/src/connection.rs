@@ -165,12 +165,8 @@ impl Connection {
         sql: &CStr,
         parameters: &[Option<&str>],
     ) -> Result<Vec<Row>, PqError> {
-        let texts: Vec<Option<CString>> =
-            parameters.iter().map(|text| text.map(c_text).transpose()).collect::<Result<_, _>>()?;
-        let values: Vec<*const c_char> = texts
-            .iter()
-            .map(|text| text.as_ref().map_or(ptr::null(), |text| text.as_ptr()))
-            .collect();
+        let texts = c_texts(parameters)?;
+        let values = pointers(&texts);
         let count = c_int::try_from(values.len()).expect("few parameters");
         // SAFETY: texts that end with NUL and live longer than the call; types, lengths and formats may be NULL.
         let raw = unsafe {
@@ -187,6 +183,49 @@ impl Connection {
         };
         let result = Answer(NonNull::new(raw).ok_or_else(|| self.error())?);
         result.rows().ok_or_else(|| result.error())
+    }
+
+    /// Runs a statement with parameters and passes its rows one by one: none of them stays in memory.
+    ///
+    /// # Errors
+    /// When the statement fails, also after some rows, or the connection is lost.
+    pub fn query_each(
+        &self,
+        sql: &CStr,
+        parameters: &[Option<&str>],
+        mut each: impl FnMut(Row),
+    ) -> Result<(), PqError> {
+        let texts = c_texts(parameters)?;
+        let values = pointers(&texts);
+        let count = c_int::try_from(values.len()).expect("few parameters");
+        let raw = self.0.as_ptr();
+        // SAFETY: as for PQexecParams in `query_with_nulls`.
+        let is_sent = unsafe {
+            pq_sys::PQsendQueryParams(
+                raw,
+                sql.as_ptr(),
+                count,
+                ptr::null(),
+                values.as_ptr(),
+                ptr::null(),
+                ptr::null(),
+                0,
+            )
+        };
+        // SAFETY: the connection is open, and has a statement whose results nobody has taken.
+        if is_sent == 0 || unsafe { pq_sys::PQsetSingleRowMode(raw) } == 0 {
+            return Err(self.error());
+        }
+        let mut failure = None;
+        // All results are taken, also after an error: before that, the connection takes no other statement.
+        // SAFETY: the connection is open.
+        while let Some(result) = NonNull::new(unsafe { pq_sys::PQgetResult(raw) }).map(Answer) {
+            match result.rows() {
+                Some(rows) => rows.into_iter().for_each(&mut each),
+                None => failure = failure.or_else(|| Some(result.error())),
+            }
+        }
+        failure.map_or(Ok(()), Err)
     }
 
     /// Whether the connection is lost.
@@ -267,14 +306,14 @@ impl Drop for Answer {
 impl Answer {
     /// None if the statement failed.
     fn rows(&self) -> Option<Vec<Row>> {
-        use pq_sys::ExecStatusType::{PGRES_COMMAND_OK, PGRES_TUPLES_OK};
+        use pq_sys::ExecStatusType::{PGRES_COMMAND_OK, PGRES_SINGLE_TUPLE, PGRES_TUPLES_OK};
 
         let raw = self.0.as_ptr();
         // SAFETY: the result is there.
         let (status, rows, columns) = unsafe {
             (pq_sys::PQresultStatus(raw), pq_sys::PQntuples(raw), pq_sys::PQnfields(raw))
         };
-        if ![PGRES_COMMAND_OK, PGRES_TUPLES_OK].contains(&status) {
+        if ![PGRES_COMMAND_OK, PGRES_SINGLE_TUPLE, PGRES_TUPLES_OK].contains(&status) {
             return None;
         }
         // SAFETY: row and column are within the result; the texts live as long as it does, and are copied.
@@ -314,6 +353,15 @@ fn text(raw: *const c_char) -> Option<String> {
 
 fn c_text(text: &str) -> Result<CString, PqError> {
     CString::new(text).map_err(|_| client_error("a parameter has a zero byte".into()))
+}
+
+fn c_texts(parameters: &[Option<&str>]) -> Result<Vec<Option<CString>>, PqError> {
+    parameters.iter().map(|text| text.map(c_text).transpose()).collect()
+}
+
+/// NULL for None.
+fn pointers(texts: &[Option<CString>]) -> Vec<*const c_char> {
+    texts.iter().map(|text| text.as_ref().map_or(ptr::null(), |text| text.as_ptr())).collect()
 }
 
 fn client_error(message: String) -> PqError {

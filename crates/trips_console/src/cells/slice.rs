@@ -6,8 +6,8 @@ use trips_core::model::point::Point;
 use trips_h3::{Cell, Resolution};
 use trips_libpq::Row;
 
-/// The finest cells that are kept: about 0.1 square kilometers.
-pub const FINEST: i32 = 9;
+/// The finest cells that are kept: about 0.7 square kilometers. [`COUNT`] has it, too.
+pub const FINEST: i32 = 8;
 /// Hours of a week.
 pub const HOURS: usize = 7 * 24;
 
@@ -21,8 +21,8 @@ SELECT g.kind, g.region, g.datasource,
   FROM (SELECT GROUPING(t.origin, t.destination, t.hour) AS kind, t.region, t.datasource, t.origin, t.destination,
                t.hour, count(*) AS trips
           FROM (SELECT h.region, h.datasource,
-                       trips.h3_number(h.origin_coord, 9) AS origin,
-                       trips.h3_number(h.destination_coord, 9) AS destination,
+                       trips.h3_number(h.origin_coord, 8) AS origin,
+                       trips.h3_number(h.destination_coord, 8) AS destination,
                        date_bin('1 hour', h.date_time, timestamp '2000-01-03') AS hour
                   FROM trips.hist_trip_data AS h
                  WHERE h.date_time >= $1::date::timestamp AND h.date_time < ($2::date + 1)::timestamp) AS t
@@ -65,47 +65,53 @@ pub struct Slice {
     resolution: i32,
 }
 
-impl Slice {
-    /// The counts in rows of [`COUNT`].
-    pub fn of(rows: Vec<Row>, version: String) -> Self {
-        let mut slice = Self { version, resolution: FINEST, ..Self::default() };
-        let mut numbers: HashMap<(String, Option<String>), usize> = HashMap::new();
-        for row in rows {
-            let mut row = row.into_iter();
-            let mut next = || row.next().flatten();
-            let (kind, region, datasource, place, trips) = (next(), next(), next(), next(), next());
-            let number =
-                |text: Option<String>| text.and_then(|text| text.parse::<i64>().ok()).unwrap_or(0);
-            let (place, trips) = (number(place), u64::try_from(number(trips)).unwrap_or(0));
-            let next = numbers.len();
-            let group = *numbers.entry((region.unwrap_or_default(), datasource)).or_insert(next);
-            let in_cell = || InCell {
-                group: u32::try_from(group).unwrap_or(u32::MAX),
-                trips: u32::try_from(trips).unwrap_or(u32::MAX),
-                cell: place,
-            };
-            match kind.as_deref() {
-                Some("3") => slice.origins.push(in_cell()),
-                Some("5") => slice.destinations.push(in_cell()),
-                _ => {
-                    let hours = slice.hours.len().max(group + 1);
-                    slice.hours.resize(hours, [0; HOURS]);
-                    let hour = &mut slice.hours[group]
-                        [usize::try_from(place.rem_euclid(168)).unwrap_or(0)];
-                    *hour = hour.saturating_add(u32::try_from(trips).unwrap_or(u32::MAX));
-                }
+/// A slice while its rows come.
+#[derive(Default)]
+pub struct Builder {
+    slice: Slice,
+    groups: HashMap<String, HashMap<Option<String>, u32>>,
+}
+
+impl Builder {
+    /// Adds a row of [`COUNT`].
+    pub fn add(&mut self, row: Row) {
+        let mut row = row.into_iter();
+        let mut next = || row.next().flatten();
+        let (kind, region, datasource, place, trips) = (next(), next(), next(), next(), next());
+        let number = |text: Option<String>| text.and_then(|text| text.parse().ok()).unwrap_or(0);
+        let (place, trips) = (number(place), u32::try_from(number(trips)).unwrap_or(u32::MAX));
+        let group = self.group(region.unwrap_or_default(), datasource);
+        match kind.as_deref() {
+            Some("3") => self.slice.origins.push(InCell { group, trips, cell: place }),
+            Some("5") => self.slice.destinations.push(InCell { group, trips, cell: place }),
+            _ => {
+                let hour = usize::try_from(place.rem_euclid(168)).unwrap_or(0);
+                let hour = &mut self.slice.hours[group as usize][hour];
+                *hour = hour.saturating_add(trips);
             }
         }
-        slice.hours.resize(numbers.len(), [0; HOURS]);
-        slice.groups = vec![(String::new(), None); numbers.len()];
-        for (names, number) in numbers {
-            slice.groups[number] = names;
-        }
+    }
+
+    fn group(&mut self, region: String, datasource: Option<String>) -> u32 {
+        let slice = &mut self.slice;
+        let datasources = self.groups.entry(region.clone()).or_default();
+        *datasources.entry(datasource.clone()).or_insert_with(|| {
+            slice.groups.push((region, datasource));
+            slice.hours.push([0; HOURS]);
+            u32::try_from(slice.groups.len() - 1).unwrap_or(u32::MAX)
+        })
+    }
+
+    /// The counts of all rows.
+    pub fn finish(self, version: String) -> Slice {
+        let mut slice = Slice { version, resolution: FINEST, ..self.slice };
         slice.origins.shrink_to_fit();
         slice.destinations.shrink_to_fit();
         slice
     }
+}
 
+impl Slice {
     /// The same with larger cells.
     pub fn coarser(&self) -> Self {
         let resolution = self.resolution - 1;
@@ -239,7 +245,9 @@ mod tests {
             row("6", "a", Some("x"), 26 + 168, 1),
             row("6", "b", None, -1, 2),
         ];
-        let slice = Slice::of(rows, "v".into());
+        let mut builder = Builder::default();
+        rows.into_iter().for_each(|row| builder.add(row));
+        let slice = builder.finish("v".into());
         assert_eq!(slice.resolution(), FINEST);
         let cells = |wanted: &Wanted, resolution| {
             let mut found = HashMap::new();

@@ -21,7 +21,7 @@ const FLOWS: &str = include_str!("flows.sql");
 /// Cells that a page draws; those with fewest trips are left out.
 const MOST_CELLS: usize = 5000;
 /// Days that flows are counted of: the history is read for each.
-const FLOW_DAYS: i64 = 31;
+const FLOW_DAYS: i64 = 7;
 
 /// A part of the map.
 #[derive(Deserialize)]
@@ -148,8 +148,7 @@ pub async fn flows(
     filters.period()?;
     let window = seen.window()?;
     let limit = filters::number("limit", seen.limit, 100, 1000)?;
-    // Between small cells, there are few trips each.
-    let resolution = seen.resolution().min(8);
+    let resolution = seen.resolution();
     let Some((since, until)) = app.cells.period(filters.since()?, filters.until()?).await? else {
         return Ok(JsonText(
             json!({ "resolution": resolution, "since": null, "until": null, "flows": [] })
