@@ -22,11 +22,11 @@ export function stack(series) {
   return sums;
 }
 
-function axes(font, yUnit) {
+function axes(font) {
   const common = { stroke: colour("--muted"), font, ticks: { stroke: colour("--line"), width: 1, size: 4 } };
   return [
-    { ...common, grid: { show: false }, space: 60 },
-    { ...common, size: 56, grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, values: (_, values) => values.map((value) => short(value)), label: yUnit },
+    { ...common, grid: { show: false }, space: 60, size: 44 },
+    { ...common, size: 46, grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, values: (_, values) => values.map((value) => short(value)) },
   ];
 }
 
@@ -54,7 +54,7 @@ export function drawChart(place, { days, series, line, gaps, moved, height = 320
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
     scales: { x: { range: (_, min, max) => [min - step * 0.6, max + step * 0.6] }, y: { range: (_, __, max) => [0, (max || 1) * 1.06] } },
-    axes: axes(font, null),
+    axes: axes(font),
     series: [{}, ...drawn.map((each) => each.spec)],
     hooks: { drawAxes: [(plot) => shade(plot, gaps ?? [])], setCursor: [(plot) => moved?.(plot.cursor.idx ?? null)] },
   };

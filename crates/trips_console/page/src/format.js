@@ -57,13 +57,18 @@ export function ago(time, now = Date.now()) {
   const seconds = (now - new Date(time).getTime()) / 1000;
   if (Number.isNaN(seconds)) return NONE;
   if (Math.abs(seconds) < 5) return "just now";
-  return seconds > 0 ? `${duration(whole(seconds))} ago` : `in ${duration(whole(-seconds))}`;
+  return seconds > 0 ? `${whole(seconds)} ago` : `in ${whole(-seconds)}`;
 }
 
 // One unit is enough for an age.
 function whole(seconds) {
-  const unit = [86400, 3600, 60, 1].find((size) => seconds >= size) ?? 1;
-  return Math.floor(seconds / unit) * unit || 1;
+  const [size, name] = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]].find(([size]) => seconds >= size) ?? [1, "s"];
+  return `${Math.floor(seconds / size)} ${name}`;
+}
+
+/** The first line of a message: the rest is its detail. */
+export function firstLine(text) {
+  return String(text ?? "").split("\n", 1)[0];
 }
 
 /** 2026-11-26 14:03:22, in the time of the browser */

@@ -29,7 +29,7 @@ function showRoute() {
     return;
   }
   markTab(shell);
-  shell.show(views[name].filters, page.status);
+  shell.show(views[name], page.status);
   if (page.name === name) {
     page.view.update?.();
     return;
@@ -60,8 +60,9 @@ async function askStatus() {
   } catch (fault) {
     if (fault.status === 401) live.state = "out";
   }
-  shell.show(views[page.name].filters, page.status);
   showConnection(shell, page.status);
+  if (!page.view) return;
+  shell.show(views[page.name], page.status);
   page.view.update?.("status");
 }
 
@@ -85,6 +86,7 @@ function tellEnd(event) {
 
 onMove(showRoute);
 listen(heard);
+// The views say what the status allows: it comes first. Without an answer, they say that.
+await askStatus();
 showRoute();
-askStatus();
 connect();

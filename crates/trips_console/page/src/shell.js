@@ -36,7 +36,7 @@ export function makeShell(views) {
 }
 
 function themeButton() {
-  const words = { auto: "as the system", light: "light", dark: "dark" };
+  const words = { auto: "system", light: "light", dark: "dark" };
   const text = h("span", null, `Theme: ${words[currentTheme()]}`);
   const turn = () => {
     nextTheme();

@@ -46,7 +46,7 @@ export function areaPanel(bounds) {
     h("div", { class: "area-fields" }, EDGES.map((name, i) => field(name[0].toUpperCase() + name.slice(1), inputs[i]))),
     h("div", { class: "action-row" },
       h("button", { type: "submit", class: "main" }, "Count trips"),
-      h("button", { type: "button", on: { click: () => takeArea({ box: bounds() }) } }, "Use the map's window")));
+      h("button", { type: "button", on: { click: () => takeArea({ box: bounds() }) } }, "Use map window")));
   const result = h("div", { class: "area-result" });
   let chart;
   const answer = answerPlace((signal) => post("area", question(), signal), (found) => {

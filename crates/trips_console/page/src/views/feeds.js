@@ -4,7 +4,7 @@ import { h, svg } from "../dom.js";
 import { get } from "../api.js";
 import { listen } from "../live.js";
 import { filters, link } from "../route.js";
-import { age, answerPlace, chip, empty, file, section } from "../widgets.js";
+import { age, answerPlace, chip, empty, section } from "../widgets.js";
 import { debounce } from "../dom.js";
 import { addDays } from "../format.js";
 import * as format from "../format.js";
@@ -56,12 +56,13 @@ function card(feed) {
     ["Newest", feed.newest ?? "–"],
     ["Usually", feed.interval_days ? (feed.interval_days === 1 ? "every day" : `every ${format.count(feed.interval_days)} days`) : "–"],
     byFiles && ["Last 7 days", `${format.plural(feed.files_7d ?? 0, "file")}, ${format.plural(feed.rows_7d ?? 0, "row")}`],
-    byFiles && feed.last_file && ["Last file", h("a", { href: link("loads", { load: feed.last_load }) }, file(feed.last_file)), age(feed.last_at)],
+    byFiles && feed.last_file && ["Last file", h("a", { href: link("loads", { load: feed.last_load }), title: feed.last_file }, format.path(feed.last_file)[1]), age(feed.last_at)],
   ].filter(Boolean);
   return h("article", { class: "feed-card" },
     h("header", null, h("h3", null, feed.name), feed.late_days > 0 ? chip("failed", `${format.plural(feed.late_days, "day")} late`) : chip("loaded", "in time")),
-    h("dl", { class: "facts-list" }, facts.map(([name, ...values]) => h("div", null, h("dt", null, name), h("dd", null, values.map((value, i) => [i > 0 && ", ", value]))))),
-    calendar(feed));
+    h("div", { class: "feed-body" },
+      h("dl", { class: "facts-list" }, facts.map(([name, ...values]) => h("div", null, h("dt", null, name), h("dd", null, values.map((value, i) => [i > 0 && ", ", value]))))),
+      calendar(feed)));
 }
 
 /** A year of days, a column for each week: the stronger, the more trips. */

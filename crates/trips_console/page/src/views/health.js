@@ -30,7 +30,7 @@ export const health = {
 function tilesOf(answer) {
   const seconds = answer.newest_load ? (Date.now() - new Date(answer.newest_load).getTime()) / 1000 : null;
   return [
-    { name: "Rows loaded today", value: format.count(answer.loaded_today), href: link("loads") },
+    { name: "Loaded today", value: format.count(answer.loaded_today), note: "files", href: link("loads") },
     { name: "Failed in 24 hours", value: format.count(answer.failed_24h), bad: answer.failed_24h > 0, note: answer.failed_24h ? "Look at the reasons" : "None", href: link("loads", { state: "failed" }) },
     { name: "Staged rows", value: format.count(answer.staged), warn: answer.staged > 0, note: answer.staged ? "They wait for a decision" : "None waits", href: link("staging") },
     { name: "Duplicates", value: answer.duplicates_percent === null ? "–" : `${format.decimal(answer.duplicates_percent)} %`, note: "of the rows that were read" },

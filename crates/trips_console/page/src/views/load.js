@@ -50,10 +50,12 @@ function errorOf(load) {
   if (!load.error && !load.message) return null;
   const where = [load.member, load.line && `line ${format.count(load.line)}`, load.column && `column ${load.column}`].filter(Boolean).join(", ");
   return h("div", { class: "fault load-error" },
-    h("p", { class: "fault-title" }, load.message ?? load.error, load.sqlstate && h("span", { class: "sqlstate" }, `SQLSTATE ${load.sqlstate}`)),
+    h("p", { class: "fault-title" }, load.message ?? format.firstLine(load.error), load.sqlstate && h("span", { class: "sqlstate" }, `SQLSTATE ${load.sqlstate}`)),
     where && h("p", null, where),
     load.detail && h("p", null, load.detail),
-    load.hint && h("p", { class: "hint" }, load.hint));
+    load.hint && h("p", { class: "hint" }, load.hint),
+    // Without the right to read the whole error: what the ledger has beyond the message.
+    !load.message && h("p", { class: "hint" }, load.error.split("\n").slice(1).join(" ")));
 }
 
 function counts(load) {
@@ -114,7 +116,7 @@ function stagedOf(load) {
 export function badLines(rows) {
   return h("ol", { class: "bad-lines" }, rows.map((row) =>
     h("li", null,
-      h("p", null, h("span", { class: "line-no" }, [row.member, row.line_no !== null && row.line_no !== undefined && `line ${format.count(row.line_no)}`].filter(Boolean).join(", ")), row.column_name && h("code", null, row.column_name), h("span", null, row.reason ?? "")),
+      h("p", null, h("span", { class: "line-no" }, [row.load_id !== null && row.load_id !== undefined && `load ${row.load_id}`, row.member, row.line_no !== null && row.line_no !== undefined && `line ${format.count(row.line_no)}`].filter(Boolean).join(", ")), row.column_name && h("code", null, row.column_name), h("span", null, row.reason ?? "")),
       h("pre", { tabindex: "0", "aria-label": "The record" }, row.raw_line ?? row.value ?? ""))));
 }
 

@@ -4,7 +4,7 @@ import { debounce, h, put } from "../dom.js";
 import { get } from "../api.js";
 import { listen } from "../live.js";
 import { change, filters, route } from "../route.js";
-import { age, answerPlace, chip, empty, field, file, table } from "../widgets.js";
+import { age, answerPlace, chip, empty, field, table } from "../widgets.js";
 import * as format from "../format.js";
 import { loadDetail } from "./load.js";
 
@@ -75,16 +75,16 @@ function ledger(state, more) {
   const columns = [
     { name: "Load", number: true, value: (load) => h("button", { type: "button", class: "row-button", "data-key": `load-${load.load_id}`, "aria-expanded": String(String(load.load_id) === route().params.load), on: { click: () => open(load) } }, load.load_id) },
     { name: "State", value: (load) => chip(load.state) },
-    { name: "File", class: "wide", value: (load) => h("span", null, file(load.source), load.state === "failed" && h("span", { class: "row-error" }, load.error)) },
-    { name: "Size", number: true, value: (load) => format.bytes(load.bytes) },
+    { name: "File", class: "wide", value: (load) => h("span", null, fileLines(load.source), load.state === "failed" && h("span", { class: "row-error" }, format.firstLine(load.error))) },
+    { name: "Size", class: "extra", number: true, value: (load) => format.bytes(load.bytes) },
     { name: "Read", number: true, value: (load) => format.count(load.rows_read) },
     { name: "Inserted", number: true, value: (load) => format.count(load.rows_inserted) },
-    { name: "Duplicate", number: true, value: (load) => format.count(load.rows_duplicate) },
+    { name: "Duplicate", class: "extra", number: true, value: (load) => format.count(load.rows_duplicate) },
     { name: "Staged", number: true, class: "staged", value: (load) => (load.rows_staged ? h("strong", null, format.count(load.rows_staged)) : "0") },
-    { name: "Time", number: true, value: (load) => format.duration(load.seconds) },
-    { name: "Rows/s", number: true, value: (load) => format.short(load.rows_per_second) },
-    { name: "By", value: (load) => load.requested_by },
-    { name: "At", value: (load) => age(load.ended_at ?? load.started_at ?? load.requested_at) },
+    { name: "Time", class: "extra", number: true, value: (load) => format.duration(load.seconds) },
+    { name: "Rows/s", class: "extra", number: true, value: (load) => format.short(load.rows_per_second) },
+    { name: "By", class: "extra", value: (load) => load.requested_by },
+    { name: "At", class: "extra", value: (load) => age(load.ended_at ?? load.started_at ?? load.requested_at) },
   ];
   const rowProps = (load) => ({
     "data-load": load.load_id,
@@ -95,6 +95,11 @@ function ledger(state, more) {
     table("Loads", columns, state.rows, rowProps),
     h("p", { class: "more" }, h("span", null, format.plural(state.rows.length, "load")), state.next && h("button", { type: "button", "data-key": "more", on: { click: more } }, "Load more")),
   ];
+}
+
+function fileLines(source) {
+  const [directory, name] = format.path(source);
+  return h("span", { class: "file two", title: source }, h("span", { class: "name" }, name || "(no file)"), directory && h("span", { class: "directory" }, directory));
 }
 
 function mark(place) {

@@ -12,18 +12,21 @@ import * as format from "../format.js";
 
 const FLOWS = 60;
 const NEAR = 0.45;
+// Cells of about 15 pixels.
+const FINER = 1.2;
 
 export const map = {
   title: "Map",
   note: "Where trips begin or end, as H3 cells.",
   filters: ["period", "region", "datasource"],
+  monthly: true,
   mount(root, page) {
     const parts = {
       page,
       controls: h("div", { class: "controls" }),
       tip: h("div", { class: "map-tip", hidden: true }),
       status: h("div", { class: "map-status" }),
-      busiest: h("details", { class: "as-table" }),
+      busiest: h("details", { class: "as-table", hidden: true }),
       state: { mode: "pan", timer: 0, asked: "", fitted: "", bounds: null },
     };
     parts.map = mapCanvas({ moved: () => parts.moved(), drawn: (area) => { setMode(parts, "pan"); takeArea(area); }, hovered: (cell, pixel) => tip(parts, cell, pixel), modeEnded: () => setMode(parts, "pan") });
@@ -102,7 +105,7 @@ async function askCells(parts, signal) {
   try {
     if (state.fitted !== fitKey() && (await fitFirst(parts, signal))) return;
     const [west, south, east, north] = map.camera.bounds();
-    const window = { ...filters(), which: route().params.which ?? "origin", west, south, east, north, zoom: map.camera.zoom.toFixed(2) };
+    const window = { ...filters(), which: route().params.which ?? "origin", west, south, east, north, zoom: (map.camera.zoom + FINER).toFixed(2) };
     const found = await get("cells", window, signal);
     map.setCells(found.cells);
     state.bounds = found.bounds;
@@ -169,6 +172,7 @@ function showBusiest(parts, found) {
   const open = parts.busiest.open;
   put(parts.busiest, h("summary", null, "The busiest cells as a table"), table("Busiest cells", columns, found.cells.slice(0, 20)));
   parts.busiest.open = open;
+  parts.busiest.hidden = !found.cells.length;
 }
 
 function tip({ tip: element, map: { camera } }, cell, pixel) {

@@ -98,7 +98,7 @@ function shape(context, points, closed) {
   points.forEach((point, i) => context[i ? "lineTo" : "moveTo"](...point));
   if (closed) context.closePath();
   context.save();
-  context.globalAlpha = 0.14;
+  context.globalAlpha = 0.1;
   context.fillStyle = colour("--mark");
   if (closed) context.fill();
   context.restore();

@@ -24,16 +24,18 @@ export const now = {
     const bars = new Map();
     const running = h("div", { class: "bars" });
     const queue = h("div");
+    const queued = section("Queue", queue);
     const recent = h("div");
     const events = h("ol", { class: "events", tabindex: "0", "aria-label": "Events, newest first" });
     root.append(
       section("Running", running),
-      section("Queue", queue),
+      queued,
       h("div", { class: "columns" }, section("Ended last", recent), section("Events", events)),
     );
     const show = () => {
       if (!live.now) return;
       showRunning(running, bars, live.now.loads, page);
+      queued.hidden = !live.now.queue.length;
       put(queue, queueOf(live.now.queue, page));
       put(recent, recentOf(live.now.recent));
     };
@@ -147,7 +149,6 @@ export function actionButton(text, question, action, body, after = () => {}) {
 }
 
 function queueOf(queue, page) {
-  if (!queue.length) return h("p", { class: "nothing" }, "Nothing waits.");
   const columns = [
     { name: "Place", number: true, value: (row) => format.count(row.position) },
     { name: "Load", number: true, value: (row) => row.load_id },
@@ -170,7 +171,7 @@ function recentOf(recent) {
 }
 
 function summary(load) {
-  if (load.state === "failed") return load.error ?? "";
+  if (load.state === "failed") return format.firstLine(load.error);
   if (load.state === "skipped") return load.same_as ? `same bytes as load ${load.same_as}` : "";
   const staged = load.rows_staged ? `, ${format.count(load.rows_staged)} staged` : "";
   return `${format.count(load.rows_inserted)} of ${format.plural(load.rows_read, "row")} inserted${staged}, ${format.duration(load.seconds)}`;
@@ -178,7 +179,7 @@ function summary(load) {
 
 function eventLine(event) {
   const share = event.bytes_total > 0 ? ` ${Math.floor((100 * event.bytes_done) / event.bytes_total)} %` : "";
-  const text = event.state === "running" ? `${share}, ${format.plural(event.rows_read, "row")}` : event.error ?? "";
+  const text = event.state === "running" ? `${share}, ${format.plural(event.rows_read, "row")}` : format.firstLine(event.error);
   return h("li", { "data-seq": event.seq, "data-load": event.load_id, "data-state": event.state },
     h("time", { datetime: event.published_at }, format.clock(event.published_at)),
     h("span", null, `Load ${event.load_id} `), chip(event.state), h("span", { class: "event-text" }, text));

@@ -97,7 +97,7 @@ function chartParts(answer) {
   const place = h("div", { class: "chart", tabindex: "0", role: "img", "aria-label": `Trips by ${period}. The arrow keys read the values.` });
   const element = h("div", { class: "chart-frame" }, place, h("div", { class: "chart-side" }, when, legend, answer.gaps.length > 0 && h("p", { class: "gap-note" }, h("span", { class: "swatch gap" }), `No trips: ${gapText(answer.gaps)}`)));
   const draw = () => {
-    const chart = drawChart(place, { days: answer.starts, series: answer.series.map((each, i) => ({ values: each.trips, colour: colours[i] })), line: answer.compare?.total, gaps: answer.gaps, moved: tell });
+    const chart = drawChart(place, { days: answer.starts, series: answer.series.map((each, i) => ({ values: each.trips, colour: colours[i] })), line: answer.compare?.total, gaps: answer.gaps, moved: tell, height: innerWidth < 700 ? 280 : Math.max(300, Math.min(480, innerHeight - 340)) });
     readByKeys(place, answer.starts.length, (index) => { chart.point(index); tell(index); }, () => tell(null));
     return chart;
   };

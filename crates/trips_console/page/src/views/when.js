@@ -15,6 +15,7 @@ export const when = {
   title: "When",
   note: "Weekdays and hours at which trips begin, local time.",
   filters: ["period", "region", "datasource"],
+  monthly: true,
   mount(root) {
     let again;
     let asked;
@@ -57,7 +58,7 @@ function heat({ counts, since, until }) {
   const sumCell = (value, of) => h("td", { class: "sum", title: format.plural(value, "trip") }, h("span", { class: "sum-bar", style: { "--share": String(value / of) } }), h("span", null, format.short(value)));
   const head = h("tr", null, h("th", { scope: "col" }, h("span", { class: "unseen" }, "Weekday")), HOURS.map((hour) => h("th", { scope: "col" }, String(hour).padStart(2, "0"))), h("th", { scope: "col" }, "Day"));
   const rows = DAYS.map((name, i) => h("tr", null, h("th", { scope: "row" }, h("span", { class: "long" }, name), h("span", { class: "brief", "aria-hidden": "true" }, name.slice(0, 2))), counts[i].map((value, hour) => cell(value, `${name}, ${hour}:00`)), sumCell(sums[i], Math.max(...sums))));
-  const foot = h("tr", null, h("th", { scope: "row" }, "Hour"), hours.map((value) => h("td", { class: "hour-sum", title: format.plural(value, "trip") }, h("span", { class: "hour-bar", style: { "--share": String(value / Math.max(...hours)) } }), h("span", null, format.short(value)))), h("td", { class: "sum" }, format.short(total)));
+  const foot = h("tr", null, h("th", { scope: "row" }, "Hour"), hours.map((value) => h("td", { class: "hour-sum", title: format.plural(value, "trip") }, h("span", null, format.short(value)), h("span", { class: "hour-bar", style: { "--share": String(value / Math.max(...hours)) } }))), h("td", { class: "sum" }, format.short(total)));
   return [
     h("p", { class: "facts-line" }, h("strong", null, format.plural(total, "trip")), ` from ${since} to ${until}. Most: ${DAYS[peak[0]]} at ${String(peak[1]).padStart(2, "0")}:00 (${format.count(most)}).`),
     h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Trips by weekday and hour" }, h("table", { class: "heat-table" }, h("caption", { class: "unseen" }, "Trips by weekday and hour"), h("thead", null, head), h("tbody", null, rows), h("tfoot", null, foot))),
