@@ -27,6 +27,27 @@ it, and `make deny` checks the licences of everything that builds and tests need
 TEXT
   # Older crates write a stroke where SPDX has OR.
   crates | sed -E 's/([A-Za-z0-9.]) ?\/ ?([A-Z])/\1 OR \2/g; s/^/| /; s/$/ |/'
+  cat << 'TEXT'
+
+The page that `trips_console` serves contains these packages of npm. `licences.txt` of the page has their texts.
+
+| package | version | licence |
+|---|---|---|
+TEXT
+  bundled
+}
+
+# What the page's build bundles, in the versions of its lock file.
+bundled() {
+  python3 - "$root/crates/trips_console/page" << 'PYTHON'
+import json, pathlib, re, sys
+page = pathlib.Path(sys.argv[1])
+names = json.loads(re.search(r"BUNDLED = (\[.*?\])", (page / "build.mjs").read_text()).group(1))
+packages = json.loads((page / "package-lock.json").read_text())["packages"]
+for name in names:
+    package = packages[f"node_modules/{name}"]
+    print(f"| {name} | {package['version']} | {package['license']} |")
+PYTHON
 }
 
 if [ "${1:-}" = check ]; then

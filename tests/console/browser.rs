@@ -29,7 +29,8 @@ impl Browser {
 
     /// Sets the size of the page; a phone has fingers and finer pixels.
     pub fn resize(&self, width: u32, height: u32, is_phone: bool) {
-        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": is_phone });
+        let metrics =
+            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": is_phone });
         self.chromium("Emulation.setDeviceMetricsOverride", &metrics);
     }
 
@@ -80,7 +81,9 @@ impl Browser {
     pub fn wait(&self, expression: &str) {
         let what = || format!("{expression}\n{}", self.text("document.body.innerText"));
         let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            until("not true", || (self.value(&format!("Boolean({expression})")) == true).then_some(()));
+            until("not true", || {
+                (self.value(&format!("Boolean({expression})")) == true).then_some(())
+            });
         }));
         assert!(found.is_ok(), "the page does not come to {}", what());
     }
@@ -104,7 +107,10 @@ impl Browser {
     #[track_caller]
     pub fn click(&self, selector: &str) {
         self.wait_for(selector);
-        self.value(&format!("document.querySelector({}).scrollIntoView({{ block: 'center' }})", json!(selector)));
+        self.value(&format!(
+            "document.querySelector({}).scrollIntoView({{ block: 'center' }})",
+            json!(selector)
+        ));
         let [x, y, width, height] = self.place(selector);
         self.pointer(&[[x + width / 2, y + height / 2]]);
     }
@@ -120,7 +126,8 @@ impl Browser {
 
     /// Presses the pointer at the first place, moves it over the others, releases it.
     pub fn pointer(&self, places: &[[i64; 2]]) {
-        let to = |[x, y]: [i64; 2]| json!({ "type": "pointerMove", "duration": 40, "x": x, "y": y });
+        let to =
+            |[x, y]: [i64; 2]| json!({ "type": "pointerMove", "duration": 40, "x": x, "y": y });
         let mut steps = vec![to(places[0]), json!({ "type": "pointerDown", "button": 0 })];
         steps.extend(places[1..].iter().map(|place| to(*place)));
         steps.push(json!({ "type": "pointerUp", "button": 0 }));
@@ -132,9 +139,14 @@ impl Browser {
     pub fn keys(&self, keys: &str) {
         let steps: Vec<Value> = keys
             .chars()
-            .flat_map(|key| ["keyDown", "keyUp"].map(|kind| json!({ "type": kind, "value": key.to_string() })))
+            .flat_map(|key| {
+                ["keyDown", "keyUp"].map(|kind| json!({ "type": kind, "value": key.to_string() }))
+            })
             .collect();
-        self.post("actions", &json!({ "actions": [{ "type": "key", "id": "keys", "actions": steps }] }));
+        self.post(
+            "actions",
+            &json!({ "actions": [{ "type": "key", "id": "keys", "actions": steps }] }),
+        );
     }
 
     /// What the console of the browser has said since the last call, errors and warnings.
@@ -150,9 +162,11 @@ impl Browser {
     /// The addresses that the page has asked since the last call.
     pub fn requests(&self) -> Vec<String> {
         let entries = self.post("se/log", &json!({ "type": "performance" }));
-        let messages = entries.as_array().expect("a list").iter().filter_map(|entry| {
-            serde_json::from_str::<Value>(entry["message"].as_str()?).ok()
-        });
+        let messages = entries
+            .as_array()
+            .expect("a list")
+            .iter()
+            .filter_map(|entry| serde_json::from_str::<Value>(entry["message"].as_str()?).ok());
         messages
             .filter(|message| message["message"]["method"] == "Network.requestWillBeSent")
             .filter_map(|message| {

@@ -24,7 +24,11 @@ impl Console {
         let Some(Host::Unix(socket)) = config.get_hosts().first() else {
             panic!("the server has no socket");
         };
-        let mut arguments = vec![format!("--host={}", socket.display()), format!("--username={role}"), format!("--dbname={name}")];
+        let mut arguments = vec![
+            format!("--host={}", socket.display()),
+            format!("--username={role}"),
+            format!("--dbname={name}"),
+        ];
         arguments.extend(more.iter().map(ToString::to_string));
         let (program, link) = spawn(&arguments, 0);
         Self { program, link, arguments }
@@ -47,7 +51,8 @@ impl Console {
 
     /// Starts it again on the same port.
     pub fn start_again(&mut self) {
-        let port = self.origin().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+        let port =
+            self.origin().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
         (self.program, self.link) = spawn(&self.arguments, port);
     }
 }

@@ -2,9 +2,14 @@
 //!
 //! `make test-console` installs the browser, builds the page and runs these.
 
+mod area;
 mod browser;
 mod city;
 mod console;
+mod filters;
+mod keyboard;
+mod live;
 mod page;
 mod pictures;
+mod safe;
 mod webdriver;

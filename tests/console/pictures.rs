@@ -34,7 +34,8 @@ fn all_views() {
     let mut client = page.client();
     fill(&page.database, &mut client);
     let (running, waiting) = begin_loads(&page.database, &mut client);
-    let failed = text_of(&mut client, "SELECT max(load_id) FROM trips.loads WHERE state = 'failed'");
+    let failed =
+        text_of(&mut client, "SELECT max(load_id) FROM trips.loads WHERE state = 'failed'");
     for (name, parameters) in VIEWS {
         let fragment = format!("{name}{}", parameters.replace("failed", &failed));
         for (kind, scheme, [width, height]) in
@@ -50,7 +51,9 @@ fn all_views() {
                 page.browser.value("scrollTo(0, 0)");
             }
             // Charts are drawn in the next frame.
-            page.browser.value("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))");
+            page.browser.value(
+                "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))",
+            );
             page.browser.value("document.activeElement?.blur()");
             fs::write(picture(name, kind), page.browser.picture()).expect("a picture");
         }
@@ -70,7 +73,8 @@ fn fill(database: &Database, client: &mut Client) {
     let today: NaiveDate = today.parse().expect("a date");
     let folder = database.path("inbox");
     fs::create_dir(&folder).expect("a folder");
-    fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("permissions");
+    fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .expect("permissions");
     for week in (0..WEEKS).filter(|week| !NOT_SENT.contains(week)) {
         let first = today - Days::new((WEEKS - week) * 7);
         let mut text = city::file(first, 7, 1300, week);
@@ -84,7 +88,9 @@ fn fill(database: &Database, client: &mut Client) {
         }
     }
     let other = database.file("inbox/stations.csv", "station,docks,opened\nMain,24,2019-04-01\n");
-    client.query_one("SELECT trips.ingest($1)", &[&other]).expect_err("a file that is no file of trips");
+    client
+        .query_one("SELECT trips.ingest($1)", &[&other])
+        .expect_err("a file that is no file of trips");
     let cut = database.file("inbox/trips-export.parquet", &b"PAR1\x15\x04\x15\x00broken"[..]);
     client.query_one("SELECT trips.ingest($1)", &[&cut]).expect_err("a file that is cut");
     // The loads came week by week, not in a minute.
@@ -107,10 +113,15 @@ fn faults(day: NaiveDate, seed: u64) -> String {
         text.push_str(&format!("Prague,POINT (14.{number}21 50.0871),POINT (14.4102 50.0999),{day} 25:0{number}:00,city_bikes\n"));
         text.push_str(&format!("Hamburg,POINT (10.0012 153.{number}5),POINT (9.99 53.56),{day} 08:1{number}:00,scooters\n"));
         if number % 2 == 0 {
-            text.push_str(&format!("Turin,\"45,07 7,68\",POINT (7.6{number} 45.1),{day} 17:45:1{number},ride_share\n"));
+            text.push_str(&format!(
+                "Turin,\"45,07 7,68\",POINT (7.6{number} 45.1),{day} 17:45:1{number},ride_share\n"
+            ));
         }
     }
-    text.push_str(&format!("Lyon,POINT (4.83 45.76),POINT (4.85 45.75),{},night_bus\n", day.format("%d/%m/%Y %H:%M").to_string().replace("%H:%M", "23:40")));
+    text.push_str(&format!(
+        "Lyon,POINT (4.83 45.76),POINT (4.85 45.75),{},night_bus\n",
+        day.format("%d/%m/%Y %H:%M").to_string().replace("%H:%M", "23:40")
+    ));
     text
 }
 
@@ -133,5 +144,10 @@ fn begin_loads(database: &Database, client: &mut Client) -> (HeldLoad, HeldLoad)
 fn faults_have_the_columns_of_trips() {
     let day = NaiveDate::from_ymd_opt(2026, 5, 4).expect("a day");
     let columns = FIVE_COLUMNS.split(',').count();
-    assert!(faults(day, 9).lines().filter(|line| !line.contains('"')).all(|line| line.split(',').count() == columns));
+    assert!(
+        faults(day, 9)
+            .lines()
+            .filter(|line| !line.contains('"'))
+            .all(|line| line.split(',').count() == columns)
+    );
 }

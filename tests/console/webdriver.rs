@@ -35,7 +35,8 @@ impl WebDriver {
         // Read on, so that the pipe never fills.
         std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
         let mut started = Self { driver, port, session: String::new() };
-        let session = started.call("POST", "/session", &capabilities(directory)).expect("a session");
+        let session =
+            started.call("POST", "/session", &capabilities(directory)).expect("a session");
         started.session = session["sessionId"].as_str().expect("its name").to_owned();
         started
     }

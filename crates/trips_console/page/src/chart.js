@@ -4,22 +4,13 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { colour } from "./theme.js";
 import { short } from "./format.js";
+import { stack } from "./stack.js";
 
 const BARS = 160;
 
 /** Seconds of UTC: days have no zone here. */
 export function seconds(day) {
   return Date.parse(`${day}T00:00:00Z`) / 1000;
-}
-
-/** Sums of the series up to each: `[[1, 2], [3, 4]]` is drawn as `[[1, 2], [4, 6]]`. Nothing stays nothing. */
-export function stack(series) {
-  const sums = [];
-  for (const values of series) {
-    const below = sums.at(-1);
-    sums.push(values.map((value, i) => (value === null && (below?.[i] ?? null) === null ? null : (value ?? 0) + (below?.[i] ?? 0))));
-  }
-  return sums;
 }
 
 function axes(font) {

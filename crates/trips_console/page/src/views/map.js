@@ -14,6 +14,7 @@ const FLOWS = 60;
 const NEAR = 0.45;
 // Cells of about 15 pixels.
 const FINER = 1.2;
+const COARSER = 0.4;
 
 export const map = {
   title: "Map",
@@ -112,7 +113,7 @@ async function askCells(parts, signal) {
     put(parts.status, statusOf(found));
     showBusiest(parts, found);
     if (found.missing?.length) state.timer = setTimeout(() => parts.ask(), 1500);
-    map.setFlows(route().params.flows === "1" ? (await get("flows", { ...window, limit: FLOWS }, signal)).flows : null);
+    map.setFlows(route().params.flows === "1" ? await flowsOf(window, map.camera.zoom, signal) : null);
   } catch (fault) {
     if (!(fault instanceof Fault)) throw fault;
     put(parts.status, faultBox(fault, () => parts.ask()));
@@ -121,9 +122,15 @@ async function askCells(parts, signal) {
   }
 }
 
+// Between fewer, larger cells: arcs of neighbours would cover one another.
+async function flowsOf(window, zoom, signal) {
+  const { flows } = await get("flows", { ...window, zoom: (zoom - COARSER).toFixed(2), limit: 2 * FLOWS }, signal);
+  return flows.filter(({ from, to }) => from.cell !== to.cell).slice(0, FLOWS);
+}
+
 /** Goes to where the trips are; true if that asks again by itself. */
 async function fitFirst(parts, signal) {
-  const whole = { ...filters(), which: route().params.which ?? "origin", resolution: 4 };
+  const whole = { ...filters(), which: route().params.which ?? "origin", resolution: 6 };
   const found = await get("cells", whole, signal);
   // Nothing is counted yet: the place is not known.
   if (!found.cells.length && found.missing?.length) {

@@ -35,31 +35,52 @@ export function draw(context, camera, { cells, flows, area, draft, chosen }) {
   if (chosen) outline(context, camera, chosen.world, colour("--ink"), 2);
   if (area) shape(context, area.map((place) => camera.toScreen(place)), true);
   if (draft?.length) shape(context, draft, draft.closed);
+  names(context, camera);
   ruler(context, camera);
 }
 
-function net(context, camera) {
+/** The lines of the net: degrees and pixels. */
+function lines(camera) {
   const [west, south, east, north] = camera.bounds();
   const step = NETS.findLast((each) => (east - west) / each < camera.width / 90) ?? 90;
-  const digits = Math.max(0, Math.ceil(-Math.log10(step)));
+  const every = (from, to, pixel) => {
+    const found = [];
+    for (let degree = Math.ceil(from / step) * step; degree <= to; degree += step) found.push([degree, Math.round(pixel(degree)) + 0.5]);
+    return found;
+  };
+  return { digits: Math.max(0, Math.ceil(-Math.log10(step))), lons: every(west, east, (lon) => camera.toScreen([lon, 0])[0]), lats: every(south, north, (lat) => camera.toScreen([0, lat])[1]) };
+}
+
+function net(context, camera) {
+  const { lons, lats } = lines(camera);
   context.strokeStyle = colour("--map-net");
-  context.fillStyle = colour("--muted");
-  context.font = `11px ${getComputedStyle(document.body).fontFamily}`;
   context.lineWidth = 1;
   context.beginPath();
-  for (let lon = Math.ceil(west / step) * step; lon <= east; lon += step) {
-    const [x] = camera.toScreen([lon, 0]);
-    context.moveTo(Math.round(x) + 0.5, 0);
-    context.lineTo(Math.round(x) + 0.5, camera.height);
-    if (x > 30) context.fillText(degrees(lon, digits, "E", "W"), x + 4, 13);
+  for (const [, x] of lons) {
+    context.moveTo(x, 0);
+    context.lineTo(x, camera.height);
   }
-  for (let lat = Math.ceil(south / step) * step; lat <= north; lat += step) {
-    const [, y] = camera.toScreen([0, lat]);
-    context.moveTo(0, Math.round(y) + 0.5);
-    context.lineTo(camera.width, Math.round(y) + 0.5);
-    if (y > 24 && y < camera.height - 40) context.fillText(degrees(lat, digits, "N", "S"), 5, y - 4);
+  for (const [, y] of lats) {
+    context.moveTo(0, y);
+    context.lineTo(camera.width, y);
   }
   context.stroke();
+}
+
+// Above the cells, on the colour of the map, so that they are read everywhere.
+function names(context, camera) {
+  const { digits, lons, lats } = lines(camera);
+  context.font = `11px ${getComputedStyle(document.body).fontFamily}`;
+  context.lineWidth = 3;
+  context.lineJoin = "round";
+  context.strokeStyle = colour("--map");
+  context.fillStyle = colour("--muted");
+  const write = (text, x, y) => {
+    context.strokeText(text, x, y);
+    context.fillText(text, x, y);
+  };
+  for (const [lon, x] of lons) if (x > 30) write(degrees(lon, digits, "E", "W"), x + 4, 13);
+  for (const [lat, y] of lats) if (y > 24 && y < camera.height - 40) write(degrees(lat, digits, "N", "S"), 5, y - 4);
 }
 
 function degrees(value, digits, positive, negative) {
