@@ -33,11 +33,12 @@ export function bytes(value) {
   return `${unit === 0 || rest >= 99.95 ? WHOLE.format(rest) : ONE.format(rest)} ${units[unit]}`;
 }
 
-/** 40 ms, 7.8 s, 3 min 12 s, 2 h 5 min, 3 d 4 h */
+/** 40 ms, 7.8 s, 7 s, 3 min 12 s, 2 h 5 min, 3 d 4 h */
 export function duration(seconds) {
   if (seconds === null || seconds === undefined || !Number.isFinite(Number(seconds))) return NONE;
   const s = Math.max(0, Number(seconds));
   if (s < 0.9995) return `${WHOLE.format(s * 1000)} ms`;
+  if (Number.isInteger(s) && s < 60) return `${s} s`;
   if (s < 59.95) return `${ONE.format(s)} s`;
   if (s < 3600) return two(s, 60, "min", 1, "s");
   if (s < 86400) return two(s, 3600, "h", 60, "min");

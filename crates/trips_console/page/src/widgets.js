@@ -64,8 +64,8 @@ function sentence(text) {
  * A place that shows the answer of a question. `load(signal, ...)` asks, `show(answer, place)` returns elements. The old answer
  * stays while the next one is on its way.
  */
-export function answerPlace(load, show, props = {}) {
-  const place = h("div", { ...props, "aria-live": "off" }, h("p", { class: "loading" }, "Loading…"));
+export function answerPlace(load, show, props = {}, meanwhile = "Loading…") {
+  const place = h("div", { ...props, "aria-live": "off" }, h("p", { class: "loading" }, meanwhile));
   const refresh = latest(async (signal, ...values) => {
     place.setAttribute("aria-busy", "true");
     try {

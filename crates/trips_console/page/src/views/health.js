@@ -65,7 +65,7 @@ function schedules(list) {
 function checks() {
   const result = h("div", { role: "status" });
   const button = h("button", { type: "button", class: "main", on: { click: run } }, "Verify now");
-  const answer = answerPlace((signal) => post("verify", {}, signal), showChecks);
+  const answer = answerPlace((signal) => post("verify", {}, signal), showChecks, {}, "Checking…");
   async function run() {
     button.disabled = true;
     result.replaceChildren(answer.place);

@@ -75,16 +75,16 @@ function ledger(state, more) {
   const columns = [
     { name: "Load", number: true, value: (load) => h("button", { type: "button", class: "row-button", "data-key": `load-${load.load_id}`, "aria-expanded": String(String(load.load_id) === route().params.load), on: { click: () => open(load) } }, load.load_id) },
     { name: "State", value: (load) => chip(load.state) },
+    { name: "At", class: "when", value: (load) => age(load.ended_at ?? load.started_at ?? load.requested_at) },
     { name: "File", class: "wide", value: (load) => h("span", null, fileLines(load.source), load.state === "failed" && h("span", { class: "row-error" }, format.firstLine(load.error))) },
     { name: "Size", class: "extra", number: true, value: (load) => format.bytes(load.bytes) },
-    { name: "Read", number: true, value: (load) => format.count(load.rows_read) },
-    { name: "Inserted", number: true, value: (load) => format.count(load.rows_inserted) },
-    { name: "Duplicate", class: "extra", number: true, value: (load) => format.count(load.rows_duplicate) },
-    { name: "Staged", number: true, class: "staged", value: (load) => (load.rows_staged ? h("strong", null, format.count(load.rows_staged)) : "0") },
+    { name: "Read", number: true, value: (load) => rows(load.rows_read) },
+    { name: "Inserted", number: true, value: (load) => rows(load.rows_inserted) },
+    { name: "Duplicate", class: "extra", number: true, value: (load) => rows(load.rows_duplicate) },
+    { name: "Staged", number: true, class: "staged", value: (load) => (load.rows_staged ? h("strong", null, format.count(load.rows_staged)) : rows(0)) },
     { name: "Time", class: "extra", number: true, value: (load) => format.duration(load.seconds) },
-    { name: "Rows/s", class: "extra", number: true, value: (load) => format.short(load.rows_per_second) },
+    { name: "Rows/s", class: "extra rate", number: true, value: (load) => format.short(load.rows_per_second) },
     { name: "By", class: "extra", value: (load) => load.requested_by },
-    { name: "At", class: "extra", value: (load) => age(load.ended_at ?? load.started_at ?? load.requested_at) },
   ];
   const rowProps = (load) => ({
     "data-load": load.load_id,
@@ -95,6 +95,11 @@ function ledger(state, more) {
     table("Loads", columns, state.rows, rowProps),
     h("p", { class: "more" }, h("span", null, format.plural(state.rows.length, "load")), state.next && h("button", { type: "button", "data-key": "more", on: { click: more } }, "Load more")),
   ];
+}
+
+// Zeros are pale: one looks for what is not.
+function rows(number) {
+  return number ? format.count(number) : h("span", { class: "zero" }, "0");
 }
 
 function fileLines(source) {

@@ -85,7 +85,7 @@ function makeBar(id, page) {
   const track = h("div", { class: "track", role: "progressbar", "aria-valuemin": "0", "aria-valuemax": "100", "aria-label": `Load ${id}` }, done);
   const facts = ["phase", "bytes", "rows", "rate", "left", "by"].map((key) => h("span", { class: `fact fact-${key}` }));
   const action = h("div", { class: "bar-action" });
-  const element = h("article", { class: "bar", "data-load": id }, h("div", { class: "bar-head" }, name, percent), track, h("div", { class: "facts" }, facts), action);
+  const element = h("article", { class: "bar", "data-load": id }, h("div", { class: "bar-head" }, name, percent), track, h("div", { class: "facts" }, facts, action));
   let shown;
   function show(load) {
     const share = load.bytes_total > 0 ? Math.min(1, load.bytes_done / load.bytes_total) : 0;
