@@ -128,6 +128,18 @@ test-install: build ## what make install, uninstall and installcheck find, say a
 test-packages: ## packages and archives, installed and used in clean systems without a compiler (30 minutes)
 	@tests/packages/run.sh
 
+# The page of the console, which trips_console embeds.
+.PHONY: page test-console console-pictures
+
+page: ## build the console's page; installs Node.js where it is missing (seconds)
+	@scripts/page.sh
+
+test-console: build ## the console's page in Debian's Chromium, which it installs where it is missing (2 minutes)
+	@scripts/test_console.sh
+
+console-pictures: build ## write the pictures of the console in docs/images anew (2 minutes)
+	@scripts/test_console.sh pictures
+
 watch: ## a live line for each load of the demo's database (PG_CONNECTION or PGHOST, PGDATABASE, … name another)
 	@scripts/watch.sh
 

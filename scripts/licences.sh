@@ -40,6 +40,27 @@ The crates that are linked into `trips_console`, `trips_watch` and `trips_reader
 |---|---|---|
 TEXT
   crates --package trips_console --package trips_watch --package trips_reader | rows
+  cat << 'TEXT'
+
+The page that `trips_console` serves contains these packages of npm. `licences.txt` of the page has their texts.
+
+| package | version | licence |
+|---|---|---|
+TEXT
+  bundled
+}
+
+# What the page's build bundles, in the versions of its lock file.
+bundled() {
+  python3 - "$root/crates/trips_console/page" << 'PYTHON'
+import json, pathlib, re, sys
+page = pathlib.Path(sys.argv[1])
+names = json.loads(re.search(r"BUNDLED = (\[.*?\])", (page / "build.mjs").read_text()).group(1))
+packages = json.loads((page / "package-lock.json").read_text())["packages"]
+for name in names:
+    package = packages[f"node_modules/{name}"]
+    print(f"| {name} | {package['version']} | {package['license']} |")
+PYTHON
 }
 
 if [ "${1:-}" = check ]; then
