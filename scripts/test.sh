@@ -6,7 +6,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 make_run_dir
 test_environment
 cd "$root"
-packages=(--workspace --exclude trips_pipeline)
+# The tests of the page need a browser: make test-console.
+packages=(--workspace --exclude trips_pipeline --exclude trips_console_tests)
 case " $* " in *' -p '* | *' --package'*) packages=() ;; esac
 # Tests of servers wait more than they work.
 export RUST_TEST_THREADS=${RUST_TEST_THREADS:-$((2 * $(nproc)))}

@@ -37,7 +37,7 @@ const READER: [&str; 4] = [
     "SELECT ON trips.hist_trip_data, trips.daily_trip_counts, trips.weekly_trip_counts,
        trips.summarized_trip_data, trips.corrections, trips.loads, trips.load_members, trips.load_progress,
        trips.events, trips.feeds, trips.all_feeds, trips.zones,
-       trips_internal.area_directory, trips_internal.area_pages",
+       trips_internal.area_directory, trips_internal.area_pages, trips_internal.history_changes",
     "EXECUTE ON FUNCTION trips.verify()",
     // The functions and views that users query call these with the users' own privileges.
     "EXECUTE ON FUNCTION trips_internal.check_period(date, date), trips_internal.check_weeks(date, date),

@@ -30,7 +30,7 @@ const PLAIN_NAMES: [&str; 8] = [
 ];
 
 /// The crate of the allocator, and the C functions of libpq, which cannot be without `unsafe`.
-const UNSAFE_PATHS: [&str; 2] = ["crates/trips_memory/", "crates/trips_watch/src/libpq.rs"];
+const UNSAFE_PATHS: [&str; 2] = ["crates/trips_memory/", "crates/trips_libpq/src/connection.rs"];
 
 /// `unsafe` outside of those rooms: the main functions of workers, which PostgreSQL finds by their names.
 const UNSAFE_ATTRIBUTES: [&str; 1] = ["src/background/entry.rs"];

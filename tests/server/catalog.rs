@@ -38,6 +38,7 @@ const MEMBERS: &[&str] = &[
     "function trips.latest_datasource(integer)",
     "function trips.load_stations(text,text,integer)",
     "function trips.merge_staged(bigint)",
+    "function trips.metrics()",
     "function trips.partition_bounds()",
     "function trips.preview(text,text,integer,text)",
     "function trips.rebuild()",

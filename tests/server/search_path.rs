@@ -35,6 +35,7 @@ const STEPS: &[&str] = &[
     "SELECT * FROM trips.weekly_counts(trips.area(0, 40, 20, 60), match => 'either')",
     "SELECT trips.weekly_avg(trips.area(170, -90, -170, 90))",
     "SELECT * FROM trips.verify()",
+    "SELECT name, labels, value IS NULL, help FROM trips.metrics()",
     "SELECT trips.rebuild()",
     "SELECT * FROM trips.partition_bounds()",
     "SELECT * FROM trips.repair_partitions()",

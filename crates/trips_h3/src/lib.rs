@@ -88,6 +88,18 @@ impl Cell {
         name.parse().map(Self).map_err(|_| H3Error::Name)
     }
 
+    /// The cell of this number; None if it is not the number of a cell.
+    #[must_use]
+    pub fn from_number(number: i64) -> Option<Self> {
+        CellIndex::try_from(number.cast_unsigned()).ok().map(Self)
+    }
+
+    /// The cell of a coarser grid that has it as a descendant; itself in its own grid and in finer ones.
+    #[must_use]
+    pub fn ancestor(self, resolution: Resolution) -> Self {
+        self.0.parent(resolution.0).map_or(self, Self)
+    }
+
     /// Its center.
     #[must_use]
     pub fn center(self) -> Point {

@@ -1,7 +1,5 @@
 //! Shows the loads of a database while they run, and how they end: what `trips_watch` does.
 
-mod fault;
-mod libpq;
 mod line;
 mod options;
 mod screen;

@@ -2,8 +2,8 @@
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::fault::shown;
 use crate::session::{Event, Load};
+use trips_libpq::shown;
 
 /// Width of the bar.
 const BAR: usize = 20;

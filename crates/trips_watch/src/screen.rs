@@ -42,7 +42,7 @@ impl<W: Write> Screen<W> {
     pub fn connected(&mut self, description: &str, is_again: bool) -> std::io::Result<()> {
         let again = if is_again { " again" } else { "" };
         let text =
-            format!("connected{again} to {}; waiting for loads", crate::fault::shown(description));
+            format!("connected{again} to {}; waiting for loads", trips_libpq::shown(description));
         self.line(&text)
     }
 
@@ -80,7 +80,7 @@ impl<W: Write> Screen<W> {
         text: &str,
     ) -> std::io::Result<()> {
         let clock = if load.clock.is_empty() { "        " } else { &load.clock };
-        let state = self.colored(color, &format!("{:<9}", crate::fault::shown(&event.state)));
+        let state = self.colored(color, &format!("{:<9}", trips_libpq::shown(&event.state)));
         self.line(&format!("{clock}  load {:>5}  {state}  {text}", event.load_id))
     }
 

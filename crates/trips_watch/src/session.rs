@@ -3,8 +3,7 @@
 use std::ffi::CStr;
 use std::time::Duration;
 
-use crate::fault::Fault;
-use crate::libpq::{Connection, PqError, Row};
+use trips_libpq::{Connection, Fault, PqError, Row};
 
 /// The state of a load at some time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,17 +69,6 @@ SELECT 0, p.load_id, 'running', p.bytes_done, p.bytes_total, p.rows_read FROM tr
 const EVENTS: &CStr = c"
 SELECT e.seq, e.load_id, e.state, e.bytes_done, e.bytes_total, e.rows_read FROM trips.events_since($1) AS e";
 
-/// The extension's version, and whether the role may read what the program needs.
-const ABILITIES: &CStr = c"
-SELECT e.extversion,
-       has_schema_privilege(n.oid, 'USAGE')
-         AND (SELECT count(*) = 3 AND bool_and(has_table_privilege(c.oid, 'SELECT')) FROM pg_catalog.pg_class AS c
-               WHERE c.relnamespace = n.oid AND c.relname IN ('loads', 'events', 'load_progress')),
-       (SELECT bool_or(has_table_privilege(c.oid, 'SELECT')) FROM pg_catalog.pg_class AS c
-         WHERE c.relnamespace = n.oid AND c.relname = 'load_errors')
-  FROM pg_catalog.pg_extension AS e LEFT JOIN pg_catalog.pg_namespace AS n ON n.nspname = 'trips'
- WHERE e.extname = 'trips_pipeline'";
-
 const ERRORS: &CStr = c"SELECT e.message, e.hint FROM trips.load_errors AS e WHERE e.load_id = $1";
 
 /// A session that listens.
@@ -98,41 +86,23 @@ impl Session {
     /// # Errors
     /// When there is no server, no session, no extension or no privilege.
     pub fn open(parameters: &[(&str, String)]) -> Result<Self, Fault> {
-        // What the caller does not say. A server that vanishes is missed after half a minute.
-        let mut all = vec![
-            ("fallback_application_name", "trips_watch"),
-            ("keepalives_idle", "10"),
-            ("keepalives_interval", "5"),
-            ("keepalives_count", "3"),
-            ("tcp_user_timeout", "30000"),
-        ];
-        all.extend(parameters.iter().map(|(name, value)| (*name, value.as_str())));
-        all.push(("client_encoding", "UTF8"));
-        let connection = Connection::open(&all).map_err(Fault::of_connection)?;
-        let [host, port, database, role] = connection.address();
-        let fault = |error| Fault::of_statement(error, &role);
-        // Names of pg_catalog only: a role's search_path may have other functions of these names.
-        connection.query(c"SET search_path = pg_catalog, pg_temp", &[]).map_err(fault)?;
-        let rows = connection.query(ABILITIES, &[]).map_err(fault)?;
-        let Some(row) = rows.first() else { return Err(Fault::no_extension(&database)) };
-        if row[1].as_deref() != Some("t") {
-            return Err(Fault::no_privilege(&role));
-        }
-        let can_read_errors = row[2].as_deref() == Some("t");
+        let session = trips_libpq::Session::open("trips_watch", parameters)?;
+        let (server, version) = (session.server_version(), session.extension_version);
+        let trips_libpq::Session {
+            connection, host, port, database, role, can_read_errors, ..
+        } = session;
         // Listen first, then read: an event in between is not missed.
-        connection.query(c"LISTEN trips_ingest", &[]).map_err(fault)?;
+        connection
+            .query(c"LISTEN trips_ingest", &[])
+            .map_err(|error| Fault::of_statement(error, &role))?;
         let tls = connection.tls().map_or(String::new(), |version| format!(", {version}"));
         let place = if host.starts_with('/') {
             format!("{host}, port {port}")
         } else {
             format!("{host}:{port}")
         };
-        // Without what a distribution adds.
-        let server = connection.server_parameter(c"server_version").unwrap_or_default();
-        let server = server.split(' ').next().unwrap_or_default();
         let description = format!(
-            "database \"{database}\" on {place} as \"{role}\" (trips_pipeline {}, PostgreSQL {server}{tls})",
-            row[0].as_deref().unwrap_or_default()
+            "database \"{database}\" on {place} as \"{role}\" (trips_pipeline {version}, PostgreSQL {server}{tls})"
         );
         Ok(Self { connection, role, can_read_errors, description })
     }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::Duration;
 
-use crate::fault::Fault;
+use trips_libpq::{Fault, PqError};
+
 use crate::screen::Screen;
 use crate::session::{Event, Load, Session};
 
@@ -109,16 +110,11 @@ fn follow<W: Write>(
     }
 }
 
-fn stop(session: &Session, error: crate::libpq::PqError) -> Stop {
+fn stop(session: &Session, error: PqError) -> Stop {
     if session.is_lost() {
-        return Stop::Session(Fault { message: one_line(&error.message), hint: None });
+        return Stop::Session(Fault::of_lost_session(&error));
     }
     Stop::Session(session.fault(error))
-}
-
-/// libpq says that the server closed the connection, and adds that it may have crashed.
-fn one_line(message: &str) -> String {
-    message.lines().next().unwrap_or_default().to_owned()
 }
 
 fn begin<W: Write>(session: &Session, seen: &mut Seen, screen: &mut Screen<W>) -> Result<(), Stop> {

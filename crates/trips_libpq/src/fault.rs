@@ -2,12 +2,18 @@
 
 use std::fmt;
 
-use crate::libpq::PqError;
+use crate::connection::PqError;
 
 /// An error with a hint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
+    /// SQLSTATE, if the server sent the error.
+    pub code: Option<String>,
+    /// The message, which the server may have written.
     pub message: String,
+    /// DETAIL of a statement's error.
+    pub detail: Option<String>,
+    /// What to do.
     pub hint: Option<String>,
 }
 
@@ -21,23 +27,35 @@ impl fmt::Display for Fault {
 }
 
 impl Fault {
-    /// A session that was refused.
-    pub fn of_connection(error: PqError) -> Self {
+    fn of(error: PqError, hint: Option<String>) -> Self {
+        let PqError { code, message, detail, hint: of_server } = error;
+        Self { code, message, detail, hint: of_server.or(hint) }
+    }
+
+    fn own(code: &str, message: String, hint: String) -> Self {
+        Self { code: Some(code.into()), message, detail: None, hint: Some(hint) }
+    }
+
+    /// A session that this program was refused.
+    #[must_use]
+    pub fn of_connection(error: PqError, program: &str) -> Self {
         let hint = match error.code.as_deref() {
-            Some("28P01") => "Set PGPASSWORD, or write the password of the role to ~/.pgpass.",
+            Some("28P01") => "Set PGPASSWORD, or write the password of the role to ~/.pgpass.".into(),
             Some("28000") => {
                 "Set PGUSER to a role that pg_hba.conf of the server admits, and PGSSLMODE=require if it demands TLS."
+                    .into()
             }
-            Some("3D000") => "Set PGDATABASE to the database with the extension trips_pipeline.",
-            Some("53300") => "Close other sessions, or raise max_connections of the server.",
-            Some("57P03") => "Wait until the server has started, and try again.",
-            Some(_) => return Self { message: error.message, hint: None },
-            None => without_code(&error.message),
+            Some("3D000") => "Set PGDATABASE to the database with the extension trips_pipeline.".into(),
+            Some("53300") => "Close other sessions, or raise max_connections of the server.".into(),
+            Some("57P03") => "Wait until the server has started, and try again.".into(),
+            Some(_) => return Self::of(error, None),
+            None => without_code(&error.message, program),
         };
-        Self { message: error.message, hint: Some(hint.into()) }
+        Self::of(error, Some(hint))
     }
 
     /// A statement that failed in the session of this role.
+    #[must_use]
     pub fn of_statement(error: PqError, role: &str) -> Self {
         let hint = match error.code.as_deref() {
             Some("42501") => Some(grant_hint(role)),
@@ -46,38 +64,49 @@ impl Fault {
             }
             _ => None,
         };
-        Self { message: error.message, hint }
+        Self::of(error, hint)
+    }
+
+    /// A session that was lost; libpq adds lines that the server may have crashed.
+    #[must_use]
+    pub fn of_lost_session(error: &PqError) -> Self {
+        let message = error.message.lines().next().unwrap_or_default().to_owned();
+        Self { code: error.code.clone(), message, detail: None, hint: None }
     }
 
     /// A database without the extension.
+    #[must_use]
     pub fn no_extension(database: &str) -> Self {
-        Self {
-            message: format!("database \"{database}\" does not have the extension trips_pipeline"),
-            hint: Some("Run CREATE EXTENSION trips_pipeline in this database, or set PGDATABASE to another one.".into()),
-        }
+        Self::own(
+            "42704",
+            format!("database \"{database}\" does not have the extension trips_pipeline"),
+            "Run CREATE EXTENSION trips_pipeline in this database, or set PGDATABASE to another one.".into(),
+        )
     }
 
     /// A role that may not read the events.
+    #[must_use]
     pub fn no_privilege(role: &str) -> Self {
         let message = format!("role \"{role}\" does not have the privilege to watch loads");
-        Self { message, hint: Some(grant_hint(role)) }
+        Self::own("42501", message, grant_hint(role))
     }
 }
 
 /// What to do when no server has answered.
-fn without_code(message: &str) -> &'static str {
+fn without_code(message: &str, program: &str) -> String {
     let has = |words: &[&str]| words.iter().any(|word| message.contains(word));
-    if has(&["password"]) {
+    let hint = if has(&["password"]) {
         "Set PGPASSWORD, or write the password of the role to ~/.pgpass."
     } else if has(&["SSL", "certificate"]) {
         "Set PGSSLMODE, and PGSSLROOTCERT to the file with the certificate of the authority."
     } else if message.starts_with("invalid ") || message.starts_with("missing ") {
-        "Run trips_watch --help for the forms of a connection string."
+        return format!("Run {program} --help for the forms of a connection string.");
     } else if has(&["definition of service", "service file"]) {
         "Set PGSERVICEFILE to the file that has the service, or write it to ~/.pg_service.conf."
     } else {
         "Start the server, or set PGHOST and PGPORT to its address."
-    }
+    };
+    hint.into()
 }
 
 fn grant_hint(role: &str) -> String {
@@ -87,6 +116,7 @@ fn grant_hint(role: &str) -> String {
 
 /// A text of others as it may be written to a terminal: its control characters, and those that change the direction or
 /// the width of what follows, are escaped.
+#[must_use]
 pub fn shown(text: &str) -> String {
     let is_unsafe = |c: char| {
         c.is_control()

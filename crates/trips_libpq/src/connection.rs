@@ -1,4 +1,4 @@
-//! The functions of libpq that the program needs, behind safe ones.
+//! The functions of libpq that the programs need, behind safe ones.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::os::fd::BorrowedFd;
@@ -14,6 +14,10 @@ pub struct PqError {
     pub code: Option<String>,
     /// The message, without the severity.
     pub message: String,
+    /// DETAIL of an error of a statement.
+    pub detail: Option<String>,
+    /// HINT of an error of a statement.
+    pub hint: Option<String>,
 }
 
 /// A row of a result; None is NULL.
@@ -21,6 +25,9 @@ pub type Row = Vec<Option<String>>;
 
 /// A session of the database.
 pub struct Connection(NonNull<pq_sys::PGconn>);
+
+// SAFETY: libpq keeps nothing of a connection in the thread; a value that is not Sync is used by one thread at a time.
+unsafe impl Send for Connection {}
 
 impl Drop for Connection {
     fn drop(&mut self) {
@@ -90,6 +97,7 @@ impl Connection {
     }
 
     /// A parameter of the connection, as strings, variables, files and defaults gave it.
+    #[must_use]
     pub fn parameter(&self, name: &str) -> Option<String> {
         // SAFETY: the connection is open.
         let options = unsafe { pq_sys::PQconninfo(self.0.as_ptr()) };
@@ -109,6 +117,7 @@ impl Connection {
     }
 
     /// Host, port, database and user of the session.
+    #[must_use]
     pub fn address(&self) -> [String; 4] {
         let raw = self.0.as_ptr();
         // SAFETY: the connection is open; the texts live as long as it does, and are copied.
@@ -120,12 +129,14 @@ impl Connection {
     }
 
     /// A parameter that the server reports, as `server_version`.
+    #[must_use]
     pub fn server_parameter(&self, name: &CStr) -> Option<String> {
         // SAFETY: the connection is open, and the name ends with NUL.
         text(unsafe { pq_sys::PQparameterStatus(self.0.as_ptr(), name.as_ptr()) })
     }
 
     /// Version of TLS; None without TLS.
+    #[must_use]
     pub fn tls(&self) -> Option<String> {
         let raw = self.0.as_ptr();
         // SAFETY: the connection is open, and the name ends with NUL.
@@ -141,8 +152,21 @@ impl Connection {
     /// # Errors
     /// When the statement fails, or the connection is lost.
     pub fn query(&self, sql: &CStr, parameters: &[&str]) -> Result<Vec<Row>, PqError> {
-        let texts = parameters.iter().map(|p| c_text(p)).collect::<Result<Vec<CString>, _>>()?;
-        let values: Vec<*const c_char> = texts.iter().map(|text| text.as_ptr()).collect();
+        let parameters: Vec<Option<&str>> = parameters.iter().copied().map(Some).collect();
+        self.query_with_nulls(sql, &parameters)
+    }
+
+    /// Runs a statement with parameters; None is NULL.
+    ///
+    /// # Errors
+    /// When the statement fails, or the connection is lost.
+    pub fn query_with_nulls(
+        &self,
+        sql: &CStr,
+        parameters: &[Option<&str>],
+    ) -> Result<Vec<Row>, PqError> {
+        let texts = c_texts(parameters)?;
+        let values = pointers(&texts);
         let count = c_int::try_from(values.len()).expect("few parameters");
         // SAFETY: texts that end with NUL and live longer than the call; types, lengths and formats may be NULL.
         let raw = unsafe {
@@ -161,7 +185,51 @@ impl Connection {
         result.rows().ok_or_else(|| result.error())
     }
 
+    /// Runs a statement with parameters and passes its rows one by one: none of them stays in memory.
+    ///
+    /// # Errors
+    /// When the statement fails, also after some rows, or the connection is lost.
+    pub fn query_each(
+        &self,
+        sql: &CStr,
+        parameters: &[Option<&str>],
+        mut each: impl FnMut(Row),
+    ) -> Result<(), PqError> {
+        let texts = c_texts(parameters)?;
+        let values = pointers(&texts);
+        let count = c_int::try_from(values.len()).expect("few parameters");
+        let raw = self.0.as_ptr();
+        // SAFETY: as for PQexecParams in `query_with_nulls`.
+        let is_sent = unsafe {
+            pq_sys::PQsendQueryParams(
+                raw,
+                sql.as_ptr(),
+                count,
+                ptr::null(),
+                values.as_ptr(),
+                ptr::null(),
+                ptr::null(),
+                0,
+            )
+        };
+        // SAFETY: the connection is open, and has a statement whose results nobody has taken.
+        if is_sent == 0 || unsafe { pq_sys::PQsetSingleRowMode(raw) } == 0 {
+            return Err(self.error());
+        }
+        let mut failure = None;
+        // All results are taken, also after an error: before that, the connection takes no other statement.
+        // SAFETY: the connection is open.
+        while let Some(result) = NonNull::new(unsafe { pq_sys::PQgetResult(raw) }).map(Answer) {
+            match result.rows() {
+                Some(rows) => rows.into_iter().for_each(&mut each),
+                None => failure = failure.or_else(|| Some(result.error())),
+            }
+        }
+        failure.map_or(Ok(()), Err)
+    }
+
     /// Whether the connection is lost.
+    #[must_use]
     pub fn is_lost(&self) -> bool {
         // SAFETY: the connection is open.
         let status = unsafe { pq_sys::PQstatus(self.0.as_ptr()) };
@@ -238,14 +306,14 @@ impl Drop for Answer {
 impl Answer {
     /// None if the statement failed.
     fn rows(&self) -> Option<Vec<Row>> {
-        use pq_sys::ExecStatusType::{PGRES_COMMAND_OK, PGRES_TUPLES_OK};
+        use pq_sys::ExecStatusType::{PGRES_COMMAND_OK, PGRES_SINGLE_TUPLE, PGRES_TUPLES_OK};
 
         let raw = self.0.as_ptr();
         // SAFETY: the result is there.
         let (status, rows, columns) = unsafe {
             (pq_sys::PQresultStatus(raw), pq_sys::PQntuples(raw), pq_sys::PQnfields(raw))
         };
-        if ![PGRES_COMMAND_OK, PGRES_TUPLES_OK].contains(&status) {
+        if ![PGRES_COMMAND_OK, PGRES_SINGLE_TUPLE, PGRES_TUPLES_OK].contains(&status) {
             return None;
         }
         // SAFETY: row and column are within the result; the texts live as long as it does, and are copied.
@@ -264,7 +332,9 @@ impl Answer {
         };
         // The fields of the protocol: C is the SQLSTATE, M the primary message.
         match (field(b'C'), field(b'M')) {
-            (code, Some(message)) => PqError { code, message },
+            (code, Some(message)) => {
+                PqError { code, message, detail: field(b'D'), hint: field(b'H') }
+            }
             _ => {
                 // SAFETY: as above.
                 let all = text(unsafe { pq_sys::PQresultErrorMessage(self.0.as_ptr()) });
@@ -285,8 +355,17 @@ fn c_text(text: &str) -> Result<CString, PqError> {
     CString::new(text).map_err(|_| client_error("a parameter has a zero byte".into()))
 }
 
+fn c_texts(parameters: &[Option<&str>]) -> Result<Vec<Option<CString>>, PqError> {
+    parameters.iter().map(|text| text.map(c_text).transpose()).collect()
+}
+
+/// NULL for None.
+fn pointers(texts: &[Option<CString>]) -> Vec<*const c_char> {
+    texts.iter().map(|text| text.as_ref().map_or(ptr::null(), |text| text.as_ptr())).collect()
+}
+
 fn client_error(message: String) -> PqError {
-    PqError { code: None, message }
+    PqError { code: None, message, detail: None, hint: None }
 }
 
 /// Takes `FATAL:  28P01: ` out of a verbose message, and its lines for developers of PostgreSQL.
@@ -299,7 +378,8 @@ fn without_severity(message: &str) -> PqError {
         && code.len() == 5
         && code.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase())
     {
-        return PqError { code: Some(code.into()), message: format!("{before}{rest}") };
+        let message = format!("{before}{rest}");
+        return PqError { code: Some(code.into()), message, detail: None, hint: None };
     }
     client_error(message)
 }
@@ -315,7 +395,8 @@ mod tests {
              LOCATION:  auth_failed, auth.c:338\n",
         );
         let message = "connection to server at \"h\", port 1 failed: password authentication failed for user \"u\"";
-        assert_eq!(found, PqError { code: Some("28P01".into()), message: message.into() });
+        let expected = client_error(message.into());
+        assert_eq!(found, PqError { code: Some("28P01".into()), ..expected });
         let refused =
             "connection to server at \"h\" failed: Connection refused\n\tIs the server running?\n";
         assert_eq!(without_severity(refused), client_error(refused.trim_end().into()));
