@@ -107,7 +107,7 @@ impl HeldLoad {
         self.signal("CONT");
         until("the load does not come so far", || {
             let query =
-                "SELECT bytes_done >= $2 * bytes_total FROM trips.load_progress WHERE pid = $1";
+                "SELECT bytes_done >= $2::float8 * bytes_total FROM trips.load_progress WHERE pid = $1";
             let row = client.query_opt(query, &[&self.pid, &share]).expect("the progress")?;
             row.get::<_, bool>(0).then_some(())
         });

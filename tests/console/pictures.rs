@@ -120,7 +120,7 @@ fn faults(day: NaiveDate, seed: u64) -> String {
     }
     text.push_str(&format!(
         "Lyon,POINT (4.83 45.76),POINT (4.85 45.75),{},night_bus\n",
-        day.format("%d/%m/%Y %H:%M").to_string().replace("%H:%M", "23:40")
+        day.format("%d/%m/%Y 23:40")
     ));
     text
 }
