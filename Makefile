@@ -143,11 +143,19 @@ console-pictures: build ## write the pictures of the console in docs/images anew
 watch: ## a live line for each load of the demo's database (PG_CONNECTION or PGHOST, PGDATABASE, … name another)
 	@scripts/watch.sh
 
+console: ## a page of the demo's database in the browser: loads, trips, a map (PG_CONNECTION or PGHOST, PGDATABASE, … name another)
+	@scripts/console.sh $(CONSOLE_OPTIONS)
+
 psql: ## psql in the demo's database
 	@scripts/cluster.sh psql -d trips
 
-stop: ## stop the private server
+stop: ## stop the private server, and its page
+	@scripts/console.sh stop
 	@scripts/cluster.sh stop
+
+.PHONY: console bench-console
+bench-console: build ## the page with 20 million trips: time of each view, memory, a load with a hundred pages (10 minutes, 8 GB of disk; BENCH_FILES, BENCH_ROWS)
+	@scripts/bench.sh console
 
 lint: setup ## rustfmt, clippy and rustdoc, warnings are errors; docs/licences.md
 	@scripts/lint.sh

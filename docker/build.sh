@@ -5,8 +5,10 @@ source "$(dirname "${BASH_SOURCE[0]}")/../scripts/lib.sh"
 # Cargo goes by times, and the sources that did nothing were built later than these were written.
 find "$root" -name '*.rs' -not -path "$root/target/*" -exec touch {} +
 "$root/scripts/package.sh"
-(cd "$root" && cargo build --release --locked --package trips_reader --package trips_watch)
+(cd "$root" && cargo build --release --locked --package trips_reader --package trips_watch --package trips_console)
 mkdir -p "$1/postgres" "$1/tools"
 cp -a "$package/." "$1/postgres/"
 strip --strip-unneeded "$1/postgres$("$pg_config" --pkglibdir)/trips_pipeline.so"
-install -s -m 755 "$root/target/release/trips_reader" "$root/target/release/trips_watch" "$1/tools/"
+for program in trips_reader trips_watch trips_console; do
+  install -s -m 755 "$root/target/release/$program" "$1/tools/"
+done

@@ -36,6 +36,8 @@ build_images() {
   case $services in *jupyter*) stages="$stages jupyter" ;; esac
   mkdir -p "$root/target"
   : > "$log"
+  # Before the images: Node.js makes it, which no image has.
+  "$root/scripts/page.sh"
   for stage in $stages; do
     case $stage in
       postgres) set -- "$names/postgres:pg$pg" "$names/postgres:$version-pg$pg" ;;

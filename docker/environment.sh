@@ -12,7 +12,7 @@ else
 fi
 
 # Kept for the next call, which another shell may make.
-remembered="PG RUST_IMAGE POSTGRES_IMAGE DEBIAN_IMAGE POSTGRES_PORT SPARK_UI_PORT JUPYTER_PORT COMPOSE_PROFILES
+remembered="PG RUST_IMAGE POSTGRES_IMAGE DEBIAN_IMAGE POSTGRES_PORT CONSOLE_PORT SPARK_UI_PORT JUPYTER_PORT COMPOSE_PROFILES
   TRIPS_DATA TRIPS_NETWORK TRIPS_IMAGES TRIPS_TUNE TRIPS_TUNE_MEMORY"
 # A value of docker/.env, unless the caller's environment has it.
 setting() { # name default
@@ -57,7 +57,7 @@ make_environment() {
   mkdir -p "$here/secrets"
   # The directory keeps others out. Users of the containers must be able to read the files.
   chmod 700 "$here/secrets"
-  for name in postgres_password spark_password jupyter_token; do
+  for name in postgres_password spark_password jupyter_token console_password console_token; do
     if [ ! -f "$here/secrets/$name" ]; then
       secret > "$here/secrets/$name"
       chmod 644 "$here/secrets/$name"
@@ -66,8 +66,8 @@ make_environment() {
 }
 
 case ,$(setting COMPOSE_PROFILES notebooks), in
-  *,notebooks,*) services="postgres spark spark-worker-1 spark-worker-2 jupyter" ;;
-  *,spark,*) services="postgres spark spark-worker-1 spark-worker-2" ;;
-  *,db,*) services="postgres" ;;
+  *,notebooks,*) services="postgres console spark spark-worker-1 spark-worker-2 jupyter" ;;
+  *,spark,*) services="postgres console spark spark-worker-1 spark-worker-2" ;;
+  *,db,*) services="postgres console" ;;
   *) fail "COMPOSE_PROFILES=$(setting COMPOSE_PROFILES notebooks) has none of db, spark and notebooks: set it to one of them" ;;
 esac

@@ -50,6 +50,16 @@ SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = 'spark') AS has_spark \gset
 \set password `cat /run/secrets/spark_password`
 ALTER ROLE spark PASSWORD :'password';
 \endif
+-- A volume that is older than the console does not have its role.
+SELECT NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'console') AS needs_console \gset
+\if :needs_console
+CREATE ROLE console LOGIN;
+GRANT pg_read_all_stats TO console;
+\endif
+SELECT trips.grant_reader('console') \g /dev/null
+GRANT SELECT ON trips.stg_trip_data TO console;
+\set password `cat /run/secrets/console_password`
+ALTER ROLE console PASSWORD :'password';
 SQL
 }
 
@@ -66,6 +76,7 @@ check_ports() {
     fi
   done << 'PORTS'
 POSTGRES_PORT 5432 postgres
+CONSOLE_PORT 8432 console
 SPARK_UI_PORT 8100 spark
 JUPYTER_PORT 9999 jupyter
 PORTS
@@ -85,7 +96,7 @@ up() {
     tail -n 20 "$log"
     # What ran before goes on.
     [ -n "$running" ] || compose down > /dev/null 2>&1 || true
-    fail "the containers do not start; nothing new is left running (if a port is taken: POSTGRES_PORT, SPARK_UI_PORT and JUPYTER_PORT choose others)"
+    fail "the containers do not start; nothing new is left running (if a port is taken: POSTGRES_PORT, CONSOLE_PORT, SPARK_UI_PORT and JUPYTER_PORT choose others)"
   fi
   wait_until_healthy
   set_passwords
@@ -102,6 +113,7 @@ links() {
   load         $data is /data in the containers: SELECT * FROM trips.ingest('/data/trips.csv');
   inbox        SELECT trips.schedule('inbox', '* * * * *', '/data/inbox/*.csv');   then drop files into $data/inbox
   watch loads  docker/run.sh watch
+  page         http://127.0.0.1:$(setting CONSOLE_PORT 8432)/?token=$(cat "$here/secrets/console_token")
 TEXT
   case $services in
     *jupyter*) echo "  notebook     http://127.0.0.1:$(setting JUPYTER_PORT 9999)/lab/tree/trips.ipynb?token=$(cat "$here/secrets/jupyter_token")" ;;

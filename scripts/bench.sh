@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# bench.sh compare | against | containers | wide | spark | hundred_million | questions | overhead | small | retract
+# bench.sh compare | against | containers | wide | spark | hundred_million | questions | overhead | small | retract | console
 # BENCH_ROWS, BENCH_ROUNDS, BENCH_FILES change the sizes. BENCH_BASE names the commit of `against`: by default the last release.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 

@@ -5,6 +5,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 for home in "$run"/spark*; do
   [ -d "$home" ] && PG=${home##*/spark} "$root/scripts/spark_local.sh" stop
 done
+"$root/scripts/console.sh" stop
 for home in "$run"/demo*; do
   [ -d "$home" ] && PG=${home##*/demo} "$root/scripts/cluster.sh" stop
 done

@@ -54,8 +54,8 @@ done
 for package in $(sed -n 's/^Package: //p' debian/control); do
   echo "$package: initial-upload-closes-no-bugs" > "debian/$package.lintian-overrides"
 done
-printf '%s\n' 'bin/trips_reader usr/bin' 'bin/trips_watch usr/bin' > debian/trips-pipeline-tools.install
-printf '%s\n' man/trips_reader.1 man/trips_watch.1 > debian/trips-pipeline-tools.manpages
+printf '%s usr/bin\n' bin/trips_reader bin/trips_watch bin/trips_console > debian/trips-pipeline-tools.install
+printf '%s\n' man/trips_reader.1 man/trips_watch.1 man/trips_console.1 > debian/trips-pipeline-tools.manpages
 echo licences/licences > debian/trips-pipeline-tools.docs
 rm debian/*.in
 

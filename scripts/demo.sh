@@ -16,4 +16,6 @@ install -m 644 "$root/samples/trips_sample.csv" "$sample"
 
 step "loading $(($(wc -l < "$sample") - 1)) lines of $sample, twice"
 "$cluster" psql -d trips -v ON_ERROR_STOP=1 -v sample="$sample" -P pager=off -f - < "$root/scripts/demo.sql"
-step "make psql opens this database, make stop ends the server"
+# Without a network, Node.js may be missing: the rest works without the page.
+"$root/scripts/console.sh" start || step "there is no page: make console says why"
+step "make psql opens this database, make stop ends the server and its page"

@@ -38,6 +38,9 @@ source_archive() {
   cp -r "$crate" "$src/cargo-pgrx"
   rm -f "$src/cargo-pgrx/.cargo-ok"
   printf '\n[workspace]\n' >> "$src/cargo-pgrx/Cargo.toml" # not a member of ours
+  # The page of the console, built: there, nothing gets Node.js.
+  "$root/scripts/page.sh"
+  cp -r "$root/crates/trips_console/page/dist" "$src/crates/trips_console/page/"
   mkdir "$src/.cargo"
   # With --quiet, it does not print the configuration.
   (cd "$src" && cargo vendor --locked --versioned-dirs --sync cargo-pgrx/Cargo.toml vendor > .cargo/config.toml 2> "$work/vendor.log") ||

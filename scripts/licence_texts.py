@@ -21,7 +21,7 @@ def cargo(*arguments):
 def linked():
     """Names and versions of the crates, without those that only compile."""
     crates = set()
-    for package, features in (("trips_pipeline", FEATURES), ("trips_reader", []), ("trips_watch", [])):
+    for package, features in (("trips_pipeline", FEATURES), ("trips_reader", []), ("trips_watch", []), ("trips_console", [])):
         tree = cargo("tree", "--package", package, *features, "--edges", "normal,no-proc-macro",
                      "--target", "x86_64-unknown-linux-gnu", "--prefix", "none", "--format", "{p}")
         crates.update(tuple(line.split()[:2]) for line in tree.splitlines() if line)

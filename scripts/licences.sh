@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes docs/licences.md: every crate that is linked into the extension, and its licence. With
+# Writes docs/licences.md: every crate that is linked into the extension or a program, and its licence. With
 # `check`, says whether the file is up to date instead.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -7,11 +7,15 @@ file=$root/docs/licences.md
 cd "$root"
 
 # For one kind of machine, whichever this one is. Crates that run in the compiler only are not linked.
-crates() {
-  cargo tree --locked --package trips_pipeline --no-default-features --features "pg$pg,object_store,parquet" \
+crates() { # arguments of cargo tree
+  cargo tree --locked "$@" \
     --edges normal,no-proc-macro --target x86_64-unknown-linux-gnu \
     --prefix none --format '{p} | {l}' |
-    sed -E 's/ \(\*\)$//; s/ \(\/[^)]*\)//; s/^([^ ]+) v([^ ]+)/\1 | \2/' | LC_ALL=C sort -u
+    sed -E '/^$/d; s/ \(\*\)$//; s/ \(\/[^)]*\)//; s/^([^ ]+) v([^ ]+)/\1 | \2/' | LC_ALL=C sort -u
+}
+rows() {
+  # Older crates write a stroke where SPDX has OR.
+  sed -E 's/([A-Za-z0-9.]) ?\/ ?([A-Z])/\1 OR \2/g; s/^/| /; s/$/ |/'
 }
 
 table() {
@@ -25,8 +29,17 @@ it, and `make deny` checks the licences of everything that builds and tests need
 | crate | version | licence |
 |---|---|---|
 TEXT
-  # Older crates write a stroke where SPDX has OR.
-  crates | sed -E 's/([A-Za-z0-9.]) ?\/ ?([A-Z])/\1 OR \2/g; s/^/| /; s/$/ |/'
+  crates --package trips_pipeline --no-default-features --features "pg$pg,object_store,parquet" | rows
+  cat << 'TEXT'
+
+## Programs
+
+The crates that are linked into `trips_console`, `trips_watch` and `trips_reader`.
+
+| crate | version | licence |
+|---|---|---|
+TEXT
+  crates --package trips_console --package trips_watch --package trips_reader | rows
   cat << 'TEXT'
 
 The page that `trips_console` serves contains these packages of npm. `licences.txt` of the page has their texts.

@@ -14,4 +14,4 @@ step "META.json and CHANGELOG.md"
 "$root/scripts/release_files.sh"
 step "rustdoc"
 RUSTDOCFLAGS='-D warnings' cargo doc --quiet --no-deps --locked \
-  --package trips_areas --package trips_core --package trips_datagen --package trips_h3 --package trips_memory --package trips_store --package trips_bucket --package trips_testkit --package trips_bench --package trips_tests
+  --package trips_areas --package trips_core --package trips_datagen --package trips_h3 --package trips_libpq --package trips_memory --package trips_store --package trips_bucket --package trips_testkit --package trips_bench --package trips_tests

@@ -23,10 +23,13 @@ for number in ${PG_VERSIONS:-15 16 17 18}; do
   )
 done
 
-step "building trips_reader and trips_watch"
+step "building trips_reader, trips_watch and trips_console"
+"$root/scripts/page.sh"
 "$root/scripts/setup.sh" programs
-(cd "$root" && cargo build --quiet --release --locked --package trips_reader --package trips_watch)
-install -m 755 "$root/target/release/trips_reader" "$root/target/release/trips_watch" "$trees/bin/"
+(cd "$root" && cargo build --quiet --release --locked --package trips_reader --package trips_watch --package trips_console)
+for program in trips_reader trips_watch trips_console; do
+  install -m 755 "$root/target/release/$program" "$trees/bin/"
+done
 
 # The oldest C library on which all of it loads.
 needed=$(find "$trees" -type f \( -name '*.so' -o -path '*/bin/*' \) -exec objdump -T {} + |

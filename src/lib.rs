@@ -70,7 +70,8 @@ pgrx::extension_sql_file!("../sql/70_areas.sql", name = "areas", requires = ["qu
 pgrx::extension_sql_file!("../sql/80_changes.sql", name = "changes", requires = ["areas"]);
 pgrx::extension_sql_file!("../sql/85_deletion.sql", name = "deletion", requires = ["changes"]);
 pgrx::extension_sql_file!("../sql/86_diff.sql", name = "diff", requires = ["deletion"]);
-pgrx::extension_sql_file!("../sql/90_verify.sql", name = "verify", requires = ["diff"]);
+pgrx::extension_sql_file!("../sql/87_metrics.sql", name = "metrics", requires = ["diff"]);
+pgrx::extension_sql_file!("../sql/90_verify.sql", name = "verify", requires = ["metrics"]);
 pgrx::extension_sql_file!(
     "../sql/99_privileges.sql",
     name = "privileges",

@@ -1,10 +1,11 @@
-//! `trips_bench compare`, `containers`, `wide`, `spark`, `hundred_million`, `questions`, `overhead`, `small`, `retract`; `BENCH_ROWS`, `BENCH_ROUNDS` and
+//! `trips_bench compare`, `containers`, `wide`, `spark`, `hundred_million`, `questions`, `overhead`, `small`, `retract`, `console`; `BENCH_ROWS`, `BENCH_ROUNDS` and
 //! `BENCH_FILES` change the sizes.
 //!
 //! Each starts a private, durable cluster, prints what it measures, and leaves it in `target/bench/`.
 
 mod against;
 mod compare;
+mod console;
 mod containers;
 mod hundred_million;
 mod measure;
@@ -31,6 +32,10 @@ pub const SETTINGS: &str = "shared_buffers = 2GB\nmax_wal_size = 16GB\nfsync = o
     autovacuum_naptime = 1min\nlog_min_messages = warning\njit = on\n";
 
 fn main() -> ExitCode {
+    // What `console` starts.
+    if std::env::args().nth(1).as_deref() == Some("console-program") {
+        return trips_console::run(std::env::args_os().skip(2));
+    }
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -59,9 +64,12 @@ fn run() -> Result<()> {
         "questions" => questions::run(option("files", 10)?, option("rows", 2_000_000)?),
         "overhead" => overhead::run(option("rows", 2_000_000)?, option("rounds", 9)?),
         "small" => small::run(option("files", 1_000)?, option("rounds", 25)?),
+        "console" => {
+            console::run(option("files", 10)?, option("rows", 2_000_000)?, option("rounds", 5)?)
+        }
         "retract" => retract::run(option("rows", 2_000_000)?, option("rounds", 3)?),
         _ => Err(
-            "usage: trips_bench compare | against | containers | wide | spark | hundred_million | questions | overhead | small | retract"
+            "usage: trips_bench compare | against | containers | wide | spark | hundred_million | questions | overhead | small | retract | console"
                 .into(),
         ),
     }

@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
-# At the first start, before the scripts of users (000): the settings, the extensions, and a role for Spark if there is a
-# password for it.
+# At the first start, before the scripts of users (000): the settings, the extensions, and roles for Spark and the
+# console if there are passwords for them.
 set -euo pipefail
 export PGUSER=${POSTGRES_USER:-postgres} PGDATABASE=${POSTGRES_DB:-${POSTGRES_USER:-postgres}}
 
-if [ -n "${SPARK_PASSWORD_FILE:-}" ]; then
-  if [ -n "${SPARK_PASSWORD:-}" ]; then
-    echo 'error: SPARK_PASSWORD and SPARK_PASSWORD_FILE are both set: set one of them' >&2
+for name in SPARK_PASSWORD CONSOLE_PASSWORD; do
+  file=${name}_FILE
+  [ -n "${!file:-}" ] || continue
+  if [ -n "${!name:-}" ]; then
+    echo "error: $name and $file are both set: set one of them" >&2
     exit 1
   fi
-  SPARK_PASSWORD=$(cat "$SPARK_PASSWORD_FILE")
-  export SPARK_PASSWORD
-fi
+  export "$name=$(cat "${!file}")"
+done
 
 # pg_cron needs to be preloaded before it can be created.
 trips-settings.sh
@@ -26,5 +27,15 @@ CREATE ROLE spark LOGIN PASSWORD :'password';
 SELECT trips.grant_loader('spark'), trips.grant_reader('spark');
 -- Spark's JDBC writer looks at the columns of its table.
 GRANT SELECT ON trips.stg_trip_data TO spark;
+SQL
+fi
+if [ -n "${CONSOLE_PASSWORD:-}" ]; then
+  "${psql[@]}" << 'SQL'
+\getenv password CONSOLE_PASSWORD
+CREATE ROLE console LOGIN PASSWORD :'password';
+SELECT trips.grant_reader('console');
+-- All running loads, and why staged rows wait.
+GRANT pg_read_all_stats TO console;
+GRANT SELECT ON trips.stg_trip_data TO console;
 SQL
 fi

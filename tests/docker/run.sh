@@ -26,7 +26,7 @@ clone=$scratch/clone
 # Nothing of an environment that is in use: neither its ports nor its network, images and volumes.
 export TRIPS_PROJECT=trips_test_$$ TRIPS_NETWORK=trips_test_$$ TRIPS_IMAGES=trips_test TRIPS_KEEP_BUILD=yes
 unset PG COMPOSE_PROFILES
-export POSTGRES_PORT=${POSTGRES_PORT:-55432} SPARK_UI_PORT=${SPARK_UI_PORT:-58100} JUPYTER_PORT=${JUPYTER_PORT:-59999}
+export POSTGRES_PORT=${POSTGRES_PORT:-55432} CONSOLE_PORT=${CONSOLE_PORT:-58432} SPARK_UI_PORT=${SPARK_UI_PORT:-58100} JUPYTER_PORT=${JUPYTER_PORT:-59999}
 images_made="$TRIPS_IMAGES/postgres:pg17 $TRIPS_IMAGES/spark $TRIPS_IMAGES/jupyter"
 taker=
 cleanup() {
@@ -55,13 +55,13 @@ make -C "$clone" all | tee "$scratch/all.log"
 step "make all took $((SECONDS - begin)) seconds"
 grep -q 'loaded *|  *3014 |  *3000 |  *6 |  *8' "$scratch/all.log" || fail "the sample is not loaded"
 grep -q 'Hamburg *| 2018-05-01 ' "$scratch/all.log" || fail "no averages are printed"
-check "make all says where everything is" 7 \
+check "make all says where everything is" 8 \
   "$(grep -c -e 'docker/run.sh psql$' -e "port=$POSTGRES_PORT" -e '/data/trips.csv' -e 'docker/data/inbox$' -e 'docker/run.sh watch$' \
-    -e "http://127.0.0.1:$JUPYTER_PORT/lab/tree/trips.ipynb?token=[0-9a-f]" -e "http://127.0.0.1:$SPARK_UI_PORT " "$scratch/all.log")"
+    -e "http://127.0.0.1:$CONSOLE_PORT/?token=[0-9a-f]" -e "http://127.0.0.1:$JUPYTER_PORT/lab/tree/trips.ipynb?token=[0-9a-f]" -e "http://127.0.0.1:$SPARK_UI_PORT " "$scratch/all.log")"
 check "make all is quiet" yes "$([ "$(wc -l < "$scratch/all.log")" -le 60 ] && echo yes || wc -l < "$scratch/all.log")"
 check "nothing dangling is left" "" "$(docker image ls -q --filter dangling=true --filter label=trips_pipeline.stage)"
 secrets=$(for file in "$clone"/docker/secrets/*; do cat "$file"; echo; done)
-check "three secrets, in a directory of their owner alone" "3 700" "$(wc -l <<< "$secrets") $(stat -c %a "$clone/docker/secrets")"
+check "five secrets, in a directory of their owner alone" "5 700" "$(wc -l <<< "$secrets") $(stat -c %a "$clone/docker/secrets")"
 check "no secret is in what docker shows of a container" 0 \
   "$("$run" compose ps -q | xargs docker inspect | grep -c -F "$secrets" || true)"
 check "labels" "$version $(git -C "$clone" rev-parse HEAD)" \
@@ -73,8 +73,8 @@ check "no secret is in an image" 0 \
 check "no port is open to others" "" \
   "$("$run" compose ps -q | xargs docker inspect -f '{{range .NetworkSettings.Ports}}{{range .}}{{.HostIp}} {{end}}{{end}}' |
     xargs -n 1 | grep -v -x 127.0.0.1 || true)"
-check "ports" "$(printf '%s\n' "$POSTGRES_PORT" "$SPARK_UI_PORT" "$JUPYTER_PORT" | sort | xargs)" \
-  "$("$run" compose ps -q postgres spark jupyter | xargs docker inspect \
+check "ports" "$(printf '%s\n' "$POSTGRES_PORT" "$CONSOLE_PORT" "$SPARK_UI_PORT" "$JUPYTER_PORT" | sort | xargs)" \
+  "$("$run" compose ps -q postgres console spark jupyter | xargs docker inspect \
     -f '{{range .NetworkSettings.Ports}}{{range .}}{{.HostPort}} {{end}}{{end}}' | xargs -n 1 | sort | xargs)"
 check "files are read-only" "1 1 1" \
   "$(for service in postgres spark spark-worker-1; do
@@ -131,6 +131,14 @@ check "a name with blanks and an umlaut" "loaded 3" \
 check "the Spark averages" "$(sql "SELECT concat_ws('|', region, week_of_month, weekly_avg) FROM trips.weekly_avg()")" \
   "$(make -s -C "$clone" spark-weekly-avg 2> /dev/null | grep '|' | tail -n +2)"
 
+# The console: only with its token; it reads with a role of its own.
+token=$(cat "$clone/docker/secrets/console_token")
+page() { curl -s -L -c "$scratch/cookies" -b "$scratch/cookies" "$@"; }
+console=http://127.0.0.1:$CONSOLE_PORT
+check "the console requires its token" "401 200" "$(page -o /dev/null -w '%{http_code}' "$console/") $(page -o /dev/null -w '%{http_code}' "$console/?token=$token")"
+check "the console is connected, and has the page" "true console 1" \
+  "$(page "$console/api/status" | python3 -c 'import json, sys; s = json.load(sys.stdin); print(str(s["connected"]).lower(), s["role"])') $(page "$console/" | grep -c 'console.js')"
+
 # Jupyter: only with its token; the notebook runs.
 token=$(cat "$clone/docker/secrets/jupyter_token")
 status() { curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$JUPYTER_PORT/api/contents$1"; }
@@ -148,10 +156,10 @@ check "and Spark writes nothing into it" 0 \
 trips=$(sql "SELECT count(*) FROM trips.hist_trip_data")
 all_is_well() {
   for _ in $(seq 90); do
-    [ "$(workers)" != "2 2" ] || [ "$(healthy)" != 5 ] || break
+    [ "$(workers)" != "2 2" ] || [ "$(healthy)" != 6 ] || break
     sleep 1
   done
-  check "$1: healthy containers, workers, trips" "5 2 2 $trips" \
+  check "$1: healthy containers, workers, trips" "6 2 2 $trips" \
     "$(healthy) $(workers) $(sql "SELECT count(*) FROM trips.hist_trip_data")"
 }
 healthy() { "$run" compose ps -q | xargs docker inspect -f '{{.State.Health.Status}}' | grep -c -x healthy || true; }
@@ -169,9 +177,9 @@ put "$data/again.csv" Again 2
 check "new passwords: the host's" "loaded" "$(host_sql "SELECT state FROM trips.ingest('/data/host.csv', force => true)" || true)"
 "$run" insert /data/again.csv > "$scratch/insert.log" 2>&1 || { tail -n 30 "$scratch/insert.log"; fail "the Spark load failed"; }
 check "new passwords: Spark's" 2 "$(count Again)"
-check "the environment remembers images and ports" 6 \
+check "the environment remembers images and ports" 7 \
   "$(grep -c -x -e "RUST_IMAGE=$RUST_IMAGE" -e "POSTGRES_IMAGE=$POSTGRES_IMAGE" -e "DEBIAN_IMAGE=$DEBIAN_IMAGE" \
-    -e "POSTGRES_PORT=$POSTGRES_PORT" -e "SPARK_UI_PORT=$SPARK_UI_PORT" -e "JUPYTER_PORT=$JUPYTER_PORT" "$clone/docker/.env")"
+    -e "POSTGRES_PORT=$POSTGRES_PORT" -e "CONSOLE_PORT=$CONSOLE_PORT" -e "SPARK_UI_PORT=$SPARK_UI_PORT" -e "JUPYTER_PORT=$JUPYTER_PORT" "$clone/docker/.env")"
 "$run" down > /dev/null 2>&1
 
 # A port that another program has.

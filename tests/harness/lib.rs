@@ -5,6 +5,7 @@
 
 mod catalogue;
 mod cluster;
+mod console;
 mod copies;
 mod database;
 mod database_state;
@@ -29,6 +30,7 @@ mod wait;
 
 pub use catalogue::catalogue;
 pub use cluster::Cluster;
+pub use console::{Console, Events, Reply};
 pub use database::Database;
 pub use database_state::{database_state, partitions_without_key};
 pub use files::{FIVE_COLUMNS, lines_of, month_as_csv, real_trips, rows_as_csv, trip_line};

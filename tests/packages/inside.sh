@@ -69,6 +69,7 @@ use_tools() { # directory
   if "$1/trips_watch" 'host=/nowhere dbname=trips user=postgres' > /tmp/watch 2>&1; then fail "trips_watch found a server"; fi
   check "trips_watch runs" 1 "$(grep -c '^trips_watch: error: ' /tmp/watch)"
   check "trips_watch has its version" "trips_watch $VERSION" "$("$1/trips_watch" --version)"
+  check "trips_console has its version" "trips_console $VERSION" "$("$1/trips_console" --version)"
 }
 
 sample=/usr/share/doc/postgresql-$number-trips-pipeline/examples/trips_sample.csv

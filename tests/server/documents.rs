@@ -28,6 +28,7 @@ macro_rules! documents {
 }
 
 documents! {
+    console: "docs/console.md",
     corrections: "docs/corrections.md",
     deletion: "docs/deletion.md",
     loading: "docs/loading.md",

@@ -36,6 +36,7 @@ mod locks;
 mod many_loads;
 mod memory;
 mod memory_end;
+mod metrics;
 mod monitor;
 mod monitor_ends;
 mod objects;

@@ -36,7 +36,7 @@ impl Limit {
     fn statement(self) -> &'static str {
         match self {
             Self::View => "SET statement_timeout = '5s'",
-            Self::Scan => "SET statement_timeout = '30s'",
+            Self::Scan => "SET statement_timeout = '2min'",
             Self::Long => "SET statement_timeout = '30min'",
         }
     }

@@ -122,7 +122,7 @@ impl Hub {
     }
 
     /// A place among the listeners, and what a page shows first.
-    fn listen(&self) -> Result<(Receiver<Message>, String), ApiError> {
+    fn listen(&self, misses: bool) -> Result<(Receiver<Message>, String), ApiError> {
         let mut inner = self.inner();
         inner.listeners.retain(|listener| !listener.is_closed());
         if inner.listeners.len() >= MAX_LISTENERS {
@@ -135,7 +135,8 @@ impl Hub {
         inner.listeners.push(sender);
         let mut text = format!("retry: 2000\n\n{}", standing_text(&inner.standing));
         if let Some(now) = &inner.now {
-            text.push_str(&now_text(inner.last, now));
+            // A page that misses events has not seen the last one yet.
+            text.push_str(&now_text(inner.last.filter(|_| !misses), now));
         }
         Ok((receiver, text))
     }
@@ -194,7 +195,7 @@ pub fn stream(
     after: Option<i64>,
 ) -> Result<Response, ApiError> {
     // First the place, then the events that were missed: none is lost in between.
-    let (receiver, first) = hub.listen()?;
+    let (receiver, first) = hub.listen(after.is_some())?;
     let stream = Stream {
         receiver,
         database,
@@ -253,4 +254,39 @@ impl Stream {
 /// A row of [`EVENTS`].
 pub fn event_of(row: &Row) -> Option<(i64, &str)> {
     Some((row.first()?.as_deref()?.parse().ok()?, row.get(1)?.as_deref()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_that_does_not_read_loses_its_place() {
+        let hub = Hub::default();
+        let (mut slow, _) = hub.listen(false).unwrap();
+        let (mut quick, _) = hub.listen(false).unwrap();
+        for seq in 1..=200 {
+            hub.event(seq, "{}");
+            assert_eq!(quick.try_recv().unwrap().seq, Some(seq));
+        }
+        let kept: Vec<_> = std::iter::from_fn(|| slow.try_recv().ok()).collect();
+        assert_eq!(kept.len(), QUEUE);
+        assert!(slow.is_closed(), "it must ask for the rest");
+        assert_eq!(hub.last(), Some(200));
+    }
+
+    #[test]
+    fn listeners_are_bounded() {
+        let hub = Hub::default();
+        let mut pages: Vec<_> = (0..MAX_LISTENERS).map(|_| hub.listen(false).unwrap()).collect();
+        assert!(hub.listen(false).is_err());
+        pages.pop();
+        assert!(hub.listen(false).is_ok());
+    }
+
+    #[test]
+    fn data_are_one_line() {
+        assert_eq!(event_text(7, "[1,\n 2]"), "event: load\nid: 7\ndata: [1,  2]\n\n");
+        assert_eq!(now_text(None, "{}"), "event: now\ndata: {}\n\n");
+    }
 }

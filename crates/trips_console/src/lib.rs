@@ -23,6 +23,7 @@ mod server;
 mod tls;
 mod views;
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -31,7 +32,13 @@ use options::{Command, HELP};
 /// The program.
 #[must_use]
 pub fn main() -> ExitCode {
-    match options::parse(lexopt::Parser::from_env()) {
+    run(std::env::args_os().skip(1))
+}
+
+/// The program with these arguments.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    match options::parse(lexopt::Parser::from_args(arguments)) {
         Ok(Command::Help) => print(HELP),
         Ok(Command::Version) => print(concat!("trips_console ", env!("CARGO_PKG_VERSION"), "\n")),
         Ok(Command::Serve(options)) => server::run(*options),

@@ -32,7 +32,9 @@ Options for the page:
                          loopback needs --tls-cert and --tls-key, or --behind-proxy
       --tls-cert=FILE    certificate chain of the page, PEM
       --tls-key=FILE     its private key, PEM
-      --behind-proxy     a proxy on the way to the browser does TLS
+      --behind-proxy     a proxy on the way to the browser does TLS;
+                         --behind-proxy=http: something else keeps the network out, as
+                         Docker does that publishes the port on loopback alone
       --allow-host=NAME  name under which browsers may reach the page, besides
                          localhost and addresses; repeat it for more names
       --token-file=FILE  file with the token of the link, 16 to 200 letters and digits;
@@ -66,10 +68,17 @@ pub struct Options {
     pub address: IpAddr,
     pub port: u16,
     pub tls: Option<TlsFiles>,
-    pub behind_proxy: bool,
+    pub proxy: Option<Proxy>,
     pub allowed_hosts: Vec<String>,
     pub token_file: Option<PathBuf>,
     pub allow_actions: bool,
+}
+
+/// What the browser speaks with a proxy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proxy {
+    Http,
+    Https,
 }
 
 /// Files of the page's certificate.
@@ -86,7 +95,7 @@ impl Default for Options {
             address: Ipv4Addr::LOCALHOST.into(),
             port: 8432,
             tls: None,
-            behind_proxy: false,
+            proxy: None,
             allowed_hosts: Vec::new(),
             token_file: None,
             allow_actions: false,
@@ -113,7 +122,14 @@ pub fn parse(arguments: lexopt::Parser) -> Result<Command, lexopt::Error> {
             Long("listen") => options.address = arguments.value()?.parse()?,
             Long("tls-cert") => certificate = Some(arguments.value()?.into()),
             Long("tls-key") => key = Some(arguments.value()?.into()),
-            Long("behind-proxy") => options.behind_proxy = true,
+            Long("behind-proxy") => {
+                let scheme = arguments.optional_value().map(|value| value.string()).transpose()?;
+                options.proxy = Some(match scheme.as_deref() {
+                    None | Some("https") => Proxy::Https,
+                    Some("http") => Proxy::Http,
+                    Some(_) => return Err("--behind-proxy must be http or https".into()),
+                });
+            }
             Long("allow-host") => {
                 options.allowed_hosts.push(arguments.value()?.string()?.to_ascii_lowercase());
             }
@@ -131,7 +147,7 @@ pub fn parse(arguments: lexopt::Parser) -> Result<Command, lexopt::Error> {
         _ => return Err("--tls-cert and --tls-key belong together".into()),
     };
     // Else the token and the data would pass over the network as text.
-    if !options.address.is_loopback() && options.tls.is_none() && !options.behind_proxy {
+    if !options.address.is_loopback() && options.tls.is_none() && options.proxy.is_none() {
         return Err("--listen with another address than loopback needs --tls-cert and --tls-key, or --behind-proxy"
             .into());
     }

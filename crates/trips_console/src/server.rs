@@ -21,7 +21,7 @@ use crate::database::Database;
 use crate::events::{self, Hub};
 use crate::extract::Parameters;
 use crate::guard::{self, Guard};
-use crate::options::Options;
+use crate::options::{Options, Proxy};
 use crate::tls::{self, TlsListener};
 use crate::{actions, assets, listen, views};
 
@@ -77,7 +77,7 @@ async fn serve(options: Options) -> Result<(), String> {
         token,
         port: address.port(),
         allowed_hosts: options.allowed_hosts.clone(),
-        is_secure: tls.is_some() || options.behind_proxy,
+        is_secure: tls.is_some() || options.proxy == Some(Proxy::Https),
     });
     let router = router(start(options)?, guard);
     // The link comes when the page answers.
@@ -158,7 +158,9 @@ async fn event_stream(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let seen = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse().ok());
-    events::stream(&app.hub, app.database, seen.or(parameters.after))
+    // A page that begins with 0 shows the last events.
+    let after = seen.or(parameters.after).map(|after| if after <= 0 { -1 } else { after });
+    events::stream(&app.hub, app.database, after)
 }
 
 /// An address that a browser on this machine can open.

@@ -40,6 +40,7 @@ pub async fn area(State(app): State<App>, Body(drawn): Body<Drawn>) -> Answer {
     match (drawn.r#box, drawn.polygon) {
         (Some(corners), None) => of_box(&app, corners, which, [since, until]).await,
         (None, Some(corners)) => {
+            check(&corners)?;
             let found = app.cells.period(drawn.filters.since()?, drawn.filters.until()?).await?;
             let Some(period) = found else {
                 return Ok(JsonText(
@@ -73,7 +74,7 @@ async fn of_box(app: &App, corners: [f64; 4], which: &str, period: [Option<Strin
     Ok(with_sql(first(rows), &sql))
 }
 
-async fn of_polygon(app: &App, corners: &[[f64; 2]], which: &str, period: (Date, Date)) -> Answer {
+fn check(corners: &[[f64; 2]]) -> Result<(), ApiError> {
     let is_valid = corners.iter().all(|[x, y]| x.abs() <= 180.0 && y.abs() <= 90.0);
     if !(3..=MOST_CORNERS).contains(&corners.len()) || !is_valid {
         return Err(ApiError::invalid(
@@ -81,6 +82,10 @@ async fn of_polygon(app: &App, corners: &[[f64; 2]], which: &str, period: (Date,
             "Draw 3 to 200 corners, in degrees of longitude and latitude.",
         ));
     }
+    Ok(())
+}
+
+async fn of_polygon(app: &App, corners: &[[f64; 2]], which: &str, period: (Date, Date)) -> Answer {
     let (since, until) = period;
     if since.days_until(until) >= POLYGON_DAYS {
         let hint = "Choose a period of at most 93 days, or draw a box.";

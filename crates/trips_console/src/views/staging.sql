@@ -1,8 +1,9 @@
 -- Staged rows by reason. $1 and $2 period of the loads, $3 feed. At most 200,000 rows are looked at.
 WITH rows AS MATERIALIZED (
   SELECT s.load_id, s.line_no, s.error_code, s.column_name,
-         -- The reason without the values of the row.
-         left(regexp_replace(s.error, '"[^"]*"', '"…"', 'g'), 300) AS reason,
+         -- The reason without the values of the row, which come before what is expected.
+         left(regexp_replace(split_part(s.error, 'expected', 1), '"[^"]*"|-?[0-9]+([.][0-9]+)?', '…', 'g')
+              || substring(s.error FROM position('expected' IN s.error || 'expected')), 300) AS reason,
          left(coalesce(CASE s.column_name WHEN 'region' THEN s.region WHEN 'origin_coord' THEN s.origin_coord
                             WHEN 'destination_coord' THEN s.destination_coord WHEN 'date_time' THEN s.date_time
                             WHEN 'datasource' THEN s.datasource ELSE s.record ->> s.column_name END,

@@ -1,0 +1,187 @@
+//! How long the views of the page take with many trips, what it takes of memory, and what a load costs with many pages.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::fs;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use postgres::config::Host;
+use serde_json::{Value, json};
+use trips_tests::{Cluster, Console};
+
+use crate::measure::{generate, ingest};
+use crate::report::{Spread, machine, save};
+use crate::{Result, SETTINGS, start_cluster};
+
+/// The views, as the page asks for them. The files are of months from May 2018.
+const VIEWS: [(&str, &str); 20] = [
+    ("Status", "status"),
+    ("Now", "now"),
+    ("Loads", "loads"),
+    ("Loads, one load", "loads/1"),
+    ("Health", "health"),
+    ("Trips by week", "trips"),
+    ("Trips by day, compared", "trips?period=day&compare=year"),
+    ("Trips, a region by datasource", "trips?region=Prague&by=datasource"),
+    ("Weekly averages as CSV", "weekly.csv"),
+    ("Map, the newest month", "cells?zoom=9"),
+    ("Map, a region and a month", "cells?zoom=11&region=Prague&since=2018-07-01&until=2018-07-31"),
+    ("Map, destinations, all of the history", "cells?zoom=9&which=destination&since=2018-05-01"),
+    ("Map, smallest cells, all of the history", "cells?zoom=14&since=2018-05-01"),
+    ("Flows of a region", "flows?zoom=10&region=Prague"),
+    ("Flows of all regions", "flows?zoom=10"),
+    ("When, a region and a month", "when?region=Prague&since=2018-07-01&until=2018-07-31"),
+    ("When, all of the history", "when?since=2018-05-01"),
+    ("Staging", "staging"),
+    ("Feeds", "feeds"),
+    ("Regions", "regions?prefix=p"),
+];
+
+/// Calls of each view, and pages that listen.
+const CALLS: usize = 11;
+const PAGES: usize = 100;
+
+/// Loads the files, and measures.
+pub fn run(files: u64, rows: u64, rounds: u64) -> Result<()> {
+    let cluster = start_cluster()?;
+    let mut client = cluster.client();
+    println!("{}\n{}\n{files} files of {rows} rows", machine(), SETTINGS.trim_end());
+    for file in 0..files {
+        let path = generate(&cluster, "file.csv", rows, file + 1, u32::try_from(file)?)?;
+        ingest(&mut client, &path, [i64::try_from(rows)?, 0, 0])?;
+        fs::remove_file(&path)?;
+    }
+    client.batch_execute("VACUUM ANALYZE")?;
+    let mut text = format!("{}\n\n{} trips\n\n", machine(), files * rows);
+    let console = start(&cluster)?;
+    let first = counted(&console, "cells?zoom=9")?;
+    let all = counted(&console, "cells?zoom=9&since=2018-05-01")?;
+    writeln!(text, "counts of the newest month: {first:.1} s, of all the others: {all:.1} s\n")?;
+    text.push_str("| view | ms, median | least | greatest |\n|---|---|---|---|\n");
+    let mut measured = BTreeMap::new();
+    for (name, path) in VIEWS {
+        let spread = milliseconds(|| view(&console, path))?;
+        writeln!(
+            text,
+            "| {name} | {:.1} | {:.1} | {:.1} |",
+            spread.median, spread.least, spread.greatest
+        )?;
+        measured.insert(name, spread.median);
+    }
+    let drawn = json!({ "box": [14.29, 49.93, 14.59, 50.23] });
+    let spread = milliseconds(|| {
+        let reply = console.post("/api/area", &drawn);
+        if reply.status == 200 { Ok(()) } else { Err(reply.body.into()) }
+    })?;
+    writeln!(
+        text,
+        "| Area of a city, all of the history | {:.1} | {:.1} | {:.1} |",
+        spread.median, spread.least, spread.greatest
+    )?;
+    writeln!(text, "\nmemory after these views: {} MB", memory(&console)?)?;
+    drop(console);
+    let (without, with, listening) = with_pages(&cluster, rows, files, rounds)?;
+    writeln!(text, "memory with {PAGES} pages: {listening} MB")?;
+    writeln!(
+        text,
+        "load of {rows} rows, median of {rounds}: {:.2} s without a page, {:.2} s with {PAGES}: ratio {:.3}",
+        without.median,
+        with.median,
+        with.median / without.median
+    )?;
+    println!("\n{text}");
+    save("console.md", &text)?;
+    let json = json!({
+        "machine": machine(), "settings": SETTINGS, "files": files, "rows": rows, "views_ms": measured,
+        "area_ms": spread.median, "load_seconds": [without.median, with.median], "memory_mb": listening,
+    });
+    save("console.json", &serde_json::to_string_pretty(&json)?)
+}
+
+/// The program, which is in this one.
+fn start(cluster: &Cluster) -> Result<Console> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("console-program").env("PGUSER", "postgres").env("PGDATABASE", "trips");
+    if let Some(Host::Unix(path)) = cluster.config().get_hosts().first() {
+        command.env("PGHOST", path);
+    }
+    Ok(Console::start(&mut command))
+}
+
+fn view(console: &Console, path: &str) -> Result<()> {
+    let reply = console.get(&format!("/api/{path}"));
+    if reply.status == 200 { Ok(()) } else { Err(format!("{path}: {}", reply.body).into()) }
+}
+
+/// Seconds until nothing of a view is missing.
+fn counted(console: &Console, path: &str) -> Result<f64> {
+    let begin = Instant::now();
+    loop {
+        let reply = console.get(&format!("/api/{path}"));
+        let found: Value = serde_json::from_str(&reply.body)?;
+        match found["missing"].as_array() {
+            Some(missing) if missing.is_empty() => return Ok(begin.elapsed().as_secs_f64()),
+            Some(_) => (),
+            None if reply.status == 503 => thread::sleep(Duration::from_millis(100)),
+            None => return Err(reply.body.into()),
+        }
+    }
+}
+
+/// One call to warm up, and then the measured ones.
+fn milliseconds(mut call: impl FnMut() -> Result<()>) -> Result<Spread> {
+    call()?;
+    let mut found = Vec::new();
+    for _ in 0..CALLS {
+        let begin = Instant::now();
+        call()?;
+        found.push(1000.0 * begin.elapsed().as_secs_f64());
+    }
+    Ok(Spread::of(&found))
+}
+
+/// The greatest resident memory so far, MB.
+fn memory(console: &Console) -> Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{}/status", console.pid()))?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).ok_or("no memory")?;
+    Ok(line.split_whitespace().nth(1).ok_or("no number")?.parse::<u64>()? / 1024)
+}
+
+/// Seconds of loads without and with pages that listen, in turns; and the memory of the console.
+fn with_pages(
+    cluster: &Cluster,
+    rows: u64,
+    files: u64,
+    rounds: u64,
+) -> Result<(Spread, Spread, u64)> {
+    let mut client = cluster.client();
+    let (mut without, mut with, mut most) = (Vec::new(), Vec::new(), 0);
+    for round in 0..2 * rounds {
+        // Each into a month of its own, of which the history has none.
+        let month = u32::try_from(files + 1 + round)?;
+        let path = generate(cluster, "file.csv", rows, 1000 + round, month)?;
+        let expected = [i64::try_from(rows)?, 0, 0];
+        if round % 2 == 0 {
+            without.push(ingest(&mut client, &path, expected)?);
+        } else {
+            let console = start(cluster)?;
+            let mut pages: Vec<_> = (0..PAGES).map(|_| console.events(None)).collect();
+            pages.iter_mut().for_each(|page| drop(page.next("now")));
+            let readers: Vec<_> = pages
+                .into_iter()
+                .map(|mut page| {
+                    thread::spawn(move || while page.next("load").1["state"] != "loaded" {})
+                })
+                .collect();
+            with.push(ingest(&mut client, &path, expected)?);
+            readers
+                .into_iter()
+                .try_for_each(|reader| reader.join().map_err(|_| "a page has lost its stream"))?;
+            most = most.max(memory(&console)?);
+        }
+        fs::remove_file(&path)?;
+    }
+    Ok((Spread::of(&without), Spread::of(&with), most))
+}
