@@ -1,11 +1,16 @@
 //! A browser as a person uses it: addresses, clicks, keys; and what it shows.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
-use trips_tests::until;
+use trips_tests::until_within;
 
 use crate::webdriver::WebDriver;
+
+/// How long a page may take on a busy machine.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A browser with one page.
 pub struct Browser(WebDriver);
@@ -81,7 +86,7 @@ impl Browser {
     pub fn wait(&self, expression: &str) {
         let what = || format!("{expression}\n{}", self.text("document.body.innerText"));
         let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            until("not true", || {
+            until_within(TIMEOUT, "not true", || {
                 (self.value(&format!("Boolean({expression})")) == true).then_some(())
             });
         }));
@@ -98,8 +103,8 @@ impl Browser {
     #[track_caller]
     pub fn settled(&self) {
         self.wait(
-            "document.querySelector('h1')?.textContent && !document.querySelector('[aria-busy]') \
-             && !document.querySelector('main .loading') && !document.querySelector('.counting')",
+"document.querySelector('h1')?.textContent && !document.querySelector('[aria-busy], .counting') \
+             && ![...document.querySelectorAll('main .loading')].some(part => part.checkVisibility())",
         );
     }
 

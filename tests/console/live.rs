@@ -3,7 +3,7 @@
 use serde_json::Value;
 use trips_tests::{rows_as_csv, text_of, until};
 
-use crate::page::{HeldLoad, Page};
+use crate::page::{Page, SlowLoad};
 
 /// Number of rows of a load that lasts.
 const MANY: u64 = 150_000;
@@ -25,11 +25,11 @@ fn two_loads_run_and_their_bars_move() {
     assert!(page.browser.text_of("main").contains("SELECT * FROM trips.ingest('/data/trips.csv')"));
     page.browser.value("window.was_here = true");
 
-    let first = HeldLoad::begin(&page.database, &one);
+    let first = SlowLoad::begin(&page.database, &one);
     first.hold_at(&page.database, 0.05);
     let early =
         until("the first load has no bar", || bar(&page.browser, 1).filter(|share| *share > 0));
-    let second = HeldLoad::begin(&page.database, &two);
+    let second = SlowLoad::begin(&page.database, &two);
     until("the second load has no bar", || bar(&page.browser, 2));
     page.browser.wait("document.querySelectorAll('.bar').length === 2");
     assert!(page.browser.text_of(".bar[data-load='1']").contains("one.csv"));

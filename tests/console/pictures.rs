@@ -8,7 +8,7 @@ use postgres::Client;
 use trips_tests::{Database, FIVE_COLUMNS, text_of};
 
 use crate::city;
-use crate::page::{DESK, HeldLoad, Page};
+use crate::page::{DESK, Page, SlowLoad};
 
 const WEEKS: u64 = 100;
 /// Weeks that nobody has sent.
@@ -33,10 +33,17 @@ fn all_views() {
     let page = Page::start(&["--allow-actions"]);
     let mut client = page.client();
     fill(&page.database, &mut client);
-    let (running, waiting) = begin_loads(&page.database, &mut client);
+    let mut loads = Some(begin_loads(&page.database, &mut client));
     let failed =
         text_of(&mut client, "SELECT max(load_id) FROM trips.loads WHERE state = 'failed'");
     for (name, parameters) in VIEWS {
+        // The first pictures are those of what runs.
+        if name != "now"
+            && let Some((running, waiting)) = loads.take()
+        {
+            running.end();
+            waiting.end();
+        }
         let fragment = format!("{name}{}", parameters.replace("failed", &failed));
         for (kind, scheme, [width, height]) in
             [("light", "light", DESK), ("dark", "dark", DESK), ("phone", "light", PHONE)]
@@ -58,8 +65,6 @@ fn all_views() {
             fs::write(picture(name, kind), page.browser.picture()).expect("a picture");
         }
     }
-    running.end();
-    waiting.end();
 }
 
 fn picture(name: &str, kind: &str) -> PathBuf {
@@ -120,22 +125,22 @@ fn faults(day: NaiveDate, seed: u64) -> String {
     }
     text.push_str(&format!(
         "Lyon,POINT (4.83 45.76),POINT (4.85 45.75),{},night_bus\n",
-        day.format("%d/%m/%Y %H:%M").to_string().replace("%H:%M", "23:40")
+        day.format("%d/%m/%Y 23:40")
     ));
     text
 }
 
 /// A load that runs, and one that waits for it.
-fn begin_loads(database: &Database, client: &mut Client) -> (HeldLoad, HeldLoad) {
+fn begin_loads(database: &Database, client: &mut Client) -> (SlowLoad, SlowLoad) {
     let today: NaiveDate = text_of(client, "SELECT current_date").parse().expect("a date");
     let file = |name: &str, seed| {
         let text = city::file(today - Days::new(60), 60, 3000, seed);
         database.file(&format!("inbox/{name}.csv"), text)
     };
     let (one, two) = (file("trips-backfill-autumn", 501), file("scooters-november", 502));
-    let running = HeldLoad::begin(database, &one);
+    let running = SlowLoad::begin(database, &one);
     running.hold_at(database, 0.62);
-    let waiting = HeldLoad::begin(database, &two);
+    let waiting = SlowLoad::begin(database, &two);
     (running, waiting)
 }
 

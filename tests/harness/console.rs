@@ -57,8 +57,17 @@ impl Console {
     /// When it does not start.
     #[must_use]
     pub fn start(command: &mut Command) -> Self {
-        let mut child =
-            command.args(["--port=0"]).stdout(Stdio::piped()).spawn().expect("the program runs");
+        Self::start_on(command, 0)
+    }
+
+    /// The same on a port.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn start_on(command: &mut Command, port: u16) -> Self {
+        let command = command.arg(format!("--port={port}")).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("the program runs");
         let mut line = String::new();
         let output = child.stdout.take().expect("its output");
         BufReader::new(output).read_line(&mut line).expect("a line");

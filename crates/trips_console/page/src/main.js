@@ -3,7 +3,7 @@
 import "./styles/console.css";
 import { get } from "./api.js";
 import { connect, listen, live } from "./live.js";
-import { address, filters, onMove, route } from "./route.js";
+import { onMove, redirect, route } from "./route.js";
 import { makeShell, markTab, setBadge, showConnection } from "./shell.js";
 import { setText } from "./dom.js";
 import * as format from "./format.js";
@@ -24,8 +24,7 @@ const page = { status: null, view: null, name: null };
 function showRoute() {
   const name = views[route().view] ? route().view : "now";
   if (name !== route().view) {
-    history.replaceState(null, "", address(name, filters()));
-    location.reload();
+    redirect(name);
     return;
   }
   markTab(shell);

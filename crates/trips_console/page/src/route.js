@@ -39,6 +39,12 @@ export function change(params, replace = false) {
   moved();
 }
 
+/** Goes to a view in place of one that is not there. */
+export function redirect(view) {
+  history.replaceState(null, "", link(view));
+  moved();
+}
+
 export function onMove(listener) {
   listeners.add(listener);
 }

@@ -39,7 +39,7 @@ export const now = {
       put(queue, queueOf(live.now.queue, page));
       put(recent, recentOf(live.now.recent));
     };
-    const showEvents = () => put(events, live.events.length ? live.events.slice(0, EVENTS_SHOWN).map(eventLine) : h("li", { class: "loading" }, "Each change of a load appears here."));
+    const showEvents = () => put(events, live.events.length ? live.events.slice(0, EVENTS_SHOWN).map(eventLine) : h("li", { class: "nothing" }, "Each change of a load appears here."));
     show();
     if (!live.now) running.append(h("p", { class: "loading" }, "Loading…"));
     showEvents();
