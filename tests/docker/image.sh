@@ -37,7 +37,7 @@ image_alone() {
   until_alone
   check "ALTER SYSTEM" "96MB /data,/srv pg_cron,trips_pipeline" \
     "$(ask 'SHOW shared_buffers') $(ask 'SHOW trips.data_directories') $(ask 'SHOW shared_preload_libraries')"
-  check "the tools" "$version" "$(docker exec "$alone" trips_reader version)"
+  check "the tools" "$version trips_watch $version" "$(docker exec "$alone" trips_reader version) $(docker exec "$alone" trips_watch --version)"
 
   # Files with secrets, a data directory of root's on the host, and an init script that uses the extension.
   local at=$scratch/alone

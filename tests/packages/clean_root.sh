@@ -6,11 +6,13 @@ base_of() { # release
   local archive=$tools/debootstrap/$1.tar options=() source=()
   if [ ! -f "$archive" ]; then
     command -v debootstrap > /dev/null || install_debian_packages debootstrap
-    case $1 in jammy | noble)
-      ubuntu_keys
-      options=(--components=main,universe --keyring="$scratch/keys/usr/share/keyrings/ubuntu-archive-keyring.gpg")
-      # An older debootstrap does not know its name. The script is the same for all releases since gutsy.
-      source=(http://archive.ubuntu.com/ubuntu /usr/share/debootstrap/scripts/gutsy) ;;
+    # An older debootstrap does not know new names. Their scripts are those of releases before.
+    case $1 in
+      forky) source=(http://deb.debian.org/debian /usr/share/debootstrap/scripts/sid) ;;
+      jammy | noble)
+        ubuntu_keys
+        options=(--components=main,universe --keyring="$scratch/keys/usr/share/keyrings/ubuntu-archive-keyring.gpg")
+        source=(http://archive.ubuntu.com/ubuntu /usr/share/debootstrap/scripts/gutsy) ;;
     esac
     step "debootstrap of $1"
     mkdir -p "$tools/debootstrap"
