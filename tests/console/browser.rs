@@ -46,7 +46,13 @@ impl Browser {
     }
 
     pub fn open(&self, address: &str) {
-        self.post("url", &json!({ "url": address }));
+        // Another interface of the machine breaks requests, also those to loopback.
+        for _ in 0..5 {
+            self.post("url", &json!({ "url": address }));
+            if self.text("location.protocol") != "chrome-error:" {
+                break;
+            }
+        }
     }
 
     pub fn reload(&self) {
@@ -161,6 +167,7 @@ impl Browser {
         entries
             .filter(|entry| entry["level"] == "SEVERE" || entry["level"] == "WARNING")
             .map(|entry| entry["message"].as_str().unwrap_or_default().to_owned())
+            .filter(|message| !message.contains("net::ERR_NETWORK_CHANGED"))
             .collect()
     }
 

@@ -17,6 +17,18 @@ const NOT_IN = {
   hint: "Open the address with the token that trips_console printed when it started.",
 };
 
+// A laptop that changes its network breaks what is under way, also on loopback: one more attempt, but never of a change.
+async function ask(path, options) {
+  try {
+    return await fetch(path, options);
+  } catch (error) {
+    if (error.name === "AbortError" || options.method === "POST") throw error;
+    await new Promise((done) => setTimeout(done, 300));
+    options.signal?.throwIfAborted();
+    return fetch(path, options);
+  }
+}
+
 async function answer(request) {
   let response;
   try {
@@ -45,12 +57,12 @@ export function search(values) {
 
 export function get(path, values = {}, signal = undefined) {
   const question = search(values);
-  return answer(fetch(`api/${path}${question ? `?${question}` : ""}`, { signal, headers: { Accept: "application/json" } }));
+  return answer(ask(`api/${path}${question ? `?${question}` : ""}`, { signal, headers: { Accept: "application/json" } }));
 }
 
 export function post(path, body = {}, signal = undefined) {
   const headers = { "Content-Type": "application/json", "X-Trips-Console": "1" };
-  return answer(fetch(`api/${path}`, { method: "POST", signal, headers, body: JSON.stringify(body) }));
+  return answer(ask(`api/${path}`, { method: "POST", signal, headers, body: JSON.stringify(body) }));
 }
 
 /** Makes a function of which only the last call counts: it ends the one before. */

@@ -62,6 +62,7 @@ async function askStatus() {
   showConnection(shell, page.status);
   if (!page.view) return;
   shell.show(views[page.name], page.status);
+  // After a break, what a view could not ask is asked again.
   page.view.update?.("status");
 }
 

@@ -21,9 +21,9 @@ export const feeds = {
     const answer = answerPlace((signal) => get("feeds", question(), signal), show);
     root.append(answer.place);
     let asked;
-    const update = () => {
+    const update = (why) => {
       const now = JSON.stringify(question());
-      if (now !== asked) answer.refresh();
+      if (now !== asked || why === "status") answer.refresh();
       asked = now;
     };
     const soon = debounce(500, () => answer.refresh());

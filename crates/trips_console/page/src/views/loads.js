@@ -27,10 +27,10 @@ export const loads = {
     const detail = loadDetail(page, () => list.refresh());
     root.append(bar, h("div", { class: "ledger" }, list.place, detail.place));
     let asked;
-    const update = () => {
+    const update = (why) => {
       put(bar, localFilters());
       const now = JSON.stringify(question());
-      if (asked !== now) list.refresh();
+      if (now !== asked || why === "status") list.refresh();
       asked = now;
       detail.show(route().params.load);
       mark(list.place);

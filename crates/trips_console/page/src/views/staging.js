@@ -23,9 +23,9 @@ export const staging = {
     root.append(h("div", { class: "ledger" }, groups.place, one));
     let asked;
     let shown;
-    const update = () => {
+    const update = (why) => {
       const now = JSON.stringify(question());
-      if (now !== asked) groups.refresh();
+      if (now !== asked || why === "status") groups.refresh();
       asked = now;
       const id = route().params.load;
       one.hidden = !id;

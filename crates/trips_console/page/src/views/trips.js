@@ -35,10 +35,10 @@ export const trips = {
     const answer = answerPlace((signal) => get("trips", question(), signal), draw);
     root.append(controls, answer.place);
     let asked;
-    const update = () => {
+    const update = (why) => {
       put(controls, controlsOf());
       const now = JSON.stringify(question());
-      if (now !== asked) answer.refresh();
+      if (now !== asked || why === "status") answer.refresh();
       asked = now;
     };
     const stop = onTheme(() => shown && put(answer.place, draw(shown)));

@@ -25,9 +25,9 @@ export const when = {
       return [missingNote(found), heat(found)];
     });
     root.append(answer.place);
-    const update = () => {
+    const update = (why) => {
       const now = JSON.stringify(question());
-      if (now !== asked) answer.refresh();
+      if (now !== asked || why === "status") answer.refresh();
       asked = now;
     };
     const stop = onTheme(() => answer.refresh());
