@@ -14,4 +14,4 @@ for directory in "$(test_dir)" "$run"; do
     rm -rf "$directory"
   fi
 done
-rm -rf "$root/target"
+rm -rf "$root/target" "$root/crates/trips_console/page/dist" "$root/crates/trips_console/page/node_modules"

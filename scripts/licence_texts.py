@@ -46,6 +46,10 @@ def main():
         sys.exit("no licence is found")
     for text, names in sorted(texts.items(), key=lambda item: item[1]):
         print("\n".join(["=" * 80, *names, "=" * 80, text, ""]))
+    # What the page of trips_console bundles; without it, the program has no page.
+    page = ROOT / "crates/trips_console/page/dist/licences.txt"
+    if page.is_file():
+        print("\n".join(["=" * 80, "The page of trips_console, licences.txt", "=" * 80, page.read_text(), ""]))
     if without:
         print("\n".join(["=" * 80, "Crates without a file of their licence", "=" * 80, *sorted(without)]))
 
