@@ -5,3 +5,5 @@ FROM trips_standin/debootstrap:${RELEASE}
 COPY ca-certificates.crt /usr/local/share/ca-certificates/host.crt
 COPY ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 RUN printf '[global]\ncert = /etc/ssl/certs/ca-certificates.crt\n' > /etc/pip.conf
+# A mirror may be weeks behind, and lists of a release that is not stable yet expire in days.
+RUN echo 'Acquire::Check-Valid-Until "false";' > /etc/apt/apt.conf.d/valid-until

@@ -51,8 +51,9 @@ make_postgres() {
 
 build() { # name tag context options
   step "building a substitute for $1:$2"
-  DOCKER_BUILDKIT=0 docker build -q -t "trips_standin/$1:$2" -f "$here/$1.Dockerfile" "${@:4}" "$3" > /dev/null 2>&1 ||
-    fail "it cannot be built: docker build -f tests/docker/$1.Dockerfile says why"
+  local log
+  log=$(DOCKER_BUILDKIT=0 docker build -t "trips_standin/$1:$2" -f "$here/$1.Dockerfile" "${@:4}" "$3" 2>&1) ||
+    { tail -n 20 <<< "$log" >&2; fail "the substitute cannot be built"; }
 }
 
 for pair in DEBIAN:debian:trixie-slim:trixie RUST:rust:1.95-trixie:latest "POSTGRES:postgres:$number-trixie:$number"; do
