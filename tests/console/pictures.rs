@@ -52,7 +52,8 @@ fn all_views() {
             page.browser.prefer(scheme);
             page.browser.open("about:blank");
             page.view(&fragment);
-            if name == "health" {
+            // The checks read the whole history.
+            if name == "health" && kind == "light" {
                 page.browser.click("main button.main");
                 page.browser.wait_for(".verdict");
                 page.browser.value("scrollTo(0, 0)");
@@ -82,7 +83,7 @@ fn fill(database: &Database, client: &mut Client) {
         .expect("permissions");
     for week in (0..WEEKS).filter(|week| !NOT_SENT.contains(week)) {
         let first = today - Days::new((WEEKS - week) * 7);
-        let mut text = city::file(first, 7, 1300, week);
+        let mut text = city::file(first, 7, 900, week);
         if week % 16 == 9 {
             text.push_str(&faults(first, week));
         }
