@@ -284,10 +284,10 @@ fn areas_and_flows() {
     let refused = console.post("/api/area", &long);
     assert!(refused.status == 400 && refused.body.contains("at most 93 days"), "{}", refused.body);
     let flows = console.json("/api/flows?until=2024-03-15&limit=5&resolution=4");
-    assert_eq!((&flows["since"], &flows["until"]), (&json!("2024-03-09"), &json!("2024-03-15")));
+    assert_eq!((&flows["since"], &flows["until"]), (&json!("2024-02-14"), &json!("2024-03-15")));
     let first = &flows["flows"][0];
     let count = format!(
-        "SELECT count(*) FROM trips.hist_trip_data WHERE date_time >= '2024-03-09' AND date_time < '2024-03-16'
+        "SELECT count(*) FROM trips.hist_trip_data WHERE date_time >= '2024-02-14' AND date_time < '2024-03-16'
            AND trips.h3_cell(origin_coord, 4) = '{}' AND trips.h3_cell(destination_coord, 4) = '{}'",
         first["from"]["cell"].as_str().unwrap(),
         first["to"]["cell"].as_str().unwrap()

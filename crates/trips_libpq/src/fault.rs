@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::connection::PqError;
+use crate::error::PqError;
 
 /// An error with a hint.
 #[derive(Debug, Clone, PartialEq, Eq)]

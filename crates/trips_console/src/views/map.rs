@@ -20,8 +20,18 @@ const FLOWS: &str = include_str!("flows.sql");
 
 /// Cells that a page draws; those with fewest trips are left out.
 const MOST_CELLS: usize = 5000;
-/// Days that flows are counted of: the history is read for each.
-const FLOW_DAYS: i64 = 7;
+/// The days that flows are counted of, because the history is read for them: the newest ones of a period, with 100,000
+/// trips together and 31 days at most, or one day.
+const FLOW_DAYS: &str = "
+SELECT min(n.day)
+  FROM (SELECT d.day, sum(sum(d.trips)) OVER newest AS trips, row_number() OVER newest AS number
+          FROM trips.daily_trip_counts AS d
+         WHERE d.trips > 0 AND d.day BETWEEN greatest($1::date, $2::date - 30) AND $2::date
+           AND ($3::text IS NULL OR d.region = $3)
+           AND ($4::text IS NULL OR d.datasource = $4)
+         GROUP BY d.day
+        WINDOW newest AS (ORDER BY d.day DESC)) AS n
+ WHERE n.trips <= 100000 OR n.number = 1";
 
 /// A part of the map.
 #[derive(Deserialize)]
@@ -155,20 +165,18 @@ pub async fn flows(
                 .to_string(),
         ));
     };
-    let days = since.days_until(until).min(FLOW_DAYS - 1);
-    let since = until.plus(-days);
-    let parameters = vec![
+    let mut parameters = vec![
         Some(since.to_string()),
         Some(until.to_string()),
         filters.region()?,
         filters.datasource()?,
-        Some(resolution.to_string()),
-        Some(limit.to_string()),
-        Some(window.west.to_string()),
-        Some(window.south.to_string()),
-        Some(window.east.to_string()),
-        Some(window.north.to_string()),
     ];
+    let days = app.database.rows(Limit::View, FLOW_DAYS, parameters.clone()).await?;
+    let since = first(days).and_then(|day| Date::parse(&day)).unwrap_or(since);
+    parameters[0] = Some(since.to_string());
+    parameters.extend([Some(resolution.to_string()), Some(limit.to_string())]);
+    let Window { west, south, east, north } = window;
+    parameters.extend([west, south, east, north].map(|degrees| Some(degrees.to_string())));
     let rows = app.database.rows(Limit::Scan, FLOWS, parameters).await?;
     let flows = first(rows).unwrap_or_else(|| "[]".into());
     Ok(JsonText(format!(
