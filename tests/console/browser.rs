@@ -39,10 +39,11 @@ impl Browser {
         self.chromium("Emulation.setDeviceMetricsOverride", &metrics);
     }
 
-    /// Lets the system prefer `light` or `dark`.
+    /// Lets the system prefer `light` or `dark`, and nothing that moves.
     pub fn prefer(&self, scheme: &str) {
-        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
-        self.chromium("Emulation.setEmulatedMedia", &features);
+        let features = [("prefers-color-scheme", scheme), ("prefers-reduced-motion", "reduce")]
+            .map(|(name, value)| json!({ "name": name, "value": value }));
+        self.chromium("Emulation.setEmulatedMedia", &json!({ "features": features }));
     }
 
     pub fn open(&self, address: &str) {

@@ -25,11 +25,11 @@ fn two_loads_run_and_their_bars_move() {
     assert!(page.browser.text_of("main").contains("SELECT * FROM trips.ingest('/data/trips.csv')"));
     page.browser.value("window.was_here = true");
 
-    let first = SlowLoad::begin(&page.database, &one);
+    let first = SlowLoad::begin(&page.database, page.client(), &one);
     first.hold_at(&page.database, 0.05);
     let early =
         until("the first load has no bar", || bar(&page.browser, 1).filter(|share| *share > 0));
-    let second = SlowLoad::begin(&page.database, &two);
+    let second = SlowLoad::begin(&page.database, page.client(), &two);
     until("the second load has no bar", || bar(&page.browser, 2));
     page.browser.wait("document.querySelectorAll('.bar').length === 2");
     assert!(page.browser.text_of(".bar[data-load='1']").contains("one.csv"));

@@ -80,7 +80,7 @@ fn make_role(database: &Database) -> String {
     database
         .client()
         .batch_execute(&format!(
-            "CREATE ROLE {role} LOGIN IN ROLE pg_read_all_stats;
+            "CREATE ROLE {role} LOGIN IN ROLE pg_read_all_stats, pg_read_server_files;
              SELECT trips.grant_reader('{role}'), trips.grant_loader('{role}');
              GRANT SELECT ON trips.stg_trip_data TO {role}"
         ))
@@ -100,8 +100,7 @@ pub struct SlowLoad {
 
 impl SlowLoad {
     /// Begins to load a file; returns when the load runs, slowly.
-    pub fn begin(database: &Database, path: &str) -> Self {
-        let mut client = database.client();
+    pub fn begin(database: &Database, mut client: Client, path: &str) -> Self {
         let pid = client.query_one("SELECT pg_backend_pid()", &[]).expect("a number").get(0);
         let is_held = Arc::new(AtomicBool::new(false));
         let has_ended = Arc::new(AtomicBool::new(false));

@@ -79,7 +79,7 @@ export function showConnection(shell, status) {
   document.documentElement.classList.toggle("away", Boolean(fault));
   const words = { connecting: "Connecting…", lost: "Console away", out: "Not signed in", open: live.connected ? "Live" : "Database away" };
   shell.state.dataset.state = live.state === "open" && !live.connected ? "lost" : live.state;
-  const where = status?.database ? `${status.database} on ${status.host ?? "?"}` : "";
+  const where = status?.database ? `${status.database} on ${status.host?.startsWith("/") ? "this machine" : (status.host ?? "?")}` : "";
   if (shell.state.dataset.text !== words[live.state] + where) {
     shell.state.dataset.text = words[live.state] + where;
     put(shell.state, h("strong", null, words[live.state]), where && h("span", { class: "where", title: about(status) }, where));
@@ -87,5 +87,5 @@ export function showConnection(shell, status) {
 }
 
 function about(status) {
-  return `PostgreSQL ${status.server_version}, trips_pipeline ${status.extension_version}, console ${status.console_version}, role ${status.role}`;
+  return `${status.host} port ${status.port}, PostgreSQL ${status.server_version}, trips_pipeline ${status.extension_version}, console ${status.console_version}, role ${status.role}`;
 }

@@ -75,7 +75,7 @@ function ledger(state, more) {
   const columns = [
     { name: "Load", number: true, value: (load) => h("button", { type: "button", class: "row-button", "data-key": `load-${load.load_id}`, "aria-expanded": String(String(load.load_id) === route().params.load), on: { click: () => open(load) } }, load.load_id) },
     { name: "State", value: (load) => chip(load.state) },
-    { name: "At", class: "when", value: (load) => age(load.ended_at ?? load.started_at ?? load.requested_at) },
+    { name: "At", class: "when extra", value: (load) => age(load.ended_at ?? load.started_at ?? load.requested_at) },
     { name: "File", class: "wide", value: (load) => h("span", null, fileLines(load.source), load.state === "failed" && h("span", { class: "row-error" }, format.firstLine(load.error))) },
     { name: "Size", class: "extra", number: true, value: (load) => format.bytes(load.bytes) },
     { name: "Read", number: true, value: (load) => rows(load.rows_read) },

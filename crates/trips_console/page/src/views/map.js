@@ -103,8 +103,13 @@ async function askCells(parts, signal) {
   const { map, state } = parts;
   clearTimeout(state.timer);
   map.canvas.setAttribute("aria-busy", "true");
+  // After a move to the trips, the next call shows them.
+  let isShown = true;
   try {
-    if (state.fitted !== fitKey() && (await fitFirst(parts, signal))) return;
+    if (state.fitted !== fitKey() && (await fitFirst(parts, signal))) {
+      isShown = false;
+      return;
+    }
     const [west, south, east, north] = map.camera.bounds();
     const window = { ...filters(), which: route().params.which ?? "origin", west, south, east, north, zoom: (map.camera.zoom + FINER).toFixed(2) };
     const found = await get("cells", window, signal);
@@ -118,7 +123,7 @@ async function askCells(parts, signal) {
     if (!(fault instanceof Fault)) throw fault;
     put(parts.status, faultBox(fault, () => parts.ask()));
   } finally {
-    if (!signal.aborted) map.canvas.removeAttribute("aria-busy");
+    if (!signal.aborted && isShown) map.canvas.removeAttribute("aria-busy");
   }
 }
 
