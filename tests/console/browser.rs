@@ -50,7 +50,7 @@ impl Browser {
         // Another interface of the machine breaks requests, also those to loopback.
         for _ in 0..5 {
             self.post("url", &json!({ "url": address }));
-            if self.text("location.protocol") != "chrome-error:" {
+            if self.value("document.querySelector('#main-frame-error')").is_null() {
                 break;
             }
         }
@@ -110,7 +110,7 @@ impl Browser {
     #[track_caller]
     pub fn settled(&self) {
         self.wait(
-"document.querySelector('h1')?.textContent && !document.querySelector('[aria-busy], .counting') \
+"document.querySelector('nav a[aria-current]') && !document.querySelector('[aria-busy], .counting') \
              && ![...document.querySelectorAll('main .loading')].some(part => part.checkVisibility())",
         );
     }
