@@ -11,6 +11,12 @@ fn fill(page: &Page<Shared>) {
     page.client().query_one("SELECT trips.ingest($1)", &[&path]).expect("a load");
 }
 
+/// The same by SQL, of those under a condition.
+fn count(page: &Page<Shared>, condition: &str) -> String {
+    let query = format!("SELECT count(*) FROM trips.hist_trip_data WHERE {condition}");
+    text_of(&mut page.client(), &query)
+}
+
 /// All trips of the chart, without commas.
 fn total(page: &Page<Shared>) -> String {
     let text = page.browser.text_of(".legend-when");
@@ -21,12 +27,7 @@ fn total(page: &Page<Shared>) -> String {
 fn filters_survive_a_reload_and_back() {
     let page = Page::start(&[]);
     fill(&page);
-    let count = |condition: &str| {
-        text_of(
-            &mut page.client(),
-            &format!("SELECT count(*) FROM trips.hist_trip_data WHERE {condition}"),
-        )
-    };
+    let count = |condition: &str| count(&page, condition);
     page.view("trips");
     page.browser.wait_for(".legend-when");
     assert_eq!(total(&page), count("true"));
@@ -74,11 +75,17 @@ fn filters_survive_a_reload_and_back() {
     page.browser.settled();
     let prague = count("region = 'Prague'");
     page.browser.wait(&format!("document.querySelector('.legend-when')?.innerText.replaceAll(',', '').includes(': {prague} trips')"));
+}
 
+#[test]
+fn days_are_of_the_address() {
+    let page = Page::start(&[]);
+    fill(&page);
     let days = "since=2026-03-10&until=2026-03-19";
     page.view(&format!("trips?period=day&{days}"));
     page.browser.wait_for(".legend-when");
-    assert_eq!(total(&page), count("date_time >= '2026-03-10' AND date_time < '2026-03-20'"));
+    let expected = count(&page, "date_time >= '2026-03-10' AND date_time < '2026-03-20'");
+    assert_eq!(total(&page), expected);
 }
 
 #[test]
