@@ -1,5 +1,6 @@
 //! A browser as a person uses it: addresses, clicks, keys; and what it shows.
 
+use std::fmt;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -47,13 +48,7 @@ impl Browser {
     }
 
     pub fn open(&self, address: &str) {
-        // Another interface of the machine breaks requests, also those to loopback.
-        for _ in 0..5 {
-            self.post("url", &json!({ "url": address }));
-            if self.text("location.protocol") != "chrome-error:" {
-                break;
-            }
-        }
+        self.post("url", &json!({ "url": address }));
     }
 
     pub fn reload(&self) {
@@ -91,13 +86,17 @@ impl Browser {
     /// Waits until an expression is true.
     #[track_caller]
     pub fn wait(&self, expression: &str) {
-        let what = || format!("{expression}\n{}", self.text("document.body.innerText"));
-        let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            until_within(TIMEOUT, "not true", || {
-                (self.value(&format!("Boolean({expression})")) == true).then_some(())
-            });
-        }));
-        assert!(found.is_ok(), "the page does not come to {}", what());
+        // Another interface of the machine breaks requests, also those to loopback: the browser has a page of its own then.
+        let look = format!(
+            "document.querySelector('#main-frame-error') ? 'broken' : Boolean({expression})"
+        );
+        until_within(TIMEOUT, NotSeen { browser: self, expression }, || {
+            let found = self.value(&look);
+            if found == "broken" {
+                self.reload();
+            }
+            (found == true).then_some(())
+        });
     }
 
     /// Waits until the page has this element, and no answer is on its way.
@@ -110,7 +109,7 @@ impl Browser {
     #[track_caller]
     pub fn settled(&self) {
         self.wait(
-"document.querySelector('h1')?.textContent && !document.querySelector('[aria-busy], .counting') \
+"document.querySelector('nav a[aria-current]') && !document.querySelector('[aria-busy], .counting') \
              && ![...document.querySelectorAll('main .loading')].some(part => part.checkVisibility())",
         );
     }
@@ -192,5 +191,18 @@ impl Browser {
     pub fn picture(&self) -> Vec<u8> {
         let text = self.0.command("GET", "screenshot", &Value::Null).expect("a picture");
         BASE64_STANDARD.decode(text.as_str().expect("text")).expect("base64")
+    }
+}
+
+/// What a page shows instead of what is waited for.
+struct NotSeen<'a> {
+    browser: &'a Browser,
+    expression: &'a str,
+}
+
+impl fmt::Display for NotSeen<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.browser.text("document.body.innerText");
+        write!(f, "the page does not come to {}\n{text}", self.expression)
     }
 }

@@ -11,34 +11,35 @@ fn fill(page: &Page<Shared>) {
     page.client().query_one("SELECT trips.ingest($1)", &[&path]).expect("a load");
 }
 
+/// The same by SQL, of those under a condition.
+fn count(page: &Page<Shared>, condition: &str) -> String {
+    let query = format!("SELECT count(*) FROM trips.hist_trip_data WHERE {condition}");
+    text_of(&mut page.client(), &query)
+}
+
 /// All trips of the chart, without commas.
 fn total(page: &Page<Shared>) -> String {
     let text = page.browser.text_of(".legend-when");
     text.rsplit(": ").next().unwrap_or_default().replace(',', "").replace(" trips", "")
 }
 
-/// Number of trips of the history.
-fn count(page: &Page<Shared>, condition: &str) -> String {
-    let query = format!("SELECT count(*) FROM trips.hist_trip_data WHERE {condition}");
-    text_of(&mut page.client(), &query)
-}
-
 #[test]
 fn filters_survive_a_reload_and_back() {
     let page = Page::start(&[]);
     fill(&page);
+    let count = |condition: &str| count(&page, condition);
     page.view("trips");
     page.browser.wait_for(".legend-when");
-    assert_eq!(total(&page), count(&page, "true"));
+    assert_eq!(total(&page), count("true"));
 
-    // A region by typing, a datasource by choosing.
+    // A region by typing, a datasource by choosing, days by the address.
     page.browser.click(".filters input[type=search]");
     page.browser.keys("Prague\u{e007}");
     page.browser.wait("location.hash.includes('region=Prague')");
     page.browser.value("(select => { select.value = 'scooters'; select.dispatchEvent(new Event('change')); })(document.querySelector('[data-key=datasource]'))");
     page.browser.wait("location.hash.includes('datasource=scooters')");
     page.browser.settled();
-    let both = count(&page, "region = 'Prague' AND datasource = 'scooters'");
+    let both = count("region = 'Prague' AND datasource = 'scooters'");
     page.browser.wait(&format!("document.querySelector('.legend-when').innerText.replaceAll(',', '').includes(': {both} trips')"));
 
     page.browser.reload();
@@ -60,8 +61,7 @@ fn filters_survive_a_reload_and_back() {
     page.browser.settled();
     let month =
         "date_time >= date_trunc('month', (SELECT max(date_time) FROM trips.hist_trip_data))";
-    let newest =
-        count(&page, &format!("region = 'Prague' AND datasource = 'scooters' AND {month}"));
+    let newest = count(&format!("region = 'Prague' AND datasource = 'scooters' AND {month}"));
     assert!(
         page.browser.text_of(".facts-line").starts_with(&format!("{newest} trips")),
         "{}",
@@ -73,21 +73,19 @@ fn filters_survive_a_reload_and_back() {
     page.browser.back();
     page.browser.wait("!location.hash.includes('datasource')");
     page.browser.settled();
-    let prague = count(&page, "region = 'Prague'");
+    let prague = count("region = 'Prague'");
     page.browser.wait(&format!("document.querySelector('.legend-when')?.innerText.replaceAll(',', '').includes(': {prague} trips')"));
 }
 
 #[test]
-fn days_of_the_address() {
+fn days_are_of_the_address() {
     let page = Page::start(&[]);
     fill(&page);
     let days = "since=2026-03-10&until=2026-03-19";
     page.view(&format!("trips?period=day&{days}"));
     page.browser.wait_for(".legend-when");
-    assert_eq!(
-        total(&page),
-        count(&page, "date_time >= '2026-03-10' AND date_time < '2026-03-20'")
-    );
+    let expected = count(&page, "date_time >= '2026-03-10' AND date_time < '2026-03-20'");
+    assert_eq!(total(&page), expected);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use chrono::{Days, NaiveDate};
 use postgres::Client;
-use trips_tests::{Database, FIVE_COLUMNS, text_of};
+use trips_tests::{Database, FIVE_COLUMNS, eventually, text_of};
 
 use crate::city;
 use crate::page::{DESK, Page, Shared, SlowLoad};
@@ -58,6 +58,9 @@ fn all_views() {
                 page.browser.wait_for(".verdict");
                 page.browser.value("scrollTo(0, 0)");
             }
+            // A request that was broken off is repeated.
+            page.browser.wait("!document.querySelector('.fault[role=alert]')");
+            page.browser.settled();
             // Charts are drawn in the next frame.
             let frames = "requestAnimationFrame(() => requestAnimationFrame(done))";
             page.browser.value(&format!("new Promise(done => {frames})"));
@@ -170,10 +173,12 @@ fn begin_loads(page: &Page<Shared>, client: &mut Client) -> (SlowLoad, SlowLoad)
     let running = begin(&one);
     running.hold_at(database, 0.3);
     let waiting = begin(&two);
+    eventually(client, "SELECT count(*) FROM trips.loads WHERE state = 'running'", 2);
     shorten(database, client);
     page.browser.wait("document.querySelectorAll('.bar').length === 2");
     running.hold_at(database, 0.62);
     let name = "document.querySelector('.bar .name')?.textContent === 'backfill-autumn.csv'";
+    page.browser.wait("!document.querySelector('.bars').innerText.includes('/dev/')");
     page.browser.wait(&format!("{name} && document.querySelector('.bar [aria-valuenow^=\"6\"]')"));
     (running, waiting)
 }

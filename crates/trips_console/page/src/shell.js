@@ -79,7 +79,7 @@ export function showConnection(shell, status) {
   document.documentElement.classList.toggle("away", Boolean(fault));
   const words = { connecting: "Connecting…", lost: "Console away", out: "Not signed in", open: live.connected ? "Live" : "Database away" };
   shell.state.dataset.state = live.state === "open" && !live.connected ? "lost" : live.state;
-  const where = status?.database ? `${status.database} on ${status.host?.startsWith("/") ? "this machine" : (status.host ?? "?")}` : "";
+  const where = status?.database ? (status.host?.startsWith("/") ? `${status.database}, local socket` : `${status.database} on ${status.host ?? "?"}`) : "";
   if (shell.state.dataset.text !== words[live.state] + where) {
     shell.state.dataset.text = words[live.state] + where;
     put(shell.state, h("strong", null, words[live.state]), where && h("span", { class: "where", title: about(status) }, where));
