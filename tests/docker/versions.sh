@@ -12,7 +12,7 @@ version_works() { # number
     "$(($(sql 'SHOW server_version_num') / 10000)) $(docker inspect -f '{{range .Mounts}}{{.Name}} {{end}}' \
       "$("$run" compose ps -q postgres)" | tr ' ' '\n' | grep pgdata | sed "s/^${TRIPS_PROJECT}_/trips_/") $(
       sql "SELECT count(*) FROM pg_extension WHERE extname = 'pg_cron'")"
-  # Where the image wants its data: nothing of them is in the container.
+  # Into an empty database of 18.
   if [ "$number" = 18 ]; then as_documented; fi
   check "the sample on $number" "${loaded_before:-loaded}" "$(sql "SELECT state FROM trips.ingest('/data/trips.csv')" 2> /dev/null)"
   "$run" down > /dev/null 2>&1
