@@ -12,7 +12,7 @@ version_works() { # number
     "$(($(sql 'SHOW server_version_num') / 10000)) $(docker inspect -f '{{range .Mounts}}{{.Name}} {{end}}' \
       "$("$run" compose ps -q postgres)" | tr ' ' '\n' | grep pgdata | sed "s/^${TRIPS_PROJECT}_/trips_/") $(
       sql "SELECT count(*) FROM pg_extension WHERE extname = 'pg_cron'")"
-  # Where the image wants its data: nothing of them is in the container.
+  # Into an empty database of 18.
   if [ "$number" = 18 ]; then as_documented; fi
   check "the sample on $number" "${loaded_before:-loaded}" "$(sql "SELECT state FROM trips.ingest('/data/trips.csv')" 2> /dev/null)"
   "$run" down > /dev/null 2>&1
@@ -27,7 +27,7 @@ version_works() { # number
 as_documented() {
   "$run" psql -c 'DROP EXTENSION trips_pipeline' > /dev/null 2>&1
   "$run" compose exec -T -u postgres postgres pg_restore -U postgres -d trips < "$scratch/trips.dump" > "$scratch/restore.log" 2>&1 || true
-  check "pg_restore complains of pg_cron alone" "" "$(grep 'error:' "$scratch/restore.log" | grep -v pg_cron)"
+  check "pg_restore finds nothing in its way" "" "$(cat "$scratch/restore.log")"
   sql 'SELECT trips.rebuild()' > /dev/null
   check "17 to 18: all trips" "$trips_before" "$(sql 'SELECT count(*) FROM trips.hist_trip_data')"
   check "17 to 18: trips.verify()" "" "$(sql 'SELECT check_name FROM trips.verify() WHERE NOT passed')"
