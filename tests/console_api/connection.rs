@@ -102,6 +102,8 @@ fn a_restart_loses_no_event() {
     assert!(ended(&mut away, 2)["source"].as_str().unwrap().ends_with("second.csv"));
     // It asks for what came after the first event.
     let mut late = console.events(seen);
+    // If the stream ends before them, it asks for them again.
+    assert_eq!(late.next("now").0, None);
     ended(&mut late, 1);
     ended(&mut late, 2);
     let (_, now) = console.events(None).next("now");

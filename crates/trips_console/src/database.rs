@@ -158,7 +158,7 @@ impl Database {
         let work = move || -> Result<Vec<Row>, ApiError> {
             let session = database.open().map_err(ApiError::disconnected)?;
             let fault =
-                |error: PqError| ApiError::of_statement(Fault::of_statement(error, &session.role));
+                |error: PqError| ApiError::of_statement(Fault::of_action(error, &session.role));
             run(&session, "SET default_transaction_read_only = off", &[]).map_err(fault)?;
             run(&session, "SET lock_timeout = '1min'", &[]).map_err(fault)?;
             run(&session, Limit::Long.statement(), &[]).map_err(fault)?;

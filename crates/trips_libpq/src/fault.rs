@@ -58,12 +58,20 @@ impl Fault {
     #[must_use]
     pub fn of_statement(error: PqError, role: &str) -> Self {
         let hint = match error.code.as_deref() {
-            Some("42501") => Some(grant_hint(role)),
+            Some("42501") => Some(grant_hint("reader", role)),
             Some("42P01" | "42703" | "42883" | "3F000") => {
                 Some("Run ALTER EXTENSION trips_pipeline UPDATE in this database.".into())
             }
             _ => None,
         };
+        Self::of(error, hint)
+    }
+
+    /// A statement of this role that was to change something. An error with details says itself who may.
+    #[must_use]
+    pub fn of_action(error: PqError, role: &str) -> Self {
+        let lacks_right = error.code.as_deref() == Some("42501") && error.detail.is_none();
+        let hint = lacks_right.then(|| grant_hint("loader", role));
         Self::of(error, hint)
     }
 
@@ -88,7 +96,7 @@ impl Fault {
     #[must_use]
     pub fn no_privilege(role: &str) -> Self {
         let message = format!("role \"{role}\" does not have the privilege to watch loads");
-        Self::own("42501", message, grant_hint(role))
+        Self::own("42501", message, grant_hint("reader", role))
     }
 }
 
@@ -109,9 +117,9 @@ fn without_code(message: &str, program: &str) -> String {
     hint.into()
 }
 
-fn grant_hint(role: &str) -> String {
+fn grant_hint(kind: &str, role: &str) -> String {
     let literal = role.replace('\'', "''");
-    format!("Run SELECT trips.grant_reader('{literal}') as the owner of the extension.")
+    format!("Run SELECT trips.grant_{kind}('{literal}') as the owner of the extension.")
 }
 
 /// A text of others as it may be written to a terminal: its control characters, and those that change the direction or
