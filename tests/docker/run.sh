@@ -218,9 +218,9 @@ for _ in $(seq 100); do [ -s "$scratch/taken" ] && break; sleep 0.1; done
 said=$(TRIPS_BUILD=no "$run" up 2>&1 || true)
 check "a port that is taken is named, with its variable" 1 "$(grep -c "port $JUPYTER_PORT of 127.0.0.1 is taken, and jupyter .* JUPYTER_PORT=" <<< "$said")"
 check "nothing is left running" "" "$("$run" compose ps -q)"
-# The database alone needs no other port.
-COMPOSE_PROFILES=db TRIPS_BUILD=no "$run" up > "$scratch/db.log" 2>&1 || { tail -n 30 "$scratch/db.log"; fail "the database alone does not start"; }
-check "the database alone" "1 $((trips + 2))" "$("$run" compose ps -q | wc -l) $(sql "SELECT count(*) FROM trips.hist_trip_data")"
+# The database and its page need no other port.
+COMPOSE_PROFILES=db TRIPS_BUILD=no "$run" up > "$scratch/db.log" 2>&1 || { tail -n 30 "$scratch/db.log"; fail "the database does not start"; }
+check "the database and its page alone" "2 $((trips + 2))" "$("$run" compose ps -q | wc -l) $(sql "SELECT count(*) FROM trips.hist_trip_data")"
 kill "$taker" && taker=
 "$run" down > /dev/null 2>&1
 image_alone
