@@ -146,7 +146,15 @@ impl GroupCache {
         for column in [TripColumn::Region, TripColumn::Datasource] {
             group.optional(values[column as usize]);
         }
-        let mut hash = self.hashes.hash_one(&self.wanted);
+        self.number_of_hash(self.hashes.hash_one(&self.wanted), groups)
+    }
+
+    /// The number of the wanted text, whose hash this is.
+    fn number_of_hash(
+        &mut self,
+        mut hash: u64,
+        groups: &mut Groups,
+    ) -> Result<u32, TryReserveError> {
         while let Some(&number) = self.known.get(&hash) {
             if groups.encoded(number) == self.wanted {
                 return Ok(number);
@@ -157,5 +165,24 @@ impl GroupCache {
         let number = groups.push(&self.wanted)?;
         self.known.insert(hash, number);
         Ok(number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_of_one_hash_are_several_groups() {
+        let (mut cache, mut groups) = (GroupCache::default(), Groups::default());
+        let mut number = |text: &[u8]| {
+            cache.wanted = text.to_vec();
+            // The last hash is followed by the first.
+            cache.number_of_hash(u64::MAX, &mut groups).expect("memory")
+        };
+        let texts: [&[u8]; 3] = [b"a", b"b", b"c"];
+        assert_eq!(texts.map(&mut number), [0, 1, 2]);
+        assert_eq!(texts.map(&mut number), [0, 1, 2]);
+        assert_eq!(groups.len(), 3);
     }
 }
