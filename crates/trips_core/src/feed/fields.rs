@@ -26,7 +26,8 @@ pub trait Fields {
         None
     }
 
-    /// The finite number of a column whose file has it as a number. None if it is NULL, or if the file has a text.
+    /// The finite number of a column that the file has as a number, or as a text that is one under all rules of feeds. None
+    /// if it is NULL, or another text; words for NULL may be such texts.
     fn number(&self, _column: ColumnId) -> Option<f64> {
         None
     }
