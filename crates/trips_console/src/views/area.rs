@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use crate::answer::{Answer, ApiError, JsonText};
 use crate::database::{Limit, first};
@@ -71,7 +71,7 @@ async fn of_box(app: &App, corners: [f64; 4], which: &str, period: [Option<Strin
         date("since", since),
         date("until", until)
     );
-    Ok(with_sql(first(rows), &sql))
+    with_sql(first(rows), &sql)
 }
 
 fn check(corners: &[[f64; 2]]) -> Result<(), ApiError> {
@@ -117,11 +117,17 @@ async fn of_polygon(app: &App, corners: &[[f64; 2]], which: &str, period: (Date,
         until.next(),
         test.replace(" p", &format!(" polygon '{polygon}'"))
     );
-    Ok(with_sql(first(rows), &sql))
+    with_sql(first(rows), &sql)
 }
 
-fn with_sql(json: Option<String>, sql: &str) -> JsonText {
-    let json = json.unwrap_or_else(|| "{}".into());
-    let sql = serde_json::Value::from(sql);
-    JsonText(format!("{}, \"sql\": {sql}}}", json.trim_end_matches('}')))
+fn with_sql(json: Option<String>, sql: &str) -> Answer {
+    let json = json.unwrap_or_default();
+    let mut answer: Map<String, Value> = serde_json::from_str(&json).map_err(|_| {
+        ApiError::busy(
+            "the counts of the area are not JSON",
+            "Update trips_console and the extension.",
+        )
+    })?;
+    answer.insert("sql".into(), sql.into());
+    Ok(JsonText(Value::from(answer).to_string()))
 }
