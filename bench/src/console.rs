@@ -121,11 +121,13 @@ fn counted(console: &Console, path: &str) -> Result<f64> {
     loop {
         let reply = console.get(&format!("/api/{path}"));
         let found: Value = serde_json::from_str(&reply.body)?;
-        match found["missing"].as_array() {
-            Some(missing) if missing.is_empty() => return Ok(begin.elapsed().as_secs_f64()),
-            Some(_) => (),
-            None if reply.status == 503 => thread::sleep(Duration::from_millis(100)),
-            None => return Err(reply.body.into()),
+        match (found["missing"].as_array(), found["older"].as_array()) {
+            (Some(missing), Some(older)) if missing.is_empty() && older.is_empty() => {
+                return Ok(begin.elapsed().as_secs_f64());
+            }
+            (Some(_), _) => (),
+            (None, _) if reply.status == 503 => thread::sleep(Duration::from_millis(100)),
+            (None, _) => return Err(reply.body.into()),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use postgres::Client;
 use serde_json::{Value, json};
-use trips_tests::{Console, Database, FIVE_COLUMNS, month_as_csv, text_of, until};
+use trips_tests::{Console, Database, FIVE_COLUMNS, eventually, month_as_csv, text_of, until};
 
 use super::start;
 
@@ -40,7 +40,8 @@ fn number(client: &mut Client, query: &str) -> i64 {
 fn counted(console: &Console, path: &str) -> Value {
     until(format!("not counted: {path}"), || {
         let found = console.json(path);
-        found["missing"].as_array().unwrap().is_empty().then_some(found)
+        let is_empty = |name: &str| found[name].as_array().unwrap().is_empty();
+        (is_empty("missing") && is_empty("older")).then_some(found)
     })
 }
 
@@ -248,6 +249,45 @@ fn cells_and_hours_are_those_of_the_history() {
         assert_eq!(cells(&found), cells_by_sql(&mut client, "origin_coord", "true"), "{change}");
         assert_eq!(found_hours(), hours(&mut client), "{change}");
     }
+}
+
+#[test]
+fn months_are_counted_before_a_page_wants_them() {
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let path = database.file("a.csv", month_as_csv(100, 7, "2024-02-01"));
+    database.ingest(&mut client, &path);
+    let name = text_of(&mut client, "SELECT current_database()");
+    client.batch_execute(&format!("ALTER DATABASE {name} SET track_functions = 'all'")).unwrap();
+    let _console = start(&database);
+    let calls = "SELECT coalesce(sum(calls), 0) >= 200 FROM pg_stat_user_functions WHERE funcname = 'h3_number'";
+    eventually(&mut client, calls, "t");
+}
+
+#[test]
+fn changed_months_have_older_counts_for_a_moment() {
+    let (database, mut client, console) = loaded();
+    let all = "/api/cells?since=2000-01-01&resolution=8";
+    let before = cells(&counted(&console, all));
+    let more = database.file("more.csv", month_as_csv(50, 8, "2024-03-01"));
+    database.ingest(&mut client, &more);
+    // The console cannot count meanwhile.
+    let mut locking = database.client();
+    let mut transaction = locking.transaction().unwrap();
+    transaction.batch_execute("LOCK TABLE trips.hist_trip_data IN ACCESS EXCLUSIVE MODE").unwrap();
+    let found = console.json(all);
+    assert_eq!(found["older"], json!([["2024-03-01", "2024-03-31"]]), "{found}");
+    assert_eq!((&found["missing"], cells(&found)), (&json!([]), before.clone()));
+    let hours = console.json("/api/when?since=2000-01-01");
+    assert_eq!(hours["older"], json!([["2024-03-01", "2024-03-31"]]), "{hours}");
+    transaction.rollback().unwrap();
+    let after = until("the counts stay old", || {
+        let reply = console.get(all);
+        // A count that has waited for the lock for too long has failed.
+        (reply.status == 200 && reply.json()["older"] == json!([])).then(|| cells(&reply.json()))
+    });
+    assert_ne!(after, before);
+    assert_eq!(after, cells_by_sql(&mut client, "origin_coord", "true"));
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Counts of trips by cell and by hour of the week, kept in memory by month.
 //!
-//! The database has no roll-up by cell: to keep one, loads would have to look up two cells for each trip. So a month is
-//! counted from the history once, when a page wants it, and counted again when the database says that its trips have
-//! changed. What the memory does not hold is counted when it is wanted again.
+//! The database has no roll-up by cell: to keep one, loads would have to look up two cells for each trip. So the console
+//! counts the newest months from the history when it starts, and others when a page wants them. A month is counted again
+//! when a page wants it and the database says that its trips have changed; until then, the page gets the older counts. What
+//! the memory does not hold is counted when it is wanted again.
 
 mod slice;
 
@@ -12,17 +13,23 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
+use trips_libpq::Row;
 
 use self::slice::Builder;
 pub use self::slice::{End, FINEST, HOURS, Slice, Wanted, Window};
 use crate::answer::ApiError;
 use crate::database::{Database, Limit};
 use crate::date::Date;
+use crate::events::Hub;
 
 /// Memory for all slices.
 const MEMORY: usize = 48 << 20;
-/// How long a request waits for days that have not been counted.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a request waits for days that are not counted yet.
+const PATIENCE: Duration = Duration::from_millis(200);
+/// Trips that are counted before a page wants them, at most: the console reads the history for them when it starts.
+const AHEAD: u64 = 25_000_000;
+/// How often it looks whether it may count them.
+const LOOK: Duration = Duration::from_millis(250);
 /// Cells of slices do not get larger than those of this resolution, because of memory.
 const COARSEST: i32 = 5;
 /// Longest period: more months than a page shows at once.
@@ -45,7 +52,8 @@ WITH days AS MATERIALIZED (
 SELECT p.since, p.until,
        concat_ws('/', d.trips, d.of_weeks, w.newest, w.segments,
                  CASE WHEN w.trips IS DISTINCT FROM d.of_weeks THEN
-                   (SELECT c.changed_by FROM trips_internal.history_changes AS c) END)
+                   (SELECT c.changed_by FROM trips_internal.history_changes AS c) END),
+       d.trips
   FROM period AS p
  CROSS JOIN LATERAL (
    SELECT sum(d.trips) FILTER (WHERE d.day BETWEEN p.since AND p.until) AS trips, sum(d.trips) AS of_weeks
@@ -67,6 +75,14 @@ struct Kept {
     used: u64,
 }
 
+/// A part of a period that has trips.
+struct Part {
+    period: Period,
+    /// What the database says of it now.
+    version: String,
+    trips: u64,
+}
+
 #[derive(Default)]
 struct Inner {
     slices: HashMap<Period, Kept>,
@@ -77,6 +93,12 @@ struct Inner {
     uses: u64,
 }
 
+impl Inner {
+    fn has(&self, period: &Period, version: &str) -> bool {
+        self.slices.get(period).is_some_and(|kept| kept.slice.version == version)
+    }
+}
+
 /// The counts that are kept.
 pub struct Cells {
     database: Arc<Database>,
@@ -85,18 +107,30 @@ pub struct Cells {
     wanted: Notify,
     /// Something was counted.
     counted: Notify,
+    /// One part is counted at a time.
+    counting: tokio::sync::Mutex<()>,
 }
 
-/// The counts of a period, and the parts of it that are not counted yet.
+/// The counts of a period.
+#[derive(Default)]
 pub struct Counts {
     pub period: Option<Period>,
     pub slices: Vec<Arc<Slice>>,
+    /// Its parts that are not counted yet.
     pub missing: Vec<Period>,
+    /// Its parts whose trips have changed since they were counted.
+    pub older: Vec<Period>,
 }
 
 impl Cells {
     pub fn new(database: Arc<Database>) -> Self {
-        Self { database, inner: Mutex::default(), wanted: Notify::new(), counted: Notify::new() }
+        Self {
+            database,
+            inner: Mutex::default(),
+            wanted: Notify::new(),
+            counted: Notify::new(),
+            counting: tokio::sync::Mutex::default(),
+        }
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -109,16 +143,16 @@ impl Cells {
         since: Option<Date>,
         until: Option<Date>,
     ) -> Result<Counts, ApiError> {
-        let Some(period) = self.period(since, until).await? else {
-            return Ok(Counts { period: None, slices: Vec::new(), missing: Vec::new() });
-        };
+        let Some(bounds) = self.bounds().await? else { return Ok(Counts::default()) };
+        let Some(period) = cut(bounds, since, until) else { return Ok(Counts::default()) };
         let end = Instant::now() + PATIENCE;
-        let parts = self.versions(&months(period)).await?;
+        let parts = self.parts(&months(widened(period, bounds))).await?;
         loop {
             let counted = self.counted.notified();
-            let (slices, missing) = self.take(&parts);
-            if missing.is_empty() || Instant::now() >= end {
-                return Ok(Counts { period: Some(period), slices, missing });
+            let counts = Counts { period: Some(period), ..self.take(&parts) };
+            let is_complete = counts.missing.is_empty() && counts.older.is_empty();
+            if is_complete || Instant::now() >= end {
+                return Ok(counts);
             }
             self.wanted.notify_one();
             let _ = tokio::time::timeout_at(end, counted).await;
@@ -134,54 +168,59 @@ impl Cells {
         since: Option<Date>,
         until: Option<Date>,
     ) -> Result<Option<Period>, ApiError> {
-        let rows = self.database.rows(Limit::View, BOUNDS, Vec::new()).await?;
-        let date = |column: usize| rows.first()?.get(column)?.as_deref().and_then(Date::parse);
-        let (Some(first), Some(last)) = (date(0), date(1)) else { return Ok(None) };
-        let default = if until.is_none() { last.month_begin() } else { first };
-        let until = until.map_or(last, |until| until.min(last));
-        let since = since.unwrap_or(default).max(first);
-        Ok((since <= until).then_some((since, until)))
+        Ok(self.bounds().await?.and_then(|bounds| cut(bounds, since, until)))
     }
 
-    /// The parts that have trips, newest first, with their versions.
-    async fn versions(&self, parts: &[Period]) -> Result<Vec<(Period, String)>, ApiError> {
+    /// The first and the last day of the history; None if it has no trips.
+    async fn bounds(&self) -> Result<Option<Period>, ApiError> {
+        let rows = self.database.rows(Limit::View, BOUNDS, Vec::new()).await?;
+        let date = |column: usize| rows.first()?.get(column)?.as_deref().and_then(Date::parse);
+        Ok(date(0).zip(date(1)))
+    }
+
+    /// Those of some periods that have trips, newest first.
+    async fn parts(&self, periods: &[Period]) -> Result<Vec<Part>, ApiError> {
         let array = |dates: Vec<Date>| {
             let dates: Vec<String> = dates.iter().map(Date::to_string).collect();
             Some(format!("{{{}}}", dates.join(",")))
         };
         let parameters = vec![
-            array(parts.iter().map(|part| part.0).collect()),
-            array(parts.iter().map(|part| part.1).collect()),
+            array(periods.iter().map(|period| period.0).collect()),
+            array(periods.iter().map(|period| period.1).collect()),
         ];
         let rows = self.database.rows(Limit::View, VERSIONS, parameters).await?;
         let date = |text: &Option<String>| text.as_deref().and_then(Date::parse);
-        let mut versions: Vec<(Period, String)> = rows
-            .iter()
-            .filter_map(|row| Some(((date(&row[0])?, date(&row[1])?), row[2].clone()?)))
-            .collect();
-        versions.sort_unstable_by_key(|version| std::cmp::Reverse(version.0));
-        Ok(versions)
+        let part = |row: &Row| {
+            let (period, version) = ((date(&row[0])?, date(&row[1])?), row[2].clone()?);
+            Some(Part { period, version, trips: row[3].as_deref()?.parse().ok()? })
+        };
+        let mut parts: Vec<Part> = rows.iter().filter_map(part).collect();
+        parts.sort_unstable_by_key(|part| std::cmp::Reverse(part.period.0));
+        Ok(parts)
     }
 
-    /// The slices of parts, and the parts without one, which now wait to be counted.
-    fn take(&self, parts: &[(Period, String)]) -> (Vec<Arc<Slice>>, Vec<Period>) {
+    /// The slices of parts. The parts without one of their version now wait to be counted.
+    fn take(&self, parts: &[Part]) -> Counts {
         let mut inner = self.inner();
         inner.uses += 1;
         let used = inner.uses;
-        let (mut slices, mut missing) = (Vec::new(), Vec::new());
-        for (period, version) in parts {
-            match inner.slices.get_mut(period).filter(|kept| kept.slice.version == *version) {
+        let mut counts = Counts::default();
+        for Part { period, version, .. } in parts {
+            let kept = inner.slices.get_mut(period);
+            let is_current = kept.as_ref().is_some_and(|kept| kept.slice.version == *version);
+            match kept {
                 Some(kept) => {
                     kept.used = used;
-                    slices.push(Arc::clone(&kept.slice));
+                    counts.slices.push(Arc::clone(&kept.slice));
+                    counts.older.extend((!is_current).then_some(*period));
                 }
-                None => {
-                    missing.push(*period);
-                    inner.waiting.insert(*period, version.clone());
-                }
+                None => counts.missing.push(*period),
+            }
+            if !is_current {
+                inner.waiting.insert(*period, version.clone());
             }
         }
-        (slices, missing)
+        counts
     }
 
     /// Counts what pages want, one part after the other, for ever.
@@ -193,23 +232,55 @@ impl Cells {
                 continue;
             };
             let Some(version) = self.inner().waiting.remove(&period) else { continue };
-            let parameters = vec![Some(period.0.to_string()), Some(period.1.to_string())];
-            let counted = self.database.fold(Limit::Scan, slice::COUNT, parameters, Builder::add);
-            match counted.await {
-                Ok(builder) => self.keep(period, builder.finish(version)),
-                Err(error) => {
-                    let mut inner = self.inner();
-                    inner.waiting.clear();
-                    inner.failure = Some(error);
-                }
+            if let Err(error) = self.count(period, version).await {
+                let mut inner = self.inner();
+                inner.waiting.clear();
+                inner.failure = Some(error);
             }
             self.counted.notify_waiters();
         }
     }
 
+    /// Counts the newest months before a page wants them. What pages want comes first.
+    pub async fn count_ahead(self: Arc<Self>, hub: Arc<Hub>) {
+        while hub.last().is_none() {
+            tokio::time::sleep(LOOK).await;
+        }
+        // A page that asks for the counts is told what is wrong.
+        let Ok(Some(bounds)) = self.bounds().await else { return };
+        let Ok(parts) = self.parts(&months(widened(bounds, bounds))).await else { return };
+        let mut trips = 0;
+        for part in parts {
+            trips += part.trips;
+            if trips > AHEAD {
+                return;
+            }
+            while !self.inner().waiting.is_empty() {
+                tokio::time::sleep(LOOK).await;
+            }
+            if self.count(part.period, part.version).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Counts a part, unless that is done.
+    async fn count(&self, period: Period, version: String) -> Result<(), ApiError> {
+        let _one = self.counting.lock().await;
+        if self.inner().has(&period, &version) {
+            return Ok(());
+        }
+        let parameters = vec![Some(period.0.to_string()), Some(period.1.to_string())];
+        let counted = self.database.fold(Limit::Scan, slice::COUNT, parameters, Builder::add);
+        self.keep(period, counted.await?.finish(version))
+    }
+
     /// Keeps a slice. If there is not enough memory for all, the largest slices get larger cells; then those go that were
     /// not used for the longest time.
-    fn keep(&self, period: Period, slice: Slice) {
+    ///
+    /// # Errors
+    /// When the last request needs all of them. Without an error, its page would have them counted again for ever.
+    fn keep(&self, period: Period, slice: Slice) -> Result<(), ApiError> {
         let mut inner = self.inner();
         inner.failure = None;
         let used = inner.uses;
@@ -220,14 +291,35 @@ impl Cells {
                 largest.slice = Arc::new(largest.slice.coarser());
                 continue;
             }
-            let oldest =
-                inner.slices.iter().min_by_key(|(_, kept)| kept.used).map(|(period, _)| *period);
-            match oldest.filter(|_| inner.slices.len() > 1) {
-                Some(oldest) => inner.slices.remove(&oldest),
-                None => return,
+            let oldest = inner.slices.iter().map(|(period, kept)| (kept.used, *period)).min();
+            let Some((last_used, oldest)) = oldest.filter(|_| inner.slices.len() > 1) else {
+                break;
             };
+            if last_used == used {
+                inner.slices.remove(&period);
+                return Err(ApiError::busy(
+                    "the counts of this period need more memory than the page may use",
+                    "Choose a shorter period.",
+                ));
+            }
+            inner.slices.remove(&oldest);
         }
+        Ok(())
     }
+}
+
+/// A period inside of that of the history; without a beginning and an end, the newest month.
+fn cut((first, last): Period, since: Option<Date>, until: Option<Date>) -> Option<Period> {
+    let default = if until.is_none() { last.month_begin() } else { first };
+    let until = until.map_or(last, |until| until.min(last));
+    let since = since.unwrap_or(default).max(first);
+    (since <= until).then_some((since, until))
+}
+
+/// A period with all of the months in which the history begins and ends: it stays the same when days are added to them.
+fn widened((since, until): Period, (first, last): Period) -> Period {
+    let since = if since == first { first.month_begin() } else { since };
+    (since, if until == last { last.month_end() } else { until })
 }
 
 /// The months of a period, the first and the last cut to it.
@@ -245,6 +337,19 @@ fn months((since, until): Period) -> Vec<Period> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn periods_grow_to_the_months_of_the_history() {
+        let date = |text| Date::parse(text).unwrap();
+        let bounds = (date("2023-11-15"), date("2024-02-02"));
+        let newest = cut(bounds, None, None).unwrap();
+        assert_eq!(newest, (date("2024-02-01"), date("2024-02-02")));
+        assert_eq!(widened(newest, bounds), (date("2024-02-01"), date("2024-02-29")));
+        assert_eq!(widened(bounds, bounds), (date("2023-11-01"), date("2024-02-29")));
+        let inside = cut(bounds, Some(date("2023-12-05")), Some(date("2024-01-05"))).unwrap();
+        assert_eq!(widened(inside, bounds), inside);
+        assert_eq!(cut(bounds, Some(date("2024-02-03")), None), None);
+    }
 
     #[test]
     fn periods_are_cut_at_months() {

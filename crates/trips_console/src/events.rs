@@ -32,9 +32,17 @@ pub const EVENTS: &str = include_str!("events.sql");
 /// A message for all pages.
 #[derive(Clone)]
 struct Message {
-    /// Number of the event that it is, for pages that have it already.
-    seq: Option<i64>,
+    kind: Kind,
     text: Arc<str>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// The event of this number, which some pages have already.
+    Event(i64),
+    /// The next event has a number greater than this one, which may be less than those before.
+    Begin(i64),
+    Other,
 }
 
 /// What is known of the database's session.
@@ -87,9 +95,13 @@ impl Hub {
         self.inner().last
     }
 
-    /// Sets where events begin: in a new session, or in a database whose events begin earlier.
-    pub fn set_last(&self, last: i64) {
-        self.inner().last = Some(last);
+    /// Sets after which number events begin: in the first session, or in a database that was restored, whose numbers
+    /// begin earlier.
+    pub fn begin(&self, last: i64) {
+        let mut inner = self.inner();
+        if inner.last.replace(last).is_some() {
+            inner.send(Kind::Begin(last), format!("event: begin\nid: {last}\ndata: {{}}\n\n"));
+        }
     }
 
     /// There is a session.
@@ -108,7 +120,7 @@ impl Hub {
     pub fn event(&self, seq: i64, json: &str) {
         let mut inner = self.inner();
         inner.last = Some(seq);
-        inner.send(Some(seq), event_text(seq, json));
+        inner.send(Kind::Event(seq), event_text(seq, json));
     }
 
     /// Sends what runs now, if it has changed.
@@ -117,7 +129,7 @@ impl Hub {
         if inner.now.as_deref() != Some(&json) {
             let text = now_text(inner.last, &json);
             inner.now = Some(json.into());
-            inner.send(None, text);
+            inner.send(Kind::Other, text);
         }
     }
 
@@ -146,12 +158,12 @@ impl Inner {
     fn stand(&mut self, standing: Standing) {
         let text = standing_text(&standing);
         self.standing = standing;
-        self.send(None, text);
+        self.send(Kind::Other, text);
     }
 
     /// A page whose queue is full loses its place.
-    fn send(&mut self, seq: Option<i64>, text: String) {
-        let message = Message { seq, text: text.into() };
+    fn send(&mut self, kind: Kind, text: String) {
+        let message = Message { kind, text: text.into() };
         self.listeners.retain(|listener| listener.try_send(message.clone()).is_ok());
     }
 }
@@ -179,6 +191,7 @@ fn now_text(last: Option<i64>, json: &str) -> String {
 /// A page's stream.
 struct Stream {
     receiver: Receiver<Message>,
+    hub: Arc<Hub>,
     database: Arc<Database>,
     /// What to send before anything else.
     first: Option<String>,
@@ -190,7 +203,7 @@ struct Stream {
 
 /// The stream of a new page. `after` is the last event that it has seen.
 pub fn stream(
-    hub: &Hub,
+    hub: Arc<Hub>,
     database: Arc<Database>,
     after: Option<i64>,
 ) -> Result<Response, ApiError> {
@@ -198,6 +211,7 @@ pub fn stream(
     let (receiver, first) = hub.listen(after.is_some())?;
     let stream = Stream {
         receiver,
+        hub,
         database,
         first: Some(first),
         missed_after: after,
@@ -227,18 +241,27 @@ impl Stream {
                 Ok(None) => return None,
                 Ok(Some(message)) => message,
             };
-            if message.seq.is_some_and(|seq| seq <= self.sent) {
-                continue;
+            match message.kind {
+                Kind::Event(seq) if seq <= self.sent => continue,
+                Kind::Event(seq) | Kind::Begin(seq) => self.sent = seq,
+                Kind::Other => {}
             }
-            self.sent = message.seq.unwrap_or(self.sent);
             return Some(message.text.to_string());
         }
     }
 
     /// The next events that were missed.
+    ///
+    /// Not before the console's own session listens: it begins with the event that is the newest then. An event between
+    /// a read before that and the beginning would be in neither.
     async fn replay(&mut self, after: i64) -> String {
-        let Ok(rows) = self.database.rows(Limit::View, EVENTS, vec![Some(after.to_string())]).await
-        else {
+        let listens = self.hub.last().is_some();
+        let parameters = vec![Some(after.to_string())];
+        let rows = match listens {
+            true => self.database.rows(Limit::View, EVENTS, parameters).await.ok(),
+            false => None,
+        };
+        let Some(rows) = rows else {
             // No session: there are no new events meanwhile, and the missed ones stay.
             tokio::time::sleep(Duration::from_secs(1)).await;
             return ": waiting for the database\n\n".into();
@@ -267,12 +290,26 @@ mod tests {
         let (mut quick, _) = hub.listen(false).unwrap();
         for seq in 1..=200 {
             hub.event(seq, "{}");
-            assert_eq!(quick.try_recv().unwrap().seq, Some(seq));
+            assert_eq!(quick.try_recv().unwrap().kind, Kind::Event(seq));
         }
         let kept: Vec<_> = std::iter::from_fn(|| slow.try_recv().ok()).collect();
         assert_eq!(kept.len(), QUEUE);
         assert!(slow.is_closed(), "it must ask for the rest");
         assert_eq!(hub.last(), Some(200));
+    }
+
+    #[test]
+    fn pages_hear_that_numbers_begin_earlier() {
+        let hub = Hub::default();
+        let (mut page, _) = hub.listen(false).unwrap();
+        hub.begin(40);
+        assert!(page.try_recv().is_err(), "the first session");
+        hub.event(41, "{}");
+        hub.begin(7);
+        hub.event(8, "{}");
+        let kinds: Vec<_> =
+            std::iter::from_fn(|| page.try_recv().ok()).map(|message| message.kind).collect();
+        assert_eq!(kinds, [Kind::Event(41), Kind::Begin(7), Kind::Event(8)]);
     }
 
     #[test]

@@ -64,7 +64,7 @@ fn begin(session: &Session, hub: &Hub) -> Result<(), PqError> {
     let newest: i64 = first(newest).and_then(|text| text.parse().ok()).unwrap_or(0);
     // All events have expired, or the database was restored: its numbers begin earlier, and no event would be new.
     if hub.last().is_none_or(|last| newest < last) {
-        hub.set_last(newest);
+        hub.begin(newest);
     }
     hub.connected(Place {
         database: session.database.clone(),

@@ -105,6 +105,7 @@ fn start(options: Options) -> Result<App, String> {
         .map_err(|error| format!("could not start a thread: {error}"))?;
     let cells = Arc::new(Cells::new(Arc::clone(&database)));
     tokio::spawn(Arc::clone(&cells).count_for_ever());
+    tokio::spawn(Arc::clone(&cells).count_ahead(Arc::clone(&hub)));
     Ok(App { database, hub, cells, allow_actions: options.allow_actions })
 }
 
@@ -160,7 +161,7 @@ async fn event_stream(
     let seen = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse().ok());
     // A page that begins with 0 shows the last events.
     let after = seen.or(parameters.after).map(|after| if after <= 0 { -1 } else { after });
-    events::stream(&app.hub, app.database, after)
+    events::stream(app.hub, app.database, after)
 }
 
 /// An address that a browser on this machine can open.

@@ -43,11 +43,17 @@ export function connect() {
   });
   source.addEventListener("now", (event) => {
     live.now = JSON.parse(event.data);
-    // Before the first event, the number says where events begin.
-    last ??= Number(event.lastEventId) || null;
+    // Before the first event, the number says where events begin: with 0 in a new database.
+    if (event.lastEventId !== "") last ??= Number(event.lastEventId);
     tell("now");
   });
   source.addEventListener("load", (event) => takeEvent(JSON.parse(event.data)));
+  // The database was restored: its numbers begin earlier, and its events are others.
+  source.addEventListener("begin", (event) => {
+    last = Number(event.lastEventId);
+    live.events = [];
+    tell("begin");
+  });
   source.addEventListener("connection", (event) => {
     const { connected, fault } = JSON.parse(event.data);
     const returned = connected && !live.connected;

@@ -122,7 +122,7 @@ pub async fn cells(
         "resolution": resolution, "cells": found, "total": total, "cut": cut, "bounds": bounds.0,
         "since": counts.period.map(|period| period.0.to_string()),
         "until": counts.period.map(|period| period.1.to_string()),
-        "missing": pairs(&counts.missing),
+        "missing": pairs(&counts.missing), "older": pairs(&counts.older),
     });
     Ok(JsonText(answer.to_string()))
 }

@@ -23,7 +23,7 @@ pub async fn when(State(app): State<App>, Parameters(filters): Parameters<Filter
         "since": counts.period.map(|period| period.0.to_string()),
         "until": counts.period.map(|period| period.1.to_string()),
         "counts": hours.chunks(24).collect::<Vec<_>>(),
-        "missing": pairs(&counts.missing),
+        "missing": pairs(&counts.missing), "older": pairs(&counts.older),
     });
     Ok(JsonText(answer.to_string()))
 }

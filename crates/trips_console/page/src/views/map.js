@@ -6,7 +6,7 @@ import { change, filters, route } from "../route.js";
 import { choose, empty, faultBox, table } from "../widgets.js";
 import { areaOf, areaPanel, cornersOf, takeArea } from "./area.js";
 import { mapCanvas } from "./mapcanvas.js";
-import { missingNote } from "./missing.js";
+import { askAgain, missingNote } from "./missing.js";
 import { project, unproject } from "../mercator.js";
 import * as format from "../format.js";
 
@@ -28,7 +28,7 @@ export const map = {
       tip: h("div", { class: "map-tip", hidden: true }),
       status: h("div", { class: "map-status" }),
       busiest: h("details", { class: "as-table", hidden: true }),
-      state: { mode: "pan", timer: 0, asked: "", fitted: "", bounds: null },
+      state: { mode: "pan", asked: "", fitted: "", bounds: null },
     };
     parts.map = mapCanvas({ moved: () => parts.moved(), drawn: (area) => { setMode(parts, "pan"); takeArea(area); }, hovered: (cell, pixel) => tip(parts, cell, pixel), modeEnded: () => setMode(parts, "pan") });
     parts.area = areaPanel(() => parts.map.camera.bounds());
@@ -37,11 +37,12 @@ export const map = {
     root.append(parts.controls, h("div", { class: "map-columns" }, h("div", { class: "map-left" }, frame, parts.status, parts.busiest), parts.area.element));
     parts.map.resize();
     parts.ask = latest((signal) => askCells(parts, signal));
+    parts.again = askAgain(parts.ask);
     const later = debounce(200, () => { remember(parts); parts.ask(); });
     parts.moved = later;
     const update = (why) => updateMap(parts, why);
     update();
-    return { update, end: () => { clearTimeout(parts.state.timer); parts.ended = true; parts.map.end(); parts.area.end(); } };
+    return { update, end: () => { parts.again.stop(); parts.ended = true; parts.map.end(); parts.area.end(); } };
   },
 };
 
@@ -101,7 +102,7 @@ function remember(parts) {
 
 async function askCells(parts, signal) {
   const { map, state } = parts;
-  clearTimeout(state.timer);
+  parts.again.stop();
   map.canvas.setAttribute("aria-busy", "true");
   // After a move to the trips, the next call shows them.
   let isShown = true;
@@ -117,7 +118,7 @@ async function askCells(parts, signal) {
     state.bounds = found.bounds;
     put(parts.status, statusOf(found));
     showBusiest(parts, found);
-    if (found.missing?.length) state.timer = setTimeout(() => parts.ask(), 1500);
+    parts.again.after(found);
     map.setFlows(route().params.flows === "1" ? await flowsOf(window, map.camera.zoom, signal) : null);
   } catch (fault) {
     if (!(fault instanceof Fault)) throw fault;
@@ -140,7 +141,7 @@ async function fitFirst(parts, signal) {
   // Nothing is counted yet: the place is not known.
   if (!found.cells.length && found.missing?.length) {
     put(parts.status, missingNote(found));
-    parts.state.timer = setTimeout(() => parts.ask(), 1500);
+    parts.again.after(found);
     return true;
   }
   parts.state.fitted = fitKey();

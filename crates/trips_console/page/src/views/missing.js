@@ -1,10 +1,35 @@
-// What the console has not counted yet.
+// What the console has not counted yet, or not since the last change.
 
 import { h } from "../dom.js";
 
-export function missingNote({ missing }) {
-  if (!missing?.length) return null;
-  const [since] = missing[0];
-  const until = missing.at(-1)[1];
-  return h("p", { class: "counting", role: "status" }, `Counting ${since} to ${until}: these trips come in a moment.`);
+// Milliseconds until counts are asked for again; the last one repeats.
+const AGAIN = [300, 700, 1500];
+
+function span(parts) {
+  return `${parts[0][0]} to ${parts.at(-1)[1]}`;
+}
+
+export function missingNote({ missing, older }) {
+  const notes = [];
+  if (missing?.length) notes.push(`Counting ${span(missing)}: these trips come in a moment.`);
+  if (older?.length) notes.push(`Trips of ${span(older)} have changed: their counts are renewed in a moment.`);
+  return notes.length ? h("p", { class: "counting", role: "status" }, notes.join(" ")) : null;
+}
+
+/** Asks again while counts are missing or older: first soon, then more rarely. */
+export function askAgain(ask) {
+  let timer;
+  let times = 0;
+  return {
+    after({ missing, older }) {
+      clearTimeout(timer);
+      if (!missing?.length && !older?.length) {
+        times = 0;
+        return;
+      }
+      timer = setTimeout(ask, AGAIN[Math.min(times, AGAIN.length - 1)]);
+      times += 1;
+    },
+    stop: () => clearTimeout(timer),
+  };
 }

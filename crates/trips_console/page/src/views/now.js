@@ -45,7 +45,7 @@ export const now = {
     showEvents();
     const stop = listen((kind) => {
       if (kind === "now") show();
-      if (kind === "load") showEvents();
+      if (kind === "load" || kind === "begin") showEvents();
     });
     // Ages grow by themselves.
     const timer = setInterval(() => live.now && put(recent, recentOf(live.now.recent)), 30_000);

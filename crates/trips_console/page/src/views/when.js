@@ -5,7 +5,7 @@ import { get } from "../api.js";
 import { filters } from "../route.js";
 import { onTheme, scale } from "../theme.js";
 import { answerPlace, empty } from "../widgets.js";
-import { missingNote } from "./missing.js";
+import { askAgain, missingNote } from "./missing.js";
 import * as format from "../format.js";
 
 const DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
@@ -17,13 +17,12 @@ export const when = {
   filters: ["period", "region", "datasource"],
   monthly: true,
   mount(root) {
-    let again;
     let asked;
     const answer = answerPlace((signal) => get("when", question(), signal), (found) => {
-      clearTimeout(again);
-      if (found.missing?.length) again = setTimeout(() => answer.refresh(), 1500);
+      again.after(found);
       return [missingNote(found), heat(found)];
     });
+    const again = askAgain(() => answer.refresh());
     root.append(answer.place);
     const update = (why) => {
       const now = JSON.stringify(question());
@@ -32,7 +31,7 @@ export const when = {
     };
     const stop = onTheme(() => answer.refresh());
     update();
-    return { update, end: () => { stop(); clearTimeout(again); } };
+    return { update, end: () => { stop(); again.stop(); } };
   },
 };
 
