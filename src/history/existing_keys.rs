@@ -118,12 +118,17 @@ impl<'a> ExistingKeys<'a> {
     /// # Errors
     /// When there is no memory.
     pub fn has_key(&mut self, time: Timestamp, wanted: &TripKey) -> Result<bool, TryReserveError> {
+        let key = u128::from_be_bytes(*wanted);
         if !self.is_begun {
             self.is_begun = true;
-            self.seek(time, wanted);
+            // A file of all trips of a partition begins where that does.
+            self.keys.rewind();
             self.advance()?;
+            if self.current.is_some_and(|first| first < (time, key)) {
+                self.seek(time, wanted);
+                self.advance()?;
+            }
         }
-        let key = u128::from_be_bytes(*wanted);
         let patience = STEPS_BEFORE_LEAP[self.leaps.min(2)];
         let mut steps = 0;
         while let Some(current) = self.current {

@@ -96,7 +96,7 @@ impl<'a> KeyScan<'a> {
             let slot = pg_sys::table_slot_create(heap, std::ptr::null_mut());
             let visibility_map = pg_sys::InvalidBuffer as pg_sys::Buffer;
             let (members, target) = (Box::default(), Box::default());
-            let (visible, is_at_end, is_fetched) = (VisibleRows::default(), false, false);
+            let (visible, is_at_end, is_fetched) = (VisibleRows::new(), false, false);
             Self {
                 table,
                 index,
@@ -110,6 +110,17 @@ impl<'a> KeyScan<'a> {
                 members,
                 target,
             }
+        }
+    }
+
+    /// Moves to the first key. Without a key that is sought, no entry is compared with one.
+    pub fn rewind(&mut self) {
+        self.is_at_end = false;
+        // SAFETY: the scan was begun by us, with room for one key. A scan takes as many keys as it has now, which `seek` sets
+        // again.
+        unsafe {
+            (*self.scan).numberOfKeys = 0;
+            pg_sys::index_rescan(self.scan, std::ptr::null_mut(), 0, std::ptr::null_mut(), 0);
         }
     }
 
@@ -143,6 +154,7 @@ impl<'a> KeyScan<'a> {
                 sk_argument: pg_sys::Datum::from(self.members.as_mut_ptr()),
                 ..Default::default()
             };
+            (*self.scan).numberOfKeys = 1;
             pg_sys::index_rescan(self.scan, &raw mut header, 1, std::ptr::null_mut(), 0);
         }
     }
@@ -203,9 +215,10 @@ impl<'a> KeyScan<'a> {
                         return Stop::End;
                     }
                     let place = pgrx::itemptr::item_pointer_get_both(*tid);
-                    let status = u32::from(visibilitymap_get_status(heap, place.0, map));
-                    let is_visible =
-                        status & pg_sys::VISIBILITYMAP_ALL_VISIBLE != 0 || visible.knows(place);
+                    let is_visible = visible.knows(place)
+                        || u32::from(visibilitymap_get_status(heap, place.0, map))
+                            & pg_sys::VISIBILITYMAP_ALL_VISIBLE
+                            != 0;
                     match key_of((*scan).xs_itup) {
                         Some(key) if is_visible => keys.push(key),
                         _ => return Stop::AtRow,
@@ -302,6 +315,7 @@ drop_unless_panicking!(KeyScan<'_>, |scan| {
         if scan.visibility_map != pg_sys::InvalidBuffer as pg_sys::Buffer {
             pg_sys::ReleaseBuffer(scan.visibility_map);
         }
+        scan.visible.free();
         pg_sys::ExecDropSingleTupleTableSlot(scan.slot);
         pg_sys::index_endscan(scan.scan);
         pg_sys::UnregisterSnapshot(scan.snapshot);
