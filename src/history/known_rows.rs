@@ -1,5 +1,7 @@
 //! The rows of trips whose keys are known: a load compares records of the same ids with them.
 
+use std::ops::Range;
+
 use trips_core::columns::{KEY_COUNT, TAIL};
 use trips_core::key::TripKey;
 use trips_core::model::partition_bounds::{Bound, PartitionBounds};
@@ -32,16 +34,16 @@ impl<'k> KnownRow<'k, '_> {
 }
 
 impl History {
-    /// Shows those of these trips that the history has. They are in the order of the index, and so are shown those of
-    /// each partition.
+    /// Shows those of these trips that the history has, by their numbers. They are in the order of the index, and so are
+    /// shown those of each partition.
     pub fn each_known(
         &self,
         wanted: &[(Timestamp, TripKey)],
-        mut each: impl FnMut(&(Timestamp, TripKey), KnownRow<'_, '_>) -> Result<(), LoadError>,
+        mut each: impl FnMut(usize, KnownRow<'_, '_>) -> Result<(), LoadError>,
     ) -> Result<(), LoadError> {
         let values: Vec<Attribute> = [&COLUMNS[..KEY_COUNT], &COLUMNS[TAIL..]].concat();
         for (partition, bounds, is_default) in partition_bounds() {
-            let of_partition = if is_default { wanted } else { within(wanted, bounds) };
+            let of_partition = if is_default { 0..wanted.len() } else { within(wanted, bounds) };
             if of_partition.is_empty() {
                 continue;
             }
@@ -52,13 +54,14 @@ impl History {
             }
             let Some(columns) = StoredColumns::of(&table, &values) else { continue };
             let (mut keys, mut values) = (ExistingKeys::open_with_rows(&table), Vec::new());
-            for some in of_partition.chunks(TRIPS_AT_ONCE) {
-                interrupts::check();
-                for trip @ (date_time, key) in some {
-                    if keys.has_key(*date_time, key)? {
-                        let (keys, columns, values) = (&mut keys, &columns, &mut values);
-                        each(trip, KnownRow { keys, columns, values })?;
-                    }
+            for number in of_partition {
+                if number % TRIPS_AT_ONCE == 0 {
+                    interrupts::check();
+                }
+                let (date_time, key) = &wanted[number];
+                if keys.has_key(*date_time, key)? {
+                    let (keys, columns, values) = (&mut keys, &columns, &mut values);
+                    each(number, KnownRow { keys, columns, values })?;
                 }
             }
         }
@@ -66,9 +69,9 @@ impl History {
     }
 }
 
-/// Those of some trips in the order of their times that are within these bounds.
-pub fn within(trips: &[(Timestamp, TripKey)], bounds: PartitionBounds) -> &[(Timestamp, TripKey)] {
+/// The numbers of those of some trips, in the order of their times, that are within these bounds.
+pub fn within(trips: &[(Timestamp, TripKey)], bounds: PartitionBounds) -> Range<usize> {
     let from = trips.partition_point(|(time, _)| Bound::At(*time) < bounds.lower);
     let to = trips.partition_point(|(time, _)| Bound::At(*time) < bounds.upper);
-    &trips[from..to]
+    from..to
 }

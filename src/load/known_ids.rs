@@ -55,8 +55,10 @@ impl KnownIds {
             self.find(history, &mut ids, range, is_last_run)?;
         }
         // A trip of a list may have left the history.
-        let known = ids.known()?;
-        history.each_known(&known, |trip, row| ids.found(blocks, trip, || row.values()))?;
+        let (known, mut marks) = ids.known()?;
+        history.each_known(known, |number, row| {
+            marks.found(blocks, (number, &known[number]), || row.values())
+        })?;
         Ok(ids.resolve(blocks, self.policy)?)
     }
 
@@ -73,10 +75,10 @@ impl KnownIds {
             self.find(history, &mut ids, range, is_last_run)?;
         }
         let changes = trial.changes(&mut ids).map_err(of_file)?;
-        let known = ids.known()?;
-        history.each_known(&known, |trip, row| match changes.have(trip) {
+        let (known, mut marks) = ids.known()?;
+        history.each_known(known, |number, row| match changes.have(&known[number]) {
             true => Ok(()),
-            false => ids.found(blocks, trip, || row.values()),
+            false => marks.found(blocks, (number, &known[number]), || row.values()),
         })?;
         changes.found(&mut ids, blocks)?;
         Ok(ids.resolve_seen(blocks, self.policy, watch)?)

@@ -140,7 +140,7 @@ impl<'a> Loader<'a> {
         for trip in to_stage {
             // A part of an upload has no texts of its trips.
             let without = RecordText { line: trip.line, ..RecordText::default() };
-            let text = blocks[trip.place.block].text(trip.line).unwrap_or(without);
+            let text = blocks[trip.place.block()].text(trip.line).unwrap_or(without);
             let reason = same_id::rejection(self.history, blocks, trip, text.id)?;
             if let Some(refused) = &mut self.refused {
                 refused.try_reserve(1)?;

@@ -81,7 +81,7 @@ impl Comparison {
             self.diff.changes.push(change);
         }
         for record in staged {
-            let text = run.blocks[record.place.block].text(record.line);
+            let text = run.blocks[record.place.block()].text(record.line);
             let id = text.map_or("", |text| text.id);
             let rejection = same_id::rejection(&self.history, &run.blocks, &record, id)?;
             let bad = BadLine { position: Position::line(record.line), rejection };

@@ -5,16 +5,17 @@
 //! runs nor the times of other trips change the result: a file has the result of its parts, one after the other.
 
 mod kept;
+mod marks;
 mod watch;
 
 use std::collections::TryReserveError;
 
 use self::kept::KeptTrips;
+pub use self::marks::Marks;
 pub use self::watch::{Outcome, Watch};
 use crate::key::{SameId as Policy, TripKey};
 use crate::model::timestamp::Timestamp;
 use crate::sort::block::Block;
-use crate::sort::row::EncodedRow;
 
 /// One of this many bits of the filter is set at most.
 const FILTER_BITS_OF_AN_ID: usize = 16;
@@ -38,21 +39,42 @@ pub struct SameId {
 /// Where a trip is in a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
+    block: u32,
+    at: u32,
+}
+
+impl Place {
+    /// The trip with this number in a block. A run has under 4 billion trips.
+    fn of(block: usize, at: usize) -> Self {
+        let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        Self { block: number(block), at: number(at) }
+    }
+
     /// Its block, by its number in the run.
-    pub block: usize,
+    #[must_use]
+    pub fn block(self) -> usize {
+        self.block as usize
+    }
+
     /// Its number in the block.
-    pub at: usize,
+    #[must_use]
+    pub fn at(self) -> usize {
+        self.at as usize
+    }
 }
 
 /// The ids of the trips of a run, to be compared with each other and with the history.
 #[derive(Debug)]
 pub struct RunIds {
-    /// The first bytes of each key, and the number of its trip in the run; sorted.
-    ids: Vec<(u64, u32)>,
+    /// The prefix of each key above the number of its trip in the run; sorted.
+    ids: Vec<u64>,
     /// A bit for each value of the last bytes of a key that occurs.
     filter: Vec<u64>,
-    /// Keys of the run that the history has, and their times there.
-    existing: Vec<(TripKey, Timestamp)>,
+    /// Trips that the history may have, whose keys the run has.
+    existing: Vec<(Timestamp, TripKey)>,
+    /// How many of them [`RunIds::known`] has shown, and a bit for each of these that the history has.
+    shown: usize,
+    there: Vec<u64>,
     /// A bit for each trip of the run: the history has it with the same time and the same values.
     equal: Vec<u64>,
     /// The number of the first trip of each block.
@@ -87,19 +109,18 @@ impl Resolved {
     pub fn apply(mut self, blocks: &mut [Block]) {
         self.removed.sort_unstable();
         for of_block in self.removed.chunk_by(|a, b| a.block == b.block) {
-            let numbers: Vec<usize> = of_block.iter().map(|place| place.at).collect();
-            blocks[of_block[0].block].remove(&numbers);
+            let numbers: Vec<usize> = of_block.iter().map(|place| place.at()).collect();
+            blocks[of_block[0].block()].remove(&numbers);
         }
     }
 }
 
 impl RunIds {
     /// Bytes of memory for a trip that the history has.
-    pub const COST: usize = size_of::<(u64, u32)>()
+    pub const COST: usize = size_of::<u64>()
         + FILTER_BITS_OF_AN_ID / 4
-        + 2 * size_of::<(TripKey, Timestamp)>()
-        // What becomes of it: its place, and where it was in the history.
-        + size_of::<Place>()
+        + size_of::<(Timestamp, TripKey)>()
+        // What becomes of it: at most where it was in the history.
         + size_of::<(Timestamp, TripKey, Timestamp)>();
 
     /// The ids of sorted blocks. Two trips of one id are the same trip if their times differ by this many days at most.
@@ -120,13 +141,15 @@ impl RunIds {
         let mut equal = Vec::new();
         equal.try_reserve_exact(count / 64 + 1)?;
         equal.resize(count / 64 + 1, 0);
-        let (existing, starts) = (Vec::new(), starts_of(blocks)?);
-        let mut run = Self { ids, filter, existing, equal, starts, time_range: None, window };
+        let (existing, starts, there) = (Vec::new(), starts_of(blocks)?, Vec::new());
+        let (shown, time_range) = (0, None);
+        let mut run =
+            Self { ids, filter, existing, shown, there, equal, starts, time_range, window };
         let mut number = 0_u32;
         for block in blocks {
             for row in block.rows() {
                 let key = block.base_key(&row);
-                run.ids.push((first_bytes(&key), number));
+                run.ids.push(prefix_of(&key) << 32 | u64::from(number));
                 let (word, bit) = run.place_in_filter(&key);
                 run.filter[word] |= bit;
                 number = number.checked_add(1).expect("a run has under 4 billion trips");
@@ -160,19 +183,17 @@ impl RunIds {
         if self.filter[word] & bit == 0 {
             return Ok(());
         }
-        let first = first_bytes(key);
-        let at = self.ids.partition_point(|id| id.0 < first);
-        if self.ids.get(at).is_some_and(|id| id.0 == first) {
+        if self.has_between(first_bytes(key), first_bytes(key)) {
             self.existing.try_reserve(1)?;
-            self.existing.push((*key, date_time));
+            self.existing.push((date_time, *key));
         }
         Ok(())
     }
 
-    /// Whether the first bytes of a key of the run are from the one to the other, inclusive.
+    /// Whether the first bytes of a key of the run may be from the one to the other, inclusive: their prefixes are.
     pub(super) fn has_between(&self, from: u64, to: u64) -> bool {
-        let at = self.ids.partition_point(|id| id.0 < from);
-        self.ids.get(at).is_some_and(|id| id.0 <= to)
+        let at = self.ids.partition_point(|id| id >> 32 < from >> 32);
+        self.ids.get(at).is_some_and(|id| id >> 32 <= to >> 32)
     }
 
     /// Number of its trips.
@@ -187,39 +208,20 @@ impl RunIds {
         self.ids.is_empty()
     }
 
-    /// The trips of the history that may be those of the run, in the order of the index.
+    /// The trips of the history that may be those of the run, in the order of the index, and where to note those that it has.
     ///
     /// # Errors
     /// When there is no memory.
-    pub fn known(&mut self) -> Result<Vec<(Timestamp, TripKey)>, TryReserveError> {
+    pub fn known(&mut self) -> Result<(&[(Timestamp, TripKey)], Marks<'_>), TryReserveError> {
         self.existing.sort_unstable();
         self.existing.dedup();
-        let mut known = Vec::new();
-        known.try_reserve_exact(self.existing.len())?;
-        known.extend(self.existing.iter().map(|&(key, date_time)| (date_time, key)));
-        known.sort_unstable();
-        self.existing.clear();
-        Ok(known)
-    }
-
-    /// The history has this trip of [`RunIds::known`]. `values` returns its values, as `EncodedRow::is_equal` compares
-    /// them: it is called if the run has a record of the same time.
-    ///
-    /// # Errors
-    /// When there is no memory; those of `values`.
-    pub fn found<'v, E: From<TryReserveError>>(
-        &mut self,
-        blocks: &[Block],
-        (date_time, key): &(Timestamp, TripKey),
-        values: impl FnOnce() -> Result<&'v [u8], E>,
-    ) -> Result<(), E> {
-        let (mut values, mut stored) = (Some(values), &[][..]);
-        self.found_if(blocks, (*date_time, key), |row| {
-            if let Some(values) = values.take() {
-                stored = values()?;
-            }
-            Ok(row.is_equal(stored))
-        })
+        self.shown = self.existing.len();
+        let words = self.shown.div_ceil(64);
+        self.there.clear();
+        self.there.try_reserve_exact(words)?;
+        self.there.resize(words, 0);
+        let Self { ids, existing, there, equal, starts, .. } = self;
+        Ok((existing, Marks { ids, there, equal, starts }))
     }
 
     /// An earlier run, which only was compared, would have left this trip in the history.
@@ -233,33 +235,11 @@ impl RunIds {
         key: &TripKey,
         digest: u64,
     ) -> Result<(), TryReserveError> {
-        self.found_if(blocks, (date_time, key), |row| Ok(row.digest() == digest))
-    }
-
-    fn found_if<E: From<TryReserveError>>(
-        &mut self,
-        blocks: &[Block],
-        (date_time, key): (Timestamp, &TripKey),
-        mut is_equal: impl FnMut(&EncodedRow<'_>) -> Result<bool, E>,
-    ) -> Result<(), E> {
         self.existing.try_reserve(1)?;
-        self.existing.push((*key, date_time));
-        let first = first_bytes(key);
-        let from = self.ids.partition_point(|id| id.0 < first);
-        for &(other, number) in &self.ids[from..] {
-            if other != first {
-                break;
-            }
-            let place = position(&self.starts, number);
-            let block = &blocks[place.block];
-            let range = block.ranges()[place.at];
-            let row = block.row(range);
-            let is_of_trip = range.date_time == date_time && block.base_key(&row) == *key;
-            if is_of_trip && is_equal(&row)? {
-                self.equal[number as usize / 64] |= 1 << (number % 64);
-            }
-        }
-        Ok(())
+        self.existing.push((date_time, *key));
+        let Self { ids, there, equal, starts, .. } = self;
+        let mut marks = Marks { ids, there, equal, starts };
+        marks.note_equal(blocks, &(date_time, *key), |row| Ok(row.digest() == digest))
     }
 
     /// Whether a trip of the run may have this id.
@@ -288,30 +268,35 @@ impl RunIds {
         policy: Policy,
         watch: &mut impl Watch,
     ) -> Result<Resolved, TryReserveError> {
-        self.existing.sort_unstable();
+        self.keep_found();
         let mut resolved = Resolved::default();
         let mut trips: Vec<(SameId, u32)> = Vec::new();
-        let mut same_first = self.ids.as_slice();
-        while let Some(&(first, _)) = same_first.first() {
-            let end = same_first.iter().take_while(|id| id.0 == first).count();
-            let (group, rest) = same_first.split_at(end);
-            same_first = rest;
-            let in_history = self.existing.partition_point(|(key, _)| first_bytes(key) < first);
-            let is_known =
-                self.existing.get(in_history).is_some_and(|(key, _)| first_bytes(key) == first);
-            if group.len() == 1 && !is_known {
-                watch.see(|| trip_of(blocks, position(&self.starts, group[0].1)), Outcome::New);
+        let (mut same_prefix, mut history) = (self.ids.as_slice(), self.existing.as_slice());
+        while let Some(&id) = same_prefix.first() {
+            let prefix = id >> 32;
+            let (group, rest) =
+                split_at(same_prefix, same_prefix.iter().take_while(|id| *id >> 32 == prefix));
+            same_prefix = rest;
+            let before = history.iter().take_while(|(_, key)| prefix_of(key) < prefix);
+            history = split_at(history, before).1;
+            let of_prefix = history.iter().take_while(|(_, key)| prefix_of(key) == prefix);
+            let (in_history, rest) = split_at(history, of_prefix);
+            history = rest;
+            if group.len() == 1 && in_history.is_empty() {
+                let number = number_of(group[0]);
+                watch.see(|| trip_of(blocks, position(&self.starts, number)), Outcome::New);
                 continue;
             }
             trips.clear();
             trips.try_reserve(group.len())?;
-            for &(_, number) in group {
+            for &id in group {
+                let number = number_of(id);
                 trips.push((trip_of(blocks, position(&self.starts, number)), number));
             }
             // By key, then by the order of the file.
             trips.sort_unstable_by_key(|(trip, number)| (trip.key, trip.line, *number));
             for same_id in trips.chunk_by(|(a, _), (b, _)| a.key == b.key) {
-                let history = self.times_in_history(&same_id[0].0.key);
+                let history = times_of(in_history, &same_id[0].0.key);
                 if same_id.len() > 1 || !history.is_empty() {
                     KeptTrips::of(history, self.window, policy).add(
                         blocks,
@@ -328,10 +313,17 @@ impl RunIds {
         Ok(resolved)
     }
 
-    fn times_in_history(&self, key: &TripKey) -> &[(TripKey, Timestamp)] {
-        let from = self.existing.partition_point(|(other, _)| other < key);
-        let to = self.existing.partition_point(|(other, _)| other <= key);
-        &self.existing[from..to]
+    /// Keeps the trips that the history has, by their keys.
+    fn keep_found(&mut self) {
+        let (shown, there) = (self.shown, &self.there);
+        let mut number = 0;
+        self.existing.retain(|_| {
+            let stays = number >= shown || there[number / 64] >> (number % 64) & 1 == 1;
+            number += 1;
+            stays
+        });
+        self.shown = 0;
+        self.existing.sort_unstable_by_key(|&(date_time, key)| (key, date_time));
     }
 
     #[inline]
@@ -341,6 +333,33 @@ impl RunIds {
         let word = usize::try_from(last >> 6).unwrap_or(usize::MAX) & (self.filter.len() - 1);
         (word, 1 << (last & 63))
     }
+}
+
+/// The trips of a key among those of the history with its prefix.
+fn times_of<'t>(
+    in_history: &'t [(Timestamp, TripKey)],
+    key: &TripKey,
+) -> &'t [(Timestamp, TripKey)] {
+    let from = in_history.partition_point(|(_, other)| other < key);
+    let to = in_history.partition_point(|(_, other)| other <= key);
+    &in_history[from..to]
+}
+
+/// Splits a slice behind its first elements, which are counted.
+fn split_at<T, E>(slice: &[T], first: impl Iterator<Item = E>) -> (&[T], &[T]) {
+    slice.split_at(first.count())
+}
+
+/// The first four bytes.
+fn prefix_of(key: &TripKey) -> u64 {
+    first_bytes(key) >> 32
+}
+
+/// The number of a trip, below the prefix of its key.
+fn number_of(id: u64) -> u32 {
+    #[allow(clippy::cast_possible_truncation, reason = "the lower half")]
+    let number = id as u32;
+    number
 }
 
 pub(super) fn first_bytes(key: &TripKey) -> u64 {
@@ -364,12 +383,12 @@ fn position(starts: &[usize], number: u32) -> Place {
     let number = number as usize;
     // Blocks without trips begin where the one after them does.
     let block = starts.partition_point(|&start| start <= number).saturating_sub(1);
-    Place { block, at: number - starts[block] }
+    Place::of(block, number - starts[block])
 }
 
 fn trip_of(blocks: &[Block], place: Place) -> SameId {
-    let block = &blocks[place.block];
-    let range = block.ranges()[place.at];
+    let block = &blocks[place.block()];
+    let range = block.ranges()[place.at()];
     let row = block.row(range);
     let line = row.identity().map_or(0, |identity| identity.line);
     let date_time = range.date_time;

@@ -25,8 +25,8 @@ pub fn push_row(
     blocks: &[Block],
     place: Place,
 ) -> Result<(), TryReserveError> {
-    let block = &blocks[place.block];
-    let row = block.row(block.ranges()[place.at]);
+    let block = &blocks[place.block()];
+    let row = block.row(block.ranges()[place.at()]);
     let (key, tail) = (block.base_key(&row), row.whole_tail());
     out.try_reserve(row.bytes.len() + 16 * (COUNT + numbers.len()))?;
     let mut writer = RowWriter::row(out, COUNT + numbers.len());
@@ -82,16 +82,16 @@ pub fn changed_values(stored: &[u8], blocks: &[Block], place: Place) -> Vec<Chan
 /// The values of a trip of a run, as they are stored: the key part, then the tail.
 #[must_use]
 pub fn values(blocks: &[Block], place: Place) -> Vec<u8> {
-    let block = &blocks[place.block];
-    let row = block.row(block.ranges()[place.at]);
+    let block = &blocks[place.block()];
+    let row = block.row(block.ranges()[place.at()]);
     [row.key_part(), row.whole_tail()].concat()
 }
 
 /// The id of a trip of a run, if the feed stores it.
 #[must_use]
 pub fn trip_id(blocks: &[Block], place: Place) -> Option<String> {
-    let block = &blocks[place.block];
-    let row = block.row(block.ranges()[place.at]);
+    let block = &blocks[place.block()];
+    let row = block.row(block.ranges()[place.at()]);
     let [_, trip_id, _] = values_of::<TAIL_COUNT>(row.whole_tail());
     trip_id.map(|value| plain_text(SqlType::Text, value))
 }

@@ -9,7 +9,7 @@ use crate::sort::block::Block;
 
 /// Whether two trips of a run have the same values.
 fn are_equal(blocks: &[Block], a: Place, b: Place) -> bool {
-    let row = |place: Place| blocks[place.block].row(blocks[place.block].ranges()[place.at]);
+    let row = |place: Place| blocks[place.block()].row(blocks[place.block()].ranges()[place.at()]);
     row(a).has_values_of(&row(b))
 }
 
@@ -32,9 +32,9 @@ pub(super) struct KeptTrips {
 
 impl KeptTrips {
     /// Those of the history.
-    pub(super) fn of(history: &[(TripKey, Timestamp)], window: i64, policy: Policy) -> Self {
+    pub(super) fn of(history: &[(Timestamp, TripKey)], window: i64, policy: Policy) -> Self {
         let values = KeptValues::History { equal: None, has_version: false };
-        let kept = |&(_, time): &(TripKey, Timestamp)| (time, values);
+        let kept = |&(time, _): &(Timestamp, TripKey)| (time, values);
         Self { trips: history.iter().map(kept).collect(), window, policy }
     }
 

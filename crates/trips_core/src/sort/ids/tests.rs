@@ -71,12 +71,12 @@ fn resolve(
             ids.existing(Timestamp(time), &key(id)).unwrap();
         }
     }
-    let known = ids.known().unwrap();
+    let (known, mut marks) = ids.known().unwrap();
     assert!(known.is_sorted());
-    for trip in &known {
-        let found = |record: &&Record| (Timestamp(record.1), key(record.0)) == *trip;
+    for trip in known.iter().enumerate() {
+        let found = |record: &&Record| (Timestamp(record.1), key(record.0)) == *trip.1;
         let stored = values(*history.iter().find(found).unwrap());
-        ids.found(&run, trip, || Ok::<_, TryReserveError>(&stored)).unwrap();
+        marks.found(&run, trip, || Ok::<_, TryReserveError>(&stored)).unwrap();
     }
     let resolved = ids.resolve(&run, policy).unwrap();
     let copy = Resolved { removed: resolved.removed.clone(), ..Resolved::default() };
@@ -182,8 +182,9 @@ fn long_lists_are_searched() {
     let run = blocks(&records, 100);
     let mut ids = RunIds::of(&run, u16::MAX).unwrap();
     lists.find(&mut ids).unwrap();
-    for trip in ids.known().unwrap() {
-        ids.found(&run, &trip, || Ok::<_, TryReserveError>(&[])).unwrap();
+    let (known, mut marks) = ids.known().unwrap();
+    for trip in known.iter().enumerate() {
+        marks.found(&run, trip, || Ok::<_, TryReserveError>(&[])).unwrap();
     }
     let resolved = ids.resolve(&run, Policy::Stage).unwrap();
     let found: Vec<(u8, i64)> = resolved
@@ -306,10 +307,11 @@ proptest! {
                 ids.existing(Timestamp(time), &key(id)).unwrap();
             }
             let changes = trial.changes(&mut ids).unwrap();
-            for trip in ids.known().unwrap().iter().filter(|trip| !changes.have(trip)) {
-                let found = |record: &&Record| (Timestamp(record.1), key(record.0)) == *trip;
+            let (known, mut marks) = ids.known().unwrap();
+            for trip in known.iter().enumerate().filter(|(_, trip)| !changes.have(trip)) {
+                let found = |record: &&Record| (Timestamp(record.1), key(record.0)) == *trip.1;
                 let stored = values(*history.iter().find(found).unwrap());
-                ids.found(&run, trip, || Ok::<_, TryReserveError>(&stored)).unwrap();
+                marks.found(&run, trip, || Ok::<_, TryReserveError>(&stored)).unwrap();
             }
             changes.found(&mut ids, &run).unwrap();
             let mut resolved = ids.resolve_seen(&run, policy, &mut counts).unwrap();
