@@ -11,7 +11,7 @@ mod watch;
 use std::collections::TryReserveError;
 
 use self::kept::KeptTrips;
-pub use self::marks::Marks;
+pub use self::marks::{Known, Marks};
 pub use self::watch::{Outcome, Watch};
 use crate::key::{SameId as Policy, TripKey};
 use crate::model::timestamp::Timestamp;
@@ -212,7 +212,7 @@ impl RunIds {
     ///
     /// # Errors
     /// When there is no memory.
-    pub fn known(&mut self) -> Result<(&[(Timestamp, TripKey)], Marks<'_>), TryReserveError> {
+    pub fn known(&mut self) -> Result<Known<'_>, TryReserveError> {
         self.existing.sort_unstable();
         self.existing.dedup();
         self.shown = self.existing.len();

@@ -8,6 +8,9 @@ use crate::model::timestamp::Timestamp;
 use crate::sort::block::Block;
 use crate::sort::row::EncodedRow;
 
+/// Trips that the history may have, and where to note those that it has.
+pub type Known<'r> = (&'r [(Timestamp, TripKey)], Marks<'r>);
+
 /// Notes what the history has.
 #[derive(Debug)]
 pub struct Marks<'r> {
