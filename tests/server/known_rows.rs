@@ -78,3 +78,79 @@ fn few_new_trips_among_many_known_ones_are_stored() {
         assert_eq!(client.query_one(failed, &[]).unwrap().get::<_, Option<&str>>(0), None);
     }
 }
+
+/// A month whose rows have every kind of past: of several loads, of one that was rolled back, deleted, changed, locked.
+fn of_each_kind(database: &Database, client: &mut Client) {
+    let mut ingest = |client: &mut Client, name: &str, is_of: fn(u64) -> bool| {
+        let path = database.file(name, lines((0..KINDS).filter(|trip| is_of(*trip))));
+        database.ingest(client, &path);
+    };
+    ingest(client, "a.csv", |trip| trip % 5 == 0);
+    ingest(client, "b.csv", |trip| trip % 5 == 1);
+    client.batch_execute("BEGIN").unwrap();
+    ingest(client, "rolled back.csv", |trip| trip % 5 == 2);
+    client.batch_execute("ROLLBACK; BEGIN; SAVEPOINT kept").unwrap();
+    ingest(client, "kept.csv", |trip| trip % 10 == 3);
+    client.batch_execute("RELEASE kept; SAVEPOINT lost").unwrap();
+    ingest(client, "lost.csv", |trip| trip % 10 == 8);
+    client.batch_execute("ROLLBACK TO lost; COMMIT").unwrap();
+    // Each is a transaction of its own.
+    for statement in [
+        "DELETE FROM trips.hist_trip_data WHERE extract(minute FROM date_time)::int % 7 = 3",
+        "UPDATE trips.hist_trip_data SET origin_coord = origin_coord WHERE extract(minute FROM date_time)::int % 7 = 4",
+        "BEGIN;
+         UPDATE trips.hist_trip_data SET origin_coord = origin_coord WHERE extract(minute FROM date_time)::int % 7 = 5;
+         DELETE FROM trips.hist_trip_data WHERE extract(minute FROM date_time)::int % 7 = 6;
+         ROLLBACK",
+        "SELECT FROM trips.hist_trip_data WHERE extract(minute FROM date_time)::int % 5 = 1 FOR SHARE",
+    ] {
+        client.batch_execute(statement).unwrap_or_else(|error| panic!("{statement}: {error}"));
+    }
+}
+
+/// Trips of that month.
+const KINDS: u64 = 6_000;
+
+/// Only trips whose rows are there count as known, whatever the past of the rows on their page.
+#[test]
+fn rows_of_each_kind_are_seen_as_queries_see_them() {
+    let count = |client: &mut Client| -> i64 {
+        client.query_one("SELECT count(*) FROM trips.hist_trip_data", &[]).unwrap().get(0)
+    };
+    for before in ["SELECT", "VACUUM trips.hist_trip_data", "BEGIN ISOLATION LEVEL SERIALIZABLE"] {
+        let database = Database::on_shared();
+        let mut client = database.client();
+        of_each_kind(&database, &mut client);
+        // These rows are locked while the file is compared.
+        let mut other = database.client();
+        let mut locks = other.transaction().unwrap();
+        let query = "SELECT FROM trips.hist_trip_data WHERE extract(minute FROM date_time)::int % 4 = 2 FOR KEY SHARE";
+        assert!(locks.execute(query, &[]).unwrap() > 100);
+        let all = i64::try_from(KINDS).unwrap();
+        let known = count(&mut client);
+        assert!(known > all / 5 && known < all / 2, "{known} of {all}");
+        client.batch_execute(before).unwrap();
+        let path = database.file("all.csv", lines(0..KINDS));
+        let load = database.ingest(&mut client, &path);
+        assert_eq!(load.rows, [all, all - known, known, 0], "after {before}");
+        locks.rollback().unwrap();
+        // Those of this transaction, of earlier commands of it, and of others.
+        client
+            .batch_execute(
+                "COMMIT; BEGIN; DELETE FROM trips.hist_trip_data WHERE region = 'region 3'",
+            )
+            .unwrap();
+        let known = count(&mut client);
+        let again = database.file("again.csv", lines((0..KINDS).rev()));
+        let load = database.ingest(&mut client, &again);
+        assert_eq!(load.rows, [all, all - known, known, 0], "after {before}, with own rows");
+        let once_more =
+            database.file("once more.csv", lines((0..KINDS).map(|trip| trip * 7 % KINDS)));
+        assert_eq!(database.ingest(&mut client, &once_more).rows[1], 0);
+        client.batch_execute("COMMIT").unwrap();
+        assert_eq!(count(&mut client), all);
+        // Rows that were deleted by hand were of a load.
+        let failed = "SELECT string_agg(check_name || ': ' || detail, '; ') FROM trips.verify() WHERE NOT passed AND check_name <> 'ledger'";
+        assert_eq!(client.query_one(failed, &[]).unwrap().get::<_, Option<&str>>(0), None);
+    }
+}
