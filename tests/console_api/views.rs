@@ -131,6 +131,55 @@ fn loads_and_staging() {
     assert!(failed["message"].as_str().unwrap().contains("/nowhere/a.csv"), "{failed}");
 }
 
+/// A reason that differs in its value alone is one group, as `trips.explain_staged()` has it.
+#[test]
+fn staged_rows_are_grouped_without_their_values() {
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let mut lines = FIVE_COLUMNS.to_owned();
+    for number in 0..1_000 {
+        let latitude = 90.0 + f64::from(number + 1) / 1_000.0;
+        lines += &format!("A,POINT (3 {latitude}),POINT (3 4),2018-05-01 08:00:00,x\n");
+    }
+    for number in 0..50 {
+        let (hour, minute) = (number / 60, number % 60);
+        lines += &format!(
+            "A,POINT (1 2),POINT (3 4),\"a \"\"{hour}:{minute}\"\" expected {number}\",x\n"
+        );
+    }
+    let path = database.file("bad.csv", lines);
+    database.ingest(&mut client, &path);
+    let console = start(&database);
+    let staging = console.json("/api/staging");
+    let explained = "SELECT string_agg(format('%s %s %s: %s', records, error_code, column_name, reason), chr(10)
+                       ORDER BY records DESC) FROM trips.explain_staged(1)";
+    let groups: Vec<String> = staging["groups"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|group| {
+            let text = |name: &str| group[name].as_str().unwrap_or_default().to_owned();
+            assert_eq!(
+                (&group["load_ids"], group["samples"].as_array().unwrap().len()),
+                (&json!([1]), 3)
+            );
+            format!(
+                "{} {} {}: {}",
+                group["records"],
+                text("code"),
+                text("column_name"),
+                text("reason")
+            )
+        })
+        .collect();
+    assert_eq!(groups.len(), 2, "{groups:#?}");
+    assert!(
+        groups[0].starts_with("1000 22003 origin_coord: latitude … is out of range"),
+        "{groups:#?}"
+    );
+    assert_eq!(groups.join("\n"), text_of(&mut client, explained));
+}
+
 #[test]
 fn trips_over_time() {
     let (_database, mut client, console) = loaded();

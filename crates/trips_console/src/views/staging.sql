@@ -1,9 +1,8 @@
--- Staged rows by reason. $1 and $2 period of the loads, $3 feed. At most 200,000 rows are looked at.
+-- Staged rows by reason. $1 and $2 period of the loads, $3 feed. At most 200,000 rows are looked at. Groups whose reasons
+-- differ in more than values are of different kinds; kind_of() of trips_core says which are of the same.
 WITH rows AS MATERIALIZED (
-  SELECT s.load_id, s.line_no, s.error_code, s.column_name,
-         -- The reason without the values of the row, which come before what is expected.
-         left(regexp_replace(split_part(s.error, 'expected', 1), '"[^"]*"|-?[0-9]+([.][0-9]+)?', '…', 'g')
-              || substring(s.error FROM position('expected' IN s.error || 'expected')), 300) AS reason,
+  SELECT s.load_id, s.line_no, s.error_code, s.column_name, left(s.error, 1000) AS reason,
+         regexp_replace(left(s.error, 1000), '".*"', '…') AS bare,
          left(coalesce(CASE s.column_name WHEN 'region' THEN s.region WHEN 'origin_coord' THEN s.origin_coord
                             WHEN 'destination_coord' THEN s.destination_coord WHEN 'date_time' THEN s.date_time
                             WHEN 'datasource' THEN s.datasource ELSE s.record ->> s.column_name END,
@@ -16,13 +15,14 @@ WITH rows AS MATERIALIZED (
      AND ($3::text IS NULL OR l.feed = $3)
    LIMIT 200000
 ), groups AS (
-  SELECT r.error_code AS code, r.column_name, r.reason, count(*) AS records,
+  SELECT r.error_code AS code, r.column_name, min(r.reason) AS reason, count(*) AS records,
          (array_agg(DISTINCT r.load_id ORDER BY r.load_id DESC) FILTER (WHERE r.load_id IS NOT NULL))[1:20] AS load_ids,
          (array_agg(json_build_object('load_id', r.load_id, 'line_no', r.line_no, 'value', r.value, 'raw_line', r.raw_line)))[1:3] AS samples
     FROM rows AS r
-   GROUP BY 1, 2, 3
+   GROUP BY 1, 2, regexp_replace(split_part(r.bare, 'expected ', 1), '[^ ]*[0-9][^ ]*', '…', 'g'),
+            substring(r.bare FROM position('expected ' IN r.bare || 'expected '))
    ORDER BY 4 DESC, 1, 2, 3
-   LIMIT 200
+   LIMIT 2000
 )
 SELECT json_build_object(
   'groups', coalesce((SELECT json_agg(json_build_object(
