@@ -9,6 +9,7 @@ mod access;
 mod actions;
 mod connection;
 mod listeners;
+mod schedules;
 mod views;
 
 /// The program with the variables of this database alone.
