@@ -157,8 +157,8 @@ mod tests {
 
     #[test]
     fn a_failure_stays_until_its_period_is_counted() {
-        let mut memory = Memory::default();
-        memory.failure = Some((month(1), ApiError::busy("a", "b")));
+        let failure = Some((month(1), ApiError::busy("a", "b")));
+        let mut memory = Memory { failure, ..Memory::default() };
         memory.keep(month(2), slice(1)).unwrap();
         assert!(memory.failure.is_some());
         memory.keep(month(1), slice(1)).unwrap();
