@@ -7,6 +7,7 @@ use trips_tests::{Console, Database};
 
 mod access;
 mod actions;
+mod ahead;
 mod connection;
 mod listeners;
 mod schedules;

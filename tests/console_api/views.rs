@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use postgres::Client;
 use serde_json::{Value, json};
-use trips_tests::{Console, Database, FIVE_COLUMNS, eventually, month_as_csv, text_of, until};
+use trips_tests::{Console, Database, FIVE_COLUMNS, month_as_csv, text_of, until};
 
 use super::start;
 
@@ -298,19 +298,6 @@ fn cells_and_hours_are_those_of_the_history() {
         assert_eq!(cells(&found), cells_by_sql(&mut client, "origin_coord", "true"), "{change}");
         assert_eq!(found_hours(), hours(&mut client), "{change}");
     }
-}
-
-#[test]
-fn months_are_counted_before_a_page_wants_them() {
-    let database = Database::on_shared();
-    let mut client = database.client();
-    let path = database.file("a.csv", month_as_csv(100, 7, "2024-02-01"));
-    database.ingest(&mut client, &path);
-    let name = text_of(&mut client, "SELECT current_database()");
-    client.batch_execute(&format!("ALTER DATABASE {name} SET track_functions = 'all'")).unwrap();
-    let _console = start(&database);
-    let calls = "SELECT coalesce(sum(calls), 0) >= 200 FROM pg_stat_user_functions WHERE funcname = 'h3_number'";
-    eventually(&mut client, calls, "t");
 }
 
 #[test]
