@@ -157,6 +157,22 @@ fn it_reconnects_and_loses_no_event() {
 }
 
 #[test]
+fn a_page_without_events_shows_those_that_came_while_it_was_alone() {
+    let mut page = Page::start_alone();
+    let file = page.database.file("first.csv", rows_as_csv(1000, 1));
+    page.view("now");
+    page.browser.wait("document.querySelector('main').innerText.includes('No loads yet')");
+    assert_eq!(shown(&page, "0"), "");
+    page.console.stop();
+    page.browser.wait("document.querySelector('.banner-place .fault')?.innerText.includes('console does not answer')");
+    page.client().query_one("SELECT trips.ingest($1)", &[&file]).expect("a load");
+    page.console.start_again();
+    page.browser.wait_for(".events [data-load='1'][data-state=loaded]");
+    let (shown, expected) = (shown(&page, "0"), events(&page, "0"));
+    assert_eq!(shown, expected);
+}
+
+#[test]
 fn a_database_that_is_away_is_said_with_its_reason() {
     let mut page = Page::start_alone();
     page.view("now");

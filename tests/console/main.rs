@@ -7,6 +7,7 @@ mod browser;
 mod city;
 mod console;
 mod filters;
+mod health;
 mod keyboard;
 mod live;
 mod page;

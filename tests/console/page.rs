@@ -47,7 +47,12 @@ impl Page<Shared> {
 impl Page<Cluster> {
     /// With a server of its own.
     pub fn start_alone() -> Self {
-        Self::of(Cluster::start(), &[])
+        Self::start_on(Cluster::start())
+    }
+
+    /// With this server.
+    pub fn start_on(cluster: Cluster) -> Self {
+        Self::of(cluster, &[])
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 
 use serde_json::Value;
-use trips_tests::{Cluster, Console, Events, FIVE_COLUMNS, trip_line, until};
+use trips_tests::{Cluster, Console, Database, Events, FIVE_COLUMNS, eventually, trip_line, until};
 
 use super::{program, start};
 
@@ -106,7 +106,80 @@ fn a_restart_loses_no_event() {
     assert_eq!(late.next("now").0, None);
     ended(&mut late, 1);
     ended(&mut late, 2);
-    let (_, now) = console.events(None).next("now");
-    assert_eq!(now["recent"][0]["load_id"], 2, "{now}");
+    let mut fresh = console.events(None);
+    // The console sends the events of a load before what runs then.
+    while fresh.next("now").1["recent"][0]["load_id"] != 2 {}
     assert_eq!(console.json("/api/loads")["loads"].as_array().unwrap().len(), 2);
+}
+
+/// The numbers of the events that a page gets, up to the last one of the database.
+fn heard(page: &mut Events, last: i64) -> Vec<i64> {
+    let mut numbers = Vec::new();
+    while numbers.last() != Some(&last) {
+        numbers.push(page.next("load").0.expect("a number"));
+    }
+    numbers
+}
+
+fn numbers_after(client: &mut postgres::Client, after: i64) -> Vec<i64> {
+    let query = "SELECT seq FROM trips.events WHERE seq > $1 ORDER BY seq";
+    client.query(query, &[&after]).unwrap().iter().map(|row| row.get(0)).collect()
+}
+
+/// A console that starts while the server is away connects later than a page of it may read.
+#[test]
+fn a_page_loses_no_event_before_the_first_session() {
+    let mut cluster = Cluster::start();
+    let file = |cluster: &Cluster, name: &str, second| {
+        cluster.file(name, format!("{FIVE_COLUMNS}{}", trip_line("A", second)))
+    };
+    let first = file(&cluster, "first.csv", 1);
+    cluster.ingest(&mut cluster.client(), &first);
+    let seen = *numbers_after(&mut cluster.client(), 0).last().unwrap();
+    let mut started = None;
+    cluster.restart(|cluster| {
+        let console = start(cluster);
+        let mut late = console.events(Some(seen));
+        // It waits longer after each attempt: now for seconds.
+        let mut page = console.events(None);
+        let faults = std::iter::from_fn(|| Some(page.next("connection").1));
+        assert_eq!(faults.filter(|standing| standing["fault"].is_object()).take(5).count(), 5);
+        // Also the page that waits for events is told why.
+        while !hear(&mut late, false)["fault"].is_object() {}
+        started = Some((console, late));
+    });
+    let (console, mut late) = started.unwrap();
+    let second = file(&cluster, "second.csv", 2);
+    cluster.ingest(&mut cluster.client(), &second);
+    // The console has read events, or what runs.
+    let has_read = "SELECT count(*) > 0 FROM pg_stat_activity
+                     WHERE application_name = 'trips_console' AND state = 'idle' AND query ~ 'trips.(events|load_progress)'";
+    eventually(&mut cluster.client(), has_read, "t");
+    let third = file(&cluster, "third.csv", 3);
+    cluster.ingest(&mut cluster.client(), &third);
+    until("it does not connect", || {
+        console.json("/api/status")["connected"].as_bool().filter(|is| *is)
+    });
+    let fourth = file(&cluster, "fourth.csv", 4);
+    cluster.ingest(&mut cluster.client(), &fourth);
+    let expected = numbers_after(&mut cluster.client(), seen);
+    assert_eq!(heard(&mut late, *expected.last().unwrap()), expected);
+}
+
+/// The numbers of a database that was restored begin earlier than a page has seen.
+#[test]
+fn a_page_that_has_seen_more_than_there_is_begins_anew() {
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let file = |name: &str, second| {
+        database.file(name, format!("{FIVE_COLUMNS}{}", trip_line("A", second)))
+    };
+    database.ingest(&mut client, &file("first.csv", 1));
+    let last = *numbers_after(&mut client, 0).last().unwrap();
+    let console = start(&database);
+    let mut page = console.events(Some(1_000_000));
+    assert_eq!(page.next("begin").0, Some(last));
+    database.ingest(&mut client, &file("second.csv", 2));
+    let expected = numbers_after(&mut client, last);
+    assert_eq!(heard(&mut page, *expected.last().unwrap()), expected);
 }

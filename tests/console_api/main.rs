@@ -7,8 +7,10 @@ use trips_tests::{Console, Database};
 
 mod access;
 mod actions;
+mod ahead;
 mod connection;
 mod listeners;
+mod schedules;
 mod views;
 
 /// The program with the variables of this database alone.

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -186,20 +186,23 @@ impl Events {
     /// The next event of a kind: its number and its data.
     ///
     /// # Panics
-    /// When the stream ends.
+    /// When the stream ends, or does not bring one.
     pub fn next(&mut self, kind: &str) -> (Option<i64>, Value) {
+        // The stream says that it is alive: the limit of a read alone would not end this.
+        let end = Instant::now() + PATIENCE;
         loop {
-            let (found, id, data) = self.message();
+            let (found, id, data) = self.message(end);
             if found == kind {
                 return (id, serde_json::from_str(&data).expect("JSON"));
             }
         }
     }
 
-    fn message(&mut self) -> (String, Option<i64>, String) {
+    fn message(&mut self, end: Instant) -> (String, Option<i64>, String) {
         let (mut kind, mut id, mut data) = (String::new(), None, String::new());
         loop {
             let mut line = String::new();
+            assert!(Instant::now() < end, "no event in {PATIENCE:?}");
             assert!(self.0.read_line(&mut line).expect("a line") > 0, "the stream has ended");
             match line.trim_end().split_once(": ") {
                 Some(("event", value)) => value.clone_into(&mut kind),

@@ -7,6 +7,7 @@ mod catalogue;
 mod cluster;
 mod console;
 mod copies;
+mod cron;
 mod database;
 mod database_state;
 pub mod document;

@@ -38,34 +38,10 @@ fn without_pg_cron_the_error_says_what_to_do() {
     assert_eq!(server_error(&error.unwrap_err()).0, "55000");
 }
 
-/// A server with pg_cron; none where it is not installed, and need not be.
-fn with_pg_cron() -> Option<Cluster> {
-    let mut cluster = Cluster::start_bare("");
-    let available = "SELECT current_setting('server_version') LIKE '%(Debian %', EXISTS (
-                       SELECT FROM pg_available_extensions WHERE name = 'pg_cron')";
-    let row = cluster.client().query_one(available, &[]).unwrap();
-    if !row.get::<_, bool>(1) {
-        // Debian has a package for its own PostgreSQL, which the project installs.
-        let must_be_there: bool = row.get(0);
-        assert!(!must_be_there, "pg_cron is not installed: scripts/setup.sh does that");
-        eprintln!("pg_cron is not installed for this PostgreSQL: passed over");
-        return None;
-    }
-    cluster.restart(|cluster| {
-        cluster.configure(
-            "shared_preload_libraries = 'pg_cron,trips_pipeline'
-             cron.database_name = 'trips'
-             cron.use_background_workers = on
-             max_worker_processes = 20",
-        );
-    });
-    Some(cluster)
-}
-
 /// A role that may load from the inbox, and nothing else, has its own job, which fires.
 #[test]
 fn a_loader_has_a_job() {
-    let Some(cluster) = with_pg_cron() else { return };
+    let Some(cluster) = Cluster::start_with_pg_cron() else { return };
     let mut admin = cluster.client();
     let inbox = cluster.path("inbox");
     fs::create_dir(&inbox).unwrap();
@@ -102,7 +78,7 @@ fn a_loader_has_a_job() {
 /// A file that is dropped into the inbox is in the history, and nobody has called anything.
 #[test]
 fn a_job_fires() {
-    let Some(cluster) = with_pg_cron() else { return };
+    let Some(cluster) = Cluster::start_with_pg_cron() else { return };
     let mut client = cluster.client();
     client.batch_execute("CREATE EXTENSION trips_pipeline; CREATE EXTENSION pg_cron").unwrap();
     let inbox = cluster.path("inbox");
@@ -169,7 +145,7 @@ fn on_change_is_passed_on(cluster: &Cluster, client: &mut Client, inbox: &str) {
 /// A job deletes old trips: it runs as the role that has scheduled it, and needs the privilege.
 #[test]
 fn a_job_deletes_old_trips() {
-    let Some(cluster) = with_pg_cron() else { return };
+    let Some(cluster) = Cluster::start_with_pg_cron() else { return };
     let mut admin = cluster.client();
     admin
         .batch_execute(

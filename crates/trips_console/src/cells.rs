@@ -5,9 +5,9 @@
 //! when a page wants it and the database says that its trips have changed; until then, the page gets the older counts. What
 //! the memory does not hold is counted when it is wanted again.
 
+mod memory;
 mod slice;
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use trips_libpq::Row;
 
+use self::memory::Memory;
 use self::slice::Builder;
 pub use self::slice::{End, FINEST, HOURS, Slice, Wanted, Window};
 use crate::answer::ApiError;
@@ -22,16 +23,12 @@ use crate::database::{Database, Limit};
 use crate::date::Date;
 use crate::events::Hub;
 
-/// Memory for all slices.
-const MEMORY: usize = 48 << 20;
 /// How long a request waits for days that are not counted yet.
 const PATIENCE: Duration = Duration::from_millis(200);
 /// Trips that are counted before a page wants them, at most: the console reads the history for them when it starts.
 const AHEAD: u64 = 25_000_000;
 /// How often it looks whether it may count them.
 const LOOK: Duration = Duration::from_millis(250);
-/// Cells of slices do not get larger than those of this resolution, because of memory.
-const COARSEST: i32 = 5;
 /// Longest period: more months than a page shows at once.
 const MOST_MONTHS: usize = 1200;
 
@@ -69,12 +66,6 @@ const BOUNDS: &str = "SELECT min(d.day), max(d.day) FROM trips.daily_trip_counts
 /// First and last day.
 pub type Period = (Date, Date);
 
-struct Kept {
-    slice: Arc<Slice>,
-    /// When it was used last: a number that grows.
-    used: u64,
-}
-
 /// A part of a period that has trips.
 struct Part {
     period: Period,
@@ -83,26 +74,10 @@ struct Part {
     trips: u64,
 }
 
-#[derive(Default)]
-struct Inner {
-    slices: HashMap<Period, Kept>,
-    /// Periods to count, with their versions. The newest comes first.
-    waiting: HashMap<Period, String>,
-    /// Why the last count failed.
-    failure: Option<ApiError>,
-    uses: u64,
-}
-
-impl Inner {
-    fn has(&self, period: &Period, version: &str) -> bool {
-        self.slices.get(period).is_some_and(|kept| kept.slice.version == version)
-    }
-}
-
 /// The counts that are kept.
 pub struct Cells {
     database: Arc<Database>,
-    inner: Mutex<Inner>,
+    inner: Mutex<Memory>,
     /// Something is to be counted.
     wanted: Notify,
     /// Something was counted.
@@ -133,7 +108,7 @@ impl Cells {
         }
     }
 
-    fn inner(&self) -> MutexGuard<'_, Inner> {
+    fn inner(&self) -> MutexGuard<'_, Memory> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -145,8 +120,8 @@ impl Cells {
     ) -> Result<Counts, ApiError> {
         let Some(bounds) = self.bounds().await? else { return Ok(Counts::default()) };
         let Some(period) = cut(bounds, since, until) else { return Ok(Counts::default()) };
-        let end = Instant::now() + PATIENCE;
         let parts = self.parts(&months(widened(period, bounds))).await?;
+        let end = Instant::now() + PATIENCE;
         loop {
             let counted = self.counted.notified();
             let counts = Counts { period: Some(period), ..self.take(&parts) };
@@ -154,9 +129,8 @@ impl Cells {
             if is_complete || Instant::now() >= end {
                 return Ok(counts);
             }
-            self.wanted.notify_one();
             let _ = tokio::time::timeout_at(end, counted).await;
-            if let Some(error) = self.inner().failure.take() {
+            if let Some(error) = self.failure(&parts) {
                 return Err(error);
             }
         }
@@ -218,9 +192,17 @@ impl Cells {
             }
             if !is_current {
                 inner.waiting.insert(*period, version.clone());
+                // Also if the page does not wait for it: it asks again.
+                self.wanted.notify_one();
             }
         }
         counts
+    }
+
+    /// Why one of these parts could not be counted; told once.
+    fn failure(&self, parts: &[Part]) -> Option<ApiError> {
+        let failed = |failed: &mut (Period, _)| parts.iter().any(|part| part.period == failed.0);
+        self.inner().failure.take_if(failed).map(|(_, error)| error)
     }
 
     /// Counts what pages want, one part after the other, for ever.
@@ -235,7 +217,7 @@ impl Cells {
             if let Err(error) = self.count(period, version).await {
                 let mut inner = self.inner();
                 inner.waiting.clear();
-                inner.failure = Some(error);
+                inner.failure = Some((period, error));
             }
             self.counted.notify_waiters();
         }
@@ -258,10 +240,22 @@ impl Cells {
             while !self.inner().waiting.is_empty() {
                 tokio::time::sleep(LOOK).await;
             }
-            if self.count(part.period, part.version).await.is_err() {
-                return;
+            match self.count_one_ahead(part).await {
+                Ok(true) => (),
+                Ok(false) | Err(_) => return,
             }
         }
+    }
+
+    /// Counts a part that no page has wanted yet; false if there is no room for it.
+    async fn count_one_ahead(&self, part: Part) -> Result<bool, ApiError> {
+        let _one = self.counting.lock().await;
+        // A page has wanted it meanwhile: its counts may be newer than this version.
+        if self.inner().slices.contains_key(&part.period) {
+            return Ok(true);
+        }
+        let slice = self.slice(part.period, part.version).await?;
+        Ok(self.inner().keep_ahead(part.period, slice))
     }
 
     /// Counts a part, unless that is done.
@@ -270,44 +264,16 @@ impl Cells {
         if self.inner().has(&period, &version) {
             return Ok(());
         }
+        let slice = self.slice(period, version).await?;
+        self.inner().keep(period, slice)
+    }
+
+    async fn slice(&self, period: Period, version: String) -> Result<Slice, ApiError> {
         let parameters = vec![Some(period.0.to_string()), Some(period.1.to_string())];
         let counted = self.database.fold(Limit::Scan, slice::COUNT, parameters, Builder::add);
-        self.keep(period, counted.await?.finish(version))
-    }
-
-    /// Keeps a slice. If there is not enough memory for all, the largest slices get larger cells; then those go that were
-    /// not used for the longest time.
-    ///
-    /// # Errors
-    /// When the last request needs all of them. Without an error, its page would have them counted again for ever.
-    fn keep(&self, period: Period, slice: Slice) -> Result<(), ApiError> {
-        let mut inner = self.inner();
-        inner.failure = None;
-        let used = inner.uses;
-        inner.slices.insert(period, Kept { slice: Arc::new(slice), used });
-        while inner.slices.values().map(|kept| kept.slice.size()).sum::<usize>() > MEMORY {
-            let fine = inner.slices.values_mut().filter(|kept| kept.slice.resolution() > COARSEST);
-            if let Some(largest) = fine.max_by_key(|kept| kept.slice.size()) {
-                largest.slice = Arc::new(largest.slice.coarser());
-                continue;
-            }
-            let oldest = inner.slices.iter().map(|(period, kept)| (kept.used, *period)).min();
-            let Some((last_used, oldest)) = oldest.filter(|_| inner.slices.len() > 1) else {
-                break;
-            };
-            if last_used == used {
-                inner.slices.remove(&period);
-                return Err(ApiError::busy(
-                    "the counts of this period need more memory than the page may use",
-                    "Choose a shorter period.",
-                ));
-            }
-            inner.slices.remove(&oldest);
-        }
-        Ok(())
+        Ok(counted.await?.finish(version))
     }
 }
-
 /// A period inside of that of the history; without a beginning and an end, the newest month.
 fn cut((first, last): Period, since: Option<Date>, until: Option<Date>) -> Option<Period> {
     let default = if until.is_none() { last.month_begin() } else { first };

@@ -26,6 +26,11 @@ const PAGE: usize = 500;
 /// How often something is sent, so that proxies keep the stream open.
 const ALIVE: Duration = Duration::from_secs(15);
 
+/// How often a page that misses events looks for a session.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Whether the newest event has a number less than this one.
+const RESTORED: &str = "SELECT coalesce(max(e.seq), 0) < $1::bigint FROM trips.events AS e";
 /// Events after a number, in order, with the files of their loads.
 pub const EVENTS: &str = include_str!("events.sql");
 
@@ -100,7 +105,7 @@ impl Hub {
     pub fn begin(&self, last: i64) {
         let mut inner = self.inner();
         if inner.last.replace(last).is_some() {
-            inner.send(Kind::Begin(last), format!("event: begin\nid: {last}\ndata: {{}}\n\n"));
+            inner.send(Kind::Begin(last), begin_text(last));
         }
     }
 
@@ -177,6 +182,10 @@ fn event_text(seq: i64, json: &str) -> String {
     format!("event: load\nid: {seq}\ndata: {}\n\n", one_line(json))
 }
 
+fn begin_text(last: i64) -> String {
+    format!("event: begin\nid: {last}\ndata: {{}}\n\n")
+}
+
 /// A line end would end the field. In JSON of PostgreSQL, it is between values only.
 fn one_line(json: &str) -> String {
     json.replace(['\n', '\r'], " ")
@@ -232,46 +241,56 @@ impl Stream {
         if let Some(first) = self.first.take() {
             return Some(first);
         }
-        if let Some(after) = self.missed_after {
-            return Some(self.replay(after).await);
-        }
         loop {
-            let message = match tokio::time::timeout(ALIVE, self.receiver.recv()).await {
+            if let Some(after) = self.missed_after
+                && let Some(text) = self.replay(after).await
+            {
+                return Some(text);
+            }
+            let wait = if self.missed_after.is_some() { RETRY } else { ALIVE };
+            let message = match tokio::time::timeout(wait, self.receiver.recv()).await {
+                Err(_) if self.missed_after.is_some() => {
+                    return Some(": waiting for the database\n\n".into());
+                }
                 Err(_) => return Some(": alive\n\n".into()),
                 Ok(None) => return None,
                 Ok(Some(message)) => message,
             };
             match message.kind {
-                Kind::Event(seq) if seq <= self.sent => continue,
-                Kind::Event(seq) | Kind::Begin(seq) => self.sent = seq,
+                // The replay has it.
+                Kind::Event(seq) if seq <= self.sent || self.missed_after.is_some() => continue,
+                Kind::Event(seq) => self.sent = seq,
+                Kind::Begin(seq) => (self.sent, self.missed_after) = (seq, None),
                 Kind::Other => {}
             }
             return Some(message.text.to_string());
         }
     }
 
-    /// The next events that were missed.
+    /// The next events that were missed; None if there is no session. Then there are no new events, either.
     ///
     /// Not before the console's own session listens: it begins with the event that is the newest then. An event between
     /// a read before that and the beginning would be in neither.
-    async fn replay(&mut self, after: i64) -> String {
-        let listens = self.hub.last().is_some();
-        let parameters = vec![Some(after.to_string())];
-        let rows = match listens {
-            true => self.database.rows(Limit::View, EVENTS, parameters).await.ok(),
-            false => None,
-        };
-        let Some(rows) = rows else {
-            // No session: there are no new events meanwhile, and the missed ones stay.
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            return ": waiting for the database\n\n".into();
-        };
+    async fn replay(&mut self, after: i64) -> Option<String> {
+        let last = self.hub.last()?;
+        let read =
+            |sql, after: i64| self.database.rows(Limit::View, sql, vec![Some(after.to_string())]);
+        // The database was restored while the page was away. The hub may be a moment behind a page that has read itself.
+        if after > last && is_true(&read(RESTORED, after).await.ok()?) {
+            (self.sent, self.missed_after) = (last, None);
+            return Some(begin_text(last));
+        }
+        let rows = read(EVENTS, after).await.ok()?;
         let events: Vec<(i64, &str)> = rows.iter().filter_map(event_of).collect();
         self.sent = events.last().map_or(after, |event| event.0);
         self.missed_after = (events.len() >= PAGE).then_some(self.sent);
         let text: String = events.into_iter().map(|(seq, json)| event_text(seq, json)).collect();
-        if text.is_empty() { ": nothing was missed\n\n".into() } else { text }
+        Some(if text.is_empty() { ": nothing was missed\n\n".into() } else { text })
     }
+}
+
+fn is_true(rows: &[Row]) -> bool {
+    rows.first().and_then(|row| row.first()?.as_deref()) == Some("t")
 }
 
 /// A row of [`EVENTS`].

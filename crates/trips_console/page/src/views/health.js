@@ -48,7 +48,7 @@ function tile({ name, value, note, bad, warn, href }) {
 }
 
 function schedules(list) {
-  if (list === null) return h("p", { class: "nothing" }, "pg_cron is not installed in this database: nothing loads on a schedule.");
+  if (list === null) return h("p", { class: "nothing" }, "No jobs to show: pg_cron is not installed in this database, or this role has no USAGE on schema cron.");
   if (!list.length) {
     return h("p", { class: "nothing" }, "No schedule. trips.schedule('/data/inbox', '1 minute') loads new files of a folder by itself.");
   }

@@ -42,7 +42,7 @@ export const map = {
     parts.moved = later;
     const update = (why) => updateMap(parts, why);
     update();
-    return { update, end: () => { parts.again.stop(); parts.ended = true; parts.map.end(); parts.area.end(); } };
+    return { update, end: () => { parts.again.end(); parts.ended = true; parts.map.end(); parts.area.end(); } };
   },
 };
 
@@ -106,6 +106,7 @@ async function askCells(parts, signal) {
   map.canvas.setAttribute("aria-busy", "true");
   // After a move to the trips, the next call shows them.
   let isShown = true;
+  let found;
   try {
     if (state.fitted !== fitKey() && (await fitFirst(parts, signal))) {
       isShown = false;
@@ -113,18 +114,19 @@ async function askCells(parts, signal) {
     }
     const [west, south, east, north] = map.camera.bounds();
     const window = { ...filters(), which: route().params.which ?? "origin", west, south, east, north, zoom: (map.camera.zoom + FINER).toFixed(2) };
-    const found = await get("cells", window, signal);
+    found = await get("cells", window, signal);
     map.setCells(found.cells);
     state.bounds = found.bounds;
     put(parts.status, statusOf(found));
     showBusiest(parts, found);
-    parts.again.after(found);
     map.setFlows(route().params.flows === "1" ? await flowsOf(window, map.camera.zoom, signal) : null);
   } catch (fault) {
     if (!(fault instanceof Fault)) throw fault;
     put(parts.status, faultBox(fault, () => parts.ask()));
   } finally {
     if (!signal.aborted && isShown) map.canvas.removeAttribute("aria-busy");
+    // Not before the flows are there: the next call would end them.
+    if (!signal.aborted && found) parts.again.after(found);
   }
 }
 

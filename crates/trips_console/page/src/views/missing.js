@@ -16,13 +16,15 @@ export function missingNote({ missing, older }) {
   return notes.length ? h("p", { class: "counting", role: "status" }, notes.join(" ")) : null;
 }
 
-/** Asks again while counts are missing or older: first soon, then more rarely. */
+/** Asks again while counts are missing or older: first soon, then more rarely; not when the view has ended. */
 export function askAgain(ask) {
   let timer;
   let times = 0;
+  let ended = false;
   return {
     after({ missing, older }) {
       clearTimeout(timer);
+      if (ended) return;
       if (!missing?.length && !older?.length) {
         times = 0;
         return;
@@ -31,5 +33,9 @@ export function askAgain(ask) {
       times += 1;
     },
     stop: () => clearTimeout(timer),
+    end() {
+      ended = true;
+      clearTimeout(timer);
+    },
   };
 }

@@ -31,7 +31,7 @@ export const when = {
     };
     const stop = onTheme(() => answer.refresh());
     update();
-    return { update, end: () => { stop(); again.stop(); } };
+    return { update, end: () => { stop(); again.end(); } };
   },
 };
 
