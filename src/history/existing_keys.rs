@@ -38,19 +38,17 @@ pub struct ExistingKeys<'a> {
 impl<'a> ExistingKeys<'a> {
     /// Opens the primary key of a partition.
     pub fn open(table: &'a Table) -> Self {
-        Self { next_ahead: Some(FIRST_AHEAD), ..Self::open_with_rows(table) }
+        Self::over(KeyScan::open(table, true), Some(FIRST_AHEAD))
     }
 
     /// The same for a walk that reads rows.
     pub fn open_with_rows(table: &'a Table) -> Self {
-        Self {
-            keys: KeyScan::open(table),
-            current: None,
-            ahead: (Vec::new(), 0),
-            next_ahead: None,
-            is_begun: false,
-            leaps: 0,
-        }
+        Self::over(KeyScan::open(table, false), None)
+    }
+
+    fn over(keys: KeyScan<'a>, next_ahead: Option<usize>) -> Self {
+        let (current, ahead, is_begun, leaps) = (None, (Vec::new(), 0), false, 0);
+        Self { keys, current, ahead, next_ahead, is_begun, leaps }
     }
 
     fn seek(&mut self, time: Timestamp, wanted: &TripKey) {
@@ -122,12 +120,8 @@ impl<'a> ExistingKeys<'a> {
         if !self.is_begun {
             self.is_begun = true;
             // A file of all trips of a partition begins where that does.
-            self.keys.rewind();
-            self.advance()?;
-            if self.current.is_some_and(|first| first < (time, key)) {
-                self.seek(time, wanted);
-                self.advance()?;
-            }
+            let first = self.keys.first_from(&(time.0, *wanted));
+            self.current = first.map(|(micros, key)| (Timestamp(micros), u128::from_be_bytes(key)));
         }
         let patience = STEPS_BEFORE_LEAP[self.leaps.min(2)];
         let mut steps = 0;

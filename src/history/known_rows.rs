@@ -47,6 +47,7 @@ impl History {
             if of_partition.is_empty() {
                 continue;
             }
+            interrupts::check();
             let table = Table::open_oid_for_reading(partition);
             // No load has written into a partition without the key or the columns.
             if !table.has_primary_key(&KEY) || table.has_no_pages() {

@@ -192,7 +192,7 @@ fn copy_passing(
     );
     let (Some(head), Some(tail)) = columns else { return Err(LoadError::Serialization) };
     let (mut some, mut values, mut seen) = (Vec::new(), Vec::new(), 0_u64);
-    let mut keys = KeyScan::open(&table);
+    let mut keys = KeyScan::open(&table, false);
     keys.seek(i64::MIN, &[0; 16]);
     while let Some((time, key)) = keys.advance() {
         if seen.is_multiple_of(TRIPS_AT_ONCE) {

@@ -51,7 +51,7 @@ fn each_of(
         Bound::At(lower) => lower.max(first),
         _ => first,
     };
-    let mut keys = KeyScan::open(table);
+    let mut keys = KeyScan::open(table, false);
     keys.seek(first.0, &[0; 16]);
     let mut count = 0;
     while let Some((micros, key)) = keys.advance() {

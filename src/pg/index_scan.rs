@@ -69,11 +69,12 @@ pub struct KeyScan<'a> {
 }
 
 impl<'a> KeyScan<'a> {
-    /// Opens a scan over the table's primary key.
+    /// Opens a scan over the table's primary key. If it is the only one of the load that needs the pages of the table, they
+    /// do not take the place of others in the buffers.
     ///
     /// # Panics
     /// When the key is not `(timestamp, uuid)`.
-    pub fn open(table: &'a Table) -> Self {
+    pub fn open(table: &'a Table, is_only: bool) -> Self {
         // SAFETY: the table is open for as long as `self` lives. CommandCounterIncrement makes our
         // own rows visible and is allowed here: loads never run in parallel mode. The snapshot is
         // registered before the scan uses it.
@@ -96,7 +97,7 @@ impl<'a> KeyScan<'a> {
             let slot = pg_sys::table_slot_create(heap, std::ptr::null_mut());
             let visibility_map = pg_sys::InvalidBuffer as pg_sys::Buffer;
             let (members, target) = (Box::default(), Box::default());
-            let (visible, is_at_end, is_fetched) = (VisibleRows::new(), false, false);
+            let (visible, is_at_end, is_fetched) = (VisibleRows::new(is_only), false, false);
             Self {
                 table,
                 index,
@@ -113,11 +114,34 @@ impl<'a> KeyScan<'a> {
         }
     }
 
-    /// Moves to the first key. Without a key that is sought, no entry is compared with one.
-    pub fn rewind(&mut self) {
+    /// Moves to the first key of a visible row that is not before this one. If the index begins there, its entries are not
+    /// compared with the key afterwards.
+    pub fn first_from(&mut self, wanted: &Key) -> Option<Key> {
+        self.rewind();
+        // SAFETY: the scan is at its beginning.
+        let tid = unsafe {
+            pg_sys::index_getnext_tid(self.scan, pg_sys::ScanDirection::ForwardScanDirection)
+        };
+        self.is_at_end = tid.is_null();
+        if self.is_at_end {
+            return None;
+        }
+        // The entry decides, whether its row is visible or not: there may be many rows at the beginning that are not.
+        let first = self.key();
+        if first < *wanted {
+            self.seek(wanted.0, &wanted.1);
+        } else if self.is_visible() {
+            return Some(first);
+        }
+        self.advance()
+    }
+
+    /// Moves to the beginning.
+    fn rewind(&mut self) {
+        self.clear();
         self.is_at_end = false;
-        // SAFETY: the scan was begun by us, with room for one key. A scan takes as many keys as it has now, which `seek` sets
-        // again.
+        // SAFETY: the scan was begun by us, with room for one key. index_rescan wants as many keys as the scan has, which is
+        // all that nbtree looks at (15 to 18); `seek` sets their number again.
         unsafe {
             (*self.scan).numberOfKeys = 0;
             pg_sys::index_rescan(self.scan, std::ptr::null_mut(), 0, std::ptr::null_mut(), 0);

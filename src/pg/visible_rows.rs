@@ -3,8 +3,9 @@
 //! An index scan asks for each row: it finds the buffer, locks it, and follows the versions of the row. A table that was
 //! filled in the order of its index has the rows of many entries, one after the other, on one page.
 //!
-//! The pages are read once, in their order. So they are read into a ring of buffers, as a sequential scan of a large table
-//! does it, and hint bits are not set: a page with a new one would have to be written before its buffer is used again.
+//! A walk reads each page once, in their order. If it is the only one, the pages go through a ring of buffers, as in a
+//! sequential scan of a large table. Few hint bits are set: a page with a new one must be written before its buffer is used
+//! again.
 
 use pgrx::pg_sys;
 use trips_core::wire::page::{HEADER, LOWER, POINTER, tuple_of};
@@ -39,22 +40,28 @@ pub(super) struct VisibleRows {
 }
 
 impl VisibleRows {
-    /// No page was read.
-    pub(super) fn new() -> Self {
-        // SAFETY: allocates in the current memory context; None of it is a reference.
-        let ring =
-            unsafe { pg_sys::GetAccessStrategy(pg_sys::BufferAccessStrategyType::BAS_BULKREAD) };
+    /// No page was read. With a ring, pages do not take the place of others in the buffers.
+    pub(super) fn new(with_ring: bool) -> Self {
+        // SAFETY: allocates in the current memory context, which is that of the scan and lives as long: after an ERROR, it
+        // frees both.
+        let ring = if with_ring {
+            unsafe { pg_sys::GetAccessStrategy(pg_sys::BufferAccessStrategyType::BAS_BULKREAD) }
+        } else {
+            std::ptr::null_mut()
+        };
         Self { last: None, page: None, rows: [0; ROWS / 64], seen: Seen::default(), ring }
     }
 
     /// Frees the ring.
     ///
     /// # Safety
-    /// It is called once, as the last function, in the transaction that called `new`.
+    /// The memory context that was current in `new` is there. No page is asked for afterwards.
     pub(super) unsafe fn free(&mut self) {
-        // SAFETY: our caller promises that the ring was not freed.
-        unsafe { pg_sys::FreeAccessStrategy(self.ring) };
-        self.ring = std::ptr::null_mut();
+        let ring = std::mem::replace(&mut self.ring, std::ptr::null_mut());
+        if !ring.is_null() {
+            // SAFETY: our caller promises the memory, which is freed once.
+            unsafe { pg_sys::FreeAccessStrategy(ring) };
+        }
     }
 
     /// Whether the snapshot sees the version of a row at this position. False says nothing: a later version may be visible.
@@ -151,7 +158,7 @@ impl VisibleRows {
 /// Some transactions that a snapshot sees: rows of a page have few.
 #[derive(Debug, Default)]
 struct Seen {
-    transactions: [Option<pg_sys::TransactionId>; 4],
+    transactions: [Option<pg_sys::TransactionId>; 8],
     next: usize,
 }
 
@@ -183,7 +190,8 @@ impl Seen {
             let writer = (*header).t_choice.t_heap.t_xmin;
             // A frozen row has the flags of both outcomes, and says nothing of its transaction.
             let is_old = flags & (pg_sys::HEAP_XMIN_INVALID | pg_sys::HEAP_MOVED) != 0;
-            if !is_old && !TransactionIdIsCurrentTransactionId(writer) {
+            let is_noted = self.transactions.contains(&Some(writer));
+            if !is_old && !is_noted && !TransactionIdIsCurrentTransactionId(writer) {
                 self.transactions[self.next] = Some(writer);
                 self.next = (self.next + 1) % self.transactions.len();
             }

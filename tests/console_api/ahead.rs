@@ -1,7 +1,7 @@
 //! Months that are counted without a page that waits for them.
 
 use postgres::Client;
-use trips_tests::{Database, eventually, month_as_csv, text_of};
+use trips_tests::{Database, eventually, month_as_csv, stays, text_of, until};
 
 use super::start;
 
@@ -24,6 +24,38 @@ fn months_are_counted_before_a_page_wants_them() {
     database.ingest(&mut client, &path);
     let _console = start(&database);
     eventually(&mut client, COUNTED, "t");
+}
+
+#[test]
+fn loads_that_run_come_before_months_that_no_page_wants() {
+    let (database, mut client) = with_calls();
+    let path = database.file("a.csv", month_as_csv(100, 7, "2024-02-01"));
+    database.ingest(&mut client, &path);
+    // A load that is not committed, and one that waits for it.
+    let mut first = database.client();
+    let mut transaction = first.transaction().unwrap();
+    let not_committed = database.file("b.csv", month_as_csv(10, 8, "2024-03-01"));
+    transaction.execute("SELECT trips.ingest($1)", &[&not_committed]).unwrap();
+    let waits = database.file("c.csv", month_as_csv(10, 9, "2024-03-01"));
+    std::thread::scope(|scope| {
+        let load = scope.spawn(|| {
+            database.client().execute("SELECT trips.ingest($1)", &[&waits]).expect("a load");
+        });
+        eventually(
+            &mut client,
+            "SELECT count(*) FROM trips.load_progress WHERE phase = 'waiting'",
+            1,
+        );
+        let console = start(&database);
+        until("the load is not shown", || {
+            let now = console.get("/api/now");
+            (now.status == 200 && !now.json()["loads"].as_array()?.is_empty()).then_some(())
+        });
+        stays("f".to_owned(), || text_of(&mut client, COUNTED));
+        transaction.commit().unwrap();
+        load.join().unwrap();
+        eventually(&mut client, COUNTED, "t");
+    });
 }
 
 /// A page that gets its answer late asks once: its months are counted nevertheless.

@@ -223,7 +223,7 @@ impl Cells {
         }
     }
 
-    /// Counts the newest months before a page wants them. What pages want comes first.
+    /// Counts the newest months before a page wants them. What pages want comes first, and loads that run.
     pub async fn count_ahead(self: Arc<Self>, hub: Arc<Hub>) {
         while hub.last().is_none() {
             tokio::time::sleep(LOOK).await;
@@ -237,7 +237,7 @@ impl Cells {
             if trips > AHEAD {
                 return;
             }
-            while !self.inner().waiting.is_empty() {
+            while !hub.is_quiet() || !self.inner().waiting.is_empty() {
                 tokio::time::sleep(LOOK).await;
             }
             match self.count_one_ahead(part).await {

@@ -16,6 +16,7 @@ use trips_libpq::Row;
 
 use crate::answer::{ApiError, ErrorBody};
 use crate::database::{Database, Limit};
+use crate::views::now::load_runs;
 
 /// Pages that may listen at the same time.
 const MAX_LISTENERS: usize = 1000;
@@ -98,6 +99,11 @@ impl Hub {
 
     pub fn last(&self) -> Option<i64> {
         self.inner().last
+    }
+
+    /// Whether it is known that no load runs.
+    pub fn is_quiet(&self) -> bool {
+        self.inner().now.as_deref().is_some_and(|now| !load_runs(now))
     }
 
     /// Sets after which number events begin: in the first session, or in a database that was restored, whose numbers

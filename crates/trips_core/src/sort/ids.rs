@@ -12,6 +12,7 @@ use std::collections::TryReserveError;
 
 use self::kept::KeptTrips;
 pub use self::marks::{Known, Marks};
+use self::marks::{number_of, prefix_of};
 pub use self::watch::{Outcome, Watch};
 use crate::key::{SameId as Policy, TripKey};
 use crate::model::timestamp::Timestamp;
@@ -120,8 +121,10 @@ impl RunIds {
     pub const COST: usize = size_of::<u64>()
         + FILTER_BITS_OF_AN_ID / 4
         + size_of::<(Timestamp, TripKey)>()
-        // What becomes of it: at most where it was in the history.
         + size_of::<(Timestamp, TripKey, Timestamp)>();
+    /// What becomes of it takes more, if it is staged.
+    pub const MORE_IF_STAGED: usize =
+        size_of::<SameId>() + size_of::<Place>() - size_of::<(Timestamp, TripKey, Timestamp)>();
 
     /// The ids of sorted blocks. Two trips of one id are the same trip if their times differ by this many days at most.
     ///
@@ -161,6 +164,7 @@ impl RunIds {
             }
         }
         run.ids.sort_unstable();
+        marks::sort_large_groups(&mut run.ids, blocks, &run.starts)?;
         Ok(run)
     }
 
@@ -348,18 +352,6 @@ fn times_of<'t>(
 /// Splits a slice behind its first elements, which are counted.
 fn split_at<T, E>(slice: &[T], first: impl Iterator<Item = E>) -> (&[T], &[T]) {
     slice.split_at(first.count())
-}
-
-/// The first four bytes.
-fn prefix_of(key: &TripKey) -> u64 {
-    first_bytes(key) >> 32
-}
-
-/// The number of a trip, below the prefix of its key.
-fn number_of(id: u64) -> u32 {
-    #[allow(clippy::cast_possible_truncation, reason = "the lower half")]
-    let number = id as u32;
-    number
 }
 
 pub(super) fn first_bytes(key: &TripKey) -> u64 {

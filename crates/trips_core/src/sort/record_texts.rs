@@ -52,6 +52,11 @@ impl RecordTexts {
         Some(RecordText { line, raw, json: json.and_then(text), id: id.and_then(text)? })
     }
 
+    /// Number of records.
+    pub(super) fn len(&self) -> usize {
+        self.starts.len()
+    }
+
     /// Bytes of memory.
     pub(super) fn bytes(&self) -> usize {
         self.bytes.len() + self.starts.len() * size_of::<(u64, usize)>()

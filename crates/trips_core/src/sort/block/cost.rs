@@ -22,7 +22,8 @@ impl Block {
         let moment = moments.filter(|moment| moment.len() > 1).map(cost_of_moment).max();
         let ranges = if keeps_grid_points { self.len() * GRID_POINT_COST } else { 0 };
         let ids = if self.scheme == Scheme::SourceId { self.len() * RunIds::COST } else { 0 };
-        self.bytes() + ranges + ids + moment.unwrap_or(0)
+        let staged = self.texts.len() * RunIds::MORE_IF_STAGED;
+        self.bytes() + ranges + ids + staged + moment.unwrap_or(0)
     }
 
     /// Bytes of adjacent ranges of a sorted block.
