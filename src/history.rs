@@ -60,6 +60,13 @@ const COLUMNS: [Attribute; columns::COUNT] = attributes();
 /// The types of the primary key `(date_time, trip_key)`.
 const KEY: [pg_sys::Oid; 2] =
     [COLUMNS[columns::INDEX[0]].type_oid, COLUMNS[columns::INDEX[1]].type_oid];
+/// The numbers of its columns in a partition whose columns are [`COLUMNS`].
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "a table has 1,600 columns"
+)]
+const KEY_NUMBERS: [i16; 2] = [columns::INDEX[0] as i16 + 1, columns::INDEX[1] as i16 + 1];
 
 const fn attributes() -> [Attribute; columns::COUNT] {
     let mut attributes =

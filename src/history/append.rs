@@ -15,7 +15,7 @@ use super::claims::Traces;
 use super::existing_keys::ExistingKeys;
 use super::new_rows::{NewRows, Walk};
 use super::partitions::{self, Partition};
-use super::{COLUMNS, Days, HISTORY, History, pending_counts};
+use super::{COLUMNS, Days, HISTORY, History, KEY_NUMBERS, pending_counts};
 use crate::error::LoadError;
 use crate::pg::copy::copy_rows;
 use crate::pg::heap_append::HeapAppend;
@@ -133,9 +133,9 @@ fn append_to(
         && is_worth_a_build(&partition, trips)
         && HeapAppend::fits(table, &COLUMNS)
         && is_ours_alone(table);
-    let builds_index = in_bulk && IndexBuild::fits(table);
+    let builds_index = in_bulk && IndexBuild::fits(table, KEY_NUMBERS);
     let columns = walk.columns;
-    let is_direct = in_bulk || (whole.is_none() && is_worth_no_copy(&partition, columns));
+    let is_direct = in_bulk || (whole.is_none() && is_worth_no_copy(&partition));
     let known = (!in_bulk).then(|| ExistingKeys::open(table));
     if let Some(area_index) = &mut derived.area_index {
         // Building the index needs one processor, and so does COPY. The bulk path needs all of them.
@@ -150,9 +150,9 @@ fn append_to(
         let check = |micros| require_within(bounds, Timestamp(micros), table);
         let append = HeapAppend::begin(table, &COLUMNS, columns, DATE_TIME, &check);
         let mut append = match (in_bulk, builds_index) {
-            (_, true) => append.with_new_index(),
+            (_, true) => append.with_new_index(KEY_NUMBERS),
             (true, false) => append,
-            (false, false) => append.with_entries(),
+            (false, false) => append.with_entries(KEY_NUMBERS),
         };
         let taken = rows.append_to(&mut append);
         append.finish();
@@ -189,13 +189,12 @@ fn is_worth_a_build(partition: &Partition, trips: usize) -> bool {
     !partition.is_default && trips >= WORTH_A_BUILD
 }
 
-/// Whether these rows are better stored without COPY, with their index entries. COPY would read `details` as JSON text;
-/// without them it is as fast. The default partition contains other times, too.
-fn is_worth_no_copy(partition: &Partition, columns: usize) -> bool {
-    columns == COUNT
-        && !partition.is_default
+/// Whether rows can be stored without COPY, with their index entries: COPY would convert each value. The default partition
+/// contains other times, too.
+fn is_worth_no_copy(partition: &Partition) -> bool {
+    !partition.is_default
         && HeapAppend::fits(&partition.table, &COLUMNS)
-        && IndexInsert::fits(&partition.table)
+        && IndexInsert::fits(&partition.table, KEY_NUMBERS)
 }
 
 /// Whether the table is empty, and no other session can insert or see rows until this transaction ends.

@@ -151,9 +151,9 @@ impl<'a> HeapAppend<'a> {
     /// Also inserts the entries of the index. The rows must be in its order for this to be fast.
     ///
     /// # Panics
-    /// When [`IndexInsert::fits`] is false for the table.
-    pub fn with_entries(self) -> Self {
-        let entries = Entries::Inserted(IndexInsert::open(self.table));
+    /// When [`IndexInsert::fits`] is false for the table and these columns.
+    pub fn with_entries(self, key: [i16; 2]) -> Self {
+        let entries = Entries::Inserted(IndexInsert::open(self.table, key));
         Self { entries, ..self }
     }
 
@@ -161,9 +161,9 @@ impl<'a> HeapAppend<'a> {
     /// in the order of the index.
     ///
     /// # Panics
-    /// When [`IndexBuild::fits`] is false for the table, or it is not locked in SHARE mode.
-    pub fn with_new_index(self) -> Self {
-        let entries = Entries::Built(IndexBuild::begin(self.table));
+    /// When [`IndexBuild::fits`] is false for the table and these columns, or it is not locked in SHARE mode.
+    pub fn with_new_index(self, key: [i16; 2]) -> Self {
+        let entries = Entries::Built(IndexBuild::begin(self.table, key));
         let begin = || HeapPages::begin(self.table, &self.columns, self.command);
         let pages = HeapPages::fits(self.table).then(begin);
         Self { entries, pages, ..self }
@@ -320,17 +320,18 @@ impl<'a> HeapAppend<'a> {
                 0,
                 self.state,
             );
-            for (&slot, &key) in self.slots[..count].iter().zip(&self.keys) {
-                match &mut self.entries {
-                    Entries::Later => {}
-                    Entries::Inserted(index) => index.insert(slot),
-                    Entries::Built(index) => {
+            let slots = &self.slots[..count];
+            match &mut self.entries {
+                Entries::Later => {}
+                Entries::Inserted(index) => index.insert(&self.keys, slots),
+                Entries::Built(index) => {
+                    for (&slot, &key) in slots.iter().zip(&self.keys) {
                         let (block, offset) = pgrx::itemptr::item_pointer_get_both((*slot).tts_tid);
                         index.push(key, RowPosition { block, offset });
                     }
                 }
-                pg_sys::ExecClearTuple(slot);
             }
+            slots.iter().for_each(|&slot| drop(pg_sys::ExecClearTuple(slot)));
             self.keys.clear();
             pg_sys::MemoryContextSwitchTo(before);
             pg_sys::MemoryContextReset(self.scratch);

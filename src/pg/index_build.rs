@@ -35,25 +35,22 @@ pub struct IndexBuild<'a> {
 struct Index(pg_sys::Relation);
 
 impl<'a> IndexBuild<'a> {
-    /// Whether the table's only index is a primary key `(timestamp, uuid)` without settings, and this session does not use
-    /// it.
-    pub fn fits(table: &Table) -> bool {
-        if !NewPages::fit() || !IndexInsert::fits(table) {
+    /// Whether the table's only index is a primary key of these columns, a timestamp and a uuid, without settings, and this
+    /// session does not use it.
+    pub fn fits(table: &Table, columns: [i16; 2]) -> bool {
+        if !NewPages::fit() || !IndexInsert::fits(table, columns) {
             return false;
         }
-        // SAFETY: the relation is open; the index is opened with a lock and closed. A primary key has an entry in each
-        // of the arrays for each of its columns, and the number of columns is checked first.
+        // SAFETY: the relation is open; the index is opened with a lock and closed. The array has an
+        // entry for each of its two columns.
         unsafe {
             let key = compat::primary_key_index(table.as_ptr());
             let index = pg_sys::index_open(key, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
-            let (class, form) = (&*(*index).rd_rel, &*(*index).rd_index);
+            let class = &*(*index).rd_rel;
             let fits = class.relam == pg_sys::BTREE_AM_OID
                 && class.relpersistence.cast_unsigned() == pg_sys::RELPERSISTENCE_PERMANENT
                 && (*index).rd_options.is_null()
                 && (*index).rd_refcnt == 1
-                && (form.indnatts, form.indnkeyatts) == (2, 2)
-                && *(*index).rd_opcintype == pg_sys::TIMESTAMPOID
-                && *(*index).rd_opcintype.add(1) == pg_sys::UUIDOID
                 && *(*index).rd_indoption == 0
                 && *(*index).rd_indoption.add(1) == 0;
             pg_sys::index_close(index, pg_sys::NoLock as pg_sys::LOCKMODE);
@@ -65,8 +62,8 @@ impl<'a> IndexBuild<'a> {
     ///
     /// # Panics
     /// When the table does not fit, or has pages.
-    pub fn begin(table: &'a Table) -> Self {
-        assert!(Self::fits(table) && table.has_no_pages(), "the partition has changed");
+    pub fn begin(table: &'a Table, columns: [i16; 2]) -> Self {
+        assert!(Self::fits(table, columns) && table.has_no_pages(), "the partition has changed");
         // SAFETY: the table is open and locked; the lock on its index excludes all other users, and this session has no
         // other reference to it. Locks of predicates on pages of the old file become locks on the table, as for REINDEX.
         unsafe {

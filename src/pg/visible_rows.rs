@@ -42,9 +42,9 @@ pub(super) struct VisibleRows {
 impl VisibleRows {
     /// No page was read. With a ring, pages do not take the place of others in the buffers.
     pub(super) fn new(with_ring: bool) -> Self {
-        // SAFETY: allocates in the current memory context, which is that of the scan and lives as long: after an ERROR, it
-        // frees both.
         let ring = if with_ring {
+            // SAFETY: allocates in the current memory context, which is that of the scan and lives as long: after an ERROR,
+            // it frees both.
             unsafe { pg_sys::GetAccessStrategy(pg_sys::BufferAccessStrategyType::BAS_BULKREAD) }
         } else {
             std::ptr::null_mut()

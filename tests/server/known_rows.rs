@@ -81,7 +81,7 @@ fn few_new_trips_among_many_known_ones_are_stored() {
 
 /// A month whose rows have every kind of past: of several loads, of one that was rolled back, deleted, changed, locked.
 fn of_each_kind(database: &Database, client: &mut Client) {
-    let mut ingest = |client: &mut Client, name: &str, is_of: fn(u64) -> bool| {
+    let ingest = |client: &mut Client, name: &str, is_of: fn(u64) -> bool| {
         let path = database.file(name, lines((0..KINDS).filter(|trip| is_of(*trip))));
         database.ingest(client, &path);
     };
