@@ -3,7 +3,7 @@
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::{PgLogLevel, PgSqlErrorCode, Spi};
 use trips_areas::IndexBuilder;
-use trips_core::columns::{COUNT, DATE_TIME, NAMES};
+use trips_core::columns::{DATE_TIME, NAMES};
 use trips_core::model::partition_bounds::PartitionBounds;
 use trips_core::model::timestamp::Timestamp;
 use trips_core::sort::batch::{self, Batch, RunBlocks};

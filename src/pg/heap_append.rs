@@ -331,7 +331,9 @@ impl<'a> HeapAppend<'a> {
                     }
                 }
             }
-            slots.iter().for_each(|&slot| drop(pg_sys::ExecClearTuple(slot)));
+            for &slot in slots {
+                pg_sys::ExecClearTuple(slot);
+            }
             self.keys.clear();
             pg_sys::MemoryContextSwitchTo(before);
             pg_sys::MemoryContextReset(self.scratch);

@@ -25,7 +25,7 @@ pub struct Marks<'r> {
 }
 
 impl Marks<'_> {
-    /// The history has this trip, which has this number among those of [`RunIds::known`]. `values` returns its values, as
+    /// The history has this trip, which has this number among those of [`super::RunIds::known`]. `values` returns its values, as
     /// `EncodedRow::is_equal` compares them: it is called if the run has a record of the same time.
     ///
     /// # Errors
