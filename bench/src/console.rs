@@ -159,7 +159,10 @@ fn with_pages(
     rounds: u64,
 ) -> Result<(Spread, Spread, u64)> {
     let mut client = cluster.client();
-    let (mut without, mut with, mut most) = (Vec::new(), Vec::new(), 0);
+    let (mut without, mut with) = (Vec::new(), Vec::new());
+    let console = start(cluster)?;
+    // It counts months when it starts.
+    counted(&console, "cells?zoom=9&since=2018-05-01")?;
     for round in 0..2 * rounds {
         // Each into a month of its own, of which the history has none.
         let month = u32::try_from(files + 1 + round)?;
@@ -168,9 +171,6 @@ fn with_pages(
         if round % 2 == 0 {
             without.push(ingest(&mut client, &path, expected)?);
         } else {
-            let console = start(cluster)?;
-            // It counts months when it starts, while no load runs.
-            counted(&console, "cells?zoom=9&since=2018-05-01")?;
             let mut pages: Vec<_> = (0..PAGES).map(|_| console.events(None)).collect();
             pages.iter_mut().for_each(|page| drop(page.next("now")));
             let readers: Vec<_> = pages
@@ -183,9 +183,8 @@ fn with_pages(
             readers
                 .into_iter()
                 .try_for_each(|reader| reader.join().map_err(|_| "a page has lost its stream"))?;
-            most = most.max(memory(&console)?);
         }
         fs::remove_file(&path)?;
     }
-    Ok((Spread::of(&without), Spread::of(&with), most))
+    Ok((Spread::of(&without), Spread::of(&with), memory(&console)?))
 }
