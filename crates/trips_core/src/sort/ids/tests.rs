@@ -146,6 +146,19 @@ fn each_pair_is_compared_with_the_window() {
     assert_eq!(staged(&chain, &[], 10), (vec![1], vec![(2, 8 * DAY), (3, 8 * DAY)]));
 }
 
+/// A vehicle has one id for all its trips. Each is compared with the trip of its time, in a group of any size.
+#[test]
+fn an_id_may_have_many_trips() {
+    for count in [15, 16, 17, 40, 200] {
+        let history: Vec<Record> = (0..count).map(|i| (7, i * 37 % count, 0)).collect();
+        let mut records: Vec<Record> = history.iter().rev().copied().collect();
+        records[3].2 = 1;
+        let (left, staged) = staged(&records, &history, 0);
+        assert_eq!(left.len(), records.len() - 1, "{count} trips are equal, but one");
+        assert_eq!(staged, [(4, records[3].1)]);
+    }
+}
+
 #[test]
 fn a_run_may_be_empty() {
     let mut ids = RunIds::of(&[Block::default()], 3).unwrap();
