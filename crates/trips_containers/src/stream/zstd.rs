@@ -24,6 +24,8 @@ const NO_MEMORY: usize = 64;
 
 /// Bytes of the longest header of a frame.
 const HEADER: usize = 18;
+/// Bytes of the header of a skippable frame.
+const SKIPPABLE_HEADER: usize = 8;
 
 /// Frames of zstd, also skippable ones.
 pub(crate) struct Zstd {
@@ -31,6 +33,8 @@ pub(crate) struct Zstd {
     /// The size that the frame states, and what it has unpacked to.
     stated: Option<u64>,
     size: u64,
+    /// Bytes of the header that the library does not have yet.
+    header: usize,
 }
 
 impl Zstd {
@@ -39,7 +43,7 @@ impl Zstd {
         let mut context = DCtx::try_create().ok_or(io::ErrorKind::OutOfMemory)?;
         let limited = context.set_parameter(DParameter::WindowLogMax(WINDOW_LOG));
         limited.map_err(|code| io::Error::other(get_error_name(code)))?;
-        Ok(Self { context, stated: None, size: 0 })
+        Ok(Self { context, stated: None, size: 0, header: 0 })
     }
 }
 
@@ -58,17 +62,23 @@ impl Format for Zstd {
             _ => return Err(padded(Self::NAME, input)?.into()),
         }
         // The library checks the size only if the last block has bytes. An invalid header is its error.
-        self.stated = get_frame_content_size(input.peek(HEADER)?).ok().flatten();
+        let header = input.peek(HEADER)?;
+        self.stated = get_frame_content_size(header).ok().flatten();
         self.size = 0;
+        self.header = header_length(header);
         let reset = self.context.reset(ResetDirective::SessionOnly);
         reset.map_err(|code| io::Error::other(get_error_name(code)))?;
         Ok(true)
     }
 
     fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, ContainerError> {
+        // With the header, the library must not get more: it would unpack a small frame that is complete in another way, which
+        // refuses some that it takes otherwise. So the result would depend on the sizes of reads.
+        let input = if self.header > 0 { &input[..input.len().min(self.header)] } else { input };
         let mut from = InBuffer::around(input);
         let mut into = OutBuffer::around(output);
         let left = self.context.decompress_stream(&mut into, &mut from).map_err(error_of)?;
+        self.header -= from.pos().min(self.header);
         self.size += into.pos() as u64;
         Ok(Step { read: from.pos(), written: into.pos(), ended: left == 0 })
     }
@@ -82,6 +92,20 @@ impl Format for Zstd {
             _ => Ok(()),
         }
     }
+}
+
+/// Bytes of the header of a frame that begins with these: its magic number, its descriptor, and what that says
+/// (RFC 8878, section 3.1.1.1).
+fn header_length(frame: &[u8]) -> usize {
+    let Some(&descriptor) = frame.get(4) else { return 0 };
+    if !frame.starts_with(&MAGIC.to_le_bytes()) {
+        return SKIPPABLE_HEADER;
+    }
+    let is_single = descriptor & 0x20 != 0;
+    let window = usize::from(!is_single);
+    let dictionary = [0, 1, 2, 4][usize::from(descriptor & 3)];
+    let size = [usize::from(is_single), 2, 4, 8][usize::from(descriptor >> 6)];
+    5 + window + dictionary + size
 }
 
 fn is_magic(magic: u32) -> bool {
