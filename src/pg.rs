@@ -32,6 +32,7 @@ pub mod progress_slots;
 pub mod relation;
 pub mod row;
 pub mod safe_drop;
+mod segment_file;
 pub mod session;
 pub mod shared_state;
 pub mod spi;

@@ -83,6 +83,33 @@ pub unsafe fn log_pages(relation: pg_sys::Relation, numbers: &mut [u32], pages: 
     }
 }
 
+/// The path of the first file of a relation, relative to the data directory; None if its pages are not those of `md.c`.
+///
+/// # Safety
+/// The relation is open, and no temporary one.
+pub unsafe fn path_of_md(relation: pg_sys::Relation) -> Option<String> {
+    let (main, nobody) = (pg_sys::ForkNumber::MAIN_FORKNUM, -1);
+    // SAFETY: our caller promises the relation. The path is a C string, which is copied.
+    unsafe {
+        if (*pg_sys::RelationGetSmgr(relation)).smgr_which != 0 {
+            return None;
+        }
+        #[cfg(feature = "pg15")]
+        let path = {
+            let place = (*relation).rd_node;
+            pg_sys::GetRelationPath(place.dbNode, place.spcNode, place.relNode, nobody, main)
+        };
+        #[cfg(not(feature = "pg15"))]
+        let path = {
+            let place = (*relation).rd_locator;
+            pg_sys::GetRelationPath(place.dbOid, place.spcOid, place.relNumber, nobody, main)
+        };
+        #[cfg(not(any(feature = "pg15", feature = "pg16", feature = "pg17")))]
+        let path = path.str_.as_ptr();
+        CStr::from_ptr(path).to_str().ok().map(str::to_owned)
+    }
+}
+
 /// Writes a page at the end of the file of a relation.
 ///
 /// # Safety

@@ -8,6 +8,7 @@ use pgrx::pg_sys;
 use trips_core::wire::page::{PAGE_BYTES, Page};
 
 use super::compat;
+use super::segment_file::SegmentFile;
 
 const MAIN: pg_sys::ForkNumber::Type = pg_sys::ForkNumber::MAIN_FORKNUM;
 /// Pages of one WAL record, and of one write of them: as many as a record may have.
@@ -16,6 +17,9 @@ const AT_ONCE: usize = pg_sys::XLR_MAX_BLOCK_ID as usize;
 /// A page where direct input and output need it.
 #[repr(align(4096))]
 struct Aligned(Page);
+
+// Pages that follow each other in memory have nothing between them.
+const _: () = assert!(size_of::<Aligned>() == PAGE_BYTES);
 
 /// Writes the pages of a relation that nobody else extends, and whose new pages nobody else writes.
 pub struct NewPages {
@@ -29,6 +33,7 @@ pub struct NewPages {
     /// Pages that are waiting to be written, and their numbers.
     waiting: Vec<Aligned>,
     numbers: Vec<u32>,
+    file: SegmentFile,
 }
 
 impl NewPages {
@@ -41,7 +46,9 @@ impl NewPages {
         // SAFETY: our caller promises an open relation.
         let pages = unsafe { pg_sys::RelationGetNumberOfBlocksInFork(relation, MAIN) };
         let (waiting, numbers) = (Vec::with_capacity(AT_ONCE), Vec::with_capacity(AT_ONCE));
-        Self { relation, pages, written: pages, is_logged, waiting, numbers }
+        // SAFETY: as our caller promises, who has no temporary relations either: their rows need no WAL.
+        let file = unsafe { SegmentFile::of(relation) };
+        Self { relation, pages, written: pages, is_logged, waiting, numbers, file }
     }
 
     /// Counts the pages again, after others of this transaction have extended the relation.
@@ -90,20 +97,42 @@ impl NewPages {
             // SAFETY: `of` was promised an open relation. The pages live through the call, and there is a number for each.
             unsafe { compat::log_pages(self.relation, &mut self.numbers, &mut pages) };
         }
-        for (i, page) in pages.into_iter().enumerate() {
-            while self.written < self.numbers[i] {
-                self.put(self.written, Aligned([0; PAGE_BYTES]).0.as_mut_ptr(), false);
-            }
-            // A request to flush a file is of one of its segments, and of all that was written into it before.
-            let number = self.numbers[i];
-            let is_last = i + 1 == self.numbers.len()
-                || number / pg_sys::RELSEG_SIZE != self.numbers[i + 1] / pg_sys::RELSEG_SIZE;
+        for (&number, &page) in self.numbers.iter().zip(&pages) {
             // SAFETY: a page of PAGE_BYTES of ours.
             unsafe { pg_sys::PageSetChecksumInplace(page.cast(), number) };
-            self.put(number, page, is_last);
+        }
+        let mut at = 0;
+        while at < pages.len() {
+            at = self.put_some(at, &pages);
         }
         self.waiting.clear();
         self.numbers.clear();
+    }
+
+    /// Writes the waiting page of this place, and those behind it that follow in the same segment. Returns the place of the
+    /// next one.
+    fn put_some(&mut self, from: usize, pages: &[*mut u8]) -> usize {
+        let number = self.numbers[from];
+        while self.written < number {
+            self.put(self.written, Aligned([0; PAGE_BYTES]).0.as_mut_ptr(), false);
+        }
+        let segment = number / pg_sys::RELSEG_SIZE;
+        let follows =
+            |&(next, &n): &(u32, &u32)| next == n && next / pg_sys::RELSEG_SIZE == segment;
+        let count = (number..).zip(&self.numbers[from..]).take_while(follows).count();
+        let last = from + count - 1;
+        let mut at = from;
+        if number == self.written && last > from {
+            if self.file.extend(number, bytes_of(&self.waiting[from..last])) {
+                self.written = self.numbers[last];
+                at = last;
+            }
+        }
+        // A request to flush a file is of one of its segments, and of all that was written into it before.
+        for at in at..=last {
+            self.put(self.numbers[at], pages[at], at == last);
+        }
+        last + 1
     }
 
     /// Writes a page into the file, at its end or over an empty one.
@@ -119,6 +148,12 @@ impl NewPages {
             }
         }
     }
+}
+
+/// The bytes of some pages.
+fn bytes_of(pages: &[Aligned]) -> &[u8] {
+    // SAFETY: the pages are bytes, without anything between them, as is checked above.
+    unsafe { std::slice::from_raw_parts(pages.as_ptr().cast(), size_of_val(pages)) }
 }
 
 /// While it lives, no checkpoint begins: one that has begun waits for it.
