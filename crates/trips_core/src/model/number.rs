@@ -17,6 +17,23 @@ const POWERS: [u64; MOST_DIGITS + 1] = {
     powers
 };
 
+/// The same as doubles.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "each is a power of five of under 53 bits, times one of two"
+)]
+const DOUBLES: [f64; MOST_DIGITS + 1] = {
+    let (mut doubles, mut i) = ([1.0; MOST_DIGITS + 1], 1);
+    while i < doubles.len() {
+        doubles[i] = POWERS[i] as f64;
+        i += 1;
+    }
+    doubles
+};
+/// Bytes that a number of the most usual form has at most, with one behind it: three digits, a point, 15 digits, and eight
+/// that are read together.
+const USUAL: usize = 24;
+
 /// The first eight bytes; zeros behind the end.
 #[inline]
 fn eight(text: &[u8]) -> u64 {
@@ -28,26 +45,69 @@ fn eight(text: &[u8]) -> u64 {
     u64::from_le_bytes(bytes)
 }
 
+/// How many of eight bytes are digits before the first that is none; zeros are subtracted, and the first byte is the lowest.
+#[inline]
+fn count_of(values: u64) -> usize {
+    // A digit's byte is at most 9: with 0x76 it is under 0x80. Bytes behind one that is no digit do not matter.
+    let others = (values.wrapping_add(0x7676_7676_7676_7676) | values) & 0x8080_8080_8080_8080;
+    others.trailing_zeros() as usize / 8
+}
+
+/// The number of eight digits, the first of which is in the lowest byte: pairs, then fours, then all.
+#[inline]
+fn number_of(values: u64) -> u64 {
+    let pairs = (values.wrapping_mul(10 << 8 | 1) >> 8) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs.wrapping_mul(100 << 16 | 1) >> 16) & 0x0000_ffff_0000_ffff;
+    fours.wrapping_mul(10_000 << 32 | 1) >> 32
+}
+
 /// The number of the digits that the text begins with, up to eight, and their count.
 #[inline]
 fn digits(text: &[u8]) -> (u64, usize) {
     let values = eight(text) ^ ZEROS;
-    // A digit's byte is at most 9: with 0x76 it is under 0x80. Bytes behind one that is no digit do not matter.
-    let others = (values.wrapping_add(0x7676_7676_7676_7676) | values) & 0x8080_8080_8080_8080;
-    let count = others.trailing_zeros() / 8;
-    if count == 0 {
-        return (0, 0);
-    }
-    // The first digit is in the lowest byte: pairs, then fours, then all.
-    let values = values << (64 - 8 * count);
-    let pairs = (values.wrapping_mul(10 << 8 | 1) >> 8) & 0x00ff_00ff_00ff_00ff;
-    let fours = (pairs.wrapping_mul(100 << 16 | 1) >> 16) & 0x0000_ffff_0000_ffff;
-    (fours.wrapping_mul(10_000 << 32 | 1) >> 32, count as usize)
+    let count = count_of(values);
+    // Zeros in the lower bytes are digits before it.
+    if count == 0 { (0, 0) } else { (number_of(values << (64 - 8 * count)), count) }
 }
 
 /// The number that the text begins with, and its length. None does not say that there is none.
 #[inline]
 pub(crate) fn prefix(text: &[u8]) -> Option<(f64, usize)> {
+    match usual(text) {
+        None => other(text),
+        usual => usual,
+    }
+}
+
+/// The same for one to three digits, a point, eight to fifteen digits, and 53 bits: most coordinates, without a loop.
+#[expect(clippy::cast_precision_loss, reason = "exact: under 53 bits")]
+#[inline]
+fn usual(text: &[u8]) -> Option<(f64, usize)> {
+    let is_negative = *text.first()? == b'-';
+    let sign = usize::from(is_negative);
+    let bytes: &[u8; USUAL] = text.get(sign..)?.first_chunk()?;
+    let values = |from: usize| Some(u64::from_le_bytes(*bytes.get(from..)?.first_chunk()?) ^ ZEROS);
+    let integer = values(0)?;
+    let digits = count_of(integer);
+    if digits.wrapping_sub(1) >= 3 || bytes[digits] != b'.' {
+        return None;
+    }
+    let (high, low) = (values(digits + 1)?, values(digits + 9)?);
+    let more = count_of(low);
+    if count_of(high) < 8 || more == 8 {
+        return None;
+    }
+    // In two steps: without more digits, nothing is left.
+    let low = number_of(low << 8 << (56 - 8 * more));
+    let decimals = number_of(high) * POWERS[more] + low;
+    let whole = number_of(integer << (64 - 8 * digits)) * POWERS[8 + more] + decimals;
+    // Both are exact, and the quotient of two doubles is rounded once.
+    let number = (whole < 1 << 53).then(|| whole.cast_signed() as f64 / DOUBLES[8 + more])?;
+    Some((if is_negative { -number } else { number }, sign + digits + 9 + more))
+}
+
+/// The same for any form.
+fn other(text: &[u8]) -> Option<(f64, usize)> {
     let is_negative = text.first() == Some(&b'-');
     let mut at = usize::from(is_negative);
     let (mut whole, count) = digits(&text[at..]);

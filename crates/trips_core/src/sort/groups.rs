@@ -7,7 +7,7 @@ use std::collections::{HashMap, TryReserveError};
 use std::hash::BuildHasher;
 
 use crate::columns::{KEY_COUNT, TripColumn};
-use crate::text::hash::hash;
+use crate::text::hash::{hash, same};
 use crate::wire::copy_binary::{RowWriter, copy, values_of};
 
 /// A table with room for more groups is freed after its batch.
@@ -53,7 +53,11 @@ impl Groups {
 
     /// Whether a number is of this region and this datasource.
     fn is(&self, number: u32, region: Option<&[u8]>, datasource: Option<&[u8]>) -> bool {
-        values_of(self.encoded(number)) == [region, datasource]
+        let known: [Option<&[u8]>; 2] = values_of(self.encoded(number));
+        known.iter().zip([region, datasource]).all(|(known, wanted)| match (known, wanted) {
+            (Some(known), Some(wanted)) => same(known, wanted),
+            (known, wanted) => known.is_none() && wanted.is_none(),
+        })
     }
 
     fn push(&mut self, encoded: &[u8]) -> Result<u32, TryReserveError> {

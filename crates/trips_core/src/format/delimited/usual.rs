@@ -10,7 +10,7 @@ use crate::model::number;
 use crate::model::point::{self, Point};
 use crate::model::timestamp::{self, Timestamp};
 use crate::model::trip::Trip;
-use crate::text::hash::hash;
+use crate::text::hash::Ends;
 
 /// The longest record that may be of this form is shorter.
 pub(super) const LONGEST: usize = 4096;
@@ -44,7 +44,7 @@ pub(super) struct UsualLines {
 
 /// Texts that were valid, by a hash of their bytes: few, so that a file of many texts takes no memory.
 #[derive(Debug)]
-struct KnownTexts(Vec<String>);
+struct KnownTexts(Vec<(Ends, String)>);
 
 impl UsualLines {
     /// A reader of the records of a plan, if each field is of one of the five columns.
@@ -153,12 +153,35 @@ impl UsualLines {
     fn length_of_text(&self, rest: &[u8], is_last: bool) -> Option<usize> {
         // A longer text is left to the reader of records: it must not be searched to the end of the chunk.
         let within = &rest[..rest.len().min(LONGEST / 2)];
-        let found = memchr::memchr2(self.delimiter, b'\n', within);
+        let found = self.end_of_text(within);
         if !is_last {
             return found;
         }
         let length = found.or((within.len() == rest.len()).then_some(rest.len()))?;
         Some(length - usize::from(found.is_some() && rest[..length].ends_with(b"\r")))
+    }
+
+    /// Where the delimiter or the end of the line is. Most texts are short: a vector costs more than it saves.
+    #[inline]
+    fn end_of_text(&self, text: &[u8]) -> Option<usize> {
+        const ONES: u64 = 0x0101_0101_0101_0101;
+        let Some(first) = text.first_chunk::<16>() else {
+            return memchr::memchr2(self.delimiter, b'\n', text);
+        };
+        let (words, _) = first.as_chunks::<8>();
+        for (word, at) in words.iter().zip([0, 8]) {
+            let word = u64::from_le_bytes(*word);
+            // The high bit of the lowest byte that is equal, and perhaps of others behind it.
+            let equal = |byte: u8| {
+                let other = word ^ (ONES * u64::from(byte));
+                other.wrapping_sub(ONES) & !other & (ONES << 7)
+            };
+            let found = equal(self.delimiter) | equal(b'\n');
+            if found != 0 {
+                return Some(at + found.trailing_zeros() as usize / 8);
+            }
+        }
+        memchr::memchr2(self.delimiter, b'\n', &text[16..]).map(|at| 16 + at)
     }
 
     #[inline]
@@ -176,15 +199,17 @@ impl UsualLines {
 
 impl KnownTexts {
     fn new() -> Self {
-        Self(vec![String::new(); TEXTS])
+        Self(vec![(Ends::default(), String::new()); TEXTS])
     }
 
     /// Where a text is that a field may have as it is: not empty, without whitespace around it, and without a line end.
     #[inline]
     fn find(&mut self, text: &[u8]) -> Option<usize> {
-        let at = (hash(text) >> 57) as usize;
-        let known = &mut self.0[at];
-        if known.as_bytes() == text && !text.is_empty() {
+        let ends = Ends::of(text);
+        let at = (ends.hash() >> 57) as usize;
+        let (known_ends, known) = &mut self.0[at];
+        let is_whole = text.len() <= Ends::WHOLE;
+        if *known_ends == ends && (is_whole || known.as_bytes() == text) && !text.is_empty() {
             return Some(at);
         }
         if text.contains(&b'\r') {
@@ -194,13 +219,14 @@ impl KnownTexts {
         if valid.len() != text.len() {
             return None;
         }
+        *known_ends = ends;
         known.clear();
         known.push_str(valid);
         Some(at)
     }
 
     fn text(&self, at: usize) -> &str {
-        &self.0[at]
+        &self.0[at].1
     }
 }
 
