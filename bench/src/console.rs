@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
+use std::io::{ErrorKind, Read};
+use std::net::TcpStream;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use postgres::config::Host;
 use serde_json::{Value, json};
-use trips_tests::{Cluster, Console};
+use trips_tests::{Cluster, Console, Events};
 
 use crate::measure::{generate, ingest};
 use crate::report::{Spread, machine, save};
@@ -173,18 +175,47 @@ fn with_pages(
         } else {
             let mut pages: Vec<_> = (0..PAGES).map(|_| console.events(None)).collect();
             pages.iter_mut().for_each(|page| drop(page.next("now")));
-            let readers: Vec<_> = pages
-                .into_iter()
-                .map(|mut page| {
-                    thread::spawn(move || while page.next("load").1["state"] != "loaded" {})
-                })
-                .collect();
+            let pages = pages.into_iter().map(Events::into_stream).collect();
+            let reader = thread::spawn(|| read_to_end_of_load(pages));
             with.push(ingest(&mut client, &path, expected)?);
-            readers
-                .into_iter()
-                .try_for_each(|reader| reader.join().map_err(|_| "a page has lost its stream"))?;
+            reader.join().map_err(|_| "the pages have failed")??;
         }
         fs::remove_file(&path)?;
     }
     Ok((Spread::of(&without), Spread::of(&with), memory(&console)?))
+}
+
+/// Reads the streams of pages until each was told that the load has ended. Real pages are on other machines: so these need
+/// little of the processors, one thread for all of them.
+fn read_to_end_of_load(streams: Vec<TcpStream>) -> std::io::Result<()> {
+    let mut pages: Vec<_> = streams.into_iter().map(|stream| (stream, Vec::new())).collect();
+    while !pages.is_empty() {
+        let mut waiting = Vec::new();
+        for (mut stream, mut read) in pages {
+            if !is_told(&mut stream, &mut read)? {
+                waiting.push((stream, read));
+            }
+        }
+        pages = waiting;
+        thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}
+
+/// Reads what a page got, and whether the end of the load is in it.
+fn is_told(stream: &mut TcpStream, read: &mut Vec<u8>) -> std::io::Result<bool> {
+    let mut buffer = [0; 1 << 14];
+    stream.set_nonblocking(true)?;
+    match stream.read(&mut buffer) {
+        Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+        Ok(count) => read.extend_from_slice(&buffer[..count]),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+        Err(error) => return Err(error),
+    }
+    let find =
+        |from: usize, text: &[u8]| read[from..].windows(text.len()).position(|at| at == text);
+    let Some(event) = find(0, b"event: load\n") else { return Ok(false) };
+    Ok([&br#""state":"loaded""#[..], br#""state": "loaded""#]
+        .iter()
+        .any(|end| find(event, end).is_some()))
 }

@@ -198,6 +198,12 @@ impl Events {
         }
     }
 
+    /// The rest of the stream as it is, without what is read already.
+    #[must_use]
+    pub fn into_stream(self) -> TcpStream {
+        self.0.into_inner()
+    }
+
     fn message(&mut self, end: Instant) -> (String, Option<i64>, String) {
         let (mut kind, mut id, mut data) = (String::new(), None, String::new());
         loop {
