@@ -122,15 +122,17 @@ impl NewPages {
         let count = (number..).zip(&self.numbers[from..]).take_while(follows).count();
         let last = from + count - 1;
         let mut at = from;
-        if number == self.written && last > from {
-            if self.file.extend(number, bytes_of(&self.waiting[from..last])) {
-                self.written = self.numbers[last];
-                at = last;
-            }
+        if number == self.written
+            && last > from
+            && self.file.extend(number, bytes_of(&self.waiting[from..last]))
+        {
+            self.written = self.numbers[last];
+            at = last;
         }
         // A request to flush a file is of one of its segments, and of all that was written into it before.
-        for at in at..=last {
+        while at <= last {
             self.put(self.numbers[at], pages[at], at == last);
+            at += 1;
         }
         last + 1
     }
