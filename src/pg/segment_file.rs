@@ -1,6 +1,6 @@
 //! Many pages at once at the end of a relation's file.
 //!
-//! `smgrextend` writes one page. The kernel needs 2.6 times as long for single pages as for 31 at once. So all pages but
+//! `smgrextend` writes one page. The kernel needs more than twice as long for single pages as for 31 at once. So all pages but
 //! the last of some are written here, past the storage manager; `smgrextend` writes the last one, and asks for the flush.
 //!
 //! This is the layout of files of `md.c`, the storage manager of PostgreSQL: segments of `RELSEG_SIZE` pages, each a file.
@@ -37,13 +37,13 @@ impl SegmentFile {
     }
 
     /// Writes pages, the first of which has this number, at the end of a segment. Returns false, and writes nothing, if its
-    /// file does not exist yet, or is not one of `md.c`.
+    /// file cannot be opened: it does not exist yet, or is not one of `md.c`.
     pub fn extend(&mut self, number: u32, pages: &[u8]) -> bool {
         let segment = number / pg_sys::RELSEG_SIZE;
         let offset = u64::from(number % pg_sys::RELSEG_SIZE) * PAGE_BYTES as u64;
         let Some(file) = self.opened(segment) else { return false };
         if let Err(error) = file.write_at(offset, pages) {
-            self.fail("extend", segment, &error);
+            self.fail(segment, &error);
         }
         true
     }
@@ -53,21 +53,19 @@ impl SegmentFile {
         if self.open.as_ref().is_none_or(|(number, _)| *number != segment) {
             // The one before is closed first.
             self.open = None;
-            match Open::of(&path_of(self.path.as_ref()?, segment)) {
-                Ok(file) => self.open = Some((segment, file)),
-                Err(error) if error.kind() == ErrorKind::NotFound => return None,
-                Err(error) => self.fail("open", segment, &error),
-            }
+            let path = path_of(self.path.as_ref()?, segment);
+            // `smgrextend` makes a missing file, and reports what is wrong with another.
+            self.open = Open::of(&path).ok().map(|file| (segment, file));
         }
         self.open.as_ref().map(|(_, file)| file)
     }
 
     /// Raises an ERROR in the words of `md.c`.
-    fn fail(&self, action: &str, segment: u32, error: &std::io::Error) -> ! {
+    fn fail(&self, segment: u32, error: &std::io::Error) -> ! {
         let path = path_of(self.path.as_deref().unwrap_or_default(), segment);
         let text = error.to_string();
         let reason = text.split(" (os error").next().unwrap_or_default();
-        let message = format!("could not {action} file \"{path}\": {reason}");
+        let message = format!("could not extend file \"{path}\": {reason}");
         let is_full = matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
         let (code, hint) = if is_full {
             (PgSqlErrorCode::ERRCODE_DISK_FULL, "Check free disk space.")
@@ -88,10 +86,14 @@ struct Open(File);
 
 impl Open {
     fn of(path: &str) -> std::io::Result<Self> {
-        let file = OpenOptions::new().write(true).open(path)?;
-        // SAFETY: only counts, and closes files that PostgreSQL opens again when it needs them.
+        // SAFETY: only counts, and closes files that PostgreSQL opens again when it needs them: so there is room for this one.
         unsafe { pg_sys::ReserveExternalFD() };
-        Ok(Self(file))
+        let opened = OpenOptions::new().write(true).open(path);
+        if opened.is_err() {
+            // SAFETY: counted above; the function only counts.
+            unsafe { pg_sys::ReleaseExternalFD() };
+        }
+        opened.map(Self)
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> std::io::Result<()> {
