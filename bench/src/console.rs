@@ -44,6 +44,8 @@ const VIEWS: [(&str, &str); 20] = [
 /// Calls of each view, and pages that listen.
 const CALLS: usize = 11;
 const PAGES: usize = 100;
+/// The longest time until all pages are told of the end of a load.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Loads the files, and measures.
 pub fn run(files: u64, rows: u64, rounds: u64) -> Result<()> {
@@ -189,7 +191,11 @@ fn with_pages(
 /// little of the processors, one thread for all of them.
 fn read_to_end_of_load(streams: Vec<TcpStream>) -> std::io::Result<()> {
     let mut pages: Vec<_> = streams.into_iter().map(|stream| (stream, Vec::new())).collect();
+    let end = Instant::now() + PATIENCE;
     while !pages.is_empty() {
+        if Instant::now() > end {
+            return Err(ErrorKind::TimedOut.into());
+        }
         let mut waiting = Vec::new();
         for (mut stream, mut read) in pages {
             if !is_told(&mut stream, &mut read)? {
