@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use trips_tests::{Cluster, Console, Events};
 
 use crate::measure::{generate, ingest};
+use crate::processor;
 use crate::report::{Spread, machine, save};
 use crate::{Result, SETTINGS, start_cluster};
 
@@ -86,20 +87,24 @@ pub fn run(files: u64, rows: u64, rounds: u64) -> Result<()> {
     )?;
     writeln!(text, "\nmemory after these views: {} MB", memory(&console)?)?;
     drop(console);
-    let (without, with, listening) = with_pages(&cluster, rows, files, rounds)?;
+    let Loads { without, with, listening, processor } = with_pages(&cluster, rows, files, rounds)?;
+    let ratio = with.median / without.median;
     writeln!(text, "memory with {PAGES} pages: {listening} MB")?;
     writeln!(
         text,
-        "load of {rows} rows, median of {rounds}: {:.2} s without a page, {:.2} s with {PAGES}: ratio {:.3}",
-        without.median,
-        with.median,
-        with.median / without.median
+        "load of {rows} rows, median of {rounds}: {:.2} s without a page, {:.2} s with {PAGES}: ratio {ratio:.3}",
+        without.median, with.median,
+    )?;
+    writeln!(
+        text,
+        "processor time of the console in such a load, average: {:.0} ms without a page, {:.0} ms with {PAGES}",
+        processor[0], processor[1],
     )?;
     println!("\n{text}");
     save("console.md", &text)?;
     let json = json!({
         "machine": machine(), "settings": SETTINGS, "files": files, "rows": rows, "views_ms": measured,
-        "area_ms": spread.median, "load_seconds": [without.median, with.median], "memory_mb": listening,
+        "area_ms": spread.median, "load_seconds": [without.median, with.median], "memory_mb": listening, "console_ms": processor,
     });
     save("console.json", &serde_json::to_string_pretty(&json)?)
 }
@@ -155,36 +160,47 @@ fn memory(console: &Console) -> Result<u64> {
     Ok(line.split_whitespace().nth(1).ok_or("no number")?.parse::<u64>()? / 1024)
 }
 
-/// Seconds of loads without and with pages that listen, in turns; and the memory of the console.
-fn with_pages(
-    cluster: &Cluster,
-    rows: u64,
-    files: u64,
-    rounds: u64,
-) -> Result<(Spread, Spread, u64)> {
+/// Seconds of loads without and with pages that listen, in turns.
+struct Loads {
+    without: Spread,
+    with: Spread,
+    /// The memory of the console, MB.
+    listening: u64,
+    /// Milliseconds of its processor time in a load, without and with pages.
+    processor: [f64; 2],
+}
+
+fn with_pages(cluster: &Cluster, rows: u64, files: u64, rounds: u64) -> Result<Loads> {
     let mut client = cluster.client();
-    let (mut without, mut with) = (Vec::new(), Vec::new());
+    let (mut without, mut with, mut used) = (Vec::new(), Vec::new(), [0.0; 2]);
     let console = start(cluster)?;
-    // It counts months when it starts.
-    counted(&console, "cells?zoom=9&since=2018-05-01")?;
     for round in 0..2 * rounds {
         // Each into a month of its own, of which the history has none.
         let month = u32::try_from(files + 1 + round)?;
         let path = generate(cluster, "file.csv", rows, 1000 + round, month)?;
         let expected = [i64::try_from(rows)?, 0, 0];
+        // It counts months when it starts, and after loads: it has finished that.
+        counted(&console, "cells?zoom=9&since=2018-05-01")?;
         if round % 2 == 0 {
+            let before = processor::of_process(console.pid())?;
             without.push(ingest(&mut client, &path, expected)?);
+            used[0] += processor::of_process(console.pid())? - before;
         } else {
             let mut pages: Vec<_> = (0..PAGES).map(|_| console.events(None)).collect();
             pages.iter_mut().for_each(|page| drop(page.next("now")));
             let pages = pages.into_iter().map(Events::into_stream).collect();
             let reader = thread::spawn(|| read_to_end_of_load(pages));
+            let before = processor::of_process(console.pid())?;
             with.push(ingest(&mut client, &path, expected)?);
+            used[1] += processor::of_process(console.pid())? - before;
             reader.join().map_err(|_| "the pages have failed")??;
         }
         fs::remove_file(&path)?;
     }
-    Ok((Spread::of(&without), Spread::of(&with), memory(&console)?))
+    let loads = u32::try_from(rounds).map(f64::from)?;
+    let processor = used.map(|seconds| 1000.0 * seconds / loads);
+    let (without, with) = (Spread::of(&without), Spread::of(&with));
+    Ok(Loads { without, with, listening: memory(&console)?, processor })
 }
 
 /// Reads the streams of pages until each was told that the load has ended. Real pages are on other machines: so these need
@@ -203,7 +219,7 @@ fn read_to_end_of_load(streams: Vec<TcpStream>) -> std::io::Result<()> {
             }
         }
         pages = waiting;
-        thread::sleep(Duration::from_millis(20));
+        thread::sleep(Duration::from_millis(100));
     }
     Ok(())
 }

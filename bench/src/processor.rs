@@ -44,6 +44,11 @@ impl ProcessorTime {
     }
 }
 
+/// Seconds that a process has used so far, also its threads that have ended.
+pub fn of_process(pid: u32) -> Result<f64> {
+    times(&format!("/proc/{pid}/stat")).map(|times| times.iter().sum())
+}
+
 /// Lets a session, and the threads that it starts, use only this processor; or all of them.
 pub fn bind(client: &mut Client, processor: Option<usize>) -> Result<()> {
     let pid: i32 = client.query_one("SELECT pg_backend_pid()", &[])?.get(0);

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use trips_libpq::{Fault, PqError, Session};
+use trips_libpq::{Fault, PqError, Row, Session};
 
 use crate::answer::ErrorBody;
 use crate::database::{Database, first, run};
-use crate::events::{EVENTS, Hub, Place, event_of};
+use crate::events::{EVENTS, Hub, PAGE, Place, event_of};
 use crate::views::now::{NOW, load_runs};
 
 /// Milliseconds before a lost connection is tried again; the last one repeats.
@@ -42,10 +42,10 @@ fn follow(session: &Session, hub: &Hub, failures: &mut usize) -> Fault {
         begin(session, hub)?;
         loop {
             let begin = Instant::now();
-            send_events(session, hub)?;
+            let events = new_events(session, hub)?;
             let now = first(run(session, &NOW, &[])?).unwrap_or_default();
             let timeout = if load_runs(&now) { RUNNING } else { IDLE };
-            hub.now(now);
+            hub.heard(&events_of(&events), Some(now));
             // Only a session that has shown something ends a row of failures.
             *failures = 0;
             session.connection.wait(timeout)?;
@@ -77,17 +77,19 @@ fn begin(session: &Session, hub: &Hub) -> Result<(), PqError> {
     Ok(())
 }
 
-/// Sends the events since the last one. A notification is only the reason to look: every role may send one.
-fn send_events(session: &Session, hub: &Hub) -> Result<(), PqError> {
+/// The events since the last one; sends them as long as there are more. A notification is only the reason to look: every
+/// role may send one.
+fn new_events(session: &Session, hub: &Hub) -> Result<Vec<Row>, PqError> {
     loop {
         let last = hub.last().unwrap_or(0);
         let rows = run(session, EVENTS, &[Some(last.to_string())])?;
-        let events: Vec<(i64, &str)> = rows.iter().filter_map(event_of).collect();
-        if events.is_empty() {
-            return Ok(());
+        if rows.len() < PAGE {
+            return Ok(rows);
         }
-        for (seq, json) in events {
-            hub.event(seq, json);
-        }
+        hub.heard(&events_of(&rows), None);
     }
+}
+
+fn events_of(rows: &[Row]) -> Vec<(i64, &str)> {
+    rows.iter().filter_map(event_of).collect()
 }
