@@ -5,7 +5,7 @@
 //! logical` this way is not taken.
 
 use pgrx::pg_sys;
-use trips_core::wire::heap::{Format, HeapPage, Inserter, RowValues};
+use trips_core::wire::heap::{Format, HeapPage, Inserter, RowFormat, RowValues};
 use trips_core::wire::page::RowPosition;
 
 use super::locks;
@@ -24,7 +24,9 @@ unsafe extern "C-unwind" {
 /// Fills the pages of a table.
 pub struct HeapPages<'a> {
     table: &'a Table,
-    formats: Vec<Format>,
+    format: RowFormat,
+    /// The column of the uuid.
+    uuid: usize,
     /// The columns that must have a value.
     required: Vec<usize>,
     page: HeapPage,
@@ -67,10 +69,12 @@ impl<'a> HeapPages<'a> {
             pg_sys::ffi::pg_guard_ffi_boundary(conflict);
             (NewPages::of(relation, true), pg_sys::GetCurrentTransactionId())
         };
+        let format = RowFormat::of(columns.iter().map(|column| column.0).collect());
         let required = (0..).zip(columns).filter(|(_, column)| column.1).map(|(at, _)| at);
         Self {
             table,
-            formats: columns.iter().map(|column| column.0).collect(),
+            uuid: format.first(Format::Uuid).expect("the table has a key"),
+            format,
             required: required.collect(),
             page: HeapPage::new(0),
             pages,
@@ -86,7 +90,7 @@ impl<'a> HeapPages<'a> {
     /// # Panics
     /// When the bytes are not rows of the table's columns.
     pub fn append(&mut self, rows: &[u8]) -> Option<(usize, RowPosition)> {
-        let length = self.values.read(rows, &self.formats);
+        let length = self.values.read(rows, &self.format);
         assert!(!self.required.iter().any(|&at| self.values.is_null(at)), "a value is missing");
         if !self.values.is_plain() {
             return None;
@@ -123,8 +127,7 @@ impl<'a> HeapPages<'a> {
 
     /// The number of this column and the uuid of the row that was appended last.
     pub fn key_of_last(&self, number: usize) -> (i64, [u8; 16]) {
-        let uuid = self.formats.iter().position(|format| *format == Format::Uuid);
-        let uuid = uuid.and_then(|column| self.values.uuid(column)).unwrap_or_default();
+        let uuid = self.values.uuid(self.uuid).unwrap_or_default();
         (self.values.number(number).unwrap_or_default(), uuid)
     }
 }

@@ -12,24 +12,28 @@ const OFFSET: f64 = 200.0;
 /// The ISO week of a day: weeks since the one that began on 2000-01-03; the day is counted from
 /// 2000-01-01.
 #[must_use]
+#[inline]
 pub fn week_of_day(day: i32) -> i32 {
     day.saturating_sub(FIRST_MONDAY).div_euclid(7)
 }
 
 /// The Monday of a week, in days since 2000-01-01.
 #[must_use]
+#[inline]
 pub fn first_day(week: i32) -> i32 {
     week.saturating_mul(7).saturating_add(FIRST_MONDAY)
 }
 
 /// The ISO week of a time, which is in microseconds since 2000-01-01.
 #[must_use]
+#[inline]
 pub fn week_of_time(micros: i64) -> i32 {
     week_of_day(day_of(micros))
 }
 
 /// The minute of a time in its week, from 0 to 10,079.
 #[must_use]
+#[inline]
 pub fn minute_of(micros: i64) -> u16 {
     let monday = i64::from(first_day(week_of_time(micros))) * MICROS_PER_DAY;
     u16::try_from((micros - monday) / MICROS_PER_MINUTE).unwrap_or(u16::MAX)
@@ -37,6 +41,7 @@ pub fn minute_of(micros: i64) -> u16 {
 
 /// Days since 2000-01-01; a time of `i64` has at most 107 million of them.
 #[expect(clippy::cast_possible_truncation, reason = "2^63 / MICROS_PER_DAY fits")]
+#[inline]
 fn day_of(micros: i64) -> i32 {
     micros.div_euclid(MICROS_PER_DAY) as i32
 }
@@ -63,6 +68,7 @@ impl PointKind {
         (number < Self::COUNT).then_some(Self(number))
     }
 
+    #[inline]
     pub(super) fn number(self) -> u8 {
         self.0
     }
@@ -87,6 +93,7 @@ impl PointKind {
 
 /// Grid lines per degree: about a centimeter for coordinates that the grid represents exactly, a meter for the others.
 /// A finer grid would only take more space: trips within a meter of an area's edge are looked up.
+#[inline]
 pub(super) fn scale(is_exact: bool) -> f64 {
     if is_exact { 1e7 } else { 1e5 }
 }
@@ -100,11 +107,13 @@ pub(super) fn number(degrees: f64, scale: f64) -> u32 {
 }
 
 /// The coordinate of a number, for coordinates that the grid represents exactly.
+#[inline]
 pub(super) fn degrees(number: u32, scale: f64) -> f64 {
     (f64::from(number) - OFFSET * scale) / scale
 }
 
 #[expect(clippy::float_cmp, reason = "whether it is the very same number is the query")]
+#[inline]
 fn is_on_grid(value: f64) -> bool {
     let scale = scale(true);
     degrees(number(value, scale), scale) == value
@@ -124,7 +133,23 @@ pub struct GridPoint {
 impl GridPoint {
     /// The grid point of a trip. A coordinate that is not a number is treated as unknown: it is in no area.
     #[must_use]
+    #[inline]
     pub fn of(micros: i64, origin: Option<Coord>, destination: Option<Coord>) -> Self {
+        // Most trips have both ends, with more digits than the grid: without branches for each of the four numbers.
+        if let (Some(from), Some(to)) = (origin, destination) {
+            let ends = [from.longitude, from.latitude, to.longitude, to.latitude];
+            let is_known = ends.iter().fold(true, |all, degrees| all & !degrees.is_nan());
+            if is_known && !is_on_grid(ends[0]) {
+                let scale = scale(false);
+                let kind = PointKind(PointKind::ORIGIN | PointKind::DESTINATION);
+                let at = ends.map(|degrees| number(degrees, scale));
+                return Self { kind, minute: minute_of(micros), at };
+            }
+        }
+        Self::of_any(micros, origin, destination)
+    }
+
+    fn of_any(micros: i64, origin: Option<Coord>, destination: Option<Coord>) -> Self {
         let known = |point: &Coord| !(point.longitude.is_nan() || point.latitude.is_nan());
         let ends = [origin.filter(known), destination.filter(known)];
         let is_exact = ends

@@ -11,6 +11,7 @@ mod hash;
 pub mod message;
 mod messages;
 
+pub(crate) use self::content::KeyPart;
 pub use self::content::{ContentKeys, encode, of_encoded, of_trip};
 use self::hash::Context;
 pub(crate) use self::messages::MessageKeys;

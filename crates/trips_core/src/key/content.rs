@@ -5,10 +5,10 @@
 
 use super::TripKey;
 use super::hash::{Context, SideBySide};
-use crate::columns::TripColumn;
+use crate::columns::{KEY_COUNT, TripColumn};
 use crate::model::point::Point;
 use crate::model::trip::Trip;
-use crate::wire::copy_binary::RowWriter;
+use crate::wire::copy_binary::{RowWriter, values_of};
 
 /// Appends the values of the key part as they are hashed.
 ///
@@ -49,6 +49,7 @@ pub fn encode(trip: &Trip<'_>, out: &mut Vec<u8>) {
 /// Bytes of a point and of a time, with their lengths.
 const POINT: usize = 4 + 16;
 const TIME: usize = 4 + 8;
+const POINT_LENGTH: [u8; 4] = 16_u32.to_be_bytes();
 
 #[inline]
 fn encode_point(Point { longitude, latitude }: Point, out: &mut [u8]) {
@@ -62,6 +63,45 @@ const _: () = {
     use TripColumn::{Datasource, DateTime, Destination, Origin, Region};
     assert!(matches!(TripColumn::ALL, [Region, Origin, Destination, DateTime, Datasource]));
 };
+
+/// Parts of the values that [`encode`] wrote.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct KeyPart<'a> {
+    /// The region and the datasource, each with its length.
+    pub(crate) group: [&'a [u8]; 2],
+    /// The origin and the destination, without their lengths.
+    pub(crate) points: [Option<&'a [u8]>; 2],
+}
+
+impl<'a> KeyPart<'a> {
+    /// Finds them.
+    ///
+    /// # Panics
+    /// When [`encode`] did not write the bytes.
+    #[inline]
+    pub(crate) fn of(encoded: &'a [u8]) -> Self {
+        Self::usual(encoded).unwrap_or_else(|| Self::any(encoded))
+    }
+
+    /// Those of a trip with both points: one length says where they are.
+    #[inline]
+    fn usual(encoded: &'a [u8]) -> Option<Self> {
+        let length = u32::from_be_bytes(*encoded.first_chunk()?) as usize;
+        let (region, rest) = encoded.split_at_checked(length.checked_add(4)?)?;
+        let (fixed, datasource) = rest.split_first_chunk::<{ 2 * POINT + TIME }>()?;
+        let has_points = fixed[..4] == POINT_LENGTH && fixed[POINT..POINT + 4] == POINT_LENGTH;
+        let points = [Some(&fixed[4..POINT]), Some(&fixed[POINT + 4..2 * POINT])];
+        has_points.then_some(Self { group: [region, datasource], points })
+    }
+
+    fn any(encoded: &'a [u8]) -> Self {
+        let values: [Option<&[u8]>; KEY_COUNT] = values_of(encoded);
+        let [region, origin, destination, _, datasource] = values;
+        let region = &encoded[..4 + region.map_or(0, <[u8]>::len)];
+        let datasource = &encoded[encoded.len() - 4 - datasource.map_or(0, <[u8]>::len)..];
+        Self { group: [region, datasource], points: [origin, destination] }
+    }
+}
 
 /// The key of the values that [`encode`] wrote.
 #[must_use]
@@ -98,5 +138,41 @@ impl ContentKeys {
     /// Passes the keys that are left.
     pub fn finish(&mut self, mut put: impl FnMut(usize, TripKey)) {
         self.0.finish(&mut put);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::timestamp::Timestamp;
+
+    /// Whatever a trip has: both ways of finding its parts agree.
+    #[test]
+    fn parts_are_found() {
+        let point = Point::new(14.4, 50.1).ok();
+        let texts = ["", "a", "Praha", "a region of more than sixteen bytes"];
+        for (i, region) in texts.into_iter().enumerate() {
+            for (origin, destination) in
+                [(point, point), (point, None), (None, point), (None, None)]
+            {
+                for datasource in [None, Some(""), Some(texts[3 - i])] {
+                    let date_time = Timestamp(16 << 32);
+                    let trip = Trip { region, origin, destination, date_time, datasource };
+                    let mut encoded = Vec::new();
+                    encode(&trip, &mut encoded);
+                    let found = KeyPart::of(&encoded);
+                    assert_eq!(found, KeyPart::any(&encoded), "{trip:?}");
+                    let is_usual = origin.is_some() && destination.is_some();
+                    assert_eq!(KeyPart::usual(&encoded).is_some(), is_usual, "{trip:?}");
+                    assert_eq!(&found.group[0][4..], region.as_bytes());
+                    assert_eq!(&found.group[1][4..], datasource.unwrap_or_default().as_bytes());
+                    let lengths = found.points.map(|point| point.map_or(0, <[u8]>::len));
+                    assert_eq!(
+                        lengths,
+                        [origin, destination].map(|p| 16 * usize::from(p.is_some()))
+                    );
+                }
+            }
+        }
     }
 }

@@ -12,14 +12,14 @@ use std::cmp::Ordering;
 use std::collections::TryReserveError;
 use std::sync::Arc;
 
-use crate::key::{ContentKeys, TripKey, occurrence_key};
+use crate::key::{ContentKeys, KeyPart, TripKey, occurrence_key};
 use crate::model::partition_bounds::{Bound, PartitionBounds};
 use crate::model::timestamp::Timestamp;
 use trips_areas::{Coord, GridPoint};
 
 pub(crate) use self::origin::Origin;
 
-use crate::columns::{self, TripColumn};
+use crate::columns;
 use crate::sort::block::Block;
 use crate::sort::by_time;
 use crate::sort::groups::{GroupCache, Groups};
@@ -244,8 +244,8 @@ fn write_rows(
         let (block, ranges) = slices[slice as usize];
         let trip = block.row(ranges[number as usize]);
         let key_part = trip.key_part();
-        let values = values_of(key_part);
-        let group = cache.number(&values, &mut batch.groups)?;
+        let parts = KeyPart::of(key_part);
+        let group = cache.number(parts.group, &mut batch.groups)?;
         let mut row = RowWriter::row(&mut batch.rows, columns);
         key_and_load[4..20].copy_from_slice(&key);
         row.encoded(key_part).encoded(&key_and_load);
@@ -255,8 +255,7 @@ fn write_rows(
         let end = u32::try_from(batch.rows.len()).expect("a batch is under 4 GiB");
         batch.entries.push(BatchEntry { date_time, key, group, end });
         if keeps_grid_points {
-            let coord = |column: TripColumn| values[column as usize].map(coord);
-            let (origin, destination) = (coord(TripColumn::Origin), coord(TripColumn::Destination));
+            let [origin, destination] = parts.points.map(|point| point.map(coord));
             batch.grid_points.push(GridPoint::of(date_time.0, origin, destination));
         }
     }
@@ -340,6 +339,7 @@ fn number(found: &mut Vec<Found>) -> Result<Vec<Occurrence>, TryReserveError> {
 }
 
 /// The point of an encoded value.
+#[inline]
 fn coord(value: &[u8]) -> Coord {
     let degrees = |bytes: &[u8]| bytes.try_into().map_or(f64::NAN, f64::from_be_bytes);
     Coord { longitude: degrees(&value[..8]), latitude: degrees(&value[8..]) }

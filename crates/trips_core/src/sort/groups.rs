@@ -6,9 +6,8 @@ use std::collections::hash_map::RandomState;
 use std::collections::{HashMap, TryReserveError};
 use std::hash::BuildHasher;
 
-use crate::columns::{KEY_COUNT, TripColumn};
 use crate::text::hash::{hash, same};
-use crate::wire::copy_binary::{RowWriter, copy, values_of};
+use crate::wire::copy_binary::{copy, values_of};
 
 /// A table with room for more groups is freed after its batch.
 const KEPT_GROUPS: usize = 16 * 1024;
@@ -52,12 +51,12 @@ impl Groups {
     }
 
     /// Whether a number is of this region and this datasource.
-    fn is(&self, number: u32, region: Option<&[u8]>, datasource: Option<&[u8]>) -> bool {
-        let known: [Option<&[u8]>; 2] = values_of(self.encoded(number));
-        known.iter().zip([region, datasource]).all(|(known, wanted)| match (known, wanted) {
-            (Some(known), Some(wanted)) => same(known, wanted),
-            (known, wanted) => known.is_none() && wanted.is_none(),
-        })
+    #[inline]
+    fn is(&self, number: u32, [region, datasource]: [&[u8]; 2]) -> bool {
+        let known = self.encoded(number);
+        known.len() == region.len() + datasource.len()
+            && same_value(&known[..region.len()], region)
+            && same_value(&known[region.len()..], datasource)
     }
 
     fn push(&mut self, encoded: &[u8]) -> Result<u32, TryReserveError> {
@@ -74,6 +73,15 @@ pub(crate) fn names_of(encoded: &[u8]) -> (&str, Option<&str>) {
     let [region, datasource] = values_of(encoded);
     let text = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
     (region.map(text).unwrap_or_default(), datasource.map(text))
+}
+
+/// Whether two encoded values are equal.
+#[inline]
+fn same_value(a: &[u8], b: &[u8]) -> bool {
+    match (a.split_first_chunk::<4>(), b.split_first_chunk::<4>()) {
+        (Some((length, a)), Some((other, b))) => length == other && same(a, b),
+        _ => false,
+    }
 }
 
 /// A copy whose allocation may fail.
@@ -107,16 +115,15 @@ impl GroupCache {
         self.known.shrink_to(KEPT_GROUPS);
     }
 
-    /// The number in this batch of the group of a trip's values.
+    /// The number in this batch of a region and a datasource, each encoded with its length.
+    #[inline]
     pub(crate) fn number(
         &mut self,
-        values: &[Option<&[u8]>; KEY_COUNT],
+        group: [&[u8]; 2],
         groups: &mut Groups,
     ) -> Result<u32, TryReserveError> {
-        let [region, datasource] =
-            [TripColumn::Region, TripColumn::Datasource].map(|column| values[column as usize]);
-        let hash =
-            hash(region.unwrap_or_default()).rotate_left(8) ^ hash(datasource.unwrap_or_default());
+        let [region, datasource] = group.map(|value| hash(value.get(4..).unwrap_or_default()));
+        let hash = region.rotate_left(8) ^ datasource;
         if self.recent.is_empty() {
             self.recent.try_reserve_exact(RECENT)?;
             self.recent.resize(RECENT, (u64::MAX, 0));
@@ -131,25 +138,22 @@ impl GroupCache {
                 free = place;
                 break;
             }
-            if groups.is(number, region, datasource) {
+            if groups.is(number, group) {
                 return Ok(number);
             }
         }
-        let number = self.number_in_map(values, groups)?;
+        let number = self.number_in_map(group, groups)?;
         self.recent[free] = (self.batch, number);
         Ok(number)
     }
 
     fn number_in_map(
         &mut self,
-        values: &[Option<&[u8]>; KEY_COUNT],
+        group: [&[u8]; 2],
         groups: &mut Groups,
     ) -> Result<u32, TryReserveError> {
         self.wanted.clear();
-        let mut group = RowWriter::values(&mut self.wanted);
-        for column in [TripColumn::Region, TripColumn::Datasource] {
-            group.optional(values[column as usize]);
-        }
+        group.iter().for_each(|value| self.wanted.extend_from_slice(value));
         self.number_of_hash(self.hashes.hash_one(&self.wanted), groups)
     }
 

@@ -6,6 +6,8 @@
 //!        the bits of the values that are not NULL if one is, then the values, each at its alignment
 //! ```
 
+mod usual;
+
 use crate::wire::page::{
     HEADER, PAGE_BYTES, POINTER, Page, RowPosition, block_bytes, line_pointer, write_header,
 };
@@ -14,6 +16,8 @@ use crate::wire::page::{
 const TUPLE_HEADER: usize = 23;
 /// All tuples, and their values, begin at multiples of this many bytes.
 const ALIGNED: usize = 8;
+/// Where values begin at least in a tuple.
+const LEAST_BEGIN: usize = TUPLE_HEADER.next_multiple_of(ALIGNED);
 /// Flags of a tuple: it has NULLs, it has values of any length, and nobody has deleted it.
 const HAS_NULL: u16 = 0x0001;
 const HAS_VARIABLE: u16 = 0x0002;
@@ -47,10 +51,37 @@ pub struct Inserter {
     pub command: u32,
 }
 
+/// The columns of the rows of a table.
+#[derive(Debug)]
+pub struct RowFormat {
+    columns: Vec<Format>,
+    is_usual: bool,
+}
+
+impl RowFormat {
+    /// Columns of these formats.
+    ///
+    /// # Panics
+    /// When there are over 64.
+    #[must_use]
+    pub fn of(columns: Vec<Format>) -> Self {
+        assert!(columns.len() <= COLUMNS, "a table has too many columns");
+        Self { is_usual: columns == usual::FORMATS, columns }
+    }
+
+    /// The first column of this format.
+    #[must_use]
+    pub fn first(&self, format: Format) -> Option<usize> {
+        self.columns.iter().position(|other| *other == format)
+    }
+}
+
 /// The values of a row, as they lie in a tuple.
 #[derive(Debug)]
 pub struct RowValues {
+    /// More bytes may follow.
     values: Vec<u8>,
+    length: usize,
     /// Where the value of each column begins.
     begins: [u32; COLUMNS],
     columns: usize,
@@ -61,17 +92,26 @@ pub struct RowValues {
 impl Default for RowValues {
     fn default() -> Self {
         let (values, begins) = (Vec::new(), [0; COLUMNS]);
-        Self { values, begins, columns: 0, nulls: 0, has_variable: false }
+        Self { values, length: 0, begins, columns: 0, nulls: 0, has_variable: false }
     }
 }
 
 impl RowValues {
-    /// Reads the values of a row of binary COPY, whose columns have these formats. Returns its length.
+    /// Reads the values of a row of binary COPY, which has this format. Returns its length.
     ///
     /// # Panics
     /// When the bytes do not begin with such a row.
-    pub fn read(&mut self, row: &[u8], formats: &[Format]) -> usize {
-        assert!(formats.len() <= COLUMNS, "a table has too many columns");
+    #[inline]
+    pub fn read(&mut self, row: &[u8], format: &RowFormat) -> usize {
+        if format.is_usual
+            && let Some(length) = self.read_usual(row)
+        {
+            return length;
+        }
+        self.read_any(row, &format.columns)
+    }
+
+    fn read_any(&mut self, row: &[u8], formats: &[Format]) -> usize {
         let (count, mut rest) = row.split_first_chunk().expect("a row has a number of columns");
         assert_eq!(usize::from(u16::from_be_bytes(*count)), formats.len(), "other columns");
         self.values.clear();
@@ -87,6 +127,7 @@ impl RowValues {
             rest = behind;
             self.begins[column] = self.push(*format, value);
         }
+        self.length = self.values.len();
         row.len() - rest.len()
     }
 
@@ -139,7 +180,7 @@ impl RowValues {
     /// The bytes of the value of a column that begin there.
     fn value<const N: usize>(&self, column: usize) -> Option<[u8; N]> {
         let begin = *self.begins.get(column).filter(|_| !self.is_null(column))?;
-        self.values.get(begin as usize..)?.first_chunk().copied()
+        self.values().get(begin as usize..)?.first_chunk().copied()
     }
 
     /// The number of a column of [`Format::Int8`], if it has one.
@@ -163,7 +204,11 @@ impl RowValues {
     /// Whether the tuple is stored as it is.
     #[must_use]
     pub fn is_plain(&self) -> bool {
-        self.begin() + self.values.len() <= LONGEST
+        self.begin() + self.length <= LONGEST
+    }
+
+    fn values(&self) -> &[u8] {
+        &self.values[..self.length]
     }
 
     /// Where the values begin in the tuple.
@@ -216,31 +261,33 @@ impl HeapPage {
     /// Adds a tuple; None if it has no room. The row is plain.
     #[inline]
     pub fn add(&mut self, row: &RowValues, by: Inserter) -> Option<RowPosition> {
-        let begin = row.begin();
-        let length = begin + row.values.len();
+        let (begin, values) = (row.begin(), row.values());
+        let length = begin + values.len();
         let upper = self.upper.checked_sub(length.next_multiple_of(ALIGNED))?;
         if upper < self.lower() + POINTER {
             return None;
         }
         let offset = self.tuples + 1;
-        let tuple = &mut self.page[upper..][..length];
-        tuple[..4].copy_from_slice(&by.xid.to_ne_bytes());
-        tuple[8..12].copy_from_slice(&by.command.to_ne_bytes());
-        tuple[12..16].copy_from_slice(&block_bytes(self.number));
-        tuple[16..18].copy_from_slice(&offset.to_ne_bytes());
         let columns = u16::try_from(row.columns).unwrap_or(u16::MAX);
-        tuple[18..20].copy_from_slice(&columns.to_ne_bytes());
         let nulls = if row.nulls == 0 { 0 } else { HAS_NULL };
         let flags = NOT_DELETED | nulls | if row.has_variable { HAS_VARIABLE } else { 0 };
-        tuple[20..22].copy_from_slice(&flags.to_ne_bytes());
-        tuple[22] = u8::try_from(begin).unwrap_or(u8::MAX);
+        let mut header = [0; LEAST_BEGIN];
+        header[..4].copy_from_slice(&by.xid.to_ne_bytes());
+        header[8..12].copy_from_slice(&by.command.to_ne_bytes());
+        header[12..16].copy_from_slice(&block_bytes(self.number));
+        header[16..18].copy_from_slice(&offset.to_ne_bytes());
+        header[18..20].copy_from_slice(&columns.to_ne_bytes());
+        header[20..22].copy_from_slice(&flags.to_ne_bytes());
+        header[22] = u8::try_from(begin).unwrap_or(u8::MAX);
+        let tuple = &mut self.page[upper..][..length];
+        tuple[..LEAST_BEGIN].copy_from_slice(&header);
         if row.nulls != 0 {
             let used = u64::MAX >> (COLUMNS - row.columns);
             let bits = (!row.nulls & used).to_le_bytes();
             let count = row.columns.div_ceil(8);
             tuple[TUPLE_HEADER..TUPLE_HEADER + count].copy_from_slice(&bits[..count]);
         }
-        tuple[begin..].copy_from_slice(&row.values);
+        tuple[begin..].copy_from_slice(values);
         let pointer = self.lower();
         self.page[pointer..pointer + POINTER].copy_from_slice(&line_pointer(upper, length));
         (self.tuples, self.upper) = (offset, upper);
@@ -260,7 +307,9 @@ mod tests {
     use super::*;
     use crate::wire::copy_binary::RowWriter;
 
-    const FORMATS: [Format; 4] = [Format::Bytes, Format::Point, Format::Uuid, Format::Int8];
+    fn format() -> RowFormat {
+        RowFormat::of(vec![Format::Bytes, Format::Point, Format::Uuid, Format::Int8])
+    }
 
     fn row(text: Option<&[u8]>) -> Vec<u8> {
         let mut out = Vec::new();
@@ -273,19 +322,19 @@ mod tests {
     fn values_lie_at_their_alignment() {
         let mut values = RowValues::default();
         let bytes = row(Some(b"Prague"));
-        assert_eq!(values.read(&bytes, &FORMATS), bytes.len());
+        assert_eq!(values.read(&bytes, &format()), bytes.len());
         // The text with its header takes 7 bytes, the point begins at 8, the uuid behind it, the number at 40.
-        assert_eq!(values.values.len(), 48);
-        assert_eq!(values.values[..8], *b"\x0fPrague\0");
-        assert_eq!(values.values[8..16], 1.5_f64.to_ne_bytes());
-        assert_eq!(values.values[24..40], [7; 16]);
-        assert_eq!(values.values[40..], (-3_i64).to_ne_bytes());
+        assert_eq!(values.values().len(), 48);
+        assert_eq!(values.values()[..8], *b"\x0fPrague\0");
+        assert_eq!(values.values()[8..16], 1.5_f64.to_ne_bytes());
+        assert_eq!(values.values()[24..40], [7; 16]);
+        assert_eq!(values.values()[40..], (-3_i64).to_ne_bytes());
         assert_eq!((values.begin(), values.is_plain()), (24, true));
         assert_eq!((values.number(3), values.uuid(2)), (Some(-3), Some([7; 16])));
         let bytes = row(Some(&[b'x'; 127]));
-        values.read(&bytes, &FORMATS);
-        assert_eq!(values.values[..4], (131_u32 << 2).to_le_bytes());
-        values.read(&row(Some(&[b'x'; 3000])), &FORMATS);
+        values.read(&bytes, &format());
+        assert_eq!(values.values()[..4], (131_u32 << 2).to_le_bytes());
+        values.read(&row(Some(&[b'x'; 3000])), &format());
         assert!(!values.is_plain());
     }
 
@@ -293,7 +342,7 @@ mod tests {
     fn a_page_is_filled() {
         let (mut values, mut page) = (RowValues::default(), HeapPage::new(0x0001_0002));
         let by = Inserter { xid: 700, command: 3 };
-        values.read(&row(None), &FORMATS);
+        values.read(&row(None), &format());
         assert!(values.is_null(0) && !values.is_null(1));
         let mut count = 0;
         while let Some(at) = page.add(&values, by) {
