@@ -151,9 +151,10 @@ impl<const N: usize> Lanes<N> {
         hash: (Platform, &[u32; 8]),
         put: &mut impl FnMut(usize, TripKey),
     ) {
-        let (text, padding) = self.messages[self.count].split_at_mut(message.len());
-        text.copy_from_slice(message);
-        padding.fill(0);
+        let padded = &mut self.messages[self.count];
+        // The padding is a part of the last block: a fill of a known length is no call.
+        padded[N - BLOCK..].fill(0);
+        padded[..message.len()].copy_from_slice(message);
         self.numbers[self.count] = number;
         self.count += 1;
         if self.count == LANES {

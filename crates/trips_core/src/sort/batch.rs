@@ -5,6 +5,7 @@
 //! Equal trips have equal times, so they are in the same range. A batch does not know the bounds of the history's partitions: its writer divides it
 //! there.
 
+mod found;
 mod origin;
 
 use std::cell::RefCell;
@@ -12,20 +13,20 @@ use std::cmp::Ordering;
 use std::collections::TryReserveError;
 use std::sync::Arc;
 
-use crate::key::{ContentKeys, KeyPart, TripKey, occurrence_key};
+use crate::key::TripKey;
 use crate::model::partition_bounds::{Bound, PartitionBounds};
 use crate::model::timestamp::Timestamp;
-use trips_areas::{Coord, GridPoint};
+use trips_areas::GridPoint;
 
+use self::found::{Found, Trip};
 pub(crate) use self::origin::Origin;
 
 use crate::columns;
 use crate::sort::block::Block;
-use crate::sort::by_time;
 use crate::sort::groups::{GroupCache, Groups};
-use crate::sort::row::{NULL_TAIL, RowRange};
+use crate::sort::row::RowRange;
 pub use crate::sort::time_ranges::{TimeRange, time_ranges};
-use crate::wire::copy_binary::{RowWriter, values_of};
+use crate::wire::copy_binary::values_of;
 
 /// Length of a row in addition to its key part and its tail: the number of its columns, `trip_key`, `load_id`.
 const ROW_OVERHEAD: usize = 2 + columns::fixed_bytes(columns::TRIP_KEY, columns::TAIL);
@@ -95,9 +96,6 @@ pub(crate) struct Occurrence {
     /// Its number, from 1.
     pub(crate) number: u64,
 }
-
-/// A trip by its block and its number there: what is sorted is moved often, and small.
-type Found = (Timestamp, TripKey, u32, u32);
 
 impl Batch {
     /// Puts its trips into another order, with the keys of their entries in their rows.
@@ -199,150 +197,30 @@ pub(crate) fn build_of(
     parts: Parts,
     cache: &mut GroupCache,
 ) -> Result<Batch, TryReserveError> {
-    let (mut found, bytes) = keyed(&slices)?;
+    let mut batch = Batch::default();
+    let Found { mut trips, rows, bytes } = found::of(&slices, parts, (cache, &mut batch.groups))?;
     // Equal trips may have different tails: the first in the file stays.
-    sort(&mut found, &slices)?;
-    let before = found.len();
-    let counts = blocks.iter().any(Block::counts_occurrences);
-    let occurrences = if counts { number(&mut found)? } else { Vec::new() };
-    if !counts {
-        found.dedup_by(|later, first| (later.0, &later.1) == (first.0, &first.1));
+    found::sort(&mut trips, &slices)?;
+    let before = trips.len();
+    if blocks.iter().any(Block::counts_occurrences) {
+        batch.occurrences = found::number(&mut trips)?;
+    } else {
+        trips.dedup_by(|later, first| (later.0, &later.1) == (first.0, &first.1));
     }
-    let mut batch = Batch { duplicates: before - found.len(), occurrences, ..Batch::default() };
-    batch.entries.try_reserve_exact(found.len())?;
+    batch.duplicates = before - trips.len();
+    batch.entries.try_reserve_exact(trips.len())?;
     match parts {
         Parts::Keys => {
-            let entry =
-                |(date_time, key, ..): Found| BatchEntry { date_time, key, group: 0, end: 0 };
-            batch.entries.extend(found.into_iter().map(entry));
+            let entry = |(date_time, key, _): Trip| BatchEntry { date_time, key, group: 0, end: 0 };
+            batch.entries.extend(trips.into_iter().map(entry));
             batch.has_only_keys = true;
         }
         Parts::Rows { load_id, keeps_grid_points } => {
             let how = (columns_of(blocks), load_id, keeps_grid_points);
-            write_rows(&mut batch, (found, bytes), &slices, how, cache)?;
+            found::write_rows(&mut batch, (&trips, &rows, bytes), how)?;
         }
     }
     Ok(batch)
-}
-
-/// Writes the rows of these trips, of approximately so many bytes, into a batch.
-fn write_rows(
-    batch: &mut Batch,
-    (found, bytes): (Vec<Found>, usize),
-    slices: &[Slice<'_>],
-    (columns, load_id, keeps_grid_points): (usize, i64, bool),
-    cache: &mut GroupCache,
-) -> Result<(), TryReserveError> {
-    let has_tails = columns == columns::COUNT;
-    let nulls = if has_tails { found.len() * NULL_TAIL.len() } else { 0 };
-    batch.rows.try_reserve_exact(bytes + nulls)?;
-    batch.grid_points.try_reserve_exact(if keeps_grid_points { found.len() } else { 0 })?;
-    let mut key_and_load = [0; ROW_OVERHEAD - 2];
-    (key_and_load[3], key_and_load[23]) = (16, 8);
-    key_and_load[24..].copy_from_slice(&load_id.to_be_bytes());
-    for (date_time, key, slice, number) in found {
-        let (block, ranges) = slices[slice as usize];
-        let trip = block.row(ranges[number as usize]);
-        let key_part = trip.key_part();
-        let parts = KeyPart::of(key_part);
-        let group = cache.number(parts.group, &mut batch.groups)?;
-        let mut row = RowWriter::row(&mut batch.rows, columns);
-        key_and_load[4..20].copy_from_slice(&key);
-        row.encoded(key_part).encoded(&key_and_load);
-        if has_tails {
-            row.encoded(trip.whole_tail());
-        }
-        let end = u32::try_from(batch.rows.len()).expect("a batch is under 4 GiB");
-        batch.entries.push(BatchEntry { date_time, key, group, end });
-        if keeps_grid_points {
-            let [origin, destination] = parts.points.map(|point| point.map(coord));
-            batch.grid_points.push(GridPoint::of(date_time.0, origin, destination));
-        }
-    }
-    cache.end_batch();
-    Ok(())
-}
-
-/// The trips with their keys, in the order of the file, and approximately the bytes of their rows.
-fn keyed(slices: &[Slice<'_>]) -> Result<(Vec<Found>, usize), TryReserveError> {
-    let mut found: Vec<Found> = Vec::new();
-    found.try_reserve_exact(slices.iter().map(|(_, ranges)| ranges.len()).sum())?;
-    let (mut bytes, mut keys) = (0, ContentKeys::default());
-    for (&(block, ranges), slice) in slices.iter().zip(0..) {
-        for (&range, number) in ranges.iter().zip(0..) {
-            let row = block.row(range);
-            bytes += row.bytes.len() + ROW_OVERHEAD;
-            if let Some(key) = block.identity_key(&row) {
-                found.push((range.date_time, key, slice, number));
-                continue;
-            }
-            let at = found.len();
-            found.push((range.date_time, TripKey::default(), slice, number));
-            keys.push(row.key_part(), at, |at, key| found[at].1 = key);
-        }
-    }
-    keys.finish(|at, key| found[at].1 = key);
-    Ok((found, bytes))
-}
-
-/// Sorts by the order of the index; equal keys by the order of the file, also if its records come in another order.
-fn sort(found: &mut Vec<Found>, slices: &[Slice<'_>]) -> Result<(), TryReserveError> {
-    let mut order = Vec::new();
-    if !by_time::order_of(found.iter().map(|trip| trip.0), &mut order)? {
-        sort_by_key(found, slices);
-        return Ok(());
-    }
-    let mut sorted = Vec::new();
-    sorted.try_reserve_exact(order.len())?;
-    sorted.extend(order.iter().map(|&number| found[number]));
-    *found = sorted;
-    let same_time = found.chunk_by_mut(|a, b| a.0 == b.0);
-    same_time.filter(|trips| trips.len() > 1).for_each(|trips| sort_by_key(trips, slices));
-    Ok(())
-}
-
-fn sort_by_key(found: &mut [Found], slices: &[Slice<'_>]) {
-    let line = |&(_, _, slice, number): &Found| {
-        let (block, ranges) = slices[slice as usize];
-        block.row(ranges[number as usize]).identity().map_or(0, |identity| identity.line)
-    };
-    found.sort_unstable_by(|a, b| {
-        let by_key = (a.0, &a.1).cmp(&(b.0, &b.1));
-        by_key.then_with(|| (line(a), a.2, a.3).cmp(&(line(b), b.2, b.3)))
-    });
-}
-
-/// Gives equal records, which are adjacent, their keys by their numbers, and sorts again if there are some.
-fn number(found: &mut Vec<Found>) -> Result<Vec<Occurrence>, TryReserveError> {
-    let mut occurrences = Vec::new();
-    occurrences.try_reserve_exact(found.len())?;
-    let has_equal = found.windows(2).any(|pair| (pair[0].0, pair[0].1) == (pair[1].0, pair[1].1));
-    if !has_equal {
-        occurrences.extend(found.iter().map(|&(_, base, ..)| Occurrence { base, number: 1 }));
-        return Ok(occurrences);
-    }
-    let mut numbered: Vec<(Found, Occurrence)> = Vec::new();
-    numbered.try_reserve_exact(found.len())?;
-    for equal in found.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
-        for (&(date_time, base, slice, at), number) in equal.iter().zip(1..) {
-            let key = occurrence_key(&base, number);
-            numbered.push(((date_time, key, slice, at), Occurrence { base, number }));
-        }
-    }
-    numbered.sort_unstable_by_key(|&((date_time, key, ..), _)| (date_time, key));
-    found.clear();
-    for (row, occurrence) in numbered {
-        found.push(row);
-        occurrences.push(occurrence);
-    }
-    Ok(occurrences)
-}
-
-/// The point of an encoded value.
-#[inline]
-fn coord(value: &[u8]) -> Coord {
-    let degrees = |bytes: &[u8]| bytes.try_into().map_or(f64::NAN, f64::from_be_bytes);
-    Coord { longitude: degrees(&value[..8]), latitude: degrees(&value[8..]) }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 use super::*;
-use crate::key;
+use crate::key::{self, occurrence_key};
 use crate::model::trip::Trip;
-use crate::wire::copy_binary::Cursor;
+use crate::wire::copy_binary::{Cursor, RowWriter};
 
 fn block(times: impl Iterator<Item = i64>) -> Block {
     let mut block = Block::default();
