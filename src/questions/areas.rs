@@ -10,6 +10,7 @@ use trips_core::model::timestamp::Timestamp;
 
 use super::YEARS;
 use crate::derived::areas::PAGE_IDS;
+use crate::pg::own_settings::OwnSettings;
 use crate::pg::relation::Table;
 use crate::pg::spi::{self, Snapshot};
 use crate::pg::{interrupts, session};
@@ -240,6 +241,9 @@ fn recheck(
         weeks.get(&week).is_some_and(|state| !state.is_damaged)
     };
     let minutes: Vec<f64> = boundary.iter().filter(is_sound).map(|&minute| minute as f64).collect();
+    // The planner takes a minute for a ninth of all trips. It would read a large history once, and compare each trip with
+    // all minutes.
+    let _settings = OwnSettings::for_lookups();
     for minutes in minutes.chunks(MINUTES_AT_ONCE) {
         let each = |row: &spi::Row<'_>| {
             let Some(time) = row.get::<PgTimestamp>(1).map(|time| Timestamp(time.into())) else {
@@ -258,9 +262,12 @@ fn recheck(
         spi::query_in_batches(
             c"SELECT h.date_time, h.origin_coord, h.destination_coord
                 FROM unnest($1) AS m (minute)
-                JOIN trips.hist_trip_data AS h
-                  ON h.date_time >= timestamp '2000-01-03' + m.minute * interval '1 minute'
-                 AND h.date_time < timestamp '2000-01-03' + (m.minute + 1) * interval '1 minute'",
+               CROSS JOIN LATERAL (
+                     SELECT t.date_time, t.origin_coord, t.destination_coord
+                       FROM trips.hist_trip_data AS t
+                      WHERE t.date_time >= timestamp '2000-01-03' + m.minute * interval '1 minute'
+                        AND t.date_time < timestamp '2000-01-03' + (m.minute + 1) * interval '1 minute'
+                     OFFSET 0) AS h",
             &[minutes.to_vec().into()],
             10_000,
             each,

@@ -317,3 +317,32 @@ fn a_changed_count_is_no_answer() {
         assert!(check(&mut client, corners, [None, None], ends) > 0);
     }
 }
+
+/// Trips within a meter of an edge are looked up by their minutes. The planner's estimate would let it read a large history
+/// and compare each trip with each minute: so neither that nor the settings of the caller decide.
+#[test]
+fn trips_on_an_edge_are_looked_up_by_the_index() {
+    let database = Database::on_shared();
+    let mut client = database.client();
+    let path = database.file("may.csv", month_as_csv(20_000, 1, "2018-05-01"));
+    database.ingest(&mut client, &path);
+    let point = "SELECT origin_coord[0], origin_coord[1] FROM trips.hist_trip_data ORDER BY date_time LIMIT 1";
+    let point = client.query_one(point, &[]).unwrap();
+    let [x, y]: [f64; 2] = [point.get(0), point.get(1)];
+    let corners = [x - 0.05, y - 0.05, x, y];
+    assert!(check(&mut client, corners, [None, None], "origin") > 0);
+    let scans = "SELECT sum(seq_scan)::bigint, sum(idx_scan)::bigint FROM pg_stat_xact_user_tables
+                  WHERE schemaname = 'trips' AND relname LIKE 'hist\\_trip\\_data\\_%'";
+    for settings in ["", "SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off"] {
+        // Counts of a session before wait for some time to be reported.
+        let mut client = database.client();
+        let mut transaction = client.transaction().unwrap();
+        transaction.batch_execute(settings).unwrap();
+        let [w, s, e, n] = corners;
+        let query = format!("SELECT trips.weekly_avg(trips.area({w}, {s}, {e}, {n}))::text");
+        transaction.query_one(&query, &[]).unwrap();
+        let row = transaction.query_one(scans, &[]).unwrap();
+        let [by_table, by_index]: [i64; 2] = [row.get(0), row.get(1)];
+        assert!(by_table == 0 && by_index > 0, "{settings}: {by_table}, {by_index}");
+    }
+}
