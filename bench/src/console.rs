@@ -45,6 +45,8 @@ const VIEWS: [(&str, &str); 20] = [
 /// Calls of each view, and pages that listen.
 const CALLS: usize = 11;
 const PAGES: usize = 100;
+/// Time after a load in which the console hears of its end, and tells it.
+const LAST_MESSAGE: Duration = Duration::from_secs(1);
 /// The longest time until all pages are told of the end of a load.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -174,16 +176,17 @@ fn with_pages(cluster: &Cluster, rows: u64, files: u64, rounds: u64) -> Result<L
     let mut client = cluster.client();
     let (mut without, mut with, mut used) = (Vec::new(), Vec::new(), [0.0; 2]);
     let console = start(cluster)?;
+    // It counts months when it starts.
+    counted(&console, "cells?zoom=9&since=2018-05-01")?;
     for round in 0..2 * rounds {
         // Each into a month of its own, of which the history has none.
         let month = u32::try_from(files + 1 + round)?;
         let path = generate(cluster, "file.csv", rows, 1000 + round, month)?;
         let expected = [i64::try_from(rows)?, 0, 0];
-        // It counts months when it starts, and after loads: it has finished that.
-        counted(&console, "cells?zoom=9&since=2018-05-01")?;
         if round % 2 == 0 {
             let before = processor::of_process(console.pid())?;
             without.push(ingest(&mut client, &path, expected)?);
+            thread::sleep(LAST_MESSAGE);
             used[0] += processor::of_process(console.pid())? - before;
         } else {
             let mut pages: Vec<_> = (0..PAGES).map(|_| console.events(None)).collect();
@@ -192,8 +195,9 @@ fn with_pages(cluster: &Cluster, rows: u64, files: u64, rounds: u64) -> Result<L
             let reader = thread::spawn(|| read_to_end_of_load(pages));
             let before = processor::of_process(console.pid())?;
             with.push(ingest(&mut client, &path, expected)?);
-            used[1] += processor::of_process(console.pid())? - before;
+            thread::sleep(LAST_MESSAGE);
             reader.join().map_err(|_| "the pages have failed")??;
+            used[1] += processor::of_process(console.pid())? - before;
         }
         fs::remove_file(&path)?;
     }

@@ -171,3 +171,36 @@ impl GridPoint {
         Self { kind: PointKind(kind), minute: minute_of(micros), at }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn degrees() -> impl Strategy<Value = f64> {
+        let on_grid =
+            (-1_800_000_000_i32..=1_800_000_000).prop_map(|number| f64::from(number) / 1e7);
+        prop_oneof![
+            4 => -180.0..=180.0,
+            2 => on_grid,
+            1 => prop::sample::select(vec![f64::NAN, f64::INFINITY, -f64::INFINITY, -0.0, 1e300, 1e-300]),
+        ]
+    }
+
+    fn end() -> impl Strategy<Value = Option<Coord>> {
+        let coord =
+            (degrees(), degrees()).prop_map(|(longitude, latitude)| Coord { longitude, latitude });
+        prop::option::weighted(0.9, coord)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn the_quick_way_gives_the_same_point(micros: i64, origin in end(), destination in end()) {
+            let point = GridPoint::of(micros, origin, destination);
+            prop_assert_eq!(point, GridPoint::of_any(micros, origin, destination));
+        }
+    }
+}

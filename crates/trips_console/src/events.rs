@@ -18,9 +18,9 @@ pub use self::stream::stream;
 
 /// Pages that may listen at the same time.
 const MAX_LISTENERS: usize = 1000;
-/// Messages that wait for a page.
+/// Moments that wait for a page: each has the messages of one.
 const QUEUE: usize = 64;
-/// Events that a page gets at once after a break.
+/// Events that are read at once: the limit in [`EVENTS`].
 pub const PAGE: usize = 500;
 /// Events after a number, in order, with the files of their loads.
 pub const EVENTS: &str = include_str!("events.sql");
@@ -71,6 +71,8 @@ struct Inner {
     now: Option<Arc<str>>,
     /// Number of the last event that was sent.
     last: Option<i64>,
+    /// The number after which events have begun, in the first session or anew.
+    begun: i64,
     listeners: Vec<Sender<Messages>>,
 }
 
@@ -95,6 +97,11 @@ impl Hub {
         self.inner().last
     }
 
+    /// The number after which events have begun.
+    fn begun(&self) -> i64 {
+        self.inner().begun
+    }
+
     /// Whether it is known that no load runs.
     pub fn is_quiet(&self) -> bool {
         self.inner().now.as_deref().is_some_and(|now| !load_runs(now))
@@ -104,6 +111,7 @@ impl Hub {
     /// begin earlier.
     pub fn begin(&self, last: i64) {
         let mut inner = self.inner();
+        inner.begun = last;
         if inner.last.replace(last).is_some() {
             inner.send([(Kind::Begin(last), begin_text(last))]);
         }
@@ -136,8 +144,8 @@ impl Hub {
         inner.send(messages);
     }
 
-    /// A place among the listeners, and what a page shows first.
-    fn listen(&self, misses: bool) -> Result<(Receiver<Messages>, String), ApiError> {
+    /// A place among the listeners, what a page shows first, and the last event that was sent before.
+    fn listen(&self, misses: bool) -> Result<(Receiver<Messages>, String, Option<i64>), ApiError> {
         let mut inner = self.inner();
         inner.listeners.retain(|listener| !listener.is_closed());
         if inner.listeners.len() >= MAX_LISTENERS {
@@ -154,7 +162,7 @@ impl Hub {
             text.push_str(&id_field(inner.last.filter(|_| !misses)));
             text.push_str(&now_text(now));
         }
-        Ok((receiver, text))
+        Ok((receiver, text, inner.last))
     }
 }
 
@@ -221,7 +229,7 @@ mod tests {
     #[test]
     fn what_is_heard_at_once_is_told_at_once() {
         let hub = Hub::default();
-        let (mut page, _) = hub.listen(false).unwrap();
+        let (mut page, ..) = hub.listen(false).unwrap();
         hub.heard(&[(1, "{}"), (2, "{}")], Some("[]".into()));
         assert_eq!(page.len(), 1);
         assert_eq!(kinds(&mut page), [Kind::Event(1), Kind::Event(2), Kind::Now(Some(2))]);
@@ -234,8 +242,8 @@ mod tests {
     #[test]
     fn a_page_that_does_not_read_loses_its_place() {
         let hub = Hub::default();
-        let (mut slow, _) = hub.listen(false).unwrap();
-        let (mut quick, _) = hub.listen(false).unwrap();
+        let (mut slow, ..) = hub.listen(false).unwrap();
+        let (mut quick, ..) = hub.listen(false).unwrap();
         for seq in 1..=200 {
             hub.heard(&[(seq, "{}")], None);
             assert_eq!(kinds(&mut quick), [Kind::Event(seq)]);
@@ -249,7 +257,7 @@ mod tests {
     #[test]
     fn pages_hear_that_numbers_begin_earlier() {
         let hub = Hub::default();
-        let (mut page, _) = hub.listen(false).unwrap();
+        let (mut page, ..) = hub.listen(false).unwrap();
         hub.begin(40);
         assert!(page.try_recv().is_err(), "the first session");
         hub.heard(&[(41, "{}")], None);

@@ -39,6 +39,8 @@ struct Stream {
     database: Arc<Database>,
     /// What to send before anything else.
     first: Option<String>,
+    /// The last event that was sent before the page listened; None if there was no session yet.
+    listened_after: Option<i64>,
     seen: Seen,
 }
 
@@ -49,12 +51,13 @@ pub fn stream(
     after: Option<i64>,
 ) -> Result<Response, ApiError> {
     // First the place, then the events that were missed: none is lost in between.
-    let (receiver, first) = hub.listen(after.is_some())?;
+    let (receiver, first, listened_after) = hub.listen(after.is_some())?;
     let stream = Stream {
         receiver,
         hub,
         database,
         first: Some(first),
+        listened_after,
         seen: Seen { missed_after: after, sent: after.unwrap_or(0) },
     };
     let body = Body::from_stream(stream::unfold(stream, |mut stream| async {
@@ -124,8 +127,9 @@ impl Stream {
             |sql, after: i64| self.database.rows(Limit::View, sql, vec![Some(after.to_string())]);
         // The database was restored while the page was away. The hub may be a moment behind a page that has read itself.
         if after > last && is_true(&read(RESTORED, after).await.ok()?) {
-            self.seen = Seen { missed_after: None, sent: last };
-            return Some(begin_text(last));
+            let start = start(self.listened_after, self.hub.begun(), last);
+            self.seen = Seen { missed_after: Some(start), sent: start };
+            return Some(begin_text(start));
         }
         let rows = read(EVENTS, after).await.ok()?;
         let events: Vec<(i64, &str)> = rows.iter().filter_map(event_of).collect();
@@ -136,6 +140,12 @@ impl Stream {
     }
 }
 
+/// Where a page begins in a restored database: what the hub sends since the page listens may be in its queue, or passed.
+fn start(listened_after: Option<i64>, begun: i64, last: i64) -> i64 {
+    // A greater number is one of before.
+    listened_after.filter(|listened_after| *listened_after <= last).unwrap_or(begun)
+}
+
 fn is_true(rows: &[Row]) -> bool {
     rows.first().and_then(|row| row.first()?.as_deref()) == Some("t")
 }
@@ -144,6 +154,16 @@ fn is_true(rows: &[Row]) -> bool {
 mod tests {
     use super::super::now_text;
     use super::*;
+
+    /// The hub may have heard of events since the page listens: they are not skipped.
+    #[test]
+    fn a_page_begins_in_a_restored_database_where_it_has_listened() {
+        assert_eq!(start(Some(40), 40, 41), 40);
+        // There was no session when it began to listen.
+        assert_eq!(start(None, 40, 43), 40);
+        // It listened before the hub saw that the database was restored.
+        assert_eq!(start(Some(100), 40, 41), 40);
+    }
 
     #[test]
     fn a_page_that_misses_events_gets_no_number_behind_them() {

@@ -18,7 +18,7 @@ use crate::model::partition_bounds::{Bound, PartitionBounds};
 use crate::model::timestamp::Timestamp;
 use trips_areas::GridPoint;
 
-use self::found::{Found, Trip};
+use self::found::{Found, Keyed};
 pub(crate) use self::origin::Origin;
 
 use crate::columns;
@@ -62,7 +62,7 @@ pub struct Batch {
     pub entries: Vec<BatchEntry>,
     /// Their grid points, in the same order; empty if the area index is not maintained.
     pub grid_points: Vec<GridPoint>,
-    /// Their regions and datasources, each once.
+    /// Their regions and datasources, each once; also those of dropped duplicates.
     pub groups: Groups,
     /// Number of dropped duplicates.
     pub duplicates: usize,
@@ -211,7 +211,8 @@ pub(crate) fn build_of(
     batch.entries.try_reserve_exact(trips.len())?;
     match parts {
         Parts::Keys => {
-            let entry = |(date_time, key, _): Trip| BatchEntry { date_time, key, group: 0, end: 0 };
+            let entry =
+                |(date_time, key, _): Keyed| BatchEntry { date_time, key, group: 0, end: 0 };
             batch.entries.extend(trips.into_iter().map(entry));
             batch.has_only_keys = true;
         }

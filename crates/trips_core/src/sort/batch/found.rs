@@ -1,7 +1,7 @@
 //! The trips of a time range: found in the blocks, keyed, sorted, and written as rows.
 //!
-//! A row is read where it lies in its block, once, one after the other. What is needed of it later is kept beside the
-//! key, so that the rows in the order of the index, which is none for the memory, are only copied.
+//! The rows of a block are read once, one after the other as they lie in memory. What is needed of them later is kept:
+//! in the order of the index, which jumps from block to block, they are only copied.
 
 use std::collections::TryReserveError;
 
@@ -18,7 +18,7 @@ use crate::wire::copy_binary::RowWriter;
 
 /// The trips of a time range, in the order of the file.
 pub(super) struct Found<'b> {
-    pub(super) trips: Vec<Trip>,
+    pub(super) trips: Vec<Keyed>,
     /// For each trip, in the same order; empty for a batch of keys.
     pub(super) rows: Vec<Row<'b>>,
     /// Approximately the bytes of the rows of the batch.
@@ -26,9 +26,9 @@ pub(super) struct Found<'b> {
 }
 
 /// A trip by its time, its key and its number in the order of the file: what is sorted is moved often, and small.
-pub(super) type Trip = (Timestamp, TripKey, u32);
+pub(super) type Keyed = (Timestamp, TripKey, u32);
 
-/// What a row of a batch is written from. It is in one line of the processor's cache.
+/// What a row of a batch is written from, in 48 bytes.
 pub(super) struct Row<'b> {
     bytes: &'b [u8],
     key_length: u32,
@@ -87,7 +87,7 @@ pub(super) fn of<'b>(
 /// Writes the rows of these trips into a batch.
 pub(super) fn write_rows(
     batch: &mut Batch,
-    (trips, rows, bytes): (&[Trip], &[Row<'_>], usize),
+    (trips, rows, bytes): (&[Keyed], &[Row<'_>], usize),
     (columns, load_id, keeps_grid_points): (usize, i64, bool),
 ) -> Result<(), TryReserveError> {
     let has_tails = columns == columns::COUNT;
@@ -116,7 +116,7 @@ pub(super) fn write_rows(
 }
 
 /// Sorts by the order of the index; equal keys by the order of the file, also if its records come in another order.
-pub(super) fn sort(trips: &mut Vec<Trip>, slices: &[Slice<'_>]) -> Result<(), TryReserveError> {
+pub(super) fn sort(trips: &mut Vec<Keyed>, slices: &[Slice<'_>]) -> Result<(), TryReserveError> {
     let mut order = Vec::new();
     let starts = Starts::of(slices)?;
     if !by_time::order_of(trips.iter().map(|trip| trip.0), &mut order)? {
@@ -132,7 +132,7 @@ pub(super) fn sort(trips: &mut Vec<Trip>, slices: &[Slice<'_>]) -> Result<(), Tr
     Ok(())
 }
 
-fn sort_by_key(trips: &mut [Trip], starts: &Starts<'_, '_>) {
+fn sort_by_key(trips: &mut [Keyed], starts: &Starts<'_, '_>) {
     trips.sort_unstable_by(|a, b| {
         let by_key = (a.0, &a.1).cmp(&(b.0, &b.1));
         by_key.then_with(|| (starts.line(a.2), a.2).cmp(&(starts.line(b.2), b.2)))
@@ -162,7 +162,7 @@ impl<'s, 'b> Starts<'s, 'b> {
 }
 
 /// Gives equal records, which are adjacent, their keys by their numbers, and sorts again if there are some.
-pub(super) fn number(trips: &mut Vec<Trip>) -> Result<Vec<Occurrence>, TryReserveError> {
+pub(super) fn number(trips: &mut Vec<Keyed>) -> Result<Vec<Occurrence>, TryReserveError> {
     let mut occurrences = Vec::new();
     occurrences.try_reserve_exact(trips.len())?;
     let has_equal = trips.windows(2).any(|pair| (pair[0].0, pair[0].1) == (pair[1].0, pair[1].1));
@@ -170,7 +170,7 @@ pub(super) fn number(trips: &mut Vec<Trip>) -> Result<Vec<Occurrence>, TryReserv
         occurrences.extend(trips.iter().map(|&(_, base, _)| Occurrence { base, number: 1 }));
         return Ok(occurrences);
     }
-    let mut numbered: Vec<(Trip, Occurrence)> = Vec::new();
+    let mut numbered: Vec<(Keyed, Occurrence)> = Vec::new();
     numbered.try_reserve_exact(trips.len())?;
     for equal in trips.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
         for (&(date_time, base, at), number) in equal.iter().zip(1..) {

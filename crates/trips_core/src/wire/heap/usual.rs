@@ -22,7 +22,7 @@ const FIXED: usize = 3 * LENGTH + FIXED_VALUES;
 const FIXED_VALUES: usize = 16 + 16 + 8;
 /// Bytes of the key and the load with their lengths.
 const END: usize = 2 * LENGTH + 16 + 8;
-/// Texts are copied so many bytes at a time. Those behind a text are written afterwards.
+/// Texts of at most so many bytes are copied with the bytes behind them, which are written afterwards: so many are no call.
 const BLOCK: usize = 16;
 /// Bytes of the values at most, and a block.
 const MOST: usize = 2 * (1 + SHORT_VALUE + ALIGNED) + FIXED_VALUES + 16 + ALIGNED + 8 + BLOCK;
