@@ -54,7 +54,8 @@ impl<'a> HeapPages<'a> {
     /// Begins to fill an empty table with rows of these columns, in this command.
     ///
     /// # Panics
-    /// When the table does not fit, has pages, or is not locked in SHARE mode, which excludes others that insert into it.
+    /// When the table does not fit, has pages, has no uuid, or is not locked in SHARE mode, which excludes others that insert
+    /// into it.
     pub fn begin(table: &'a Table, columns: &[(Format, bool)], command: pg_sys::CommandId) -> Self {
         assert!(Self::fits(table) && table.has_no_pages(), "the partition has changed");
         assert!(locks::holds_share(table.oid()), "the partition is not locked");

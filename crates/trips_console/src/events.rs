@@ -275,6 +275,12 @@ mod tests {
         assert!(hub.listen(false).is_ok());
     }
 
+    /// Fewer events than the limit are the last ones: another limit would leave some until the next notification.
+    #[test]
+    fn as_many_events_are_read_as_the_query_returns() {
+        assert!(EVENTS.contains(&format!("LIMIT {PAGE})")), "{EVENTS}");
+    }
+
     #[test]
     fn data_are_one_line() {
         assert_eq!(event_text(7, "[1,\n 2]"), "event: load\nid: 7\ndata: [1,  2]\n\n");

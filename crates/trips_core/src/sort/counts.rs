@@ -173,6 +173,7 @@ impl Counted {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::key::Identity;
     use crate::model::timestamp::{MICROS_PER_DAY, Timestamp};
     use crate::model::trip::Trip;
     use crate::sort::batch;
@@ -215,6 +216,25 @@ mod tests {
         assert_eq!((counts.bytes(), taken(&mut counts, usize::MAX).len()), (0, 0));
         add(&mut counts, &batch_of(&["a", "b", "a"]));
         assert_eq!(taken(&mut counts, 1).len(), 3, "a slice is never empty");
+    }
+
+    /// A batch has the groups of dropped duplicates, too: without trips, they are no counts.
+    #[test]
+    fn groups_of_dropped_duplicates_are_not_counted() {
+        let (id, mut block) = (Identity::SourceId(b"id"), Block::default());
+        for (line, region) in (1..).zip(["kept", "dropped"]) {
+            let (origin, destination, datasource) = (None, None, None);
+            let date_time = Timestamp(0);
+            let trip = Trip { region, origin, destination, date_time, datasource };
+            block.push_feed(&trip, &[], id, line).unwrap();
+        }
+        block.sort().unwrap();
+        let mut cache = GroupCache::default();
+        let batch = batch::build(&[block], (None, None), 1, false, &mut cache).unwrap();
+        assert_eq!((batch.entries.len(), batch.duplicates, batch.groups.len()), (1, 1, 2));
+        let mut counts = DailyCounts::default();
+        add(&mut counts, &batch);
+        assert_eq!(taken(&mut counts, usize::MAX), [vec![(0, "kept".to_owned(), 1)]]);
     }
 
     #[test]
